@@ -4,7 +4,10 @@
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
+pub mod device;
 pub mod generation;
+pub mod layers;
+pub mod model;
 pub mod tokenizer;
 
 mod error;

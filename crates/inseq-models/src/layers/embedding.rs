@@ -1,0 +1,41 @@
+//! Token embeddings.
+
+use burn::tensor::{Int, Tensor};
+
+/// A table of token embeddings, times a constant scale.
+#[derive(Clone, Debug)]
+pub struct Embedding {
+    table: Tensor<2>,
+    scale: f32,
+}
+
+impl Embedding {
+    /// From the table `[vocabulary, feature]` and the factor that scales what is looked up.
+    pub fn new(table: Tensor<2>, scale: f32) -> Self {
+        Self { table, scale }
+    }
+
+    /// The table `[vocabulary, feature]`, unscaled.
+    pub fn table(&self) -> &Tensor<2> {
+        &self.table
+    }
+
+    /// Number of tokens.
+    pub fn vocabulary(&self) -> usize {
+        self.table.dims()[0]
+    }
+
+    /// Size of an embedding.
+    pub fn features(&self) -> usize {
+        self.table.dims()[1]
+    }
+
+    /// The scaled embeddings of `ids` (row-major `[batch, position]`, each below the vocabulary), `[batch, position, feature]`.
+    pub fn forward(&self, ids: &[u32], batch: usize) -> Tensor<3> {
+        let length = ids.len() / batch.max(1);
+        let index: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
+        let index = Tensor::<1, Int>::from_data(index.as_slice(), &self.table.device());
+        let rows = self.table.clone().select(0, index).reshape([batch, length, self.features()]);
+        if self.scale == 1.0 { rows } else { rows * self.scale }
+    }
+}

@@ -1,0 +1,299 @@
+//! Element-wise and row-wise kernels for the CPU, beside the same formulas in Burn operations for every other device.
+//!
+//! Flex computes `exp`, `tanh` and `erf` one scalar at a time, so that an activation costs more than the matrix product
+//! before it. Here they are polynomials in plain loops that the compiler turns into vector code, chosen for the machine
+//! at run time by `pulp`. Tensors that take part in autodiff, or are not `f32`, use the Burn operations.
+
+use burn::tensor::{DType, Tensor, TensorData, activation as burn_activation};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::Activation;
+
+/// Values that one task of the thread pool works on.
+const TASK: usize = 1 << 14;
+
+fn is_host<const D: usize>(tensor: &Tensor<D>) -> bool {
+    let device = tensor.device();
+    tensor.dtype() == DType::F32 && !device.is_autodiff() && crate::device::is_flex(&device)
+}
+
+fn values(data: &TensorData) -> &[f32] {
+    data.as_slice::<f32>().unwrap_or_default()
+}
+
+fn values_mut(data: &mut TensorData) -> &mut [f32] {
+    data.as_mut_slice::<f32>().unwrap_or_default()
+}
+
+/// `x W^T` for `x` `[row, input]` and `weight` `[output, input]`.
+pub(super) fn product_with_transposed(x: Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
+    x.matmul(weight.clone().transpose())
+}
+
+/// `e^x`, to 1 unit in the last place on [-87, 88]; 0 and infinity outside. The reduction and polynomial are Cephes'.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it leaves the nearest integer in the low bits
+    let clamped = x.clamp(-87.336_55, 88.722_8);
+    let shifted = clamped.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = n.mul_add(-0.693_359_4, clamped);
+    let r = n.mul_add(2.121_944_4e-4, r);
+    let mut p = 1.987_569_1e-4f32;
+    p = p.mul_add(r, 1.398_199_9e-3);
+    p = p.mul_add(r, 8.333_452e-3);
+    p = p.mul_add(r, 4.166_579_6e-2);
+    p = p.mul_add(r, 1.666_666_5e-1);
+    p = p.mul_add(r, 5e-1);
+    let y = p.mul_add(r * r, r) + 1.0;
+    // 2^n in two halves, since n may be 128.
+    let n = n as i32;
+    let half = n >> 1;
+    let scale = |k: i32| f32::from_bits(((k + 127) << 23) as u32);
+    let y = y * scale(half) * scale(n - half);
+    if x < -87.336_55 {
+        0.0
+    } else if x > 88.722_8 {
+        f32::INFINITY
+    } else if x.is_nan() {
+        x
+    } else {
+        y
+    }
+}
+
+#[inline(always)]
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// The normal distribution function by the complementary error function of Numerical Recipes (relative error 1.2e-7).
+#[inline(always)]
+fn normal_distribution(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / z.mul_add(0.5, 1.0);
+    let mut p = 0.170_872_77f32;
+    for c in [
+        -0.822_152_23,
+        1.488_515_9,
+        -1.135_203_98,
+        0.278_868_07,
+        -0.186_288_06,
+        0.096_784_18,
+        0.374_091_96,
+        1.000_023_7,
+    ] {
+        p = p.mul_add(t, c);
+    }
+    let erfc = t * exp(-z * z + p.mul_add(t, -1.265_512_2));
+    if x < 0.0 { 0.5 * erfc } else { 0.5f32.mul_add(-erfc, 1.0) }
+}
+
+/// Value and slope of an activation at `x`.
+#[inline(always)]
+fn value_and_slope(kind: Activation, x: f32) -> (f32, f32) {
+    match kind {
+        Activation::Relu => (if x > 0.0 || x.is_nan() { x } else { 0.0 }, if x > 0.0 { 1.0 } else { 0.0 }),
+        Activation::Silu => {
+            let s = sigmoid(x);
+            (x * s, s * x.mul_add(1.0 - s, 1.0))
+        }
+        Activation::Gelu => {
+            const DENSITY: f32 = 0.398_942_28; // 1 / sqrt(2 pi)
+            let cdf = normal_distribution(x);
+            (x * cdf, (x * DENSITY).mul_add(exp(-0.5 * x * x), cdf))
+        }
+        Activation::GeluTanh => {
+            const C: f32 = 0.797_884_6; // sqrt(2 / pi)
+            let u = C * x * (x * x).mul_add(0.044_715, 1.0);
+            let tanh = 1.0 - 2.0 / (exp(2.0 * u) + 1.0);
+            let du = C * (x * x).mul_add(3.0 * 0.044_715, 1.0);
+            (0.5 * x * (1.0 + tanh), 0.5f32.mul_add(1.0 + tanh, 0.5 * x * tanh.mul_add(-tanh, 1.0) * du))
+        }
+    }
+}
+
+/// Runs a loop with the kind of activation known inside it, so that the loop becomes vector code.
+macro_rules! each_kind {
+    ($kind:expr, $known:ident => $body:expr) => {
+        each_kind!(@arms $kind, $known, $body, Relu, Silu, Gelu, GeluTanh)
+    };
+    (@arms $kind:expr, $known:ident, $body:expr, $($variant:ident),*) => {
+        match $kind {
+            $(Activation::$variant => {
+                const $known: Activation = Activation::$variant;
+                $body
+            })*
+        }
+    };
+}
+
+/// The activation of every element.
+pub(super) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
+    if !is_host(&x) {
+        return portable_activation(kind, x);
+    }
+    let device = x.device();
+    let mut data = x.into_data();
+    values_mut(&mut data).par_chunks_mut(TASK).for_each(|chunk| {
+        Arch::new()
+            .dispatch(|| each_kind!(kind, KIND => chunk.iter_mut().for_each(|x| *x = value_and_slope(KIND, *x).0)));
+    });
+    Tensor::from_data(data, &device)
+}
+
+/// The activation of every element, and its slope there.
+pub(super) fn activation_with_slope<const D: usize>(kind: Activation, x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
+    if !is_host(&x) {
+        return (portable_activation(kind, x.clone()), portable_slope(kind, x));
+    }
+    let device = x.device();
+    let mut slope = vec![0f32; x.shape().num_elements()];
+    let shape = x.shape();
+    let mut data = x.into_data();
+    values_mut(&mut data).par_chunks_mut(TASK).zip(slope.par_chunks_mut(TASK)).for_each(|(chunk, slope)| {
+        Arch::new().dispatch(|| {
+            each_kind!(kind, KIND => for (x, s) in chunk.iter_mut().zip(slope.iter_mut()) {
+                (*x, *s) = value_and_slope(KIND, *x);
+            })
+        });
+    });
+    (Tensor::from_data(data, &device), Tensor::from_data(TensorData::new(slope, shape), &device))
+}
+
+fn portable_activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
+    match kind {
+        Activation::Relu => burn_activation::relu(x),
+        Activation::Silu => burn_activation::silu(x),
+        Activation::Gelu => burn_activation::gelu(x),
+        Activation::GeluTanh => burn_activation::gelu_approximate(x),
+    }
+}
+
+fn portable_slope<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
+    match kind {
+        Activation::Relu => x.clone().greater_elem(0.0).float().cast(x.dtype()),
+        Activation::Silu => {
+            let s = burn_activation::sigmoid(x.clone());
+            s.clone() * (x * (s.neg() + 1.0) + 1.0)
+        }
+        Activation::Gelu => {
+            let cdf = ((x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+            let density = (x.clone().square() * -0.5).exp()
+                * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
+            cdf + x * density
+        }
+        Activation::GeluTanh => {
+            let c = (2.0 / std::f64::consts::PI).sqrt();
+            let square = x.clone().square();
+            let tanh = ((x.clone() * (square.clone() * 0.044_715 + 1.0)) * c).tanh();
+            let du = (square * (3.0 * 0.044_715) + 1.0) * c;
+            (tanh.clone() + 1.0) * 0.5 + x * 0.5 * (tanh.square().neg() + 1.0) * du
+        }
+    }
+}
+
+/// The pullback of a softmax over the last axis: `w (dw - sum(dw w))`.
+///
+/// Cotangents `[batch, head, probe, row, key]`, weights the same or with a probe axis of 1.
+pub(super) fn softmax_pullback(cotangent: Tensor<5>, weights: Tensor<5>) -> Tensor<5> {
+    if !is_host(&cotangent) {
+        let product = cotangent * weights.clone();
+        let total = product.clone().sum_dim(4);
+        return product - weights * total;
+    }
+    let device = cotangent.device();
+    let [_, _, probes, rows, keys] = cotangent.dims();
+    let shared = weights.dims()[2] == 1;
+    let mut data = cotangent.into_data();
+    let weights = weights.into_data();
+    let weights = values(&weights);
+    // One task is one probe's rows, so that a shared trace is found by the probe's group.
+    let block = (rows * keys).max(1);
+    let group = (TASK / block).max(1);
+    values_mut(&mut data).par_chunks_mut(block * group).enumerate().for_each(|(task, chunk)| {
+        Arch::new().dispatch(|| {
+            for (i, probe) in chunk.chunks_mut(block).enumerate() {
+                let index = task * group + i;
+                let trace = if shared { index / probes } else { index } * block;
+                let trace = &weights[trace..trace + block];
+                for (d, w) in probe.chunks_mut(keys).zip(trace.chunks(keys)) {
+                    let total = dot(d, w);
+                    for (d, w) in d.iter_mut().zip(w) {
+                        *d = *w * (*d - total);
+                    }
+                }
+            }
+        });
+    });
+    Tensor::from_data(data, &device)
+}
+
+/// The pullback of layer normalization (see [`super::LayerNorm::pullback`]).
+///
+/// Cotangents `[batch, probe, row, feature]`; the traces the same or with a probe axis of 1.
+pub(super) fn layer_norm_pullback(
+    cotangent: Tensor<4>,
+    gain: &Tensor<1>,
+    normalized: Tensor<4>,
+    inverse_deviation: Tensor<4>,
+) -> Tensor<4> {
+    if !is_host(&cotangent) {
+        let scaled = cotangent * gain.clone().unsqueeze();
+        let along = (scaled.clone() * normalized.clone()).mean_dim(3);
+        let mean = scaled.clone().mean_dim(3);
+        return (scaled - mean - normalized * along) * inverse_deviation;
+    }
+    let device = cotangent.device();
+    let [_, probes, rows, features] = cotangent.dims();
+    let shared = normalized.dims()[1] == 1;
+    let mut data = cotangent.into_data();
+    let (gain, normalized, inverse) = (gain.to_data(), normalized.into_data(), inverse_deviation.into_data());
+    let (gain, normalized, inverse) = (values(&gain), values(&normalized), values(&inverse));
+    let group = (TASK / features.max(1)).max(1);
+    values_mut(&mut data).par_chunks_mut(features * group).enumerate().for_each(|(task, chunk)| {
+        Arch::new().dispatch(|| {
+            for (i, d) in chunk.chunks_mut(features).enumerate() {
+                let row = task * group + i;
+                let trace = if shared { row / (probes * rows) * rows + row % rows } else { row };
+                let n = &normalized[trace * features..(trace + 1) * features];
+                for (d, g) in d.iter_mut().zip(gain) {
+                    *d *= *g;
+                }
+                let mean = sum(d) / features as f32;
+                let along = dot(d, n) / features as f32;
+                for (d, n) in d.iter_mut().zip(n) {
+                    *d = (*d - mean - n * along) * inverse[trace];
+                }
+            }
+        });
+    });
+    Tensor::from_data(data, &device)
+}
+
+/// A sum in 16 lanes, so that it becomes vector code.
+#[inline(always)]
+fn sum(a: &[f32]) -> f32 {
+    let mut lanes = [0f32; 16];
+    let (head, tail) = a.as_chunks::<16>();
+    for a in head {
+        for (lane, a) in lanes.iter_mut().zip(a) {
+            *lane += a;
+        }
+    }
+    lanes.iter().sum::<f32>() + tail.iter().sum::<f32>()
+}
+
+/// A dot product in 16 lanes.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0f32; 16];
+    let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    for (a, b) in a.iter().zip(b) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane = a.mul_add(*b, *lane);
+        }
+    }
+    lanes.iter().sum::<f32>() + a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f32>()
+}

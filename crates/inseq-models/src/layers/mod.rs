@@ -1,0 +1,25 @@
+//! Layers that know how to run forward and how to pull a cotangent back.
+//!
+//! Axes: activations are `[batch, position, feature]`; cotangents are `[batch, probe, position, feature]`, one probe
+//! for each attributed step. Probes share the trace of the one forward, and because they lie beside the positions of
+//! one batch entry, every linear layer pulls all of them back in a single matrix product. No weight gradient is ever
+//! formed.
+
+mod activation;
+mod attention;
+mod embedding;
+mod feed_forward;
+mod kernels;
+mod linear;
+mod norm;
+mod positions;
+mod rows;
+
+pub use activation::Activation;
+pub use attention::{Attention, AttentionCotangents, AttentionTrace, KeyValues};
+pub use embedding::Embedding;
+pub use feed_forward::{FeedForward, FeedForwardTrace};
+pub use linear::Linear;
+pub use norm::{LayerNorm, NormTrace};
+pub use positions::sinusoidal_positions;
+pub use rows::Rows;
