@@ -1,0 +1,188 @@
+//! Attributions made up to look like real ones, in several scripts.
+
+use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
+use ndarray::{Array1, Array2};
+use serde_json::json;
+
+/// A small reproducible generator, so that the pictures are the same everywhere.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 24) as f32
+    }
+}
+
+/// An attribution of an encoder-decoder: `alignment` names, for each generated token, the source tokens that matter.
+fn translation(source: &[&str], target: &[&str], alignment: &[&[usize]], seed: u64) -> SequenceAttribution {
+    let tokens = |texts: &[&str]| -> Vec<Token> {
+        texts.iter().enumerate().map(|(id, text)| Token::new(*text, id as i64)).collect()
+    };
+    let steps = target.len() - 1;
+    let mut noise = Noise(seed);
+    let mut from_source = Array2::from_shape_fn((source.len(), steps), |_| 0.15 * noise.next().powi(2));
+    let mut from_target = Array2::from_elem((target.len(), steps), f32::NAN);
+    for step in 0..steps {
+        for (rank, &position) in alignment[step % alignment.len()].iter().enumerate() {
+            if position < source.len() {
+                from_source[[position, step]] += (0.9 - 0.35 * rank as f32) * (0.6 + 0.4 * noise.next());
+            }
+        }
+        for position in 0..=step {
+            let distance = (step - position) as f32;
+            from_target[[position, step]] = 0.3 * noise.next() / (1.0 + distance);
+        }
+        let total: f32 = from_source.column(step).sum()
+            + from_target.column(step).iter().filter(|score| !score.is_nan()).sum::<f32>();
+        from_source.column_mut(step).mapv_inplace(|score| score / total);
+        from_target.column_mut(step).mapv_inplace(|score| score / total);
+    }
+    let probability = Array1::from_shape_fn(steps, |_| 1.0 - 0.6 * noise.next().powi(3));
+    let entropy = probability.mapv(|probability: f32| 6.0 * (1.0 - probability) + 0.04);
+    SequenceAttribution {
+        source: tokens(source),
+        target: tokens(target),
+        source_attributions: Some(from_source.into_dyn()),
+        target_attributions: Some(from_target.into_dyn()),
+        step_scores: [("probability".to_owned(), probability), ("entropy".to_owned(), entropy)].into_iter().collect(),
+        sequence_scores: Default::default(),
+        attr_pos_start: 1,
+        attr_pos_end: target.len(),
+        kind: AttributionKind::Coarse,
+    }
+}
+
+/// English to French, with the gender of one noun decided by a pronoun.
+pub fn french() -> SequenceAttribution {
+    translation(
+        &["▁The", "▁tired", "▁nurse", "▁said", "▁that", "▁she", "▁was", "▁late", ".", "</s>"],
+        &[
+            "<pad>",
+            "▁L",
+            "'",
+            "infirmière",
+            "▁fatiguée",
+            "▁a",
+            "▁dit",
+            "▁qu",
+            "'",
+            "elle",
+            "▁était",
+            "▁en",
+            "▁retard",
+            ".",
+            "</s>",
+        ],
+        &[&[0, 2], &[0], &[2, 5], &[1, 5], &[3], &[3], &[4], &[4], &[5], &[6], &[7], &[7], &[8], &[9]],
+        3,
+    )
+}
+
+/// English to Japanese: wide glyphs.
+pub fn japanese() -> SequenceAttribution {
+    translation(
+        &["▁The", "▁tired", "▁nurse", "▁said", "▁she", "▁was", "▁late", ".", "</s>"],
+        &["<pad>", "▁", "疲れた", "看護師", "は", "、", "彼女", "が", "遅刻した", "と", "言った", "。", "</s>"],
+        &[&[0], &[1], &[2], &[2, 0], &[3], &[4], &[5], &[6, 5], &[3], &[3], &[7], &[8]],
+        5,
+    )
+}
+
+/// English to Arabic: text from right to left.
+pub fn arabic() -> SequenceAttribution {
+    translation(
+        &["▁The", "▁tired", "▁nurse", "▁said", "▁she", "▁was", "▁late", ".", "</s>"],
+        &["<pad>", "▁قالت", "▁الممرضة", "▁المت", "عبة", "▁إنها", "▁تأخرت", ".", "</s>"],
+        &[&[3, 4], &[2, 4], &[1], &[1, 2], &[4], &[6, 5], &[7], &[8]],
+        7,
+    )
+}
+
+/// A long German sentence: many columns, long words.
+pub fn german() -> SequenceAttribution {
+    let source = "▁The ▁committee ▁for ▁the ▁protection ▁of ▁the ▁constitution ▁has ▁announced ▁that ▁the ▁new ▁data ▁protection ▁regulation ▁of ▁the ▁European ▁Union ▁will ▁apply ▁to ▁all ▁companies ▁that ▁process ▁personal ▁data . </s>";
+    let target = "<pad> ▁Der ▁Ausschuss ▁für ▁den ▁Schutz ▁der ▁Verfassung ▁hat ▁angekündigt , ▁dass ▁die ▁neue ▁Datenschutz grund verordnung ▁der ▁Europäischen ▁Union ▁für ▁alle ▁Unternehmen ▁gilt , ▁die ▁personen bezogene ▁Daten ▁verarbeiten . </s>";
+    let (source, target): (Vec<&str>, Vec<&str>) = (source.split(' ').collect(), target.split(' ').collect());
+    let alignment: [&[usize]; 31] = [
+        &[0],
+        &[1],
+        &[2],
+        &[3],
+        &[4],
+        &[6, 5],
+        &[7],
+        &[8],
+        &[9],
+        &[10],
+        &[10],
+        &[11],
+        &[12],
+        &[13, 14],
+        &[14],
+        &[15],
+        &[17, 16],
+        &[18],
+        &[19],
+        &[22],
+        &[23],
+        &[24],
+        &[21, 20],
+        &[25],
+        &[25],
+        &[27],
+        &[27, 28],
+        &[28],
+        &[26],
+        &[29],
+        &[30],
+    ];
+    translation(&source, &target, &alignment, 11)
+}
+
+/// Scores of both signs.
+pub fn signed() -> SequenceAttribution {
+    let mut sequence = french();
+    let mut noise = Noise(23);
+    let flip = |scores: &mut Option<ndarray::ArrayD<f32>>, noise: &mut Noise| {
+        if let Some(scores) = scores {
+            scores.mapv_inplace(|score| if noise.next() < 0.3 { -score } else { score });
+        }
+    };
+    flip(&mut sequence.source_attributions, &mut noise);
+    flip(&mut sequence.target_attributions, &mut noise);
+    sequence
+}
+
+/// Tokens that try to break out of the picture.
+pub fn hostile() -> SequenceAttribution {
+    translation(
+        &["▁<script>alert(1)</script>", "\u{1b}[2J", "a\nb", "\u{202e}evil", "</s>"],
+        &[
+            "<pad>",
+            "<script>",
+            "</script><!--",
+            "\u{1b}]0;pwned\u{7}",
+            "\"onload=\"x",
+            "=1+1",
+            "e\u{301}",
+            "\u{200b}",
+            "👩\u{200d}👩\u{200d}👧",
+            "</s>",
+        ],
+        &[&[0], &[1], &[2], &[3]],
+        13,
+    )
+}
+
+/// A result of one sequence or several, with what a real one says about how it was made.
+pub fn result(sequences: Vec<SequenceAttribution>) -> AttributionResult {
+    let info = json!({
+        "model_name": "Helsinki-NLP/opus-mt-en-fr",
+        "attribution_method": "integrated_gradients",
+        "attributed_fn": "probability",
+        "attribution_date": "2025-05-14 10:12:33",
+    });
+    let serde_json::Value::Object(info) = info else { unreachable!("an object was written above") };
+    AttributionResult { sequences, steps: None, info }
+}

@@ -1,0 +1,42 @@
+//! How a result was made, in the words of a caption.
+
+use serde_json::{Map, Value};
+
+use crate::token_text::TokenText;
+
+/// What `info` says about how a result was made, as (name, value) pairs for a reader, the most telling first.
+pub(crate) fn facts(info: &Map<String, Value>) -> Vec<(&'static str, String)> {
+    [
+        ("Model", "model_name"),
+        ("Method", "attribution_method"),
+        ("Attributed function", "attributed_fn"),
+        ("Date", "attribution_date"),
+    ]
+    .into_iter()
+    .filter_map(|(name, key)| match info.get(key)? {
+        Value::String(text) if !text.is_empty() => Some((name, text)),
+        _ => None,
+    })
+    .map(|(name, text)| (name, one_line(text)))
+    .collect()
+}
+
+/// The facts that fit on one line: method, attributed function, model.
+pub(crate) fn line(info: &Map<String, Value>) -> Option<String> {
+    let facts = facts(info);
+    let fact = |name: &str| facts.iter().find(|(found, _)| *found == name).map(|(_, text)| text.as_str());
+    let method = match (fact("Method"), fact("Attributed function")) {
+        (Some(method), Some(function)) => Some(format!("{method} of {function}")),
+        (method, function) => method.or(function).map(str::to_owned),
+    };
+    let parts: Vec<String> = method.into_iter().chain(fact("Model").map(str::to_owned)).collect();
+    (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+/// Text without anything that would act on the page, on one line.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace()
+        .map(|word| TokenText::new(&inseq_core::Token::new(word, -1)).spelling())
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,138 @@
+//! How a heat map is drawn, and what the terminal at hand can show.
+
+use std::io::IsTerminal as _;
+
+use crate::scale::Theme;
+
+/// What colours a terminal shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ColorSupport {
+    /// None: scores are shown by bar glyphs and numbers, with no escape sequence at all. For pipes and files.
+    #[default]
+    None,
+    /// The 256 indexed colours of xterm.
+    Ansi256,
+    /// 24-bit colours.
+    TrueColor,
+}
+
+impl ColorSupport {
+    /// What an output shows, from the environment: `NO_COLOR` (no colours), `CLICOLOR_FORCE` (colours even in a pipe),
+    /// `CLICOLOR=0`, `TERM` and `COLORTERM`.
+    pub fn detect(is_terminal: bool) -> Self {
+        Self::decide(&Environment {
+            is_terminal,
+            no_color: anstyle_query::no_color(),
+            forced: anstyle_query::clicolor_force(),
+            declined: anstyle_query::clicolor() == Some(false),
+            understands_colors: anstyle_query::term_supports_ansi_color(),
+            understands_true_color: anstyle_query::truecolor(),
+        })
+    }
+
+    fn decide(environment: &Environment) -> Self {
+        let wanted =
+            environment.forced || (environment.is_terminal && !environment.declined && environment.understands_colors);
+        if environment.no_color || !wanted {
+            Self::None
+        } else if environment.understands_true_color {
+            Self::TrueColor
+        } else {
+            Self::Ansi256
+        }
+    }
+}
+
+struct Environment {
+    is_terminal: bool,
+    no_color: bool,
+    forced: bool,
+    declined: bool,
+    understands_colors: bool,
+    understands_true_color: bool,
+}
+
+/// How a heat map is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TerminalOptions {
+    /// Cells in a line; less than [`TerminalOptions::MIN_WIDTH`] counts as that. Default 80.
+    pub width: usize,
+    /// What the terminal shows. Default none.
+    pub colors: ColorSupport,
+    /// Whether the terminal is dark or light. Default dark.
+    pub theme: Theme,
+    /// Whether cells have numbers as well as colours (or glyphs). Without them columns are narrower. Default true.
+    pub show_values: bool,
+    /// A heading instead of the one made from the result's `info`.
+    pub title: Option<String>,
+    /// Score at the low end of the colour scale, instead of 0 (or minus the largest magnitude where scores are negative).
+    pub min_value: Option<f32>,
+    /// Score at the high end of the colour scale, instead of the largest of the text.
+    pub max_value: Option<f32>,
+    /// Show only so many input tokens, those with the strongest scores.
+    pub top_tokens: Option<usize>,
+}
+
+impl Default for TerminalOptions {
+    fn default() -> Self {
+        Self {
+            width: 80,
+            colors: ColorSupport::None,
+            theme: Theme::Dark,
+            show_values: true,
+            title: None,
+            min_value: None,
+            max_value: None,
+            top_tokens: None,
+        }
+    }
+}
+
+impl TerminalOptions {
+    /// The least width that a heat map is laid out for.
+    pub const MIN_WIDTH: usize = 32;
+
+    /// The options for standard output as it is: its width and colours, and whether it says it is light (`COLORFGBG`).
+    pub fn detect() -> Self {
+        let width = terminal_size::terminal_size().map_or(80, |(terminal_size::Width(width), _)| usize::from(width));
+        let light =
+            std::env::var("COLORFGBG").is_ok_and(|colors| matches!(colors.rsplit(';').next(), Some("7" | "15")));
+        Self {
+            width,
+            colors: ColorSupport::detect(std::io::stdout().is_terminal()),
+            theme: if light { Theme::Light } else { Theme::Dark },
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_decides_on_colors() {
+        let decide = |change: fn(&mut Environment)| {
+            let mut environment = Environment {
+                is_terminal: true,
+                no_color: false,
+                forced: false,
+                declined: false,
+                understands_colors: true,
+                understands_true_color: true,
+            };
+            change(&mut environment);
+            ColorSupport::decide(&environment)
+        };
+        assert_eq!(decide(|_| ()), ColorSupport::TrueColor);
+        assert_eq!(decide(|environment| environment.understands_true_color = false), ColorSupport::Ansi256);
+        assert_eq!(decide(|environment| environment.is_terminal = false), ColorSupport::None);
+        assert_eq!(decide(|environment| environment.declined = true), ColorSupport::None);
+        assert_eq!(decide(|environment| environment.understands_colors = false), ColorSupport::None);
+        assert_eq!(
+            decide(|environment| (environment.is_terminal, environment.forced) = (false, true)),
+            ColorSupport::TrueColor
+        );
+        assert_eq!(decide(|environment| (environment.no_color, environment.forced) = (true, true)), ColorSupport::None);
+    }
+}

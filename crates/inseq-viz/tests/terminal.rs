@@ -1,0 +1,226 @@
+//! The terminal heat map: what it looks like, and what never happens in it.
+
+#[path = "../examples/gallery/samples.rs"]
+#[allow(dead_code, reason = "each test file draws some of the samples")]
+mod samples;
+
+use inseq_core::{AttributionKind, SequenceAttribution, Token};
+use inseq_viz::scale::Theme;
+use inseq_viz::terminal::{ColorSupport, TerminalOptions, render, render_sequence};
+use ndarray::{Array1, Array2, array};
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
+
+fn plain(width: usize) -> TerminalOptions {
+    TerminalOptions { width, ..TerminalOptions::default() }
+}
+
+fn tiny() -> SequenceAttribution {
+    SequenceAttribution {
+        source: vec![Token::new("▁Hi", 5), Token::new("</s>", 0)],
+        target: vec![Token::new("<pad>", 1), Token::new("▁Salut", 7), Token::new("</s>", 0)],
+        source_attributions: Some(array![[0.9, 0.2], [0.05, 0.3]].into_dyn()),
+        target_attributions: Some(array![[0.05, 0.1], [f32::NAN, 0.4], [f32::NAN, f32::NAN]].into_dyn()),
+        step_scores: [("probability".to_owned(), array![0.93, 0.4])].into_iter().collect(),
+        sequence_scores: Default::default(),
+        attr_pos_start: 1,
+        attr_pos_end: 3,
+        kind: AttributionKind::Coarse,
+    }
+}
+
+/// The picture without its styles; fails if anything but styles and line ends is left that a terminal would act on.
+fn unstyled(picture: &str) -> String {
+    let mut text = String::new();
+    let mut rest = picture;
+    while let Some(start) = rest.find('\u{1b}') {
+        text.push_str(&rest[..start]);
+        let sequence = rest[start..].strip_prefix("\u{1b}[").expect("only styles are escape sequences");
+        let end = sequence.find(|character: char| !character.is_ascii_digit() && character != ';').expect("styles end");
+        assert_eq!(sequence.as_bytes()[end], b'm', "only styles are escape sequences");
+        rest = &sequence[end + 1..];
+    }
+    text.push_str(rest);
+    assert!(!text.chars().any(|character| character.is_control() && character != '\n'), "{text:?}");
+    assert!(!text.chars().any(|character| matches!(character, '\u{202a}'..='\u{202e}')), "{text:?}");
+    text
+}
+
+#[test]
+fn a_translation_without_colors() {
+    insta::assert_snapshot!(render(&samples::result(vec![samples::french()]), &plain(80)).unwrap());
+}
+
+#[test]
+fn wide_glyphs_keep_the_grid() {
+    insta::assert_snapshot!(render_sequence(&samples::japanese(), &plain(100)).unwrap());
+}
+
+#[test]
+fn right_to_left_text_is_isolated() {
+    let picture = render_sequence(&samples::arabic(), &plain(100)).unwrap();
+    for line in picture.lines().filter(|line| line.contains("قالت")) {
+        assert!(line.starts_with('\u{200e}') && line.contains('\u{2068}') && line.contains('\u{2069}'), "{line:?}");
+    }
+    insta::assert_snapshot!(picture.escape_unicode_marks());
+}
+
+trait EscapeMarks {
+    fn escape_unicode_marks(&self) -> String;
+}
+
+impl EscapeMarks for String {
+    fn escape_unicode_marks(&self) -> String {
+        self.replace('\u{200e}', "<lrm>").replace('\u{2068}', "<fsi>").replace('\u{2069}', "<pdi>")
+    }
+}
+
+#[test]
+fn true_and_indexed_colors() {
+    let mut pictures = String::new();
+    for (colors, theme) in [
+        (ColorSupport::TrueColor, Theme::Dark),
+        (ColorSupport::TrueColor, Theme::Light),
+        (ColorSupport::Ansi256, Theme::Dark),
+    ] {
+        let options = TerminalOptions { colors, theme, ..plain(60) };
+        pictures.push_str(&format!(
+            "{colors:?} {theme:?}\n{}",
+            render_sequence(&tiny(), &options).unwrap().replace('\u{1b}', "␛")
+        ));
+    }
+    insta::assert_snapshot!(pictures);
+}
+
+#[test]
+fn tokens_cannot_reach_the_terminal_raw() {
+    for colors in [ColorSupport::None, ColorSupport::TrueColor] {
+        let options = TerminalOptions { colors, title: Some("a\u{1b}[31m\nb".into()), ..plain(90) };
+        let text = unstyled(&render(&samples::result(vec![samples::hostile()]), &options).unwrap());
+        for shown in ["\\u{1b}[2J", "a\\nb", "\\u{202e}evil", "<script>", "a\\u{1b}[31m b"] {
+            assert!(text.replace("…", "").contains(shown) || text.contains(&shown[..6]), "{shown} in {text}");
+        }
+    }
+}
+
+#[test]
+fn the_strongest_input_tokens_can_be_chosen() {
+    let options = TerminalOptions { top_tokens: Some(2), ..plain(80) };
+    let picture = render_sequence(&tiny(), &options).unwrap();
+    // Strongest scores by row: ▁Hi 0.9, </s> 0.3, <pad> 0.1, ▁Salut 0.4.
+    let rows: Vec<&str> = picture
+        .lines()
+        .map(str::trim_start)
+        .filter(|line| line.starts_with("▁Hi") || line.starts_with("<pad>"))
+        .collect();
+    assert_eq!(rows.len(), 1, "{picture}");
+    assert!(picture.contains("the 2 strongest of 4 input tokens"));
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let message = |change: fn(&mut SequenceAttribution)| {
+        let mut attribution = tiny();
+        change(&mut attribution);
+        render_sequence(&attribution, &plain(80)).unwrap_err().to_string()
+    };
+    assert_eq!(
+        message(|attribution| attribution.kind = AttributionKind::Granular),
+        "text 0: a picture needs one score a token ([attributed, step]), found a granular ([attributed, step, hidden]) attribution; aggregate it first"
+    );
+    assert!(
+        message(|attribution| attribution.kind =
+            AttributionKind::MultiDimensional { dimensions: vec!["layer".into(), "head".into()] })
+        .contains("by layer, head")
+    );
+    assert_eq!(
+        message(|attribution| attribution.source_attributions = Some(array![[0.0]].into_dyn())),
+        "text 0: `source_attributions` should have shape [2, 2] (tokens, attributed tokens), found [1, 1]"
+    );
+    assert!(
+        message(|attribution| attribution.attr_pos_end = 9)
+            .starts_with("text 0: attributed positions 1..9 do not lie in a target of 3 tokens")
+    );
+    assert!(
+        message(|attribution| drop(attribution.step_scores.insert("entropy".into(), array![1.0])))
+            .contains("`step_scores.entropy` should have shape [2]")
+    );
+    let options = TerminalOptions { min_value: Some(2.0), max_value: Some(1.0), ..plain(80) };
+    assert!(render_sequence(&tiny(), &options).unwrap_err().to_string().contains("finite minimum below its maximum"));
+}
+
+#[test]
+fn nothing_to_show_is_said() {
+    let mut attribution = tiny();
+    attribution.attr_pos_end = 1;
+    attribution.source_attributions = Some(Array2::zeros((2, 0)).into_dyn());
+    attribution.target_attributions = None;
+    attribution.step_scores.clear();
+    assert!(render_sequence(&attribution, &plain(80)).unwrap().ends_with("no attributed tokens\n"));
+}
+
+fn token_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "▁?[a-z]{0,14}",
+        "[\u{4e00}-\u{4e20}ぁ-ん가-힣]{1,6}",
+        "[א-תء-ي]{1,9}",
+        "[a-z\u{300}-\u{30f}]{1,6}",
+        Just("👩\u{200d}👩\u{200d}👧🇫🇷❤\u{fe0f}".to_owned()),
+        "[क-ह\u{94d}ि]{1,12}",
+        any::<String>().prop_map(|text| text.chars().take(12).collect()),
+    ]
+}
+
+prop_compose! {
+    fn attribution()(source in prop::collection::vec(token_text(), 0..7), target in prop::collection::vec(token_text(), 1..16))
+        (start in 0..=target.len(), scores in prop::collection::vec(prop_oneof![-1.0e3_f32..1.0e3, 0.0_f32..1.0, Just(f32::NAN), any::<f32>()], 400),
+         name in ".{0,20}", source in Just(source), target in Just(target)) -> SequenceAttribution {
+        let steps = target.len() - start;
+        let array = |rows: usize, shift: usize| Array2::from_shape_fn((rows, steps), |(row, step)| scores[(row * steps + step + shift) % scores.len()]);
+        let tokens = |texts: &[String]| texts.iter().map(|text| Token::new(text.clone(), 3)).collect::<Vec<_>>();
+        SequenceAttribution {
+            source_attributions: Some(array(source.len(), 0).into_dyn()),
+            target_attributions: Some(array(target.len(), 7).into_dyn()),
+            step_scores: [(name, Array1::from_shape_fn(steps, |step| scores[step]))].into_iter().collect(),
+            sequence_scores: Default::default(),
+            attr_pos_start: start,
+            attr_pos_end: target.len(),
+            kind: AttributionKind::Coarse,
+            source: tokens(&source),
+            target: tokens(&target),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_line_is_wider_than_asked(attribution in attribution(), width in TerminalOptions::MIN_WIDTH..140, values: bool, color in 0..3) {
+        let colors = [ColorSupport::None, ColorSupport::Ansi256, ColorSupport::TrueColor][color as usize];
+        let options = TerminalOptions { colors, show_values: values, title: Some("a title that is long enough to wrap somewhere".into()), ..plain(width) };
+        let picture = unstyled(&render_sequence(&attribution, &options).unwrap());
+        for line in picture.lines() {
+            prop_assert!(line.width() <= width, "{} > {width}: {line:?}", line.width());
+        }
+    }
+
+    #[test]
+    fn columns_line_up(attribution in attribution(), width in TerminalOptions::MIN_WIDTH..140) {
+        // Without numbers every cell is one glyph in the middle of its column, so all rows of a block end together.
+        let mut attribution = attribution;
+        attribution.source_attributions.iter_mut().for_each(|scores| scores.fill(1.0));
+        attribution.target_attributions = None;
+        attribution.step_scores.clear();
+        let options = TerminalOptions { show_values: false, max_value: Some(1.0), ..plain(width) };
+        let picture = unstyled(&render_sequence(&attribution, &options).unwrap());
+        let mut ends: Option<usize> = None;
+        for line in picture.lines() {
+            if line.is_empty() {
+                ends = None;
+            } else if line.ends_with("  █") && line.matches('█').count() > 1 {
+                prop_assert_eq!(*ends.get_or_insert(line.width()), line.width(), "{}", picture);
+            }
+        }
+    }
+}
