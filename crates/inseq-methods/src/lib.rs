@@ -1,1 +1,15 @@
-//! See Cargo.toml.
+//! Attribution methods, step functions and the attribution pipeline for sequence models.
+
+#![forbid(unsafe_code)]
+
+pub mod engine;
+pub mod gradient;
+pub mod step_functions;
+
+mod error;
+mod method;
+mod request;
+
+pub use error::{Error, Result};
+pub use method::{Attributions, Method, MethodContext, MethodInfo, explain, list_methods, method_named};
+pub use request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};

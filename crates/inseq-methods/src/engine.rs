@@ -1,0 +1,237 @@
+//! From steps to gradients: one forward for all steps, cotangents of the attributed function, one batched pullback.
+
+use std::ops::Range;
+
+use burn::tensor::{Int, Tensor};
+use inseq_models::model::{InputCotangents, Model, Source, Trace, Wanted};
+
+use crate::step_functions::{StepContext, StepFunction};
+use crate::{Error, Result};
+
+/// A text as ids, with the steps to attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextSteps {
+    /// Source ids; empty for decoder-only models.
+    pub source: Vec<u32>,
+    /// Baseline of each source id.
+    pub source_baseline: Vec<u32>,
+    /// Target ids from the decoder start on.
+    pub target: Vec<u32>,
+    /// Baseline of each target id.
+    pub target_baseline: Vec<u32>,
+    /// Positions in `target` of the attributed tokens; each sees the positions before it.
+    pub steps: Range<usize>,
+}
+
+/// Embeddings of a batch at which gradients are taken; entry `i` belongs to the text `texts[i]`.
+pub struct Point<'a> {
+    /// The text of each entry.
+    pub texts: Vec<&'a TextSteps>,
+    /// Source embeddings, for models with an encoder.
+    pub source: Option<Source>,
+    /// `[batch, target, feature]`: embeddings of the target, padded on the right.
+    pub target: Tensor<3>,
+}
+
+impl<'a> Point<'a> {
+    /// The embeddings of texts as they are.
+    pub fn of_texts(model: &Model, texts: &[&'a TextSteps]) -> Self {
+        Self::of_ids(model, texts, |text| (&text.source, &text.target))
+    }
+
+    /// The embeddings of the texts' baselines.
+    pub fn of_baselines(model: &Model, texts: &[&'a TextSteps]) -> Self {
+        Self::of_ids(model, texts, |text| (&text.source_baseline, &text.target_baseline))
+    }
+
+    fn of_ids(model: &Model, texts: &[&'a TextSteps], ids: impl Fn(&'a TextSteps) -> (&'a [u32], &'a [u32])) -> Self
+    where
+        Vec<u32>: AsRef<[u32]>,
+    {
+        let source = model.encoder.as_ref().map(|encoder| {
+            let (ids, lengths) = padded(texts.iter().map(|text| ids(text).0));
+            Source { embeddings: encoder.embedding.forward(&ids, texts.len()), lengths }
+        });
+        // The last token is only ever predicted: nothing after it looks at it.
+        let (target, _) = padded(texts.iter().map(|text| {
+            let ids = ids(text).1;
+            &ids[..ids.len().min(text.steps.end.max(2) - 1)]
+        }));
+        Self { texts: texts.to_vec(), source, target: model.target_embedding.forward(&target, texts.len()) }
+    }
+}
+
+/// Ids in rows of equal length, padded on the right with 0, and the lengths.
+fn padded<'a>(rows: impl Iterator<Item = &'a [u32]> + Clone) -> (Vec<u32>, Vec<usize>) {
+    let lengths: Vec<usize> = rows.clone().map(<[u32]>::len).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    let ids = rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, longest - row.len()))).collect();
+    (ids, lengths)
+}
+
+/// Runs a model for the steps of texts within a memory budget.
+pub struct Engine<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// Bytes that the tensors of a pullback may take.
+    pub memory_budget: usize,
+}
+
+impl Engine<'_> {
+    /// Entries of a batch that a forward and a few probes fit for.
+    pub fn entries_that_fit(&self, text: &TextSteps) -> usize {
+        let trace = self.model.bytes_per_trace(text.source.len(), text.target.len());
+        let probe = self.model.bytes_per_probe(text.source.len(), text.target.len());
+        (self.memory_budget / (trace + 4 * probe).max(1)).max(1)
+    }
+
+    /// Probes of each entry that a pullback fits for, once the traces of `entries` are there.
+    fn probes_that_fit(&self, point: &Point) -> usize {
+        let source = point.texts.iter().map(|text| text.source.len()).max().unwrap_or(0);
+        let target = point.target.dims()[1];
+        let entries = point.texts.len().max(1);
+        let traces = entries * self.model.bytes_per_trace(source, target);
+        let left = self.memory_budget.saturating_sub(traces).max(self.memory_budget / 4);
+        (left / (entries * self.model.bytes_per_probe(source, target)).max(1)).max(1)
+    }
+
+    /// The forward of a point.
+    pub fn trace(&self, point: &Point) -> Trace {
+        self.model.trace(point.source.as_ref(), point.target.clone())
+    }
+
+    /// Scores of steps, `[batch][step]`.
+    ///
+    /// # Errors
+    /// When the step function gives another number of scores, or the device cannot be read.
+    pub fn scores(&self, point: &Point, trace: &Trace, functions: &[&dyn StepFunction]) -> Result<Vec<Vec<Vec<f32>>>> {
+        let steps = longest(point);
+        let mut scores = vec![vec![Vec::new(); point.texts.len()]; functions.len()];
+        for range in chunks(steps, self.rows_that_fit(point)) {
+            let (hidden, _) = self.own_rows(point, trace, range.clone());
+            let context = self.context(point, hidden, range.clone(), false);
+            for (function, scores) in functions.iter().zip(&mut scores) {
+                let values = evaluate(*function, &context)?;
+                for (entry, values) in values.chunks(range.len()).enumerate() {
+                    let own = point.texts[entry].steps.len().saturating_sub(range.start).min(range.len());
+                    scores[entry].extend_from_slice(&values[..own]);
+                }
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Gradients of a step function with regard to the embeddings of a point, for every step.
+    ///
+    /// Steps go through in chunks that fit the memory budget; `each` gets a chunk's range of steps (counted from each
+    /// text's first), the scores `[entry * step]` and the gradients. Entries with fewer steps have zeros at the end.
+    ///
+    /// # Errors
+    /// What `each` returns, and what the step function does wrong.
+    pub fn gradients(
+        &self,
+        point: &Point,
+        trace: &Trace,
+        function: &dyn StepFunction,
+        wanted: Wanted,
+        mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
+    ) -> Result<()> {
+        let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
+        for range in chunks(longest(point), probes) {
+            let (hidden, positions) = self.own_rows(point, trace, range.clone());
+            let (scores, cotangents) = {
+                let context = self.context(point, hidden, range.clone(), true);
+                let score = function.evaluate(&context);
+                let scores = read(score.clone(), point.texts.len() * range.len(), function)?;
+                let gradients = (score * self.live(point, range.clone(), &context.logits)).sum().backward();
+                let gradient = context.logits.grad(&gradients).ok_or_else(|| {
+                    Error::Argument(format!(
+                        "the step function `{}` does not depend on the logits, so it cannot be attributed",
+                        function.name()
+                    ))
+                })?;
+                (scores, gradient)
+            };
+            let hidden = self.model.logits_pullback(cotangents);
+            let hidden = hidden.reshape([point.texts.len(), range.len(), self.model.features()]);
+            each(range, scores, self.model.pullback(trace, hidden, &positions, wanted))?;
+        }
+        Ok(())
+    }
+
+    /// Rows of logits, with what autodiff keeps of them, that fit.
+    fn rows_that_fit(&self, point: &Point) -> usize {
+        (self.memory_budget / 4 / (4 * 6 * self.model.vocabulary() * point.texts.len().max(1))).max(1)
+    }
+
+    /// Last hidden states that predict the steps of `range`, `[entry * step, feature]`, and their positions.
+    fn own_rows(&self, point: &Point, trace: &Trace, range: Range<usize>) -> (Tensor<2>, Vec<usize>) {
+        let [batch, length, features] = trace.hidden().dims();
+        let positions: Vec<usize> = point
+            .texts
+            .iter()
+            .flat_map(|text| {
+                range.clone().map(|step| (text.steps.start + step).min(text.steps.end.max(1) - 1).max(1) - 1)
+            })
+            .collect();
+        let index: Vec<i64> =
+            positions.iter().enumerate().map(|(row, p)| (row / range.len() * length + p) as i64).collect();
+        let index = Tensor::<1, Int>::from_data(index.as_slice(), &trace.hidden().device());
+        (trace.hidden().clone().reshape([batch * length, features]).select(0, index), positions)
+    }
+
+    fn context(&self, point: &Point, hidden: Tensor<2>, range: Range<usize>, tracked: bool) -> StepContext {
+        let targets: Vec<i64> = point
+            .texts
+            .iter()
+            .flat_map(|text| {
+                range.clone().map(|step| {
+                    let position = (text.steps.start + step).min(text.steps.end.max(1) - 1);
+                    i64::from(text.target.get(position).copied().unwrap_or(0))
+                })
+            })
+            .collect();
+        let mut logits = self.model.logits(hidden);
+        if tracked {
+            logits = logits.autodiff().require_grad();
+        }
+        let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &logits.device());
+        StepContext { logits, targets }
+    }
+
+    /// 1 for the rows of steps that a text has, 0 for those that only a longer one has.
+    fn live(&self, point: &Point, range: Range<usize>, like: &Tensor<2>) -> Tensor<1> {
+        let live: Vec<f32> = point
+            .texts
+            .iter()
+            .flat_map(|text| range.clone().map(|step| if step < text.steps.len() { 1.0 } else { 0.0 }))
+            .collect();
+        Tensor::from_data(live.as_slice(), &like.device())
+    }
+}
+
+fn longest(point: &Point) -> usize {
+    point.texts.iter().map(|text| text.steps.len()).max().unwrap_or(0)
+}
+
+fn chunks(steps: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..steps).step_by(size.max(1)).map(move |start| start..(start + size).min(steps))
+}
+
+fn evaluate(function: &dyn StepFunction, context: &StepContext) -> Result<Vec<f32>> {
+    read(function.evaluate(context), context.logits.dims()[0], function)
+}
+
+fn read(score: Tensor<1>, rows: usize, function: &dyn StepFunction) -> Result<Vec<f32>> {
+    let values = score
+        .try_into_vec_as::<f32>()
+        .map_err(|e| Error::Argument(format!("the scores of `{}` cannot be read: {e:?}", function.name())))?;
+    if values.len() != rows {
+        return Err(Error::Argument(format!(
+            "the step function `{}` gave {} scores for {rows} steps; it must give one a row",
+            function.name(),
+            values.len()
+        )));
+    }
+    Ok(values)
+}

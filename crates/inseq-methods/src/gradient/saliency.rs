@@ -1,0 +1,64 @@
+//! Saliency.
+
+use inseq_models::model::Wanted;
+
+use super::Collector;
+use crate::Result;
+use crate::method::{Attributions, Method, MethodContext};
+
+/// How sensitive is the score to each feature? `|d score / d x|`.
+///
+/// Granular scores `[input, step, feature]`, never negative. Cost: one forward and one pullback a step.
+/// Simonyan et al., 2013, <https://arxiv.org/abs/1312.6034>.
+#[derive(Clone, Debug)]
+pub struct Saliency {
+    /// Whether the sign is dropped (the default).
+    pub abs: bool,
+}
+
+/// The arguments of saliency.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SaliencyOptions {
+    pub(crate) abs: bool,
+}
+
+impl Default for SaliencyOptions {
+    fn default() -> Self {
+        Self { abs: true }
+    }
+}
+
+impl Method for Saliency {
+    fn name(&self) -> &'static str {
+        "saliency"
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let mut gradients = gradients(context)?;
+        if self.abs {
+            for array in gradients.iter_mut().flat_map(|a| [a.source.as_mut(), a.target.as_mut()]).flatten() {
+                array.mapv_inplace(f32::abs);
+            }
+        }
+        Ok(gradients)
+    }
+}
+
+/// Gradients of the attributed function with regard to the texts' embeddings.
+pub(super) fn gradients(context: &mut MethodContext) -> Result<Vec<Attributions>> {
+    let model = context.engine.model;
+    let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
+    let texts = context.point.texts.clone();
+    let shapes = texts.iter().map(|t| (t.source.len(), t.target.len(), t.steps.len()));
+    let mut collector = Collector::new(shapes, model.features(), wanted);
+    let function = context.function.clone();
+    context.engine.gradients(context.point, context.trace, &*function, wanted, |steps, _, gradients| {
+        for entry in 0..texts.len() {
+            collector.add(entry, entry, steps.clone(), &gradients)?;
+        }
+        let done = texts.iter().map(|t| steps.end.min(t.steps.len()).saturating_sub(steps.start)).sum();
+        (context.advance)(done)
+    })?;
+    Ok(collector.finish())
+}

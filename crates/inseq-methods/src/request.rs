@@ -1,0 +1,190 @@
+//! What is asked of one `attribute` call.
+
+use std::ops::ControlFlow;
+
+use serde_json::{Map, Value};
+
+use crate::step_functions::SharedStepFunction;
+
+/// A step function by name with its arguments, or one's own.
+#[derive(Clone, Debug)]
+pub enum StepFunctionChoice {
+    /// One of [`crate::step_functions::list`].
+    Named(String),
+    /// A user's own, from [`crate::step_functions::from_closure`].
+    Own(SharedStepFunction),
+}
+
+impl From<&str> for StepFunctionChoice {
+    fn from(name: &str) -> Self {
+        Self::Named(name.to_string())
+    }
+}
+
+impl From<String> for StepFunctionChoice {
+    fn from(name: String) -> Self {
+        Self::Named(name)
+    }
+}
+
+impl From<SharedStepFunction> for StepFunctionChoice {
+    fn from(function: SharedStepFunction) -> Self {
+        Self::Own(function)
+    }
+}
+
+/// One `attribute` call: texts and options, with the reference's names and defaults.
+///
+/// ```
+/// use inseq_methods::AttributionRequest;
+///
+/// let request = AttributionRequest::new(["Hello world"])
+///     .method("integrated_gradients")
+///     .attribution_argument("n_steps", 20)
+///     .attribute_target(true)
+///     .step_scores(["probability", "entropy"]);
+/// assert!(request.attribute_target);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct AttributionRequest {
+    /// Texts to attribute.
+    pub input_texts: Vec<String>,
+    /// Texts that the model is taken to have generated, one for each input; generated where there are none.
+    pub generated_texts: Option<Vec<String>>,
+    /// Name of the attribution method; the model's default where there is none.
+    pub method: Option<String>,
+    /// Arguments of the method, by the reference's names.
+    pub attribution_args: Map<String, Value>,
+    /// What is attributed; the model's default (`probability`) where there is none.
+    pub attributed_fn: Option<StepFunctionChoice>,
+    /// Arguments of the attributed function, by the reference's names.
+    pub attributed_fn_args: Map<String, Value>,
+    /// Scores of each step that are put beside the attributions.
+    pub step_scores: Vec<StepFunctionChoice>,
+    /// Arguments of the step scores, by the reference's names.
+    pub step_scores_args: Map<String, Value>,
+    /// First target position to attribute; negative counts from the end.
+    pub attr_pos_start: Option<i64>,
+    /// Position after the last one to attribute; negative counts from the end.
+    pub attr_pos_end: Option<i64>,
+    /// Whether the target prefix is attributed beside the source (encoder-decoder models).
+    pub attribute_target: bool,
+    /// Whether the raw output of each step is kept.
+    pub output_step_attributions: bool,
+    /// Whether the baseline replaces the end-of-sequence token too.
+    pub include_eos_baseline: bool,
+    /// Whether texts are encoded without special tokens.
+    pub skip_special_tokens: bool,
+    /// Whether shown tokens lose the tokenizer's marks (`▁`).
+    pub clean_special_chars: bool,
+    /// Whether `generated_texts` are prefixes that the model goes on from, rather than whole targets.
+    pub generate_from_target_prefix: bool,
+    /// Texts that go through the model at once; as many as the memory budget allows where there is none.
+    pub batch_size: Option<usize>,
+    /// Arguments of the generation, by the names of `generation_config.json`.
+    pub generation_args: Map<String, Value>,
+    /// Whether texts that the model has no positions for are cut rather than refused.
+    pub truncate: bool,
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
+        $($(#[$doc])*
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.$name = $name;
+            self
+        })*
+    };
+}
+
+impl AttributionRequest {
+    /// A request with the default options.
+    pub fn new<T: Into<String>>(input_texts: impl IntoIterator<Item = T>) -> Self {
+        Self { input_texts: input_texts.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Sets the texts that the model is taken to have generated.
+    pub fn generated_texts<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.generated_texts = Some(texts.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the attribution method.
+    pub fn method(mut self, name: impl Into<String>) -> Self {
+        self.method = Some(name.into());
+        self
+    }
+
+    /// Sets one argument of the method.
+    pub fn attribution_argument(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.attribution_args.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets one argument of the generation.
+    pub fn generation_argument(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.generation_args.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets what is attributed.
+    pub fn attributed_fn(mut self, function: impl Into<StepFunctionChoice>) -> Self {
+        self.attributed_fn = Some(function.into());
+        self
+    }
+
+    /// Sets the scores that are put beside the attributions.
+    pub fn step_scores<T: Into<StepFunctionChoice>>(mut self, functions: impl IntoIterator<Item = T>) -> Self {
+        self.step_scores = functions.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the target positions to attribute, `start..end`.
+    pub fn positions(mut self, start: Option<i64>, end: Option<i64>) -> Self {
+        (self.attr_pos_start, self.attr_pos_end) = (start, end);
+        self
+    }
+
+    setters! {
+        /// Sets whether the target prefix is attributed.
+        attribute_target: bool,
+        /// Sets whether each step's raw output is kept.
+        output_step_attributions: bool,
+        /// Sets whether the baseline replaces the end-of-sequence token too.
+        include_eos_baseline: bool,
+        /// Sets whether texts are encoded without special tokens.
+        skip_special_tokens: bool,
+        /// Sets whether shown tokens lose the tokenizer's marks.
+        clean_special_chars: bool,
+        /// Sets whether `generated_texts` are prefixes to go on from.
+        generate_from_target_prefix: bool,
+        /// Sets how many texts go through the model at once.
+        batch_size: Option<usize>,
+        /// Sets whether texts that are too long are cut.
+        truncate: bool,
+    }
+}
+
+/// How far a call has come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// Texts are being generated.
+    Generating {
+        /// Texts of the call.
+        texts: usize,
+        /// Tokens so far.
+        tokens: usize,
+    },
+    /// Steps are being attributed.
+    Attributing {
+        /// Work done so far.
+        done: usize,
+        /// Work of the whole call, in the same unit.
+        total: usize,
+        /// The texts being attributed, as generated.
+        texts: Vec<String>,
+    },
+}
+
+/// Called as the work goes on; `Break` stops the call with [`crate::Error::Cancelled`].
+pub type ProgressCallback<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;

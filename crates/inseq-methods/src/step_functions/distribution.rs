@@ -1,0 +1,20 @@
+//! Scores of the whole next-token distribution.
+
+use burn::tensor::{Tensor, activation::log_softmax};
+
+use super::{StepContext, StepFunction};
+
+/// `-sum p log p`, in nats.
+#[derive(Debug)]
+pub(super) struct Entropy;
+
+impl StepFunction for Entropy {
+    fn name(&self) -> &str {
+        "entropy"
+    }
+
+    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+        let log = log_softmax(context.logits.clone(), 1);
+        (log.clone().exp() * log).sum_dim(1).squeeze_dim::<1>(1).neg()
+    }
+}

@@ -1,0 +1,149 @@
+//! What about the output is scored or attributed at each generation step.
+
+mod distribution;
+mod target;
+
+use std::fmt;
+use std::sync::Arc;
+
+use burn::tensor::{Int, Tensor};
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+
+/// What a step function sees: one row for each step of each text.
+#[derive(Clone, Debug)]
+pub struct StepContext {
+    /// `[row, vocabulary]`: the model's logits at the step.
+    pub logits: Tensor<2>,
+    /// `[row]`: ids of the tokens that were generated.
+    pub targets: Tensor<1, Int>,
+}
+
+impl StepContext {
+    /// The column of each row's target, `[row]`.
+    pub fn of_targets(&self, values: Tensor<2>) -> Tensor<1> {
+        values.gather(1, self.targets.clone().unsqueeze_dim(1)).squeeze_dim(1)
+    }
+}
+
+/// A score of each step, differentiable by Burn's autodiff.
+///
+/// Written in ordinary tensor operations; the gradient of the logits is taken on this small graph alone.
+pub trait StepFunction: Send + Sync {
+    /// The name by which results know it.
+    fn name(&self) -> &str;
+
+    /// The score of each row, `[row]`.
+    fn evaluate(&self, context: &StepContext) -> Tensor<1>;
+}
+
+/// A step function that is shared between calls.
+pub type SharedStepFunction = Arc<dyn StepFunction>;
+
+/// A closure over logits as a step function.
+///
+/// ```
+/// use inseq_methods::step_functions::{from_closure, StepFunction};
+///
+/// let margin = from_closure("margin", |context| {
+///     context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1)
+/// });
+/// assert_eq!(margin.name(), "margin");
+/// ```
+pub fn from_closure(
+    name: impl Into<String>,
+    f: impl Fn(&StepContext) -> Tensor<1> + Send + Sync + 'static,
+) -> SharedStepFunction {
+    struct Closure<F> {
+        name: String,
+        f: F,
+    }
+    impl<F: Fn(&StepContext) -> Tensor<1> + Send + Sync> StepFunction for Closure<F> {
+        fn name(&self) -> &str {
+            &self.name
+        }
+        fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+            (self.f)(context)
+        }
+    }
+    Arc::new(Closure { name: name.into(), f })
+}
+
+impl fmt::Debug for dyn StepFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StepFunction({})", self.name())
+    }
+}
+
+/// One entry of [`list`].
+#[derive(Clone, Copy, Debug)]
+pub struct StepFunctionInfo {
+    /// The name to ask for.
+    pub name: &'static str,
+    /// One line on what it measures.
+    pub description: &'static str,
+    arguments: &'static [&'static str],
+    make: fn(&Map<String, Value>) -> Result<SharedStepFunction>,
+}
+
+const ALL: &[StepFunctionInfo] = &[
+    StepFunctionInfo {
+        name: "logit",
+        description: "The logit of the generated token.",
+        arguments: &[],
+        make: |_| Ok(Arc::new(target::Logit)),
+    },
+    StepFunctionInfo {
+        name: "probability",
+        description: "The probability of the generated token, or its logarithm with `logprob`.",
+        arguments: &["logprob"],
+        make: |arguments| Ok(Arc::new(target::Probability { log: boolean(arguments, "logprob")? })),
+    },
+    StepFunctionInfo {
+        name: "entropy",
+        description: "The entropy of the next-token distribution, in nats.",
+        arguments: &[],
+        make: |_| Ok(Arc::new(distribution::Entropy)),
+    },
+    StepFunctionInfo {
+        name: "crossentropy",
+        description: "The cross entropy of the generated token, in nats.",
+        arguments: &[],
+        make: |_| Ok(Arc::new(target::CrossEntropy)),
+    },
+    StepFunctionInfo {
+        name: "perplexity",
+        description: "2 to the power of the cross entropy in nats, as the reference defines it.",
+        arguments: &[],
+        make: |_| Ok(Arc::new(target::Perplexity)),
+    },
+];
+
+/// The step functions there are.
+pub fn list() -> &'static [StepFunctionInfo] {
+    ALL
+}
+
+/// The step function of a name, with its arguments by the reference's names.
+///
+/// # Errors
+/// When the name is unknown, or an argument is unknown to the function or of the wrong type.
+pub fn named(name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
+    let info = ALL
+        .iter()
+        .find(|info| info.name == name)
+        .ok_or_else(|| Error::unknown("step function", name, ALL.iter().map(|info| info.name)))?;
+    if let Some(unknown) = arguments.keys().find(|key| !info.arguments.contains(&key.as_str())) {
+        return Err(Error::unknown("argument of the step function", unknown, info.arguments.iter().copied()));
+    }
+    (info.make)(arguments)
+}
+
+fn boolean(arguments: &Map<String, Value>, name: &str) -> Result<bool> {
+    match arguments.get(name) {
+        None => Ok(false),
+        Some(Value::Bool(value)) => Ok(*value),
+        Some(other) => Err(Error::Argument(format!("argument `{name}` must be true or false, found {other}"))),
+    }
+}
