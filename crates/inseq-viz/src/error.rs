@@ -48,6 +48,12 @@ pub enum Error {
         /// Largest value asked for.
         max: f32,
     },
+    /// The page could not be put together.
+    #[error("the page could not be written: {0}")]
+    Page(#[from] askama::Error),
+    /// The scores could not be put into the page.
+    #[error("the scores could not be written into the page: {0}")]
+    Data(#[from] serde_json::Error),
 }
 
 /// A result with this crate's [`Error`].

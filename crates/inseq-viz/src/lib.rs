@@ -1,4 +1,4 @@
-//! Pictures of attributions: a heat map for the terminal.
+//! Pictures of attributions: a heat map for the terminal and a page for the browser.
 //!
 //! Everything here works from `inseq-core` types alone, so a saved result can be looked at without loading a
 //! model. Pictures show one score for each pair of tokens: aggregate a granular or multi-dimensional result first.
@@ -10,6 +10,7 @@
 
 mod caption;
 mod error;
+pub mod html;
 mod matrix;
 mod number;
 pub mod scale;

@@ -9,6 +9,9 @@ use colorgrad::{BlendMode, Color, Gradient, GradientBuilder, LinearGradient};
 
 use crate::{Error, Result};
 
+/// Strength (see [`Scale::strength`]) below which a score's number steps back, so that the eye finds those that matter.
+pub const FAINT: f32 = 0.1;
+
 /// A colour as 8-bit sRGB red, green and blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rgb(pub u8, pub u8, pub u8);

@@ -119,7 +119,7 @@ fn push_visible(text: &mut String, grapheme: &str) {
 }
 
 /// Whether a character does something to the page or terminal around it rather than being drawn.
-fn is_active(character: char) -> bool {
+pub(crate) fn is_active(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

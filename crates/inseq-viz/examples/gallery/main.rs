@@ -1,9 +1,11 @@
 //! Draws made-up attributions, to look at every kind of picture without a model.
 //!
 //! `cargo run -p inseq-viz --example gallery -- terminal french 100 truecolor dark`
+//! `cargo run -p inseq-viz --example gallery -- html all > report.html`
 
 mod samples;
 
+use inseq_viz::html::{self, HtmlOptions};
 use inseq_viz::scale::Theme;
 use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
 
@@ -44,7 +46,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             print!("{}", terminal::render(&result, &options)?);
         }
-        other => return Err(format!("no picture `{other}`: terminal").into()),
+        "html" => print!("{}", html::render(&result, &HtmlOptions::default())?),
+        other => return Err(format!("no picture `{other}`: terminal or html").into()),
     }
     Ok(())
 }

@@ -3,10 +3,7 @@
 use anstyle::{Ansi256Color, Color, RgbColor, Style};
 
 use super::ColorSupport;
-use crate::scale::{Palette, Rgb, Scale, Theme};
-
-/// Strength below which a score's number steps back, so that the eye finds those that matter.
-const FAINT: f32 = 0.1;
+use crate::scale::{FAINT, Palette, Rgb, Scale, Theme};
 
 /// Paints cells and text the way the terminal understands.
 pub(super) struct Painter {
