@@ -102,24 +102,27 @@ pub(super) fn isolated(text: &str) -> String {
     format!("\u{2068}{text}\u{2069}")
 }
 
-/// Paragraphs of at most `width` cells, broken at spaces, or inside a word that is longer than a line.
+/// Paragraphs of at most `width` cells, broken at spaces; inside a word where it is longer than a line or its script has
+/// no spaces.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
+    let pieces = text.split_inclusive(' ').flat_map(|word| {
+        let is_breakable = word.width() > width || word.graphemes(true).any(|grapheme| grapheme.width() > 1);
+        if is_breakable { word.graphemes(true).collect() } else { vec![word] }
+    });
     let mut lines = vec![String::new()];
-    for word in text
-        .split_word_bounds()
-        .flat_map(|word| if word.width() > width { word.graphemes(true).collect() } else { vec![word] })
-    {
-        let word = if word.width() > width { "…" } else { word };
+    for piece in pieces {
+        let piece = if piece.width() > width { "…" } else { piece };
         let last = lines.len() - 1;
-        let longer = format!("{}{word}", lines[last]);
-        if longer.width() <= width {
+        let longer = format!("{}{piece}", lines[last]);
+        if longer.trim_end().width() <= width {
             lines[last] = longer;
-        } else if !word.trim().is_empty() {
-            let end = lines[last].trim_end().len();
-            lines[last].truncate(end);
-            lines.push(word.to_owned());
+        } else {
+            lines.push(piece.to_owned());
         }
+    }
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
     }
     lines
 }
@@ -153,6 +156,7 @@ mod tests {
     fn paragraphs_break_at_words() {
         assert_eq!(wrap("The tired nurse said", 10), ["The tired", "nurse said"]);
         assert_eq!(wrap("彼女は遅れた", 4), ["彼女", "は遅", "れた"]);
+        assert_eq!(wrap("a ready-made end.", 12), ["a ready-made", "end."]);
         assert_eq!(wrap("", 4), [""]);
     }
 }
