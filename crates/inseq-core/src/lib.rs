@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod aggregators;
+
 mod error;
 mod result;
 mod sequence;

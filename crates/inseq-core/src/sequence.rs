@@ -6,11 +6,12 @@ use ndarray::{Array1, ArrayD};
 use crate::Token;
 
 /// What the trailing axes of an attribution array are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AttributionKind {
     /// `[attributed, step, hidden]`: one score for each feature of the embedding.
     Granular,
     /// `[attributed, step]`: one score a token.
+    #[default]
     Coarse,
     /// `[attributed, step, ...]` with one axis for each name (`layer`, `head`).
     MultiDimensional {
@@ -23,7 +24,7 @@ pub enum AttributionKind {
 ///
 /// Axes: *source* counts [`source`](Self::source) tokens, *target* counts [`target`](Self::target) tokens, and
 /// *step* counts attributed target tokens, `attr_pos_start..attr_pos_end`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SequenceAttribution {
     /// Source tokens; for decoder-only models the prompt.
     pub source: Vec<Token>,
@@ -46,7 +47,7 @@ pub struct SequenceAttribution {
 }
 
 /// The raw output of one generation step for a batch of texts (the reference's `step_attributions`).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepAttribution {
     /// Source tokens of each text, `[batch][source]`.
     pub source: Vec<Vec<Token>>,

@@ -6,10 +6,13 @@ pub mod engine;
 pub mod gradient;
 pub mod step_functions;
 
+mod attribution_model;
 mod error;
 mod method;
+mod pipeline;
 mod request;
 
+pub use attribution_model::{AttributionModel, DEFAULT_MEMORY_BUDGET, LoadOptions};
 pub use error::{Error, Result};
 pub use method::{Attributions, Method, MethodContext, MethodInfo, explain, list_methods, method_named};
 pub use request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};

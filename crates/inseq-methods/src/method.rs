@@ -38,13 +38,21 @@ pub struct Attributions {
     pub target: Option<ArrayD<f32>>,
     /// Further scores of each step, such as convergence deltas, by name.
     pub step_scores: Vec<(String, Array1<f32>)>,
+    /// Arrays that describe the whole text, by name.
+    pub sequence_scores: Vec<(String, ArrayD<f32>)>,
     /// What the trailing axes are.
     pub kind: AttributionKind,
 }
 
 impl Default for Attributions {
     fn default() -> Self {
-        Self { source: None, target: None, step_scores: Vec::new(), kind: AttributionKind::Granular }
+        Self {
+            source: None,
+            target: None,
+            step_scores: Vec::new(),
+            sequence_scores: Vec::new(),
+            kind: AttributionKind::Granular,
+        }
     }
 }
 

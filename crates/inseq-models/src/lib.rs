@@ -1,9 +1,13 @@
 //! Burn implementations of Hugging Face sequence models: layers with batched pullbacks, architectures, checkpoints,
 //! tokenizers and generation. Knows no attribution method.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+pub mod architectures;
 pub mod checkpoint;
+pub mod decoding;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod device;
 pub mod generation;
 pub mod layers;
@@ -11,5 +15,7 @@ pub mod model;
 pub mod tokenizer;
 
 mod error;
+mod hub;
+mod mapped;
 
 pub use error::{Error, Result};

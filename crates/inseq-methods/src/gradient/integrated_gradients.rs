@@ -69,7 +69,7 @@ impl IntegratedGradients {
         if !wanted.target {
             baseline.target = input.target.clone();
         }
-        let shape = std::iter::once((text.source.len(), text.target.len(), text.steps.len()));
+        let shape = std::iter::once((text.source.len(), text.steps.end, text.steps.len()));
         let mut collector = Collector::new(shape, model.features(), wanted);
         let points = self.method.points(self.n_steps);
         let at_once = self.internal_batch_size.unwrap_or_else(|| engine.entries_that_fit(text)).min(self.n_steps);

@@ -50,7 +50,7 @@ pub(super) fn gradients(context: &mut MethodContext) -> Result<Vec<Attributions>
     let model = context.engine.model;
     let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
     let texts = context.point.texts.clone();
-    let shapes = texts.iter().map(|t| (t.source.len(), t.target.len(), t.steps.len()));
+    let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
     let mut collector = Collector::new(shapes, model.features(), wanted);
     let function = context.function.clone();
     context.engine.gradients(context.point, context.trace, &*function, wanted, |steps, _, gradients| {

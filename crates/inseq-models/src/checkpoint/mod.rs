@@ -1,1 +1,17 @@
-//! See the crate documentation.
+//! Model repositories and the weights in them.
+//!
+//! Everything here comes from strangers: sizes in headers are checked against the file before anything is allocated,
+//! and pickles are read by a reader that executes nothing.
+
+mod index;
+mod pickle;
+mod repository;
+mod safetensors;
+mod stored;
+mod torch;
+mod weights;
+
+pub use repository::{HubOptions, Repository};
+pub(crate) use stored::check_finite;
+pub use stored::{StoredDType, StoredTensor};
+pub use weights::Weights;

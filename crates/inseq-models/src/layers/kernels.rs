@@ -272,6 +272,39 @@ pub(super) fn layer_norm_pullback(
     Tensor::from_data(data, &device)
 }
 
+/// Turns scores into logarithms of probabilities.
+pub(crate) fn log_softmax_row(row: &mut [f32]) {
+    Arch::new().dispatch(|| {
+        let max = maximum(row);
+        // A row without a finite maximum has no distribution, and stays as it is.
+        if !max.is_finite() {
+            return;
+        }
+        let mut lanes = [0f32; 16];
+        let (head, tail) = row.as_chunks::<16>();
+        for chunk in head {
+            for (lane, x) in lanes.iter_mut().zip(chunk) {
+                *lane += exp(x - max);
+            }
+        }
+        let total = lanes.iter().sum::<f32>() + tail.iter().map(|x| exp(x - max)).sum::<f32>();
+        let shift = max + total.ln();
+        row.iter_mut().for_each(|x| *x -= shift);
+    });
+}
+
+#[inline(always)]
+fn maximum(a: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    let (head, tail) = a.as_chunks::<16>();
+    for a in head {
+        for (lane, a) in lanes.iter_mut().zip(a) {
+            *lane = lane.max(*a);
+        }
+    }
+    lanes.iter().chain(tail).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
 /// A sum in 16 lanes, so that it becomes vector code.
 #[inline(always)]
 fn sum(a: &[f32]) -> f32 {

@@ -19,6 +19,7 @@ pub use activation::Activation;
 pub use attention::{Attention, AttentionCotangents, AttentionTrace, KeyValues};
 pub use embedding::Embedding;
 pub use feed_forward::{FeedForward, FeedForwardTrace};
+pub(crate) use kernels::log_softmax_row;
 pub use linear::Linear;
 pub use norm::{LayerNorm, NormTrace};
 pub use positions::sinusoidal_positions;

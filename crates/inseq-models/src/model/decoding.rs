@@ -36,6 +36,11 @@ impl<'a> IncrementalDecoder<'a> {
         Self { model, history: vec![None; model.decoder.blocks.len()], memory, source_lengths, texts, length: 0 }
     }
 
+    /// Tokens of every row so far.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// Row `i` becomes a copy of what row `parents[i]` was.
     pub fn reorder(&mut self, parents: &[usize]) {
         let device = self.model.device();

@@ -1,0 +1,268 @@
+//! A loaded model, ready to be asked.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{DType, Device, Tensor};
+use inseq_models::architectures::{self, LoadedModel};
+use inseq_models::checkpoint::{HubOptions, Repository};
+use inseq_models::generation::{Generated, GenerationConfig, generate};
+use inseq_models::model::{Model, Source};
+use inseq_models::tokenizer::{Role, Tokenizer};
+use inseq_models::{decoding::ModelDecoder, device};
+use serde_json::{Map, Value};
+
+use crate::request::{Progress, ProgressCallback, StepFunctionChoice};
+use crate::{Error, Result};
+
+/// Bytes that the tensors of one attribution may take, where nothing else is said.
+pub const DEFAULT_MEMORY_BUDGET: usize = 1 << 30;
+
+/// How a model is loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Where the model computes, as [`inseq_models::device::parse`] reads it.
+    pub device: String,
+    /// The type it computes in.
+    pub dtype: DType,
+    /// How files that are not there are fetched.
+    pub hub: HubOptions,
+    /// A repository to take the tokenizer from, where it is not the model's.
+    pub tokenizer: Option<String>,
+    /// Bytes that the tensors of one attribution may take.
+    pub memory_budget: usize,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            device: "auto".into(),
+            dtype: DType::F32,
+            hub: HubOptions::default(),
+            tokenizer: None,
+            memory_budget: DEFAULT_MEMORY_BUDGET,
+        }
+    }
+}
+
+/// A model with its tokenizer, ready to be asked why it wrote what it wrote.
+///
+/// ```
+/// # #[cfg(feature = "demo")] {
+/// use inseq_methods::{AttributionModel, AttributionRequest};
+///
+/// let model = AttributionModel::demo()?;
+/// let request = AttributionRequest::new(["The tired nurse said that she was late."]).step_scores(["probability"]);
+/// let result = model.attribute(&request)?;
+/// let sequence = result.sequences[0].aggregate()?;
+/// assert_eq!(sequence.source_attributions.unwrap().shape()[0], sequence.source.len());
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AttributionModel {
+    name: String,
+    pub(crate) loaded: LoadedModel,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) generation: GenerationConfig,
+    pub(crate) memory_budget: usize,
+    default_method: String,
+    default_attributed_fn: StepFunctionChoice,
+}
+
+impl AttributionModel {
+    /// Loads a folder or a model of the hub (`org/name`, `org/name@revision`) with the default options.
+    ///
+    /// # Errors
+    /// When a file is missing or does not fit, naming it.
+    pub fn load(name_or_path: &str) -> Result<Self> {
+        Self::load_with(name_or_path, &LoadOptions::default())
+    }
+
+    /// Loads a folder or a model of the hub.
+    ///
+    /// # Errors
+    /// When a file is missing or does not fit, naming it.
+    pub fn load_with(name_or_path: &str, options: &LoadOptions) -> Result<Self> {
+        let repository = Repository::open(name_or_path, &options.hub)?;
+        let tokenizer = match &options.tokenizer {
+            Some(name) => Tokenizer::load(&Repository::open(name, &options.hub)?)?,
+            None => Tokenizer::load(&repository)?,
+        };
+        Self::from_repository(&repository, tokenizer, options)
+    }
+
+    /// The small English to French model that is part of the program.
+    ///
+    /// # Errors
+    /// When the default device cannot be used.
+    #[cfg(feature = "demo")]
+    pub fn demo() -> Result<Self> {
+        Self::demo_with(&LoadOptions::default())
+    }
+
+    /// The small English to French model that is part of the program, with options.
+    ///
+    /// # Errors
+    /// When the device cannot be used.
+    #[cfg(feature = "demo")]
+    pub fn demo_with(options: &LoadOptions) -> Result<Self> {
+        let repository = inseq_models::demo::repository();
+        let tokenizer = Tokenizer::load(&repository)?;
+        Self::from_repository(&repository, tokenizer, options)
+    }
+
+    fn from_repository(repository: &Repository, tokenizer: Tokenizer, options: &LoadOptions) -> Result<Self> {
+        let device = device::parse(&options.device)?;
+        let loaded = architectures::load(repository, &device, options.dtype)?;
+        let generation = GenerationConfig::load(repository)?;
+        Ok(Self {
+            name: repository.name().to_string(),
+            loaded,
+            tokenizer,
+            generation,
+            memory_budget: options.memory_budget,
+            default_method: "saliency".into(),
+            default_attributed_fn: "probability".into(),
+        })
+    }
+
+    /// The name or path that the model was loaded by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Model {
+        &self.loaded.model
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Where the model computes.
+    pub fn device(&self) -> Device {
+        self.model().device()
+    }
+
+    /// The method that requests without one use (`saliency` at first).
+    pub fn default_method(&self) -> &str {
+        &self.default_method
+    }
+
+    /// Sets the method that requests without one use.
+    ///
+    /// # Errors
+    /// When there is no such method.
+    pub fn set_default_method(&mut self, name: &str) -> Result<()> {
+        crate::method_named(name, &Map::new())?;
+        self.default_method = name.to_string();
+        Ok(())
+    }
+
+    /// What requests attribute that do not say (`probability` at first).
+    pub fn default_attributed_fn(&self) -> &StepFunctionChoice {
+        &self.default_attributed_fn
+    }
+
+    /// Sets what requests attribute that do not say.
+    pub fn set_default_attributed_fn(&mut self, function: impl Into<StepFunctionChoice>) {
+        self.default_attributed_fn = function.into();
+    }
+
+    /// The ids of a text; a target's start with the decoder start token.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Vec<u32>> {
+        let mut ids = self.tokenizer.encode(text, role, add_special_tokens)?.ids;
+        if let (Role::Target, Some(start)) = (role, self.loaded.decoder_start) {
+            ids.insert(0, start);
+        }
+        let vocabulary = match (&self.model().encoder, role) {
+            (Some(encoder), Role::Source) => encoder.embedding.vocabulary(),
+            _ => self.model().target_embedding.vocabulary(),
+        };
+        match ids.iter().find(|&&id| id as usize >= vocabulary) {
+            Some(id) => Err(Error::Argument(format!(
+                "the tokenizer gives the id {id}, but the model has embeddings for {vocabulary} tokens only: the tokenizer \
+                 belongs to another model"
+            ))),
+            None => Ok(ids),
+        }
+    }
+
+    /// The text of ids.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn decode(&self, ids: &[u32], role: Role, skip_special_tokens: bool) -> Result<String> {
+        Ok(self.tokenizer.decode(ids, role, skip_special_tokens)?)
+    }
+
+    /// The embeddings of a text, `[1, position, feature]`, scaled, without positions.
+    ///
+    /// # Errors
+    /// When the tokenizer fails.
+    pub fn embed(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Tensor<3>> {
+        let ids = self.encode(text, role, add_special_tokens)?;
+        Ok(match (&self.model().encoder, role) {
+            (Some(encoder), Role::Source) => encoder.embedding.forward(&ids, 1),
+            _ => self.model().target_embedding.forward(&ids, 1),
+        })
+    }
+
+    /// Texts that the model generates from `texts`, by its own generation configuration and `arguments` over it.
+    ///
+    /// # Errors
+    /// When a text is empty or too long, or an argument is unknown or out of range.
+    pub fn generate<T: AsRef<str>>(&self, texts: &[T], arguments: &Map<String, Value>) -> Result<Vec<String>> {
+        let sources =
+            texts.iter().map(|text| self.encode(text.as_ref(), Role::Source, true)).collect::<Result<Vec<_>>>()?;
+        self.generate_ids(&sources, None, arguments, &mut |_| ControlFlow::Continue(()))?
+            .iter()
+            .map(|generated| self.decode(&generated.ids, Role::Target, true))
+            .collect()
+    }
+
+    /// Ids that the model generates, from the decoder start on, for source ids and target prefixes (which start with the
+    /// decoder start).
+    pub(crate) fn generate_ids(
+        &self,
+        sources: &[Vec<u32>],
+        prefixes: Option<&[Vec<u32>]>,
+        arguments: &Map<String, Value>,
+        progress: ProgressCallback,
+    ) -> Result<Vec<Generated>> {
+        let config = self.generation.merge(arguments)?;
+        let start = self.loaded.decoder_start.unwrap_or(0);
+        let starts: Vec<Vec<u32>> = match prefixes {
+            Some(prefixes) => prefixes.to_vec(),
+            None => vec![vec![start]; sources.len()],
+        };
+        let source = self.model().encoder.as_ref().map(|encoder| {
+            let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
+            let ids: Vec<u32> = sources
+                .iter()
+                .flat_map(|ids| ids.iter().copied().chain(std::iter::repeat_n(0, longest - ids.len())))
+                .collect();
+            Source {
+                embeddings: encoder.embedding.forward(&ids, sources.len()),
+                lengths: sources.iter().map(Vec::len).collect(),
+            }
+        });
+        let mut decoder = ModelDecoder::new(self.model(), source.as_ref());
+        let texts = sources.len();
+        let mut cancelled = false;
+        let result = generate(&mut decoder, &starts, Some(sources), &config, &mut |tokens| {
+            let flow = progress(Progress::Generating { texts, tokens });
+            cancelled = flow.is_break();
+            flow
+        });
+        if cancelled {
+            return Err(Error::Cancelled);
+        }
+        Ok(result?)
+    }
+}

@@ -1,0 +1,384 @@
+//! One `attribute` call, from texts to the result.
+
+use std::ops::{ControlFlow, Range};
+use std::time::Instant;
+
+use indexmap::IndexMap;
+use inseq_core::{AttributionResult, SequenceAttribution, StepAttribution, Token};
+use inseq_models::tokenizer::Role;
+use ndarray::{Array1, ArrayD, Axis, Slice};
+use serde_json::{Map, Value, json};
+
+use crate::engine::{Engine, Point, TextSteps};
+use crate::method::{Attributions, Method, MethodContext, method_named};
+use crate::request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};
+use crate::step_functions::{self, SharedStepFunction, StepFunction};
+use crate::{AttributionModel, Error, Result};
+
+impl AttributionModel {
+    /// Attributes every generated token of every text.
+    ///
+    /// # Errors
+    /// When an option, a text or a position cannot be used, naming it.
+    pub fn attribute(&self, request: &AttributionRequest) -> Result<AttributionResult> {
+        self.attribute_with_progress(request, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`attribute`](Self::attribute), telling how far it has come.
+    ///
+    /// # Errors
+    /// As [`attribute`](Self::attribute), and [`Error::Cancelled`] when `progress` returns `Break`.
+    pub fn attribute_with_progress(
+        &self,
+        request: &AttributionRequest,
+        progress: ProgressCallback,
+    ) -> Result<AttributionResult> {
+        let options = Options::new(self, request)?;
+        let targets = self.targets(request, progress)?;
+        let texts = targets.iter().map(|target| self.text_steps(request, target)).collect::<Result<Vec<_>>>()?;
+        let started = Instant::now();
+        let sequences = self.attribute_texts(request, &options, &texts, progress)?;
+        let seconds = started.elapsed().as_secs_f64();
+        let steps = request.output_step_attributions.then(|| sequences.iter().flat_map(steps_of).collect());
+        let info = self.info(request, &options, &targets, &sequences, seconds)?;
+        Ok(AttributionResult { sequences, steps, info, ..AttributionResult::default() })
+    }
+
+    /// Source ids and whole target ids of each text, generated where they are not given.
+    fn targets(&self, request: &AttributionRequest, progress: ProgressCallback) -> Result<Vec<Target>> {
+        let inputs = &request.input_texts;
+        if inputs.is_empty() {
+            return Err(Error::Argument("there is no input text; give at least one".into()));
+        }
+        if let Some(given) = &request.generated_texts
+            && given.len() != inputs.len()
+        {
+            return Err(Error::Argument(format!(
+                "{} generated texts are given for {} input texts; give one for each",
+                given.len(),
+                inputs.len()
+            )));
+        }
+        if request.generate_from_target_prefix && request.generated_texts.is_none() {
+            return Err(Error::Argument("generate_from_target_prefix needs generated_texts to go on from".into()));
+        }
+        let special = !request.skip_special_tokens;
+        let sources = inputs
+            .iter()
+            .enumerate()
+            .map(|(index, text)| {
+                if text.trim().is_empty() && self.model().encoder.is_some() {
+                    return Err(Error::Argument(format!(
+                        "input text {} is empty; an encoder-decoder model needs something to read",
+                        index + 1
+                    )));
+                }
+                let ids = self.encode(text, Role::Source, special)?;
+                self.fit(ids, self.model().max_source_positions().unwrap_or(usize::MAX), "input", index, request)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let encode_given = |special: bool| -> Result<Option<Vec<Vec<u32>>>> {
+            let Some(given) = &request.generated_texts else { return Ok(None) };
+            let encoded = given.iter().enumerate().map(|(index, text)| {
+                let ids = self.encode(text, Role::Target, special)?;
+                self.fit(ids, self.model().max_target_positions(), "generated", index, request)
+            });
+            encoded.collect::<Result<Vec<_>>>().map(Some)
+        };
+        let targets = match encode_given(special && !request.generate_from_target_prefix)? {
+            Some(given) if !request.generate_from_target_prefix => given,
+            prefixes => self
+                .generate_ids(&sources, prefixes.as_deref(), &request.generation_args, progress)?
+                .into_iter()
+                .map(|generated| generated.ids)
+                .collect(),
+        };
+        sources
+            .into_iter()
+            .zip(targets)
+            .map(|(source, target)| {
+                let text = self.decode(&target, Role::Target, true)?;
+                Ok(Target { source, target, text })
+            })
+            .collect()
+    }
+
+    /// Refuses, or cuts, what the model has no positions for.
+    fn fit(
+        &self,
+        mut ids: Vec<u32>,
+        positions: usize,
+        what: &str,
+        index: usize,
+        request: &AttributionRequest,
+    ) -> Result<Vec<u32>> {
+        if ids.len() <= positions {
+            return Ok(ids);
+        }
+        if !request.truncate {
+            return Err(Error::Argument(format!(
+                "{what} text {} has {} tokens, but the model has {positions} positions; shorten it, or let it be cut \
+                 with `truncate`",
+                index + 1,
+                ids.len()
+            )));
+        }
+        let end = ids.last().copied();
+        ids.truncate(positions);
+        if let (Some(last), Some(end)) =
+            (ids.last_mut(), end.filter(|id| self.tokenizer.special_tokens().eos == Some(*id)))
+        {
+            *last = end;
+        }
+        Ok(ids)
+    }
+
+    /// Baselines and the steps to attribute.
+    fn text_steps(&self, request: &AttributionRequest, target: &Target) -> Result<TextSteps> {
+        let special = self.tokenizer.special_tokens();
+        let unknown = special.unk.or(special.pad).unwrap_or(0);
+        let baseline = |ids: &[u32]| -> Vec<u32> {
+            let keeps = |id: u32| !request.include_eos_baseline && Some(id) == special.eos;
+            ids.iter().map(|&id| if keeps(id) { id } else { unknown }).collect()
+        };
+        let mut target_baseline = baseline(&target.target);
+        if let (Some(first), Some(start)) = (target_baseline.first_mut(), self.loaded.decoder_start) {
+            *first = start;
+        }
+        Ok(TextSteps {
+            source_baseline: baseline(&target.source),
+            source: target.source.clone(),
+            steps: positions(request, target.target.len(), &target.text)?,
+            target: target.target.clone(),
+            target_baseline,
+        })
+    }
+
+    fn attribute_texts(
+        &self,
+        request: &AttributionRequest,
+        options: &Options,
+        texts: &[TextSteps],
+        progress: ProgressCallback,
+    ) -> Result<Vec<SequenceAttribution>> {
+        let engine = Engine { model: self.model(), memory_budget: self.memory_budget };
+        // Texts of like length go together, so that little of a batch is padding.
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&i| (texts[i].target.len(), texts[i].source.len()));
+        let longest = order.last().map_or(1, |&i| engine.entries_that_fit(&texts[i]));
+        let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
+        let total = texts.iter().map(|text| text.steps.len()).sum::<usize>() * options.method.passes();
+        let mut done = 0;
+        let mut sequences: Vec<Option<SequenceAttribution>> = vec![None; texts.len()];
+        for batch in order.chunks(size) {
+            let batch_texts: Vec<&TextSteps> = batch.iter().map(|&i| &texts[i]).collect();
+            let shown = batch_texts
+                .iter()
+                .map(|text| self.decode(&text.target, Role::Target, true))
+                .collect::<Result<Vec<_>>>()?;
+            let mut advance = |more: usize| {
+                done += more;
+                match progress(Progress::Attributing { done, total, texts: shown.clone() }) {
+                    ControlFlow::Continue(()) => Ok(()),
+                    ControlFlow::Break(()) => Err(Error::Cancelled),
+                }
+            };
+            advance(0)?;
+            let point = Point::of_texts(self.model(), &batch_texts);
+            let trace = engine.trace(&point);
+            let functions: Vec<&dyn StepFunction> = options.step_scores.iter().map(|f| &**f).collect();
+            let scores = engine.scores(&point, &trace, &functions)?;
+            let attributions = options.method.attribute(&mut MethodContext {
+                engine: &engine,
+                point: &point,
+                trace: &trace,
+                function: options.attributed_fn.clone(),
+                attribute_target: options.attribute_target,
+                advance: &mut advance,
+            })?;
+            for (entry, attributions) in attributions.into_iter().enumerate() {
+                let named = options
+                    .step_scores
+                    .iter()
+                    .zip(&scores)
+                    .map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
+                let sequence = self.sequence(request, batch_texts[entry], attributions, named.collect())?;
+                sequences[batch[entry]] = Some(sequence);
+            }
+        }
+        Ok(sequences.into_iter().flatten().collect())
+    }
+
+    fn sequence(
+        &self,
+        request: &AttributionRequest,
+        text: &TextSteps,
+        attributions: Attributions,
+        mut step_scores: IndexMap<String, Array1<f32>>,
+    ) -> Result<SequenceAttribution> {
+        step_scores.extend(attributions.step_scores);
+        let mut target_attributions = attributions.target;
+        if let Some(array) = &mut target_attributions {
+            hide_what_steps_cannot_see(array, text.steps.start);
+        }
+        Ok(SequenceAttribution {
+            source: self.tokens(&text.source, Role::Source, request.clean_special_chars)?,
+            target: self.tokens(&text.target, Role::Target, request.clean_special_chars)?,
+            source_attributions: attributions.source,
+            target_attributions,
+            step_scores,
+            sequence_scores: attributions.sequence_scores.into_iter().collect(),
+            attr_pos_start: text.steps.start,
+            attr_pos_end: text.steps.end,
+            kind: attributions.kind,
+            ..SequenceAttribution::default()
+        })
+    }
+
+    fn tokens(&self, ids: &[u32], role: Role, clean: bool) -> Result<Vec<Token>> {
+        ids.iter()
+            .map(|&id| {
+                let token = self.tokenizer.token(id, role).unwrap_or_default().to_string();
+                let cleaned = if clean { self.decode(&[id], role, false)? } else { String::new() };
+                Ok(Token::new(if cleaned.is_empty() { token } else { cleaned }, i64::from(id)))
+            })
+            .collect()
+    }
+
+    fn info(
+        &self,
+        request: &AttributionRequest,
+        options: &Options,
+        targets: &[Target],
+        sequences: &[SequenceAttribution],
+        seconds: f64,
+    ) -> Result<Map<String, Value>> {
+        let names =
+            |functions: &[SharedStepFunction]| functions.iter().map(|f| f.name().to_string()).collect::<Vec<_>>();
+        let texts: Vec<&str> = targets.iter().map(|target| target.text.as_str()).collect();
+        let info = json!({
+            "attribution_method": options.method.name(),
+            "attr_pos_start": sequences.iter().map(|s| s.attr_pos_start).min(),
+            "attr_pos_end": sequences.iter().map(|s| s.attr_pos_end).max(),
+            "output_step_attributions": request.output_step_attributions,
+            "attribute_target": options.attribute_target,
+            "step_scores": names(&options.step_scores),
+            "exec_time": seconds,
+            "model_name": self.name(),
+            "model_class": self.loaded.model_class,
+            "tokenizer_name": self.name(),
+            "tokenizer_class": self.tokenizer.class(),
+            "include_eos_baseline": request.include_eos_baseline,
+            "attributed_fn": options.attributed_fn.name(),
+            "attribution_args": request.attribution_args,
+            "attributed_fn_args": request.attributed_fn_args,
+            "step_scores_args": request.step_scores_args,
+            "input_texts": request.input_texts,
+            "generated_texts": texts,
+            "generation_args": request.generation_args,
+            "constrained_decoding": request.generated_texts.is_some() && !request.generate_from_target_prefix,
+            "generate_from_target_prefix": request.generate_from_target_prefix,
+        });
+        match info {
+            Value::Object(info) => Ok(info),
+            _ => Ok(Map::new()),
+        }
+    }
+}
+
+/// A text as ids.
+struct Target {
+    source: Vec<u32>,
+    target: Vec<u32>,
+    text: String,
+}
+
+/// The options of a request, looked up.
+struct Options {
+    method: Box<dyn Method>,
+    attributed_fn: SharedStepFunction,
+    step_scores: Vec<SharedStepFunction>,
+    attribute_target: bool,
+}
+
+impl Options {
+    fn new(model: &AttributionModel, request: &AttributionRequest) -> Result<Self> {
+        let choose = |choice: &StepFunctionChoice, arguments: &Map<String, Value>| match choice {
+            StepFunctionChoice::Named(name) => step_functions::named(name, arguments),
+            StepFunctionChoice::Own(function) => Ok(function.clone()),
+        };
+        let name = request.method.as_deref().unwrap_or(model.default_method());
+        let function = request.attributed_fn.as_ref().unwrap_or(model.default_attributed_fn());
+        Ok(Self {
+            method: method_named(name, &request.attribution_args)?,
+            attributed_fn: choose(function, &request.attributed_fn_args)?,
+            step_scores: request
+                .step_scores
+                .iter()
+                .map(|choice| choose(choice, &request.step_scores_args))
+                .collect::<Result<_>>()?,
+            attribute_target: request.attribute_target && model.model().encoder.is_some(),
+        })
+    }
+}
+
+/// The positions `start..end` of a target of `length` tokens that a request asks for.
+fn positions(request: &AttributionRequest, length: usize, text: &str) -> Result<Range<usize>> {
+    let length = length as i64;
+    let from_end = |position: i64| if position < 0 { position + length } else { position };
+    let start = from_end(request.attr_pos_start.unwrap_or(1));
+    let end = from_end(request.attr_pos_end.unwrap_or(length)).min(length);
+    let refuse = |message: String| Err(Error::Argument(message));
+    if length < 2 {
+        return refuse(format!("the generated text {text:?} has no token to attribute"));
+    }
+    if start < 1 || start >= length {
+        return refuse(format!(
+            "attr_pos_start is {start}, but the generated text {text:?} has positions 1 to {} (position 0 is the decoder \
+             start)",
+            length - 1
+        ));
+    }
+    if end <= start {
+        return refuse(format!(
+            "attr_pos_end ({end}) must lie after attr_pos_start ({start}) in the generated text {text:?}"
+        ));
+    }
+    Ok(start as usize..end as usize)
+}
+
+/// Rows at or after a step's own token are NaN: the step could not see them.
+fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) {
+    for (step, mut column) in array.axis_iter_mut(Axis(1)).enumerate() {
+        let rows = column.shape()[0];
+        column.slice_axis_mut(Axis(0), Slice::from((start + step).min(rows)..)).fill(f32::NAN);
+    }
+}
+
+/// The raw output of each step of a text.
+fn steps_of(sequence: &SequenceAttribution) -> Vec<StepAttribution> {
+    (sequence.attr_pos_start..sequence.attr_pos_end)
+        .enumerate()
+        .map(|(step, position)| {
+            let row = |array: &ArrayD<f32>, rows: usize| {
+                let mut column = array.index_axis(Axis(1), step).to_owned();
+                column.slice_axis_inplace(Axis(0), Slice::from(..rows.min(column.shape()[0])));
+                column.insert_axis(Axis(0))
+            };
+            StepAttribution {
+                source: vec![sequence.source.clone()],
+                target: vec![vec![sequence.target[position].clone()]],
+                prefix: vec![sequence.target[..position].to_vec()],
+                source_attributions: sequence.source_attributions.as_ref().map(|a| row(a, usize::MAX)),
+                target_attributions: sequence.target_attributions.as_ref().map(|a| row(a, position)),
+                step_scores: sequence
+                    .step_scores
+                    .iter()
+                    .filter_map(|(name, scores)| Some((name.clone(), Array1::from(vec![*scores.get(step)?]))))
+                    .collect(),
+                kind: sequence.kind.clone(),
+                ..StepAttribution::default()
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,65 @@
+//! Architectures: one file each, and the registry of model types.
+
+mod loader;
+mod marian;
+
+use burn::tensor::{DType, Device};
+use serde_json::Value;
+
+use crate::checkpoint::{Repository, Weights};
+use crate::model::Model;
+use crate::{Error, Result};
+
+pub use loader::Loader;
+
+/// A loaded model with what its configuration says of its use.
+#[derive(Clone, Debug)]
+pub struct LoadedModel {
+    /// The model.
+    pub model: Model,
+    /// The token that a decoder starts from, in encoder-decoder models.
+    pub decoder_start: Option<u32>,
+    /// The class that transformers loads the checkpoint with.
+    pub model_class: String,
+}
+
+/// A model type: its name in `config.json`, and how it is assembled.
+#[derive(Clone, Copy)]
+pub struct Architecture {
+    /// `model_type` in `config.json`.
+    pub model_type: &'static str,
+    /// What people call it.
+    pub title: &'static str,
+    /// The paper.
+    pub paper: &'static str,
+    load: fn(&Repository, &Loader) -> Result<LoadedModel>,
+}
+
+const ARCHITECTURES: &[Architecture] = &[marian::ARCHITECTURE];
+
+/// The model types there are.
+pub fn list() -> &'static [Architecture] {
+    ARCHITECTURES
+}
+
+/// Loads the model of a repository onto a device, its weights as `dtype`.
+///
+/// # Errors
+/// When the model type is not supported, or a configuration field or tensor is missing or does not fit.
+pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<LoadedModel> {
+    let config: Value = repository.config()?;
+    let model_type = config.get("model_type").and_then(Value::as_str).ok_or_else(|| Error::Checkpoint {
+        file: "config.json".into(),
+        message: format!("`model_type` is missing; it must be one of: {}", names()),
+    })?;
+    let architecture = ARCHITECTURES.iter().find(|a| a.model_type == model_type).ok_or_else(|| Error::Checkpoint {
+        file: "config.json".into(),
+        message: format!("`model_type` is `{model_type}`, which is not supported; supported: {}", names()),
+    })?;
+    let weights = Weights::open(repository)?;
+    (architecture.load)(repository, &Loader::new(&weights, device, dtype))
+}
+
+fn names() -> String {
+    ARCHITECTURES.iter().map(|a| a.model_type).collect::<Vec<_>>().join(", ")
+}

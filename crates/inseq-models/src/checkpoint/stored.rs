@@ -1,0 +1,104 @@
+//! A tensor as a checkpoint stores it.
+
+use std::borrow::Cow;
+
+use half::{bf16, f16};
+use rayon::prelude::*;
+
+use crate::{Error, Result};
+
+/// How a checkpoint stores a tensor's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say it
+pub enum StoredDType {
+    F64,
+    F32,
+    F16,
+    BF16,
+    I64,
+    I32,
+    I16,
+    I8,
+    U8,
+    Bool,
+}
+
+impl StoredDType {
+    /// Bytes of a value.
+    pub fn size(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 => 8,
+            Self::F32 | Self::I32 => 4,
+            Self::F16 | Self::BF16 | Self::I16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+}
+
+/// A tensor as a checkpoint stores it: row-major, little-endian.
+#[derive(Clone, Debug)]
+pub struct StoredTensor<'a> {
+    /// Its name in the checkpoint.
+    pub name: Cow<'a, str>,
+    /// Its axes.
+    pub shape: Vec<usize>,
+    /// Its type.
+    pub dtype: StoredDType,
+    /// Its values.
+    pub data: Cow<'a, [u8]>,
+}
+
+impl StoredTensor<'_> {
+    /// The values as `f32`.
+    ///
+    /// # Errors
+    /// When the tensor holds no floating-point values.
+    pub fn to_f32(&self) -> Result<Vec<f32>> {
+        let data: &[u8] = &self.data;
+        Ok(match self.dtype {
+            StoredDType::F32 => convert(data, f32::from_le_bytes),
+            StoredDType::F16 => convert(data, |b| f16::from_le_bytes(b).to_f32()),
+            StoredDType::BF16 => convert(data, |b| bf16::from_le_bytes(b).to_f32()),
+            StoredDType::F64 => convert(data, |b| f64::from_le_bytes(b) as f32),
+            other => {
+                return Err(Error::Checkpoint {
+                    file: self.name.to_string(),
+                    message: format!("expected floating-point values, found {other:?}"),
+                });
+            }
+        })
+    }
+}
+
+/// Refuses values that are not finite, naming the first.
+///
+/// # Errors
+/// When there is a NaN or an infinity.
+pub(crate) fn check_finite(name: &str, shape: &[usize], values: &[f32]) -> Result<()> {
+    // A sum is not finite where a value is not, and is quick vector code; only then is the value looked for.
+    let finite = |chunk: &[f32]| chunk.iter().map(|v| v * 0.0).sum::<f32>() == 0.0;
+    if values.par_chunks(1 << 16).all(finite) {
+        return Ok(());
+    }
+    let Some(index) = values.iter().position(|v| !v.is_finite()) else { return Ok(()) };
+    let mut rest = index;
+    let mut place: Vec<usize> = shape
+        .iter()
+        .rev()
+        .map(|&n| {
+            let at = rest % n.max(1);
+            rest /= n.max(1);
+            at
+        })
+        .collect();
+    place.reverse();
+    Err(Error::Checkpoint {
+        file: name.to_string(),
+        message: format!("the value at {place:?} is {}; the checkpoint is damaged", values[index]),
+    })
+}
+
+fn convert<const N: usize>(data: &[u8], f: impl Fn([u8; N]) -> f32 + Sync) -> Vec<f32> {
+    let (values, _) = data.as_chunks::<N>();
+    values.par_iter().with_min_len(1 << 14).map(|bytes| f(*bytes)).collect()
+}

@@ -1,0 +1,132 @@
+//! The weights of a repository.
+
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+
+use super::index::Index;
+use super::repository::{FileBytes, Repository};
+use super::stored::StoredTensor;
+use super::{safetensors, torch};
+use crate::{Error, Result};
+
+/// The weights of a repository, mapped into memory.
+pub struct Weights {
+    files: Vec<File>,
+    /// Tensor to file.
+    places: IndexMap<String, usize>,
+}
+
+struct File {
+    bytes: FileBytes,
+    contents: Contents,
+}
+
+enum Contents {
+    SafeTensors(IndexMap<String, safetensors::Entry>),
+    Torch(IndexMap<String, torch::Entry>),
+}
+
+impl std::fmt::Debug for Weights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Weights").field("tensors", &self.places.len()).finish_non_exhaustive()
+    }
+}
+
+impl Weights {
+    /// The weights of a repository: `model.safetensors`, its shards, `pytorch_model.bin`, or its shards, whichever is
+    /// there first.
+    ///
+    /// # Errors
+    /// When none is there, or one is damaged, naming it.
+    pub fn open(repository: &Repository) -> Result<Self> {
+        for (whole, index) in [
+            ("model.safetensors", "model.safetensors.index.json"),
+            ("pytorch_model.bin", "pytorch_model.bin.index.json"),
+        ] {
+            if repository.map(whole)?.is_some() {
+                return Self::from_files(repository, &[whole]);
+            }
+            if let Some(bytes) = repository.read(index)? {
+                let index = Index::parse(index, &bytes)?;
+                return Self::from_files(repository, &index.shards());
+            }
+        }
+        Err(Error::Checkpoint {
+            file: repository.name().to_string(),
+            message: "no weights found; expected model.safetensors, pytorch_model.bin, or one of their .index.json with shards"
+                .into(),
+        })
+    }
+
+    fn from_files(repository: &Repository, names: &[&str]) -> Result<Self> {
+        let mut files = Vec::new();
+        let mut places = IndexMap::new();
+        for name in names {
+            let bytes = repository.map(name)?.ok_or_else(|| Error::Checkpoint {
+                file: name.to_string(),
+                message: format!("the index names this shard, but `{}` does not have it", repository.name()),
+            })?;
+            let contents = if name.ends_with(".safetensors") {
+                Contents::SafeTensors(safetensors::entries(name, &bytes)?)
+            } else {
+                Contents::Torch(torch::entries(name, &bytes)?)
+            };
+            let tensors: Vec<String> = match &contents {
+                Contents::SafeTensors(entries) => entries.keys().cloned().collect(),
+                Contents::Torch(entries) => entries.keys().cloned().collect(),
+            };
+            for tensor in tensors {
+                places.insert(tensor, files.len());
+            }
+            files.push(File { bytes, contents });
+        }
+        Ok(Self { files, places })
+    }
+
+    /// The names of the tensors.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
+    /// A tensor.
+    ///
+    /// # Errors
+    /// When it is missing, naming what comes nearest, or lies outside its file.
+    pub fn tensor(&self, name: &str) -> Result<StoredTensor<'_>> {
+        let (key, file) = self
+            .places
+            .get_full(name)
+            .map(|(_, key, &file)| (key, &self.files[file]))
+            .ok_or_else(|| self.missing(name))?;
+        let key = Cow::Borrowed(key.as_str());
+        match &file.contents {
+            Contents::SafeTensors(entries) => {
+                let entry = &entries[name];
+                let data = safetensors::data(&file.bytes, entry);
+                Ok(StoredTensor { name: key, shape: entry.shape.clone(), dtype: entry.dtype, data })
+            }
+            Contents::Torch(entries) => {
+                let entry = &entries[name];
+                let data = torch::data(name, &file.bytes, entry)?;
+                Ok(StoredTensor { name: key, shape: entry.shape.clone(), dtype: entry.dtype, data })
+            }
+        }
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        let mut near: Vec<(f64, &str)> =
+            self.names().map(|other| (strsim::normalized_levenshtein(name, other), other)).collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let near: Vec<&str> = near.into_iter().take(3).map(|(_, other)| other).collect();
+        Error::Checkpoint {
+            file: name.to_string(),
+            message: format!("the checkpoint has no such tensor; the nearest are: {}", near.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Beam search, with the bookkeeping of transformers 5.
+
+use std::ops::ControlFlow;
+
+use rand::{SeedableRng, rngs::StdRng};
+use rayon::prelude::*;
+
+use super::processors::{Row, process};
+use super::{EarlyStopping, FinishReason, Generated, GenerationConfig, StepDecoder, cancelled, prefill, sampling, top};
+use crate::Result;
+use crate::layers::log_softmax_row;
+
+/// What a hypothesis that must not be chosen is lowered by.
+const NEVER: f32 = -1e9;
+
+#[derive(Clone, Debug)]
+struct Hypothesis {
+    ids: Vec<u32>,
+    score: f32,
+    finished: bool,
+}
+
+/// The search for one text.
+struct Search {
+    running: Vec<Hypothesis>,
+    done: Vec<Hypothesis>,
+    may_improve: bool,
+    stream: StdRng,
+}
+
+/// A running beam that goes on: its row of logits so far, its token.
+type Next = (usize, u32);
+
+pub(super) fn search(
+    decoder: &mut impl StepDecoder,
+    starts: &[Vec<u32>],
+    sources: Option<&[Vec<u32>]>,
+    config: &GenerationConfig,
+    limit: usize,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<Generated>> {
+    let vocabulary = decoder.vocabulary();
+    let beams = config.num_beams;
+    let start = starts[0].len();
+    let mut searches: Vec<Search> = starts
+        .iter()
+        .map(|ids| {
+            let hypothesis = |score| Hypothesis { ids: ids.clone(), score, finished: false };
+            Search {
+                running: (0..beams).map(|beam| hypothesis(if beam == 0 { 0.0 } else { NEVER })).collect(),
+                done: (0..beams).map(|_| hypothesis(NEVER)).collect(),
+                may_improve: true,
+                stream: StdRng::seed_from_u64(config.seed),
+            }
+        })
+        .collect();
+    let mut live: Vec<usize> = (0..starts.len()).collect();
+    let mut logits = prefill(decoder, starts)?;
+    // All beams of a text are alike at first, and share one row.
+    let mut rows_per_text = 1;
+    let mut tokens_so_far = 0;
+    loop {
+        // Scores of every row, processed with the ids of each beam.
+        let mut parents = Vec::new();
+        let mut tokens = Vec::new();
+        let mut still_live = Vec::new();
+        for (group, &text) in live.iter().enumerate() {
+            let search = &mut searches[text];
+            let rows = &mut logits[group * rows_per_text * vocabulary..(group + 1) * rows_per_text * vocabulary];
+            let source = sources.map(|sources| sources[text].as_slice());
+            let running = &search.running;
+            rows.par_chunks_mut(vocabulary).zip(running).for_each(|(scores, beam)| {
+                log_softmax_row(scores);
+                process(config, Row { ids: &beam.ids, source, start, limit }, scores);
+            });
+            let next = search.advance(rows, vocabulary, config, start, limit);
+            if let Some(next) = next {
+                let base = group * rows_per_text;
+                for (row, token) in next {
+                    parents.push(base + if rows_per_text == 1 { 0 } else { row });
+                    tokens.push(token);
+                }
+                still_live.push(text);
+            }
+        }
+        tokens_so_far += live.len();
+        if progress(tokens_so_far).is_break() {
+            return Err(cancelled());
+        }
+        live = still_live;
+        if live.is_empty() {
+            break;
+        }
+        logits = decoder.step(&parents, &tokens)?;
+        rows_per_text = beams;
+    }
+    Ok(searches.into_iter().map(|search| search.best(config)).collect())
+}
+
+impl Search {
+    /// One step: what goes on, or `None` when the text is done.
+    fn advance(
+        &mut self,
+        rows: &[f32],
+        vocabulary: usize,
+        config: &GenerationConfig,
+        start: usize,
+        limit: usize,
+    ) -> Option<Vec<Next>> {
+        let beams = config.num_beams;
+        let keep = (config.end_tokens().len() + 1).max(2) * beams;
+        let candidates = self.candidates(rows, vocabulary, keep, config.do_sample);
+        let length = self.running[0].ids.len() + 1;
+        let candidates: Vec<(usize, Hypothesis)> = candidates
+            .into_iter()
+            .map(|(beam, token, score)| {
+                let mut ids = self.running[beam].ids.clone();
+                ids.push(token);
+                let finished = length >= limit || config.end_tokens().contains(&token);
+                (beam, Hypothesis { ids, score, finished })
+            })
+            .collect();
+
+        let lowered: Vec<f32> =
+            candidates.iter().map(|(_, h)| h.score + if h.finished { NEVER } else { 0.0 }).collect();
+        let chosen = top::largest(&lowered, beams);
+        let next: Vec<Next> = chosen
+            .iter()
+            .map(|&i| (candidates[i].0, candidates[i].1.ids.last().copied().unwrap_or_default()))
+            .collect();
+        let running = chosen
+            .iter()
+            .map(|&i| Hypothesis { ids: candidates[i].1.ids.clone(), score: lowered[i], finished: false })
+            .collect();
+        self.update_done(&candidates, config, length - start);
+        self.running = running;
+
+        self.may_improve &= self.could_improve(config, length - start, limit - start);
+        let full = self.done.iter().all(|h| h.finished) && config.early_stopping == EarlyStopping::WhenFull;
+        let can_go_on = candidates.iter().any(|(_, h)| !h.finished);
+        (self.may_improve && !full && can_go_on).then_some(next)
+    }
+
+    /// The best continuations of all beams, best first: beam, token, accumulated score.
+    fn candidates(&mut self, rows: &[f32], vocabulary: usize, keep: usize, sample: bool) -> Vec<(usize, u32, f32)> {
+        let row = |beam: usize| {
+            let row = if rows.len() == vocabulary { 0 } else { beam };
+            &rows[row * vocabulary..(row + 1) * vocabulary]
+        };
+        let mut all = Vec::new();
+        for (beam, hypothesis) in self.running.iter().enumerate() {
+            let scores = row(beam);
+            let (keys, order) = if sample {
+                let total: Vec<f32> = scores.iter().map(|s| s + hypothesis.score).collect();
+                let keys = sampling::perturb(&total, &mut self.stream);
+                let order = top::largest(&keys, keep);
+                (Some(keys), order)
+            } else {
+                (None, top::largest(scores, keep))
+            };
+            for token in order {
+                let score = scores[token] + hypothesis.score;
+                all.push((keys.as_ref().map_or(score, |keys| keys[token]), beam, token as u32, score));
+            }
+        }
+        let keys: Vec<f32> = all.iter().map(|candidate| candidate.0).collect();
+        top::largest(&keys, keep).into_iter().map(|i| (all[i].1, all[i].2, all[i].3)).collect()
+    }
+
+    /// Takes up candidates that have just finished, where they are better than what is there.
+    fn update_done(&mut self, candidates: &[(usize, Hypothesis)], config: &GenerationConfig, length: usize) {
+        let penalty = (length as f64).powf(config.length_penalty) as f32;
+        let full = self.done.iter().all(|h| h.finished) && config.early_stopping == EarlyStopping::WhenFull;
+        let mut merged = self.done.clone();
+        merged.extend(candidates.iter().enumerate().map(|(rank, (_, h))| {
+            // Candidates after the first `num_beams` are only there to go on from.
+            let just_finished = h.finished && rank < config.num_beams;
+            let mut score = h.score / penalty;
+            for lower in [full, !self.may_improve, !just_finished] {
+                score += if lower { NEVER } else { 0.0 };
+            }
+            Hypothesis { ids: h.ids.clone(), score, finished: just_finished }
+        }));
+        let scores: Vec<f32> = merged.iter().map(|h| h.score).collect();
+        self.done = top::largest(&scores, config.num_beams).into_iter().map(|i| merged[i].clone()).collect();
+    }
+
+    /// Whether a running beam could still beat the worst of the finished ones.
+    fn could_improve(&self, config: &GenerationConfig, length: usize, limit: usize) -> bool {
+        let longest =
+            if config.early_stopping == EarlyStopping::Never && config.length_penalty > 0.0 { limit } else { length };
+        let best = self.running[0].score / (longest as f64).powf(config.length_penalty) as f32;
+        let worst = self.done.iter().map(|h| h.score).fold(f32::INFINITY, f32::min);
+        self.done.iter().any(|h| best > if h.finished { worst } else { NEVER })
+    }
+
+    fn best(self, config: &GenerationConfig) -> Generated {
+        let best =
+            self.done.into_iter().next().unwrap_or(Hypothesis { ids: Vec::new(), score: NEVER, finished: false });
+        let ended = best.ids.last().is_some_and(|id| config.end_tokens().contains(id));
+        let finish = if ended { FinishReason::EndOfSequence } else { FinishReason::Length };
+        Generated { ids: best.ids, score: Some(best.score), finish }
+    }
+}
