@@ -61,6 +61,8 @@ pub struct StepAttribution {
     pub target_attributions: Option<ArrayD<f32>>,
     /// `[batch]` by step function name.
     pub step_scores: IndexMap<String, Array1<f32>>,
+    /// Arrays that describe whole texts, `[batch, ...]` by name; on the last step of methods that give them.
+    pub sequence_scores: IndexMap<String, ArrayD<f32>>,
     /// What the trailing axes of the attribution arrays are.
     pub kind: AttributionKind,
 }
