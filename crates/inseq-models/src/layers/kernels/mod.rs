@@ -4,31 +4,22 @@
 //! before it. Here they are polynomials in plain loops that the compiler turns into vector code, chosen for the machine
 //! at run time by `pulp`. Tensors that take part in autodiff, or are not `f32`, use the Burn operations.
 
-use burn::tensor::{DType, Tensor, TensorData, activation as burn_activation};
-use pulp::Arch;
+mod host;
+mod product;
+
+use burn::tensor::{Tensor, TensorData, activation as burn_activation};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::Activation;
+use host::{HostTensor, is_host};
+pub(super) use product::product_with_transposed;
 
 /// Values that one task of the thread pool works on.
 const TASK: usize = 1 << 14;
 
-fn is_host<const D: usize>(tensor: &Tensor<D>) -> bool {
-    let device = tensor.device();
-    tensor.dtype() == DType::F32 && !device.is_autodiff() && crate::device::is_flex(&device)
-}
-
-fn values(data: &TensorData) -> &[f32] {
-    data.as_slice::<f32>().unwrap_or_default()
-}
-
 fn values_mut(data: &mut TensorData) -> &mut [f32] {
     data.as_mut_slice::<f32>().unwrap_or_default()
-}
-
-/// `x W^T` for `x` `[row, input]` and `weight` `[output, input]`.
-pub(super) fn product_with_transposed(x: Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
-    x.matmul(weight.clone().transpose())
 }
 
 /// `e^x`, to 1 unit in the last place on [-87, 88]; 0 and infinity outside. The reduction and polynomial are Cephes'.
@@ -129,6 +120,39 @@ macro_rules! each_kind {
     };
 }
 
+struct Activate<'a> {
+    kind: Activation,
+    values: &'a mut [f32],
+}
+
+impl WithSimd for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        each_kind!(self.kind, KIND => for x in self.values {
+            *x = value_and_slope(KIND, *x).0;
+        })
+    }
+}
+
+struct ActivateWithSlope<'a> {
+    kind: Activation,
+    values: &'a mut [f32],
+    slopes: &'a mut [f32],
+}
+
+impl WithSimd for ActivateWithSlope<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        each_kind!(self.kind, KIND => for (x, slope) in self.values.iter_mut().zip(self.slopes) {
+            (*x, *slope) = value_and_slope(KIND, *x);
+        })
+    }
+}
+
 /// The activation of every element.
 pub(super) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
     if !is_host(&x) {
@@ -136,10 +160,7 @@ pub(super) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tens
     }
     let device = x.device();
     let mut data = x.into_data();
-    values_mut(&mut data).par_chunks_mut(TASK).for_each(|chunk| {
-        Arch::new()
-            .dispatch(|| each_kind!(kind, KIND => chunk.iter_mut().for_each(|x| *x = value_and_slope(KIND, *x).0)));
-    });
+    values_mut(&mut data).par_chunks_mut(TASK).for_each(|values| Arch::new().dispatch(Activate { kind, values }));
     Tensor::from_data(data, &device)
 }
 
@@ -152,13 +173,10 @@ pub(super) fn activation_with_slope<const D: usize>(kind: Activation, x: Tensor<
     let mut slope = vec![0f32; x.shape().num_elements()];
     let shape = x.shape();
     let mut data = x.into_data();
-    values_mut(&mut data).par_chunks_mut(TASK).zip(slope.par_chunks_mut(TASK)).for_each(|(chunk, slope)| {
-        Arch::new().dispatch(|| {
-            each_kind!(kind, KIND => for (x, s) in chunk.iter_mut().zip(slope.iter_mut()) {
-                (*x, *s) = value_and_slope(KIND, *x);
-            })
-        });
-    });
+    values_mut(&mut data)
+        .par_chunks_mut(TASK)
+        .zip(slope.par_chunks_mut(TASK))
+        .for_each(|(values, slopes)| Arch::new().dispatch(ActivateWithSlope { kind, values, slopes }));
     (Tensor::from_data(data, &device), Tensor::from_data(TensorData::new(slope, shape), &device))
 }
 
@@ -194,40 +212,76 @@ fn portable_slope<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
     }
 }
 
+struct SoftmaxPullback<'a> {
+    cotangents: &'a mut [f32],
+    weights: &'a [f32],
+    keys: usize,
+}
+
+impl WithSimd for SoftmaxPullback<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (d, w) in self.cotangents.chunks_mut(self.keys).zip(self.weights.chunks(self.keys)) {
+            let total = dot(d, w);
+            for (d, w) in d.iter_mut().zip(w) {
+                *d = *w * (*d - total);
+            }
+        }
+    }
+}
+
 /// The pullback of a softmax over the last axis: `w (dw - sum(dw w))`.
 ///
 /// Cotangents `[batch, head, probe, row, key]`, weights the same or with a probe axis of 1.
 pub(super) fn softmax_pullback(cotangent: Tensor<5>, weights: Tensor<5>) -> Tensor<5> {
-    if !is_host(&cotangent) {
+    let Some(trace) = HostTensor::of(&weights).filter(|_| is_host(&cotangent)) else {
         let product = cotangent * weights.clone();
         let total = product.clone().sum_dim(4);
         return product - weights * total;
-    }
+    };
     let device = cotangent.device();
     let [_, _, probes, rows, keys] = cotangent.dims();
     let shared = weights.dims()[2] == 1;
     let mut data = cotangent.into_data();
-    let weights = weights.into_data();
-    let weights = values(&weights);
+    let all: &[f32] = &trace;
     // One task is one probe's rows, so that a shared trace is found by the probe's group.
     let block = (rows * keys).max(1);
     let group = (TASK / block).max(1);
     values_mut(&mut data).par_chunks_mut(block * group).enumerate().for_each(|(task, chunk)| {
-        Arch::new().dispatch(|| {
-            for (i, probe) in chunk.chunks_mut(block).enumerate() {
-                let index = task * group + i;
-                let trace = if shared { index / probes } else { index } * block;
-                let trace = &weights[trace..trace + block];
-                for (d, w) in probe.chunks_mut(keys).zip(trace.chunks(keys)) {
-                    let total = dot(d, w);
-                    for (d, w) in d.iter_mut().zip(w) {
-                        *d = *w * (*d - total);
-                    }
-                }
-            }
-        });
+        for (i, cotangents) in chunk.chunks_mut(block).enumerate() {
+            let index = task * group + i;
+            let start = if shared { index / probes } else { index } * block;
+            Arch::new().dispatch(SoftmaxPullback { cotangents, weights: &all[start..start + block], keys });
+        }
     });
     Tensor::from_data(data, &device)
+}
+
+struct NormPullback<'a> {
+    cotangents: &'a mut [f32],
+    gain: &'a [f32],
+    normalized: &'a [f32],
+    inverse: f32,
+}
+
+impl WithSimd for NormPullback<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { cotangents, gain, normalized, inverse } = self;
+        for (d, g) in cotangents.iter_mut().zip(gain) {
+            *d *= *g;
+        }
+        let features = cotangents.len() as f32;
+        let mean = sum(cotangents) / features;
+        let along = dot(cotangents, normalized) / features;
+        for (d, n) in cotangents.iter_mut().zip(normalized) {
+            *d = (*d - mean - n * along) * inverse;
+        }
+    }
 }
 
 /// The pullback of layer normalization (see [`super::LayerNorm::pullback`]).
@@ -239,42 +293,43 @@ pub(super) fn layer_norm_pullback(
     normalized: Tensor<4>,
     inverse_deviation: Tensor<4>,
 ) -> Tensor<4> {
-    if !is_host(&cotangent) {
+    let traces = HostTensor::of(gain).zip(HostTensor::of(&normalized)).zip(HostTensor::of(&inverse_deviation));
+    let Some(((gain, along_trace), inverse)) = traces.filter(|_| is_host(&cotangent)) else {
         let scaled = cotangent * gain.clone().unsqueeze();
         let along = (scaled.clone() * normalized.clone()).mean_dim(3);
         let mean = scaled.clone().mean_dim(3);
         return (scaled - mean - normalized * along) * inverse_deviation;
-    }
+    };
     let device = cotangent.device();
     let [_, probes, rows, features] = cotangent.dims();
     let shared = normalized.dims()[1] == 1;
     let mut data = cotangent.into_data();
-    let (gain, normalized, inverse) = (gain.to_data(), normalized.into_data(), inverse_deviation.into_data());
-    let (gain, normalized, inverse) = (values(&gain), values(&normalized), values(&inverse));
+    let (gain, normalized, inverse): (&[f32], &[f32], &[f32]) = (&gain, &along_trace, &inverse);
     let group = (TASK / features.max(1)).max(1);
     values_mut(&mut data).par_chunks_mut(features * group).enumerate().for_each(|(task, chunk)| {
-        Arch::new().dispatch(|| {
-            for (i, d) in chunk.chunks_mut(features).enumerate() {
-                let row = task * group + i;
-                let trace = if shared { row / (probes * rows) * rows + row % rows } else { row };
-                let n = &normalized[trace * features..(trace + 1) * features];
-                for (d, g) in d.iter_mut().zip(gain) {
-                    *d *= *g;
-                }
-                let mean = sum(d) / features as f32;
-                let along = dot(d, n) / features as f32;
-                for (d, n) in d.iter_mut().zip(n) {
-                    *d = (*d - mean - n * along) * inverse[trace];
-                }
-            }
-        });
+        for (i, cotangents) in chunk.chunks_mut(features).enumerate() {
+            let row = task * group + i;
+            let trace = if shared { row / (probes * rows) * rows + row % rows } else { row };
+            let normalized = &normalized[trace * features..(trace + 1) * features];
+            Arch::new().dispatch(NormPullback { cotangents, gain, normalized, inverse: inverse[trace] });
+        }
     });
     Tensor::from_data(data, &device)
 }
 
 /// Turns scores into logarithms of probabilities.
 pub(crate) fn log_softmax_row(row: &mut [f32]) {
-    Arch::new().dispatch(|| {
+    Arch::new().dispatch(LogSoftmax(row));
+}
+
+struct LogSoftmax<'a>(&'a mut [f32]);
+
+impl WithSimd for LogSoftmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let row = self.0;
         let max = maximum(row);
         // A row without a finite maximum has no distribution, and stays as it is.
         if !max.is_finite() {
@@ -287,10 +342,15 @@ pub(crate) fn log_softmax_row(row: &mut [f32]) {
                 *lane += exp(x - max);
             }
         }
-        let total = lanes.iter().sum::<f32>() + tail.iter().map(|x| exp(x - max)).sum::<f32>();
+        let mut total: f32 = lanes.iter().sum();
+        for x in tail {
+            total += exp(x - max);
+        }
         let shift = max + total.ln();
-        row.iter_mut().for_each(|x| *x -= shift);
-    });
+        for x in row {
+            *x -= shift;
+        }
+    }
 }
 
 #[inline(always)]
