@@ -1,5 +1,7 @@
 //! What can go wrong with a result.
 
+use std::path::PathBuf;
+
 /// An error of this crate, naming the thing, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -7,6 +9,56 @@ pub enum Error {
     /// A value does not fit the rest of the result.
     #[error("{0}")]
     Invalid(String),
+    /// A name that is not one of those known.
+    #[error("unknown {what} {name:?}; choose from {}", known.join(", "))]
+    Unknown {
+        /// What kind of thing was asked for, such as `aggregation function`.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// A saved result is damaged, or is no saved result.
+    #[error("{place}: {message}")]
+    Malformed {
+        /// Where in the file: a field path such as `sequence_attributions[0].source[3].id`.
+        place: String,
+        /// What was expected and what was found.
+        message: String,
+    },
+    /// Something asked for is not written yet.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The file to be written is there already, and overwriting was not asked for.
+    #[error("{} already exists; choose another path or set `overwrite`", .0.display())]
+    Exists(PathBuf),
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// An error about one file.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+}
+
+impl Error {
+    /// The same error, said of a file.
+    pub(crate) fn at(self, path: &std::path::Path) -> Self {
+        match self {
+            Self::Exists(_) | Self::File { .. } => self,
+            other => Self::File { path: path.to_owned(), source: Box::new(other) },
+        }
+    }
+
+    /// An error about a place in a saved result.
+    pub(crate) fn malformed(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Malformed { place: place.into(), message: message.into() }
+    }
 }
 
 /// A result with this crate's [`Error`].

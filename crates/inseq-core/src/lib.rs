@@ -6,13 +6,20 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregators;
-
+mod closeness;
 mod error;
+mod merge;
 mod result;
+mod saved;
+mod scores_dict;
 mod sequence;
 mod token;
+mod validate;
 
+pub use closeness::Tolerance;
 pub use error::{Error, Result};
 pub use result::AttributionResult;
+pub use saved::{LoadOptions, SaveOptions, ScoresPrecision};
+pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, SequenceAttribution, StepAttribution};
 pub use token::Token;

@@ -1,9 +1,12 @@
 //! The attribution of one text.
 
-use indexmap::IndexMap;
-use ndarray::{Array1, ArrayD};
+use std::ops::Range;
 
-use crate::Token;
+use indexmap::IndexMap;
+use ndarray::{Array1, ArrayD, Axis, Slice};
+
+use crate::aggregators::{Aggregator, Pipeline, Slices};
+use crate::{Error, Result, Token};
 
 /// What the trailing axes of an attribution array are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,4 +68,93 @@ pub struct StepAttribution {
     pub sequence_scores: IndexMap<String, ArrayD<f32>>,
     /// What the trailing axes of the attribution arrays are.
     pub kind: AttributionKind,
+}
+
+impl SequenceAttribution {
+    /// The attribution with one score a token, by the default aggregation of its kind
+    /// ([`AttributionKind::default_scores`]). One that has one score a token already stays as it is.
+    ///
+    /// # Errors
+    /// The arrays do not fit the tokens ([`validate`](Self::validate)).
+    pub fn aggregate(&self) -> Result<Self> {
+        self.aggregate_with(&Pipeline::default_for(&self.kind))
+    }
+
+    /// What an aggregator makes of the attribution.
+    ///
+    /// # Errors
+    /// The arrays do not fit the tokens, or the aggregator.
+    pub fn aggregate_with(&self, aggregator: &(impl Aggregator + ?Sized)) -> Result<Self> {
+        self.validate()?;
+        aggregator.aggregate(self)
+    }
+
+    /// Replaces the attributions by the aggregated ones, each step's multiplied with the step's score of that name.
+    ///
+    /// # Errors
+    /// There is no such step score, or the arrays do not fit the tokens; nothing is changed then.
+    pub fn weight_attributions(&mut self, step_score: &str) -> Result<()> {
+        let aggregated = self.aggregate()?;
+        let Some(weights) = self.step_scores.get(step_score) else {
+            return Err(Error::Unknown {
+                what: "step score",
+                name: step_score.to_owned(),
+                known: self.step_scores.keys().cloned().collect(),
+            });
+        };
+        // `[step]` is multiplied to every row of `[attributed, step]`.
+        self.source_attributions = aggregated.source_attributions.map(|scores| scores * weights);
+        self.target_attributions = aggregated.target_attributions.map(|scores| scores * weights);
+        self.kind = aggregated.kind;
+        Ok(())
+    }
+
+    /// Only the tokens of a span that may have influenced the output: of the source, or of the prompt for decoder-only
+    /// models, where generated tokens always stay. The reference's `attribution[start:end]`, except that the target of an
+    /// encoder-decoder stays whole.
+    ///
+    /// # Errors
+    /// The span is empty or out of range, or the arrays do not fit the tokens.
+    pub fn slice_inputs(&self, span: Range<usize>) -> Result<Self> {
+        let slices = match self.source_attributions {
+            Some(_) => Slices::new().source([span]),
+            None => Slices::new().target([span]),
+        };
+        self.aggregate_with(&slices)
+    }
+
+    /// Only the steps of a span of the attributed tokens, counted from the first of them. All tokens stay.
+    ///
+    /// # Errors
+    /// The span is out of range, or the arrays do not fit the tokens.
+    pub fn slice_steps(&self, steps: Range<usize>) -> Result<Self> {
+        self.validate()?;
+        if steps.start > steps.end || steps.end > self.steps() {
+            return Err(Error::Invalid(format!("steps {steps:?} do not lie in the {} attributed ones", self.steps())));
+        }
+        let columns = |scores: &ArrayD<f32>| scores.slice_axis(Axis(1), Slice::from(steps.clone())).to_owned();
+        let some = |scores: &Array1<f32>| scores.slice_axis(Axis(0), Slice::from(steps.clone())).to_owned();
+        Ok(Self {
+            source: self.source.clone(),
+            target: self.target.clone(),
+            source_attributions: self.source_attributions.as_ref().map(columns),
+            target_attributions: self.target_attributions.as_ref().map(columns),
+            step_scores: self.step_scores.iter().map(|(name, scores)| (name.clone(), some(scores))).collect(),
+            sequence_scores: self.sequence_scores.clone(),
+            attr_pos_start: self.attr_pos_start + steps.start,
+            attr_pos_end: self.attr_pos_start + steps.end,
+            kind: self.kind.clone(),
+        })
+    }
+}
+
+impl StepAttribution {
+    /// The step with one score a token, by the default aggregation of its kind.
+    ///
+    /// # Errors
+    /// The arrays do not fit the tokens ([`validate`](Self::validate)).
+    pub fn aggregate(&self) -> Result<Self> {
+        self.validate()?;
+        self.kind.default_scores().iter().try_fold(self.clone(), |step, scores| scores.aggregate_step(&step))
+    }
 }

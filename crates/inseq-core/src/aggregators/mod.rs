@@ -1,39 +1,38 @@
-//! From many scores for a token to one: aggregators, as the reference names and defines them.
+//! From raw attributions to what a person reads: reduce axes, normalize, cut.
+//!
+//! An [`Aggregator`] makes one [`SequenceAttribution`] of another; a [`Pipeline`] runs several in a row. What each kind of
+//! attribution needs by default is [`AttributionKind::default_scores`](crate::AttributionKind::default_scores).
+//!
+//! | aggregator | does |
+//! |---|---|
+//! | [`Scores`] | reduces the last axis by a [`AggregationFunction`], then normalizes or rescales |
+//! | [`Slices`] | keeps spans of the input tokens |
 
 mod function;
 mod normalize;
+mod pipeline;
 mod scores;
+mod selection;
+mod slices;
+
+use std::fmt;
 
 pub use function::AggregationFunction;
-pub use scores::{Normalization, Scores};
+pub use pipeline::Pipeline;
+pub use scores::{Scaling, Scores};
+pub use selection::Selection;
+pub use slices::Slices;
 
-use crate::{AttributionKind, AttributionResult, Result, SequenceAttribution};
+use crate::{Result, SequenceAttribution};
 
-impl SequenceAttribution {
-    /// Aggregates by the default of the attribution's kind, to one score a token.
-    ///
-    /// Granular scores take the L2 norm over the last axis, multi-dimensional ones the mean over each extra axis, and
-    /// then each step's scores over source and target together are divided by the sum of their absolute values. Coarse
-    /// scores stay as they are.
-    ///
-    /// # Errors
-    /// When the arrays do not fit the kind.
-    pub fn aggregate(&self) -> Result<SequenceAttribution> {
-        match &self.kind {
-            AttributionKind::Coarse => Ok(self.clone()),
-            AttributionKind::Granular => Scores::new(AggregationFunction::VectorNorm { order: 2.0 }).apply(self),
-            AttributionKind::MultiDimensional { .. } => Scores::new(AggregationFunction::Mean).apply_to_all_axes(self),
-        }
-    }
-}
+/// Makes one attribution of another.
+pub trait Aggregator: fmt::Debug + Send + Sync {
+    /// The name the reference knows it by, such as `scores`.
+    fn name(&self) -> &'static str;
 
-impl AttributionResult {
-    /// Aggregates every sequence by the default of its kind (see [`SequenceAttribution::aggregate`]).
+    /// The aggregated attribution.
     ///
     /// # Errors
-    /// When the arrays of a sequence do not fit its kind.
-    pub fn aggregate(&self) -> Result<AttributionResult> {
-        let sequences = self.sequences.iter().map(SequenceAttribution::aggregate).collect::<Result<_>>()?;
-        Ok(AttributionResult { sequences, ..self.clone() })
-    }
+    /// The attribution's shapes do not fit its tokens, or this aggregator.
+    fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution>;
 }

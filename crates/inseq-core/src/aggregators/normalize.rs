@@ -1,38 +1,52 @@
-//! Scores of a step made comparable.
+//! Scaling of source and target scores together.
 
-use ndarray::{ArrayD, Axis};
+use ndarray::{ArrayD, ArrayViewMutD, Axis, RemoveAxis, Zip};
 
-use super::Normalization;
+use crate::{Error, Result};
 
-/// Normalizes each step's scores (and each entry of further axes) over source and target together. NaN, which marks
-/// what a step could not see, stays and counts for nothing.
-pub(super) fn normalize(
-    normalization: Normalization,
-    source: Option<&mut ArrayD<f32>>,
-    target: Option<&mut ArrayD<f32>>,
-) {
-    if normalization == Normalization::None {
-        return;
-    }
-    let mut sides: Vec<&mut ArrayD<f32>> = source.into_iter().chain(target).collect();
-    if normalization == Normalization::GreatestToOne {
-        let greatest = sides.iter().flat_map(|array| array.iter()).map(|v| v.abs()).fold(0f32, f32::max);
-        sides.iter_mut().for_each(|array| array.mapv_inplace(|v| v / greatest));
-        return;
-    }
-    let mut total: Option<ArrayD<f64>> = None;
-    for array in &sides {
-        let sums =
-            array.map_axis(Axis(0), |column| column.iter().filter(|v| !v.is_nan()).map(|v| f64::from(v.abs())).sum());
-        total = Some(total.map_or(sums.clone(), |t| t + sums));
-    }
-    let Some(total) = total else { return };
-    for array in &mut sides {
-        for mut row in array.axis_iter_mut(Axis(0)) {
-            // The least divisor is PyTorch's.
-            ndarray::Zip::from(&mut row)
-                .and(&total)
-                .for_each(|v, total| *v = (f64::from(*v) / total.max(1e-12)) as f32);
+/// Sums below this count as this, so that rows of zeros stay zeros.
+const SMALLEST_SUM: f64 = 1e-12;
+
+/// Divides each step's scores by the sum of their absolute values, over all arrays together.
+///
+/// Scores that are NaN count as nothing and stay NaN.
+///
+/// # Shapes
+/// Each array `[..., attributed, ...]` with `attributed` at `axis` and all other axes equal.
+pub(super) fn normalize(arrays: &mut [&mut ArrayD<f32>], axis: Axis) -> Result<()> {
+    // Of an array without rows, the other axes may claim any length.
+    let Some(first) = arrays.iter().find(|array| !array.is_empty()) else { return Ok(()) };
+    let mut sums = ArrayD::<f64>::zeros(first.raw_dim().remove_axis(axis));
+    for array in arrays.iter() {
+        for row in array.axis_iter(axis) {
+            if row.shape() != sums.shape() {
+                return Err(Error::Invalid(format!(
+                    "source and target scores cannot be normalized together: apart from the attributed tokens, their \
+                     shapes are {:?} and {:?}",
+                    sums.shape(),
+                    row.shape()
+                )));
+            }
+            Zip::from(&mut sums).and(&row).for_each(|sum, &x| {
+                if !x.is_nan() {
+                    *sum += f64::from(x).abs();
+                }
+            });
         }
+    }
+    let divide = |mut row: ArrayViewMutD<'_, f32>| {
+        Zip::from(&mut row).and(&sums).for_each(|x, &sum| *x = (f64::from(*x) / sum.max(SMALLEST_SUM)) as f32);
+    };
+    for array in arrays.iter_mut() {
+        array.axis_iter_mut(axis).for_each(divide);
+    }
+    Ok(())
+}
+
+/// Divides all scores by the largest absolute value among them; scores that are all 0 stay so.
+pub(super) fn rescale(arrays: &mut [&mut ArrayD<f32>]) {
+    let largest = arrays.iter().flat_map(|array| array.iter()).fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    if largest > 0.0 {
+        arrays.iter_mut().for_each(|array| array.mapv_inplace(|x| x / largest));
     }
 }

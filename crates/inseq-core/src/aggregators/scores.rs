@@ -1,108 +1,169 @@
-//! The `scores` aggregator: the last axis to one score.
+//! The aggregator that reduces the last axis of the scores.
 
 use ndarray::{ArrayD, Axis};
 
-use super::{AggregationFunction, normalize};
-use crate::{AttributionKind, Error, Result, SequenceAttribution};
+use super::{AggregationFunction, Aggregator, Selection, normalize};
+use crate::{AttributionKind, Error, Result, SequenceAttribution, StepAttribution};
 
-/// What is done to a step's scores after they are aggregated.
+/// How scores are scaled after they were reduced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Normalization {
-    /// Nothing.
-    None,
-    /// They are divided by the sum of their absolute values over source and target (the default).
+pub enum Scaling {
+    /// Each step's absolute scores over source and target sum to 1.
     #[default]
-    SumToOne,
-    /// All scores are divided by the greatest absolute value among them (the reference's `rescale`).
-    GreatestToOne,
+    Normalize,
+    /// The largest absolute score of the text is 1.
+    Rescale,
+    /// As they are.
+    None,
 }
 
-/// Aggregates the last axis of attributions and sequence scores.
+/// Reduces the last axis of source and target attributions (and of sequence scores) by a function, then scales source and
+/// target together. The reference's `scores` aggregator.
 ///
+/// # Example
 /// ```
-/// use inseq_core::aggregators::{AggregationFunction, Normalization, Scores};
+/// use inseq_core::{AttributionKind, SequenceAttribution, Token};
+/// use inseq_core::aggregators::{Scaling, Scores, AggregationFunction};
+/// use ndarray::array;
 ///
-/// let sum = Scores::new(AggregationFunction::Sum).normalization(Normalization::None);
+/// let attribution = SequenceAttribution {
+///     source: vec![Token::new("▁tired", 7), Token::new("▁nurse", 9)],
+///     target: vec![Token::new("<pad>", 0), Token::new("▁fatiguée", 3)],
+///     source_attributions: Some(array![[[3.0, 4.0]], [[0.0, 15.0]]].into_dyn()),
+///     attr_pos_start: 1,
+///     attr_pos_end: 2,
+///     kind: AttributionKind::Granular,
+///     ..SequenceAttribution::default()
+/// };
+/// assert_eq!(attribution.aggregate()?.source_attributions, Some(array![[0.25], [0.75]].into_dyn()));
+///
+/// let largest = attribution.aggregate_with(&Scores::new(AggregationFunction::Max).scaling(Scaling::None))?;
+/// assert_eq!(largest.source_attributions, Some(array![[4.0], [15.0]].into_dyn()));
+/// # Ok::<(), inseq_core::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
-    function: AggregationFunction,
-    select: Option<Vec<usize>>,
-    normalization: Normalization,
+    function: Option<AggregationFunction>,
+    selection: Selection,
+    scaling: Scaling,
 }
 
 impl Scores {
-    /// An aggregator by `function`, with scores that sum to one.
+    /// Reduces by `function`, then normalizes.
     pub fn new(function: AggregationFunction) -> Self {
-        Self { function, select: None, normalization: Normalization::default() }
+        Self { function: Some(function), ..Self::default() }
     }
 
-    /// Only these entries of the last axis count.
-    pub fn select(mut self, indices: impl IntoIterator<Item = usize>) -> Self {
-        self.select = Some(indices.into_iter().collect());
-        self
+    /// Reduces by the function that fits the kind of attribution: Euclidean norm over features, else the mean.
+    pub fn by_kind() -> Self {
+        Self::default()
     }
 
-    /// What is done to a step's scores after they are aggregated.
-    pub fn normalization(mut self, normalization: Normalization) -> Self {
-        self.normalization = normalization;
-        self
+    /// Looks only at some entries of the last axis.
+    pub fn select(self, selection: Selection) -> Self {
+        Self { selection, ..self }
     }
 
-    /// Aggregates the last axis.
+    /// Scales so after reducing.
+    pub fn scaling(self, scaling: Scaling) -> Self {
+        Self { scaling, ..self }
+    }
+
+    /// The aggregated step, each text's source and target scores scaled together.
     ///
     /// # Errors
-    /// When there is no axis after input and step, or a selected entry is not there.
-    pub fn apply(&self, sequence: &SequenceAttribution) -> Result<SequenceAttribution> {
-        let aggregate = |array: &Option<ArrayD<f32>>| array.as_ref().map(|a| self.last_axis(a)).transpose();
-        let mut source = aggregate(&sequence.source_attributions)?;
-        let mut target = aggregate(&sequence.target_attributions)?;
-        normalize::normalize(self.normalization, source.as_mut(), target.as_mut());
-        let sequence_scores = sequence
-            .sequence_scores
-            .iter()
-            .map(|(name, array)| Ok((name.clone(), self.last_axis(array)?)))
-            .collect::<Result<_>>()?;
-        let kind = match &sequence.kind {
-            AttributionKind::MultiDimensional { dimensions } if dimensions.len() > 1 => {
-                AttributionKind::MultiDimensional { dimensions: dimensions[..dimensions.len() - 1].to_vec() }
-            }
-            _ => AttributionKind::Coarse,
-        };
-        Ok(SequenceAttribution {
-            source_attributions: source,
-            target_attributions: target,
-            sequence_scores,
+    /// As [`Aggregator::aggregate`].
+    pub fn aggregate_step(&self, step: &StepAttribution) -> Result<StepAttribution> {
+        let kind = self.kind_after(&step.kind)?;
+        let function = self.function_for(&step.kind);
+        let mut aggregated = StepAttribution {
+            source_attributions: self.reduce(step.source_attributions.as_ref(), function)?,
+            target_attributions: self.reduce(step.target_attributions.as_ref(), function)?,
             kind,
-            ..sequence.clone()
+            ..step.clone()
+        };
+        self.scale(&mut aggregated.source_attributions, &mut aggregated.target_attributions, Axis(1))?;
+        Ok(aggregated)
+    }
+
+    fn function_for(&self, kind: &AttributionKind) -> AggregationFunction {
+        self.function.unwrap_or(match kind {
+            AttributionKind::Granular => AggregationFunction::VNORM,
+            AttributionKind::Coarse | AttributionKind::MultiDimensional { .. } => AggregationFunction::Mean,
         })
     }
 
-    /// Aggregates the last axis again and again, until one score a token is left.
-    ///
-    /// # Errors
-    /// As [`apply`](Self::apply).
-    pub fn apply_to_all_axes(&self, sequence: &SequenceAttribution) -> Result<SequenceAttribution> {
-        let mut sequence = self.apply(sequence)?;
-        while sequence.kind != AttributionKind::Coarse {
-            sequence = self.apply(&sequence)?;
+    /// What the attributions are once their last axis is gone.
+    fn kind_after(&self, kind: &AttributionKind) -> Result<AttributionKind> {
+        match kind {
+            AttributionKind::Granular => Ok(AttributionKind::Coarse),
+            AttributionKind::MultiDimensional { dimensions } if dimensions.len() > 1 => {
+                Ok(AttributionKind::MultiDimensional { dimensions: dimensions[..dimensions.len() - 1].to_vec() })
+            }
+            AttributionKind::MultiDimensional { dimensions } if dimensions.len() == 1 => Ok(AttributionKind::Coarse),
+            AttributionKind::Coarse | AttributionKind::MultiDimensional { .. } => Err(Error::Invalid(format!(
+                "these attributions have one score a token already, so there is no axis left to reduce by `{}`",
+                self.function_for(kind)
+            ))),
         }
-        Ok(sequence)
     }
 
-    fn last_axis(&self, array: &ArrayD<f32>) -> Result<ArrayD<f32>> {
-        if array.ndim() < 3 {
-            return Err(Error::Invalid(format!(
-                "there is no axis left to aggregate: the scores have the shape {:?}",
-                array.shape()
-            )));
+    fn reduce(&self, scores: Option<&ArrayD<f32>>, function: AggregationFunction) -> Result<Option<ArrayD<f32>>> {
+        scores.map(|scores| self.reduce_one(scores, function)).transpose()
+    }
+
+    fn reduce_one(&self, scores: &ArrayD<f32>, function: AggregationFunction) -> Result<ArrayD<f32>> {
+        match &self.selection {
+            Selection::All => function.reduce_last_axis(scores),
+            one @ Selection::One(_) => one.of(scores),
+            some => function.reduce_last_axis(&some.of(scores)?),
         }
-        let Some(select) = &self.select else { return Ok(self.function.apply(array)) };
-        let axis = Axis(array.ndim() - 1);
-        let length = array.len_of(axis);
-        if let Some(index) = select.iter().find(|&&index| index >= length) {
-            return Err(Error::Invalid(format!("index {index} is selected, but the last axis has {length} entries")));
+    }
+
+    /// Scales source and target scores together; `axis` counts the attributed tokens.
+    fn scale(&self, source: &mut Option<ArrayD<f32>>, target: &mut Option<ArrayD<f32>>, axis: Axis) -> Result<()> {
+        let mut arrays: Vec<&mut ArrayD<f32>> = source.iter_mut().chain(target.iter_mut()).collect();
+        match self.scaling {
+            Scaling::Normalize => normalize::normalize(&mut arrays, axis)?,
+            Scaling::Rescale => normalize::rescale(&mut arrays),
+            Scaling::None => {}
         }
-        Ok(self.function.apply(&array.select(axis, select)))
+        Ok(())
+    }
+}
+
+impl Aggregator for Scores {
+    fn name(&self) -> &'static str {
+        "scores"
+    }
+
+    fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
+        attribution.validate()?;
+        let kind = self.kind_after(&attribution.kind)?;
+        let function = self.function_for(&attribution.kind);
+        let mut source_attributions = self.reduce(attribution.source_attributions.as_ref(), function)?;
+        let mut target_attributions = self.reduce(attribution.target_attributions.as_ref(), function)?;
+        self.scale(&mut source_attributions, &mut target_attributions, Axis(0))?;
+        let sequence_function = self.function.unwrap_or(AggregationFunction::Mean);
+        let sequence_scores = attribution
+            .sequence_scores
+            .iter()
+            // Scores of token pairs have nothing beyond the pair to reduce.
+            .map(|(name, scores)| match scores.ndim() {
+                0..=2 => Ok((name.clone(), scores.clone())),
+                _ => Ok((name.clone(), self.reduce_one(scores, sequence_function)?)),
+            })
+            .collect::<Result<_>>()?;
+        Ok(SequenceAttribution {
+            source: attribution.source.clone(),
+            target: attribution.target.clone(),
+            source_attributions,
+            target_attributions,
+            step_scores: attribution.step_scores.clone(),
+            sequence_scores,
+            attr_pos_start: attribution.attr_pos_start,
+            attr_pos_end: attribution.attr_pos_end,
+            kind,
+        })
     }
 }

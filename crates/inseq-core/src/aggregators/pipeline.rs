@@ -1,0 +1,67 @@
+//! Several aggregators in a row.
+
+use super::{Aggregator, Scores};
+use crate::{AttributionKind, Result, SequenceAttribution};
+
+/// Runs aggregators one after another, each on what the last one made.
+///
+/// # Example
+/// ```
+/// use inseq_core::aggregators::{Pipeline, Scores, AggregationFunction, Selection};
+///
+/// // Layers x heads: the largest head, then the mean of all but the last of three layers.
+/// let pipeline = Pipeline::new()
+///     .then(Scores::new(AggregationFunction::Max))
+///     .then(Scores::new(AggregationFunction::Mean).select(Selection::Span(-3, -1)));
+/// # let _ = pipeline;
+/// ```
+#[derive(Debug, Default)]
+pub struct Pipeline {
+    stages: Vec<Box<dyn Aggregator>>,
+}
+
+impl Pipeline {
+    /// A pipeline that changes nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The pipeline that attributions of a kind go through unless another is asked for.
+    pub fn default_for(kind: &AttributionKind) -> Self {
+        kind.default_scores().into_iter().fold(Self::new(), Self::then)
+    }
+
+    /// The pipeline with one more stage at its end.
+    pub fn then(mut self, stage: impl Aggregator + 'static) -> Self {
+        self.stages.push(Box::new(stage));
+        self
+    }
+}
+
+impl Aggregator for Pipeline {
+    fn name(&self) -> &'static str {
+        "pipeline"
+    }
+
+    fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
+        let mut stages = self.stages.iter();
+        let Some(first) = stages.next() else { return Ok(attribution.clone()) };
+        stages.try_fold(first.aggregate(attribution)?, |attribution, stage| stage.aggregate(&attribution))
+    }
+}
+
+impl AttributionKind {
+    /// The reductions that attributions of this kind go through unless others are asked for: the Euclidean norm over
+    /// features; the mean over each further axis, last first; nothing where there is one score a token.
+    ///
+    /// As in the reference, scores are normalized after each of them.
+    pub fn default_scores(&self) -> Vec<Scores> {
+        match self {
+            Self::Granular => vec![Scores::new(super::AggregationFunction::VNORM)],
+            Self::Coarse => vec![],
+            Self::MultiDimensional { dimensions } => {
+                vec![Scores::new(super::AggregationFunction::Mean); dimensions.len()]
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Which entries of the last axis an aggregation looks at.
+
+use std::{collections::HashSet, ops::Range};
+
+use ndarray::{ArrayD, Axis, Slice};
+
+use crate::{Error, Result};
+
+/// Which entries of the last axis to look at, such as which heads (the reference's `select_idx`). Negative indices
+/// count from the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// Every entry.
+    #[default]
+    All,
+    /// One entry: the axis is taken away without aggregation.
+    One(i64),
+    /// The entries from the first to before the second.
+    Span(i64, i64),
+    /// The entries listed, each once.
+    List(Vec<i64>),
+}
+
+impl Selection {
+    /// The selected scores: the last axis shortened, or taken away by [`Selection::One`].
+    pub(super) fn of(&self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
+        let Some((&length, outer)) = scores.shape().split_last() else {
+            return Err(Error::Invalid("one number has no axis to select from".to_owned()));
+        };
+        let axis = Axis(outer.len());
+        match self {
+            Self::All => Ok(scores.clone()),
+            Self::One(index) => Ok(scores.index_axis(axis, position(*index, length)?).to_owned()),
+            Self::Span(start, end) => {
+                let Range { start, end } = span(*start, *end, length)?;
+                Ok(scores.slice_axis(axis, Slice::from(start..end)).to_owned())
+            }
+            Self::List(indices) => {
+                let positions = indices.iter().map(|&index| position(index, length)).collect::<Result<Vec<_>>>()?;
+                if positions.is_empty() || positions.iter().collect::<HashSet<_>>().len() < positions.len() {
+                    return Err(Error::Invalid(format!(
+                        "a selection lists at least one index, and each once, but it is {indices:?}"
+                    )));
+                }
+                Ok(scores.select(axis, &positions))
+            }
+        }
+    }
+}
+
+fn from_end(index: i64, length: usize) -> Option<usize> {
+    let length = i64::try_from(length).ok()?;
+    usize::try_from(if index < 0 { index.checked_add(length)? } else { index }).ok()
+}
+
+fn position(index: i64, length: usize) -> Result<usize> {
+    from_end(index, length).filter(|&position| position < length).ok_or_else(|| {
+        Error::Invalid(format!("index {index} is out of range: the last axis of the scores has length {length}"))
+    })
+}
+
+fn span(start: i64, end: i64, length: usize) -> Result<Range<usize>> {
+    match (from_end(start, length), from_end(end, length)) {
+        (Some(start), Some(end)) if start < end && end <= length => Ok(start..end),
+        _ => Err(Error::Invalid(format!(
+            "span {start}..{end} is empty or out of range: the last axis of the scores has length {length}"
+        ))),
+    }
+}

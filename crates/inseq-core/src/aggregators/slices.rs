@@ -1,0 +1,153 @@
+//! The aggregator that keeps spans of the input tokens.
+
+use std::ops::Range;
+
+use ndarray::{ArrayD, Axis};
+
+use super::Aggregator;
+use crate::{Error, Result, SequenceAttribution, Token};
+
+/// Keeps spans of source and target tokens, with their scores. The reference's `slices` aggregator.
+///
+/// Generated tokens stay whatever the spans say, so that every step keeps its label: a span that reaches into them is
+/// prolonged to their end. Sides without spans stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slices {
+    /// The spans of source tokens to keep. Decoder-only models have none of their own: what the target spans leave of the
+    /// prompt is taken.
+    pub source: Option<Vec<Range<usize>>>,
+    /// The spans of target tokens to keep.
+    pub target: Option<Vec<Range<usize>>>,
+}
+
+impl Slices {
+    /// Keeps everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps these spans of the source: in order, not overlapping, not empty.
+    pub fn source(self, spans: impl IntoIterator<Item = Range<usize>>) -> Self {
+        Self { source: Some(spans.into_iter().collect()), ..self }
+    }
+
+    /// Keeps these spans of the target: in order, not overlapping, not empty.
+    pub fn target(self, spans: impl IntoIterator<Item = Range<usize>>) -> Self {
+        Self { target: Some(spans.into_iter().collect()), ..self }
+    }
+}
+
+impl Aggregator for Slices {
+    fn name(&self) -> &'static str {
+        "slices"
+    }
+
+    fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
+        attribution.validate()?;
+        let (start, end) = (attribution.attr_pos_start, attribution.attr_pos_end);
+        check("source", self.source.as_deref(), attribution.source.len())?;
+        check("target", self.target.as_deref(), attribution.target.len())?;
+        let target = self.target.as_ref().map(|spans| with_generated(spans, start..end));
+        let source = if attribution.source_attributions.is_some() {
+            self.source.clone()
+        } else {
+            let prompt = attribution.source.len();
+            target.as_ref().map(|spans| {
+                let cut = spans.iter().map(|span| span.start.min(prompt)..span.end.min(prompt));
+                cut.filter(|span| !span.is_empty()).collect()
+            })
+        };
+        let rows = |spans: &Option<Vec<Range<usize>>>| spans.as_ref().map(|spans| positions(spans));
+        let (source, target) = (rows(&source), rows(&target));
+        let dropped = target.as_ref().map_or(0, |kept| start - kept.iter().take_while(|&&row| row < start).count());
+        let sequence_scores = attribution.sequence_scores.iter().map(|(name, scores)| {
+            // As in the reference: encoder scores pair source tokens with each other.
+            let kept = if name.starts_with("decoder") {
+                select(scores, 0, target.as_deref())
+            } else if name.starts_with("encoder") {
+                select(scores, 0, source.as_deref()).and_then(|scores| select(&scores, 1, source.as_deref()))
+            } else {
+                select(scores, 0, source.as_deref())
+            };
+            let what = || {
+                Error::Invalid(format!(
+                    "sequence score {name:?} of shape {:?} is smaller than the spans",
+                    scores.shape()
+                ))
+            };
+            Ok((name.clone(), kept.ok_or_else(what)?))
+        });
+        let cut = |scores: &Option<ArrayD<f32>>, rows: Option<&[usize]>| {
+            scores.as_ref().and_then(|scores| select(scores, 0, rows))
+        };
+        Ok(SequenceAttribution {
+            source: tokens(&attribution.source, source.as_deref()),
+            target: tokens(&attribution.target, target.as_deref()),
+            source_attributions: cut(&attribution.source_attributions, source.as_deref()),
+            target_attributions: cut(&attribution.target_attributions, target.as_deref()),
+            step_scores: attribution.step_scores.clone(),
+            sequence_scores: sequence_scores.collect::<Result<_>>()?,
+            attr_pos_start: start - dropped,
+            attr_pos_end: end - dropped,
+            kind: attribution.kind.clone(),
+        })
+    }
+}
+
+/// The spans, of which the first that reaches into the generated tokens, or else one more, runs to their end.
+fn with_generated(spans: &[Range<usize>], generated: Range<usize>) -> Vec<Range<usize>> {
+    let prefix = spans.iter().take_while(|span| span.end <= generated.start);
+    let mut kept: Vec<Range<usize>> = prefix.cloned().collect();
+    let begin = spans.get(kept.len()).map_or(generated.start, |span| span.start.min(generated.start));
+    kept.push(begin..generated.end);
+    kept
+}
+
+fn check(side: &str, spans: Option<&[Range<usize>]>, length: usize) -> Result<()> {
+    let mut before = 0;
+    for span in spans.unwrap_or_default() {
+        if span.is_empty() || span.start < before || span.end > length {
+            return Err(Error::Invalid(format!(
+                "{side} span {span:?}: spans must not be empty, nor overlap, and must be in order and lie within the \
+                 {length} {side} tokens"
+            )));
+        }
+        before = span.end;
+    }
+    Ok(())
+}
+
+fn positions(spans: &[Range<usize>]) -> Vec<usize> {
+    spans.iter().cloned().flatten().collect()
+}
+
+fn tokens(tokens: &[Token], rows: Option<&[usize]>) -> Vec<Token> {
+    match rows {
+        Some(rows) => rows.iter().filter_map(|&row| tokens.get(row).cloned()).collect(),
+        None => tokens.to_vec(),
+    }
+}
+
+/// The rows of an axis, all of them if none are named; `None` where there is no such axis or row.
+fn select(scores: &ArrayD<f32>, axis: usize, rows: Option<&[usize]>) -> Option<ArrayD<f32>> {
+    let Some(rows) = rows else { return Some(scores.clone()) };
+    let length = *scores.shape().get(axis)?;
+    rows.iter().all(|&row| row < length).then(|| scores.select(Axis(axis), rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_tokens_always_stay() {
+        let kept = |spans: &[(usize, usize)]| {
+            let spans: Vec<_> = spans.iter().map(|&(start, end)| start..end).collect();
+            with_generated(&spans, 4..6).into_iter().map(|span| (span.start, span.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[(1, 2)]), [(1, 2), (4, 6)]);
+        assert_eq!(kept(&[(1, 2), (3, 5)]), [(1, 2), (3, 6)]);
+        assert_eq!(kept(&[(5, 6)]), [(4, 6)]);
+        assert_eq!(kept(&[]), [(4, 6)]);
+    }
+}

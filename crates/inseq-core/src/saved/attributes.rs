@@ -1,0 +1,158 @@
+//! The objects of a saved result, as they are read.
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayD;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::array::SavedArray;
+use crate::{AttributionKind, Error, Result, Token};
+
+/// Python module and name of the classes that a file names.
+pub(super) mod class {
+    pub const OUTPUT: [&str; 2] = [ATTRIBUTION, "FeatureAttributionOutput"];
+    pub const TOKEN: [&str; 2] = ["inseq.utils.typing", "TokenWithId"];
+    const ATTRIBUTION: &str = "inseq.data.attribution";
+
+    use crate::AttributionKind;
+
+    /// The class of a sequence's attribution.
+    pub fn sequence(kind: &AttributionKind) -> [&'static str; 2] {
+        let name = match kind {
+            AttributionKind::Granular => "GranularFeatureAttributionSequenceOutput",
+            AttributionKind::Coarse => "CoarseFeatureAttributionSequenceOutput",
+            AttributionKind::MultiDimensional { .. } => "MultiDimensionalFeatureAttributionSequenceOutput",
+        };
+        [ATTRIBUTION, name]
+    }
+
+    /// The class of a step's attribution.
+    pub fn step(kind: &AttributionKind) -> [&'static str; 2] {
+        let name = match kind {
+            AttributionKind::Granular => "GranularFeatureAttributionStepOutput",
+            AttributionKind::Coarse => "CoarseFeatureAttributionStepOutput",
+            AttributionKind::MultiDimensional { .. } => "MultiDimensionalFeatureAttributionStepOutput",
+        };
+        [ATTRIBUTION, name]
+    }
+}
+
+/// An object with the Python class it says it is of.
+#[derive(Debug, Deserialize)]
+pub(super) struct Tagged<T> {
+    #[serde(rename = "__instance_type__")]
+    class: Option<(Option<String>, String)>,
+    attributes: Option<T>,
+}
+
+impl<T> Tagged<T> {
+    /// The class's name and the attributes.
+    pub(super) fn open(self, place: &str) -> Result<(String, T)> {
+        match (self.class, self.attributes) {
+            (Some((_, name)), Some(attributes)) => Ok((name, attributes)),
+            _ => Err(Error::malformed(
+                place,
+                "has no `__instance_type__` and `attributes`; a file saved with `use_primitives` has none, and cannot be \
+                 loaded",
+            )),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(super) struct OutputAttributes<'a> {
+    #[serde(default)]
+    pub info: Map<String, Value>,
+    pub sequence_attributions: Vec<Tagged<SequenceAttributes<'a>>>,
+    pub step_attributions: Option<Vec<Tagged<StepAttributes<'a>>>>,
+}
+
+/// Base64 text, borrowed from the file.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub std::borrow::Cow<'a, str>);
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SequenceAttributes<'a> {
+    pub source: Vec<Tagged<Token>>,
+    pub target: Vec<Tagged<Token>>,
+    #[serde(borrow)]
+    pub source_attributions: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub target_attributions: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub step_scores: Option<BTreeMap<String, Text<'a>>>,
+    #[serde(borrow)]
+    pub sequence_scores: Option<BTreeMap<String, Text<'a>>>,
+    #[serde(default)]
+    pub attr_pos_start: usize,
+    pub attr_pos_end: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StepAttributes<'a> {
+    pub source: Option<Vec<Vec<Tagged<Token>>>>,
+    pub target: Option<Vec<Vec<Tagged<Token>>>>,
+    pub prefix: Option<Vec<Vec<Tagged<Token>>>>,
+    #[serde(borrow)]
+    pub source_attributions: Option<SavedArray<'a>>,
+    #[serde(borrow)]
+    pub target_attributions: Option<SavedArray<'a>>,
+    #[serde(borrow)]
+    pub step_scores: Option<BTreeMap<String, SavedArray<'a>>>,
+    #[serde(borrow)]
+    pub sequence_scores: Option<BTreeMap<String, SavedArray<'a>>>,
+}
+
+/// What the reference's layout cannot hold of a sequence or a step.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(super) struct Names {
+    /// Names of the axes after the first two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<Vec<String>>,
+    /// Names of the sequence scores in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequence_scores: Vec<String>,
+    /// Names of the step scores in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_scores: Vec<String>,
+}
+
+/// What a file holds beside the reference's layout, as it is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(super) struct Extras<'a> {
+    #[serde(default)]
+    pub sequences: Vec<Names>,
+    pub step_attributions: Option<Vec<Tagged<StepAttributes<'a>>>>,
+    #[serde(default)]
+    pub steps: Vec<Names>,
+}
+
+/// Names of the axes after the first two where a file does not say them: the reference has attributions by layer, and by
+/// layer and head.
+pub(super) fn default_dimensions(axes: usize) -> Vec<String> {
+    match axes {
+        0..=2 => ["layer", "head"][..axes].iter().map(|&name| name.to_owned()).collect(),
+        _ => (0..axes).map(|axis| format!("axis_{}", axis + 2)).collect(),
+    }
+}
+
+/// What attributions are, by their class and axes: one that was aggregated keeps its class in the reference.
+pub(super) fn kind_of(class: &str, scores: Option<&ArrayD<f32>>, names: Option<&Names>) -> AttributionKind {
+    let axes = scores.map(|scores| scores.ndim().saturating_sub(2));
+    let named = names.and_then(|names| names.dimensions.clone());
+    match axes {
+        Some(0) => AttributionKind::Coarse,
+        None | Some(1) if class.starts_with("Granular") => AttributionKind::Granular,
+        None if class.starts_with("MultiDimensional") => {
+            AttributionKind::MultiDimensional { dimensions: named.unwrap_or_default() }
+        }
+        None => AttributionKind::Coarse,
+        Some(axes) => AttributionKind::MultiDimensional {
+            dimensions: named.filter(|names| names.len() == axes).unwrap_or_else(|| default_dimensions(axes)),
+        },
+    }
+}

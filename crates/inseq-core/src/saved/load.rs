@@ -1,0 +1,248 @@
+//! Reading saved results.
+
+use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
+
+use flate2::bufread::MultiGzDecoder;
+use indexmap::IndexMap;
+use ndarray::{Array1, ArrayD, Axis, Ix1, concatenate};
+use serde::{Deserialize, Deserializer};
+
+use super::EXTRAS;
+use super::attributes::{
+    Extras, Names, OutputAttributes, SequenceAttributes, StepAttributes, Tagged, Text, class, kind_of,
+};
+use super::{json, tensor};
+use crate::{AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
+
+/// What gzipped files begin with.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Target rows that a file leaves out are restored as NaN only up to this many times the file's size, so that a small
+/// file cannot ask for a large array.
+const RESTORED_ROWS_LIMIT: usize = 256;
+
+/// How a saved result is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// The largest file to read, in bytes after decompression. 16 GiB unless said.
+    pub max_bytes: u64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { max_bytes: 16 << 30 }
+    }
+}
+
+impl AttributionResult {
+    /// Loads a result that this crate or the reference saved, gzipped or not.
+    ///
+    /// # Errors
+    /// The file cannot be read, is larger than [`LoadOptions::max_bytes`], or is no saved result; [`Error::Malformed`] then
+    /// names the place.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_with(path, &LoadOptions::default())
+    }
+
+    /// [`load`](Self::load) with options.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let read = || Self::read(File::open(path)?, options);
+        read().map_err(|error| error.at(path))
+    }
+
+    /// Reads a saved result, gzipped or not, to its end.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn read(reader: impl Read, options: &LoadOptions) -> Result<Self> {
+        let mut bytes = read_up_to(reader, options.max_bytes)?;
+        if bytes.starts_with(&GZIP_MAGIC) {
+            bytes =
+                read_up_to(MultiGzDecoder::new(bytes.as_slice()), options.max_bytes).map_err(|error| match error {
+                    Error::Io(error) => Error::malformed("gzip", error.to_string()),
+                    other => other,
+                })?;
+        }
+        parse(&bytes)
+    }
+}
+
+fn read_up_to(reader: impl Read, limit: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::Invalid(format!(
+            "the saved result is larger than {limit} bytes; raise `max_bytes` to load it"
+        )));
+    }
+    Ok(bytes)
+}
+
+fn parse(text: &[u8]) -> Result<AttributionResult> {
+    let text = json::quote_literals(text);
+    let mut deserializer = serde_json::Deserializer::from_slice(&text);
+    let file: Tagged<OutputAttributes> = deserialize(&mut deserializer, "")?;
+    deserializer.end().map_err(|error| Error::malformed("end of file", error.to_string()))?;
+    let (class, output) = file.open("file")?;
+    if class != class::OUTPUT[1] {
+        return Err(Error::malformed("file", format!("holds a {class}, but a saved result is a {}", class::OUTPUT[1])));
+    }
+    let mut info = output.info;
+    let extras = info.remove(EXTRAS);
+    let extras: Extras = match &extras {
+        Some(extras) => deserialize(extras, &format!("info.{EXTRAS}."))?,
+        None => Extras::default(),
+    };
+    let room = text.len().saturating_mul(RESTORED_ROWS_LIMIT);
+    let sequences = output.sequence_attributions.into_iter().enumerate().map(|(index, sequence)| {
+        sequence_of(sequence, extras.sequences.get(index), room, &format!("sequence_attributions[{index}]"))
+    });
+    let sequences = sequences.collect::<Result<_>>()?;
+    let steps = match output.step_attributions.or(extras.step_attributions) {
+        Some(steps) => {
+            let steps = steps.into_iter().enumerate();
+            let steps = steps
+                .map(|(index, step)| step_of(step, extras.steps.get(index), &format!("step_attributions[{index}]")));
+            Some(steps.collect::<Result<_>>()?)
+        }
+        None => None,
+    };
+    Ok(AttributionResult { sequences, steps, info })
+}
+
+/// Reads a value, naming the place of what is wrong with it.
+fn deserialize<'de, T: Deserialize<'de>>(
+    deserializer: impl Deserializer<'de, Error = serde_json::Error>,
+    prefix: &str,
+) -> Result<T> {
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let path = path.replace(".attributes.", ".");
+        let path = path.strip_prefix("attributes.").unwrap_or(&path);
+        let place = if path == "." { "file".to_owned() } else { format!("{prefix}{path}") };
+        Error::malformed(place, error.into_inner().to_string())
+    })
+}
+
+fn sequence_of(
+    sequence: Tagged<SequenceAttributes>,
+    names: Option<&Names>,
+    room: usize,
+    place: &str,
+) -> Result<SequenceAttribution> {
+    let (class, sequence) = sequence.open(place)?;
+    let source = tokens(sequence.source, &format!("{place}.source"))?;
+    let target = tokens(sequence.target, &format!("{place}.target"))?;
+    let array = |text: Option<Text>, field: &str| {
+        text.map(|text| tensor::read(&text.0, &format!("{place}.{field}"))).transpose()
+    };
+    let source_attributions = array(sequence.source_attributions, "source_attributions")?;
+    let target_attributions = array(sequence.target_attributions, "target_attributions")?
+        .map(|scores| with_all_rows(scores, target.len(), room, &format!("{place}.target_attributions")))
+        .transpose()?;
+    let scores = |texts: Option<BTreeMap<String, Text>>, field: &str| {
+        let texts = texts.unwrap_or_default().into_iter();
+        let read = |(name, text): (String, Text)| {
+            let scores = tensor::read(&text.0, &format!("{place}.{field}.{name}"))?;
+            Ok((name, scores))
+        };
+        texts.map(read).collect::<Result<BTreeMap<_, _>>>()
+    };
+    let step_scores = vectors(scores(sequence.step_scores, "step_scores")?, &format!("{place}.step_scores"))?;
+    let sequence_scores = scores(sequence.sequence_scores, "sequence_scores")?;
+    let attribution = SequenceAttribution {
+        kind: kind_of(&class, source_attributions.as_ref().or(target_attributions.as_ref()), names),
+        step_scores: in_order(step_scores, names.map(|names| names.step_scores.as_slice())),
+        sequence_scores: in_order(sequence_scores, names.map(|names| names.sequence_scores.as_slice())),
+        attr_pos_start: sequence.attr_pos_start,
+        // As in the reference, no end and an end beyond the target are the target's.
+        attr_pos_end: sequence.attr_pos_end.map_or(target.len(), |end| end.min(target.len())),
+        source,
+        target,
+        source_attributions,
+        target_attributions,
+    };
+    attribution.validate().map_err(|error| Error::malformed(place, error.to_string()))?;
+    Ok(attribution)
+}
+
+fn step_of(step: Tagged<StepAttributes>, names: Option<&Names>, place: &str) -> Result<StepAttribution> {
+    let (class, step) = step.open(place)?;
+    let texts = |texts: Option<Vec<Vec<Tagged<Token>>>>, field: &str| {
+        let texts = texts.unwrap_or_default().into_iter().enumerate();
+        texts.map(|(index, text)| tokens(text, &format!("{place}.{field}[{index}]"))).collect::<Result<Vec<_>>>()
+    };
+    let array = |array: Option<super::array::SavedArray>, field: &str| {
+        array.map(|array| array.read(&format!("{place}.{field}"))).transpose()
+    };
+    let scores = |arrays: Option<BTreeMap<String, super::array::SavedArray>>, field: &str| {
+        let arrays = arrays.unwrap_or_default().into_iter();
+        let read = |(name, array): (String, super::array::SavedArray)| {
+            let scores = array.read(&format!("{place}.{field}.{name}"))?;
+            Ok((name, scores))
+        };
+        arrays.map(read).collect::<Result<BTreeMap<_, _>>>()
+    };
+    let source_attributions = array(step.source_attributions, "source_attributions")?;
+    let target_attributions = array(step.target_attributions, "target_attributions")?;
+    let step_scores = vectors(scores(step.step_scores, "step_scores")?, &format!("{place}.step_scores"))?;
+    let attribution = StepAttribution {
+        source: texts(step.source, "source")?,
+        target: texts(step.target, "target")?,
+        prefix: texts(step.prefix, "prefix")?,
+        kind: kind_of(&class, source_attributions.as_ref().or(target_attributions.as_ref()), names),
+        step_scores: in_order(step_scores, names.map(|names| names.step_scores.as_slice())),
+        sequence_scores: in_order(
+            scores(step.sequence_scores, "sequence_scores")?,
+            names.map(|names| names.sequence_scores.as_slice()),
+        ),
+        source_attributions,
+        target_attributions,
+    };
+    attribution.validate().map_err(|error| Error::malformed(place, error.to_string()))?;
+    Ok(attribution)
+}
+
+fn tokens(tokens: Vec<Tagged<Token>>, place: &str) -> Result<Vec<Token>> {
+    let tokens = tokens.into_iter().enumerate();
+    tokens.map(|(index, token)| Ok(token.open(&format!("{place}[{index}]"))?.1)).collect()
+}
+
+/// The reference leaves out the rows of target tokens after the last attributed one, which no step can see.
+fn with_all_rows(scores: ArrayD<f32>, rows: usize, room: usize, place: &str) -> Result<ArrayD<f32>> {
+    let Some((&found, inner)) = scores.shape().split_first() else { return Ok(scores) };
+    if found >= rows || scores.is_empty() {
+        return Ok(scores);
+    }
+    let count = inner.iter().try_fold(rows, |product, &length| product.checked_mul(length));
+    if count.is_none_or(|count| count > room) {
+        return Err(Error::malformed(place, format!("has {found} rows, far fewer than the {rows} target tokens")));
+    }
+    let mut hidden = scores.raw_dim();
+    hidden[0] = rows - found;
+    concatenate(Axis(0), &[scores.view(), ArrayD::from_elem(hidden, f32::NAN).view()])
+        .map_err(|error| Error::malformed(place, error.to_string()))
+}
+
+fn vectors(scores: BTreeMap<String, ArrayD<f32>>, place: &str) -> Result<BTreeMap<String, Array1<f32>>> {
+    let vector = |(name, scores): (String, ArrayD<f32>)| {
+        let shape = scores.shape().to_vec();
+        let scores = scores.into_dimensionality::<Ix1>().map_err(|_| {
+            Error::malformed(format!("{place}.{name}"), format!("has shape {shape:?}, but should have one axis"))
+        })?;
+        Ok((name, scores))
+    };
+    scores.into_iter().map(vector).collect()
+}
+
+/// The scores in the order of the names, those not named at the end.
+fn in_order<T>(mut scores: BTreeMap<String, T>, names: Option<&[String]>) -> IndexMap<String, T> {
+    let named = names.unwrap_or_default().iter();
+    let mut ordered: IndexMap<_, _> = named.filter_map(|name| scores.remove_entry(name)).collect();
+    ordered.extend(scores);
+    ordered
+}

@@ -1,0 +1,399 @@
+//! Writing saved results.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use flate2::{Compression, GzBuilder};
+use indexmap::IndexMap;
+use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension, Slice};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde_json::Value;
+
+use super::EXTRAS;
+use super::array::{SavedArray, lists};
+use super::attributes::{Names, class, default_dimensions};
+use super::nested::NestedNumbers;
+use super::{json, tensor::Tensor};
+use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
+
+/// The gzip level of the reference.
+const GZIP_LEVEL: u32 = 5;
+
+/// How precisely a sequence's scores are saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScoresPrecision {
+    /// As they are.
+    #[default]
+    Float32,
+    /// Rounded to 11 significant bits; beyond 65,504 infinite.
+    Float16,
+    /// Rounded to 4 significant bits. Can be read, but not written yet.
+    Float8,
+}
+
+impl FromStr for ScoresPrecision {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "float32" => Self::Float32,
+            "float16" => Self::Float16,
+            "float8" => Self::Float8,
+            _ => {
+                return Err(Error::Unknown {
+                    what: "scores precision",
+                    name: name.to_owned(),
+                    known: ["float32", "float16", "float8"].map(str::to_owned).to_vec(),
+                });
+            }
+        })
+    }
+}
+
+/// How a result is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SaveOptions {
+    /// Whether a file that is there already is replaced.
+    pub overwrite: bool,
+    /// Whether the file is gzipped.
+    pub compress: bool,
+    /// Whether arrays of steps are base64 text rather than lists of numbers.
+    pub ndarray_compact: bool,
+    /// Whether classes are left out. Such a file is for other programs; neither the reference nor this crate loads it.
+    pub use_primitives: bool,
+    /// Whether each sequence goes to a file of its own: `out.json` becomes `out_0.json`, `out_1.json`, ... Steps are left
+    /// out then.
+    pub split_sequences: bool,
+    /// How precisely scores of sequences are saved.
+    pub scores_precision: ScoresPrecision,
+}
+
+impl Default for SaveOptions {
+    fn default() -> Self {
+        Self {
+            overwrite: false,
+            compress: false,
+            ndarray_compact: true,
+            use_primitives: false,
+            split_sequences: false,
+            scores_precision: ScoresPrecision::default(),
+        }
+    }
+}
+
+impl AttributionResult {
+    /// Saves the result to a new file that [`load`](Self::load) and the reference's `FeatureAttributionOutput.load` read.
+    ///
+    /// # Errors
+    /// The file exists, or cannot be written.
+    ///
+    /// # Example
+    /// ```
+    /// use inseq_core::{AttributionResult, SequenceAttribution, Token};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("out.json");
+    /// let sequence = SequenceAttribution { source: vec![Token::new("▁hello", 3)], ..SequenceAttribution::default() };
+    /// let result = AttributionResult { sequences: vec![sequence], ..AttributionResult::default() };
+    ///
+    /// result.save(&path)?;
+    /// assert_eq!(AttributionResult::load(&path)?, result);
+    /// assert!(result.save(&path).is_err(), "a file is not overwritten unless asked for");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &SaveOptions::default()).map(drop)
+    }
+
+    /// Saves the result, and tells the files written. Each is complete or not there.
+    ///
+    /// # Errors
+    /// A file exists and `overwrite` is not set, a file cannot be written, or the precision is not supported.
+    pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<Vec<PathBuf>> {
+        let path = path.as_ref();
+        if !options.split_sequences {
+            replace(path, options.overwrite, |file| self.write(file, options))?;
+            return Ok(vec![path.to_owned()]);
+        }
+        let paths: Vec<PathBuf> =
+            (0..self.sequences.len()).map(|index| split_path(path, index, options.compress)).collect();
+        if let Some(taken) = paths.iter().find(|path| !options.overwrite && path.exists()) {
+            return Err(Error::Exists(taken.clone()));
+        }
+        for (index, path) in paths.iter().enumerate() {
+            replace(path, options.overwrite, |file| self.only(index).write(file, options))?;
+        }
+        Ok(paths)
+    }
+
+    /// Writes the result as a file would hold it. `overwrite` and `split_sequences` mean nothing here.
+    ///
+    /// # Errors
+    /// Writing fails, the arrays do not fit the tokens, or the precision is not supported.
+    pub fn write(&self, writer: impl io::Write, options: &SaveOptions) -> Result<()> {
+        self.validate()?;
+        let output = output_of(self, options)?;
+        let written = |error: serde_json::Error| Error::Io(error.into());
+        if options.compress {
+            let mut encoder = GzBuilder::new().write(writer, Compression::new(GZIP_LEVEL));
+            json::write(&output, io::BufWriter::new(&mut encoder)).map_err(written)?;
+            encoder.finish()?.flush()?;
+            Ok(())
+        } else {
+            let mut writer = io::BufWriter::new(writer);
+            json::write(&output, &mut writer).map_err(written)?;
+            Ok(io::Write::flush(&mut writer)?)
+        }
+    }
+
+    /// The result of one sequence, without steps.
+    fn only(&self, index: usize) -> Self {
+        let mut info = self.info.clone();
+        for fact in ["input_texts", "generated_texts"] {
+            if let Some(Value::Array(texts)) = info.get_mut(fact) {
+                *texts = texts.get(index).cloned().into_iter().collect();
+            }
+        }
+        Self { sequences: self.sequences.get(index).cloned().into_iter().collect(), steps: None, info }
+    }
+}
+
+/// Where the reference puts one of several sequences.
+fn split_path(path: &Path, index: usize, compress: bool) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.split(".json").next().unwrap_or_default();
+    path.with_file_name(format!("{stem}_{index}.json{}", if compress { ".gz" } else { "" }))
+}
+
+/// Writes a file beside its place, then moves it there, so that nobody sees half of it.
+fn replace(path: &Path, overwrite: bool, write: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<()> {
+    if !overwrite && path.exists() {
+        return Err(Error::Exists(path.to_owned()));
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let steps = || -> Result<()> {
+        let mut builder = tempfile::Builder::new();
+        // Temporary files are private; a result is as public as any other file, which the umask decides.
+        #[cfg(unix)]
+        builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder)?;
+        write(file.as_file_mut())?;
+        file.as_file().sync_all()?;
+        if overwrite {
+            file.persist(path).map_err(|error| error.error)?;
+        } else {
+            file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+                io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+                _ => Error::Io(error.error),
+            })?;
+        }
+        Ok(())
+    };
+    steps().map_err(|error| error.at(path))
+}
+
+/// An object that names its Python class, unless only primitives are written.
+struct Object<T> {
+    class: Option<[&'static str; 2]>,
+    attributes: T,
+}
+
+impl<T> Object<T> {
+    fn new(class: [&'static str; 2], attributes: T, options: &SaveOptions) -> Self {
+        Self { class: (!options.use_primitives).then_some(class), attributes }
+    }
+}
+
+impl<T: Serialize> Serialize for Object<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(class) = self.class else { return self.attributes.serialize(serializer) };
+        let mut object = serializer.serialize_struct("Object", 2)?;
+        object.serialize_field("__instance_type__", &class)?;
+        object.serialize_field("attributes", &self.attributes)?;
+        object.end()
+    }
+}
+
+// Fields are in alphabetical order, as the reference writes them.
+
+#[derive(Serialize)]
+struct Output<'a> {
+    info: BTreeMap<&'a str, Info<'a>>,
+    sequence_attributions: Vec<Object<Sequence<'a>>>,
+    /// Always null: the reference fails on anything else.
+    step_attributions: Option<()>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Info<'a> {
+    Fact(&'a Value),
+    Extras(Extras<'a>),
+}
+
+/// See [`EXTRAS`].
+#[derive(Serialize)]
+struct Extras<'a> {
+    sequences: Vec<Names>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_attributions: Option<Vec<Object<Step<'a>>>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Names>,
+    version: u32,
+}
+
+#[derive(Serialize)]
+struct SavedToken<'a> {
+    id: i64,
+    token: &'a str,
+}
+
+#[derive(Serialize)]
+struct Sequence<'a> {
+    attr_pos_end: usize,
+    attr_pos_start: usize,
+    sequence_scores: BTreeMap<&'a str, Tensor>,
+    source: Vec<Object<SavedToken<'a>>>,
+    source_attributions: Option<Tensor>,
+    step_scores: BTreeMap<&'a str, Tensor>,
+    target: Vec<Object<SavedToken<'a>>>,
+    target_attributions: Option<Tensor>,
+}
+
+#[derive(Serialize)]
+struct Step<'a> {
+    prefix: Vec<Vec<Object<SavedToken<'a>>>>,
+    sequence_scores: BTreeMap<&'a str, StepArray>,
+    source: Vec<Vec<Object<SavedToken<'a>>>>,
+    source_attributions: Option<StepArray>,
+    step_scores: BTreeMap<&'a str, StepArray>,
+    target: Vec<Vec<Object<SavedToken<'a>>>>,
+    target_attributions: Option<StepArray>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum StepArray {
+    Array(SavedArray<'static>),
+    Lists(NestedNumbers),
+}
+
+fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Object<Output<'a>>> {
+    let mut info: BTreeMap<_, _> = result.info.iter().map(|(key, value)| (key.as_str(), Info::Fact(value))).collect();
+    if let Some(extras) = extras_of(result, options)? {
+        info.insert(EXTRAS, Info::Extras(extras));
+    }
+    let sequences = result.sequences.iter().map(|sequence| sequence_of(sequence, options));
+    let output = Output { info, sequence_attributions: sequences.collect::<Result<_>>()?, step_attributions: None };
+    Ok(Object::new(class::OUTPUT, output, options))
+}
+
+/// What the layout cannot hold of a result, if anything.
+fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Option<Extras<'a>>> {
+    let sequences = result.sequences.iter().map(|one| Names::of(&one.kind, &one.step_scores, &one.sequence_scores));
+    let sequences: Vec<Option<Names>> = sequences.collect();
+    if result.steps.is_none() && sequences.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let steps: Vec<_> = result.steps.iter().flatten().collect();
+    let names = steps.iter().map(|one| Names::of(&one.kind, &one.step_scores, &one.sequence_scores));
+    let names: Vec<Option<Names>> = names.collect();
+    let listed = |names: Vec<Option<Names>>| match names.iter().all(Option::is_none) {
+        true => vec![],
+        false => names.into_iter().map(Option::unwrap_or_default).collect(),
+    };
+    let steps = steps.into_iter().map(|step| step_of(step, options)).collect::<Result<_>>()?;
+    Ok(Some(Extras {
+        sequences: listed(sequences),
+        step_attributions: result.steps.is_some().then_some(steps),
+        steps: listed(names),
+        version: 1,
+    }))
+}
+
+impl Names {
+    /// The names that the layout cannot hold: axes named otherwise than it names them, scores not in alphabetical order.
+    fn of<T, U>(kind: &AttributionKind, step: &IndexMap<String, T>, sequence: &IndexMap<String, U>) -> Option<Self> {
+        let dimensions = match kind {
+            AttributionKind::MultiDimensional { dimensions } if *dimensions != default_dimensions(dimensions.len()) => {
+                Some(dimensions.clone())
+            }
+            _ => None,
+        };
+        let unsorted = |names: Vec<String>| if names.is_sorted() { vec![] } else { names };
+        let step_scores = unsorted(step.keys().cloned().collect());
+        let sequence_scores = unsorted(sequence.keys().cloned().collect());
+        let lost = dimensions.is_some() || !step_scores.is_empty() || !sequence_scores.is_empty();
+        lost.then_some(Self { dimensions, sequence_scores, step_scores })
+    }
+}
+
+fn tokens<'a>(tokens: &'a [Token], options: &SaveOptions) -> Vec<Object<SavedToken<'a>>> {
+    let tokens = tokens.iter().map(|token| SavedToken { id: token.id, token: &token.text });
+    tokens.map(|token| Object::new(class::TOKEN, token, options)).collect()
+}
+
+fn sequence_of<'a>(sequence: &'a SequenceAttribution, options: &SaveOptions) -> Result<Object<Sequence<'a>>> {
+    fn tensors<A: Data<Elem = f32>, D: Dimension>(
+        scores: &IndexMap<String, ArrayBase<A, D>>,
+        precision: ScoresPrecision,
+    ) -> Result<BTreeMap<&str, Tensor>> {
+        scores.iter().map(|(name, scores)| Ok((name.as_str(), Tensor::new(scores, precision)?))).collect()
+    }
+    let precision = options.scores_precision;
+    let source_attributions = sequence.source_attributions.as_ref();
+    let target_attributions = sequence.target_attributions.as_ref();
+    let attributes = Sequence {
+        attr_pos_end: sequence.attr_pos_end,
+        attr_pos_start: sequence.attr_pos_start,
+        sequence_scores: tensors(&sequence.sequence_scores, precision)?,
+        source: tokens(&sequence.source, options),
+        source_attributions: source_attributions.map(|scores| Tensor::new(scores, precision)).transpose()?,
+        step_scores: tensors(&sequence.step_scores, precision)?,
+        target: tokens(&sequence.target, options),
+        target_attributions: target_attributions
+            .map(|scores| Tensor::new(&without_hidden_rows(scores, sequence.attr_pos_end), precision))
+            .transpose()?,
+    };
+    Ok(Object::new(class::sequence(&sequence.kind), attributes, options))
+}
+
+/// The rows before `end`, if all others are NaN: the reference has no others, and fails to aggregate if there are.
+fn without_hidden_rows(scores: &ArrayD<f32>, end: usize) -> ndarray::ArrayViewD<'_, f32> {
+    let end = end.min(scores.shape().first().copied().unwrap_or(0));
+    let (seen, hidden) = scores.view().split_at(Axis(0), end);
+    if hidden.iter().all(|x| x.is_nan()) { seen } else { scores.slice_axis(Axis(0), Slice::from(..)) }
+}
+
+fn step_of<'a>(step: &'a StepAttribution, options: &SaveOptions) -> Result<Object<Step<'a>>> {
+    fn array<A: Data<Elem = f32>, D: Dimension>(scores: &ArrayBase<A, D>, options: &SaveOptions) -> Result<StepArray> {
+        match options.use_primitives {
+            true => Ok(StepArray::Lists(lists(scores))),
+            false => SavedArray::new(scores, options).map(StepArray::Array),
+        }
+    }
+    fn arrays<'a, A: Data<Elem = f32>, D: Dimension>(
+        scores: &'a IndexMap<String, ArrayBase<A, D>>,
+        options: &SaveOptions,
+    ) -> Result<BTreeMap<&'a str, StepArray>> {
+        scores.iter().map(|(name, scores)| Ok((name.as_str(), array(scores, options)?))).collect()
+    }
+    let texts = |texts: &'a [Vec<Token>]| texts.iter().map(|text| tokens(text, options)).collect();
+    let attributes = Step {
+        prefix: texts(&step.prefix),
+        sequence_scores: arrays(&step.sequence_scores, options)?,
+        source: texts(&step.source),
+        source_attributions: step.source_attributions.as_ref().map(|scores| array(scores, options)).transpose()?,
+        step_scores: arrays(&step.step_scores, options)?,
+        target: texts(&step.target),
+        target_attributions: step.target_attributions.as_ref().map(|scores| array(scores, options)).transpose()?,
+    };
+    Ok(Object::new(class::step(&step.kind), attributes, options))
+}
