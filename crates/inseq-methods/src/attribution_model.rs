@@ -216,14 +216,25 @@ impl AttributionModel {
     /// Texts that the model generates from `texts`, by its own generation configuration and `arguments` over it.
     ///
     /// # Errors
-    /// When a text is empty or too long, or an argument is unknown or out of range.
+    /// When a text is too long, or an argument is unknown or out of range.
     pub fn generate<T: AsRef<str>>(&self, texts: &[T], arguments: &Map<String, Value>) -> Result<Vec<String>> {
+        let ids = self.generate_token_ids(texts, arguments)?;
+        ids.iter().map(|ids| self.decode(ids, Role::Target, true)).collect()
+    }
+
+    /// As [`generate`](Self::generate), as ids from the decoder start on.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    pub fn generate_token_ids<T: AsRef<str>>(
+        &self,
+        texts: &[T],
+        arguments: &Map<String, Value>,
+    ) -> Result<Vec<Vec<u32>>> {
         let sources =
             texts.iter().map(|text| self.encode(text.as_ref(), Role::Source, true)).collect::<Result<Vec<_>>>()?;
-        self.generate_ids(&sources, None, arguments, &mut |_| ControlFlow::Continue(()))?
-            .iter()
-            .map(|generated| self.decode(&generated.ids, Role::Target, true))
-            .collect()
+        let generated = self.generate_ids(&sources, None, arguments, &mut |_| ControlFlow::Continue(()))?;
+        Ok(generated.into_iter().map(|generated| generated.ids).collect())
     }
 
     /// Ids that the model generates, from the decoder start on, for source ids and target prefixes (which start with the
