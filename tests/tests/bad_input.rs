@@ -1,0 +1,146 @@
+//! Bad input gets an error that names the thing and the way out.
+
+use std::path::Path;
+
+use inseq_methods::{AttributionModel, AttributionRequest};
+use inseq_tests::fixture;
+
+const MODEL: &str = "marian/seed2";
+
+fn model() -> AttributionModel {
+    AttributionModel::load(fixture(MODEL).to_str().unwrap()).unwrap()
+}
+
+fn refused(request: &AttributionRequest, parts: &[&str]) {
+    let message = model().attribute(request).unwrap_err().to_string();
+    for part in parts {
+        assert!(message.contains(part), "{message:?} does not tell {part:?}");
+    }
+}
+
+/// A copy of the model's folder with one file changed.
+fn damaged(file: &str, change: impl FnOnce(Vec<u8>) -> Vec<u8>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture(MODEL)).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let path = folder.path().join(file);
+    std::fs::write(&path, change(std::fs::read(&path).unwrap())).unwrap();
+    folder
+}
+
+fn does_not_load(folder: &Path, parts: &[&str]) {
+    let message = AttributionModel::load(folder.to_str().unwrap()).unwrap_err().to_string();
+    for part in parts {
+        assert!(message.contains(part), "{message:?} does not tell {part:?}");
+    }
+}
+
+#[test]
+fn requests_that_make_no_sense() {
+    let hi = || AttributionRequest::new(["Hi"]);
+    refused(&AttributionRequest::new([" "]), &["input text 1 is empty"]);
+    refused(&AttributionRequest::new(Vec::<String>::new()), &["no input text"]);
+    refused(&hi().method("salience"), &["`salience`", "did you mean `saliency`", "integrated_gradients"]);
+    refused(&hi().attributed_fn("probabilty"), &["`probabilty`", "did you mean `probability`"]);
+    refused(&hi().generated_texts(["a", "b"]), &["2 generated texts", "1 input texts"]);
+    refused(&hi().generated_texts(["Salut"]).positions(Some(50), None), &["attr_pos_start is 50", "positions 1 to"]);
+    refused(&hi().generated_texts(["Salut"]).positions(Some(0), None), &["attr_pos_start is 0"]);
+    refused(
+        &hi().generated_texts(["Salut"]).positions(Some(2), Some(2)),
+        &["attr_pos_end (2)", "after attr_pos_start"],
+    );
+    refused(&AttributionRequest::new(["word ".repeat(300)]), &["input text 1 has", "128 positions", "truncate"]);
+    refused(&hi().method("integrated_gradients").attribution_argument("n_step", 3), &["n_step", "n_steps"]);
+    refused(&hi().method("integrated_gradients").attribution_argument("n_steps", 0), &["n_steps", "found 0"]);
+    refused(
+        &hi().method("integrated_gradients").attribution_argument("method", "simpson"),
+        &["simpson", "gausslegendre"],
+    );
+    refused(&hi().generation_argument("num_beams", 0), &["num_beams", "found 0"]);
+    refused(&hi().generation_argument("penalty_alpha", 0.6), &["penalty_alpha", "not supported"]);
+    refused(&hi().generation_argument("temperature", "hot"), &["temperature"]);
+}
+
+#[test]
+fn damaged_checkpoints() {
+    let weights = "model.safetensors";
+    does_not_load(Path::new("/no/such/folder"), &["/no/such/folder"]);
+    does_not_load(damaged(weights, |b| b[..b.len() / 2].to_vec()).path(), &[weights, "not a whole safetensors file"]);
+    does_not_load(damaged(weights, |b| b[..4].to_vec()).path(), &[weights]);
+    // A header that claims more bytes than there are.
+    let lying = |mut b: Vec<u8>| {
+        b[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        b
+    };
+    does_not_load(damaged(weights, lying).path(), &[weights]);
+    let nan = |mut b: Vec<u8>| {
+        let at = b.len() - 8;
+        b[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        b
+    };
+    does_not_load(damaged(weights, nan).path(), &["NaN", "damaged"]);
+    let replace = |from: &'static str, to: &'static str| {
+        move |b: Vec<u8>| {
+            let text = String::from_utf8(b).unwrap();
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to).into_bytes()
+        }
+    };
+    let config = "config.json";
+    does_not_load(
+        damaged(config, replace("\"d_model\": 32", "\"d_model\": 30")).path(),
+        &["d_model", "30", "attention_heads"],
+    );
+    does_not_load(damaged(config, replace("\"d_model\": 32", "\"d_model\": 64")).path(), &["shape", "64", "32"]);
+    does_not_load(damaged(config, replace("\"d_model\": 32", "\"d_model\": \"x\"")).path(), &["d_model"]);
+    does_not_load(
+        damaged(config, replace("\"model_type\": \"marian\"", "\"model_type\": \"mamba\"")).path(),
+        &["mamba", "marian"],
+    );
+    does_not_load(
+        damaged(config, replace("\"encoder_layers\": 2", "\"encoder_layers\": 1000000000000")).path(),
+        &["encoder_layers"],
+    );
+    does_not_load(damaged("vocab.json", replace("\"<unk>\"", "\"<no>\"")).path(), &["vocab.json", "<unk>"]);
+    does_not_load(damaged("source.spm", |b| b[..b.len() / 3].to_vec()).path(), &["source.spm"]);
+}
+
+#[test]
+fn a_pickle_with_a_foreign_global_is_never_run() {
+    // A protocol 2 pickle that would call `os.getcwd()`.
+    let pickle = b"\x80\x02cos\ngetcwd\n)R.".to_vec();
+    let folder = damaged("config.json", |b| b);
+    std::fs::remove_file(folder.path().join("model.safetensors")).unwrap();
+    std::fs::write(folder.path().join("pytorch_model.bin"), stored_zip("archive/data.pkl", &pickle)).unwrap();
+    does_not_load(folder.path(), &["os.getcwd", "safetensors"]);
+    std::fs::write(folder.path().join("pytorch_model.bin"), stored_zip("archive/data.pkl", &pickle[..6])).unwrap();
+    does_not_load(folder.path(), &["data.pkl"]);
+    std::fs::write(folder.path().join("pytorch_model.bin"), b"\x80\x02abc").unwrap();
+    does_not_load(folder.path(), &["not a zip archive"]);
+}
+
+/// A zip archive of one stored member.
+fn stored_zip(name: &str, data: &[u8]) -> Vec<u8> {
+    let crc = crc32(data).to_le_bytes();
+    let (size, length) = ((data.len() as u32).to_le_bytes(), (name.len() as u16).to_le_bytes());
+    let common = [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &crc, &size, &size, &length, &[0, 0]].concat();
+    let local = [b"PK\x03\x04", &common[..], name.as_bytes(), data].concat();
+    let central = [b"PK\x01\x02", &[20, 0][..], &common, &[0; 14], name.as_bytes()].concat();
+    let end = [
+        b"PK\x05\x06",
+        &[0, 0, 0, 0, 1, 0, 1, 0][..],
+        &(central.len() as u32).to_le_bytes(),
+        &(local.len() as u32).to_le_bytes(),
+        &[0, 0],
+    ]
+    .concat();
+    [local, central, end].concat()
+}
+
+fn crc32(data: &[u8]) -> u32 {
+    !data.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
