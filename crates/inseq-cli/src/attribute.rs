@@ -1,0 +1,246 @@
+//! `inseq attribute`: texts in, heat map, page and file out.
+
+use std::io::{self, BufRead as _};
+use std::time::Instant;
+
+use burn::tensor::DType;
+use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, step_functions};
+use inseq_models::checkpoint::HubOptions;
+use serde_json::{Map, Value};
+
+use crate::arguments::{AttributeArguments, Object, Precision};
+use crate::failure::{Failure, say};
+use crate::progress::{Bar, watch_interrupts};
+use crate::{aggregation, output};
+
+/// Runs the command.
+pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
+    output::check_folder(arguments.save_path.as_deref())?;
+    output::check_folder(arguments.picture.viz_path.as_deref())?;
+    let request = request(arguments)?;
+    let interrupted = watch_interrupts()?;
+    let notes = Notes::of(arguments);
+
+    let started = Instant::now();
+    let model = load(arguments)?;
+    notes.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
+    notes.say_more(|| format!("loading took {:.2?}", started.elapsed()));
+
+    let started = Instant::now();
+    let result = {
+        let bar = Bar::new(interrupted);
+        model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?
+    };
+    notes.say(|| format!("attributed {} by {}", texts(result.sequences.len()), arguments.attribution_method));
+    notes.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
+
+    // Files first: a pipe that closes early must not cost them.
+    let shown = aggregation::aggregate(&result, &arguments.picture)?;
+    output::save_page(&shown, &arguments.picture)?;
+    let aggregated = arguments.aggregate_output || !arguments.picture.attribution_aggregators.is_empty();
+    if let Some(path) = &arguments.save_path {
+        output::save_result(if aggregated { &shown } else { &result }, path)?;
+        notes.say(|| format!("saved {}", path.display()));
+    }
+    let piped = arguments.save_path.as_deref().is_some_and(output::is_standard);
+    if arguments.hide_attributions || piped { Ok(()) } else { output::print_map(&shown, arguments.picture.color) }
+}
+
+/// What `--verbose` and `--very-verbose` say.
+struct Notes {
+    verbose: bool,
+    very_verbose: bool,
+}
+
+impl Notes {
+    fn of(arguments: &AttributeArguments) -> Self {
+        Self { verbose: arguments.verbose || arguments.very_verbose, very_verbose: arguments.very_verbose }
+    }
+
+    fn say(&self, line: impl FnOnce() -> String) {
+        if self.verbose {
+            say(&line());
+        }
+    }
+
+    fn say_more(&self, line: impl FnOnce() -> String) {
+        if self.very_verbose {
+            say(&line());
+        }
+    }
+}
+
+fn texts(count: usize) -> String {
+    if count == 1 { "1 text".into() } else { format!("{count} texts") }
+}
+
+fn request(arguments: &AttributeArguments) -> Result<AttributionRequest, Failure> {
+    if arguments.batch_size == Some(0) {
+        return Err(Failure::Argument("--batch-size must be at least 1".into()));
+    }
+    let mut request = AttributionRequest {
+        input_texts: input_texts(&arguments.input_texts)?,
+        generated_texts: arguments.generated_texts.clone(),
+        method: Some(arguments.attribution_method.clone()),
+        attributed_fn: arguments.attributed_fn.clone().map(Into::into),
+        step_scores: arguments.step_scores.iter().map(|name| name.as_str().into()).collect(),
+        attr_pos_start: arguments.start_pos,
+        attr_pos_end: arguments.end_pos,
+        attribute_target: arguments.attribute_target,
+        output_step_attributions: arguments.output_step_attributions,
+        include_eos_baseline: arguments.include_eos_baseline,
+        generate_from_target_prefix: arguments.generate_from_target_prefix,
+        batch_size: arguments.batch_size,
+        generation_args: arguments.generation_kwargs.clone(),
+        truncate: arguments.truncate,
+        ..AttributionRequest::default()
+    };
+    sort_arguments(arguments, &mut request)?;
+    Ok(request)
+}
+
+/// The texts given, with the lines of standard input in the place of `-`.
+fn input_texts(given: &[String]) -> Result<Vec<String>, Failure> {
+    let mut texts = Vec::new();
+    for text in given {
+        if text == "-" {
+            for line in io::stdin().lock().lines() {
+                let line = line.map_err(|source| Failure::Stream { stream: "standard input", source })?;
+                if !line.trim().is_empty() {
+                    texts.push(line);
+                }
+            }
+        } else {
+            texts.push(text.clone());
+        }
+    }
+    if texts.is_empty() {
+        return Err(Failure::Argument("standard input has no text; write one a line".into()));
+    }
+    Ok(texts)
+}
+
+/// Sorts `--attribution-kwargs` as the reference does: what names an option of the call sets it, what an attributed
+/// function or step score takes goes there, the rest to the method, which refuses what it does not know.
+fn sort_arguments(arguments: &AttributeArguments, request: &mut AttributionRequest) -> Result<(), Failure> {
+    let attributed_fn = arguments.attributed_fn.as_deref().unwrap_or("probability");
+    for (name, value) in &arguments.attribution_kwargs {
+        let boolean = || match value {
+            Value::Bool(value) => Ok(*value),
+            other => {
+                Err(Failure::Argument(format!("attribution argument `{name}` must be true or false, found {other}")))
+            }
+        };
+        match name.as_str() {
+            "skip_special_tokens" => request.skip_special_tokens = boolean()?,
+            "clean_special_chars" => request.clean_special_chars = boolean()?,
+            "attributed_fn_args" => request.attributed_fn_args.extend(as_object(name, value)?),
+            "step_scores_args" => request.step_scores_args.extend(as_object(name, value)?),
+            // How the reference shows its progress.
+            "show_progress" | "pretty_progress" => drop(boolean()?),
+            _ => {
+                let for_function = takes(attributed_fn, name, value);
+                let for_scores = arguments.step_scores.iter().any(|function| takes(function, name, value));
+                if for_function {
+                    request.attributed_fn_args.insert(name.clone(), value.clone());
+                }
+                if for_scores {
+                    request.step_scores_args.insert(name.clone(), value.clone());
+                }
+                if !for_function && !for_scores {
+                    request.attribution_args.insert(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn as_object(name: &str, value: &Value) -> Result<Object, Failure> {
+    value
+        .as_object()
+        .cloned()
+        .ok_or_else(|| Failure::Argument(format!("attribution argument `{name}` must be an object, found {value}")))
+}
+
+/// Whether a step function has an argument of that name.
+fn takes(function: &str, name: &str, value: &Value) -> bool {
+    let argument = Map::from_iter([(name.to_owned(), value.clone())]);
+    !matches!(step_functions::named(function, &argument), Err(Error::Unknown { .. }))
+}
+
+fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {
+    let loading = Loading::of(arguments)?;
+    let options = LoadOptions {
+        // Apple's GPUs are reached by WebGPU here.
+        device: if arguments.device == "mps" { "wgpu".into() } else { arguments.device.clone() },
+        dtype: match loading.precision {
+            Precision::F32 => DType::F32,
+            Precision::F16 => DType::F16,
+            Precision::Bf16 => DType::BF16,
+        },
+        hub: HubOptions { offline: loading.offline, ..HubOptions::default() },
+        memory_budget: match arguments.memory_budget {
+            Some(budget) => usize::try_from(budget.as_u64()).unwrap_or(usize::MAX),
+            None => inseq_methods::DEFAULT_MEMORY_BUDGET,
+        },
+        ..LoadOptions::default()
+    };
+    match (&arguments.model_name_or_path, loading.revision) {
+        (Some(name), Some(revision)) => Ok(AttributionModel::load_with(&format!("{name}@{revision}"), &options)?),
+        (Some(name), None) => Ok(AttributionModel::load_with(name, &options)?),
+        (None, _) => demo(&options),
+    }
+}
+
+#[cfg(feature = "demo")]
+fn demo(options: &LoadOptions) -> Result<AttributionModel, Failure> {
+    Ok(AttributionModel::demo_with(options)?)
+}
+
+#[cfg(not(feature = "demo"))]
+fn demo(_: &LoadOptions) -> Result<AttributionModel, Failure> {
+    Err(Failure::Argument("this build has no model of its own; name one with --model-name-or-path".into()))
+}
+
+/// How the model is loaded, from its own flags and from `--model-kwargs`.
+#[derive(Default)]
+struct Loading {
+    precision: Precision,
+    revision: Option<String>,
+    offline: bool,
+}
+
+impl Loading {
+    fn of(arguments: &AttributeArguments) -> Result<Self, Failure> {
+        let mut loading = Self::default();
+        for (name, value) in &arguments.model_kwargs {
+            match (name.as_str(), value) {
+                ("revision", Value::String(revision)) => loading.revision = Some(revision.clone()),
+                ("local_files_only", Value::Bool(offline)) => loading.offline = *offline,
+                ("dtype" | "torch_dtype", Value::String(dtype)) => loading.precision = precision(dtype)?,
+                ("revision" | "local_files_only" | "dtype" | "torch_dtype", other) => {
+                    return Err(Failure::Argument(format!("model argument `{name}` cannot be {other}")));
+                }
+                _ => say(&format!("warning: model argument `{name}` has no effect here")),
+            }
+        }
+        for name in arguments.tokenizer_kwargs.keys() {
+            say(&format!("warning: tokenizer argument `{name}` has no effect here"));
+        }
+        if let Some(precision) = arguments.dtype {
+            loading.precision = precision;
+        }
+        Ok(loading)
+    }
+}
+
+/// A type by PyTorch's names.
+fn precision(name: &str) -> Result<Precision, Failure> {
+    match name.strip_prefix("torch.").unwrap_or(name) {
+        "float32" | "float" | "auto" => Ok(Precision::F32),
+        "float16" | "half" => Ok(Precision::F16),
+        "bfloat16" => Ok(Precision::Bf16),
+        _ => Err(Failure::Argument(format!("model argument `dtype` is `{name}`; choose float32, float16 or bfloat16"))),
+    }
+}

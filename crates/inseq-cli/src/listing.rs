@@ -1,0 +1,77 @@
+//! `inseq list` and `inseq explain`: what there is to choose from.
+
+use std::io::IsTerminal as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use inseq_methods::{list_methods, step_functions};
+use inseq_models::{architectures, device};
+use inseq_viz::terminal::TerminalOptions;
+
+use crate::arguments::Listing;
+use crate::failure::Failure;
+use crate::output;
+
+/// Lists what there is of a kind. Rows wrap at the width of a terminal; in a pipe each is one line.
+pub fn list(what: Listing) -> Result<(), Failure> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).force_no_tty();
+    if std::io::stdout().is_terminal() {
+        let width = u16::try_from(TerminalOptions::detect().width).unwrap_or(u16::MAX);
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    match what {
+        Listing::Methods => {
+            table.set_header(["METHOD", "QUESTION", "COST"]);
+            for method in list_methods() {
+                table.add_row([method.name, method.description, method.cost]);
+            }
+        }
+        Listing::Models => {
+            table.set_header(["MODEL TYPE", "NAME", "PAPER"]);
+            for architecture in architectures::list() {
+                table.add_row([architecture.model_type, architecture.title, architecture.paper]);
+            }
+        }
+        Listing::StepFunctions => {
+            table.set_header(["STEP FUNCTION", "VALUE"]);
+            for function in step_functions::list() {
+                table.add_row([function.name, function.description]);
+            }
+        }
+        Listing::Devices => {
+            table.set_header(["DEVICE", "WHAT IT IS"]);
+            for name in device::names() {
+                table.add_row([name, device_description(name)]);
+            }
+        }
+    }
+    // Cells are padded on both sides; at the ends of a line that is of no use.
+    let lines: String =
+        table.lines().map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(&line))).collect();
+    output::print(lines.as_bytes())
+}
+
+fn device_description(name: &str) -> &'static str {
+    match name {
+        "flex" => "the CPU, in pure Rust; also by the name cpu",
+        "tch" => "the CPU, by libtorch",
+        "tch-cuda" => "an NVIDIA GPU, by libtorch; tch-cuda:1 is the second",
+        "cuda" => "an NVIDIA GPU; cuda:1 is the second",
+        "vulkan" => "a GPU, by Vulkan",
+        "wgpu" => "a GPU, by WebGPU",
+        _ => "",
+    }
+}
+
+/// Explains a method or a step function.
+pub fn explain(name: &str) -> Result<(), Failure> {
+    let text = match inseq_methods::explain(name) {
+        Ok(text) => text,
+        Err(unknown) => {
+            let function = step_functions::list().iter().find(|function| function.name == name);
+            let function = function.ok_or(unknown)?;
+            format!("{}: {}\n", function.name, function.description)
+        }
+    };
+    output::print(text.as_bytes())
+}

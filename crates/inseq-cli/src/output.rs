@@ -1,0 +1,91 @@
+//! Where results go: standard output, and files that are whole or not there.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use inseq_core::{AttributionResult, SaveOptions};
+use inseq_viz::html::{self, HtmlOptions};
+use inseq_viz::terminal::{self, TerminalOptions};
+
+use crate::arguments::{Color, PictureArguments};
+use crate::failure::Failure;
+
+/// Prints to standard output. A reader that has gone is no error.
+pub fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    output.write_all(bytes).and_then(|()| output.flush()).map_err(of_output)
+}
+
+/// The heat maps of an aggregated result, on standard output.
+pub fn print_map(result: &AttributionResult, color: Color) -> Result<(), Failure> {
+    let detected = TerminalOptions::detect();
+    let options = TerminalOptions { colors: color.of(detected.colors), ..detected };
+    print(terminal::render(result, &options)?.as_bytes())
+}
+
+/// The page of an aggregated result, where one is asked for.
+pub fn save_page(result: &AttributionResult, arguments: &PictureArguments) -> Result<(), Failure> {
+    let Some(path) = &arguments.viz_path else { return Ok(()) };
+    let page = html::render(result, &HtmlOptions::default())?;
+    write_whole(path, page.as_bytes()).map_err(|source| Failure::File { path: path.clone(), source })
+}
+
+/// The result as JSON, gzipped where the name ends so; `-` is standard output.
+pub fn save_result(result: &AttributionResult, path: &Path) -> Result<(), Failure> {
+    let compress = path.extension().is_some_and(|extension| extension == "gz");
+    let options = SaveOptions { overwrite: true, compress, ..SaveOptions::default() };
+    if is_standard(path) {
+        let mut json = Vec::new();
+        result.write(&mut json, &options)?;
+        json.push(b'\n');
+        print(&json)
+    } else {
+        result.save_with(path, &options)?;
+        Ok(())
+    }
+}
+
+/// Whether a path means standard input or output.
+pub fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Says before the work, rather than after it, that a file has no folder to go to.
+pub fn check_folder(path: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = path.filter(|path| !is_standard(path)) else { return Ok(()) };
+    let folder = folder_of(path);
+    if folder.is_dir() && !path.is_dir() {
+        return Ok(());
+    }
+    let message = if path.is_dir() {
+        "is a folder; name a file in it".to_owned()
+    } else {
+        format!("the folder {} is not there; make it first", folder.display())
+    };
+    Err(Failure::File { path: path.to_owned(), source: io::Error::other(message) })
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes a file beside its place, then moves it there, so that nobody sees half of it.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private; a page is as public as any other file, which the umask decides.
+    #[cfg(unix)]
+    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder_of(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn of_output(source: io::Error) -> Failure {
+    match source.kind() {
+        io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+        _ => Failure::Stream { stream: "standard output", source },
+    }
+}
