@@ -135,16 +135,22 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     } else {
         loader.zeros([target])
     };
-    let positions = loader.computed(
-        sinusoidal_positions(config.max_position_embeddings, features),
-        [config.max_position_embeddings, features],
-    );
+    // Files that have the table have it rounded to their type, and the model was run with it.
+    let positions = |stack: &str| {
+        let shape = [config.max_position_embeddings, features];
+        let name = format!("model.{stack}.embed_positions.weight");
+        if loader.contains(&name) {
+            loader.tensor(&name, shape)
+        } else {
+            Ok(loader.computed(sinusoidal_positions(shape[0], features), shape))
+        }
+    };
     let stack = |name: &str, layers: usize, heads: usize, inner: usize, cross: bool| -> Result<Stack> {
         let blocks = (0..layers).map(|i| {
             let name = format!("model.{name}.layers.{i}");
             block(loader, &name, &config, heads, inner, cross)
         });
-        Ok(Stack { positions: positions.clone(), blocks: blocks.collect::<Result<_>>()? })
+        Ok(Stack { positions: positions(name)?, blocks: blocks.collect::<Result<_>>()? })
     };
     let (heads, inner) = (config.encoder_attention_heads, config.encoder_ffn_dim);
     let encoder = stack("encoder", config.encoder_layers, heads, inner, false)?;

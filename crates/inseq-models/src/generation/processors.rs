@@ -107,7 +107,7 @@ fn bad_words(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
             Some((last, before)) => (*last, before),
             None => continue,
         };
-        if before.is_empty() || (before.len() < row.ids.len() && row.ids.ends_with(before)) {
+        if row.ids.ends_with(before) {
             ban(scores, [last]);
         }
     }
