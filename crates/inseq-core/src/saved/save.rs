@@ -9,7 +9,7 @@ use std::{
 
 use flate2::{Compression, GzBuilder};
 use indexmap::IndexMap;
-use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension, Slice};
+use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
@@ -297,13 +297,19 @@ fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 
 /// What the layout cannot hold of a result, if anything.
 fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Option<Extras<'a>>> {
-    let sequences = result.sequences.iter().map(|one| Names::of(&one.kind, &one.step_scores, &one.sequence_scores));
+    let sequences = result.sequences.iter().map(|one| {
+        let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
+        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores)
+    });
     let sequences: Vec<Option<Names>> = sequences.collect();
     if result.steps.is_none() && sequences.iter().all(Option::is_none) {
         return Ok(None);
     }
     let steps: Vec<_> = result.steps.iter().flatten().collect();
-    let names = steps.iter().map(|one| Names::of(&one.kind, &one.step_scores, &one.sequence_scores));
+    let names = steps.iter().map(|one| {
+        let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
+        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores)
+    });
     let names: Vec<Option<Names>> = names.collect();
     let listed = |names: Vec<Option<Names>>| match names.iter().all(Option::is_none) {
         true => vec![],
@@ -319,13 +325,20 @@ fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 }
 
 impl Names {
-    /// The names that the layout cannot hold: axes named otherwise than it names them, scores not in alphabetical order.
-    fn of<T, U>(kind: &AttributionKind, step: &IndexMap<String, T>, sequence: &IndexMap<String, U>) -> Option<Self> {
+    /// The names that the layout cannot hold, if any: axes named otherwise than [`kind_of`](super::attributes::kind_of)
+    /// names them, scores not in alphabetical order.
+    fn lost<T, U>(
+        kind: &AttributionKind,
+        has_axes: bool,
+        step: &IndexMap<String, T>,
+        sequence: &IndexMap<String, U>,
+    ) -> Option<Self> {
         let dimensions = match kind {
-            AttributionKind::MultiDimensional { dimensions } if *dimensions != default_dimensions(dimensions.len()) => {
-                Some(dimensions.clone())
+            AttributionKind::MultiDimensional { dimensions } => {
+                let default = default_dimensions(if has_axes { dimensions.len() } else { 0 });
+                (*dimensions != default).then(|| dimensions.clone())
             }
-            _ => None,
+            AttributionKind::Granular | AttributionKind::Coarse => None,
         };
         let unsorted = |names: Vec<String>| if names.is_sorted() { vec![] } else { names };
         let step_scores = unsorted(step.keys().cloned().collect());
@@ -367,9 +380,12 @@ fn sequence_of<'a>(sequence: &'a SequenceAttribution, options: &SaveOptions) -> 
 
 /// The rows before `end`, if all others are NaN: the reference has no others, and fails to aggregate if there are.
 fn without_hidden_rows(scores: &ArrayD<f32>, end: usize) -> ndarray::ArrayViewD<'_, f32> {
+    if scores.is_empty() {
+        return scores.view();
+    }
     let end = end.min(scores.shape().first().copied().unwrap_or(0));
     let (seen, hidden) = scores.view().split_at(Axis(0), end);
-    if hidden.iter().all(|x| x.is_nan()) { seen } else { scores.slice_axis(Axis(0), Slice::from(..)) }
+    if hidden.iter().all(|x| x.is_nan()) { seen } else { scores.view() }
 }
 
 fn step_of<'a>(step: &'a StepAttribution, options: &SaveOptions) -> Result<Object<Step<'a>>> {
