@@ -48,7 +48,8 @@ fn a_file_cut_anywhere_is_an_error() {
 
 #[test]
 fn errors_name_the_place() {
-    let changes: [(fn(&mut Value), &str); 12] = [
+    type Change = fn(&mut Value);
+    let changes: [(Change, &str); 12] = [
         (|file| file["sequence_attributions"] = json!(3), "sequence_attributions: invalid type: integer `3`"),
         (
             |file| file["sequence_attributions"][0]["attributes"]["source"][1]["attributes"]["id"] = json!("two"),
