@@ -9,7 +9,6 @@ the model as it is loaded.
 
 import json
 import os
-import random
 import sys
 from pathlib import Path
 
@@ -19,54 +18,28 @@ import torch  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer  # noqa: E402
 
+from marian_corpus import CORPUS, PAIRS, sentences  # noqa: E402
+
 torch.set_num_threads(1)
 
-CORPUS = """The tired nurse said that she was late. The old doctor met his friend in the garden.
-A small cat sleeps on the warm roof, and two birds watch it. Who wrote this letter to the queen?
-Le chat dort sur le toit. L'infirmière fatiguée a dit qu'elle était en retard. Où est la gare, s'il vous plaît ?
-Der alte Mann ging langsam über die Brücke. Schöne Grüße aus München! Das Mädchen las ein Buch.
-El niño comió una manzana roja. ¿Qué hora es? Mañana lloverá en toda España.
-我们明天去北京。今天天气很好。日本語の文章もあります。猫が好きです。
-Привет, мир! Как дела? Сегодня хорошая погода. 12 3,45 67% a@b.org http://x.y/z?q=1
-I can't believe it's 2026; she'll pay $5.00 (or more) — "maybe". foo_bar(x) != [1, 2, 3] 😀 🎉"""
-
-PAIRS = [
-    ("Hi", "Salut"),
-    ("The tired nurse said that she was late.", "L'infirmière fatiguée a dit qu'elle était en retard."),
-    ("A small cat sleeps.", "Un petit chat dort."),
-    ("Who wrote this letter?", "Qui a écrit cette lettre ?"),
-    ("Où est la gare, s'il vous plaît ?", "Wo ist der Bahnhof?"),
-    ("我们明天去北京。", "Nous allons à Pékin demain."),
-    ("Привет, мир!", "Bonjour le monde !"),
-    ("I love 😀 and 🎉!", "J'adore 😀 et 🎉 !"),
-    ("foo_bar(x) != [1, 2, 3]", "foo_bar(x) != [1, 2, 3]"),
-    ("It costs $5.00 (or more).", "Ça coûte 5,00 $ (ou plus)."),
-    ("  spaces   inside  ", "des   espaces"),
-    (">>fra<< The old doctor met his friend.", "Le vieux docteur a rencontré son ami."),
-    ("Two birds watch it.", "Deux oiseaux le regardent."),
-    ("Das Mädchen las ein Buch.", "The girl read a book."),
-    ("¿Qué hora es?", "What time is it?"),
-    ("日本語の文章もあります。", "There is a Japanese text, too."),
-    ("Schöne Grüße aus München!", "Greetings from Munich!"),
-    ("zzz qqq xxyyzz", "inconnu ☃ ♞"),
-    (
-        "The old doctor met his friend in the garden, and the tired nurse said that she was late, and a small cat sleeps"
-        " on the warm roof, and two birds watch it.",
-        "Le chat dort sur le toit, et l'infirmière fatiguée a dit qu'elle était en retard, où est la gare.",
-    ),
-    ("a", "Le vieux docteur a rencontré son ami dans le jardin."),
-]
-RAW = [0]  # pairs whose granular scores are kept whole
-KEPT_LOGITS = [0, 1]  # pairs whose logits are kept whole
+RAW = {1: [0, 3], 2: [0, 3, 7], 3: [0]}  # by seed, the pairs whose granular scores are kept whole
+KEPT_LOGITS = [0, 3, 7]  # pairs whose logits are kept whole
+STEPS = 400
+# Rules by which SentencePiece changes characters: opus-mt has the first; it takes 240 kB, so not every checkpoint does.
+NORMALIZATION = {1: ("nmt_nfkc", "nmt_nfkc"), 2: ("identity", "identity"), 3: ("nmt_nfkc", "identity")}
 
 
-def tokenizer_files(folder: Path):
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def tokenizer_files(folder: Path, seed: int):
     text = folder / "corpus.txt"
     text.write_text(CORPUS + "\n")
-    for side in ("source", "target"):
+    for side, rule in zip(("source", "target"), NORMALIZATION[seed]):
         sentencepiece.SentencePieceTrainer.train(
-            input=str(text), model_prefix=str(folder / side), vocab_size=300, character_coverage=0.98,
-            model_type="unigram", hard_vocab_limit=False, minloglevel=2,
+            input=str(text), model_prefix=str(folder / side), vocab_size=450, character_coverage=0.98,
+            model_type="unigram", normalization_rule_name=rule, hard_vocab_limit=False, minloglevel=2,
         )
         (folder / f"{side}.model").rename(folder / f"{side}.spm")
         (folder / f"{side}.vocab").unlink()
@@ -85,9 +58,29 @@ def tokenizer_files(folder: Path):
     return len(tokens)
 
 
+def speak(model, tokenizer, pad):
+    """A few hundred steps of training on saying words backwards.
+
+    Weights drawn at random repeat one token to the end whatever the source is, and a test of generation on them tests little.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), 4e-3)
+    texts = sentences(STEPS * 16, seed=17)
+    for step in range(STEPS):
+        sources = texts[16 * step : 16 * step + 16]
+        targets = [" ".join(reversed(text.split())) for text in sources]
+        batch = tokenizer(sources, text_target=targets, return_tensors="pt", padding=True)
+        labels = batch.labels.masked_fill(batch.labels == pad, -100)
+        loss = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    print("loss", round(loss.item(), 3))
+
+
 def checkpoint(folder: Path, seed: int):
     folder.mkdir(parents=True, exist_ok=True)
-    size = tokenizer_files(folder)
+    size = tokenizer_files(folder, seed)
     pad = size - 1
     torch.manual_seed(seed)
     second = seed == 2
@@ -105,15 +98,11 @@ def checkpoint(folder: Path, seed: int):
         for name, parameter in model.named_parameters():
             if "embed_positions" in name:
                 continue
-            if "layer_norm.weight" in name:
-                parameter.copy_(1 + 0.3 * torch.randn_like(parameter))
-            elif "shared" in name:
-                parameter.copy_(0.25 * torch.randn_like(parameter))
-            else:
-                parameter.copy_(0.3 * torch.randn_like(parameter))
+            offset = 1 if "layer_norm.weight" in name else 0
+            scale = 0.3 if "layer_norm" in name or "bias" in name else 0.2
+            parameter.copy_(offset + scale * torch.randn_like(parameter))
         model.final_logits_bias.copy_(0.5 * torch.randn_like(model.final_logits_bias))
-        # The end comes now and then.
-        model.final_logits_bias[0, 0] += 2.0
+    speak(model, MarianTokenizer.from_pretrained(folder), pad)
     if seed == 1:
         model = model.half()
         config.save_pretrained(folder)
@@ -135,12 +124,6 @@ def checkpoint(folder: Path, seed: int):
         (folder / "generation_config.json").write_text(json.dumps(generation))
     elif (folder / "generation_config.json").exists():
         (folder / "generation_config.json").unlink()
-
-
-def sentences(count: int):
-    words = CORPUS.replace("\n", " ").split(" ")
-    rng = random.Random(5)
-    return [" ".join(rng.choices(words, k=rng.randint(1, 12))) for _ in range(count)]
 
 
 VARIANTS = {
@@ -181,10 +164,10 @@ def generation(folder: Path):
         for name, arguments in VARIANTS.items()
     }
     out["decoded"] = [tokenizer.decode(ids, skip_special_tokens=True) for ids in out["beam"][:50]]
-    (folder / "generation.json").write_text(json.dumps(out, ensure_ascii=False))
+    (folder / "generation.json").write_text(compact(out))
 
 
-def attribution(folder: Path):
+def attribution(folder: Path, seed: int):
     import inseq
 
     model = inseq.load_model(str(folder), "saliency", device="cpu")
@@ -236,7 +219,7 @@ def attribution(folder: Path):
                 if target and method != "saliency" and pair > 9:
                     continue
                 scores = everything if method == "saliency" and not target else []
-                run("pair", pair, pair in RAW, method=method, attribute_target=target, step_scores=scores, **arguments)
+                run("pair", pair, pair in RAW[seed], method=method, attribute_target=target, step_scores=scores, **arguments)
         source, target = PAIRS[pair]
         batch = model.tokenizer([source], text_target=[target], return_tensors="pt")
         start = torch.full((1, 1), plain.config.decoder_start_token_id)
@@ -244,26 +227,38 @@ def attribution(folder: Path):
         with torch.no_grad():
             logits = plain(input_ids=batch.input_ids, decoder_input_ids=decoder_ids[:, :-1]).logits[0]
         tensors[f"logits_of_target.{pair}"] = logits.gather(1, decoder_ids[0, 1:, None])[:, 0].clone()
+        # The reference, patched as above, sees the model's own logits; where it did not, nothing below would be worth comparing.
+        logit = next(i for i, c in enumerate(cases) if c["pair"] == pair and "logit" in c["arguments"]["step_scores"])
+        torch.testing.assert_close(tensors[f"{logit}.step.logit"], tensors[f"logits_of_target.{pair}"], rtol=1e-4, atol=1e-4)
         if pair in KEPT_LOGITS:
             tensors[f"logits.{pair}"] = logits.clone()
     for function in everything:
         for method in ("saliency", "integrated_gradients"):
             arguments = {"n_steps": 10} if method == "integrated_gradients" else {}
-            run("attributed_fn", 3, method == "saliency", method=method, attributed_fn=function, attribute_target=True, **arguments)
-    run("logprob", 3, True, method="saliency", attributed_fn="probability", logprob=True)
+            run("attributed_fn", 3, False, method=method, attributed_fn=function, attribute_target=True, **arguments)
+            run("attributed_fn", 0, True, method=method, attributed_fn=function, attribute_target=True, **arguments)
+    run("logprob", 0, True, method="saliency", attributed_fn="probability", logprob=True)
     for rule in ("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid", "gausslegendre"):
         options = {"n_steps": 7, "return_convergence_delta": True}
         quadrature(run, rule, options)
-    run("eos_baseline", 2, True, method="integrated_gradients", n_steps=8, include_eos_baseline=True)
-    run("multiply", 2, True, method="integrated_gradients", n_steps=8, internal_batch_size=3)
-    run("start", 1, False, method="saliency", attr_pos_start=4, attribute_target=True)
-    run("no_special", 1, False, method="saliency", skip_special_tokens=True)
+    run("eos_baseline", 0, True, method="integrated_gradients", n_steps=8, include_eos_baseline=True)
+    run("internal_batch_size", 0, True, method="integrated_gradients", n_steps=8, internal_batch_size=3)
+    run("start", 3, True, method="saliency", attr_pos_start=4, attribute_target=True)
+    run("no_special", 0, True, method="saliency", skip_special_tokens=True)
     run("clean", 1, False, method="saliency", clean_special_chars=True)
-    out = run("saved", 1, False, method="saliency", attribute_target=True, step_scores=["probability"])
-    if folder.name == "seed2":
+    out = run("saved", 3, False, method="saliency", attribute_target=True, step_scores=["probability"])
+    if seed == 2:
         out.save(str(folder / "saved.json"), overwrite=True)
+    out = model.attribute(*PAIRS[0], method="saliency", attribute_target=True, show_progress=False,
+                          output_step_attributions=True)
+    step_outputs = []
+    for index, step in enumerate(out.step_attributions):
+        tensors[f"step_output.{index}.source"] = step.source_attributions.float()
+        tensors[f"step_output.{index}.target"] = step.target_attributions.float()
+        step_outputs.append({"prefix": [shown(t) for t in step.prefix[0]], "target": [shown(t) for t in step.target[0]]})
+    description = {"pairs": PAIRS, "cases": cases, "step_outputs": {"pair": 0, "steps": step_outputs}}
     save_file({k: v.contiguous() for k, v in tensors.items()}, folder / "golden.safetensors")
-    (folder / "golden.json").write_text(json.dumps({"pairs": PAIRS, "cases": cases}, ensure_ascii=False))
+    (folder / "golden.json").write_text(compact(description))
 
 
 def quadrature(run, rule, options):
@@ -279,7 +274,8 @@ def quadrature(run, rule, options):
     attribute.__signature__ = __import__("inspect").signature(original)
     gradient.IntegratedGradients.attribute = attribute
     try:
-        run(f"quadrature:{rule}", 2, True, method="integrated_gradients", attribute_target=True, **options)
+        for pair, raw in ((0, True), (2, False)):
+            run(f"quadrature:{rule}", pair, raw, method="integrated_gradients", attribute_target=True, **options)
     finally:
         gradient.IntegratedGradients.attribute = original
 
@@ -290,7 +286,7 @@ def main():
         folder = root / f"seed{seed}"
         checkpoint(folder, seed)
         generation(folder)
-        attribution(folder)
+        attribution(folder, seed)
         print(folder, sum(f.stat().st_size for f in folder.iterdir()) // 1024, "KiB")
 
 
