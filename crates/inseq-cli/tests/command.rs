@@ -1,0 +1,247 @@
+//! The `inseq` program, as a person or a script runs it.
+#![cfg(feature = "demo")]
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use inseq_core::{AttributionKind, AttributionResult};
+
+const TEXT: &str = "The tired nurse said that she was late.";
+
+fn inseq(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inseq"));
+    command.args(arguments);
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLORFGBG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    inseq(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn with_input(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child =
+        inseq(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a call printed that had nothing to complain about.
+fn printed(output: &Output) -> String {
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaints.is_empty(), "{}: {complaints}", output.status);
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The one line that a failed call says, and its exit code.
+fn complaint(output: &Output) -> (String, i32) {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    (text.trim_end().to_owned(), output.status.code().unwrap())
+}
+
+fn path_in(folder: &tempfile::TempDir, name: &str) -> String {
+    folder.path().join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_demo_translates_and_shows_a_map() {
+    let map = printed(&run(&["attribute", "-i", TEXT]));
+    for word in ["nurse", "she", "infirmière"] {
+        assert!(map.contains(word), "{word} in:\n{map}");
+    }
+    assert!(!map.contains('\u{1b}'), "no escape sequences in a pipe");
+    let colored = printed(&run(&["attribute", "-i", TEXT, "--color", "always"]));
+    assert!(colored.contains("\u{1b}["), "colours where they are asked for");
+    let declined = inseq(&["attribute", "-i", TEXT]).env("NO_COLOR", "1").env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(!printed(&declined).contains('\u{1b}'), "NO_COLOR counts most");
+}
+
+#[test]
+fn a_command_line_of_the_reference_runs_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, html) = (path_in(&folder, "out.json"), path_in(&folder, "out.html"));
+    let output = run(&[
+        "attribute",
+        "--attribution_method",
+        "integrated_gradients",
+        "--attribution_kwargs",
+        r#"{"n_steps": 4, "logprob": true}"#,
+        "--dev",
+        "cpu",
+        "-fn",
+        "probability",
+        "--step_scores",
+        "probability",
+        "entropy",
+        "-bs",
+        "2",
+        "--generation_kwargs",
+        r#"{"num_beams": 2}"#,
+        "--attribute_target",
+        "--eos",
+        "yes",
+        "--hide",
+        "--save_path",
+        &json,
+        "--viz_path",
+        &html,
+        "-i",
+        TEXT,
+        "The doors are white.",
+    ]);
+    assert_eq!(printed(&output), "");
+    let result = AttributionResult::load(&json).unwrap();
+    assert_eq!(result.sequences.len(), 2);
+    assert_eq!(result.info["attribution_method"], "integrated_gradients");
+    assert_eq!(result.info["attributed_fn_args"]["logprob"], true);
+    assert_eq!(result.info["attribution_args"]["n_steps"], 4);
+    for sequence in &result.sequences {
+        assert_eq!(sequence.kind, AttributionKind::Granular);
+        assert!(sequence.target_attributions.is_some());
+        assert_eq!(sequence.step_scores.keys().collect::<Vec<_>>(), ["probability", "entropy"]);
+        assert!(sequence.step_scores["probability"].iter().all(|&p| p < 0.0), "logarithms, as asked for");
+    }
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains("nurse") && page.contains("blanches"));
+}
+
+#[test]
+fn results_go_through_pipes() {
+    let json = run(&["attribute", "-i", "-", "--save-path", "-"]);
+    assert_eq!(complaint(&json).1, 1, "standard input is empty");
+    let output = with_input(
+        &["attribute", "-i", "-", "--save-path", "-"],
+        format!("{TEXT}\n\nThe doors are white.\n").as_bytes(),
+    );
+    let json = printed(&output);
+    let result = AttributionResult::read(json.as_bytes(), &inseq_core::LoadOptions::default()).unwrap();
+    assert_eq!(result.sequences.len(), 2, "empty lines are no texts");
+    let map = printed(&with_input(&["show", "-"], json.as_bytes()));
+    assert!(map.contains("text 1 of 2") && map.contains("blanches"), "{map}");
+}
+
+#[test]
+fn a_saved_result_is_shown_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (saved, html) = (path_in(&folder, "out.json.gz"), path_in(&folder, "out.html"));
+    let map = printed(&run(&["attribute", "-i", TEXT, "-o", &saved]));
+    assert_eq!(&std::fs::read(&saved).unwrap()[..2], [0x1f, 0x8b], "gzipped, as its name says");
+    assert_eq!(printed(&run(&["show", &saved, "--viz-path", &html])), map);
+    assert!(std::fs::read_to_string(&html).unwrap().contains("nurse"));
+    let aggregated = path_in(&folder, "aggregated.json");
+    assert_eq!(printed(&run(&["attribute", "-i", TEXT, "-o", &aggregated, "--aggregate-output"])), map);
+    assert_eq!(AttributionResult::load(&aggregated).unwrap().sequences[0].kind, AttributionKind::Coarse);
+    assert_eq!(printed(&run(&["show", &aggregated])), map, "aggregated once, not twice");
+}
+
+#[test]
+fn aggregators_can_be_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, summed) = (path_in(&folder, "raw.json"), path_in(&folder, "summed.json"));
+    printed(&run(&["attribute", "-i", TEXT, "-a", "input_x_gradient", "-o", &raw, "--hide"]));
+    let line = [
+        "attribute",
+        "-i",
+        TEXT,
+        "-a",
+        "input_x_gradient",
+        "-o",
+        &summed,
+        "--attribution_aggregators",
+        "sum",
+        "--hide",
+    ];
+    printed(&run(&line));
+    let scores = |path: &str| AttributionResult::load(path).unwrap().sequences[0].source_attributions.clone().unwrap();
+    let expected = scores(&raw).sum_axis(ndarray::Axis(2));
+    for (got, expected) in scores(&summed).iter().zip(&expected) {
+        assert!((got - expected).abs() <= 1e-6 * expected.abs().max(1e-3), "{got} is not {expected}");
+    }
+}
+
+#[test]
+fn errors_are_one_line_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let no_folder = path_in(&folder, "missing/out.json");
+    for (arguments, expected) in [
+        (vec!["-i", TEXT, "-a", "salency"], "did you mean `saliency`?"),
+        (vec!["-i", TEXT, "-fn", "probabilty"], "did you mean `probability`?"),
+        (vec!["-i", TEXT, "--attribution-kwargs", r#"{"n_step": 3}"#], "n_step"),
+        (vec!["-i", TEXT, "--device", "abacus"], "unknown device `abacus`"),
+        (vec!["-i", "", "--hide"], "input text 1 is empty"),
+        (vec!["-i", TEXT, "-g", "un", "deux"], "2 generated texts are given for 1 input texts"),
+        (vec!["-i", TEXT, "-s", "99"], "attr_pos_start is 99"),
+        (vec!["-i", TEXT, "-bs", "0"], "must be at least 1"),
+        (vec!["-i", TEXT, "-o", &no_folder], "make it first"),
+        (vec!["-i", TEXT, "--attribution_aggregators", "median"], "choose from mean"),
+    ] {
+        let arguments: Vec<&str> = ["attribute"].into_iter().chain(arguments).collect();
+        let output = run(&arguments);
+        let (line, code) = complaint(&output);
+        assert!(line.starts_with("error: ") && line.contains(expected), "{arguments:?}: {line}");
+        assert_eq!(code, 1, "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+    let (line, code) = complaint(&run(&["show", &path_in(&folder, "nothing.json")]));
+    assert!(line.contains("nothing.json") && code == 1, "{line}");
+    let usage = run(&["attribute", "--attribution-kwargs", "[1]", "-i", TEXT]);
+    assert_eq!(usage.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&usage.stderr).contains("expected a JSON object"));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn what_there_is_can_be_listed_and_explained() {
+    let methods = printed(&run(&["list", "methods"]));
+    assert_eq!(methods.lines().count(), 1 + inseq_methods::list_methods().len(), "{methods}");
+    assert!(printed(&run(&["list", "step-functions"])).contains("crossentropy"));
+    assert!(printed(&run(&["list", "models"])).contains("marian"));
+    assert!(printed(&run(&["list", "devices"])).contains("flex"));
+    assert!(printed(&run(&["explain", "integrated_gradients"])).contains("arxiv.org/abs/1703.01365"));
+    assert!(printed(&run(&["explain", "perplexity"])).starts_with("perplexity: "));
+    assert!(complaint(&run(&["explain", "nothing"])).0.contains("known: saliency"));
+    assert!(printed(&run(&["completions", "bash"])).contains("complete -F"));
+    assert!(printed(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
+    let help = printed(&run(&["attribute", "--help"]));
+    for flag in ["--attribution-method", "--save-path", "--hide", "Examples:"] {
+        assert!(help.contains(flag), "{flag} in:\n{help}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_error() {
+    let mut child = inseq(&["attribute", "-i", TEXT]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path_in(&folder, "out.json");
+    let line = ["attribute", "-i", TEXT, "-a", "integrated_gradients", "-vv", "-o", &out, "--attribution-kwargs"];
+    // Far more points than there is time for, in batches small enough to be interrupted.
+    let slow = r#"{"n_steps": 100000, "method": "riemann_right", "internal_batch_size": 4}"#;
+    let mut child = inseq(&line).arg(slow).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_line(&mut child);
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(signal.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!Path::new(&out).exists());
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+/// Waits until the program says that it has loaded the model.
+#[cfg(unix)]
+fn wait_for_line(child: &mut std::process::Child) {
+    use std::io::Read as _;
+    let mut byte = [0];
+    while child.stderr.as_mut().unwrap().read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {}
+}
