@@ -20,6 +20,14 @@ pub enum Error {
         /// What was expected, what was found, and the way out.
         message: String,
     },
+    /// A model of the hub cannot be had.
+    #[error("{name}: {message}")]
+    Hub {
+        /// The model, as it was asked for.
+        name: String,
+        /// Why, and the way out.
+        message: String,
+    },
     /// An argument of the caller is not usable.
     #[error("{0}")]
     Argument(String),

@@ -15,7 +15,6 @@ pub mod model;
 pub mod tokenizer;
 
 mod error;
-mod hub;
 mod mapped;
 
 pub use error::{Error, Result};

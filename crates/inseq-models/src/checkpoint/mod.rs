@@ -3,6 +3,7 @@
 //! Everything here comes from strangers: sizes in headers are checked against the file before anything is allocated,
 //! and pickles are read by a reader that executes nothing.
 
+mod hub;
 mod index;
 mod pickle;
 mod repository;
@@ -11,7 +12,8 @@ mod stored;
 mod torch;
 mod weights;
 
-pub use repository::{HubOptions, Repository};
+pub use hub::{HubOptions, Progress};
+pub use repository::Repository;
 pub(crate) use stored::check_finite;
 pub use stored::{StoredDType, StoredTensor};
 pub use weights::Weights;

@@ -3,31 +3,16 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use memmap2::Mmap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::hub::HubOptions;
 use crate::{Error, Result};
 
 /// Files larger than this are not configuration or tokenizer files.
 const LARGEST_SMALL_FILE: u64 = 512 << 20;
-
-/// How files of the hub are found and fetched.
-#[derive(Clone, Default)]
-pub struct HubOptions {
-    /// Told of the bytes that have arrived of a file: name, bytes so far, bytes in all.
-    pub progress: Option<Arc<dyn Fn(&str, u64, u64) + Send + Sync>>,
-    /// Whether only files that are already in the cache are used; also set by `HF_HUB_OFFLINE=1`.
-    pub offline: bool,
-}
-
-impl std::fmt::Debug for HubOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HubOptions").field("offline", &self.offline).finish_non_exhaustive()
-    }
-}
 
 /// A model repository: a folder, or files embedded in the program.
 #[derive(Clone, Debug)]
@@ -73,7 +58,7 @@ impl Repository {
                 "`{name_or_path}` is a file; give the folder that holds config.json and the weights"
             )));
         } else {
-            super::super::hub::fetch(name_or_path, options)?
+            super::hub::fetch(name_or_path, options)?
         };
         let repository = Self { name: name_or_path.to_string(), place: Place::Folder(folder) };
         if repository.read("config.json")?.is_none() {

@@ -10,6 +10,10 @@ use super::stored::StoredTensor;
 use super::{safetensors, torch};
 use crate::{Error, Result};
 
+/// The files that hold weights, whole and as the index of shards, in the order in which they are looked for.
+pub(super) const KINDS: [(&str, &str); 2] =
+    [("model.safetensors", "model.safetensors.index.json"), ("pytorch_model.bin", "pytorch_model.bin.index.json")];
+
 /// The weights of a repository, mapped into memory.
 pub struct Weights {
     files: Vec<File>,
@@ -40,10 +44,7 @@ impl Weights {
     /// # Errors
     /// When none is there, or one is damaged, naming it.
     pub fn open(repository: &Repository) -> Result<Self> {
-        for (whole, index) in [
-            ("model.safetensors", "model.safetensors.index.json"),
-            ("pytorch_model.bin", "pytorch_model.bin.index.json"),
-        ] {
+        for (whole, index) in KINDS {
             if repository.map(whole)?.is_some() {
                 return Self::from_files(repository, &[whole]);
             }

@@ -1,0 +1,144 @@
+//! Models of the Hugging Face hub, in the cache folder that Python's `huggingface_hub` uses as well.
+
+mod cache;
+#[cfg(feature = "hub")]
+mod download;
+#[cfg(feature = "hub")]
+mod files;
+mod settings;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::{Error, Result};
+use settings::Settings;
+
+/// Told of a file, the bytes of it that have arrived, and its bytes in all.
+pub type Progress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
+
+/// How files of the hub are found and fetched. What is not set comes from the environment, as in Python.
+#[derive(Clone, Default)]
+pub struct HubOptions {
+    /// Told of what has arrived, several times a file. Nothing is printed otherwise.
+    pub progress: Option<Progress>,
+    /// Whether only files that are already in the cache are used; also set by `HF_HUB_OFFLINE=1`.
+    pub offline: bool,
+    /// The cache folder, else `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    pub cache: Option<PathBuf>,
+    /// The hub's address, else `HF_ENDPOINT` or `https://huggingface.co`.
+    pub endpoint: Option<String>,
+    /// An access token, else `HF_TOKEN` or the one that `hf auth login` has saved.
+    pub token: Option<String>,
+}
+
+impl std::fmt::Debug for HubOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HubOptions")
+            .field("offline", &self.offline)
+            .field("cache", &self.cache)
+            .field("endpoint", &self.endpoint)
+            .field("token", &self.token.as_ref().map(|_| "set"))
+            .finish_non_exhaustive()
+    }
+}
+
+/// A model on the hub: `name`, `organisation/name`, or either with `@revision`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ModelName {
+    id: String,
+    revision: String,
+}
+
+impl ModelName {
+    fn parse(name: &str) -> Result<Self> {
+        let (id, revision) = name.split_once('@').unwrap_or((name, "main"));
+        let is_part = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with(['.', '-'])
+                && !part.contains("..")
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        let is_revision = revision.split('/').all(is_part);
+        if id.len() <= 96 && id.split('/').count() <= 2 && id.split('/').all(is_part) && is_revision {
+            return Ok(Self { id: id.to_string(), revision: revision.to_string() });
+        }
+        Err(Error::Argument(format!(
+            "`{name}` is neither a folder nor the name of a model on the hub; expected a folder that exists, or \
+             `organisation/name` with or without `@revision`"
+        )))
+    }
+
+    fn main_branch(&self) -> bool {
+        self.revision == "main"
+    }
+}
+
+impl std::fmt::Display for ModelName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.id)?;
+        if self.main_branch() { Ok(()) } else { write!(f, "@{}", self.revision) }
+    }
+}
+
+/// The folder that holds the files of a model of the hub, fetching those that it needs and does not have.
+///
+/// # Errors
+/// When the name is none, the hub has no such model or refuses it, or a file cannot be fetched.
+pub(super) fn fetch(name: &str, options: &HubOptions) -> Result<PathBuf> {
+    let model = ModelName::parse(name)?;
+    let settings = Settings::new(options, &|variable| std::env::var(variable).ok())?;
+    let cached = cache::snapshot(&settings.cache, &model);
+    if settings.offline {
+        return cached.ok_or_else(|| Error::Hub {
+            name: model.to_string(),
+            message: format!(
+                "not in the cache ({}), and only the cache is used because HF_HUB_OFFLINE or the offline option is set; \
+                 fetch it once without, or give a local folder",
+                settings.cache.display()
+            ),
+        });
+    }
+    #[cfg(feature = "hub")]
+    return download::download(&model, &settings, options.progress.as_ref(), cached);
+    #[cfg(not(feature = "hub"))]
+    cached.ok_or_else(|| Error::Hub {
+        name: model.to_string(),
+        message:
+            "not in the cache, and this program was built without the feature `hub`, which fetches models; give a \
+                  local folder"
+                .into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_at_most_an_organisation_and_a_revision() {
+        let parse = |name| ModelName::parse(name).map(|m| (m.id, m.revision));
+        let ok = |id: &str, revision: &str| Some((id.to_string(), revision.to_string()));
+        assert_eq!(parse("gpt2").ok(), ok("gpt2", "main"));
+        assert_eq!(parse("Helsinki-NLP/opus-mt-en-fr").ok(), ok("Helsinki-NLP/opus-mt-en-fr", "main"));
+        assert_eq!(parse("org/name@refs/pr/3").ok(), ok("org/name", "refs/pr/3"));
+        let too_long = "x".repeat(97);
+        for name in [
+            "",
+            "/",
+            "a/b/c",
+            "./a",
+            "../a",
+            "a/..",
+            "/tmp/model",
+            "a b",
+            "a/b@",
+            "a/b@../../x",
+            "a\\b",
+            "~/m",
+            &too_long,
+        ] {
+            let message = parse(name).unwrap_err().to_string();
+            assert!(message.contains("neither a folder nor the name of a model"), "{name}: {message}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Fetching from a hub: a small server on this machine answers as the hub does.
+#![cfg(feature = "hub")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use inseq_models::checkpoint::{HubOptions, Repository};
+use tempfile::TempDir;
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// What the server has, and what it was asked.
+#[derive(Default)]
+struct State {
+    files: BTreeMap<&'static str, Vec<u8>>,
+    /// Files that are kept apart, behind a redirect to another address, as the hub keeps weights.
+    large: Vec<&'static str>,
+    /// The status of every answer, where it is not the usual one.
+    status: Option<u16>,
+    /// Bytes after which a body breaks off, each taken once.
+    breaks: Vec<usize>,
+    /// Method, path, and the values of the headers `Authorization` and `Range`.
+    requests: Vec<(String, String, String)>,
+}
+
+struct Hub {
+    address: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Hub {
+    fn start(files: &[(&'static str, &[u8])]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let files = files.iter().map(|(name, bytes)| (*name, bytes.to_vec())).collect();
+        let state = Arc::new(Mutex::new(State { files, large: vec!["model.safetensors"], ..State::default() }));
+        let (shared, base) = (state.clone(), address.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let _ = answer(stream, &shared, &base);
+            }
+        });
+        Self { address, state }
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.state.lock().unwrap().requests.iter().map(|(path, ..)| path.clone()).collect()
+    }
+}
+
+fn answer(mut stream: TcpStream, state: &Mutex<State>, base: &str) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let path = line.split(' ').nth(1).unwrap_or_default().to_string();
+    let (mut range, mut authorization) = (String::new(), String::new());
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? <= 2 {
+            break;
+        }
+        let Some((name, value)) = line.split_once(':') else { continue };
+        match name.to_ascii_lowercase().as_str() {
+            "range" => range = value.trim().into(),
+            "authorization" => authorization = value.trim().into(),
+            _ => {}
+        }
+    }
+    let mut state = state.lock().unwrap();
+    state.requests.push((path.clone(), authorization, range.clone()));
+    let head = |status: u16, more: &str, length: usize| {
+        format!("HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n")
+    };
+    if let Some(status) = state.status {
+        return stream.write_all(head(status, "", 0).as_bytes());
+    }
+    let revision = path.strip_prefix("/api/models/org/tiny/revision/");
+    if let Some(revision) = revision {
+        if !["main", "v1", COMMIT].contains(&revision) {
+            return stream.write_all(head(404, "X-Error-Code: RevisionNotFound\r\n", 0).as_bytes());
+        }
+        let siblings: Vec<_> = state.files.keys().map(|name| serde_json::json!({ "rfilename": name })).collect();
+        let body = serde_json::json!({ "sha": COMMIT, "siblings": siblings }).to_string();
+        let head = head(200, "Content-Type: application/json\r\n", body.len());
+        return stream.write_all((head + &body).as_bytes());
+    }
+    let asked = path.strip_prefix(&format!("/org/tiny/resolve/{COMMIT}/"));
+    let stored = path.strip_prefix("/large/");
+    let found = asked.or(stored).and_then(|name| state.files.get(name).map(|bytes| (name.to_string(), bytes.clone())));
+    let Some((name, bytes)) = found else {
+        return stream.write_all(head(404, "", 0).as_bytes());
+    };
+    let etag = format!("{:040x}", bytes.iter().fold(name.len(), |sum, &b| sum * 31 % 99_991 + usize::from(b)));
+    if asked.is_some() && state.large.contains(&name.as_str()) {
+        let more = format!("Location: {base}/large/{name}\r\nX-Linked-Etag: \"{etag}\"\r\nX-Repo-Commit: {COMMIT}\r\n");
+        return stream.write_all(head(302, &more, 0).as_bytes());
+    }
+    let (start, end) = range.trim_start_matches("bytes=").split_once('-').unwrap_or(("0", ""));
+    let start: usize = start.parse().unwrap_or(0);
+    let end = end.parse().map_or(bytes.len(), |end: usize| (end + 1).min(bytes.len()));
+    let more = format!(
+        "ETag: \"{etag}\"\r\nX-Repo-Commit: {COMMIT}\r\nContent-Range: bytes {start}-{}/{}\r\n",
+        end.max(1) - 1,
+        bytes.len()
+    );
+    let part = &bytes[start..end];
+    stream.write_all(head(206, &more, part.len()).as_bytes())?;
+    let whole = part.len() > 1;
+    let sent = if whole { state.breaks.pop().unwrap_or(part.len()).min(part.len()) } else { part.len() };
+    stream.write_all(&part[..sent])
+}
+
+fn options(hub: &Hub, cache: &TempDir) -> HubOptions {
+    HubOptions {
+        endpoint: Some(hub.address.clone()),
+        cache: Some(cache.path().to_path_buf()),
+        token: Some("secret".into()),
+        ..HubOptions::default()
+    }
+}
+
+fn read(repository: &Repository, file: &str) -> Option<Vec<u8>> {
+    repository.read(file).unwrap().map(|bytes| bytes.into_owned())
+}
+
+const CONFIG: (&str, &[u8]) = ("config.json", br#"{"model_type":"marian"}"#);
+
+#[test]
+fn fetches_what_a_model_needs_and_nothing_else() {
+    let weights = vec![7u8; 100_000];
+    let hub = Hub::start(&[
+        CONFIG,
+        ("source.spm", b"spm"),
+        ("vocab.json", b"{}"),
+        ("model.safetensors", &weights),
+        ("pytorch_model.bin", b"not fetched"),
+        ("tf_model.h5", b"not fetched"),
+        ("README.md", b"not fetched"),
+    ]);
+    let cache = tempfile::tempdir().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let report = seen.clone();
+    let options = HubOptions {
+        progress: Some(Arc::new(move |file, arrived, total| {
+            report.lock().unwrap().push((file.to_string(), arrived, total))
+        })),
+        ..options(&hub, &cache)
+    };
+    let repository = Repository::open("org/tiny", &options).unwrap();
+    assert_eq!(read(&repository, "config.json").unwrap(), CONFIG.1);
+    assert_eq!(read(&repository, "model.safetensors").unwrap(), weights);
+    assert_eq!(read(&repository, "README.md"), None);
+    assert!(!hub.requests().iter().any(|path| path.contains("tf_model") || path.contains("pytorch_model")));
+
+    // Python's layout.
+    let folder = cache.path().join("models--org--tiny");
+    assert_eq!(std::fs::read_to_string(folder.join("refs/main")).unwrap(), COMMIT);
+    assert!(!folder.join("refs").join(COMMIT).exists());
+    let link = folder.join("snapshots").join(COMMIT).join("model.safetensors");
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    assert!(link.canonicalize().unwrap().starts_with(folder.join("blobs").canonicalize().unwrap()));
+
+    // The progress of each file ends at its size.
+    let seen = seen.lock().unwrap();
+    let last = seen.iter().rev().find(|(file, ..)| file == "model.safetensors").unwrap();
+    assert_eq!((last.1, last.2), (100_000, 100_000));
+    // The token goes to the hub.
+    let state = hub.state.lock().unwrap();
+    assert!(
+        state
+            .requests
+            .iter()
+            .filter(|(path, ..)| !path.starts_with("/large"))
+            .all(|(_, token, _)| token == "Bearer secret")
+    );
+}
+
+#[test]
+fn a_second_time_asks_only_whether_the_model_has_changed() {
+    let hub = Hub::start(&[CONFIG, ("pytorch_model.bin", b"weights")]);
+    let cache = tempfile::tempdir().unwrap();
+    Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    let before = hub.requests().len();
+    Repository::open("org/tiny@v1", &options(&hub, &cache)).unwrap();
+    assert_eq!(hub.requests()[before..], ["/api/models/org/tiny/revision/v1"]);
+    let refs = cache.path().join("models--org--tiny/refs");
+    assert_eq!(std::fs::read_to_string(refs.join("v1")).unwrap(), COMMIT);
+
+    // From the cache alone: by a branch, a tag and a commit.
+    let offline = HubOptions { offline: true, ..options(&hub, &cache) };
+    let before = hub.requests().len();
+    for name in ["org/tiny", "org/tiny@v1", &format!("org/tiny@{COMMIT}")] {
+        let repository = Repository::open(name, &offline).unwrap();
+        assert_eq!(read(&repository, "pytorch_model.bin").unwrap(), b"weights");
+        assert_eq!(repository.name(), name);
+    }
+    assert_eq!(hub.requests().len(), before);
+    let message = Repository::open("org/other", &offline).unwrap_err().to_string();
+    assert!(message.starts_with("org/other: not in the cache") && message.contains("HF_HUB_OFFLINE"), "{message}");
+}
+
+#[test]
+fn shards_are_those_that_the_index_names() {
+    let index = br#"{"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}}"#;
+    let files: &[(&str, &[u8])] = &[
+        CONFIG,
+        ("model.safetensors.index.json", index),
+        ("model-1.safetensors", b"1"),
+        ("model-2.safetensors", b"22"),
+        ("model-3.safetensors", b"333"),
+    ];
+    let hub = Hub::start(files);
+    let cache = tempfile::tempdir().unwrap();
+    let repository = Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    assert_eq!(read(&repository, "model-2.safetensors").unwrap(), b"22");
+    assert_eq!(read(&repository, "model-3.safetensors"), None);
+
+    let evil = br#"{"weight_map":{"a":"../../../evil"}}"#;
+    let hub = Hub::start(&[CONFIG, ("model.safetensors.index.json", evil), ("../../../evil", b"x")]);
+    let message = Repository::open("org/tiny", &options(&hub, &tempfile::tempdir().unwrap())).unwrap_err().to_string();
+    assert!(message.contains("lies outside the repository"), "{message}");
+    let hub = Hub::start(&files[..3]);
+    let message = Repository::open("org/tiny", &options(&hub, &tempfile::tempdir().unwrap())).unwrap_err().to_string();
+    assert!(message.contains("names the shard `model-2.safetensors`"), "{message}");
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let hub = Hub::start(&[CONFIG, ("tf_model.h5", b"x")]);
+    let cache = tempfile::tempdir().unwrap();
+    let message = |name: &str| Repository::open(name, &options(&hub, &cache)).unwrap_err().to_string();
+    let unknown = message("org/unknown");
+    assert!(
+        unknown.starts_with("org/unknown: the hub (http://127.0.0.1") && unknown.contains("check the spelling"),
+        "{unknown}"
+    );
+    assert!(message("org/tiny@nowhere").contains("no such model or no such revision"));
+    assert!(
+        message("org/tiny").contains("neither safetensors nor PyTorch weights; it holds: config.json, tf_model.h5")
+    );
+    assert!(message("./org/unknown").contains("neither a folder nor the name of a model"));
+    for (status, text) in [(401, "HF_TOKEN"), (403, "gated"), (429, "too many requests"), (500, "cannot be fetched")] {
+        hub.state.lock().unwrap().status = Some(status);
+        let message = message("org/tiny");
+        assert!(message.contains(text), "{status}: {message}");
+    }
+}
+
+#[test]
+fn without_the_hub_the_cache_is_used() {
+    let hub = Hub::start(&[CONFIG, ("model.safetensors", b"weights")]);
+    let cache = tempfile::tempdir().unwrap();
+    Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    hub.state.lock().unwrap().status = Some(503);
+    Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    // A port where nobody listens.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = HubOptions { endpoint: Some(format!("http://{nobody}")), ..options(&hub, &cache) };
+    Repository::open("org/tiny", &nowhere).unwrap();
+    let message = Repository::open("org/other", &nowhere).unwrap_err().to_string();
+    assert!(message.contains("cannot be fetched") && message.contains("check the connection"), "{message}");
+    // A refusal is an answer: the cache does not hide it.
+    hub.state.lock().unwrap().status = Some(403);
+    assert!(Repository::open("org/tiny", &options(&hub, &cache)).is_err());
+}
+
+#[test]
+fn a_download_that_breaks_off_is_taken_up_again() {
+    let weights: Vec<u8> = (0..50_000u32).map(|i| (i % 251) as u8).collect();
+    let hub = Hub::start(&[CONFIG, ("model.safetensors", &weights)]);
+    // Popped from the end: config.json comes whole, the weights in three parts.
+    hub.state.lock().unwrap().breaks = vec![20_000, 10_000, 1000];
+    let cache = tempfile::tempdir().unwrap();
+    let repository = Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    assert_eq!(read(&repository, "model.safetensors").unwrap(), weights);
+    let state = hub.state.lock().unwrap();
+    assert!(state.requests.iter().any(|(path, _, range)| path.starts_with("/large") && range == "bytes=10000-"));
+}
+
+#[test]
+fn a_local_folder_comes_before_the_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let message = Repository::open(path, &HubOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("config.json") && message.contains("not found"), "{message}");
+    std::fs::write(folder.path().join(CONFIG.0), CONFIG.1).unwrap();
+    let repository = Repository::open(path, &HubOptions::default()).unwrap();
+    assert_eq!(repository.json("config.json").unwrap().unwrap()["model_type"], "marian");
+    let file = Path::new(path).join("config.json");
+    let message = Repository::open(file.to_str().unwrap(), &HubOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("is a file"), "{message}");
+}
