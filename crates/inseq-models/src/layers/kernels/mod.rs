@@ -390,3 +390,73 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     }
     lanes.iter().sum::<f32>() + a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum::<f32>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values between -90 and 90, dense around 0.
+    fn grid() -> impl Iterator<Item = f32> {
+        (-90_000..=90_000).map(|i| i as f32 / 1000.0).chain((-9_000..=9_000).map(|i| i as f32 / 1e5))
+    }
+
+    fn ulps(got: f32, exact: f64) -> f64 {
+        let nearest = exact as f32;
+        let unit = f64::from(f32::from_bits(nearest.abs().to_bits() + 1)) - f64::from(nearest.abs());
+        (f64::from(got) - exact).abs() / unit
+    }
+
+    #[test]
+    fn exp_is_within_one_unit_in_the_last_place() {
+        let worst =
+            grid().filter(|x| (-87.0..=88.0).contains(x)).map(|x| ulps(exp(x), f64::from(x).exp())).fold(0.0, f64::max);
+        assert!(worst <= 1.0, "{worst} ULP");
+        assert_eq!((exp(f32::NEG_INFINITY), exp(-100.0), exp(100.0)), (0.0, 0.0, f32::INFINITY));
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn activations_are_near_their_formulas() {
+        let formula = |kind, x: f64| match kind {
+            Activation::Relu => (x.max(0.0), f64::from(u8::from(x > 0.0))),
+            Activation::Silu => {
+                let s = 1.0 / (1.0 + (-x).exp());
+                (x * s, s * (1.0 + x * (1.0 - s)))
+            }
+            Activation::Gelu => {
+                let cdf = 0.5 * libm::erfc(-x / std::f64::consts::SQRT_2);
+                (x * cdf, cdf + x * (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt())
+            }
+            Activation::GeluTanh => {
+                let c = (2.0 / std::f64::consts::PI).sqrt();
+                let tanh = (c * (x + 0.044_715 * x * x * x)).tanh();
+                let slope = 0.5 * (1.0 + tanh) + 0.5 * x * (1.0 - tanh * tanh) * c * (1.0 + 3.0 * 0.044_715 * x * x);
+                (0.5 * x * (1.0 + tanh), slope)
+            }
+        };
+        for kind in [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh] {
+            for x in grid() {
+                let (value, slope) = value_and_slope(kind, x);
+                let (exact, exact_slope) = formula(kind, f64::from(x));
+                let scale = f64::from(x).abs().max(1.0);
+                assert!((f64::from(value) - exact).abs() <= 3e-7 * scale, "{kind:?}({x}) is {value}, not {exact}");
+                assert!(
+                    (f64::from(slope) - exact_slope).abs() <= 1e-6,
+                    "slope of {kind:?} at {x} is {slope}, not {exact_slope}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn log_softmax_sums_to_one() {
+        let mut row: Vec<f32> = (0..1003).map(|i| ((i * 31) % 97) as f32 / 7.0 - 5.0).collect();
+        let exact: f64 = row.iter().map(|x| f64::from(*x).exp()).sum();
+        let first = f64::from(row[0]) - exact.ln();
+        log_softmax_row(&mut row);
+        assert!((f64::from(row[0]) - first).abs() < 1e-5);
+        let mut hopeless = [f32::NEG_INFINITY; 20];
+        log_softmax_row(&mut hopeless);
+        assert!(hopeless.iter().all(|x| *x == f32::NEG_INFINITY));
+    }
+}
