@@ -14,7 +14,7 @@ use crate::output;
 /// Lists what there is of a kind. Rows wrap at the width of a terminal; in a pipe each is one line.
 pub fn list(what: Listing) -> Result<(), Failure> {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).force_no_tty();
+    table.load_preset(presets::NOTHING);
     if std::io::stdout().is_terminal() {
         let width = u16::try_from(TerminalOptions::detect().width).unwrap_or(u16::MAX);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
