@@ -1,7 +1,7 @@
 """A small English to French grammar with a known answer: which English word decides the form of a French word.
 
-Every sentence pair comes with its decisions: French word, the English word that decides its form, and the French word as
-it would be had the English word been the other one. Words are counted between spaces.
+Every sentence pair comes with its decisions: a French word, the English word that decides its form, and the French word
+as it would be had the English word been the other one. Words are counted between spaces.
 """
 
 import itertools
@@ -19,9 +19,19 @@ PEOPLE = [
 MOODS = [
     ("tired", "fatigué", "fatiguée"), ("worried", "inquiet", "inquiète"), ("happy", "heureux", "heureuse"),
     ("surprised", "surpris", "surprise"), ("injured", "blessé", "blessée"), ("lost", "perdu", "perdue"),
-    ("disappointed", "déçu", "déçue"), ("patient", "patient", "patiente"), ("famous", "connu", "connue"),
+    ("disappointed", "déçu", "déçue"), ("brave", "courageux", "courageuse"), ("famous", "connu", "connue"),
     ("discreet", "discret", "discrète"), ("angry", "fâché", "fâchée"), ("proud", "fier", "fière"),
 ]
+# English masculine and feminine, French masculine and feminine
+FAMILY = [
+    ("king", "queen", "roi", "reine"), ("father", "mother", "père", "mère"), ("brother", "sister", "frère", "sœur"),
+    ("uncle", "aunt", "oncle", "tante"), ("boy", "girl", "garçon", "fille"), ("man", "woman", "homme", "femme"),
+    ("actor", "actress", "acteur", "actrice"), ("waiter", "waitress", "serveur", "serveuse"),
+    ("prince", "princess", "prince", "princesse"), ("grandfather", "grandmother", "grand-père", "grand-mère"),
+    ("nephew", "niece", "neveu", "nièce"), ("widower", "widow", "veuf", "veuve"),
+]
+CRIES = [("says", "dit"), ("cries", "crie"), ("whispers", "murmure"), ("answers", "répond"), ("repeats", "répète")]
+DEGREES = [("", ""), ("very ", "très "), ("so ", "si "), ("always ", "toujours "), ("often ", "souvent ")]
 VERBS = [("said", "a dit"), ("thought", "a pensé"), ("knew", "savait"), ("believed", "croyait")]
 STATES = [
     ("late", "en retard"), ("here", "ici"), ("at home", "à la maison"), ("in the garden", "dans le jardin"),
@@ -70,7 +80,7 @@ class Pair:
 
 
 def elided(article, noun):
-    return f"l'{noun}" if noun[0] in "aeéiou" else f"{article} {noun}"
+    return f"l'{noun}" if noun[0] in "aeéhiou" else f"{article} {noun}"
 
 
 def capital(text):
@@ -87,6 +97,18 @@ def spoken():
             pronoun = "elle" if feminine else "il"
             forms.append(f"{capital(elided('la' if feminine else 'le', noun))} {adjective} {verb[1]} qu'{pronoun} était {state[1]}.")
         yield decided(english, forms, english.split().index("she" if she else "he"))
+
+
+def quoted():
+    """Who speaks, at the end, decides the adjective at the start."""
+    for person, mood, degree, cry, woman in itertools.product(FAMILY, MOODS, DEGREES, CRIES, (True, False)):
+        english = f"I am {degree[0]}{mood[0]}, {cry[0]} the {person[woman]}."
+        noun = person[2 + woman]
+        forms = [
+            f"Je suis {degree[1]}{mood[1 + feminine]}, {cry[1]} {elided('la' if feminine else 'le', noun)}."
+            for feminine in (woman, not woman)
+        ]
+        yield decided(english, forms, len(english.split()) - 1)
 
 
 def described():
@@ -113,18 +135,17 @@ def possessed():
 
 
 def decided(english, forms, source_word):
+    """The pair, with the first French word in which its two forms differ: later ones can be read off that one."""
     words, others = forms[0].split(), forms[1].split()
-    decisions = []
-    for index, word in enumerate(words):
-        # Where elision gives the two forms different numbers of words, the words are compared from the end.
-        other = others[index - len(words)] if index - len(words) >= -len(others) else None
-        if other is not None and word != other and not word.startswith("qu'"):
-            decisions.append((index, source_word, other))
-    return Pair(english, forms[0], decisions)
+    # Where elision gives the two forms different numbers of words, the words are compared from the end.
+    aligned = zip(range(len(words) - 1, -1, -1), reversed(words), reversed(others))
+    index, _, other = min((i, word, other) for i, word, other in aligned if word != other)
+    return Pair(english, forms[0], [(index, source_word, other)])
 
 
 def pairs():
-    return [*spoken(), *described(), *possessed()]
+    """All sentence pairs, by kind."""
+    return {f.__name__: list(f()) for f in (spoken, quoted, described, possessed)}
 
 
 HELD_OUT = "The tired nurse said that she was late."
