@@ -1,1 +1,2 @@
-//! Criterion benches.
+//! Benchmarks: `cargo bench -p inseq-benches` for parts (criterion), and the worker that `cargo xtask bench` drives.
+#![forbid(unsafe_code)]

@@ -1,1 +1,67 @@
-fn main() {}
+//! Chores of this workspace: `cargo xtask ci | bench | demo-model | parity`.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod ci;
+mod python;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xshell::Shell;
+
+/// Chores of this workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Check what every change must pass; with a backend, check parity on it instead.
+    Ci {
+        /// The backend to build and to check parity on.
+        #[arg(long, value_enum)]
+        backend: Option<ci::Backend>,
+        /// A Python with torch 2.9.0, for the libtorch backend.
+        #[arg(long, default_value = "python3", value_name = "PATH")]
+        python: PathBuf,
+    },
+    /// Measure speed, memory and agreement, beside the reference where a Python with inseq is given.
+    Bench(bench::Options),
+    /// Train the embedded demo model anew.
+    DemoModel {
+        /// A Python with the packages of tests/reference/requirements.txt.
+        #[arg(long, value_name = "PATH")]
+        python: PathBuf,
+    },
+    /// Make the golden files anew, and test against them.
+    Parity {
+        /// A Python with the packages of tests/reference/requirements.txt.
+        #[arg(long, value_name = "PATH")]
+        python: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let shell = Shell::new()?;
+    shell.change_dir(root());
+    match arguments.chore {
+        Chore::Ci { backend: None, .. } => ci::check(&shell),
+        Chore::Ci { backend: Some(backend), python } => ci::parity_on(&shell, backend, &python),
+        Chore::Bench(options) => bench::run(&shell, &options),
+        Chore::DemoModel { python } => python::demo_model(&shell, &python),
+        Chore::Parity { python } => python::parity(&shell, &python),
+    }
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.parent().unwrap_or(folder)
+}

@@ -1,0 +1,90 @@
+//! This program as a worker of `cargo xtask bench`: one JSON line in, one out, as `xtask/bench/reference.py` speaks.
+//!
+//!     bench-worker MODEL_FOLDER THREADS
+
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead as _, Write as _};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use burn::tensor::{Distribution, Tensor};
+use inseq_methods::{AttributionModel, AttributionRequest, LoadOptions};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+// As in the `inseq` program, which this stands for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Deserialize)]
+struct Job {
+    task: String,
+    source: Vec<String>,
+    target: Vec<String>,
+    n_steps: usize,
+    new_tokens: usize,
+}
+
+fn main() -> Result<()> {
+    let folder = std::env::args().nth(1).context("give the model's folder")?;
+    let model = AttributionModel::load_with(&folder, &LoadOptions { device: "flex".into(), ..LoadOptions::default() })?;
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{}", json!({"ready": true}))?;
+    output.flush()?;
+    for line in std::io::stdin().lock().lines() {
+        let job: Job = serde_json::from_str(&line?)?;
+        let answer = run(&model, &job).unwrap_or_else(|error| json!({"error": error.to_string()}));
+        writeln!(output, "{answer}")?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
+    match job.task.as_str() {
+        "matmul" => matmul(model),
+        "generate" => {
+            let arguments = Map::from_iter(
+                [("num_beams", 4), ("max_new_tokens", job.new_tokens), ("min_new_tokens", job.new_tokens)]
+                    .map(|(name, value)| (name.to_owned(), json!(value))),
+            );
+            let started = Instant::now();
+            model.generate_token_ids(&job.source, &arguments)?;
+            Ok(json!({"seconds": started.elapsed().as_secs_f64()}))
+        }
+        method => {
+            let mut request = AttributionRequest::new(&job.source)
+                .generated_texts(&job.target)
+                .method(method)
+                .batch_size(Some(job.source.len()));
+            if method == "integrated_gradients" {
+                request = request.attribution_argument("n_steps", job.n_steps);
+            }
+            let started = Instant::now();
+            let result = model.attribute(&request)?;
+            let seconds = started.elapsed().as_secs_f64();
+            let first = result.sequences.first().context("there is no text")?.aggregate()?;
+            let scores: Vec<f32> = first.source_attributions.into_iter().flatten().collect();
+            Ok(json!({"seconds": seconds, "scores": scores}))
+        }
+    }
+}
+
+/// The median time of a 1024 x 2048 x 2048 product on the model's device.
+fn matmul(model: &AttributionModel) -> Result<Value> {
+    let device = model.device();
+    let left = Tensor::<2>::random([1024, 2048], Distribution::Default, &device);
+    let right = Tensor::<2>::random([2048, 2048], Distribution::Default, &device);
+    let mut seconds: Vec<f64> = (0..21)
+        .map(|_| {
+            let started = Instant::now();
+            let product = left.clone().matmul(right.clone());
+            // Reading one value waits for devices that work on their own.
+            let _ = product.slice([0..1, 0..1]).into_data();
+            started.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    Ok(json!({"seconds": seconds[seconds.len() / 2]}))
+}

@@ -1,0 +1,104 @@
+//! `cargo xtask bench`: this program and the reference on the same work, interleaved in one run.
+//!
+//! Each workload gets fresh worker processes, so that the peak memory read from them is of loading the model and doing
+//! that one thing. Runs alternate (A B A B ...): a machine that slows down slows both.
+
+mod operations;
+mod report;
+mod worker;
+mod workload;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use xshell::{Shell, cmd};
+
+use crate::python::absolute;
+use report::{Report, Row};
+use worker::{Measured, Side};
+use workload::{Texts, Workload};
+
+/// What to measure, and with what.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A Python with the packages of tests/reference/requirements.txt; without it, only this program is measured, and the
+    /// benchmark's model must be there from an earlier run.
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+    /// Measured runs of each side; workloads of minutes get at most three.
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    runs: usize,
+    /// Only the workloads whose name contains this.
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// Threads of each side.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    threads: usize,
+}
+
+/// Runs the benchmark and writes `target/bench/report.{json,md}`.
+pub fn run(shell: &Shell, options: &Options) -> Result<()> {
+    let folder = crate::root().join("target/bench");
+    let model = folder.join("marian-base");
+    let python = options.python.as_deref().map(absolute).transpose()?;
+    make_model(shell, &model, python.as_deref())?;
+    cmd!(shell, "cargo build --release --locked -p inseq-cli -p inseq-benches --bins").run()?;
+    let texts = Texts::load(&model.join("texts.json"))?;
+    let bench = worker::Bench { model, python, threads: options.threads, programs: programs(shell)? };
+
+    let mut report = Report::new(shell, &bench, options.runs)?;
+    for workload in workload::all(&texts) {
+        if options.only.as_ref().is_some_and(|only| !workload.name.contains(only.as_str())) {
+            continue;
+        }
+        eprintln!("{} ...", workload.name);
+        let row = measure(&bench, &workload, options.runs, report.operations_per_second)?;
+        eprintln!("{}", row.summary());
+        report.rows.push(row);
+        // Saved after each, so that an interrupted run is not lost.
+        report.save(&folder)?;
+    }
+    println!("{}", report.markdown());
+    Ok(())
+}
+
+fn make_model(shell: &Shell, model: &std::path::Path, python: Option<&std::path::Path>) -> Result<()> {
+    if model.join("texts.json").is_file() {
+        return Ok(());
+    }
+    let python =
+        python.context("the benchmark's model is not there yet; give a Python that makes it, with --python")?;
+    let demo = crate::root().join("crates/inseq-models/demo");
+    cmd!(shell, "{python} xtask/bench/make_model.py {model} {demo}").run()?;
+    Ok(())
+}
+
+/// The folder of the release programs, which need not be `target/release`.
+fn programs(shell: &Shell) -> Result<PathBuf> {
+    let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps --locked").quiet().read()?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let target = metadata["target_directory"].as_str().context("cargo does not say where it builds")?;
+    Ok(PathBuf::from(target).join("release"))
+}
+
+fn measure(bench: &worker::Bench, workload: &Workload, runs: usize, plain: f64) -> Result<Row> {
+    let runs = if workload.takes_minutes { runs.min(3) } else { runs };
+    let mut ours = Side::start(bench, workload, false)?;
+    let mut reference = match (&bench.python, workload.has_reference) {
+        (Some(_), true) => Some(Side::start(bench, workload, true)?),
+        _ => None,
+    };
+    let mut measured: [Vec<Measured>; 2] = Default::default();
+    for run in 0..=runs {
+        let sides = std::iter::once(&mut ours).chain(reference.as_mut());
+        for (side, measured) in sides.zip(&mut measured) {
+            let one = side.run(bench, workload)?;
+            // The first of each warms caches and thread pools up.
+            if run > 0 || runs == 0 {
+                measured.push(one);
+            }
+        }
+    }
+    Ok(Row::new(workload, &measured, plain))
+}

@@ -1,0 +1,175 @@
+//! The table.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::Value;
+use xshell::{Shell, cmd};
+
+use super::worker::{self, Bench, Measured};
+use super::{operations, workload::Workload};
+
+/// Floating-point operations of the plain product.
+const PLAIN_PRODUCT: f64 = 2.0 * 1024.0 * 2048.0 * 2048.0;
+
+/// All that was measured, and where.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    machine: String,
+    cores: usize,
+    threads: usize,
+    runs: usize,
+    rustc: String,
+    commit: String,
+    reference: Value,
+    command_line: String,
+    /// What a plain product reaches in this run.
+    pub operations_per_second: f64,
+    /// One for each workload.
+    pub rows: Vec<Row>,
+}
+
+/// What was measured of a workload. Times in seconds, memory in bytes.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    workload: String,
+    seconds: f64,
+    reference_seconds: Option<f64>,
+    ratio: Option<f64>,
+    peak: Option<u64>,
+    reference_peak: Option<u64>,
+    /// Largest difference of aggregated scores, as a share of the largest score.
+    difference: Option<f64>,
+    /// Operations per second, as a share of the plain product's.
+    rate: Option<f64>,
+    all_seconds: [Vec<f64>; 2],
+}
+
+impl Row {
+    /// Summarizes the runs of this program and of the reference.
+    pub fn new(workload: &Workload, measured: &[Vec<Measured>; 2], plain: f64) -> Self {
+        let [ours, reference] = measured;
+        let all_seconds = [ours, reference].map(|runs| runs.iter().map(|run| run.seconds).collect::<Vec<_>>());
+        let seconds = median(&all_seconds[0]).unwrap_or(f64::NAN);
+        let reference_seconds = median(&all_seconds[1]);
+        let peak = |runs: &[Measured]| runs.iter().filter_map(|run| run.peak).max();
+        Self {
+            workload: workload.name.clone(),
+            seconds,
+            reference_seconds,
+            ratio: reference_seconds.map(|reference| reference / seconds),
+            peak: peak(ours),
+            reference_peak: peak(reference),
+            difference: ours.last().zip(reference.last()).and_then(|(a, b)| difference(&a.scores, &b.scores)),
+            rate: operations::count(workload).map(|operations| operations / seconds / plain),
+            all_seconds,
+        }
+    }
+
+    /// One line for whoever waits.
+    pub fn summary(&self) -> String {
+        format!(
+            "    {:.4} s, reference {} s, ratio {}",
+            self.seconds,
+            number(self.reference_seconds, 4),
+            number(self.ratio, 1)
+        )
+    }
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = *values.get(middle)?;
+    Some(if values.len() % 2 == 1 { upper } else { (values[middle - 1] + upper) / 2.0 })
+}
+
+fn difference(ours: &[f64], reference: &[f64]) -> Option<f64> {
+    let largest = reference.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    (ours.len() == reference.len() && largest > 0.0)
+        .then(|| ours.iter().zip(reference).fold(0.0f64, |a, (x, y)| a.max((x - y).abs())) / largest)
+}
+
+impl Report {
+    /// The machine, the versions and the yardstick.
+    pub fn new(shell: &Shell, bench: &Bench, runs: usize) -> Result<Self> {
+        let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let machine = cpus
+            .lines()
+            .find_map(|line| line.strip_prefix("model name"))
+            .map_or("unknown", |name| name.trim_start_matches([' ', '\t', ':']));
+        Ok(Self {
+            machine: machine.to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: bench.threads,
+            runs,
+            rustc: cmd!(shell, "rustc --version").quiet().read()?,
+            commit: cmd!(shell, "git rev-parse --short HEAD").quiet().ignore_stderr().read().unwrap_or_default(),
+            reference: worker::reference_versions(bench)?,
+            command_line: std::iter::once("cargo xtask".to_owned())
+                .chain(std::env::args().skip(1))
+                .collect::<Vec<_>>()
+                .join(" "),
+            operations_per_second: PLAIN_PRODUCT / worker::plain_product(bench)?,
+            rows: Vec::new(),
+        })
+    }
+
+    /// Writes `report.json` and `report.md`.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(self)? + "\n")?;
+        std::fs::write(folder.join("report.md"), self.markdown())?;
+        Ok(())
+    }
+
+    /// The table, with what one needs to know to repeat it.
+    pub fn markdown(&self) -> String {
+        let mut text = String::from(
+            "| workload | this | reference | ratio | memory | of reference | difference | of a plain product's rate |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|\n",
+        );
+        let mib = |bytes: Option<u64>| number(bytes.map(|bytes| bytes as f64 / f64::from(1 << 20)), 0);
+        for row in &self.rows {
+            let _ = writeln!(
+                text,
+                "| {} | {:.4} s | {} s | {}x | {} MiB | {} MiB | {} | {} |",
+                row.workload,
+                row.seconds,
+                number(row.reference_seconds, 4),
+                number(row.ratio, 1),
+                mib(row.peak),
+                mib(row.reference_peak),
+                row.difference.map_or("-".into(), |difference| format!("{difference:.1e}")),
+                row.rate.map_or("-".into(), |rate| format!("{:.0} %", rate * 100.0)),
+            );
+        }
+        let versions = match self.reference.as_object() {
+            Some(versions) => {
+                let words: Vec<String> =
+                    versions.iter().filter_map(|(name, v)| v.as_str().map(|v| format!("{name} {v}"))).collect();
+                words.join(", ")
+            }
+            None => "no reference".into(),
+        };
+        let _ = write!(
+            text,
+            "\nMedians of interleaved runs after one to warm up, {} threads; {} with {} cores; a plain 1024x2048x2048 product \
+             reaches {:.0} GFLOP/s. {}; {versions}; commit {}. `{}`\n",
+            self.threads,
+            self.machine,
+            self.cores,
+            self.operations_per_second / 1e9,
+            self.rustc,
+            self.commit,
+            self.command_line,
+        );
+        text
+    }
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or("-".into(), |value| format!("{value:.digits$}"))
+}

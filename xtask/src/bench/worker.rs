@@ -1,0 +1,175 @@
+//! The processes that do the work.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use super::workload::{Job, Workload};
+
+/// What both sides work with.
+#[derive(Debug)]
+pub struct Bench {
+    /// The checkpoint.
+    pub model: PathBuf,
+    /// The reference's interpreter, where there is one.
+    pub python: Option<PathBuf>,
+    /// Threads of each side.
+    pub threads: usize,
+    /// The folder of the release programs.
+    pub programs: PathBuf,
+}
+
+/// One run.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// Time of the call; of the whole process where that is measured.
+    pub seconds: f64,
+    /// The most memory that the process has held so far, in bytes; `None` where the system does not tell.
+    pub peak: Option<u64>,
+    /// Aggregated source scores of the first text.
+    pub scores: Vec<f64>,
+}
+
+/// A worker of one side, or the recipe of its whole process.
+pub enum Side {
+    /// A process that stays and takes jobs.
+    Worker(Worker),
+    /// A program that is started anew each time; whether it is the reference's.
+    Process(bool),
+}
+
+impl Side {
+    /// Starts what a workload needs.
+    pub fn start(bench: &Bench, workload: &Workload, reference: bool) -> Result<Self> {
+        if workload.is_process() {
+            Ok(Self::Process(reference))
+        } else {
+            Worker::start(bench, reference).map(Self::Worker)
+        }
+    }
+
+    /// Does the workload once.
+    pub fn run(&mut self, bench: &Bench, workload: &Workload) -> Result<Measured> {
+        match self {
+            Self::Worker(worker) => worker.run(&workload.job),
+            Self::Process(reference) => process(bench, &workload.job, *reference),
+        }
+    }
+}
+
+/// A process that takes a job a line and answers a line.
+pub struct Worker {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// What it said of itself when it was ready.
+    pub ready: Value,
+}
+
+impl Worker {
+    /// Starts this program's worker, or the reference's, and waits until it has loaded the model.
+    pub fn start(bench: &Bench, reference: bool) -> Result<Self> {
+        let mut command = if reference {
+            let mut command = Command::new(bench.python.as_ref().context("the reference needs --python")?);
+            command.arg(crate::root().join("xtask/bench/reference.py"));
+            command
+        } else {
+            Command::new(bench.programs.join("bench-worker"))
+        };
+        command.arg(&bench.model).arg(bench.threads.to_string());
+        limit_threads(&mut command, bench.threads);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let input = child.stdin.take().context("no standard input")?;
+        let output = BufReader::new(child.stdout.take().context("no standard output")?);
+        let mut worker = Self { child, input, output, ready: Value::Null };
+        worker.ready = worker.answer()?;
+        Ok(worker)
+    }
+
+    /// Does a job.
+    pub fn run(&mut self, job: &Job) -> Result<Measured> {
+        writeln!(self.input, "{}", serde_json::to_string(job)?)?;
+        let answer = self.answer()?;
+        let scores = answer["scores"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
+        let seconds = answer["seconds"].as_f64().context("the worker does not say how long it took")?;
+        Ok(Measured { seconds, peak: peak_of(self.child.id()), scores })
+    }
+
+    fn answer(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        anyhow::ensure!(self.output.read_line(&mut line)? > 0, "the worker has stopped; see above for why");
+        let answer: Value = serde_json::from_str(&line).with_context(|| format!("the worker said {line:?}"))?;
+        if let Some(error) = answer["error"].as_str() {
+            anyhow::bail!("the worker failed: {error}");
+        }
+        Ok(answer)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A whole process, from its start to the page it writes. Both sides take the same command line.
+fn process(bench: &Bench, job: &Job, reference: bool) -> Result<Measured> {
+    let page = bench.model.with_file_name(if reference { "reference.html" } else { "inseq.html" });
+    let mut command = if reference {
+        let mut command = Command::new(bench.python.as_ref().context("the reference needs --python")?);
+        command.args(["-m", "inseq.commands.cli"]).env("HF_HUB_OFFLINE", "1");
+        command
+    } else {
+        Command::new(bench.programs.join("inseq"))
+    };
+    limit_threads(&mut command, bench.threads);
+    command.arg("attribute").arg("-m").arg(&bench.model);
+    command.arg("-i").args(&job.source).arg("-g").args(&job.target);
+    command.args(["--device", "cpu", "--hide", "--viz_path"]).arg(&page);
+    let started = Instant::now();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut peak = None;
+    // The peak is gone with the process, so it is looked at while that runs.
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        peak = peak_of(child.id()).max(peak);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    anyhow::ensure!(status.success() && Path::new(&page).is_file(), "{command:?} ended with {status}");
+    Ok(Measured { seconds, peak, scores: Vec::new() })
+}
+
+fn limit_threads(command: &mut Command, threads: usize) {
+    for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
+        command.env(variable, threads.to_string());
+    }
+}
+
+/// The most memory that a process has held so far, in bytes, as Linux tells it.
+fn peak_of(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Seconds of one plain 1024 x 2048 x 2048 product in this program's worker: the yardstick of what the device reaches.
+pub fn plain_product(bench: &Bench) -> Result<f64> {
+    let job = Job { task: "matmul", source: vec![], target: vec![], n_steps: 0, new_tokens: 0 };
+    Ok(Worker::start(bench, false)?.run(&job)?.seconds)
+}
+
+/// What the reference says of its versions.
+pub fn reference_versions(bench: &Bench) -> Result<Value> {
+    match bench.python {
+        Some(_) => Ok(Worker::start(bench, true)?.ready.clone()),
+        None => Ok(json!(null)),
+    }
+}
