@@ -157,6 +157,33 @@ fn a_few_rows_cannot_ask_for_many() {
 }
 
 #[test]
+fn many_sequences_ask_for_no_more_than_one() {
+    // Each would be allowed its 250 rows of 100,000 scores, but not all three.
+    let token =
+        json!({"__instance_type__": ["inseq.utils.typing", "TokenWithId"], "attributes": {"id": 0, "token": ""}});
+    let header = r#"{"attribution":{"dtype":"F8_E4M3","shape":[1,1,100000],"data_offsets":[0,100000]}}"#;
+    let error = error_of("granular.json", |file| {
+        let mut sequence = file["sequence_attributions"][0].clone();
+        let attributes = &mut sequence["attributes"];
+        attributes["target"] = vec![token; 250].into();
+        attributes["attr_pos_start"] = json!(0);
+        attributes["attr_pos_end"] = json!(1);
+        attributes["source_attributions"] = Value::Null;
+        attributes["step_scores"] = json!({});
+        attributes["target_attributions"] = tensor(header, &[0; 100_000]);
+        file["sequence_attributions"] = vec![sequence; 3].into();
+    });
+    let expected = "sequence_attributions[2].target_attributions: has 1 rows, far fewer than the 250 target tokens";
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn a_layout_not_known_yet_is_refused() {
+    let error = error_of("granular.json", |file| file["info"]["inseq_rs"] = json!({"version": 2}));
+    assert_eq!(error, "info.inseq_rs.version: is 2, but 1 is the newest known here: load it with a newer inseq");
+}
+
+#[test]
 fn arrays_of_steps_that_lie_are_refused() {
     let gzip = |bytes: &[u8]| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

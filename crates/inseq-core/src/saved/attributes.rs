@@ -125,6 +125,8 @@ pub(super) struct Names {
 #[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct Extras<'a> {
     #[serde(default)]
+    pub version: u32,
+    #[serde(default)]
     pub sequences: Vec<Names>,
     pub step_attributions: Option<Vec<Tagged<StepAttributes<'a>>>>,
     #[serde(default)]

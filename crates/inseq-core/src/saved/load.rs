@@ -7,19 +7,28 @@ use indexmap::IndexMap;
 use ndarray::{Array1, ArrayD, Axis, Ix1, concatenate};
 use serde::{Deserialize, Deserializer};
 
-use super::EXTRAS;
 use super::attributes::{
     Extras, Names, OutputAttributes, SequenceAttributes, StepAttributes, Tagged, Text, class, kind_of,
 };
+use super::{EXTRAS, VERSION};
 use super::{json, tensor};
 use crate::{AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
 
 /// What gzipped files begin with.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Target rows that a file leaves out are restored as NaN only up to this many times the file's size, so that a small
-/// file cannot ask for a large array.
-const RESTORED_ROWS_LIMIT: usize = 256;
+/// Target rows that a file leaves out are restored as NaN only up to this many scores for each byte of the file, all its
+/// sequences taken together, so that a small file cannot ask for large arrays.
+const RESTORED_SCORES_PER_BYTE: usize = 16;
+
+/// Files may ask for this many restored scores whatever their size: 256 MiB.
+const RESTORED_SCORES: usize = 1 << 26;
+
+/// A gzipped file is unpacked only up to this many times its size. Results shrink by far less.
+const UNPACKED_PER_BYTE: u64 = 64;
+
+/// Files may unpack to this many bytes whatever their size.
+const UNPACKED: u64 = 1 << 30;
 
 /// How a saved result is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,16 +68,23 @@ impl AttributionResult {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn read(reader: impl Read, options: &LoadOptions) -> Result<Self> {
-        let mut bytes = read_up_to(reader, options.max_bytes)?;
-        if bytes.starts_with(&GZIP_MAGIC) {
-            bytes =
-                read_up_to(MultiGzDecoder::new(bytes.as_slice()), options.max_bytes).map_err(|error| match error {
-                    Error::Io(error) => Error::malformed("gzip", error.to_string()),
-                    other => other,
-                })?;
-        }
-        parse(&bytes)
+        let bytes = read_up_to(reader, options.max_bytes)?;
+        if bytes.starts_with(&GZIP_MAGIC) { parse(&unpack(&bytes, options)?) } else { parse(&bytes) }
     }
+}
+
+fn unpack(bytes: &[u8], options: &LoadOptions) -> Result<Vec<u8>> {
+    let plausible = (bytes.len() as u64).saturating_mul(UNPACKED_PER_BYTE).max(UNPACKED);
+    read_up_to(MultiGzDecoder::new(bytes), options.max_bytes.min(plausible)).map_err(|error| match error {
+        Error::Io(error) => Error::malformed("gzip", error.to_string()),
+        Error::Invalid(_) if plausible < options.max_bytes => Error::malformed(
+            "gzip",
+            format!(
+                "unpacks to over {UNPACKED_PER_BYTE} times its size, as no result does; unpack it first if you trust it"
+            ),
+        ),
+        other => other,
+    })
 }
 
 fn read_up_to(reader: impl Read, limit: u64) -> Result<Vec<u8>> {
@@ -97,9 +113,15 @@ fn parse(text: &[u8]) -> Result<AttributionResult> {
         Some(extras) => deserialize(extras, &format!("info.{EXTRAS}."))?,
         None => Extras::default(),
     };
-    let room = text.len().saturating_mul(RESTORED_ROWS_LIMIT);
+    if extras.version > VERSION {
+        return Err(Error::malformed(
+            format!("info.{EXTRAS}.version"),
+            format!("is {}, but {VERSION} is the newest known here: load it with a newer inseq", extras.version),
+        ));
+    }
+    let mut room = text.len().saturating_mul(RESTORED_SCORES_PER_BYTE).max(RESTORED_SCORES);
     let sequences = output.sequence_attributions.into_iter().enumerate().map(|(index, sequence)| {
-        sequence_of(sequence, extras.sequences.get(index), room, &format!("sequence_attributions[{index}]"))
+        sequence_of(sequence, extras.sequences.get(index), &mut room, &format!("sequence_attributions[{index}]"))
     });
     let sequences = sequences.collect::<Result<_>>()?;
     let steps = match output.step_attributions.or(extras.step_attributions) {
@@ -131,7 +153,7 @@ fn deserialize<'de, T: Deserialize<'de>>(
 fn sequence_of(
     sequence: Tagged<SequenceAttributes>,
     names: Option<&Names>,
-    room: usize,
+    room: &mut usize,
     place: &str,
 ) -> Result<SequenceAttribution> {
     let (class, sequence) = sequence.open(place)?;
@@ -212,16 +234,18 @@ fn tokens(tokens: Vec<Tagged<Token>>, place: &str) -> Result<Vec<Token>> {
     tokens.map(|(index, token)| Ok(token.open(&format!("{place}[{index}]"))?.1)).collect()
 }
 
-/// The reference leaves out the rows of target tokens after the last attributed one, which no step can see.
-fn with_all_rows(scores: ArrayD<f32>, rows: usize, room: usize, place: &str) -> Result<ArrayD<f32>> {
+/// The reference leaves out the rows of target tokens after the last attributed one, which no step can see. What restoring
+/// them takes goes off `room`.
+fn with_all_rows(scores: ArrayD<f32>, rows: usize, room: &mut usize, place: &str) -> Result<ArrayD<f32>> {
     let Some((&found, inner)) = scores.shape().split_first() else { return Ok(scores) };
     if found >= rows || scores.is_empty() {
         return Ok(scores);
     }
     let count = inner.iter().try_fold(rows, |product, &length| product.checked_mul(length));
-    if count.is_none_or(|count| count > room) {
+    let Some(left) = count.and_then(|count| room.checked_sub(count)) else {
         return Err(Error::malformed(place, format!("has {found} rows, far fewer than the {rows} target tokens")));
-    }
+    };
+    *room = left;
     let mut hidden = scores.raw_dim();
     hidden[0] = rows - found;
     concatenate(Axis(0), &[scores.view(), ArrayD::from_elem(hidden, f32::NAN).view()])

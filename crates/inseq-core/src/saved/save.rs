@@ -13,10 +13,10 @@ use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
-use super::EXTRAS;
 use super::array::{SavedArray, lists};
 use super::attributes::{Names, class, default_dimensions};
 use super::nested::NestedNumbers;
+use super::{EXTRAS, VERSION};
 use super::{json, tensor::Tensor};
 use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
 
@@ -257,6 +257,9 @@ struct SavedToken<'a> {
 
 #[derive(Serialize)]
 struct Sequence<'a> {
+    /// From which the reference knows, on loading, how many axes its default aggregation has to reduce.
+    #[serde(rename = "_num_dimensions", skip_serializing_if = "Option::is_none")]
+    dimensions: Option<usize>,
     attr_pos_end: usize,
     attr_pos_start: usize,
     sequence_scores: BTreeMap<&'a str, Tensor>,
@@ -320,7 +323,7 @@ fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
         sequences: listed(sequences),
         step_attributions: result.steps.is_some().then_some(steps),
         steps: listed(names),
-        version: 1,
+        version: VERSION,
     }))
 }
 
@@ -364,6 +367,10 @@ fn sequence_of<'a>(sequence: &'a SequenceAttribution, options: &SaveOptions) -> 
     let source_attributions = sequence.source_attributions.as_ref();
     let target_attributions = sequence.target_attributions.as_ref();
     let attributes = Sequence {
+        dimensions: match &sequence.kind {
+            AttributionKind::MultiDimensional { dimensions } if !options.use_primitives => Some(dimensions.len()),
+            _ => None,
+        },
         attr_pos_end: sequence.attr_pos_end,
         attr_pos_start: sequence.attr_pos_start,
         sequence_scores: tensors(&sequence.sequence_scores, precision)?,
