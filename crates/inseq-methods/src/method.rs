@@ -73,6 +73,9 @@ pub trait Method: fmt::Debug + Send + Sync {
     }
 }
 
+/// Makes a method from its arguments.
+type Make = fn(&Map<String, Value>) -> Result<Box<dyn Method>>;
+
 /// One entry of [`list_methods`].
 #[derive(Clone, Copy, Debug)]
 pub struct MethodInfo {
@@ -86,7 +89,7 @@ pub struct MethodInfo {
     pub paper: &'static str,
     /// How it works, and what its scores mean.
     pub details: &'static str,
-    make: fn(&Map<String, Value>) -> Result<Box<dyn Method>>,
+    make: Make,
 }
 
 const METHODS: &[MethodInfo] = &[

@@ -41,7 +41,7 @@ impl AttributionModel {
         let seconds = started.elapsed().as_secs_f64();
         let steps = request.output_step_attributions.then(|| sequences.iter().flat_map(steps_of).collect());
         let info = self.info(request, &options, &targets, &sequences, seconds)?;
-        Ok(AttributionResult { sequences, steps, info, ..AttributionResult::default() })
+        Ok(AttributionResult { sequences, steps, info })
     }
 
     /// Source ids and whole target ids of each text, generated where they are not given.
@@ -231,7 +231,6 @@ impl AttributionModel {
             attr_pos_start: text.steps.start,
             attr_pos_end: text.steps.end,
             kind: attributions.kind,
-            ..SequenceAttribution::default()
         })
     }
 

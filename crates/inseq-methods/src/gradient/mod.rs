@@ -23,9 +23,12 @@ use burn::tensor::Tensor;
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoOptions {}
 
+/// What is wanted of a text's source and target.
+type Sides = (Option<Array3<f32>>, Option<Array3<f32>>);
+
 /// Takes a chunk's gradients to each text's arrays `[input, step, feature]`.
 pub(crate) struct Collector {
-    texts: Vec<(Option<Array3<f32>>, Option<Array3<f32>>)>,
+    texts: Vec<Sides>,
 }
 
 impl Collector {

@@ -88,7 +88,7 @@ impl Config {
             ("decoder_attention_heads", self.decoder_attention_heads),
         ];
         for (name, heads) in heads {
-            if self.d_model % heads != 0 {
+            if !self.d_model.is_multiple_of(heads) {
                 return invalid(format!("`d_model` ({}) is not a multiple of `{name}` ({heads})", self.d_model));
             }
         }

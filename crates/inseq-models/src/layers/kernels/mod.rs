@@ -65,16 +65,9 @@ fn normal_distribution(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / z.mul_add(0.5, 1.0);
     let mut p = 0.170_872_77f32;
-    for c in [
-        -0.822_152_23,
-        1.488_515_9,
-        -1.135_203_98,
-        0.278_868_07,
-        -0.186_288_06,
-        0.096_784_18,
-        0.374_091_96,
-        1.000_023_7,
-    ] {
+    for c in
+        [-0.822_152_23, 1.488_515_9, -1.135_204, 0.278_868_07, -0.186_288_06, 0.096_784_18, 0.374_091_96, 1.000_023_7]
+    {
         p = p.mul_add(t, c);
     }
     let erfc = t * exp(-z * z + p.mul_add(t, -1.265_512_2));
@@ -91,7 +84,7 @@ fn value_and_slope(kind: Activation, x: f32) -> (f32, f32) {
             (x * s, s * x.mul_add(1.0 - s, 1.0))
         }
         Activation::Gelu => {
-            const DENSITY: f32 = 0.398_942_28; // 1 / sqrt(2 pi)
+            const DENSITY: f32 = 0.398_942_3; // 1 / sqrt(2 pi)
             let cdf = normal_distribution(x);
             (x * cdf, (x * DENSITY).mul_add(exp(-0.5 * x * x), cdf))
         }

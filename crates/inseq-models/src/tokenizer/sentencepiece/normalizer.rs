@@ -29,7 +29,7 @@ impl Rules {
         }
         let (size, rest) = bytes.split_first_chunk::<4>().ok_or("the normalization rules end in the middle")?;
         let size = u32::from_le_bytes(*size) as usize;
-        if size > rest.len() || size % 4 != 0 || size == 0 {
+        if size > rest.len() || !size.is_multiple_of(4) || size == 0 {
             return Err(format!("the normalization rules claim {size} bytes of a trie, but {} follow", rest.len()));
         }
         let (trie, replacements) = rest.split_at(size);
