@@ -153,19 +153,20 @@ fn decoding_with_a_cache_equals_the_whole_forward() {
     let mut random = Random::new(9, &device);
     let model = random.model(true, NormPlacement::After, Activation::Silu);
     let source = Source { embeddings: random.tensor([2, 5, 8], 1.0), lengths: vec![3, 5] };
-    let tokens = [[1u32, 7, 3, 9], [1, 2, 2, 11]];
-    let target = model.target_embedding.forward(&tokens.concat(), 2);
+    let tokens = [[1u32, 1], [7, 2], [3, 2], [9, 11]]; // [step][text]
+    let by_text: Vec<u32> = (0..2).flat_map(|text| tokens.map(|step| step[text])).collect();
+    let target = model.target_embedding.forward(&by_text, 2);
     let expected = model.logits(model.trace(Some(&source), target).hidden().clone());
 
     // Rows are swapped after the first token and swapped back after the third.
     let mut decoder = IncrementalDecoder::new(&model, Some(&source));
-    for step in 0..4 {
+    for (step, tokens) in tokens.iter().enumerate() {
         let swapped = step == 1 || step == 2;
         if step == 1 || step == 3 {
             decoder.reorder(&[1, 0]);
         }
         let order = if swapped { [1, 0] } else { [0, 1] };
-        let logits = decoder.append(&order.map(|text| tokens[text][step]));
+        let logits = decoder.append(&order.map(|text| tokens[text]));
         for (row, text) in order.into_iter().enumerate() {
             let expected = expected.clone().narrow(0, text, 1).narrow(1, step, 1).squeeze_dim::<2>(1);
             close(logits.clone().narrow(0, row, 1), expected, 1e-5);
