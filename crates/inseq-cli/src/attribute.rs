@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::arguments::{AttributeArguments, Object, Precision};
 use crate::failure::{Failure, say};
-use crate::progress::{Bar, watch_interrupts};
+use crate::progress::{Bar, downloads, watch_interrupts};
 use crate::{aggregation, output};
 
 /// Runs the command.
@@ -18,11 +18,12 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_folder(arguments.save_path.as_deref())?;
     output::check_folder(arguments.picture.viz_path.as_deref())?;
     let request = request(arguments)?;
-    let interrupted = watch_interrupts()?;
     let notes = Notes::of(arguments);
 
     let started = Instant::now();
     let model = load(arguments)?;
+    // Until here there is nothing to leave half-written: an interrupt may end the program at once.
+    let interrupted = watch_interrupts()?;
     notes.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
     notes.say_more(|| format!("loading took {:.2?}", started.elapsed()));
 
@@ -179,7 +180,7 @@ fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
         },
-        hub: HubOptions { offline: loading.offline, ..HubOptions::default() },
+        hub: HubOptions { offline: loading.offline, progress: Some(downloads()), ..HubOptions::default() },
         memory_budget: match arguments.memory_budget {
             Some(budget) => usize::try_from(budget.as_u64()).unwrap_or(usize::MAX),
             None => inseq_methods::DEFAULT_MEMORY_BUDGET,

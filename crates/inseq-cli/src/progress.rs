@@ -1,8 +1,8 @@
 //! How far a call has come, and Ctrl-C.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use inseq_methods::Progress;
@@ -59,6 +59,30 @@ impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A bar for each file that comes from the hub, on standard error; nothing is drawn where that is no terminal.
+pub fn downloads() -> inseq_models::checkpoint::Progress {
+    let current: Mutex<Option<(String, ProgressBar)>> = Mutex::new(None);
+    Arc::new(move |file, arrived, total| {
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, bar) = match current.take() {
+            Some(going_on) if going_on.0 == file => current.insert(going_on),
+            _ => current.insert((file.to_owned(), bar_of_file(file))),
+        };
+        bar.set_length(total);
+        bar.set_position(arrived);
+        if arrived >= total {
+            bar.finish_and_clear();
+        }
+    })
+}
+
+fn bar_of_file(file: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("fetching {msg} {wide_bar} {bytes}/{total_bytes}, {eta} left");
+    ProgressBar::no_length()
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(file.to_owned())
 }
 
 fn style() -> ProgressStyle {
