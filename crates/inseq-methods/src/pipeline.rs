@@ -311,11 +311,18 @@ impl Options {
         Ok(Self {
             method: method_named(name, &request.attribution_args)?,
             attributed_fn: choose(function, &request.attributed_fn_args)?,
-            step_scores: request
-                .step_scores
-                .iter()
-                .map(|choice| choose(choice, &request.step_scores_args))
-                .collect::<Result<_>>()?,
+            step_scores: {
+                let names = request.step_scores.iter().filter_map(|choice| match choice {
+                    StepFunctionChoice::Named(name) => Some(name.as_str()),
+                    StepFunctionChoice::Own(_) => None,
+                });
+                let mut named = step_functions::sharing(names, &request.step_scores_args)?.into_iter();
+                let each = request.step_scores.iter().filter_map(|choice| match choice {
+                    StepFunctionChoice::Named(_) => named.next(),
+                    StepFunctionChoice::Own(function) => Some(function.clone()),
+                });
+                each.collect()
+            },
             attribute_target: request.attribute_target && model.model().encoder.is_some(),
         })
     }

@@ -125,6 +125,27 @@ pub fn list() -> &'static [StepFunctionInfo] {
     ALL
 }
 
+/// Step functions that share their arguments: each takes those that it knows.
+///
+/// # Errors
+/// When a name is unknown, or no function knows an argument.
+pub(crate) fn sharing<'a>(
+    names: impl IntoIterator<Item = &'a str> + Clone,
+    arguments: &Map<String, Value>,
+) -> Result<Vec<SharedStepFunction>> {
+    let infos = names.clone().into_iter().filter_map(|name| ALL.iter().find(|info| info.name == name));
+    let known: Vec<&str> = infos.flat_map(|info| info.arguments.iter().copied()).collect();
+    if let Some(unknown) = arguments.keys().find(|key| !known.contains(&key.as_str())) {
+        return Err(Error::unknown("argument of the step functions", unknown, known));
+    }
+    let own = |name: &str| {
+        let known = ALL.iter().find(|info| info.name == name).map_or(&[][..], |info| info.arguments);
+        let of_name = arguments.iter().filter(|(key, _)| known.contains(&key.as_str()));
+        of_name.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    names.into_iter().map(|name| named(name, &own(name))).collect()
+}
+
 /// The step function of a name, with its arguments by the reference's names.
 ///
 /// # Errors

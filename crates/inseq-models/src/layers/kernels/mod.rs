@@ -91,9 +91,10 @@ fn value_and_slope(kind: Activation, x: f32) -> (f32, f32) {
         Activation::GeluTanh => {
             const C: f32 = 0.797_884_6; // sqrt(2 / pi)
             let u = C * x * (x * x).mul_add(0.044_715, 1.0);
-            let tanh = 1.0 - 2.0 / (exp(2.0 * u) + 1.0);
+            // (1 + tanh u) / 2 is sigmoid(2 u), which keeps its precision where tanh nears -1.
+            let s = sigmoid(2.0 * u);
             let du = C * (x * x).mul_add(3.0 * 0.044_715, 1.0);
-            (0.5 * x * (1.0 + tanh), 0.5f32.mul_add(1.0 + tanh, 0.5 * x * tanh.mul_add(-tanh, 1.0) * du))
+            (x * s, (2.0 * x * s * (1.0 - s)).mul_add(du, s))
         }
     }
 }
