@@ -435,7 +435,8 @@ mod tests {
                 let scale = f64::from(x).abs().max(1.0);
                 assert!((f64::from(value) - exact).abs() <= 3e-7 * scale, "{kind:?}({x}) is {value}, not {exact}");
                 assert!(
-                    (f64::from(slope) - exact_slope).abs() <= 1e-6,
+                    // The argument of tanh is rounded to f32 at up to 10, which alone moves the slope by 1e-6.
+                    (f64::from(slope) - exact_slope).abs() <= 2e-6,
                     "slope of {kind:?} at {x} is {slope}, not {exact_slope}"
                 );
             }
