@@ -6,18 +6,35 @@ use inseq_core::aggregators::{AggregationFunction, Pipeline, Scaling, Scores, Se
 use crate::arguments::PictureArguments;
 use crate::failure::Failure;
 
-/// The result with the aggregators of the command line applied, or those of its kind where there are none.
-pub fn aggregate(result: &AttributionResult, arguments: &PictureArguments) -> Result<AttributionResult, Failure> {
-    if arguments.attribution_aggregators.is_empty() {
-        if !arguments.attribution_selectors.is_empty() {
-            return Err(Failure::Argument(
+/// What the command line asks to be applied: aggregators in turn, or those of a result's kind.
+#[derive(Debug)]
+pub struct Aggregation(Option<Pipeline>);
+
+impl Aggregation {
+    /// Reads the command line, so that a wrong name is told before the work rather than after it.
+    pub fn of(arguments: &PictureArguments) -> Result<Self, Failure> {
+        match (arguments.attribution_aggregators.is_empty(), arguments.attribution_selectors.is_empty()) {
+            (false, _) => pipeline(arguments).map(|pipeline| Self(Some(pipeline))),
+            (true, true) => Ok(Self(None)),
+            (true, false) => Err(Failure::Argument(
                 "--attribution-selectors chooses what aggregators look at; name them with --attribution-aggregators"
                     .into(),
-            ));
+            )),
         }
-        return Ok(result.aggregate()?);
     }
-    Ok(result.aggregate_with(&pipeline(arguments)?)?)
+
+    /// Whether aggregators are named.
+    pub fn is_chosen(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The aggregated result.
+    pub fn apply(&self, result: &AttributionResult) -> Result<AttributionResult, Failure> {
+        Ok(match &self.0 {
+            Some(pipeline) => result.aggregate_with(pipeline)?,
+            None => result.aggregate()?,
+        })
+    }
 }
 
 fn pipeline(arguments: &PictureArguments) -> Result<Pipeline, Failure> {

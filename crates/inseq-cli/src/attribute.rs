@@ -8,15 +8,17 @@ use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, st
 use inseq_models::checkpoint::HubOptions;
 use serde_json::{Map, Value};
 
+use crate::aggregation::Aggregation;
 use crate::arguments::{AttributeArguments, Object, Precision};
 use crate::failure::{Failure, say};
+use crate::output;
 use crate::progress::{Bar, downloads, watch_interrupts};
-use crate::{aggregation, output};
 
 /// Runs the command.
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_folder(arguments.save_path.as_deref())?;
     output::check_folder(arguments.picture.viz_path.as_deref())?;
+    let aggregation = Aggregation::of(&arguments.picture)?;
     let request = request(arguments)?;
     let notes = Notes::of(arguments);
 
@@ -36,9 +38,9 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     notes.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
 
     // Files first: a pipe that closes early must not cost them.
-    let shown = aggregation::aggregate(&result, &arguments.picture)?;
+    let shown = aggregation.apply(&result)?;
     output::save_page(&shown, &arguments.picture)?;
-    let aggregated = arguments.aggregate_output || !arguments.picture.attribution_aggregators.is_empty();
+    let aggregated = arguments.aggregate_output || aggregation.is_chosen();
     if let Some(path) = &arguments.save_path {
         output::save_result(if aggregated { &shown } else { &result }, path)?;
         notes.say(|| format!("saved {}", path.display()));

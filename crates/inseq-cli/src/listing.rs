@@ -65,12 +65,18 @@ fn device_description(name: &str) -> &'static str {
 
 /// Explains a method or a step function.
 pub fn explain(name: &str) -> Result<(), Failure> {
-    let text = match inseq_methods::explain(name) {
-        Ok(text) => text,
-        Err(unknown) => {
-            let function = step_functions::list().iter().find(|function| function.name == name);
-            let function = function.ok_or(unknown)?;
-            format!("{}: {}\n", function.name, function.description)
+    let function = step_functions::list().iter().find(|function| function.name == name);
+    let text = match (inseq_methods::explain(name), function) {
+        (Ok(text), _) => text,
+        (Err(_), Some(function)) => format!("{}: {}\n", function.name, function.description),
+        (Err(_), None) => {
+            let methods: Vec<&str> = list_methods().iter().map(|method| method.name).collect();
+            let functions: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();
+            return Err(Failure::Argument(format!(
+                "nothing is called `{name}`; methods: {}; step functions: {}",
+                methods.join(", "),
+                functions.join(", ")
+            )));
         }
     };
     output::print(text.as_bytes())

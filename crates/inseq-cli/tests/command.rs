@@ -203,7 +203,7 @@ fn what_there_is_can_be_listed_and_explained() {
     assert!(printed(&run(&["list", "devices"])).contains("flex"));
     assert!(printed(&run(&["explain", "integrated_gradients"])).contains("arxiv.org/abs/1703.01365"));
     assert!(printed(&run(&["explain", "perplexity"])).starts_with("perplexity: "));
-    assert!(complaint(&run(&["explain", "nothing"])).0.contains("known: saliency"));
+    assert!(complaint(&run(&["explain", "nothing"])).0.contains("methods: saliency"));
     assert!(printed(&run(&["completions", "bash"])).contains("complete -F"));
     assert!(printed(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
     let help = printed(&run(&["attribute", "--help"]));
