@@ -20,7 +20,8 @@ pub fn count(workload: &Workload) -> Option<f64> {
         "integrated_gradients" => workload.job.n_steps as u64,
         _ => return None,
     };
-    let (source, target) = (workload.lengths.0 as u64, workload.lengths.1 as u64 - 1);
+    // With the decoder start before it and its last token never fed back, a target has as many positions as steps.
+    let (source, target) = (workload.lengths.0 as u64, workload.lengths.1 as u64);
     let square = WIDTH * WIDTH;
     let feed_forward = 2 * WIDTH * INNER;
     let encoder = source * LAYERS * (4 * square + feed_forward);

@@ -42,7 +42,7 @@ pub struct Workload {
     pub name: String,
     /// The job.
     pub job: Job,
-    /// Source and target tokens of each text.
+    /// Source and target tokens of each text, each with its end-of-sequence token and without the decoder start.
     pub lengths: (usize, usize),
     /// Whether the reference is measured as well.
     pub has_reference: bool,
