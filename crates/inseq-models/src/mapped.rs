@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
+use std::ops::Range;
 
 use memmap2::Mmap;
 
@@ -12,4 +13,17 @@ use memmap2::Mmap;
 pub(crate) fn map(file: &File) -> std::io::Result<Mmap> {
     // SAFETY: see above; a `&[u8]` of file contents has no invalid values.
     unsafe { Mmap::map(file) }
+}
+
+/// Gives the pages of a range back to the system; they are read from the file again when they are next looked at.
+///
+/// Only tells the system what is not needed, so nothing is lost where it does not listen.
+pub(crate) fn release(map: &Mmap, range: Range<usize>) {
+    #[cfg(unix)]
+    if range.start <= range.end && range.end <= map.len() {
+        // SAFETY: the map is of a file and never written to, so the pages that come back hold the same bytes.
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len()) };
+    }
+    #[cfg(not(unix))]
+    let _ = (map, range);
 }

@@ -42,6 +42,7 @@ impl<'a> Loader<'a> {
             });
         }
         let values = stored.to_f32()?;
+        self.weights.release(name);
         check_finite(name, &stored.shape, &values)?;
         let data = TensorData::new(values, shape);
         let tensor = Tensor::<D>::from_data(data, self.device);

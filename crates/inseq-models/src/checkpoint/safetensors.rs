@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use indexmap::IndexMap;
+use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 
-use super::stored::StoredDType;
+use super::stored::{StoredDType, not_weights};
 use crate::{Error, Result};
 
 /// Where a tensor lies in a file.
@@ -17,17 +18,20 @@ pub(super) struct Entry {
     pub(super) bytes: Range<usize>,
 }
 
-/// The tensors of a file, by name. Offsets are checked against the file by the `safetensors` crate.
+/// The tensors of a file, by name, in the order of the file.
 pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry>> {
     let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
-    let (header, _) = SafeTensors::read_metadata(bytes)
+    if let Some(message) = not_weights(bytes) {
+        return Err(invalid(message.into()));
+    }
+    check_ends(bytes).map_err(invalid)?;
+    let (header, metadata) = SafeTensors::read_metadata(bytes)
         .map_err(|e| invalid(format!("not a whole safetensors file ({e}); fetch it again")))?;
-    let tensors = SafeTensors::deserialize(bytes)
-        .map_err(|e| invalid(format!("not a whole safetensors file ({e}); fetch it again")))?;
-    let start = header + 8;
+    let start = header + size_of::<u64>();
     let mut entries = IndexMap::new();
-    for (name, view) in tensors.tensors() {
-        let dtype = match view.dtype() {
+    for name in metadata.offset_keys() {
+        let Some(info) = metadata.info(&name) else { continue };
+        let dtype = match info.dtype {
             Dtype::F64 => StoredDType::F64,
             Dtype::F32 => StoredDType::F32,
             Dtype::F16 => StoredDType::F16,
@@ -40,13 +44,34 @@ pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry
             Dtype::BOOL => StoredDType::Bool,
             other => return Err(invalid(format!("tensor `{name}` has the type {other:?}, which is not supported"))),
         };
-        let info = tensors.tensor(&name).map_err(|e| invalid(format!("tensor `{name}`: {e}")))?;
-        let data = info.data();
-        let offset = data.as_ptr() as usize - bytes.as_ptr() as usize;
-        debug_assert!(offset >= start);
-        entries.insert(name, Entry { dtype, shape: view.shape().to_vec(), bytes: offset..offset + data.len() });
+        let (from, to) = info.data_offsets;
+        entries.insert(name, Entry { dtype, shape: info.shape.clone(), bytes: start + from..start + to });
     }
     Ok(entries)
+}
+
+/// Whether every tensor ends inside the file. `read_metadata` adds up the ends before it compares them with the file's
+/// length, and a header can make that sum larger than a number holds.
+fn check_ends(bytes: &[u8]) -> Result<(), String> {
+    let Some((length, rest)) = bytes.split_first_chunk() else {
+        return Err(format!("{} bytes are too few for a safetensors file; fetch it again", bytes.len()));
+    };
+    let length = u64::from_le_bytes(*length);
+    let header = usize::try_from(length).ok().and_then(|length| rest.get(..length)).ok_or_else(|| {
+        format!("a header of {length} bytes does not fit into a file of {}; fetch it again", bytes.len())
+    })?;
+    let metadata: Metadata = serde_json::from_slice(header)
+        .map_err(|e| format!("the header of a safetensors file is damaged ({e}); fetch it again"))?;
+    let data = rest.len() - header.len();
+    for (name, info) in metadata.tensors() {
+        if info.data_offsets.1 > data {
+            return Err(format!(
+                "tensor `{name}` ends at byte {} of the data, which has {data}; the file is cut off: fetch it again",
+                info.data_offsets.1
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of an entry.

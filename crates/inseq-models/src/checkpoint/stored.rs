@@ -70,6 +70,20 @@ impl StoredTensor<'_> {
     }
 }
 
+/// What a file is that has a weights file's name and holds none.
+pub(super) fn not_weights(bytes: &[u8]) -> Option<&'static str> {
+    let start = bytes.trim_ascii_start();
+    if bytes.is_empty() {
+        Some("the file is empty; fetch it again")
+    } else if bytes.starts_with(b"version https://git-lfs") {
+        Some("a pointer of Git LFS, not the weights themselves; run `git lfs pull` in the folder")
+    } else if start.starts_with(b"<!") || start.starts_with(b"<html") {
+        Some("a web page, not weights; fetch the file itself")
+    } else {
+        None
+    }
+}
+
 /// Refuses values that are not finite, naming the first.
 ///
 /// # Errors

@@ -8,8 +8,13 @@ use indexmap::IndexMap;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{self, Value};
-use super::stored::StoredDType;
+use super::stored::{StoredDType, not_weights};
 use crate::{Error, Result};
+
+/// A pickle larger than this does not only describe tensors.
+const LARGEST_PICKLE: usize = 64 << 20;
+/// No tensor has more axes.
+const MOST_AXES: usize = 64;
 
 /// Where a tensor's values lie in the archive.
 #[derive(Clone, Debug)]
@@ -18,7 +23,7 @@ pub(super) struct Entry {
     pub(super) shape: Vec<usize>,
     strides: Vec<usize>,
     /// Bytes of the whole storage in the file.
-    storage: Range<usize>,
+    pub(super) storage: Range<usize>,
     /// First value in the storage.
     offset: usize,
 }
@@ -27,82 +32,134 @@ pub(super) struct Entry {
 pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry>> {
     let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
     if !bytes.starts_with(b"PK") {
-        return Err(invalid(
-            "not a zip archive; files of PyTorch before 1.6 and truncated files cannot be read: save the model again, best \
-             as safetensors"
-                .into(),
-        ));
+        // A pickled integer of ten bytes opens every file of the older format.
+        return Err(invalid(if bytes.starts_with(b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") {
+            "the format of PyTorch before 1.6, which is not read; load it with PyTorch and save it again, best as \
+             safetensors"
+                .into()
+        } else {
+            not_weights(bytes).unwrap_or("not a zip archive, as PyTorch writes them; fetch it again").into()
+        }));
     }
-    let mut archive = ZipArchive::new(Cursor::new(bytes))
-        .map_err(|e| invalid(format!("not a whole zip archive ({e}); fetch it again")))?;
-    let pickle_name = archive
-        .file_names()
-        .flatten()
-        .find(|name| name.ends_with("/data.pkl"))
-        .map(|name| name.to_string())
-        .ok_or_else(|| invalid("the archive has no data.pkl, so it is not a PyTorch checkpoint".into()))?;
-    let prefix = pickle_name.trim_end_matches("data.pkl").to_string();
-    let pickle_range = stored_range(file, bytes, &mut archive, &pickle_name)?;
+    let mut archive = Archive::open(file, bytes)?;
+    let pickle_range = archive.member("data.pkl")?;
+    if pickle_range.len() > LARGEST_PICKLE {
+        return Err(invalid(format!(
+            "data.pkl has {} bytes; one that describes weights is far smaller",
+            pickle_range.len()
+        )));
+    }
+    if archive.has("byteorder") {
+        let order = archive.member("byteorder")?;
+        if bytes[order.clone()] == *b"big" {
+            return Err(invalid("written on a big-endian machine; convert it to safetensors there".into()));
+        }
+    }
     let root = pickle::read(&bytes[pickle_range]).map_err(|e| invalid(format!("data.pkl: {e}")))?;
-    let Value::Dict(items) = root else {
+    let Value::Dict(root) = root else {
         return Err(invalid("data.pkl holds no dictionary of tensors".into()));
     };
     let mut entries = IndexMap::new();
-    for (name, value) in items {
+    for (name, value) in root.items {
+        // Whatever else a training script has put beside the tensors.
         let (Value::String(name), Value::Tensor(tensor)) = (name, value) else { continue };
-        let key = format!("{prefix}data/{}", tensor.storage);
-        let storage = stored_range(file, bytes, &mut archive, &key)?;
-        let entry =
-            Entry { dtype: tensor.dtype, shape: tensor.shape, strides: tensor.strides, storage, offset: tensor.offset };
+        let storage = archive.member(&format!("data/{}", tensor.storage))?;
+        let entry = Entry {
+            dtype: tensor.dtype,
+            shape: tensor.shape.clone(),
+            strides: tensor.strides.clone(),
+            storage,
+            offset: tensor.offset,
+        };
         check(&entry).map_err(|message| invalid(format!("tensor `{name}`: {message}")))?;
-        entries.insert(name, entry);
+        entries.insert(name.to_string(), entry);
+    }
+    if entries.is_empty() {
+        return Err(invalid("data.pkl holds no tensors at its top level; save the model's state_dict itself".into()));
     }
     Ok(entries)
 }
 
-/// The bytes of a stored archive member.
-fn stored_range(file: &str, bytes: &[u8], archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Range<usize>> {
-    let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
-    let member = archive.by_name(name).map_err(|e| invalid(format!("archive member `{name}`: {e}")))?;
-    if member.compression() != CompressionMethod::Stored {
-        return Err(invalid(format!("archive member `{name}` is compressed, which PyTorch never does")));
+/// The members of an archive, which all lie in one folder that has any name.
+struct Archive<'a> {
+    file: &'a str,
+    bytes: &'a [u8],
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+    folder: String,
+}
+
+impl<'a> Archive<'a> {
+    fn open(file: &'a str, bytes: &'a [u8]) -> Result<Self> {
+        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+        let zip = ZipArchive::new(Cursor::new(bytes))
+            .map_err(|e| invalid(format!("not a whole zip archive ({e}); fetch it again")))?;
+        let folder = zip
+            .file_names()
+            .flatten()
+            .find_map(|name| name.strip_suffix("/data.pkl").map(|folder| folder.to_string()))
+            .ok_or_else(|| invalid("the archive has no data.pkl, so it is not a PyTorch checkpoint".into()))?;
+        Ok(Self { file, bytes, zip, folder })
     }
-    let start = member.data_start().ok_or_else(|| invalid(format!("archive member `{name}` has no data")))? as usize;
-    let end = start.checked_add(member.size() as usize).filter(|&end| end <= bytes.len());
-    end.map(|end| start..end)
-        .ok_or_else(|| invalid(format!("archive member `{name}` ends after the file; fetch it again")))
+
+    fn has(&self, name: &str) -> bool {
+        self.zip.index_for_name(&format!("{}/{name}", self.folder)).is_some()
+    }
+
+    /// Where the bytes of a member lie in the file.
+    fn member(&mut self, name: &str) -> Result<Range<usize>> {
+        let invalid = |message: String| Error::Checkpoint {
+            file: self.file.to_string(),
+            message: format!("archive member `{name}` {message}"),
+        };
+        let member = self
+            .zip
+            .by_name(&format!("{}/{name}", self.folder))
+            .map_err(|e| invalid(format!("cannot be read ({e}); fetch it again")))?;
+        if member.compression() != CompressionMethod::Stored {
+            return Err(invalid("is compressed, which PyTorch never does".into()));
+        }
+        let range = member.data_start().and_then(|start| {
+            let start = usize::try_from(start).ok()?;
+            let end = start.checked_add(usize::try_from(member.size()).ok()?)?;
+            (end <= self.bytes.len()).then_some(start..end)
+        });
+        range.ok_or_else(|| invalid("ends after the file; fetch it again".into()))
+    }
 }
 
 /// Whether the tensor's values lie in its storage.
 fn check(entry: &Entry) -> Result<(), String> {
-    if entry.shape.len() != entry.strides.len() {
-        return Err(format!("shape {:?} and strides {:?} have different lengths", entry.shape, entry.strides));
+    let (shape, strides) = (&entry.shape, &entry.strides);
+    if shape.len() != strides.len() {
+        return Err(format!("{} axes and {} strides", shape.len(), strides.len()));
     }
-    if entry.shape.contains(&0) {
+    if shape.len() > MOST_AXES {
+        return Err(format!("{} axes are more than any tensor has", shape.len()));
+    }
+    if shape.contains(&0) {
         return Ok(());
     }
-    let mut last = entry.offset;
-    for (&n, &stride) in entry.shape.iter().zip(&entry.strides) {
-        last = (n - 1)
-            .checked_mul(stride)
-            .and_then(|reach| last.checked_add(reach))
-            .ok_or_else(|| format!("shape {:?} with strides {:?} is too large", entry.shape, entry.strides))?;
-    }
     let values = entry.storage.len() / entry.dtype.size();
-    if last >= values {
-        return Err(format!("shape {:?} needs {} values, but its storage has {values}", entry.shape, last + 1));
-    }
+    let last = shape.iter().zip(strides).try_fold(entry.offset, |last, (&n, &stride)| {
+        (n - 1).checked_mul(stride).and_then(|reach| last.checked_add(reach))
+    });
     // A stride of 0 would let a small file ask for a large tensor.
-    let count = entry.shape.iter().try_fold(1usize, |a, &n| a.checked_mul(n));
-    match count {
-        Some(count) if count <= values => Ok(()),
-        _ => Err(format!("shape {:?} has more values than its storage ({values})", entry.shape)),
+    let count = shape.iter().try_fold(1usize, |count, &n| count.checked_mul(n));
+    match (last, count) {
+        (Some(last), Some(count)) if last < values && count <= values => Ok(()),
+        _ => Err(format!(
+            "shape {shape:?} with strides {strides:?} from value {} reaches beyond its storage of {values} values",
+            entry.offset
+        )),
     }
 }
 
 /// A tensor's values, row-major.
 pub(super) fn data<'a>(name: &str, bytes: &'a [u8], entry: &Entry) -> Result<Cow<'a, [u8]>> {
     let invalid = || Error::Checkpoint { file: name.to_string(), message: "the tensor lies outside its file".into() };
+    if entry.shape.contains(&0) {
+        return Ok(Cow::Borrowed(&[]));
+    }
     let size = entry.dtype.size();
     let storage = bytes.get(entry.storage.clone()).ok_or_else(invalid)?;
     let count: usize = entry.shape.iter().product();

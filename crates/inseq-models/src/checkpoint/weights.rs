@@ -45,12 +45,13 @@ impl Weights {
     /// When none is there, or one is damaged, naming it.
     pub fn open(repository: &Repository) -> Result<Self> {
         for (whole, index) in KINDS {
-            if repository.map(whole)?.is_some() {
-                return Self::from_files(repository, &[whole]);
+            if let Some(bytes) = repository.map(whole)? {
+                let mut weights = Self { files: Vec::new(), places: IndexMap::new() };
+                weights.add(whole, bytes)?;
+                return Ok(weights);
             }
             if let Some(bytes) = repository.read(index)? {
-                let index = Index::parse(index, &bytes)?;
-                return Self::from_files(repository, &index.shards());
+                return Self::from_index(repository, index, &Index::parse(index, &bytes)?);
             }
         }
         Err(Error::Checkpoint {
@@ -60,29 +61,40 @@ impl Weights {
         })
     }
 
-    fn from_files(repository: &Repository, names: &[&str]) -> Result<Self> {
-        let mut files = Vec::new();
-        let mut places = IndexMap::new();
-        for name in names {
-            let bytes = repository.map(name)?.ok_or_else(|| Error::Checkpoint {
-                file: name.to_string(),
-                message: format!("the index names this shard, but `{}` does not have it", repository.name()),
+    fn from_index(repository: &Repository, file: &str, index: &Index) -> Result<Self> {
+        let mut weights = Self { files: Vec::new(), places: IndexMap::new() };
+        for shard in index.shards() {
+            let bytes = repository.map(shard)?.ok_or_else(|| Error::Checkpoint {
+                file: shard.to_string(),
+                message: format!("{file} names this shard, but `{}` does not have it", repository.name()),
             })?;
-            let contents = if name.ends_with(".safetensors") {
-                Contents::SafeTensors(safetensors::entries(name, &bytes)?)
-            } else {
-                Contents::Torch(torch::entries(name, &bytes)?)
-            };
-            let tensors: Vec<String> = match &contents {
-                Contents::SafeTensors(entries) => entries.keys().cloned().collect(),
-                Contents::Torch(entries) => entries.keys().cloned().collect(),
-            };
-            for tensor in tensors {
-                places.insert(tensor, files.len());
-            }
-            files.push(File { bytes, contents });
+            weights.add(shard, bytes)?;
         }
-        Ok(Self { files, places })
+        for (tensor, shard) in &index.weight_map {
+            if !weights.contains(tensor) {
+                return Err(Error::Checkpoint {
+                    file: shard.clone(),
+                    message: format!("{file} says that `{tensor}` is in this shard, but it is not"),
+                });
+            }
+        }
+        Ok(weights)
+    }
+
+    /// Takes up the tensors of a file.
+    fn add(&mut self, name: &str, bytes: FileBytes) -> Result<()> {
+        let contents = if name.ends_with(".safetensors") {
+            Contents::SafeTensors(safetensors::entries(name, &bytes)?)
+        } else {
+            Contents::Torch(torch::entries(name, &bytes)?)
+        };
+        let place = self.files.len();
+        match &contents {
+            Contents::SafeTensors(entries) => self.places.extend(entries.keys().map(|tensor| (tensor.clone(), place))),
+            Contents::Torch(entries) => self.places.extend(entries.keys().map(|tensor| (tensor.clone(), place))),
+        }
+        self.files.push(File { bytes, contents });
+        Ok(())
     }
 
     /// The names of the tensors.
@@ -117,6 +129,19 @@ impl Weights {
                 let data = torch::data(name, &file.bytes, entry)?;
                 Ok(StoredTensor { name: key, shape: entry.shape.clone(), dtype: entry.dtype, data })
             }
+        }
+    }
+
+    /// Lets go of the memory that reading a tensor has filled with the file's pages, so that a model being loaded takes
+    /// little more than itself. The tensor can be read again.
+    pub fn release(&self, name: &str) {
+        let Some(File { bytes, contents }) = self.places.get(name).map(|&file| &self.files[file]) else { return };
+        let range = match contents {
+            Contents::SafeTensors(entries) => entries.get(name).map(|entry| entry.bytes.clone()),
+            Contents::Torch(entries) => entries.get(name).map(|entry| entry.storage.clone()),
+        };
+        if let (FileBytes::Mapped(map), Some(range)) = (bytes, range) {
+            crate::mapped::release(map, range);
         }
     }
 
