@@ -1,8 +1,10 @@
 //! Where a model's files are.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 use serde::de::DeserializeOwned;
@@ -25,12 +27,14 @@ pub struct Repository {
 enum Place {
     Folder(PathBuf),
     Embedded(&'static [(&'static str, &'static [u8])]),
+    Memory(Arc<BTreeMap<String, Arc<[u8]>>>),
 }
 
 /// The bytes of a weights file, not copied.
 pub(super) enum FileBytes {
     Mapped(Mmap),
     Embedded(&'static [u8]),
+    Memory(Arc<[u8]>),
 }
 
 impl std::ops::Deref for FileBytes {
@@ -40,6 +44,7 @@ impl std::ops::Deref for FileBytes {
         match self {
             FileBytes::Mapped(map) => map,
             FileBytes::Embedded(bytes) => bytes,
+            FileBytes::Memory(bytes) => bytes,
         }
     }
 }
@@ -75,6 +80,12 @@ impl Repository {
         Self { name: name.to_string(), place: Place::Embedded(files) }
     }
 
+    /// Files in memory: what a program has made or received itself.
+    pub fn in_memory(name: &str, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let files = files.into_iter().map(|(file, bytes)| (file, bytes.into())).collect();
+        Self { name: name.to_string(), place: Place::Memory(Arc::new(files)) }
+    }
+
     /// The name or path that the repository was opened by.
     pub fn name(&self) -> &str {
         &self.name
@@ -89,6 +100,7 @@ impl Repository {
             Place::Embedded(files) => {
                 Ok(files.iter().find(|(name, _)| *name == file).map(|(_, bytes)| Cow::Borrowed(*bytes)))
             }
+            Place::Memory(files) => Ok(files.get(file).map(|bytes| Cow::Owned(bytes.to_vec()))),
             Place::Folder(folder) => {
                 let path = folder.join(file);
                 let io = |source| Error::Io { path: path.clone(), source };
@@ -141,6 +153,7 @@ impl Repository {
             Place::Embedded(files) => {
                 Ok(files.iter().find(|(name, _)| *name == file).map(|(_, bytes)| FileBytes::Embedded(bytes)))
             }
+            Place::Memory(files) => Ok(files.get(file).map(|bytes| FileBytes::Memory(bytes.clone()))),
             Place::Folder(folder) => {
                 // Shard names come from an index: none may lead out of the folder.
                 if Path::new(file).components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
