@@ -66,7 +66,7 @@ fn check_ends(bytes: &[u8]) -> Result<(), String> {
     for (name, info) in metadata.tensors() {
         if info.data_offsets.1 > data {
             return Err(format!(
-                "tensor `{name}` ends at byte {} of the data, which has {data}; the file is cut off: fetch it again",
+                "not a whole safetensors file (tensor `{name}` ends at byte {} of the data, which has {data}); fetch it again",
                 info.data_offsets.1
             ));
         }
