@@ -269,9 +269,9 @@ fn lying_safetensors_are_refused() {
     assert!(one("F32", json!([2]), 0, 8, 9).contains("not a whole safetensors file"));
     assert!(one("F32", json!([u64::MAX, 2]), 0, 8, 8).contains("not a whole safetensors file"));
     assert!(one("F32", json!([2]), 0, u64::MAX, 8).contains("ends at byte"));
-    assert!(one("F99", json!([2]), 0, 8, 8).contains("damaged"));
+    assert!(one("F99", json!([2]), 0, 8, 8).contains("not a whole safetensors file"));
     assert!(one("F8_E4M3", json!([2]), 0, 2, 2).contains("not supported"));
-    assert!(one("F32", json!([-1]), 0, 8, 8).contains("damaged"));
+    assert!(one("F32", json!([-1]), 0, 8, 8).contains("not a whole safetensors file"));
     // Ends whose sum is larger than a number holds.
     let most = 1u64 << 61;
     let many: serde_json::Map<String, Value> = (0..8)
@@ -283,9 +283,9 @@ fn lying_safetensors_are_refused() {
     assert!(said(b"1234").contains("too few"));
     assert!(said(&[0xff; 16]).contains("does not fit"));
     assert!(said(&[&[200, 0, 0, 0, 0, 0, 0, 0][..], b"{}"].concat()).contains("does not fit"));
-    assert!(safetensors("{", b"").contains("damaged"));
-    assert!(safetensors(&"[".repeat(100_000), b"").contains("damaged"));
-    assert!(safetensors("[]", b"").contains("damaged"));
+    assert!(safetensors("{", b"").contains("not a whole safetensors file"));
+    assert!(safetensors(&"[".repeat(100_000), b"").contains("not a whole safetensors file"));
+    assert!(safetensors("[]", b"").contains("not a whole safetensors file"));
 }
 
 /// Every tensor of a file, whatever it says.

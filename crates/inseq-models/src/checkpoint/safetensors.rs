@@ -60,8 +60,8 @@ fn check_ends(bytes: &[u8]) -> Result<(), String> {
     let header = usize::try_from(length).ok().and_then(|length| rest.get(..length)).ok_or_else(|| {
         format!("a header of {length} bytes does not fit into a file of {}; fetch it again", bytes.len())
     })?;
-    let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|e| format!("the header of a safetensors file is damaged ({e}); fetch it again"))?;
+    let metadata: Metadata =
+        serde_json::from_slice(header).map_err(|e| format!("not a whole safetensors file ({e}); fetch it again"))?;
     let data = rest.len() - header.len();
     for (name, info) in metadata.tensors() {
         if info.data_offsets.1 > data {
