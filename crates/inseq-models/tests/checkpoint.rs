@@ -268,7 +268,7 @@ fn lying_safetensors_are_refused() {
     assert!(one("F32", json!([2]), 8, 0, 8).contains("not a whole safetensors file"));
     assert!(one("F32", json!([2]), 0, 8, 9).contains("not a whole safetensors file"));
     assert!(one("F32", json!([u64::MAX, 2]), 0, 8, 8).contains("not a whole safetensors file"));
-    assert!(one("F32", json!([2]), 0, u64::MAX, 8).contains("ends at byte"));
+    assert!(one("F32", json!([2]), 0, u64::MAX, 8).contains("not a whole safetensors file"));
     assert!(one("F99", json!([2]), 0, 8, 8).contains("not a whole safetensors file"));
     assert!(one("F8_E4M3", json!([2]), 0, 2, 2).contains("not supported"));
     assert!(one("F32", json!([-1]), 0, 8, 8).contains("not a whole safetensors file"));
@@ -277,7 +277,7 @@ fn lying_safetensors_are_refused() {
     let many: serde_json::Map<String, Value> = (0..8)
         .map(|i| (format!("w{i}"), tensor("U8", json!([most - 1]), i * (most - 1), (i + 1) * (most - 1))))
         .collect();
-    assert!(safetensors(&json!(many).to_string(), b"").contains("ends at byte"));
+    assert!(safetensors(&json!(many).to_string(), b"").contains("not a whole safetensors file"));
 
     let said = |bytes: &[u8]| message(&[("model.safetensors", bytes)]);
     assert!(said(b"1234").contains("too few"));
