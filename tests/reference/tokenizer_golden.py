@@ -26,12 +26,16 @@ def write(path, value):
 
 def train(path, lines, size, **options):
     """A unigram model of `size` pieces or fewer."""
+    # The trainer writes its prefix into the model: a folder in it would make the file depend on where this runs.
+    here = Path.cwd()
+    os.chdir(path.parent)
     spm.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines), model_prefix=str(path.with_suffix("")), vocab_size=size, model_type="unigram",
+        sentence_iterator=iter(lines), model_prefix="trained", vocab_size=size, model_type="unigram",
         hard_vocab_limit=False, character_coverage=0.995, num_threads=1, minloglevel=2, **options,
     )
-    path.with_suffix("").with_suffix(".vocab").unlink()
-    path.with_suffix(".model").rename(path)
+    os.chdir(here)
+    path.with_name("trained.vocab").unlink()
+    path.with_name("trained.model").rename(path)
     return spm.SentencePieceProcessor(model_file=str(path))
 
 
@@ -169,12 +173,16 @@ def legacy(folder, lines):
 
 def fast_unigram(folder, lines):
     """A `tokenizer.json` as T5's are."""
-    tokenizer = Tokenizer(models.Unigram())
+    # The trainer of `tokenizers` makes another vocabulary in each run; SentencePiece's does not.
+    trained = train(folder / "trained.spm", lines, 400, normalization_rule_name="identity")
+    scored = [(t, 0.0) for t in ("<pad>", "</s>", "<unk>", "<ent>")]
+    scored += [(t, trained.get_score(trained.piece_to_id(t))) for t in pieces(trained)]
+    (folder / "trained.spm").unlink()
+    tokenizer = Tokenizer(models.Unigram(scored, 2))
+    tokenizer.add_special_tokens(["<pad>", "</s>", "<unk>", "<ent>"])
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    tokenizer.train_from_iterator(lines, trainers.UnigramTrainer(
-        vocab_size=400, special_tokens=["<pad>", "</s>", "<unk>", "<ent>"], unk_token="<unk>", show_progress=False))
     tokenizer.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     write(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "eos_token": "</s>",
