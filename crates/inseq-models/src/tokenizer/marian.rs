@@ -1,10 +1,15 @@
 //! Marian's tokenizer: two SentencePiece models that cut, and a vocabulary of its own that numbers.
+//!
+//! What transformers' `MarianTokenizer` does, with one difference: where a checkpoint has separate vocabularies, source
+//! ids are shown by the source vocabulary (the reference shows them by the target's). Punctuation is not normalized: the
+//! reference loads a normalizer for it and never calls it.
 
 use indexmap::IndexMap;
-use serde_json::Value;
 
+use super::added::{AddedTokens, Part, trim};
+use super::configuration::Configuration;
 use super::sentencepiece::SentencePiece;
-use super::{Encoding, Role, SpecialTokens, max_length, token_text};
+use super::{Encoding, Role, SpecialTokens, clean_up_spaces};
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
@@ -15,10 +20,13 @@ pub(super) struct Marian {
     source_vocabulary: Vocabulary,
     /// Where a checkpoint has separate vocabularies.
     target_vocabulary: Option<Vocabulary>,
+    added: AddedTokens,
     eos: u32,
-    /// Texts of tokens that are cut out of a text before it is cut into pieces.
-    whole: Vec<String>,
-    clean_up_spaces: bool,
+    /// Ids that are no part of a text, without the unknown one.
+    unspoken: Vec<u32>,
+    /// Texts of special tokens, which SentencePiece does not join.
+    special: Vec<String>,
+    cleans_up_spaces: bool,
 }
 
 #[derive(Debug)]
@@ -40,48 +48,76 @@ impl Vocabulary {
         let tokens = ids.iter().map(|(token, id)| (*id, token.clone())).collect();
         Ok(Self { ids, tokens, unk })
     }
+
+    fn id(&self, token: &str) -> u32 {
+        self.ids.get(token).copied().unwrap_or(self.unk)
+    }
 }
 
 impl Marian {
-    pub(super) fn load(repository: &Repository, config: &Value) -> Result<(Self, SpecialTokens)> {
-        let text = |name: &str, default: &'static str| token_text(config, name).unwrap_or(default).to_string();
-        let (unk, eos, pad) = (text("unk_token", "<unk>"), text("eos_token", "</s>"), text("pad_token", "<pad>"));
-        let separate = config.get("separate_vocabs").and_then(Value::as_bool).unwrap_or(false);
+    pub(super) fn load(repository: &Repository, mut configuration: Configuration) -> Result<(Self, SpecialTokens)> {
+        const CONFIG: &str = "tokenizer_config.json";
+        let invalid = |file: &str, message: String| Error::Checkpoint { file: file.to_string(), message };
+        if configuration.has_options("sp_model_kwargs") {
+            let message = "`sp_model_kwargs` is not supported; an empty object is expected";
+            return Err(invalid(CONFIG, message.into()));
+        }
+        let unk = configuration.named("unk_token", "<unk>");
+        let eos = configuration.named("eos_token", "</s>");
+        let pad = configuration.named("pad_token", "<pad>");
         let source_vocabulary = Vocabulary::load(repository, "vocab.json", &unk)?;
-        let target_vocabulary =
-            if separate { Some(Vocabulary::load(repository, "target_vocab.json", &unk)?) } else { None };
+        let target_vocabulary = if configuration.flag("separate_vocabs") {
+            Some(Vocabulary::load(repository, "target_vocab.json", &unk)?)
+        } else {
+            None
+        };
         let model = |file: &str| -> Result<SentencePiece> {
-            let bytes = repository.read(file)?.ok_or_else(|| Error::Checkpoint {
-                file: file.to_string(),
-                message: format!("not found in `{}`", repository.name()),
-            })?;
+            let bytes = repository.read(file)?;
+            let bytes = bytes.ok_or_else(|| invalid(file, format!("not found in `{}`", repository.name())))?;
             SentencePiece::parse(file, &bytes)
         };
-        let id = |token: &str| source_vocabulary.ids.get(token).copied();
-        let eos_id = id(&eos).ok_or_else(|| Error::Checkpoint {
-            file: "vocab.json".into(),
-            message: format!("the end-of-sequence token `{eos}` is missing"),
-        })?;
-        let mut all = vec![source_vocabulary.unk, eos_id];
-        all.extend(id(&pad));
-        let special = SpecialTokens {
-            bos: None,
-            eos: Some(eos_id),
-            pad: id(&pad),
-            unk: Some(source_vocabulary.unk),
-            all,
-            model_max_length: max_length(config),
+        let (source, target) = (model("source.spm")?, model("target.spm")?);
+
+        // Special tokens that have no id yet get one after all that have.
+        let mut added = std::mem::take(&mut configuration.added);
+        let mut ids = source_vocabulary.ids.clone();
+        ids.extend(added.iter().map(|(id, token)| (token.content.clone(), *id)));
+        for token in configuration.special() {
+            if added.values().all(|known| known.content != token) {
+                let next = ids.len() as u32;
+                let id = *ids.entry(token.to_string()).or_insert(next);
+                added.insert(id, super::added::AddedToken::plain(token));
+            }
+        }
+        let added = AddedTokens::new(added).map_err(|message| invalid(CONFIG, message))?;
+        let id = |token: &str| added.id(token).unwrap_or_else(|| source_vocabulary.id(token));
+
+        let special: Vec<String> = configuration.special().into_iter().map(String::from).collect();
+        let mut all: Vec<u32> = special.iter().map(|token| id(token)).collect();
+        all.sort_unstable();
+        all.dedup();
+        let tokens = SpecialTokens {
+            bos: configuration.token("bos_token").map(id),
+            eos: Some(id(&eos)),
+            pad: Some(id(&pad)),
+            unk: Some(id(&unk)),
+            all: all.clone(),
+            model_max_length: configuration
+                .model_max_length()
+                .or((!configuration.has("model_max_length")).then_some(512)),
         };
         let marian = Self {
-            source: model("source.spm")?,
-            target: model("target.spm")?,
+            eos: id(&eos),
+            unspoken: all.into_iter().filter(|&special| special != id(&unk)).collect(),
+            source,
+            target,
             source_vocabulary,
             target_vocabulary,
-            eos: eos_id,
-            whole: vec![unk, eos, pad],
-            clean_up_spaces: config.get("clean_up_tokenization_spaces").and_then(Value::as_bool).unwrap_or(false),
+            added,
+            special,
+            cleans_up_spaces: configuration.flag("clean_up_tokenization_spaces"),
         };
-        Ok((marian, special))
+        Ok((marian, tokens))
     }
 
     fn vocabulary(&self, role: Role) -> &Vocabulary {
@@ -92,71 +128,65 @@ impl Marian {
     }
 
     pub(super) fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Encoding {
+        let model = if role == Role::Source { &self.source } else { &self.target };
         let vocabulary = self.vocabulary(role);
-        let mut ids = Vec::new();
-        for (part, is_whole) in self.split_whole(text) {
-            if is_whole {
-                ids.push(vocabulary.ids.get(part).copied().unwrap_or(vocabulary.unk));
-            } else {
-                self.pieces(part, role)
-                    .iter()
-                    .for_each(|piece| ids.push(vocabulary.ids.get(piece).copied().unwrap_or(vocabulary.unk)));
+        let (mut ids, mut offsets) = (Vec::new(), Vec::new());
+        let id = |token: &str| self.added.id(token).unwrap_or_else(|| vocabulary.id(token));
+        for part in self.added.split(text) {
+            let mut range = match part {
+                Part::Token(id, range) => {
+                    ids.push(id);
+                    offsets.push(range);
+                    continue;
+                }
+                Part::Text(range) => range,
+            };
+            // A language code (`>>fra<<`) is one token.
+            let part = &text[range.clone()];
+            if let Some(end) = part.starts_with(">>").then(|| part.find("<<")).flatten() {
+                let end = range.start + end + 2;
+                ids.push(id(&text[range.start..end]));
+                offsets.push(range.start..end);
+                range.start = end;
+            }
+            for piece in model.encode(&text[range.clone()]) {
+                ids.push(id(&piece.text));
+                offsets.push(range.start + piece.range.start..range.start + piece.range.end);
             }
         }
-        let mut special = vec![false; ids.len()];
+        let mut special: Vec<bool> = ids.iter().map(|id| self.unspoken.contains(id)).collect();
         if add_special_tokens {
             ids.push(self.eos);
+            offsets.push(text.len()..text.len());
             special.push(true);
         }
-        Encoding { ids, special, offsets: None }
+        Encoding { ids, special, offsets: Some(offsets) }
     }
 
-    /// The text between and at the special tokens that it spells out.
-    fn split_whole<'t>(&self, text: &'t str) -> Vec<(&'t str, bool)> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            let found = self
-                .whole
-                .iter()
-                .filter(|token| !token.is_empty())
-                .filter_map(|token| rest.find(token.as_str()).map(|at| (at, token.len())))
-                .min_by_key(|&(at, length)| (at, std::cmp::Reverse(length)));
-            let Some((at, length)) = found else {
-                parts.push((rest, false));
-                break;
-            };
-            if at > 0 {
-                parts.push((&rest[..at], false));
-            }
-            parts.push((&rest[at..at + length], true));
-            rest = &rest[at + length..];
-        }
-        parts
-    }
-
-    /// A language code (`>>fra<<`) as one piece, then the pieces of SentencePiece.
-    fn pieces(&self, text: &str, role: Role) -> Vec<String> {
-        let model = if role == Role::Source { &self.source } else { &self.target };
-        let (code, text) = match text.starts_with(">>").then(|| text.find("<<")).flatten() {
-            Some(end) => (Some(&text[..end + 2]), &text[end + 2..]),
-            None => (None, text),
-        };
-        code.into_iter().map(str::to_string).chain(model.encode(text)).collect()
-    }
-
-    pub(super) fn decode(&self, ids: &[u32], role: Role) -> String {
-        // With a shared vocabulary the reference decodes by the source model, whatever the role.
-        let model = match &self.target_vocabulary {
+    /// The model that joins pieces: with one vocabulary the source's, whatever the role, as in the reference.
+    fn joining_model(&self, role: Role) -> &SentencePiece {
+        match &self.target_vocabulary {
             Some(_) if role == Role::Target => &self.target,
             _ => &self.source,
-        };
-        let vocabulary = self.vocabulary(role);
+        }
+    }
+
+    pub(super) fn decode(&self, ids: &[u32], role: Role) -> Result<String> {
+        let tokens: Option<Vec<&str>> = ids.iter().map(|id| self.token(*id, role)).collect();
+        let tokens = tokens.ok_or_else(|| {
+            let unknown = ids.iter().find(|id| self.token(**id, role).is_none());
+            Error::Argument(format!("no token has the id {}", unknown.copied().unwrap_or_default()))
+        })?;
+        Ok(self.join(&tokens, role))
+    }
+
+    /// The text of tokens.
+    fn join(&self, tokens: &[&str], role: Role) -> String {
+        let model = self.joining_model(role);
         let mut out = String::new();
         let mut pieces: Vec<&str> = Vec::new();
-        for id in ids {
-            let token = vocabulary.tokens.get(id).map_or(self.whole[0].as_str(), String::as_str);
-            if self.whole.iter().any(|whole| whole == token) {
+        for token in tokens {
+            if self.special.iter().any(|special| special == token) {
                 out += &model.decode(&pieces);
                 out += token;
                 out.push(' ');
@@ -167,30 +197,17 @@ impl Marian {
         }
         out += &model.decode(&pieces);
         let out = out.replace('▁', " ");
-        let out = out.trim();
-        if !self.clean_up_spaces {
-            return out.to_string();
-        }
-        let marks = [
-            (" .", "."),
-            (" ?", "?"),
-            (" !", "!"),
-            (" ,", ","),
-            (" ' ", "'"),
-            (" n't", "n't"),
-            (" 'm", "'m"),
-            (" 's", "'s"),
-            (" 've", "'ve"),
-            (" 're", "'re"),
-        ];
-        marks.iter().fold(out.to_string(), |text, (from, to)| text.replace(from, to))
+        let out = trim(&out);
+        if self.cleans_up_spaces { clean_up_spaces(out) } else { out.to_string() }
     }
 
     pub(super) fn token(&self, id: u32, role: Role) -> Option<&str> {
-        self.vocabulary(role).tokens.get(&id).map(String::as_str)
+        let known = self.added.text(id).or_else(|| self.vocabulary(role).tokens.get(&id).map(String::as_str));
+        // An id that the vocabulary skips falls back to the piece at that place, as in the reference.
+        known.or_else(|| self.joining_model(role).piece(id as usize))
     }
 
     pub(super) fn id(&self, token: &str, role: Role) -> Option<u32> {
-        self.vocabulary(role).ids.get(token).copied()
+        self.added.id(token).or_else(|| self.vocabulary(role).ids.get(token).copied())
     }
 }

@@ -1,15 +1,19 @@
 //! Text to ids and back, as transformers' tokenizers do it.
 
+mod added;
+mod configuration;
 mod fast;
 mod marian;
 mod sentencepiece;
 
 use std::ops::Range;
 
-use serde_json::Value;
-
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
+use configuration::Configuration;
+
+/// Classes of transformers that read `tokenizer.json` alone.
+const GENERIC_CLASSES: [&str; 3] = ["PreTrainedTokenizerFast", "TokenizersBackend", "PreTrainedTokenizer"];
 
 /// Whether a text is what a model reads or what it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub enum Role {
 pub struct Encoding {
     /// Ids in the vocabulary of the text's role.
     pub ids: Vec<u32>,
-    /// Whether each id was added by the tokenizer rather than found in the text.
+    /// Whether each id is a special token rather than text; the unknown token counts as text.
     pub special: Vec<bool>,
     /// Bytes of the text that each id stands for, where the tokenizer knows.
     pub offsets: Option<Vec<Range<usize>>>,
@@ -63,22 +67,25 @@ enum Kind {
 }
 
 impl Tokenizer {
-    /// The tokenizer of a repository: `tokenizer.json` where there is one, else what the slow tokenizer reads.
+    /// The tokenizer of a repository: `tokenizer.json` where there is one, else what the slow tokenizer reads. Marian's
+    /// SentencePiece models come first where both are there, unless `tokenizer_class` says that the other is meant.
     ///
     /// # Errors
     /// When no tokenizer is there, or one of its files is damaged.
     pub fn load(repository: &Repository) -> Result<Self> {
-        let config = repository.json("tokenizer_config.json")?.unwrap_or(Value::Null);
-        let class = config.get("tokenizer_class").and_then(Value::as_str);
-        if repository.read("tokenizer.json")?.is_some() {
-            let (fast, special) = fast::Fast::load(repository, &config)?;
-            let class = class.unwrap_or("PreTrainedTokenizerFast").to_string();
-            return Ok(Self { kind: Kind::Fast(Box::new(fast)), special, class });
-        }
-        if repository.read("source.spm")?.is_some() {
-            let (marian, special) = marian::Marian::load(repository, &config)?;
-            let class = class.unwrap_or("MarianTokenizer").to_string();
+        let configuration = Configuration::read(repository)?;
+        let class = configuration.text("tokenizer_class").map(String::from);
+        let has_json = repository.read("tokenizer.json")?.is_some();
+        let wants_json = class.as_deref().is_some_and(|class| GENERIC_CLASSES.contains(&class));
+        if repository.read("source.spm")?.is_some() && !(has_json && wants_json) {
+            let (marian, special) = marian::Marian::load(repository, configuration)?;
+            let class = class.unwrap_or_else(|| "MarianTokenizer".into());
             return Ok(Self { kind: Kind::Marian(Box::new(marian)), special, class });
+        }
+        if has_json {
+            let (fast, special) = fast::Fast::load(repository, &configuration)?;
+            let class = class.unwrap_or_else(|| "PreTrainedTokenizerFast".into());
+            return Ok(Self { kind: Kind::Fast(Box::new(fast)), special, class });
         }
         Err(Error::Checkpoint {
             file: repository.name().to_string(),
@@ -100,18 +107,15 @@ impl Tokenizer {
     /// The text of ids.
     ///
     /// # Errors
-    /// When the tokenizer fails on the ids.
+    /// When no token has one of the ids, or the tokenizer fails on them.
     pub fn decode(&self, ids: &[u32], role: Role, skip_special_tokens: bool) -> Result<String> {
-        let kept: Vec<u32>;
-        let ids = if skip_special_tokens {
-            kept = ids.iter().copied().filter(|id| !self.special.all.contains(id)).collect();
-            &kept
-        } else {
-            ids
-        };
         match &self.kind {
-            Kind::Marian(marian) => Ok(marian.decode(ids, role)),
-            Kind::Fast(fast) => fast.decode(ids),
+            Kind::Marian(marian) if skip_special_tokens => {
+                let kept: Vec<u32> = ids.iter().copied().filter(|id| !self.special.all.contains(id)).collect();
+                marian.decode(&kept, role)
+            }
+            Kind::Marian(marian) => marian.decode(ids, role),
+            Kind::Fast(fast) => fast.decode(ids, skip_special_tokens),
         }
     }
 
@@ -142,13 +146,19 @@ impl Tokenizer {
     }
 }
 
-/// The text of a special token in `tokenizer_config.json`: a string, or an object with `content`.
-fn token_text<'a>(config: &'a Value, name: &str) -> Option<&'a str> {
-    let value = config.get(name)?;
-    value.as_str().or_else(|| value.get("content")?.as_str())
-}
-
-/// `model_max_length`; transformers writes 1e30 where there is none.
-fn max_length(config: &Value) -> Option<usize> {
-    config.get("model_max_length")?.as_u64().filter(|&n| n < 1 << 40).map(|n| n as usize)
+/// Takes out the spaces that a tokenizer by words leaves before punctuation (`clean_up_tokenization_spaces`).
+fn clean_up_spaces(text: &str) -> String {
+    let marks = [
+        (" .", "."),
+        (" ?", "?"),
+        (" !", "!"),
+        (" ,", ","),
+        (" ' ", "'"),
+        (" n't", "n't"),
+        (" 'm", "'m"),
+        (" 's", "'s"),
+        (" 've", "'ve"),
+        (" 're", "'re"),
+    ];
+    marks.iter().fold(text.to_string(), |text, (from, to)| text.replace(from, to))
 }

@@ -1,17 +1,24 @@
 //! SentencePiece unigram models (Kudo & Richardson, 2018, <https://arxiv.org/abs/1808.06226>), cutting exactly as the
 //! original library does: its normalization by longest prefix, its scores in single precision, its order of ties.
+//!
+//! The `tokenizers` crate has a unigram model, too; it adds scores in double precision, normalizes by grapheme, and cuts
+//! control symbols out of a text, so its cuts are not always the same.
 
 mod normalizer;
 mod proto;
+mod rules;
 mod unigram;
+mod vocabulary;
 
-use indexmap::IndexMap;
+use std::ops::Range;
+
 use prost::Message;
 
 use crate::{Error, Result};
 use normalizer::Normalizer;
-use proto::{ModelProto, PieceType};
+use proto::{ModelProto, ModelType, PieceType};
 use unigram::Unigram;
+use vocabulary::{Vocabulary, byte_of};
 
 /// Stands for a space inside pieces.
 const SPACE: &str = "▁";
@@ -20,11 +27,22 @@ const SPACE: &str = "▁";
 #[derive(Debug)]
 pub(super) struct SentencePiece {
     normalizer: Normalizer,
+    denormalizer: Option<Normalizer>,
     unigram: Unigram,
-    types: IndexMap<String, PieceType>,
+    vocabulary: Vocabulary,
     /// What an unknown piece is shown as.
     unknown_surface: String,
-    strips_leading_space: bool,
+    byte_fallback: bool,
+    add_dummy_prefix: bool,
+    remove_extra_whitespaces: bool,
+}
+
+/// A piece of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) text: String,
+    /// Bytes of the original text that it stands for.
+    pub(super) range: Range<usize>,
 }
 
 impl SentencePiece {
@@ -33,65 +51,111 @@ impl SentencePiece {
         let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
         let model = ModelProto::decode(bytes).map_err(|e| invalid(format!("not a SentencePiece model: {e}")))?;
         let trainer = model.trainer_spec.unwrap_or_default();
-        if trainer.model_type() != proto::ModelType::Unigram {
+        if trainer.model_type() != ModelType::Unigram {
             return Err(invalid(format!("expected a unigram model, found {:?}", trainer.model_type())));
         }
         if trainer.treat_whitespace_as_suffix {
             return Err(invalid("`treat_whitespace_as_suffix` is not supported".into()));
         }
+        let vocabulary = Vocabulary::new(&model.pieces, trainer.byte_fallback).map_err(invalid)?;
+        let unigram = Unigram::new(&vocabulary).map_err(invalid)?;
+        let user_defined =
+            vocabulary.pieces().filter(|p| p.kind == PieceType::UserDefined).map(|p| p.text.to_string()).collect();
         let spec = model.normalizer_spec.unwrap_or_default();
-        let strips_leading_space = spec.add_dummy_prefix() || spec.remove_extra_whitespaces();
-        let user_defined: Vec<String> = model
-            .pieces
-            .iter()
-            .filter(|p| p.piece_type() == PieceType::UserDefined)
-            .map(|p| p.piece().to_string())
-            .collect();
         let normalizer = Normalizer::new(&spec, user_defined).map_err(invalid)?;
-        let unigram = Unigram::new(&model.pieces).map_err(invalid)?;
-        let types = model.pieces.iter().map(|p| (p.piece().to_string(), p.piece_type())).collect();
-        let unknown_surface = trainer.unk_surface.unwrap_or_else(|| " \u{2047} ".into());
-        Ok(Self { normalizer, unigram, types, unknown_surface, strips_leading_space })
+        let denormalizer = model.denormalizer_spec.filter(|spec| !spec.precompiled_charsmap().is_empty());
+        let denormalizer = denormalizer.map(|spec| Normalizer::new(&spec, Vec::new())).transpose().map_err(invalid)?;
+        Ok(Self {
+            normalizer,
+            denormalizer,
+            unigram,
+            vocabulary,
+            unknown_surface: trainer.unk_surface.unwrap_or_else(|| " \u{2047} ".into()),
+            byte_fallback: trainer.byte_fallback,
+            add_dummy_prefix: spec.add_dummy_prefix(),
+            remove_extra_whitespaces: spec.remove_extra_whitespaces(),
+        })
     }
 
-    /// The pieces of a text; runs of unknown characters are one piece.
-    pub(super) fn encode(&self, text: &str) -> Vec<String> {
-        self.unigram.encode(&self.normalizer.normalize(text))
+    /// The piece at a place in the model.
+    pub(super) fn piece(&self, id: usize) -> Option<&str> {
+        self.vocabulary.get(id)
+    }
+
+    /// The pieces of a text. A run of unknown characters is one piece, or its bytes where the model has pieces for them.
+    pub(super) fn encode(&self, text: &str) -> Vec<Piece> {
+        let normalized = self.normalizer.normalize(text);
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut after_unknown = false;
+        for cut in self.unigram.cut(&normalized.text) {
+            let piece = &normalized.text[cut.start..cut.end];
+            let range = normalized.origin[cut.start]..normalized.origin[cut.end];
+            if cut.is_unknown && self.byte_fallback {
+                // The last byte stands for the character; the others for nothing.
+                let place = |i| if i + 1 == piece.len() { range.clone() } else { range.start..range.start };
+                pieces.extend(
+                    piece.bytes().enumerate().map(|(i, b)| Piece { text: format!("<0x{b:02X}>"), range: place(i) }),
+                );
+            } else if let Some(last) = pieces.last_mut().filter(|_| cut.is_unknown && after_unknown) {
+                last.text.push_str(piece);
+                last.range.end = range.end;
+            } else {
+                pieces.push(Piece { text: piece.to_string(), range });
+            }
+            after_unknown = cut.is_unknown;
+        }
+        pieces
     }
 
     /// The text of pieces.
     pub(super) fn decode(&self, pieces: &[&str]) -> String {
-        let mut out = Vec::new();
+        let mut out = String::new();
+        let mut bytes = Vec::new();
         let mut at_start = true;
-        for piece in pieces {
-            match self.types.get(*piece) {
-                Some(PieceType::Control) => {}
-                Some(PieceType::Unknown) => {
-                    out.extend_from_slice(self.unknown_surface.as_bytes());
-                    at_start = false;
-                }
+        for &piece in pieces {
+            let kind = self.vocabulary.kind(piece);
+            if kind == PieceType::Byte {
+                bytes.extend(byte_of(piece));
+                continue;
+            }
+            push_bytes(&mut out, &mut bytes);
+            at_start &= out.is_empty();
+            match kind {
+                PieceType::Control => {}
+                PieceType::Unknown if piece == self.vocabulary.unknown() => out += &self.unknown_surface,
                 // What the model does not know is shown as it is.
-                None => {
-                    out.extend_from_slice(piece.as_bytes());
-                    at_start = false;
-                }
-                Some(PieceType::Byte) => {
-                    let byte =
-                        piece.strip_prefix("<0x").and_then(|p| u8::from_str_radix(p.strip_suffix('>')?, 16).ok());
-                    out.extend(byte);
-                    at_start = false;
-                }
-                Some(_) => {
-                    let piece = if at_start && self.strips_leading_space {
-                        piece.strip_prefix(SPACE).unwrap_or(piece)
-                    } else {
-                        piece
-                    };
-                    at_start &= piece.is_empty();
-                    out.extend_from_slice(piece.replace(SPACE, " ").as_bytes());
+                PieceType::Unknown => out += piece,
+                _ => {
+                    let strips = at_start && (self.add_dummy_prefix || self.remove_extra_whitespaces);
+                    let stripped = piece.strip_prefix(SPACE).filter(|_| strips);
+                    // Without `remove_extra_whitespaces` only the first space is the model's own.
+                    at_start &= stripped.is_none() || self.remove_extra_whitespaces;
+                    out += &stripped.unwrap_or(piece).replace(SPACE, " ");
                 }
             }
         }
-        String::from_utf8_lossy(&out).into_owned()
+        push_bytes(&mut out, &mut bytes);
+        match &self.denormalizer {
+            Some(denormalizer) => denormalizer.normalize(&out).text,
+            None => out,
+        }
     }
+}
+
+/// Moves a run of bytes into a text; each byte that is part of no character becomes U+FFFD.
+fn push_bytes(out: &mut String, bytes: &mut Vec<u8>) {
+    let mut rest = &bytes[..];
+    while !rest.is_empty() {
+        let valid = match std::str::from_utf8(rest) {
+            Ok(text) => text.len(),
+            Err(e) => e.valid_up_to(),
+        };
+        out.push_str(std::str::from_utf8(&rest[..valid]).unwrap_or_default());
+        rest = &rest[valid..];
+        if let Some((_, after)) = rest.split_first() {
+            out.push(char::REPLACEMENT_CHARACTER);
+            rest = after;
+        }
+    }
+    bytes.clear();
 }

@@ -2,6 +2,7 @@
 
 use super::SPACE;
 use super::proto::NormalizerSpec;
+use super::rules::Rules;
 
 /// Rewrites a text by the longest rule that matches at each place, and marks its spaces.
 #[derive(Debug)]
@@ -14,54 +15,18 @@ pub(super) struct Normalizer {
     escape_whitespaces: bool,
 }
 
-/// A double array of prefixes (as Darts-clone writes it) with what each is rewritten to.
-#[derive(Debug)]
-struct Rules {
-    units: Vec<u32>,
-    /// Null-terminated replacements, found by their offset.
-    replacements: Vec<u8>,
+/// A text ready to be cut.
+#[derive(Debug, Default)]
+pub(super) struct Normalized {
+    pub(super) text: String,
+    /// For each byte of `text`, and for its end, the byte of the original text that it comes from.
+    pub(super) origin: Vec<usize>,
 }
 
-impl Rules {
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        let (size, rest) = bytes.split_first_chunk::<4>().ok_or("the normalization rules end in the middle")?;
-        let size = u32::from_le_bytes(*size) as usize;
-        if size > rest.len() || !size.is_multiple_of(4) || size == 0 {
-            return Err(format!("the normalization rules claim {size} bytes of a trie, but {} follow", rest.len()));
-        }
-        let (trie, replacements) = rest.split_at(size);
-        let (units, _) = trie.as_chunks::<4>();
-        let units = units.iter().map(|unit| u32::from_le_bytes(*unit)).collect();
-        Ok(Some(Self { units, replacements: replacements.to_vec() }))
-    }
-
-    /// The longest rule that matches the start of `text`: bytes that it takes, and what they become.
-    fn longest(&self, text: &[u8]) -> Option<(usize, &[u8])> {
-        let offset = |unit: u32| ((unit >> 10) << ((unit & (1 << 9)) >> 6)) as usize;
-        let mut found = None;
-        let mut at = offset(*self.units.first()?);
-        for (index, &byte) in text.iter().enumerate() {
-            if byte == 0 {
-                break;
-            }
-            at ^= usize::from(byte);
-            let Some(&unit) = self.units.get(at) else { break };
-            if unit & (1 << 31 | 0xff) != u32::from(byte) {
-                break;
-            }
-            at ^= offset(unit);
-            if unit & (1 << 8) != 0 {
-                let Some(&leaf) = self.units.get(at) else { break };
-                found = Some((index + 1, (leaf & !(1 << 31)) as usize));
-            }
-        }
-        let (length, start) = found?;
-        let rest = self.replacements.get(start..)?;
-        let end = rest.iter().position(|&b| b == 0).unwrap_or(rest.len());
-        Some((length, &rest[..end]))
+impl Normalized {
+    fn push(&mut self, text: &str, origin: usize) {
+        self.text.push_str(text);
+        self.origin.resize(self.text.len(), origin);
     }
 }
 
@@ -77,62 +42,63 @@ impl Normalizer {
     }
 
     /// What the start of `text` becomes, and the bytes it takes; `text` is not empty.
-    fn prefix<'t>(&'t self, text: &'t str) -> (&'t [u8], usize) {
-        let user = self.user_defined.iter().filter(|u| !u.is_empty() && text.starts_with(u.as_str()));
-        if let Some(user) = user.max_by_key(|u| u.len()) {
-            return (&text.as_bytes()[..user.len()], user.len());
+    fn prefix<'t>(&'t self, text: &'t str) -> (&'t str, usize) {
+        let user = self.user_defined.iter().filter(|u| text.starts_with(u.as_str())).map(String::len).max();
+        if let Some(length) = user {
+            return (&text[..length], length);
         }
-        let matched = self.rules.as_ref().and_then(|rules| rules.longest(text.as_bytes()));
-        if let Some((length, to)) = matched.filter(|&(length, _)| text.is_char_boundary(length)) {
-            return (to, length);
-        }
-        let length = text.chars().next().map_or(text.len(), char::len_utf8);
-        (&text.as_bytes()[..length], length)
+        let matched = self.rules.as_ref().and_then(|rules| rules.longest(text));
+        matched.unwrap_or_else(|| {
+            let length = text.chars().next().map_or(text.len(), char::len_utf8);
+            (&text[..length], length)
+        })
     }
 
-    pub(super) fn normalize(&self, text: &str) -> String {
+    pub(super) fn normalize(&self, text: &str) -> Normalized {
         let space = if self.escape_whitespaces { SPACE } else { " " };
-        let mut rest = text;
+        let mut at = 0;
         if self.remove_extra_whitespaces {
-            while !rest.is_empty() {
-                let (to, length) = self.prefix(rest);
-                if to != b" " {
+            while at < text.len() {
+                let (to, length) = self.prefix(&text[at..]);
+                if to != " " {
                     break;
                 }
-                rest = &rest[length..];
+                at += length;
             }
         }
-        if rest.is_empty() {
-            return String::new();
+        let mut out = Normalized::default();
+        if at == text.len() {
+            out.origin.push(at);
+            return out;
         }
-        let mut out = String::with_capacity(rest.len() * 2);
         if self.add_dummy_prefix {
-            out += space;
+            out.push(space, at);
         }
         let mut after_space = self.remove_extra_whitespaces;
-        while !rest.is_empty() {
-            let (to, length) = self.prefix(rest);
-            let to = String::from_utf8_lossy(to);
-            let mut kept: &str = &to;
-            if after_space {
-                kept = kept.trim_start_matches(' ');
-            }
+        while at < text.len() {
+            let (to, length) = self.prefix(&text[at..]);
+            let kept = if after_space { to.trim_start_matches(' ') } else { to };
             if !kept.is_empty() {
-                for c in kept.chars() {
-                    if c == ' ' { out += space } else { out.push(c) }
+                for (i, word) in kept.split(' ').enumerate() {
+                    if i > 0 {
+                        out.push(space, at);
+                    }
+                    out.push(word, at);
                 }
                 after_space = kept.ends_with(' ');
             }
-            rest = &rest[length..];
-            if !self.remove_extra_whitespaces {
-                after_space = false;
-            }
+            at += length;
+            after_space &= self.remove_extra_whitespaces;
         }
+        let mut end = at;
         if self.remove_extra_whitespaces {
-            while out.ends_with(space) {
-                out.truncate(out.len() - space.len());
+            while out.text.ends_with(space) {
+                out.text.truncate(out.text.len() - space.len());
+                end = out.origin[out.text.len()];
+                out.origin.truncate(out.text.len());
             }
         }
+        out.origin.push(end);
         out
     }
 }

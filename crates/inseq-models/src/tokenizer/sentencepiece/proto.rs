@@ -1,4 +1,4 @@
-//! The fields of `sentencepiece_model.proto` that cutting needs.
+//! The fields of `sentencepiece_model.proto` that cutting and joining need.
 #![allow(missing_docs)]
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -9,6 +9,8 @@ pub(super) struct ModelProto {
     pub(super) trainer_spec: Option<TrainerSpec>,
     #[prost(message, optional, tag = "3")]
     pub(super) normalizer_spec: Option<NormalizerSpec>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) denormalizer_spec: Option<NormalizerSpec>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -19,12 +21,6 @@ pub(super) struct Piece {
     pub(super) score: Option<f32>,
     #[prost(enumeration = "PieceType", optional, tag = "3", default = "Normal")]
     pub(super) r#type: Option<i32>,
-}
-
-impl Piece {
-    pub(super) fn piece_type(&self) -> PieceType {
-        self.r#type()
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
@@ -44,6 +40,8 @@ pub(super) struct TrainerSpec {
     pub(super) model_type: Option<i32>,
     #[prost(bool, tag = "24")]
     pub(super) treat_whitespace_as_suffix: bool,
+    #[prost(bool, tag = "35")]
+    pub(super) byte_fallback: bool,
     #[prost(string, optional, tag = "44")]
     pub(super) unk_surface: Option<String>,
 }

@@ -1,8 +1,7 @@
 //! The most probable cut of a normalized text.
 
-use std::collections::HashMap;
-
-use super::proto::{Piece, PieceType};
+use super::proto::PieceType;
+use super::vocabulary::Vocabulary;
 
 /// How much less probable than the least probable piece an unknown character is.
 const UNKNOWN_PENALTY: f32 = 10.0;
@@ -10,97 +9,109 @@ const UNKNOWN_PENALTY: f32 = 10.0;
 /// Pieces with their log probabilities.
 #[derive(Debug)]
 pub(super) struct Unigram {
-    scores: HashMap<Vec<u8>, f32>,
-    longest: usize,
+    /// Sorted by text.
+    pieces: Vec<Candidate>,
     unknown_score: f32,
-    /// Whether unknown characters are cut into pieces of bytes.
-    byte_fallback: bool,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    text: Box<str>,
+    /// In double precision, as the original adds symbols that are never cut.
+    score: f64,
+}
+
+/// A piece of the normalized text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) is_unknown: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Best {
     score: f32,
     start: Option<usize>,
-    unknown: bool,
+    is_unknown: bool,
 }
 
 impl Unigram {
-    pub(super) fn new(pieces: &[Piece]) -> Result<Self, String> {
-        let normal = |p: &&Piece| p.piece_type() == PieceType::Normal;
-        let least = pieces.iter().filter(normal).map(Piece::score).fold(f32::MAX, f32::min);
-        let most = pieces.iter().filter(normal).map(Piece::score).fold(f32::MIN_POSITIVE, f32::max);
-        let mut scores = HashMap::new();
-        for piece in pieces {
-            let text = piece.piece();
-            let score = match piece.piece_type() {
-                PieceType::Normal => piece.score(),
-                PieceType::UserDefined => (text.chars().count() as f32).mul_add(most, -0.1),
+    pub(super) fn new(vocabulary: &Vocabulary) -> Result<Self, String> {
+        let normal = || vocabulary.pieces().filter(|p| p.kind == PieceType::Normal).map(|p| p.score);
+        let least = normal().fold(f32::MAX, f32::min);
+        let most = normal().fold(f32::MIN_POSITIVE, f32::max);
+        let mut pieces = Vec::new();
+        for piece in vocabulary.pieces() {
+            let score = match piece.kind {
+                PieceType::Normal => f64::from(piece.score),
+                // More than any cut of it could have.
+                PieceType::UserDefined => f64::from(piece.text.len() as f32 * most) - 0.1,
                 _ => continue,
             };
-            if text.is_empty() {
-                return Err("a piece is empty".into());
-            }
             if !score.is_finite() {
-                return Err(format!("the score of the piece {text:?} is {score}"));
+                return Err(format!("the score of the piece {:?} is {score}", piece.text));
             }
-            scores.insert(text.as_bytes().to_vec(), score);
+            pieces.push(Candidate { text: piece.text.into(), score });
         }
-        if scores.is_empty() {
+        if pieces.is_empty() {
             return Err("it has no pieces".into());
         }
-        let longest = scores.keys().map(Vec::len).max().unwrap_or(0);
-        let byte_fallback = pieces.iter().any(|p| p.piece_type() == PieceType::Byte);
-        Ok(Self { scores, longest, unknown_score: least - UNKNOWN_PENALTY, byte_fallback })
+        pieces.sort_unstable_by(|a, b| a.text.cmp(&b.text));
+        Ok(Self { pieces, unknown_score: least - UNKNOWN_PENALTY })
     }
 
-    /// The pieces of the best cut (Viterbi); a run of unknown characters is one piece.
-    pub(super) fn encode(&self, text: &str) -> Vec<String> {
+    /// The best cut (Viterbi); of equal ones the first that is found, as in the original, so sums are in single precision.
+    pub(super) fn cut(&self, text: &str) -> Vec<Cut> {
         let bytes = text.as_bytes();
-        let mut best = vec![Best { score: 0.0, start: None, unknown: false }; bytes.len() + 1];
-        let mut start = 0;
-        while start < bytes.len() {
+        let mut best = vec![Best { score: 0.0, start: None, is_unknown: false }; bytes.len() + 1];
+        for (start, first) in text.char_indices() {
             let here = best[start].score;
-            let first = text[start..].chars().next().map_or(1, char::len_utf8);
             let mut has_single = false;
-            for end in start + 1..=(start + self.longest).min(bytes.len()) {
-                if !text.is_char_boundary(end) {
-                    continue;
+            self.prefixes(&bytes[start..], |length, score| {
+                let candidate = score + f64::from(here);
+                let end = &mut best[start + length];
+                if end.start.is_none() || candidate > f64::from(end.score) {
+                    *end = Best { score: candidate as f32, start: Some(start), is_unknown: false };
                 }
-                let Some(score) = self.scores.get(&bytes[start..end]) else { continue };
-                let candidate = here + score;
-                if best[end].start.is_none() || candidate > best[end].score {
-                    best[end] = Best { score: candidate, start: Some(start), unknown: false };
-                }
-                has_single |= end - start == first;
-            }
+                has_single |= length == first.len_utf8();
+            });
             if !has_single {
-                let end = start + first;
-                let candidate = here + self.unknown_score;
-                if best[end].start.is_none() || candidate > best[end].score {
-                    best[end] = Best { score: candidate, start: Some(start), unknown: true };
+                let candidate = self.unknown_score + here;
+                let end = &mut best[start + first.len_utf8()];
+                if end.start.is_none() || candidate > end.score {
+                    *end = Best { score: candidate, start: Some(start), is_unknown: true };
                 }
             }
-            start += first;
         }
         let mut cuts = Vec::new();
         let mut end = bytes.len();
         while let Some(start) = best[end].start {
-            cuts.push((start, end, best[end].unknown));
+            cuts.push(Cut { start, end, is_unknown: best[end].is_unknown });
             end = start;
         }
-        let mut pieces: Vec<String> = Vec::with_capacity(cuts.len());
-        let mut after_unknown = false;
-        for (start, end, unknown) in cuts.into_iter().rev() {
-            let piece = &text[start..end];
-            if unknown && self.byte_fallback {
-                pieces.extend(piece.bytes().map(|b| format!("<0x{b:02X}>")));
-            } else if let Some(last) = pieces.last_mut().filter(|_| unknown && after_unknown) {
-                last.push_str(piece);
-            } else {
-                pieces.push(piece.to_string());
+        cuts.reverse();
+        cuts
+    }
+
+    /// Calls `found` with the length and score of each piece that `text` starts with, shortest first.
+    fn prefixes(&self, text: &[u8], mut found: impl FnMut(usize, f64)) {
+        let mut range = &self.pieces[..];
+        for (depth, &byte) in text.iter().enumerate() {
+            // All of `range` share the first `depth` bytes and are longer.
+            let start = range.partition_point(|p| p.text.as_bytes()[depth] < byte);
+            range = &range[start..];
+            let end = range.partition_point(|p| p.text.as_bytes()[depth] == byte);
+            range = &range[..end];
+            if let Some((piece, longer)) = range.split_first()
+                && piece.text.len() == depth + 1
+            {
+                found(depth + 1, piece.score);
+                range = longer;
             }
-            after_unknown = unknown;
+            if range.is_empty() {
+                break;
+            }
         }
-        pieces
     }
 }

@@ -1,0 +1,92 @@
+//! The pieces of a SentencePiece model.
+
+use std::collections::HashMap;
+
+use super::proto::{self, PieceType};
+
+/// Pieces by place and by text.
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    pieces: Vec<Piece>,
+    /// Pieces that texts are cut into.
+    cut: HashMap<String, usize>,
+    /// Pieces that no text is cut into, which a name refers to first.
+    reserved: HashMap<String, usize>,
+    unknown: usize,
+}
+
+#[derive(Debug)]
+struct Piece {
+    text: String,
+    score: f32,
+    kind: PieceType,
+}
+
+/// A piece, seen from outside.
+pub(super) struct PieceRef<'a> {
+    pub(super) text: &'a str,
+    pub(super) score: f32,
+    pub(super) kind: PieceType,
+}
+
+impl Vocabulary {
+    pub(super) fn new(pieces: &[proto::Piece], byte_fallback: bool) -> Result<Self, String> {
+        let (mut cut, mut reserved, mut unknown) = (HashMap::new(), HashMap::new(), None);
+        let mut bytes = [false; 256];
+        let mut kept = Vec::with_capacity(pieces.len());
+        for (id, piece) in pieces.iter().enumerate() {
+            let (text, kind) = (piece.piece().to_string(), piece.r#type());
+            if text.is_empty() {
+                return Err(format!("piece {id} is empty"));
+            }
+            let map = match kind {
+                PieceType::Normal | PieceType::UserDefined | PieceType::Unused => &mut cut,
+                PieceType::Unknown | PieceType::Control | PieceType::Byte => &mut reserved,
+            };
+            if map.insert(text.clone(), id).is_some() {
+                return Err(format!("the piece {text:?} is there twice"));
+            }
+            if kind == PieceType::Unknown && unknown.replace(id).is_some() {
+                return Err("it has two unknown pieces".into());
+            }
+            if kind == PieceType::Byte {
+                let byte = byte_of(&text).filter(|_| byte_fallback);
+                let byte = byte.ok_or_else(|| format!("the piece {text:?} is no byte that the model falls back to"))?;
+                bytes[usize::from(byte)] = true;
+            }
+            kept.push(Piece { text, score: piece.score(), kind });
+        }
+        if byte_fallback && bytes.contains(&false) {
+            return Err("it falls back to bytes and lacks some of the 256".into());
+        }
+        let unknown = unknown.ok_or("it has no unknown piece")?;
+        Ok(Self { pieces: kept, cut, reserved, unknown })
+    }
+
+    pub(super) fn pieces(&self) -> impl Iterator<Item = PieceRef<'_>> {
+        self.pieces.iter().map(|p| PieceRef { text: &p.text, score: p.score, kind: p.kind })
+    }
+
+    /// The piece at a place.
+    pub(super) fn get(&self, id: usize) -> Option<&str> {
+        self.pieces.get(id).map(|p| p.text.as_str())
+    }
+
+    /// What a text is as a piece; what is no piece is unknown.
+    pub(super) fn kind(&self, text: &str) -> PieceType {
+        let id = self.reserved.get(text).or_else(|| self.cut.get(text)).unwrap_or(&self.unknown);
+        self.pieces[*id].kind
+    }
+
+    /// The unknown piece's own text.
+    pub(super) fn unknown(&self) -> &str {
+        &self.pieces[self.unknown].text
+    }
+}
+
+/// `<0xE2>` as its byte.
+pub(super) fn byte_of(piece: &str) -> Option<u8> {
+    let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
+    let is_plain = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b));
+    is_plain.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+}
