@@ -5,7 +5,7 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use inseq_models::layers::{Activation, Attention, FeedForward, LayerNorm, Linear, Rows};
+use inseq_models::layers::{Activation, Attention, FeedForward, Linear, Mask, Norm, NormKind, Rows, Visibility};
 
 const WIDTH: usize = 512;
 const INNER: usize = 2048;
@@ -37,7 +37,7 @@ fn layers(criterion: &mut Criterion) {
     let (_, trace) = feed_forward.forward_traced(x.clone());
     criterion.bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone())));
     criterion.bench_function("feed_forward/pullback", |b| {
-        b.iter(|| feed_forward.pullback(cotangent.clone(), &trace, &Rows::Prefix(POSITIONS)))
+        b.iter(|| feed_forward.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });
 
     let attention = Attention {
@@ -45,20 +45,25 @@ fn layers(criterion: &mut Criterion) {
         key_value: linear(2 * WIDTH, WIDTH, &device),
         output: linear(WIDTH, WIDTH, &device),
         heads: 8,
+        key_value_heads: 8,
         scale: 0.125,
+        soft_cap: None,
+        norms: None,
     };
-    let key_values = attention.key_values(x.clone());
-    let (_, trace) = attention.forward(x.clone(), &key_values, None);
-    criterion.bench_function("attention/forward", |b| b.iter(|| attention.forward(x.clone(), &key_values, None)));
+    let mask = Mask::new(&Visibility::default(), 0..POSITIONS, POSITIONS, &[], &device);
+    let key_values = attention.key_values(x.clone(), None);
+    let (_, trace) = attention.forward(x.clone(), &key_values, &mask, None);
+    criterion
+        .bench_function("attention/forward", |b| b.iter(|| attention.forward(x.clone(), &key_values, &mask, None)));
     criterion.bench_function("attention/pullback", |b| {
-        b.iter(|| attention.pullback(cotangent.clone(), &trace, &Rows::Prefix(POSITIONS), POSITIONS))
+        b.iter(|| attention.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });
 
-    let norm = LayerNorm::new(Tensor::ones([WIDTH], &device), Some(Tensor::zeros([WIDTH], &device)), 1e-5);
+    let norm = Norm::new(NormKind::Layer, Tensor::ones([WIDTH], &device), Some(Tensor::zeros([WIDTH], &device)), 1e-5);
     let (_, trace) = norm.forward(x.clone());
     criterion.bench_function("norm/forward", |b| b.iter(|| norm.forward(x.clone())));
     criterion.bench_function("norm/pullback", |b| {
-        b.iter(|| norm.pullback(cotangent.clone(), &trace, &Rows::Prefix(POSITIONS)))
+        b.iter(|| norm.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });
 }
 

@@ -1,5 +1,6 @@
 //! A loaded model, ready to be asked.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Tensor};
@@ -171,12 +172,17 @@ impl AttributionModel {
         self.default_attributed_fn = function.into();
     }
 
-    /// The ids of a text; a target's start with the decoder start token.
+    /// The tokenizer's role: a decoder-only model writes what it reads.
+    pub(crate) fn role(&self, role: Role) -> Role {
+        if self.model().encoder.is_some() { role } else { Role::Source }
+    }
+
+    /// The ids of a text; a target's start with the decoder start token, where the model has an encoder.
     ///
     /// # Errors
     /// When the tokenizer fails.
     pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Vec<u32>> {
-        let mut ids = self.tokenizer.encode(text, role, add_special_tokens)?.ids;
+        let mut ids = self.tokenizer.encode(text, self.role(role), add_special_tokens)?.ids;
         if let (Role::Target, Some(start)) = (role, self.loaded.decoder_start) {
             ids.insert(0, start);
         }
@@ -198,7 +204,7 @@ impl AttributionModel {
     /// # Errors
     /// When the tokenizer fails.
     pub fn decode(&self, ids: &[u32], role: Role, skip_special_tokens: bool) -> Result<String> {
-        Ok(self.tokenizer.decode(ids, role, skip_special_tokens)?)
+        Ok(self.tokenizer.decode(ids, self.role(role), skip_special_tokens)?)
     }
 
     /// The embeddings of a text, `[1, position, feature]`, scaled, without positions.
@@ -247,11 +253,42 @@ impl AttributionModel {
         progress: ProgressCallback,
     ) -> Result<Vec<Generated>> {
         let config = self.generation.merge(arguments)?;
-        let start = self.loaded.decoder_start.unwrap_or(0);
-        let starts: Vec<Vec<u32>> = match prefixes {
-            Some(prefixes) => prefixes.to_vec(),
-            None => vec![vec![start]; sources.len()],
+        let starts: Vec<Vec<u32>> = match (prefixes, self.loaded.decoder_start) {
+            (Some(prefixes), _) => prefixes.to_vec(),
+            (None, Some(start)) => vec![vec![start]; sources.len()],
+            (None, None) => sources.to_vec(),
         };
+        // Texts that start with as many tokens are generated together; nothing is ever padded on the left.
+        let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (text, start) in starts.iter().enumerate() {
+            by_length.entry(start.len()).or_default().push(text);
+        }
+        let mut generated = vec![None; sources.len()];
+        let mut before = 0;
+        for texts in by_length.values() {
+            let [sources, starts] =
+                [sources, &starts].map(|ids| texts.iter().map(|&i| ids[i].clone()).collect::<Vec<_>>());
+            let mut tokens = 0;
+            let each = self.generate_group(&sources, &starts, &config, &mut |more| {
+                tokens = more;
+                progress(Progress::Generating { texts: generated.len(), tokens: before + more })
+            })?;
+            before += tokens;
+            for (&text, one) in texts.iter().zip(each) {
+                generated[text] = Some(one);
+            }
+        }
+        Ok(generated.into_iter().flatten().collect())
+    }
+
+    /// Generates from starts of one length.
+    fn generate_group(
+        &self,
+        sources: &[Vec<u32>],
+        starts: &[Vec<u32>],
+        config: &GenerationConfig,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Generated>> {
         let source = self.model().encoder.as_ref().map(|encoder| {
             let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
             let ids: Vec<u32> = sources
@@ -263,11 +300,11 @@ impl AttributionModel {
                 lengths: sources.iter().map(Vec::len).collect(),
             }
         });
-        let mut decoder = ModelDecoder::new(self.model(), source.as_ref());
-        let texts = sources.len();
+        let mut decoder = ModelDecoder::new(self.model(), source.as_ref(), sources.len());
         let mut cancelled = false;
-        let result = generate(&mut decoder, &starts, Some(sources), &config, &mut |tokens| {
-            let flow = progress(Progress::Generating { texts, tokens });
+        let of_encoder = source.is_some().then_some(sources);
+        let result = generate(&mut decoder, starts, of_encoder, config, &mut |tokens| {
+            let flow = progress(tokens);
             cancelled = flow.is_break();
             flow
         });

@@ -139,7 +139,7 @@ impl Engine<'_> {
         let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
         for range in chunks(longest(point), probes) {
             let (hidden, positions) = self.own_rows(point, trace, range.clone());
-            let (scores, cotangents) = {
+            let (scores, cotangents, logits) = {
                 let context = self.context(point, hidden, range.clone(), true);
                 let score = function.evaluate(&context);
                 let scores = read(score.clone(), point.texts.len() * range.len(), function)?;
@@ -150,10 +150,10 @@ impl Engine<'_> {
                         function.name()
                     ))
                 })?;
-                (scores, gradient)
+                (scores, gradient, context.logits.inner())
             };
-            let hidden = self.model.logits_pullback(cotangents);
-            let hidden = hidden.reshape([point.texts.len(), range.len(), self.model.features()]);
+            let hidden = self.model.logits_pullback(cotangents, &logits);
+            let hidden = hidden.reshape([point.texts.len(), range.len(), self.model.head.input_size()]);
             each(range, scores, self.model.pullback(trace, hidden, &positions, wanted))?;
         }
         Ok(())

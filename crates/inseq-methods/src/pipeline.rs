@@ -59,7 +59,10 @@ impl AttributionModel {
                 inputs.len()
             )));
         }
-        if request.generate_from_target_prefix && request.generated_texts.is_none() {
+        let decoder_only = self.model().encoder.is_none();
+        // A decoder-only model has nothing but a prefix to go on from.
+        let goes_on = request.generate_from_target_prefix && !decoder_only;
+        if goes_on && request.generated_texts.is_none() {
             return Err(Error::Argument("generate_from_target_prefix needs generated_texts to go on from".into()));
         }
         let special = !request.skip_special_tokens;
@@ -67,26 +70,47 @@ impl AttributionModel {
             .iter()
             .enumerate()
             .map(|(index, text)| {
-                if text.trim().is_empty() && self.model().encoder.is_some() {
+                if text.trim().is_empty() && !decoder_only {
                     return Err(Error::Argument(format!(
                         "input text {} is empty; an encoder-decoder model needs something to read",
                         index + 1
                     )));
                 }
-                let ids = self.encode(text, Role::Source, special)?;
-                self.fit(ids, self.model().max_source_positions().unwrap_or(usize::MAX), "input", index, request)
+                let mut ids = self.encode(text, Role::Source, special)?;
+                let mut positions = self.model().max_source_positions();
+                if decoder_only {
+                    positions = self.model().max_target_positions();
+                    if ids.is_empty() {
+                        ids = vec![self.first_token(index)?];
+                    }
+                }
+                self.fit(ids, positions, "input", index, request)
             })
             .collect::<Result<Vec<_>>>()?;
         let encode_given = |special: bool| -> Result<Option<Vec<Vec<u32>>>> {
             let Some(given) = &request.generated_texts else { return Ok(None) };
             let encoded = given.iter().enumerate().map(|(index, text)| {
-                let ids = self.encode(text, Role::Target, special)?;
+                let mut ids = self.encode(text, Role::Target, special)?;
+                if decoder_only && !text.starts_with(&inputs[index]) {
+                    return Err(Error::Argument(format!(
+                        "generated text {} must start with its input text, since a decoder-only model goes on from it: \
+                         {text:?} does not start with {:?}",
+                        index + 1,
+                        inputs[index]
+                    )));
+                }
+                if decoder_only
+                    && inputs[index].is_empty()
+                    && self.tokenizer.special_tokens().bos != ids.first().copied()
+                {
+                    ids.insert(0, self.first_token(index)?);
+                }
                 self.fit(ids, self.model().max_target_positions(), "generated", index, request)
             });
             encoded.collect::<Result<Vec<_>>>().map(Some)
         };
-        let targets = match encode_given(special && !request.generate_from_target_prefix)? {
-            Some(given) if !request.generate_from_target_prefix => given,
+        let targets = match encode_given(special && !goes_on)? {
+            Some(given) if !goes_on => given,
             prefixes => self
                 .generate_ids(&sources, prefixes.as_deref(), &request.generation_args, progress)?
                 .into_iter()
@@ -98,23 +122,38 @@ impl AttributionModel {
             .zip(targets)
             .map(|(source, target)| {
                 let text = self.decode(&target, Role::Target, true)?;
-                Ok(Target { source, target, text })
+                let warning = (decoder_only && !target.starts_with(&source)).then(|| {
+                    format!(
+                        "the last tokens of the prompt and the first of what follows are written as one in {text:?}; \
+                         attribution starts after the {} tokens that the prompt has alone",
+                        source.len()
+                    )
+                });
+                Ok(Target { source, target, text, warning })
             })
             .collect()
+    }
+
+    /// What an empty prompt becomes: a decoder needs something to start from.
+    fn first_token(&self, index: usize) -> Result<u32> {
+        self.tokenizer.special_tokens().bos.ok_or_else(|| {
+            Error::Argument(format!(
+                "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
+                index + 1
+            ))
+        })
     }
 
     /// Refuses, or cuts, what the model has no positions for.
     fn fit(
         &self,
         mut ids: Vec<u32>,
-        positions: usize,
+        positions: Option<usize>,
         what: &str,
         index: usize,
         request: &AttributionRequest,
     ) -> Result<Vec<u32>> {
-        if ids.len() <= positions {
-            return Ok(ids);
-        }
+        let Some(positions) = positions.filter(|&positions| ids.len() > positions) else { return Ok(ids) };
         if !request.truncate {
             return Err(Error::Argument(format!(
                 "{what} text {} has {} tokens, but the model has {positions} positions; shorten it, or let it be cut \
@@ -145,10 +184,15 @@ impl AttributionModel {
         if let (Some(first), Some(start)) = (target_baseline.first_mut(), self.loaded.decoder_start) {
             *first = start;
         }
+        // The prompt of a decoder-only model is the start of its target.
+        let (source, first) = match &self.model().encoder {
+            Some(_) => (target.source.clone(), None),
+            None => (Vec::new(), Some(target.source.len())),
+        };
         Ok(TextSteps {
-            source_baseline: baseline(&target.source),
-            source: target.source.clone(),
-            steps: positions(request, target.target.len(), &target.text)?,
+            source_baseline: baseline(&source),
+            source,
+            steps: positions(request, first, target.target.len(), &target.text)?,
             target: target.target.clone(),
             target_baseline,
         })
@@ -193,7 +237,7 @@ impl AttributionModel {
                 point: &point,
                 trace: &trace,
                 function: options.attributed_fn.clone(),
-                attribute_target: options.attribute_target,
+                attribute_target: options.attribute_target || self.model().encoder.is_none(),
                 advance: &mut advance,
             })?;
             for (entry, attributions) in attributions.into_iter().enumerate() {
@@ -221,9 +265,13 @@ impl AttributionModel {
         if let Some(array) = &mut target_attributions {
             hide_what_steps_cannot_see(array, text.steps.start);
         }
+        let target = self.tokens(&text.target, Role::Target, request.clean_special_chars)?;
         Ok(SequenceAttribution {
-            source: self.tokens(&text.source, Role::Source, request.clean_special_chars)?,
-            target: self.tokens(&text.target, Role::Target, request.clean_special_chars)?,
+            source: match &self.model().encoder {
+                Some(_) => self.tokens(&text.source, Role::Source, request.clean_special_chars)?,
+                None => target[..text.steps.start].to_vec(),
+            },
+            target,
             source_attributions: attributions.source,
             target_attributions,
             step_scores,
@@ -237,7 +285,7 @@ impl AttributionModel {
     fn tokens(&self, ids: &[u32], role: Role, clean: bool) -> Result<Vec<Token>> {
         ids.iter()
             .map(|&id| {
-                let token = self.tokenizer.token(id, role).unwrap_or_default().to_string();
+                let token = self.tokenizer.token(id, self.role(role)).unwrap_or_default().to_string();
                 let cleaned = if clean { self.decode(&[id], role, false)? } else { String::new() };
                 Ok(Token::new(if cleaned.is_empty() { token } else { cleaned }, i64::from(id)))
             })
@@ -255,6 +303,7 @@ impl AttributionModel {
         let names =
             |functions: &[SharedStepFunction]| functions.iter().map(|f| f.name().to_string()).collect::<Vec<_>>();
         let texts: Vec<&str> = targets.iter().map(|target| target.text.as_str()).collect();
+        let warnings: Vec<&String> = targets.iter().filter_map(|target| target.warning.as_ref()).collect();
         let info = json!({
             "attribution_method": options.method.name(),
             "attr_pos_start": sequences.iter().map(|s| s.attr_pos_start).min(),
@@ -278,10 +327,11 @@ impl AttributionModel {
             "constrained_decoding": request.generated_texts.is_some() && !request.generate_from_target_prefix,
             "generate_from_target_prefix": request.generate_from_target_prefix,
         });
-        match info {
-            Value::Object(info) => Ok(info),
-            _ => Ok(Map::new()),
+        let Value::Object(mut info) = info else { return Ok(Map::new()) };
+        if !warnings.is_empty() {
+            info.insert("warnings".into(), json!(warnings));
         }
+        Ok(info)
     }
 }
 
@@ -290,6 +340,8 @@ struct Target {
     source: Vec<u32>,
     target: Vec<u32>,
     text: String,
+    /// What whoever reads the result should know.
+    warning: Option<String>,
 }
 
 /// The options of a request, looked up.
@@ -328,22 +380,31 @@ impl Options {
     }
 }
 
-/// The positions `start..end` of a target of `length` tokens that a request asks for.
-fn positions(request: &AttributionRequest, length: usize, text: &str) -> Result<Range<usize>> {
+/// The positions `start..end` of a target of `length` tokens that a request asks for; those before `first`, the prompt of a
+/// decoder-only model, are never attributed.
+fn positions(request: &AttributionRequest, first: Option<usize>, length: usize, text: &str) -> Result<Range<usize>> {
     let length = length as i64;
     let from_end = |position: i64| if position < 0 { position + length } else { position };
-    let start = from_end(request.attr_pos_start.unwrap_or(1));
+    let start = match first {
+        // As in the reference, positions from the end are raised as well.
+        Some(prompt) => request.attr_pos_start.unwrap_or(0).max(prompt as i64),
+        None => from_end(request.attr_pos_start.unwrap_or(1)),
+    };
     let end = from_end(request.attr_pos_end.unwrap_or(length)).min(length);
     let refuse = |message: String| Err(Error::Argument(message));
     if length < 2 {
         return refuse(format!("the generated text {text:?} has no token to attribute"));
     }
     if start < 1 || start >= length {
-        return refuse(format!(
-            "attr_pos_start is {start}, but the generated text {text:?} has positions 1 to {} (position 0 is the decoder \
-             start)",
-            length - 1
-        ));
+        let first = first.unwrap_or(1);
+        let why =
+            if first > 1 { "what is before them is the prompt" } else { "position 0 is what the decoder starts from" };
+        return refuse(match length - 1 {
+            last if last < first as i64 => format!("the text {text:?} has nothing after its prompt to attribute"),
+            last => format!(
+                "attr_pos_start is {start}, but the generated text {text:?} has positions {first} to {last} ({why})"
+            ),
+        });
     }
     if end <= start {
         return refuse(format!(

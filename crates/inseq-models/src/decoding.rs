@@ -13,20 +13,17 @@ pub struct ModelDecoder<'a> {
 }
 
 impl<'a> ModelDecoder<'a> {
-    /// One hypothesis for each text of `source`; its encoder runs now.
-    pub fn new(model: &'a Model, source: Option<&Source>) -> Self {
-        let rows = source.map_or(1, |source| source.lengths.len());
-        Self { model, inner: IncrementalDecoder::new(model, source), rows }
+    /// One hypothesis for each text of `source`, whose encoder runs now; for decoder-only models, of `texts` prompts.
+    pub fn new(model: &'a Model, source: Option<&Source>, texts: usize) -> Self {
+        Self { model, inner: IncrementalDecoder::new(model, source, texts), rows: texts }
     }
 }
 
 impl StepDecoder for ModelDecoder<'_> {
     fn step(&mut self, parents: &[usize], tokens: &[u32]) -> Result<Vec<f32>> {
-        if self.inner.length() >= self.max_positions() {
-            return Err(Error::Argument(format!(
-                "the target is longer than the model's {} positions",
-                self.max_positions()
-            )));
+        let new = tokens.len() / parents.len().max(1);
+        if let Some(positions) = self.max_positions().filter(|&positions| self.inner.length() + new > positions) {
+            return Err(Error::Argument(format!("the target is longer than the model's {positions} positions")));
         }
         if parents.len() != self.rows || parents.iter().enumerate().any(|(row, &parent)| row != parent) {
             self.inner.reorder(parents);
@@ -42,7 +39,7 @@ impl StepDecoder for ModelDecoder<'_> {
         self.model.vocabulary()
     }
 
-    fn max_positions(&self) -> usize {
+    fn max_positions(&self) -> Option<usize> {
         self.model.max_target_positions()
     }
 }

@@ -43,7 +43,7 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let model = folder.join("marian-base");
     let python = options.python.as_deref().map(absolute).transpose()?;
     make_model(shell, &model, python.as_deref())?;
-    cmd!(shell, "cargo build --release --locked -p inseq-cli -p inseq-benches --bins").run()?;
+    cmd!(shell, "cargo build --release --locked --workspace --bins").run()?;
     let texts = Texts::load(&model.join("texts.json"))?;
     let bench = worker::Bench { model, python, threads: options.threads, programs: programs(shell)? };
 

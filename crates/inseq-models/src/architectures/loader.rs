@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::checkpoint::{Weights, check_finite};
-use crate::layers::{LayerNorm, Linear};
+use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result};
 
 /// Takes tensors out of a checkpoint onto a device.
@@ -74,9 +74,9 @@ impl<'a> Loader<'a> {
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
-    pub fn layer_norm(&self, name: &str, features: usize, epsilon: f64) -> Result<LayerNorm> {
+    pub fn layer_norm(&self, name: &str, features: usize, epsilon: f64) -> Result<Norm> {
         let gain = self.tensor(&format!("{name}.weight"), [features])?;
         let bias = self.tensor(&format!("{name}.bias"), [features])?;
-        Ok(LayerNorm::new(gain, Some(bias), epsilon))
+        Ok(Norm::new(NormKind::Layer, gain, Some(bias), epsilon))
     }
 }

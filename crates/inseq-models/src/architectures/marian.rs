@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{Architecture, LoadedModel, Loader};
 use crate::checkpoint::Repository;
-use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, sinusoidal_positions};
-use crate::model::{Block, Encoder, Model, NormPlacement, Stack, Sublayer};
+use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Visibility, sinusoidal_positions};
+use crate::model::{Block, Encoder, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
 use crate::{Error, Result};
 
 pub(super) const ARCHITECTURE: Architecture =
@@ -150,7 +150,13 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             let name = format!("model.{name}.layers.{i}");
             block(loader, &name, &config, heads, inner, cross)
         });
-        Ok(Stack { positions: positions(name)?, blocks: blocks.collect::<Result<_>>()? })
+        let visibility = Visibility { causal: cross, ..Visibility::default() };
+        Ok(Stack {
+            entry: Entry { positions: Some(positions(name)?), ..Entry::default() },
+            blocks: blocks.collect::<Result<_>>()?,
+            schemes: vec![Scheme { visibility, rotary: None }],
+            exit: Exit::default(),
+        })
     };
     let (heads, inner) = (config.encoder_attention_heads, config.encoder_ffn_dim);
     let encoder = stack("encoder", config.encoder_layers, heads, inner, false)?;
@@ -161,6 +167,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
         target_embedding: Embedding::new(target_table, scale),
         decoder,
         head: Linear::new(head, Some(bias)),
+        logit_cap: None,
     };
     Ok(LoadedModel {
         model,
@@ -179,9 +186,15 @@ fn block(loader: &Loader, name: &str, config: &Config, heads: usize, inner: usiz
             key_value: Linear::concatenate(vec![linear("k")?, linear("v")?]),
             output: linear("out")?,
             heads,
+            key_value_heads: heads,
+            soft_cap: None,
+            norms: None,
             scale: ((features / heads) as f32).powf(-0.5),
         };
-        Ok(Sublayer { inner, norm: loader.layer_norm(&format!("{name}.{part}_layer_norm"), features, EPSILON)? })
+        Ok(Sublayer {
+            inner,
+            norms: Norms::after(loader.layer_norm(&format!("{name}.{part}_layer_norm"), features, EPSILON)?),
+        })
     };
     Ok(Block {
         self_attention: attention("self_attn")?,
@@ -192,8 +205,9 @@ fn block(loader: &Loader, name: &str, config: &Config, heads: usize, inner: usiz
                 activation: config.activation_function,
                 output: loader.linear(&format!("{name}.fc2"), inner, features)?,
             },
-            norm: loader.layer_norm(&format!("{name}.final_layer_norm"), features, EPSILON)?,
+            norms: Norms::after(loader.layer_norm(&format!("{name}.final_layer_norm"), features, EPSILON)?),
         },
-        placement: NormPlacement::After,
+        residual: Residual::Sequential,
+        scheme: 0,
     })
 }

@@ -50,12 +50,15 @@ impl<'de> Deserialize<'de> for Ids {
     }
 }
 
+/// Tokens that are generated where nothing says how many.
+const DEFAULT_NEW_TOKENS: usize = 20;
+
 /// How texts are generated; names, meanings and defaults are transformers'.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)] // the names are those of transformers' GenerationConfig
 pub struct GenerationConfig {
-    pub max_length: usize,
+    pub max_length: Option<usize>,
     pub max_new_tokens: Option<usize>,
     pub min_length: usize,
     pub min_new_tokens: Option<usize>,
@@ -88,7 +91,7 @@ pub struct GenerationConfig {
 impl Default for GenerationConfig {
     fn default() -> Self {
         Self {
-            max_length: 20,
+            max_length: None,
             max_new_tokens: None,
             min_length: 0,
             min_new_tokens: None,
@@ -215,7 +218,7 @@ impl GenerationConfig {
             if fine { Ok(()) } else { Err(format!("`{name}` must be {range}, found {found}")) }
         };
         check((1..=1024).contains(&self.num_beams), "num_beams", "between 1 and 1024", &self.num_beams)?;
-        check(self.max_length > 0, "max_length", "at least 1", &self.max_length)?;
+        check(self.max_length != Some(0), "max_length", "at least 1", &0)?;
         check(self.max_new_tokens != Some(0), "max_new_tokens", "at least 1", &0)?;
         check(self.temperature > 0.0 && self.temperature.is_finite(), "temperature", "above 0", &self.temperature)?;
         check((0.0..=1.0).contains(&self.top_p), "top_p", "between 0 and 1", &self.top_p)?;
@@ -239,13 +242,14 @@ impl GenerationConfig {
     }
 
     /// The greatest length of a target that starts with `start` tokens.
-    pub(super) fn limit(&self, start: usize, positions: usize) -> Result<usize> {
-        let limit = match self.max_new_tokens {
-            Some(new) => start.saturating_add(new),
-            None => self.max_length,
+    pub(super) fn limit(&self, start: usize, positions: Option<usize>) -> Result<usize> {
+        let limit = match (self.max_new_tokens, self.max_length) {
+            (Some(new), _) => start.saturating_add(new),
+            (None, Some(length)) => length,
+            (None, None) => start.saturating_add(DEFAULT_NEW_TOKENS),
         };
         // The last token is never fed back, so it needs no position.
-        let limit = limit.min(positions + 1);
+        let limit = limit.min(positions.map_or(usize::MAX, |positions| positions + 1));
         if limit <= start {
             return Err(Error::Argument(format!(
                 "the target already starts with {start} tokens, and may have {limit} at most; raise `max_length` or give \

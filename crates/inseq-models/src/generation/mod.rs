@@ -17,8 +17,8 @@ use crate::{Error, Result};
 
 /// Hypotheses that grow by one token a call; at first one row for each text.
 pub trait StepDecoder {
-    /// Row `i` goes on from what row `parents[i]` was, with `tokens[i]`; gives the logits after it, row-major
-    /// `[row, vocabulary]`. Rows that no parent names are dropped.
+    /// Row `i` goes on from what row `parents[i]` was, with its `tokens` (row-major `[row, token]`, as many for each
+    /// row); gives the logits after the last, row-major `[row, vocabulary]`. Rows that no parent names are dropped.
     ///
     /// # Errors
     /// When the model has no position for another token, or the device fails.
@@ -27,8 +27,8 @@ pub trait StepDecoder {
     /// Number of tokens that logits are given for.
     fn vocabulary(&self) -> usize;
 
-    /// Longest target, in tokens from the decoder start on.
-    fn max_positions(&self) -> usize;
+    /// Longest target, in tokens from the decoder start on; `None` where there is no such limit.
+    fn max_positions(&self) -> Option<usize>;
 }
 
 /// Why a text ended.
@@ -86,12 +86,7 @@ pub fn generate(
 /// Feeds the starts and gives the logits after them, one row a text.
 fn prefill(decoder: &mut impl StepDecoder, starts: &[Vec<u32>]) -> Result<Vec<f32>> {
     let parents: Vec<usize> = (0..starts.len()).collect();
-    let mut logits = Vec::new();
-    for position in 0..starts[0].len() {
-        let tokens: Vec<u32> = starts.iter().map(|start| start[position]).collect();
-        logits = decoder.step(&parents, &tokens)?;
-    }
-    Ok(logits)
+    decoder.step(&parents, &starts.concat())
 }
 
 fn cancelled() -> Error {

@@ -1,10 +1,17 @@
 //! Multi-head attention.
 
-use burn::tensor::{Tensor, activation::softmax};
+use std::ops::Range;
 
-use super::{Linear, Rows, kernels};
+use burn::tensor::Tensor;
 
-/// Multi-head scaled dot-product attention (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>).
+use super::{Linear, Mask, Norm, NormTrace, Rotation, Rows, kernels};
+
+/// Attention weights made at a time, in values. They are never kept: the pullback makes them again, so that memory grows
+/// with the length of a text and not with its square.
+const BLOCK: usize = 1 << 22;
+
+/// Multi-head scaled dot-product attention (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>), several query heads
+/// to each key and value head where there are fewer of those (Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
 #[derive(Clone, Debug)]
 pub struct Attention {
     /// Of the attending positions.
@@ -13,36 +20,54 @@ pub struct Attention {
     pub key_value: Linear,
     /// Of the heads' outputs, side by side.
     pub output: Linear,
-    /// Number of heads.
+    /// Number of query heads.
     pub heads: usize,
+    /// Number of key and value heads, a divisor of `heads`.
+    pub key_value_heads: usize,
     /// Factor on the scores, usually `1 / sqrt(head_dim)`.
     pub scale: f32,
+    /// Scores are squeezed into plus and minus this by a hyperbolic tangent.
+    pub soft_cap: Option<f32>,
+    /// Norms of queries and of keys.
+    pub norms: Option<[Norm; 2]>,
 }
 
-/// Keys and values of the positions attended to, each `[batch, head, position, head_dim]`.
+/// Keys and values of the positions attended to, each `[batch, key/value head, position, head_dim]`.
 #[derive(Clone, Debug)]
 pub struct KeyValues {
     /// What queries are compared with.
     pub keys: Tensor<4>,
     /// What is averaged.
     pub values: Tensor<4>,
+    norm: Option<NormTrace>,
+}
+
+impl KeyValues {
+    /// Those of earlier positions, then these.
+    pub fn after(self, earlier: Option<KeyValues>) -> KeyValues {
+        let Some(earlier) = earlier else { return self };
+        KeyValues {
+            keys: Tensor::cat(vec![earlier.keys, self.keys], 2),
+            values: Tensor::cat(vec![earlier.values, self.values], 2),
+            norm: None,
+        }
+    }
+
+    /// The batch entries of `index`.
+    pub fn select(self, index: &Tensor<1, burn::tensor::Int>) -> KeyValues {
+        KeyValues { keys: self.keys.select(0, index.clone()), values: self.values.select(0, index.clone()), norm: None }
+    }
 }
 
 /// What [`Attention::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub struct AttentionTrace {
-    /// `[batch, head, query, head_dim]`, scaled.
-    queries: Tensor<4>,
+    /// `[batch, key/value head, group, query, head_dim]`, scaled.
+    queries: Tensor<5>,
+    query_norm: Option<NormTrace>,
     key_values: KeyValues,
-    /// `[batch, head, query, key]`, rows sum to 1.
-    weights: Tensor<4>,
-}
-
-impl AttentionTrace {
-    /// The attention weights `[batch, head, query, key]`; rows sum to 1.
-    pub fn weights(&self) -> &Tensor<4> {
-        &self.weights
-    }
+    mask: Mask,
+    rotation: Option<Rotation>,
 }
 
 /// Where [`Attention::pullback`] leads.
@@ -55,75 +80,226 @@ pub struct AttentionCotangents {
 }
 
 impl Attention {
-    fn split_heads(&self, x: Tensor<3>) -> Tensor<4> {
-        let [batch, length, features] = x.dims();
-        x.reshape([batch, length, self.heads, features / self.heads]).swap_dims(1, 2)
+    fn head_dim(&self) -> usize {
+        self.output.input_size() / self.heads
+    }
+
+    fn group(&self) -> usize {
+        self.heads / self.key_value_heads
     }
 
     /// Keys and values of `memory`, `[batch, position, feature]`.
-    pub fn key_values(&self, memory: Tensor<3>) -> KeyValues {
+    pub fn key_values(&self, memory: Tensor<3>, rotation: Option<&Rotation>) -> KeyValues {
+        let [batch, length, _] = memory.dims();
         let both = self.key_value.forward(memory);
         let inner = self.key_value.output_size() / 2;
-        let keys = self.split_heads(both.clone().narrow(2, 0, inner));
-        let values = self.split_heads(both.narrow(2, inner, inner));
-        KeyValues { keys, values }
+        let by_head = [batch, length, self.key_value_heads, self.head_dim()];
+        let (keys, norm) = self.normed(1, both.clone().narrow(2, 0, inner));
+        let keys = keys.reshape(by_head);
+        let keys = match rotation {
+            Some(rotation) => rotation.rotate(keys),
+            None => keys,
+        };
+        let values = both.narrow(2, inner, inner).reshape(by_head);
+        KeyValues { keys: keys.swap_dims(1, 2), values: values.swap_dims(1, 2), norm }
+    }
+
+    fn normed(&self, which: usize, x: Tensor<3>) -> (Tensor<3>, Option<NormTrace>) {
+        match &self.norms {
+            Some(norms) => {
+                let (x, trace) = norms[which].forward(x);
+                (x, Some(trace))
+            }
+            None => (x, None),
+        }
     }
 
     /// `[batch, query, feature]` to the same, with the trace.
-    ///
-    /// `mask` is added to the scores, `[batch or 1, head or 1, query, key]`.
     pub fn forward(
         &self,
         x: Tensor<3>,
         key_values: &KeyValues,
-        mask: Option<&Tensor<4>>,
+        mask: &Mask,
+        rotation: Option<&Rotation>,
     ) -> (Tensor<3>, AttentionTrace) {
         let [batch, length, _] = x.dims();
-        let queries = self.split_heads(self.query.forward(x)) * self.scale;
-        let mut scores = queries.clone().matmul(key_values.keys.clone().swap_dims(2, 3));
-        if let Some(mask) = mask {
-            scores = scores + mask.clone();
+        let [heads, group, head_dim] = [self.key_value_heads, self.group(), self.head_dim()];
+        let (queries, query_norm) = self.normed(0, self.query.forward(x));
+        let queries = queries.reshape([batch, length, self.heads, head_dim]);
+        let queries = match rotation {
+            Some(rotation) => rotation.rotate(queries),
+            None => queries,
+        };
+        let queries = queries.swap_dims(1, 2).reshape([batch, heads, group, length, head_dim]) * self.scale;
+        let trace = AttentionTrace {
+            queries,
+            query_norm,
+            key_values: key_values.clone(),
+            mask: mask.clone(),
+            rotation: rotation.cloned(),
+        };
+        let all_keys = key_values.keys.dims()[2];
+        let mixed = blocks(length, batch * self.heads * all_keys).map(|rows| {
+            let keys = mask.keys_before(rows.end).min(all_keys);
+            let queries = trace.queries.clone().narrow(3, rows.start, rows.len());
+            let bias = mask.of_queries(rows.clone(), keys);
+            let weights = self.weights_of(self.scores(queries, &trace.key_values, keys), bias.as_ref());
+            let weights = weights.reshape([batch, heads, group * rows.len(), keys]);
+            weights.matmul(key_values.values.clone().narrow(2, 0, keys)).reshape([
+                batch,
+                self.heads,
+                rows.len(),
+                head_dim,
+            ])
+        });
+        let mixed = cat(mixed.collect(), 2).swap_dims(1, 2).reshape([batch, length, self.output.input_size()]);
+        (self.output.forward(mixed), trace)
+    }
+
+    /// Scores `[batch, head, query, key]` of queries `[batch, key/value head, group, query, head_dim]` over the first
+    /// `keys` keys.
+    fn scores(&self, queries: Tensor<5>, key_values: &KeyValues, keys: usize) -> Tensor<4> {
+        let [batch, heads, group, count, head_dim] = queries.dims();
+        let scores = queries
+            .reshape([batch, heads, group * count, head_dim])
+            .matmul(key_values.keys.clone().narrow(2, 0, keys).swap_dims(2, 3))
+            .reshape([batch, heads * group, count, keys]);
+        match self.soft_cap {
+            Some(cap) => (scores / cap).tanh() * cap,
+            None => scores,
         }
-        let weights = softmax(scores, 3);
-        let mixed = weights.clone().matmul(key_values.values.clone());
-        let mixed = mixed.swap_dims(1, 2).reshape([batch, length, self.output.input_size()]);
-        (self.output.forward(mixed), AttentionTrace { queries, key_values: key_values.clone(), weights })
+    }
+
+    fn weights_of(&self, scores: Tensor<4>, bias: Option<&Tensor<4>>) -> Tensor<4> {
+        kernels::softmax(scores, bias)
+    }
+
+    /// The attention weights `[batch, head, query, key]` of a forward; rows sum to 1.
+    pub fn weights(&self, trace: &AttentionTrace) -> Tensor<4> {
+        let [_, _, _, length, _] = trace.queries.dims();
+        let keys = trace.key_values.keys.dims()[2];
+        let scores = self.scores(trace.queries.clone(), &trace.key_values, keys);
+        self.weights_of(scores, trace.mask.of_queries(0..length, keys).as_ref())
     }
 
     /// Cotangents `[batch, probe, row, feature]` of the output to those of both inputs.
     ///
-    /// `keys` cuts the positions attended to: with a causal mask nothing after the last row gets any weight.
-    pub fn pullback(
+    /// With a causal mask no key after the last row gets a cotangent, so `memory` covers the keys before the rows' end.
+    pub fn pullback(&self, cotangent: Tensor<4>, trace: &AttentionTrace, rows: &Rows) -> AttentionCotangents {
+        let [batch, probes, count, _] = cotangent.dims();
+        let [heads, group, head_dim] = [self.key_value_heads, self.group(), self.head_dim()];
+        let all_keys = trace.mask.keys_before(rows.end()).min(trace.key_values.keys.dims()[2]);
+        let mixed = self.output.pullback(cotangent);
+        // `[batch, key/value head, probe, group, row, head_dim]`
+        let mixed = mixed.reshape([batch, probes, count, heads, group, head_dim]).permute([0, 3, 1, 4, 2, 5]);
+
+        let mut to_queries = Vec::new();
+        let mut to_keys_and_values: Option<Tensor<5>> = None;
+        for part in blocks(count, batch * self.heads * probes * all_keys) {
+            let rows = rows.part(&part);
+            let keys = trace.mask.keys_before(rows.end()).min(all_keys);
+            let mixed = mixed.clone().narrow(4, part.start, part.len());
+            let (queries, both) = self.block_pullback(mixed, trace, &rows, keys);
+            to_queries.push(queries);
+            to_keys_and_values = Some(match to_keys_and_values.take() {
+                Some(sum) => lengthened(sum, keys) + both,
+                None => both,
+            });
+        }
+        // The last block's keys are all of them.
+        let to_keys_and_values = to_keys_and_values
+            .unwrap_or_else(|| Tensor::zeros([batch, 2 * heads, probes, all_keys, head_dim], &mixed.device()));
+        let to_queries = cat(to_queries, 4).permute([0, 2, 4, 1, 3, 5]);
+        let to_queries = to_queries.reshape([batch, probes, count, self.heads, head_dim]) * self.scale;
+        let to_queries = match &trace.rotation {
+            Some(rotation) => rotation.pullback(to_queries, rows),
+            None => to_queries,
+        };
+        let mut to_queries = to_queries.reshape([batch, probes, count, self.heads * head_dim]);
+        if let (Some(norms), Some(norm)) = (&self.norms, &trace.query_norm) {
+            to_queries = norms[0].pullback(to_queries, norm, rows);
+        }
+        let memory = self.memory_pullback(to_keys_and_values.permute([0, 2, 3, 1, 4]), trace);
+        AttentionCotangents { queries: self.query.pullback(to_queries), memory }
+    }
+
+    /// Of cotangents of the mixed values `[batch, key/value head, probe, group, row, head_dim]`: those of the queries, in
+    /// the same layout, and those of keys and values, `[batch, 2 key/value head, probe, key, head_dim]`.
+    fn block_pullback(
         &self,
-        cotangent: Tensor<4>,
+        mixed: Tensor<6>,
         trace: &AttentionTrace,
         rows: &Rows,
         keys: usize,
-    ) -> AttentionCotangents {
-        let [batch, probes, count, _] = cotangent.dims();
-        let heads = self.heads;
-        let inner = self.output.input_size();
-        let head_dim = inner / heads;
-        let key = trace.key_values.keys.clone().narrow(2, 0, keys);
-        let value = trace.key_values.values.clone().narrow(2, 0, keys);
-        let weights = rows.of_heads(&trace.weights.clone().narrow(3, 0, keys));
+    ) -> (Tensor<6>, Tensor<5>) {
+        let [batch, heads, probes, group, count, head_dim] = mixed.dims();
         let queries = rows.of_heads(&trace.queries);
+        let scores = self.scores(queries.clone(), &trace.key_values, keys);
+        let bias = trace.mask.of_rows(rows, keys);
+        let slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
+        let by_probe = |weights: Tensor<4>| {
+            let [_, _, rows_of_all, _] = weights.dims();
+            rows.by_probe(weights.reshape([batch, heads, group, rows_of_all, keys]))
+        };
+        let weights = by_probe(self.weights_of(scores, bias.as_ref()));
 
-        let mixed = self.output.pullback(cotangent);
-        let by_row = mixed.clone().reshape([batch, probes * count, heads, head_dim]).swap_dims(1, 2);
-        let weights_cotangent = by_row.matmul(value.swap_dims(2, 3)).reshape([batch, heads, probes, count, keys]);
-        let scores = kernels::softmax_pullback(weights_cotangent, weights.clone());
-
-        let to_queries = scores.clone().reshape([batch, heads, probes * count, keys]).matmul(key) * self.scale;
-        let to_queries = to_queries.swap_dims(1, 2).reshape([batch, probes, count, inner]);
-        let to_keys = scores.swap_dims(3, 4).matmul(queries);
-        let by_probe = mixed.reshape([batch, probes, count, heads, head_dim]).permute([0, 3, 1, 2, 4]);
-        let to_values = weights.swap_dims(3, 4).matmul(by_probe);
-        let to_memory = Tensor::cat(vec![to_keys, to_values], 1)
-            .reshape([batch, 2 * heads, probes, keys, head_dim])
-            .permute([0, 2, 3, 1, 4])
-            .reshape([batch, probes, keys, 2 * inner]);
-
-        AttentionCotangents { queries: self.query.pullback(to_queries), memory: self.key_value.pullback(to_memory) }
+        let value = trace.key_values.values.clone().narrow(2, 0, keys);
+        let key = trace.key_values.keys.clone().narrow(2, 0, keys);
+        let mixed = mixed.reshape([batch, heads, probes, group * count, head_dim]);
+        let to_weights = mixed
+            .clone()
+            .reshape([batch, heads, probes * group * count, head_dim])
+            .matmul(value.swap_dims(2, 3))
+            .reshape([batch, heads, probes, group * count, keys]);
+        let mut to_scores = kernels::softmax_pullback(to_weights, weights.clone());
+        if let Some(slope) = slope {
+            to_scores = to_scores * by_probe(slope);
+        }
+        let to_queries = to_scores.clone().reshape([batch, heads, probes * group * count, keys]).matmul(key);
+        let to_keys = to_scores.swap_dims(3, 4).matmul(rows.by_probe(queries));
+        let to_values = weights.swap_dims(3, 4).matmul(mixed);
+        let both = Tensor::cat(vec![to_keys, to_values], 1);
+        (to_queries.reshape([batch, heads, probes, group, count, head_dim]), both)
     }
+
+    /// Of cotangents of keys and values `[batch, probe, key, 2 key/value head, head_dim]`.
+    fn memory_pullback(&self, both: Tensor<5>, trace: &AttentionTrace) -> Tensor<4> {
+        let [batch, probes, keys, _, head_dim] = both.dims();
+        let inner = self.key_value_heads * head_dim;
+        if trace.rotation.is_none() && self.norms.is_none() {
+            return self.key_value.pullback(both.reshape([batch, probes, keys, 2 * inner]));
+        }
+        let rows = Rows::prefix(keys);
+        let mut to_keys = both.clone().narrow(3, 0, self.key_value_heads);
+        if let Some(rotation) = &trace.rotation {
+            to_keys = rotation.pullback(to_keys, &rows);
+        }
+        let mut to_keys = to_keys.reshape([batch, probes, keys, inner]);
+        if let (Some(norms), Some(norm)) = (&self.norms, &trace.key_values.norm) {
+            to_keys = norms[1].pullback(to_keys, norm, &rows);
+        }
+        let to_values =
+            both.narrow(3, self.key_value_heads, self.key_value_heads).reshape([batch, probes, keys, inner]);
+        self.key_value.pullback(Tensor::cat(vec![to_keys, to_values], 3))
+    }
+}
+
+/// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row.
+fn blocks(count: usize, row_values: usize) -> impl Iterator<Item = Range<usize>> {
+    let size = (BLOCK / row_values.max(1)).clamp(1, count.max(1));
+    (0..count).step_by(size).map(move |start| start..(start + size).min(count))
+}
+
+/// Zeros after the keys of `[batch, head, probe, key, head_dim]`, up to `keys`.
+fn lengthened(sum: Tensor<5>, keys: usize) -> Tensor<5> {
+    let [batch, heads, probes, before, head_dim] = sum.dims();
+    if before == keys {
+        return sum;
+    }
+    let zeros = Tensor::zeros([batch, heads, probes, keys - before, head_dim], (&sum.device(), sum.dtype()));
+    Tensor::cat(vec![sum, zeros], 3)
+}
+
+fn cat<const D: usize>(mut parts: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
+    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, axis) }
 }

@@ -1,52 +1,80 @@
-//! Layer normalization.
+//! Layer normalization, with and without centring.
 
 use burn::tensor::Tensor;
 
 use super::{Rows, kernels};
 
-/// `y = (x - mean) / sqrt(variance + epsilon) * gain + bias` over the last axis (Ba et al., 2016,
-/// <https://arxiv.org/abs/1607.06450>).
+/// What a [`Norm`] divides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormKind {
+    /// The standard deviation, after the mean is taken away (Ba et al., 2016, <https://arxiv.org/abs/1607.06450>).
+    Layer,
+    /// The root of the mean square (Zhang & Sennrich, 2019, <https://arxiv.org/abs/1910.07467>).
+    RootMeanSquare,
+}
+
+/// `y = (x - mean) / deviation * gain + bias` over the last axis, or over equal groups of it.
 #[derive(Clone, Debug)]
-pub struct LayerNorm {
+pub struct Norm {
+    kind: NormKind,
     gain: Tensor<1>,
     bias: Option<Tensor<1>>,
     epsilon: f64,
+    groups: usize,
 }
 
-/// What [`LayerNorm::pullback`] needs of the forward.
+/// What [`Norm::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub struct NormTrace {
     /// `[batch, position, feature]`: the input, centred and divided by its deviation.
     normalized: Tensor<3>,
-    /// `[batch, position, 1]`: one over the deviation.
+    /// `[batch, position, group]`: one over the deviation.
     inverse_deviation: Tensor<3>,
 }
 
-impl LayerNorm {
-    /// From gain and bias `[feature]`.
-    pub fn new(gain: Tensor<1>, bias: Option<Tensor<1>>, epsilon: f64) -> Self {
-        Self { gain, bias, epsilon }
+impl Norm {
+    /// From gain and bias `[feature]`; `epsilon` is added to the mean square.
+    pub fn new(kind: NormKind, gain: Tensor<1>, bias: Option<Tensor<1>>, epsilon: f64) -> Self {
+        Self { kind, gain, bias, epsilon, groups: 1 }
+    }
+
+    /// The same norm over each of `groups` equal parts of the features, say of every head.
+    pub fn grouped(self, groups: usize) -> Self {
+        Self { groups, ..self }
     }
 
     /// `[batch, position, feature]` to the same, with the trace.
     pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, NormTrace) {
-        let centred = x.clone() - x.mean_dim(2);
-        let variance = centred.clone().square().mean_dim(2);
-        let inverse_deviation = (variance + self.epsilon).sqrt().recip();
-        let normalized = centred * inverse_deviation.clone();
+        let [batch, length, features] = x.dims();
+        let x = x.reshape([batch, length * self.groups, features / self.groups]);
+        let (normalized, inverse_deviation) = kernels::normalize(x, self.kind == NormKind::Layer, self.epsilon);
         let mut y = normalized.clone() * self.gain.clone().unsqueeze();
         if let Some(bias) = &self.bias {
             y = y + bias.clone().unsqueeze();
         }
-        (y, NormTrace { normalized, inverse_deviation })
+        let trace = NormTrace {
+            normalized: normalized.reshape([batch, length, features]),
+            inverse_deviation: inverse_deviation.reshape([batch, length, self.groups]),
+        };
+        (y.reshape([batch, length, features]), trace)
     }
 
     /// Cotangents `[batch, probe, row, feature]` of the output to those of the input.
     ///
-    /// `dx = (g - mean(g) - n mean(g n)) / deviation` with `g = dy * gain` and `n` the normalized input.
+    /// `dx = (g - mean(g) - n mean(g n)) / deviation` with `g = dy * gain` and `n` the normalized input; without
+    /// centring, `mean(g)` is left out.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
+        let [batch, probes, count, features] = cotangent.dims();
+        let (groups, size) = (self.groups, features / self.groups);
         let normalized = rows.of(&trace.normalized);
-        let inverse_deviation = rows.of(&trace.inverse_deviation);
-        kernels::layer_norm_pullback(cotangent, &self.gain, normalized, inverse_deviation)
+        let shared = normalized.dims()[1];
+        let dx = kernels::norm_pullback(
+            cotangent.reshape([batch, probes, count * groups, size]),
+            &self.gain,
+            normalized.reshape([batch, shared, count * groups, size]),
+            rows.of(&trace.inverse_deviation).reshape([batch, shared, count * groups, 1]),
+            self.kind == NormKind::Layer,
+        );
+        dx.reshape([batch, probes, count, features])
     }
 }

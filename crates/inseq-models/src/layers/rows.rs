@@ -1,6 +1,8 @@
 //! Which positions a cotangent covers.
 
-use burn::tensor::{Int, Tensor};
+use std::ops::Range;
+
+use burn::tensor::{Device, Int, Tensor};
 
 /// The positions that a cotangent `[batch, probe, position, feature]` has rows for.
 ///
@@ -9,8 +11,8 @@ use burn::tensor::{Int, Tensor};
 /// [`Rows::of`] brings the trace into the cotangent's layout.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// Positions `0..n` for every probe.
-    Prefix(usize),
+    /// The same positions for every probe.
+    Span(Range<usize>),
     /// One row a probe, at the probe's own position.
     Own {
         /// `[batch * probe]`: each probe's position, batch-major.
@@ -21,11 +23,24 @@ pub enum Rows {
 }
 
 impl Rows {
+    /// The first `count` positions.
+    pub fn prefix(count: usize) -> Self {
+        Rows::Span(0..count)
+    }
+
     /// The first position after every row.
     pub fn end(&self) -> usize {
         match self {
-            Rows::Prefix(n) => *n,
+            Rows::Span(range) => range.end,
             Rows::Own { positions, .. } => positions.iter().max().map_or(0, |p| p + 1),
+        }
+    }
+
+    /// Some of the rows, counted from the first; a probe's one row is not divided.
+    pub(super) fn part(&self, range: &Range<usize>) -> Rows {
+        match self {
+            Rows::Span(all) => Rows::Span(all.start + range.start..all.start + range.end),
+            Rows::Own { .. } => self.clone(),
         }
     }
 
@@ -33,34 +48,36 @@ impl Rows {
     pub fn of(&self, trace: &Tensor<3>) -> Tensor<4> {
         let [batch, length, features] = trace.dims();
         match self {
-            Rows::Prefix(n) => trace.clone().narrow(1, 0, *n).unsqueeze_dim(1),
+            Rows::Span(range) => trace.clone().narrow(1, range.start, range.len()).unsqueeze_dim(1),
             Rows::Own { positions, probes } => trace
                 .clone()
                 .reshape([batch * length, features])
-                .select(0, self.flat_index(positions, *probes, length, &trace.device()))
+                .select(0, index(positions, *probes, 1, length, &trace.device()))
                 .reshape([batch, *probes, 1, features]),
         }
     }
 
-    /// The query rows of a per-head trace `[batch, head, position, feature]`, as `[batch, head, probe or 1, row, feature]`.
-    pub fn of_heads(&self, trace: &Tensor<4>) -> Tensor<5> {
-        let [batch, heads, length, features] = trace.dims();
+    /// The rows of queries `[batch, key/value head, group, position, head_dim]`: a span's, or each probe's own, in the
+    /// place of the positions.
+    pub(super) fn of_heads(&self, queries: &Tensor<5>) -> Tensor<5> {
+        let [batch, heads, group, length, features] = queries.dims();
         match self {
-            Rows::Prefix(n) => trace.clone().narrow(2, 0, *n).unsqueeze_dim(2),
-            Rows::Own { positions, probes } => {
-                let index: Vec<i64> = (0..batch)
-                    .flat_map(|b| (0..heads).map(move |h| (b, h)))
-                    .flat_map(|(b, h)| {
-                        let own = &positions[b * probes..(b + 1) * probes];
-                        own.iter().map(move |p| ((b * heads + h) * length + p) as i64)
-                    })
-                    .collect();
-                trace
-                    .clone()
-                    .reshape([batch * heads * length, features])
-                    .select(0, Tensor::<1, Int>::from_data(index.as_slice(), &trace.device()))
-                    .reshape([batch, heads, *probes, 1, features])
-            }
+            Rows::Span(range) => queries.clone().narrow(3, range.start, range.len()),
+            Rows::Own { positions, probes } => queries
+                .clone()
+                .reshape([batch * heads * group * length, features])
+                .select(0, index(positions, *probes, heads * group, length, &queries.device()))
+                .reshape([batch, heads, group, *probes, features]),
+        }
+    }
+
+    /// What [`of_heads`](Self::of_heads) gives, `[batch, key/value head, group, row, any]`, by probe: `[batch, key/value
+    /// head, probe or 1, group * row, any]`.
+    pub(super) fn by_probe(&self, x: Tensor<5>) -> Tensor<5> {
+        let [batch, heads, group, rows, last] = x.dims();
+        match self {
+            Rows::Span(_) => x.reshape([batch, heads, 1, group * rows, last]),
+            Rows::Own { .. } => x.swap_dims(2, 3),
         }
     }
 
@@ -75,16 +92,15 @@ impl Rows {
         let one_hot = Tensor::<1>::from_data(one_hot.as_slice(), &cotangent.device());
         one_hot.reshape([batch, *probes, length, 1]).cast(cotangent.dtype()) * cotangent
     }
+}
 
-    fn flat_index(
-        &self,
-        positions: &[usize],
-        probes: usize,
-        length: usize,
-        device: &burn::tensor::Device,
-    ) -> Tensor<1, Int> {
-        let index: Vec<i64> =
-            positions.iter().enumerate().map(|(row, p)| (row / probes.max(1) * length + p) as i64).collect();
-        Tensor::from_data(index.as_slice(), device)
-    }
+/// Rows of `[batch, head, position]`, flattened, that belong to the probes' positions `[batch, probe]`, by head.
+fn index(positions: &[usize], probes: usize, heads: usize, length: usize, device: &Device) -> Tensor<1, Int> {
+    let index: Vec<i64> = positions
+        .chunks(probes.max(1))
+        .enumerate()
+        .flat_map(|(entry, own)| (0..heads).map(move |head| (entry * heads + head, own)))
+        .flat_map(|(row, own)| own.iter().map(move |p| (row * length + p) as i64))
+        .collect();
+    Tensor::from_data(index.as_slice(), device)
 }

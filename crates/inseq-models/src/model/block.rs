@@ -1,25 +1,18 @@
-//! A transformer block: attention, cross-attention and feed-forward, each with its residual and norm.
+//! A transformer block: attention, cross-attention and feed-forward, each with its residual and norms.
 
 use burn::tensor::Tensor;
 
-use crate::layers::{Attention, AttentionTrace, FeedForward, FeedForwardTrace, KeyValues, LayerNorm, NormTrace, Rows};
+use super::sublayer::{Sublayer, SublayerTrace};
+use crate::layers::{Attention, AttentionTrace, FeedForward, FeedForwardTrace, KeyValues, Mask, Rotation, Rows};
 
-/// Where a sublayer's norm stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NormPlacement {
-    /// `x + f(norm(x))`.
-    Before,
-    /// `norm(x + f(x))`.
-    After,
-}
-
-/// A sublayer with its norm.
-#[derive(Clone, Debug)]
-pub struct Sublayer<T> {
-    /// What the sublayer does.
-    pub inner: T,
-    /// The norm before or after it, as the [`Block`] says.
-    pub norm: LayerNorm,
+/// How a block's sublayers are joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Residual {
+    /// Each adds to what the one before it left.
+    #[default]
+    Sequential,
+    /// Attention and feed-forward both read the block's input, `x + attention(x) + feed_forward(x)`.
+    Parallel,
 }
 
 /// One layer of an encoder or a decoder.
@@ -31,39 +24,29 @@ pub struct Block {
     pub cross_attention: Option<Sublayer<Attention>>,
     /// The position-wise network.
     pub feed_forward: Sublayer<FeedForward>,
-    /// Where the norms stand.
-    pub placement: NormPlacement,
+    /// How the sublayers are joined.
+    pub residual: Residual,
+    /// Which of the stack's position schemes the self-attention has.
+    pub scheme: usize,
 }
 
 /// What [`Block::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub struct BlockTrace {
-    self_attention: (AttentionTrace, NormTrace),
-    cross_attention: Option<(AttentionTrace, NormTrace)>,
-    feed_forward: (FeedForwardTrace, NormTrace),
-}
-
-impl BlockTrace {
-    /// Weights of the self-attention, `[batch, head, query, key]`.
-    pub fn self_attention_weights(&self) -> &Tensor<4> {
-        self.self_attention.0.weights()
-    }
-
-    /// Weights of the cross-attention, `[batch, head, query, key]`.
-    pub fn cross_attention_weights(&self) -> Option<&Tensor<4>> {
-        self.cross_attention.as_ref().map(|(attention, _)| attention.weights())
-    }
+    self_attention: SublayerTrace<AttentionTrace>,
+    cross_attention: Option<SublayerTrace<AttentionTrace>>,
+    feed_forward: SublayerTrace<FeedForwardTrace>,
 }
 
 /// What a block attends to, beside the positions it is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Context<'a> {
-    /// Added to the self-attention's scores, `[batch or 1, head or 1, query, key]`.
-    pub self_mask: Option<&'a Tensor<4>>,
-    /// Keys and values of the encoder's output under this block's cross-attention.
-    pub memory: Option<KeyValues>,
-    /// Added to the cross-attention's scores.
-    pub memory_mask: Option<&'a Tensor<4>>,
+    /// Of the self-attention.
+    pub mask: &'a Mask,
+    /// Of the self-attention's queries and keys.
+    pub rotation: Option<&'a Rotation>,
+    /// Keys and values of the encoder's output under this block's cross-attention, and what of them is hidden.
+    pub memory: Option<(&'a KeyValues, &'a Mask)>,
 }
 
 /// A cotangent with the rows it covers.
@@ -85,74 +68,66 @@ pub enum Reach {
 }
 
 impl Block {
+    /// The weights of the self-attention in a forward, `[batch, head, query, key]`; rows sum to 1.
+    pub fn self_attention_weights(&self, trace: &BlockTrace) -> Tensor<4> {
+        self.self_attention.inner.weights(&trace.self_attention.inner)
+    }
+
+    /// The weights of the cross-attention in a forward, `[batch, head, query, key]`; rows sum to 1.
+    pub fn cross_attention_weights(&self, trace: &BlockTrace) -> Option<Tensor<4>> {
+        let (cross, trace) = self.cross_attention.as_ref().zip(trace.cross_attention.as_ref())?;
+        Some(cross.inner.weights(&trace.inner))
+    }
+
     /// The block's output for `x` `[batch, position, feature]`; `history` holds the keys and values of earlier positions
     /// and takes up those of `x`.
     pub fn step(&self, x: Tensor<3>, history: &mut Option<KeyValues>, context: &Context) -> Tensor<3> {
-        let x = self.around(&self.self_attention.norm, x, |x| {
-            let new = self.self_attention.inner.key_values(x.clone());
-            let all = match history.take() {
-                Some(old) => KeyValues {
-                    keys: Tensor::cat(vec![old.keys, new.keys], 2),
-                    values: Tensor::cat(vec![old.values, new.values], 2),
-                },
-                None => new,
-            };
-            let y = self.self_attention.inner.forward(x, &all, context.self_mask).0;
+        let attend = |x: Tensor<3>| {
+            let attention = &self.self_attention.inner;
+            let all = attention.key_values(x.clone(), context.rotation).after(history.take());
+            let y = attention.forward(x, &all, context.mask, context.rotation).0;
             *history = Some(all);
             (y, ())
-        });
-        let x = match (&self.cross_attention, &context.memory) {
-            (Some(cross), Some(memory)) => {
-                self.around(&cross.norm, x.0, |x| (cross.inner.forward(x, memory, context.memory_mask).0, ()))
-            }
-            _ => x,
         };
-        self.around(&self.feed_forward.norm, x.0, |x| (self.feed_forward.inner.forward(x), ())).0
+        self.run(x, context, attend, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
     /// The block's output for `x` `[batch, position, feature]`, with the trace.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, BlockTrace) {
-        let (x, self_attention, self_norm) = self.around(&self.self_attention.norm, x, |x| {
-            let key_values = self.self_attention.inner.key_values(x.clone());
-            self.self_attention.inner.forward(x, &key_values, context.self_mask)
-        });
-        let (x, cross_attention) = match (&self.cross_attention, &context.memory) {
-            (Some(cross), Some(memory)) => {
-                let (x, trace, norm) =
-                    self.around(&cross.norm, x, |x| cross.inner.forward(x, memory, context.memory_mask));
-                (x, Some((trace, norm)))
+        let attend = |x: Tensor<3>| {
+            let attention = &self.self_attention.inner;
+            let key_values = attention.key_values(x.clone(), context.rotation);
+            attention.forward(x, &key_values, context.mask, context.rotation)
+        };
+        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x);
+        let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, attend, feed);
+        (y, BlockTrace { self_attention, cross_attention, feed_forward })
+    }
+
+    /// The sublayers joined, with what each keeps.
+    #[expect(clippy::type_complexity, reason = "the traces of the three sublayers")]
+    fn run<A, F>(
+        &self,
+        x: Tensor<3>,
+        context: &Context,
+        attend: impl FnOnce(Tensor<3>) -> (Tensor<3>, A),
+        feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
+    ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<AttentionTrace>>, SublayerTrace<F>)) {
+        if self.residual == Residual::Parallel {
+            let (attended, attention) = self.self_attention.branch(x.clone(), attend);
+            let (fed, feed_forward) = self.feed_forward.branch(x.clone(), feed);
+            return (x + attended + fed, (attention, None, feed_forward));
+        }
+        let (x, attention) = self.self_attention.around(x, attend);
+        let (x, cross) = match (&self.cross_attention, context.memory) {
+            (Some(cross), Some((memory, mask))) => {
+                let (x, trace) = cross.around(x, |x| cross.inner.forward(x, memory, mask, None));
+                (x, Some(trace))
             }
             _ => (x, None),
         };
-        let (x, feed_forward, feed_forward_norm) =
-            self.around(&self.feed_forward.norm, x, |x| self.feed_forward.inner.forward_traced(x));
-        let trace = BlockTrace {
-            self_attention: (self_attention, self_norm),
-            cross_attention,
-            feed_forward: (feed_forward, feed_forward_norm),
-        };
-        (x, trace)
-    }
-
-    /// A sublayer with its residual and norm.
-    fn around<T>(
-        &self,
-        norm: &LayerNorm,
-        x: Tensor<3>,
-        inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
-    ) -> (Tensor<3>, T, NormTrace) {
-        match self.placement {
-            NormPlacement::Before => {
-                let (normed, norm_trace) = norm.forward(x.clone());
-                let (y, trace) = inner(normed);
-                (x + y, trace, norm_trace)
-            }
-            NormPlacement::After => {
-                let (y, trace) = inner(x.clone());
-                let (y, norm_trace) = norm.forward(x + y);
-                (y, trace, norm_trace)
-            }
-        }
+        let (x, feed_forward) = self.feed_forward.around(x, feed);
+        (x, (attention, cross, feed_forward))
     }
 
     /// Pulls the output's cotangent back to the block's input. What reaches the encoder's output
@@ -167,68 +142,59 @@ impl Block {
         memory: &mut Option<Tensor<4>>,
     ) -> Option<Cotangent> {
         let Cotangent { value, rows } = cotangent;
-        let (inner, norm) = &trace.feed_forward;
-        let value = self.back(&self.feed_forward.norm, norm, value, &rows, |value| {
-            self.feed_forward.inner.pullback(value, inner, &rows)
-        });
+        if self.residual == Residual::Parallel {
+            let fed = self.feed_forward_pullback(value.clone(), trace, &rows);
+            return Some(self.self_attention_pullback(value, Some(fed), &rows, trace));
+        }
+        let value = self.feed_forward.sum_pullback(value, &trace.feed_forward, &rows);
+        let value = value.clone() + self.feed_forward_pullback(value, trace, &rows);
         let value = match (&self.cross_attention, &trace.cross_attention) {
-            (Some(cross), Some((inner, norm))) => self.back(&cross.norm, norm, value, &rows, |value| {
-                let keys = inner.weights().dims()[3];
-                let back = cross.inner.pullback(value, inner, &rows, keys);
+            (Some(cross), Some(trace)) => {
+                let value = cross.sum_pullback(value, trace, &rows);
+                let inner = cross.output_pullback(value.clone(), trace, &rows);
+                let back = cross.inner.pullback(inner, &trace.inner, &rows);
                 *memory = Some(match memory.take() {
                     Some(sum) => sum + back.memory,
                     None => back.memory,
                 });
-                back.queries
-            }),
+                value + cross.input_pullback(back.queries, trace, &rows)
+            }
             _ => value,
         };
         if reach == Reach::Memory {
             return None;
         }
-        Some(self.self_attention_pullback(value, &rows, &trace.self_attention))
+        let value = self.self_attention.sum_pullback(value, &trace.self_attention, &rows);
+        Some(self.self_attention_pullback(value, None, &rows, trace))
     }
 
-    /// The residual, norm and inner pullback of a sublayer that keeps the rows.
-    fn back(
-        &self,
-        norm: &LayerNorm,
-        norm_trace: &NormTrace,
-        value: Tensor<4>,
-        rows: &Rows,
-        inner: impl FnOnce(Tensor<4>) -> Tensor<4>,
-    ) -> Tensor<4> {
-        match self.placement {
-            NormPlacement::Before => value.clone() + norm.pullback(inner(value), norm_trace, rows),
-            NormPlacement::After => {
-                let value = norm.pullback(value, norm_trace, rows);
-                value.clone() + inner(value)
-            }
-        }
+    /// Through the feed-forward branch alone.
+    fn feed_forward_pullback(&self, value: Tensor<4>, trace: &BlockTrace, rows: &Rows) -> Tensor<4> {
+        let (sublayer, trace) = (&self.feed_forward, &trace.feed_forward);
+        let inner = sublayer.output_pullback(value, trace, rows);
+        sublayer.input_pullback(sublayer.inner.pullback(inner, &trace.inner, rows), trace, rows)
     }
 
-    /// Through the self-attention, where each row reaches every position up to its own.
+    /// Through the self-attention and its residual, where each row reaches every position that it looks at. `beside` is
+    /// the cotangent that other branches give the same rows.
     fn self_attention_pullback(
         &self,
         value: Tensor<4>,
+        beside: Option<Tensor<4>>,
         rows: &Rows,
-        (trace, norm_trace): &(AttentionTrace, NormTrace),
+        trace: &BlockTrace,
     ) -> Cotangent {
-        let Sublayer { inner, norm } = &self.self_attention;
-        let length = rows.end();
-        let prefix = Rows::Prefix(length);
-        let value = match self.placement {
-            NormPlacement::Before => {
-                let back = inner.pullback(value.clone(), trace, rows, length);
-                let own = value + norm.pullback(back.queries, norm_trace, rows);
-                rows.scatter(own, length) + norm.pullback(back.memory, norm_trace, &prefix)
-            }
-            NormPlacement::After => {
-                let value = norm.pullback(value, norm_trace, rows);
-                let back = inner.pullback(value.clone(), trace, rows, length);
-                rows.scatter(value + back.queries, length) + back.memory
-            }
+        let (sublayer, trace) = (&self.self_attention, &trace.self_attention);
+        let inner = sublayer.output_pullback(value.clone(), trace, rows);
+        let back = sublayer.inner.pullback(inner, &trace.inner, rows);
+        let length = back.memory.dims()[2];
+        let prefix = Rows::prefix(length);
+        let own = value + sublayer.input_pullback(back.queries, trace, rows);
+        let own = match beside {
+            Some(beside) => own + beside,
+            None => own,
         };
+        let value = rows.scatter(own, length) + sublayer.input_pullback(back.memory, trace, &prefix);
         Cotangent { value, rows: prefix }
     }
 }

@@ -2,29 +2,23 @@
 
 mod block;
 mod decoding;
-mod mask;
 mod pullback;
+mod stack;
+mod sublayer;
 #[cfg(test)]
 mod tests;
 mod trace;
 
 use burn::tensor::{Device, Tensor};
 
-pub use block::{Block, BlockTrace, Context, Cotangent, NormPlacement, Reach, Sublayer};
+pub use block::{Block, BlockTrace, Context, Cotangent, Reach, Residual};
 pub use decoding::IncrementalDecoder;
 pub use pullback::{InputCotangents, Wanted};
+pub use stack::{Entry, Exit, Scheme, Stack};
+pub use sublayer::{Norms, Sublayer};
 pub use trace::Trace;
 
 use crate::layers::{Embedding, Linear};
-
-/// An encoder or a decoder: positions, then blocks.
-#[derive(Clone, Debug)]
-pub struct Stack {
-    /// Added to the embeddings, `[position, feature]`.
-    pub positions: Tensor<2>,
-    /// From the input up.
-    pub blocks: Vec<Block>,
-}
 
 /// An encoder with the embeddings of its vocabulary.
 #[derive(Clone, Debug)]
@@ -46,6 +40,8 @@ pub struct Model {
     pub decoder: Stack,
     /// From the last hidden state to logits over the vocabulary.
     pub head: Linear,
+    /// Logits are squeezed into plus and minus this by a hyperbolic tangent.
+    pub logit_cap: Option<f32>,
 }
 
 /// Token embeddings of a batch of source texts, padded on the right.
@@ -72,7 +68,7 @@ impl Model {
         self.target_embedding.table().device()
     }
 
-    /// Size of a hidden state.
+    /// Size of an embedding.
     pub fn features(&self) -> usize {
         self.target_embedding.features()
     }
@@ -82,54 +78,64 @@ impl Model {
         self.head.output_size()
     }
 
-    /// Longest source that the encoder has positions for.
+    /// Longest source that the encoder has positions for; `None` where there is no such limit.
     pub fn max_source_positions(&self) -> Option<usize> {
-        self.encoder.as_ref().map(|encoder| encoder.stack.positions.dims()[0])
+        self.encoder.as_ref().and_then(|encoder| encoder.stack.max_positions())
     }
 
-    /// Longest target that the decoder has positions for.
-    pub fn max_target_positions(&self) -> usize {
-        self.decoder.positions.dims()[0]
+    /// Longest target that the decoder has positions for; `None` where there is no such limit.
+    pub fn max_target_positions(&self) -> Option<usize> {
+        self.decoder.max_positions()
     }
 
     /// Logits `[..., vocabulary]` of hidden states `[..., feature]`.
     pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
-        self.head.forward(hidden)
+        let logits = self.head.forward(hidden);
+        match self.logit_cap {
+            Some(cap) => (logits / cap).tanh() * cap,
+            None => logits,
+        }
     }
 
-    /// Cotangents of logits `[..., vocabulary]` to those of hidden states `[..., feature]`.
-    pub fn logits_pullback<const D: usize>(&self, cotangent: Tensor<D>) -> Tensor<D> {
-        self.head.pullback(cotangent)
+    /// Cotangents of `logits` `[..., vocabulary]` to those of hidden states `[..., feature]`.
+    pub fn logits_pullback<const D: usize>(&self, cotangent: Tensor<D>, logits: &Tensor<D>) -> Tensor<D> {
+        self.head.pullback(match self.logit_cap {
+            Some(cap) => cotangent * ((logits.clone() / cap).square().neg() + 1.0),
+            None => cotangent,
+        })
     }
 
     /// Bytes of the largest tensors alive while one probe of one text is pulled back.
     pub fn bytes_per_probe(&self, source: usize, target: usize) -> usize {
-        let stack = |stack: &Stack, own: usize, other: usize| {
-            stack.blocks.iter().map(|block| block.values_per_position(own, other) * own).max().unwrap_or(0)
-        };
-        let encoder = self.encoder.as_ref().map_or(0, |encoder| stack(&encoder.stack, source, 0));
-        let decoder = stack(&self.decoder, target, source);
+        let widest = |stack: &Stack| stack.blocks.iter().map(Block::values_per_position).max().unwrap_or(0);
+        let encoder = self.encoder.as_ref().map_or(0, |encoder| widest(&encoder.stack) * source);
+        // Keys and values of the source have their cotangents beside the decoder's.
+        let decoder = widest(&self.decoder) * (target + if self.encoder.is_some() { source } else { 0 });
         // The encoder's cotangents wait while the decoder's are at work.
         4 * (encoder.max(decoder) + self.features() * (2 * source + target) + 2 * self.vocabulary())
     }
 
     /// Bytes of one text's trace.
     pub fn bytes_per_trace(&self, source: usize, target: usize) -> usize {
-        let stack = |stack: &Stack, own: usize, other: usize| {
-            stack.blocks.iter().map(|block| block.values_per_position(own, other) * own).sum::<usize>()
+        let all = |stack: &Stack, own: usize, other: usize| {
+            let cross = |block: &Block| {
+                block.cross_attention.as_ref().map_or(0, |cross| cross.inner.key_value.output_size() * other)
+            };
+            stack.blocks.iter().map(|block| block.values_per_position() * own + cross(block)).sum::<usize>()
         };
-        let encoder = self.encoder.as_ref().map_or(0, |encoder| stack(&encoder.stack, source, 0));
-        4 * (encoder + stack(&self.decoder, target, source))
+        let encoder = self.encoder.as_ref().map_or(0, |encoder| all(&encoder.stack, source, 0));
+        4 * (encoder + all(&self.decoder, target, source))
     }
 }
 
 impl Block {
-    /// Values that a trace, or a probe at work, holds for a position of the block.
-    fn values_per_position(&self, own: usize, other: usize) -> usize {
-        let attention = self.self_attention.inner.output.input_size();
+    /// Values that a trace, or a probe at work, holds for a position of the block. Attention weights are not among them:
+    /// they are made for a bounded number of queries at a time.
+    fn values_per_position(&self) -> usize {
+        let attention = &self.self_attention.inner;
+        let features = attention.query.input_size();
+        let heads = attention.output.input_size() + attention.key_value.output_size();
         let inner = self.feed_forward.inner.input.output_size();
-        let heads = self.self_attention.inner.heads;
-        let cross = if self.cross_attention.is_some() { 3 * attention + heads * other } else { 0 };
-        2 * inner + 8 * attention + 3 * heads * own + cross
+        2 * inner + (2 + usize::from(self.cross_attention.is_some())) * (heads + 2 * features)
     }
 }

@@ -8,6 +8,9 @@ use crate::layers::Rows;
 /// Rows of a decoder's matrix products below which cutting probes into finer blocks costs more than it saves.
 const BLOCK_ROWS: usize = 128;
 
+/// Rows that a block may compute in vain, as a share of what it needs: one in this many.
+const WASTE: usize = 32;
+
 /// Which inputs a pullback is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -48,13 +51,15 @@ impl Model {
                 (0..batch).flat_map(|b| positions[b * probes + start..b * probes + end].iter().copied()).collect();
             let value = cotangents.clone().narrow(1, start, end - start).reshape([batch, end - start, 1, features]);
             let rows = Rows::Own { positions: own, probes: end - start };
+            let value = self.decoder.leave_pullback(value, &trace.decoder, &rows);
             let mut memory = None;
             let mut cotangent = Some(Cotangent { value, rows });
-            for (index, (block, trace)) in self.decoder.blocks.iter().zip(&trace.decoder).enumerate().rev() {
+            for (index, (block, trace)) in self.decoder.blocks.iter().zip(&trace.decoder.blocks).enumerate().rev() {
                 let reach = if index == 0 && !wanted.target { Reach::Memory } else { Reach::Input };
                 cotangent = cotangent.and_then(|cotangent| block.pullback(cotangent, trace, reach, &mut memory));
             }
             if let Some(Cotangent { value, rows }) = cotangent {
+                let value = self.decoder.enter_pullback(value, &trace.decoder, &rows);
                 targets.push(extend(rows.scatter(value, rows.end()), length));
             }
             memories.extend(memory);
@@ -67,13 +72,14 @@ impl Model {
     }
 
     fn encoder_pullback(&self, trace: &Trace, cotangent: Tensor<4>) -> Option<Tensor<4>> {
-        let encoder = self.encoder.as_ref()?;
-        let rows = Rows::Prefix(cotangent.dims()[2]);
-        let mut cotangent = Some(Cotangent { value: cotangent, rows });
-        for (block, trace) in encoder.stack.blocks.iter().zip(&trace.encoder).rev() {
+        let stack = &self.encoder.as_ref()?.stack;
+        let rows = Rows::prefix(cotangent.dims()[2]);
+        let value = stack.leave_pullback(cotangent, &trace.encoder, &rows);
+        let mut cotangent = Some(Cotangent { value, rows });
+        for (block, trace) in stack.blocks.iter().zip(&trace.encoder.blocks).rev() {
             cotangent = cotangent.and_then(|c| block.pullback(c, trace, Reach::Input, &mut None));
         }
-        cotangent.map(|c| c.value)
+        cotangent.map(|c| stack.enter_pullback(c.value, &trace.encoder, &c.rows))
     }
 }
 
@@ -87,16 +93,20 @@ fn extend(value: Tensor<4>, length: usize) -> Tensor<4> {
     Tensor::cat(vec![value, zeros], 2)
 }
 
-/// Cuts probes into ranges so that short prefixes are not computed to the length of long ones.
+/// Cuts probes into ranges so that short prefixes are not computed to the length of long ones: a range goes on while its
+/// products are small, or while next to nothing is computed in vain.
 fn blocks(positions: &[usize], batch: usize, probes: usize) -> Vec<(usize, usize)> {
     let prefix = |probe: usize| (0..batch).map(|b| positions[b * probes + probe] + 1).max().unwrap_or(1);
     let mut blocks = Vec::new();
-    let mut start = 0;
+    let (mut start, mut needed) = (0, 0);
     for probe in 0..probes {
-        if (probe + 1 - start) * batch * prefix(probe) >= BLOCK_ROWS {
-            blocks.push((start, probe + 1));
-            start = probe + 1;
+        let rows = (probe + 1 - start) * batch * prefix(probe);
+        let used = needed + batch * prefix(probe);
+        if probe > start && rows > BLOCK_ROWS && (rows - used) * WASTE > used {
+            blocks.push((start, probe));
+            (start, needed) = (probe, 0);
         }
+        needed += batch * prefix(probe);
     }
     if start < probes {
         blocks.push((start, probes));

@@ -4,7 +4,64 @@ use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::layers::{Activation, Attention, FeedForward, LayerNorm};
+use crate::layers::{
+    Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Norm, NormKind, Rotary, Visibility,
+};
+
+/// What can differ between architectures.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    pub(crate) encoder: bool,
+    pub(crate) norms: Placement,
+    pub(crate) norm_kind: NormKind,
+    pub(crate) activation: Activation,
+    pub(crate) gated: bool,
+    pub(crate) key_value_heads: usize,
+    pub(crate) head_norms: bool,
+    pub(crate) rotated: usize,
+    pub(crate) learned_positions: bool,
+    pub(crate) bias: Option<DistanceBias>,
+    pub(crate) window: Option<usize>,
+    pub(crate) soft_caps: bool,
+    pub(crate) residual: Residual,
+    /// Embeddings and head narrower than the blocks.
+    pub(crate) projected: bool,
+    /// Norms after the embeddings and after the last block.
+    pub(crate) outer_norms: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Placement {
+    Before,
+    After,
+    Around,
+}
+
+impl Default for Variant {
+    fn default() -> Self {
+        Self {
+            encoder: true,
+            norms: Placement::After,
+            norm_kind: NormKind::Layer,
+            activation: Activation::Silu,
+            gated: false,
+            key_value_heads: HEADS,
+            head_norms: false,
+            rotated: 0,
+            learned_positions: true,
+            bias: None,
+            window: None,
+            soft_caps: false,
+            residual: Residual::Sequential,
+            projected: false,
+            outer_norms: false,
+        }
+    }
+}
+
+const HEADS: usize = 4;
+const WIDTH: usize = 16;
+const VOCABULARY: usize = 20;
 
 pub(crate) struct Random {
     rng: StdRng,
@@ -25,52 +82,91 @@ impl Random {
         Linear::new(self.tensor([output, input], 0.4), Some(self.tensor([output], 0.3)))
     }
 
-    fn norm(&mut self, features: usize) -> LayerNorm {
-        LayerNorm::new(self.tensor([features], 0.5) + 1.0, Some(self.tensor([features], 0.3)), 1e-5)
+    fn norm(&mut self, features: usize, kind: NormKind) -> Norm {
+        Norm::new(kind, self.tensor([features], 0.5) + 1.0, Some(self.tensor([features], 0.3)), 1e-5)
     }
 
-    fn attention(&mut self, features: usize, heads: usize) -> Sublayer<Attention> {
-        let inner = Attention {
-            query: self.linear(features, features),
-            key_value: self.linear(features, 2 * features),
-            output: self.linear(features, features),
-            heads,
-            scale: (features as f32 / heads as f32).powf(-0.5),
-        };
-        Sublayer { inner, norm: self.norm(features) }
-    }
-
-    fn stack(&mut self, features: usize, cross: bool, placement: NormPlacement, activation: Activation) -> Stack {
-        let blocks = (0..2)
-            .map(|_| Block {
-                self_attention: self.attention(features, 2),
-                cross_attention: cross.then(|| self.attention(features, 2)),
-                feed_forward: Sublayer {
-                    inner: FeedForward {
-                        input: self.linear(features, 12),
-                        activation,
-                        output: self.linear(12, features),
-                    },
-                    norm: self.norm(features),
-                },
-                placement,
-            })
-            .collect();
-        Stack { positions: self.tensor([16, features], 0.5), blocks }
-    }
-
-    pub(crate) fn model(&mut self, encoder: bool, placement: NormPlacement, activation: Activation) -> Model {
-        let features = 8;
-        let table = self.tensor([20, features], 1.0);
-        Model {
-            encoder: encoder.then(|| Encoder {
-                embedding: Embedding::new(table.clone(), 2.0),
-                stack: self.stack(features, false, placement, activation),
-            }),
-            target_embedding: Embedding::new(table.clone(), 2.0),
-            decoder: self.stack(features, encoder, placement, activation),
-            head: Linear::new(table, Some(self.tensor([20], 0.2))),
+    fn norms(&mut self, variant: &Variant) -> Norms {
+        let mut norm = || self.norm(WIDTH, variant.norm_kind);
+        match variant.norms {
+            Placement::Before => Norms::before(norm()),
+            Placement::After => Norms::after(norm()),
+            Placement::Around => Norms { input: Some(norm()), output: Some(norm()), sum: None },
         }
+    }
+
+    fn attention(&mut self, variant: &Variant) -> Sublayer<Attention> {
+        let head_dim = WIDTH / HEADS;
+        let inner = variant.key_value_heads * head_dim;
+        let head_norm = |random: &mut Self, heads| random.norm(head_dim, variant.norm_kind).grouped(heads);
+        let attention = Attention {
+            query: self.linear(WIDTH, WIDTH),
+            key_value: self.linear(WIDTH, 2 * inner),
+            output: self.linear(WIDTH, WIDTH),
+            heads: HEADS,
+            key_value_heads: variant.key_value_heads,
+            scale: (head_dim as f32).powf(-0.5),
+            soft_cap: variant.soft_caps.then_some(2.0),
+            norms: variant.head_norms.then(|| [head_norm(self, HEADS), head_norm(self, variant.key_value_heads)]),
+        };
+        Sublayer { inner: attention, norms: self.norms(variant) }
+    }
+
+    fn stack(&mut self, variant: &Variant, causal: bool) -> Stack {
+        let block = |random: &mut Self, scheme| Block {
+            self_attention: random.attention(variant),
+            cross_attention: (causal && variant.encoder).then(|| random.attention(variant)),
+            feed_forward: Sublayer {
+                inner: FeedForward {
+                    input: random.linear(WIDTH, if variant.gated { 24 } else { 12 }),
+                    activation: variant.activation,
+                    output: random.linear(12, WIDTH),
+                },
+                norms: random.norms(variant),
+            },
+            residual: variant.residual,
+            scheme,
+        };
+        let blocks = vec![block(self, 0), block(self, 1)];
+        let rotary = (variant.rotated > 0).then(|| Rotary::new(variant.rotated, 100.0));
+        let scheme = |window| Scheme {
+            visibility: Visibility { causal, window, bias: variant.bias.clone() },
+            rotary: rotary.clone(),
+        };
+        let norm = |random: &mut Self| variant.outer_norms.then(|| random.norm(WIDTH, variant.norm_kind));
+        Stack {
+            entry: Entry {
+                scale: if variant.projected { 3.0 } else { 1.0 },
+                projection: variant.projected.then(|| self.linear(WIDTH / 2, WIDTH)),
+                positions: variant.learned_positions.then(|| self.tensor([16, WIDTH], 0.5)),
+                norm: norm(self),
+            },
+            blocks,
+            schemes: vec![scheme(None), scheme(variant.window)],
+            exit: Exit {
+                norm: norm(self),
+                projection: (causal && variant.projected).then(|| self.linear(WIDTH, WIDTH / 2)),
+            },
+        }
+    }
+
+    pub(crate) fn model(&mut self, variant: &Variant) -> Model {
+        let table = self.tensor([VOCABULARY, variant.features()], 1.0);
+        Model {
+            encoder: variant
+                .encoder
+                .then(|| Encoder { embedding: Embedding::new(table.clone(), 2.0), stack: self.stack(variant, false) }),
+            target_embedding: Embedding::new(table.clone(), 2.0),
+            decoder: self.stack(variant, true),
+            head: Linear::new(table, Some(self.tensor([VOCABULARY], 0.2))),
+            logit_cap: variant.soft_caps.then_some(4.0),
+        }
+    }
+}
+
+impl Variant {
+    fn features(&self) -> usize {
+        if self.projected { WIDTH / 2 } else { WIDTH }
     }
 }
 
@@ -81,21 +177,22 @@ fn close<const D: usize>(a: Tensor<D>, b: Tensor<D>, tolerance: f32) {
     assert!(difference <= tolerance * scale, "differ by {difference} at a scale of {scale}");
 }
 
-/// What one seed, norm placement and activation give, by the batched pullback and by one autodiff backward a probe.
-fn check(seed: u64, encoder: bool, placement: NormPlacement, activation: Activation) {
+/// What one model gives by the batched pullback and by one autodiff backward a probe.
+fn check(seed: u64, variant: &Variant) {
+    let encoder = variant.encoder;
     let plain = crate::device::parse(&std::env::var("INSEQ_TEST_DEVICE").unwrap_or("flex".into())).unwrap();
     let graph = plain.clone().autodiff();
-    let model = Random::new(seed, &plain).model(encoder, placement, activation);
-    let twin = Random::new(seed, &graph).model(encoder, placement, activation);
+    let model = Random::new(seed, &plain).model(variant);
+    let twin = Random::new(seed, &graph).model(variant);
     let lengths = vec![5, 3];
     let positions = [0usize, 1, 3, 6, 0, 2, 2, 5];
     let (batch, probes, target_length) = (2, 4, 7);
     let inputs = |device: &Device| {
         let mut random = Random::new(seed + 100, device);
         (
-            random.tensor([batch, 5, 8], 1.0),
-            random.tensor([batch, target_length, 8], 1.0),
-            random.tensor([batch, probes, 20], 1.0),
+            random.tensor([batch, 5, variant.features()], 1.0),
+            random.tensor([batch, target_length, variant.features()], 1.0),
+            random.tensor([batch, probes, VOCABULARY], 1.0),
         )
     };
 
@@ -103,11 +200,15 @@ fn check(seed: u64, encoder: bool, placement: NormPlacement, activation: Activat
     let source = Source { embeddings: source, lengths: lengths.clone() };
     let trace = model.trace(encoder.then_some(&source), target);
     let wanted = Wanted { source: encoder, target: true };
-    let got = model.pullback(&trace, model.logits_pullback(cotangents), &positions, wanted);
+    let own: Vec<Tensor<3>> = (0..batch * probes)
+        .map(|i| trace.hidden().clone().narrow(0, i / probes, 1).narrow(1, positions[i], 1))
+        .collect();
+    let logits = model.logits(Tensor::cat(own, 1).reshape([batch, probes, variant.features()]));
+    let got = model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, wanted);
     let source_only = encoder.then(|| {
         let (_, _, cotangents) = inputs(&plain);
         let wanted = Wanted { source: true, target: false };
-        model.pullback(&trace, model.logits_pullback(cotangents), &positions, wanted)
+        model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, wanted)
     });
 
     for b in 0..batch {
@@ -134,42 +235,102 @@ fn check(seed: u64, encoder: bool, placement: NormPlacement, activation: Activat
     }
 }
 
-#[test]
-fn the_pullback_equals_autodiff() {
-    let mut seed = 0;
+fn slopes() -> Option<DistanceBias> {
+    Some(DistanceBias::Linear([0.5, 0.25, 0.1, 0.7].into()))
+}
+
+fn buckets(bidirectional: bool) -> Option<DistanceBias> {
+    let table = (0..8 * HEADS).map(|i| (i as f32 * 0.7).sin()).collect();
+    Some(DistanceBias::Buckets { table, heads: HEADS, max_distance: 6, bidirectional })
+}
+
+/// A variant near to each kind of architecture, and some that none has.
+fn variants() -> Vec<Variant> {
+    let default = Variant::default;
+    let mut all = Vec::new();
     for encoder in [true, false] {
-        for placement in [NormPlacement::After, NormPlacement::Before] {
+        for norms in [Placement::Before, Placement::After, Placement::Around] {
             for activation in [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh] {
-                seed += 1;
-                check(seed, encoder, placement, activation);
+                all.push(Variant { encoder, norms, activation, ..default() });
             }
         }
+    }
+    let rms = NormKind::RootMeanSquare;
+    let before = Placement::Before;
+    let decoder = || Variant { encoder: false, norms: before, learned_positions: false, ..default() };
+    all.extend([
+        // T5
+        Variant { norms: before, norm_kind: rms, gated: true, bias: buckets(true), outer_norms: true, ..default() },
+        // BART
+        Variant { outer_norms: true, ..default() },
+        // OPT with projections
+        Variant { encoder: false, projected: true, ..default() },
+        // BLOOM
+        Variant { bias: slopes(), outer_norms: true, ..decoder() },
+        // GPT-NeoX
+        Variant { rotated: 2, residual: Residual::Parallel, outer_norms: true, ..decoder() },
+        // Qwen3
+        Variant { norm_kind: rms, gated: true, key_value_heads: 2, head_norms: true, rotated: 4, ..decoder() },
+        // Mistral
+        Variant { norm_kind: rms, gated: true, key_value_heads: 1, rotated: 4, window: Some(3), ..decoder() },
+        // Gemma 2
+        Variant {
+            norms: Placement::Around,
+            norm_kind: rms,
+            gated: true,
+            key_value_heads: 2,
+            rotated: 4,
+            window: Some(2),
+            soft_caps: true,
+            outer_norms: true,
+            ..decoder()
+        },
+        // None.
+        Variant { bias: buckets(false), window: Some(4), projected: true, key_value_heads: 2, ..default() },
+    ]);
+    all
+}
+
+#[test]
+fn the_pullback_equals_autodiff() {
+    for (seed, variant) in variants().iter().enumerate() {
+        check(seed as u64, variant);
     }
 }
 
 #[test]
 fn decoding_with_a_cache_equals_the_whole_forward() {
-    let device = crate::device::parse("auto").unwrap();
-    let mut random = Random::new(9, &device);
-    let model = random.model(true, NormPlacement::After, Activation::Silu);
-    let source = Source { embeddings: random.tensor([2, 5, 8], 1.0), lengths: vec![3, 5] };
-    let tokens = [[1u32, 1], [7, 2], [3, 2], [9, 11]]; // [step][text]
-    let by_text: Vec<u32> = (0..2).flat_map(|text| tokens.map(|step| step[text])).collect();
-    let target = model.target_embedding.forward(&by_text, 2);
-    let expected = model.logits(model.trace(Some(&source), target).hidden().clone());
+    for (seed, variant) in variants().iter().enumerate() {
+        decode(seed as u64, variant);
+    }
+}
 
-    // Rows are swapped after the first token and swapped back after the third.
-    let mut decoder = IncrementalDecoder::new(&model, Some(&source));
-    for (step, tokens) in tokens.iter().enumerate() {
-        let swapped = step == 1 || step == 2;
-        if step == 1 || step == 3 {
-            decoder.reorder(&[1, 0]);
-        }
-        let order = if swapped { [1, 0] } else { [0, 1] };
-        let logits = decoder.append(&order.map(|text| tokens[text]));
+fn decode(seed: u64, variant: &Variant) {
+    let device = crate::device::parse("auto").unwrap();
+    let mut random = Random::new(seed, &device);
+    let model = random.model(variant);
+    let source = Source { embeddings: random.tensor([2, 5, variant.features()], 1.0), lengths: vec![3, 5] };
+    let source = variant.encoder.then_some(&source);
+    let tokens = [[1u32, 1], [7, 2], [3, 2], [9, 11], [4, 0], [12, 3]]; // [position][text]
+    let by_text: Vec<u32> = (0..2).flat_map(|text| tokens.map(|position| position[text])).collect();
+    let target = model.target_embedding.forward(&by_text, 2);
+    let expected = model.logits(model.trace(source, target).hidden().clone());
+
+    // Three tokens at once, then one by one; rows are swapped after the first four and swapped back after the next.
+    let mut decoder = IncrementalDecoder::new(&model, source, 2);
+    let check = |decoder: &mut IncrementalDecoder, positions: std::ops::Range<usize>, order: [usize; 2]| {
+        let tokens: Vec<u32> =
+            order.iter().flat_map(|&text| positions.clone().map(move |position| tokens[position][text])).collect();
+        let logits = decoder.append(&tokens);
         for (row, text) in order.into_iter().enumerate() {
-            let expected = expected.clone().narrow(0, text, 1).narrow(1, step, 1).squeeze_dim::<2>(1);
+            let expected = expected.clone().narrow(0, text, 1).narrow(1, positions.end - 1, 1).squeeze_dim::<2>(1);
             close(logits.clone().narrow(0, row, 1), expected, 1e-5);
         }
-    }
+    };
+    check(&mut decoder, 0..3, [0, 1]);
+    check(&mut decoder, 3..4, [0, 1]);
+    decoder.reorder(&[1, 0]);
+    check(&mut decoder, 4..5, [1, 0]);
+    decoder.reorder(&[1, 0]);
+    check(&mut decoder, 5..6, [0, 1]);
 }

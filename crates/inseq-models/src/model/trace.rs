@@ -2,7 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{BlockTrace, Context, Model, Source, Stack, mask};
+use super::stack::StackTrace;
+use super::{BlockTrace, Context, Model, Source};
+use crate::layers::{Mask, Visibility};
 
 /// One forward over source and whole target, with what the pullback needs.
 ///
@@ -10,81 +12,79 @@ use super::{BlockTrace, Context, Model, Source, Stack, mask};
 /// serves every generation step.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    pub(super) encoder: Vec<BlockTrace>,
-    pub(super) decoder: Vec<BlockTrace>,
+    pub(super) encoder: StackTrace,
+    pub(super) decoder: StackTrace,
     hidden: Tensor<3>,
 }
 
 impl Trace {
-    /// The decoder's last hidden states, `[batch, position, feature]`.
+    /// The decoder's last hidden states, as the head takes them, `[batch, position, feature]`.
     pub fn hidden(&self) -> &Tensor<3> {
         &self.hidden
     }
 
     /// What each encoder block kept, from the input up.
     pub fn encoder_blocks(&self) -> &[BlockTrace] {
-        &self.encoder
+        &self.encoder.blocks
     }
 
     /// What each decoder block kept, from the input up.
     pub fn decoder_blocks(&self) -> &[BlockTrace] {
-        &self.decoder
-    }
-}
-
-impl Stack {
-    /// `x` with the embeddings of positions `start..` added.
-    pub(super) fn with_positions(&self, x: Tensor<3>, start: usize) -> Tensor<3> {
-        let [_, length, _] = x.dims();
-        x + self.positions.clone().narrow(0, start, length).unsqueeze::<3>()
+        &self.decoder.blocks
     }
 }
 
 impl Model {
     /// The encoder's output `[batch, source, feature]`; `None` for decoder-only models.
     pub fn encode(&self, source: &Source) -> Option<Tensor<3>> {
-        self.run_encoder(source, None)
+        self.run_encoder(source, false).map(|(output, _)| output)
     }
 
-    fn run_encoder(&self, source: &Source, mut traces: Option<&mut Vec<BlockTrace>>) -> Option<Tensor<3>> {
-        let encoder = self.encoder.as_ref()?;
+    fn run_encoder(&self, source: &Source, traced: bool) -> Option<(Tensor<3>, StackTrace)> {
+        let stack = &self.encoder.as_ref()?.stack;
         let x = source.embeddings.clone();
-        let mask = mask::padding(&source.lengths, x.dims()[1], &x.device());
-        let context = Context { self_mask: mask.as_ref(), ..Context::default() };
-        let mut x = encoder.stack.with_positions(x, 0);
-        for block in &encoder.stack.blocks {
-            let (y, trace) = block.forward(x, &context);
+        let attending = stack.attending(0..x.dims()[1], &source.lengths, &x.device());
+        let mut trace = StackTrace::default();
+        let mut x = stack.enter(x, 0, &mut trace);
+        for block in &stack.blocks {
+            let (mask, rotation) = attending.of(block);
+            let (y, kept) = block.forward(x, &Context { mask, rotation, memory: None });
             x = y;
-            if let Some(traces) = traces.as_deref_mut() {
-                traces.push(trace);
+            if traced {
+                trace.blocks.push(kept);
             }
         }
-        Some(x)
+        Some((stack.leave(x, &mut trace), trace))
     }
 
     /// One forward for all steps.
     ///
     /// `target` `[batch, position, feature]`: embeddings of the whole target, padded on the right, without positions.
     pub fn trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
-        let mut encoder = Vec::new();
-        let memory = source.and_then(|source| self.run_encoder(source, Some(&mut encoder)));
+        let (memory, encoder) = source.and_then(|source| self.run_encoder(source, true)).unzip();
         let [_, length, _] = target.dims();
         let device = target.device();
-        let causal = mask::causal(length, &device);
-        let memory_mask =
-            source.and_then(|source| mask::padding(&source.lengths, source.embeddings.dims()[1], &device));
-        let mut x = self.decoder.with_positions(target, 0);
-        let mut decoder = Vec::with_capacity(self.decoder.blocks.len());
-        for block in &self.decoder.blocks {
-            let memory = match (&block.cross_attention, &memory) {
-                (Some(cross), Some(memory)) => Some(cross.inner.key_values(memory.clone())),
-                _ => None,
-            };
-            let context = Context { self_mask: causal.as_ref(), memory, memory_mask: memory_mask.as_ref() };
-            let (y, trace) = block.forward(x, &context);
+        let stack = &self.decoder;
+        let attending = stack.attending(0..length, &[], &device);
+        let memory = source.zip(memory).map(|(source, memory)| {
+            let keys = memory.dims()[1];
+            (memory, Mask::new(&Visibility::default(), 0..length, keys, &source.lengths, &device))
+        });
+        let mut decoder = StackTrace::default();
+        let mut x = stack.enter(target, 0, &mut decoder);
+        for block in &stack.blocks {
+            let key_values = block
+                .cross_attention
+                .as_ref()
+                .zip(memory.as_ref())
+                .map(|(cross, (memory, mask))| (cross.inner.key_values(memory.clone(), None), mask));
+            let (mask, rotation) = attending.of(block);
+            let memory = key_values.as_ref().map(|(key_values, mask)| (key_values, *mask));
+            let (y, kept) = block.forward(x, &Context { mask, rotation, memory });
             x = y;
-            decoder.push(trace);
+            decoder.blocks.push(kept);
         }
-        Trace { encoder, decoder, hidden: x }
+        let hidden = stack.leave(x, &mut decoder);
+        Trace { encoder: encoder.unwrap_or_default(), decoder, hidden }
     }
 }

@@ -1,0 +1,143 @@
+//! An encoder or a decoder.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor};
+
+use super::sublayer::{normed, normed_pullback};
+use super::{Block, BlockTrace};
+use crate::layers::{Linear, Mask, Norm, NormTrace, Rotary, Rotation, Rows, Visibility};
+
+/// An encoder or a decoder: what is done to the embeddings, blocks, and what is done to the last hidden states.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// From embeddings to the first block.
+    pub entry: Entry,
+    /// From the input up.
+    pub blocks: Vec<Block>,
+    /// How positions enter the self-attention; each block names one.
+    pub schemes: Vec<Scheme>,
+    /// From the last block to the stack's output.
+    pub exit: Exit,
+}
+
+/// What becomes of embeddings before the first block: `norm(project(x * scale) + positions)`.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Factor on the embeddings that is not part of the lookup.
+    pub scale: f32,
+    /// To the width of the blocks.
+    pub projection: Option<Linear>,
+    /// Added, `[position, feature]`.
+    pub positions: Option<Tensor<2>>,
+    /// Of the sum.
+    pub norm: Option<Norm>,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self { scale: 1.0, projection: None, positions: None, norm: None }
+    }
+}
+
+/// What becomes of the last block's output: `project(norm(x))`.
+#[derive(Clone, Debug, Default)]
+pub struct Exit {
+    /// Of the last block's output.
+    pub norm: Option<Norm>,
+    /// To the width of the head.
+    pub projection: Option<Linear>,
+}
+
+/// How positions enter a layer's self-attention.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scheme {
+    /// What may be looked at.
+    pub visibility: Visibility,
+    /// Rotations of queries and keys.
+    pub rotary: Option<Rotary>,
+}
+
+/// What the pullback needs of a stack's forward.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StackTrace {
+    entry_norm: Option<NormTrace>,
+    pub(super) blocks: Vec<BlockTrace>,
+    exit_norm: Option<NormTrace>,
+}
+
+/// What each of a stack's schemes is for one forward.
+pub(super) struct Attending(Vec<(Mask, Option<Rotation>)>);
+
+impl Attending {
+    pub(super) fn of(&self, block: &Block) -> (&Mask, Option<&Rotation>) {
+        let (mask, rotation) = &self.0[block.scheme];
+        (mask, rotation.as_ref())
+    }
+}
+
+impl Stack {
+    /// Longest text that there are positions for; `None` where there is no such limit.
+    pub fn max_positions(&self) -> Option<usize> {
+        self.entry.positions.as_ref().map(|positions| positions.dims()[0])
+    }
+
+    /// Masks and rotations of queries at `queries` over keys at `0..queries.end`, where `lengths` (empty: all) are not
+    /// padding.
+    pub(super) fn attending(&self, queries: Range<usize>, lengths: &[usize], device: &Device) -> Attending {
+        let each = self.schemes.iter().map(|scheme| {
+            let mask = Mask::new(&scheme.visibility, queries.clone(), queries.end, lengths, device);
+            (mask, scheme.rotary.as_ref().map(|rotary| rotary.rotation(queries.start, queries.len(), device)))
+        });
+        Attending(each.collect())
+    }
+
+    /// Embeddings `[batch, position, feature]` of the positions `start..` to the first block's input.
+    pub(super) fn enter(&self, x: Tensor<3>, start: usize, trace: &mut StackTrace) -> Tensor<3> {
+        let Entry { scale, projection, positions, norm } = &self.entry;
+        let x = if *scale == 1.0 { x } else { x * *scale };
+        let x = match projection {
+            Some(projection) => projection.forward(x),
+            None => x,
+        };
+        let x = match positions {
+            Some(positions) => {
+                let length = x.dims()[1];
+                x + positions.clone().narrow(0, start, length).unsqueeze::<3>()
+            }
+            None => x,
+        };
+        let (x, norm) = normed(norm.as_ref(), x);
+        trace.entry_norm = norm;
+        x
+    }
+
+    /// The last block's output to the stack's.
+    pub(super) fn leave(&self, x: Tensor<3>, trace: &mut StackTrace) -> Tensor<3> {
+        let (x, norm) = normed(self.exit.norm.as_ref(), x);
+        trace.exit_norm = norm;
+        match &self.exit.projection {
+            Some(projection) => projection.forward(x),
+            None => x,
+        }
+    }
+
+    /// Cotangents of the first block's input to those of the embeddings.
+    pub(super) fn enter_pullback(&self, cotangent: Tensor<4>, trace: &StackTrace, rows: &Rows) -> Tensor<4> {
+        let x = normed_pullback(self.entry.norm.as_ref(), trace.entry_norm.as_ref(), cotangent, rows);
+        let x = match &self.entry.projection {
+            Some(projection) => projection.pullback(x),
+            None => x,
+        };
+        if self.entry.scale == 1.0 { x } else { x * self.entry.scale }
+    }
+
+    /// Cotangents of the stack's output to those of the last block's.
+    pub(super) fn leave_pullback(&self, cotangent: Tensor<4>, trace: &StackTrace, rows: &Rows) -> Tensor<4> {
+        let x = match &self.exit.projection {
+            Some(projection) => projection.pullback(cotangent),
+            None => cotangent,
+        };
+        normed_pullback(self.exit.norm.as_ref(), trace.exit_norm.as_ref(), x, rows)
+    }
+}

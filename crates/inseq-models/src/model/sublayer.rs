@@ -1,0 +1,111 @@
+//! A part of a block between two points of the residual stream, with the norms around it.
+
+use burn::tensor::Tensor;
+
+use crate::layers::{Norm, NormTrace, Rows};
+
+/// Where a sublayer's norms stand: `y = sum(x + output(f(input(x))))`.
+#[derive(Clone, Debug, Default)]
+pub struct Norms {
+    /// Before the sublayer (pre-norm).
+    pub input: Option<Norm>,
+    /// After the sublayer, before its result is added.
+    pub output: Option<Norm>,
+    /// After the sublayer's result is added (post-norm).
+    pub sum: Option<Norm>,
+}
+
+impl Norms {
+    /// `x + f(norm(x))`.
+    pub fn before(norm: Norm) -> Self {
+        Self { input: Some(norm), ..Self::default() }
+    }
+
+    /// `norm(x + f(x))`.
+    pub fn after(norm: Norm) -> Self {
+        Self { sum: Some(norm), ..Self::default() }
+    }
+}
+
+/// A sublayer with its norms.
+#[derive(Clone, Debug)]
+pub struct Sublayer<T> {
+    /// What the sublayer does.
+    pub inner: T,
+    /// What stands around it.
+    pub norms: Norms,
+}
+
+/// What the pullback needs of a sublayer's forward.
+#[derive(Clone, Debug)]
+pub(super) struct SublayerTrace<T> {
+    pub(super) inner: T,
+    input: Option<NormTrace>,
+    output: Option<NormTrace>,
+    sum: Option<NormTrace>,
+}
+
+/// `x` under an optional norm.
+pub(super) fn normed(norm: Option<&Norm>, x: Tensor<3>) -> (Tensor<3>, Option<NormTrace>) {
+    match norm {
+        Some(norm) => {
+            let (y, trace) = norm.forward(x);
+            (y, Some(trace))
+        }
+        None => (x, None),
+    }
+}
+
+/// The pullback of [`normed`].
+pub(super) fn normed_pullback(
+    norm: Option<&Norm>,
+    trace: Option<&NormTrace>,
+    cotangent: Tensor<4>,
+    rows: &Rows,
+) -> Tensor<4> {
+    match (norm, trace) {
+        (Some(norm), Some(trace)) => norm.pullback(cotangent, trace, rows),
+        _ => cotangent,
+    }
+}
+
+impl<L> Sublayer<L> {
+    /// What is added to the residual stream, `output(f(input(x)))`.
+    pub(super) fn branch<T>(
+        &self,
+        x: Tensor<3>,
+        inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
+    ) -> (Tensor<3>, SublayerTrace<T>) {
+        let (x, input) = normed(self.norms.input.as_ref(), x);
+        let (y, inner) = inner(x);
+        let (y, output) = normed(self.norms.output.as_ref(), y);
+        (y, SublayerTrace { inner, input, output, sum: None })
+    }
+
+    /// The residual stream after the sublayer.
+    pub(super) fn around<T>(
+        &self,
+        x: Tensor<3>,
+        inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
+    ) -> (Tensor<3>, SublayerTrace<T>) {
+        let (y, mut trace) = self.branch(x.clone(), inner);
+        let (y, sum) = normed(self.norms.sum.as_ref(), x + y);
+        trace.sum = sum;
+        (y, trace)
+    }
+
+    /// The sum's cotangent to that of both its terms.
+    pub(super) fn sum_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
+        normed_pullback(self.norms.sum.as_ref(), trace.sum.as_ref(), cotangent, rows)
+    }
+
+    /// The branch's cotangent to that of what the inner layer gave.
+    pub(super) fn output_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
+        normed_pullback(self.norms.output.as_ref(), trace.output.as_ref(), cotangent, rows)
+    }
+
+    /// The cotangent of what the inner layer took to that of the residual stream.
+    pub(super) fn input_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
+        normed_pullback(self.norms.input.as_ref(), trace.input.as_ref(), cotangent, rows)
+    }
+}
