@@ -34,6 +34,16 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// When it is missing, has another shape, or holds values that are not finite.
     pub fn tensor<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
+        let data = TensorData::new(self.values(name, &shape)?, shape);
+        let tensor = Tensor::<D>::from_data(data, self.device);
+        Ok(if tensor.dtype() == self.dtype { tensor } else { tensor.cast(self.dtype) })
+    }
+
+    /// The values of a tensor of a known shape, row-major.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let stored = self.weights.tensor(name)?;
         if stored.shape != shape {
             return Err(Error::Checkpoint {
@@ -44,9 +54,7 @@ impl<'a> Loader<'a> {
         let values = stored.to_f32()?;
         self.weights.release(name);
         check_finite(name, &stored.shape, &values)?;
-        let data = TensorData::new(values, shape);
-        let tensor = Tensor::<D>::from_data(data, self.device);
-        Ok(if tensor.dtype() == self.dtype { tensor } else { tensor.cast(self.dtype) })
+        Ok(values)
     }
 
     /// Zeros in the checkpoint's type.
@@ -65,9 +73,46 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// As [`tensor`](Self::tensor).
     pub fn linear(&self, name: &str, input: usize, output: usize) -> Result<Linear> {
+        self.linear_with(name, input, output, true)
+    }
+
+    /// A linear layer from `{name}.weight` `[output, input]` and, where it is biased, `{name}.bias`.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn linear_with(&self, name: &str, input: usize, output: usize, biased: bool) -> Result<Linear> {
         let weight = self.tensor(&format!("{name}.weight"), [output, input])?;
-        let bias = self.tensor(&format!("{name}.bias"), [output])?;
-        Ok(Linear::new(weight, Some(bias)))
+        Ok(Linear::new(weight, self.bias(name, output, biased)?))
+    }
+
+    /// As [`linear`](Self::linear), from a weight that is stored as `[input, output]`.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn transposed_linear(&self, name: &str, input: usize, output: usize) -> Result<Linear> {
+        let name_of_weight = format!("{name}.weight");
+        let [rows, columns] = [input, output];
+        let stored = self.values(&name_of_weight, &[rows, columns])?;
+        let mut values = vec![0f32; stored.len()];
+        for (column, output) in values.chunks_mut(rows.max(1)).enumerate() {
+            for (row, value) in output.iter_mut().enumerate() {
+                *value = stored[row * columns + column];
+            }
+        }
+        Ok(Linear::new(self.computed(values, [output, input]), self.bias(name, output, true)?))
+    }
+
+    fn bias(&self, name: &str, output: usize, biased: bool) -> Result<Option<Tensor<1>>> {
+        if biased { self.tensor(&format!("{name}.bias"), [output]).map(Some) } else { Ok(None) }
+    }
+
+    /// Keys and values in one layer from two.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn key_value(&self, names: [&str; 2], input: usize, output: usize, biased: bool) -> Result<Linear> {
+        let [key, value] = names.map(|name| self.linear_with(name, input, output, biased));
+        Ok(Linear::concatenate(vec![key?, value?]))
     }
 
     /// A layer norm from `{name}.weight` and `{name}.bias`.
@@ -78,5 +123,31 @@ impl<'a> Loader<'a> {
         let gain = self.tensor(&format!("{name}.weight"), [features])?;
         let bias = self.tensor(&format!("{name}.bias"), [features])?;
         Ok(Norm::new(NormKind::Layer, gain, Some(bias), epsilon))
+    }
+
+    /// A norm by the root of the mean square, from `{name}.weight`; `offset` is added to what is stored.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn rms_norm(&self, name: &str, features: usize, epsilon: f64, offset: f32) -> Result<Norm> {
+        let gain = self.tensor(&format!("{name}.weight"), [features])?;
+        let gain = if offset == 0.0 { gain } else { gain + offset };
+        Ok(Norm::new(NormKind::RootMeanSquare, gain, None, epsilon))
+    }
+
+    /// The head: its own tensor, or the embeddings where they are tied or it has none.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn head(&self, name: &str, table: &Tensor<2>, tied: bool) -> Result<Linear> {
+        let weight = format!("{name}.weight");
+        let weight = if tied || !self.contains(&weight) { table.clone() } else { self.tensor(&weight, table.dims())? };
+        Ok(Linear::new(weight, None))
+    }
+
+    /// The first of `prefixes` under which the checkpoint has a tensor `name`; checkpoints of a model without its head lack
+    /// the prefix that those with one have.
+    pub fn prefix<'n>(&self, prefixes: &[&'n str], name: &str) -> &'n str {
+        prefixes.iter().find(|prefix| self.contains(&format!("{prefix}{name}"))).unwrap_or(&prefixes[0])
     }
 }

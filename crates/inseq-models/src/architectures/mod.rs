@@ -1,7 +1,20 @@
 //! Architectures: one file each, and the registry of model types.
 
+mod bart;
+mod bloom;
+mod encoder_decoder;
+mod fused;
+mod gpt2;
 mod loader;
+mod m2m_100;
 mod marian;
+mod mbart;
+mod mt5;
+mod opt;
+mod pegasus;
+mod sizes;
+mod t5;
+mod umt5;
 
 use burn::tensor::{DType, Device};
 use serde_json::Value;
@@ -35,7 +48,19 @@ pub struct Architecture {
     load: fn(&Repository, &Loader) -> Result<LoadedModel>,
 }
 
-const ARCHITECTURES: &[Architecture] = &[marian::ARCHITECTURE];
+const ARCHITECTURES: &[Architecture] = &[
+    marian::ARCHITECTURE,
+    t5::ARCHITECTURE,
+    mt5::ARCHITECTURE,
+    umt5::ARCHITECTURE,
+    bart::ARCHITECTURE,
+    mbart::ARCHITECTURE,
+    pegasus::ARCHITECTURE,
+    m2m_100::ARCHITECTURE,
+    gpt2::ARCHITECTURE,
+    opt::ARCHITECTURE,
+    bloom::ARCHITECTURE,
+];
 
 /// The model types there are.
 pub fn list() -> &'static [Architecture] {

@@ -80,6 +80,21 @@ pub struct AttentionCotangents {
 }
 
 impl Attention {
+    /// With as many key and value heads as fit, scores scaled by `1 / sqrt(head_dim)`, no cap and no norms.
+    pub fn new(query: Linear, key_value: Linear, output: Linear, heads: usize) -> Self {
+        let head_dim = query.output_size() / heads;
+        Self {
+            key_value_heads: key_value.output_size() / 2 / head_dim,
+            scale: (head_dim as f32).powf(-0.5),
+            query,
+            key_value,
+            output,
+            heads,
+            soft_cap: None,
+            norms: None,
+        }
+    }
+
     fn head_dim(&self) -> usize {
         self.output.input_size() / self.heads
     }

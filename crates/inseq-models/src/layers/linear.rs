@@ -1,6 +1,6 @@
 //! An affine map of the last axis.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use super::kernels;
 
@@ -20,6 +20,11 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// The same weight with a bias `[output]`.
+    pub fn with_bias(self, bias: Tensor<1>) -> Self {
+        Self { bias: Some(bias), ..self }
+    }
+
     /// One layer whose outputs are those of `parts`, one after the other.
     pub fn concatenate(parts: Vec<Linear>) -> Self {
         let device = parts[0].weight.device();
@@ -30,6 +35,16 @@ impl Linear {
             Tensor::cat(each.collect(), 0)
         });
         Self { weight: Tensor::cat(parts.into_iter().map(|p| p.weight).collect(), 0), bias }
+    }
+
+    /// The layer that gives some of the outputs, in an order.
+    pub fn outputs(&self, index: impl Iterator<Item = usize>) -> Linear {
+        let index: Vec<i64> = index.map(|i| i as i64).collect();
+        let index = Tensor::<1, Int>::from_data(index.as_slice(), &self.weight.device());
+        Self {
+            weight: self.weight.clone().select(0, index.clone()),
+            bias: self.bias.clone().map(|bias| bias.select(0, index)),
+        }
     }
 
     /// Size of the input's last axis.

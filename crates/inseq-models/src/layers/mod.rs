@@ -25,6 +25,6 @@ pub(crate) use kernels::log_softmax_row;
 pub use linear::Linear;
 pub use mask::{DistanceBias, Mask, Visibility};
 pub use norm::{Norm, NormKind, NormTrace};
-pub use positions::sinusoidal_positions;
+pub use positions::{fairseq_positions, sinusoidal_positions};
 pub use rotary::{Rotary, Rotation};
 pub use rows::Rows;

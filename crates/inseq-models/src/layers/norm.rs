@@ -43,6 +43,11 @@ impl Norm {
         Self { groups, ..self }
     }
 
+    /// The same norm with its output multiplied.
+    pub fn scaled(self, scale: f32) -> Self {
+        Self { gain: self.gain * scale, bias: self.bias.map(|bias| bias * scale), ..self }
+    }
+
     /// `[batch, position, feature]` to the same, with the trace.
     pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, NormTrace) {
         let [batch, length, features] = x.dims();

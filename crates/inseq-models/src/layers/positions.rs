@@ -17,3 +17,19 @@ pub fn sinusoidal_positions(positions: usize, features: usize) -> Vec<f32> {
     }
     table
 }
+
+/// The sinusoidal table of fairseq, as M2M-100, NLLB and XGLM have it, row-major `[position, feature]`: sines, then cosines,
+/// from the position `first` on; the wavelengths end one step earlier than in [`sinusoidal_positions`].
+pub fn fairseq_positions(first: usize, positions: usize, features: usize) -> Vec<f32> {
+    let half = features / 2;
+    let step = 10000f64.ln() / (half.max(2) - 1) as f64;
+    let mut table = vec![0f32; positions * features];
+    for (position, row) in table.chunks_mut(features.max(1)).enumerate() {
+        for pair in 0..half {
+            let angle = (first + position) as f64 * (-step * pair as f64).exp();
+            row[pair] = angle.sin() as f32;
+            row[half + pair] = angle.cos() as f32;
+        }
+    }
+    table
+}

@@ -58,6 +58,13 @@ pub struct Scheme {
     pub rotary: Option<Rotary>,
 }
 
+impl Scheme {
+    /// Nothing after the own position, and nothing else.
+    pub fn causal() -> Self {
+        Self { visibility: Visibility { causal: true, ..Visibility::default() }, rotary: None }
+    }
+}
+
 /// What the pullback needs of a stack's forward.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StackTrace {

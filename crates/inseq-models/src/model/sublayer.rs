@@ -36,6 +36,13 @@ pub struct Sublayer<T> {
     pub norms: Norms,
 }
 
+impl<T> Sublayer<T> {
+    /// `x + f(norm(x))`.
+    pub fn before(norm: Norm, inner: T) -> Self {
+        Self { inner, norms: Norms::before(norm) }
+    }
+}
+
 /// What the pullback needs of a sublayer's forward.
 #[derive(Clone, Debug)]
 pub(super) struct SublayerTrace<T> {

@@ -1,0 +1,229 @@
+//! The encoder-decoder that BART and its kin share: absolute positions, biased projections, a norm before or after each
+//! sublayer. What differs is a [`Kind`].
+
+use burn::tensor::Tensor;
+use serde::Deserialize;
+
+use super::sizes::{self, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple};
+use super::{LoadedModel, Loader};
+use crate::Result;
+use crate::checkpoint::Repository;
+use crate::layers::{
+    Activation, Attention, Embedding, FeedForward, Norm, Visibility, fairseq_positions, sinusoidal_positions,
+};
+use crate::model::{Block, Encoder, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
+
+/// What differs between the models of this layout.
+pub(super) struct Kind {
+    /// The class that transformers loads the checkpoint with.
+    pub(super) model_class: &'static str,
+    /// Norms before the sublayers rather than after, and one after the last block.
+    pub(super) normalized_before: bool,
+    /// A norm of the embeddings.
+    pub(super) embedding_norm: bool,
+    /// The positions that are added.
+    pub(super) positions: Positions,
+    /// Whether logits have a bias.
+    pub(super) logits_bias: bool,
+}
+
+/// The positions that are added to the embeddings.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Positions {
+    /// A learned table, whose first two rows are not used.
+    Learned,
+    /// The table of [`sinusoidal_positions`], or the checkpoint's copy of it.
+    Sinusoidal,
+    /// The table of [`fairseq_positions`], from after the padding id on.
+    Fairseq,
+}
+
+/// `config.json`.
+#[derive(Debug, Deserialize)]
+struct Config {
+    vocab_size: usize,
+    decoder_vocab_size: Option<usize>,
+    max_position_embeddings: usize,
+    encoder_layers: usize,
+    encoder_ffn_dim: usize,
+    encoder_attention_heads: usize,
+    decoder_layers: usize,
+    decoder_ffn_dim: usize,
+    decoder_attention_heads: usize,
+    activation_function: Activation,
+    d_model: usize,
+    decoder_start_token_id: Option<u32>,
+    pad_token_id: Option<u32>,
+    #[serde(default)]
+    scale_embedding: bool,
+    #[serde(default = "yes")]
+    share_encoder_decoder_embeddings: bool,
+    #[serde(default = "yes")]
+    tie_word_embeddings: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    fn validate(&self) -> Result<()> {
+        check(&[
+            ("vocab_size", self.vocab_size, VOCABULARY),
+            ("decoder_vocab_size", self.target_vocabulary(), VOCABULARY),
+            ("max_position_embeddings", self.max_position_embeddings, POSITIONS),
+            ("encoder_layers", self.encoder_layers, LAYERS),
+            ("encoder_ffn_dim", self.encoder_ffn_dim, WIDTH),
+            ("encoder_attention_heads", self.encoder_attention_heads, HEADS),
+            ("decoder_layers", self.decoder_layers, LAYERS),
+            ("decoder_ffn_dim", self.decoder_ffn_dim, WIDTH),
+            ("decoder_attention_heads", self.decoder_attention_heads, HEADS),
+            ("d_model", self.d_model, WIDTH),
+        ])?;
+        check_multiple("d_model", self.d_model, "encoder_attention_heads", self.encoder_attention_heads)?;
+        check_multiple("d_model", self.d_model, "decoder_attention_heads", self.decoder_attention_heads)?;
+        sizes::check_table("max_position_embeddings", self.max_position_embeddings, "d_model", self.d_model)
+    }
+
+    fn target_vocabulary(&self) -> usize {
+        self.decoder_vocab_size.unwrap_or(self.vocab_size)
+    }
+}
+
+/// Loads a checkpoint of this layout.
+pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = repository.config()?;
+    config.validate()?;
+    let features = config.d_model;
+    let scale = if config.scale_embedding { (features as f32).sqrt() } else { 1.0 };
+    let (source, target) = (config.vocab_size, config.target_vocabulary());
+    let (source_table, target_table) = if config.share_encoder_decoder_embeddings {
+        let names = [
+            "model.shared.weight",
+            "model.encoder.embed_tokens.weight",
+            "model.decoder.embed_tokens.weight",
+            "lm_head.weight",
+        ];
+        let shared = loader.tensor(loader.first(&names), [source, features])?;
+        (shared.clone(), shared)
+    } else {
+        (
+            loader.tensor("model.encoder.embed_tokens.weight", [source, features])?,
+            loader.tensor("model.decoder.embed_tokens.weight", [target, features])?,
+        )
+    };
+    let mut head = loader.head("lm_head", &target_table, config.tie_word_embeddings)?;
+    if kind.logits_bias && loader.contains("final_logits_bias") {
+        head = head.with_bias(loader.tensor("final_logits_bias", [1, target])?.reshape([target]));
+    }
+    let stack = |side: Side| Builder { kind, config: &config, loader, side }.stack();
+    let model = Model {
+        encoder: Some(Encoder { embedding: Embedding::new(source_table, scale), stack: stack(Side::Encoder)? }),
+        target_embedding: Embedding::new(target_table, scale),
+        decoder: stack(Side::Decoder)?,
+        head,
+        logit_cap: None,
+    };
+    let start = config.decoder_start_token_id.or(config.pad_token_id);
+    Ok(LoadedModel {
+        model,
+        decoder_start: Some(start.map_or_else(
+            || sizes::invalid("`decoder_start_token_id` is missing, and there is no `pad_token_id` to take for it"),
+            Ok,
+        )?),
+        model_class: kind.model_class.into(),
+    })
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Encoder,
+    Decoder,
+}
+
+/// One of the two stacks, as it is put together.
+struct Builder<'a> {
+    kind: &'a Kind,
+    config: &'a Config,
+    loader: &'a Loader<'a>,
+    side: Side,
+}
+
+impl Builder<'_> {
+    fn stack(&self) -> Result<Stack> {
+        let (prefix, layers) = match self.side {
+            Side::Encoder => ("model.encoder", self.config.encoder_layers),
+            Side::Decoder => ("model.decoder", self.config.decoder_layers),
+        };
+        let norm = |name: &str, present: bool| present.then(|| self.norm(&format!("{prefix}.{name}"))).transpose();
+        let visibility = Visibility { causal: self.side == Side::Decoder, ..Visibility::default() };
+        Ok(Stack {
+            entry: Entry {
+                positions: Some(self.positions(prefix)?),
+                norm: norm("layernorm_embedding", self.kind.embedding_norm)?,
+                ..Entry::default()
+            },
+            blocks: (0..layers).map(|i| self.block(&format!("{prefix}.layers.{i}"))).collect::<Result<_>>()?,
+            schemes: vec![Scheme { visibility, rotary: None }],
+            exit: Exit { norm: norm("layer_norm", self.kind.normalized_before)?, projection: None },
+        })
+    }
+
+    fn positions(&self, prefix: &str) -> Result<Tensor<2>> {
+        let Config { max_position_embeddings: count, d_model: features, .. } = *self.config;
+        let name = format!("{prefix}.embed_positions.weight");
+        match self.kind.positions {
+            Positions::Learned => Ok(self.loader.tensor(&name, [count + 2, features])?.slice([2..count + 2])),
+            // Files that have the table have it rounded to their type, and the model was run with it.
+            Positions::Sinusoidal if self.loader.contains(&name) => self.loader.tensor(&name, [count, features]),
+            Positions::Sinusoidal => Ok(self.loader.computed(sinusoidal_positions(count, features), [count, features])),
+            Positions::Fairseq => {
+                let first = self.config.pad_token_id.unwrap_or(1) as usize + 1;
+                sizes::check(&[("pad_token_id", first, VOCABULARY)])?;
+                Ok(self.loader.computed(fairseq_positions(first, count, features), [count, features]))
+            }
+        }
+    }
+
+    fn norm(&self, name: &str) -> Result<Norm> {
+        self.loader.layer_norm(name, self.config.d_model, 1e-5)
+    }
+
+    fn norms(&self, name: &str) -> Result<Norms> {
+        let norm = self.norm(name)?;
+        Ok(if self.kind.normalized_before { Norms::before(norm) } else { Norms::after(norm) })
+    }
+
+    fn block(&self, name: &str) -> Result<Block> {
+        let (inner, heads) = match self.side {
+            Side::Encoder => (self.config.encoder_ffn_dim, self.config.encoder_attention_heads),
+            Side::Decoder => (self.config.decoder_ffn_dim, self.config.decoder_attention_heads),
+        };
+        let (loader, features) = (self.loader, self.config.d_model);
+        let attention = |part: &str| -> Result<Sublayer<Attention>> {
+            let name = format!("{name}.{part}");
+            let [key, value] = ["k_proj", "v_proj"].map(|which| format!("{name}.{which}"));
+            let inner = Attention::new(
+                loader.linear(&format!("{name}.q_proj"), features, features)?,
+                loader.key_value([&key, &value], features, features, true)?,
+                loader.linear(&format!("{name}.out_proj"), features, features)?,
+                heads,
+            );
+            Ok(Sublayer { inner, norms: self.norms(&format!("{name}_layer_norm"))? })
+        };
+        Ok(Block {
+            self_attention: attention("self_attn")?,
+            cross_attention: (self.side == Side::Decoder).then(|| attention("encoder_attn")).transpose()?,
+            feed_forward: Sublayer {
+                inner: FeedForward {
+                    input: loader.linear(&format!("{name}.fc1"), features, inner)?,
+                    activation: self.config.activation_function,
+                    output: loader.linear(&format!("{name}.fc2"), inner, features)?,
+                },
+                norms: self.norms(&format!("{name}.final_layer_norm"))?,
+            },
+            residual: Residual::Sequential,
+            scheme: 0,
+        })
+    }
+}

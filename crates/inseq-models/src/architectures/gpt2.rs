@@ -1,0 +1,125 @@
+//! GPT-2, with DistilGPT-2 and other checkpoints of its layout.
+//!
+//! Radford et al., 2019, <https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf>.
+
+use serde::Deserialize;
+
+use super::sizes::{
+    HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_positive, check_table, invalid,
+};
+use super::{Architecture, LoadedModel, Loader};
+use crate::Result;
+use crate::checkpoint::Repository;
+use crate::layers::{Activation, Attention, Embedding, FeedForward};
+use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt2",
+    title: "GPT-2 (also DistilGPT-2)",
+    paper: "https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
+    load,
+};
+
+/// `config.json`.
+#[derive(Debug, Deserialize)]
+struct Config {
+    vocab_size: usize,
+    n_positions: usize,
+    n_embd: usize,
+    n_layer: usize,
+    n_head: usize,
+    n_inner: Option<usize>,
+    activation_function: Activation,
+    layer_norm_epsilon: f64,
+    #[serde(default = "yes")]
+    scale_attn_weights: bool,
+    #[serde(default)]
+    scale_attn_by_inverse_layer_idx: bool,
+    #[serde(default)]
+    add_cross_attention: bool,
+    #[serde(default = "yes")]
+    tie_word_embeddings: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    fn inner(&self) -> usize {
+        self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))
+    }
+
+    fn validate(&self) -> Result<()> {
+        check(&[
+            ("vocab_size", self.vocab_size, VOCABULARY),
+            ("n_positions", self.n_positions, POSITIONS),
+            ("n_embd", self.n_embd, WIDTH),
+            ("n_layer", self.n_layer, LAYERS),
+            ("n_head", self.n_head, HEADS),
+            ("n_inner", self.inner(), 4 * WIDTH),
+        ])?;
+        check_multiple("n_embd", self.n_embd, "n_head", self.n_head)?;
+        check_table("n_positions", self.n_positions, "n_embd", self.n_embd)?;
+        check_positive(&[("layer_norm_epsilon", self.layer_norm_epsilon)])?;
+        if self.add_cross_attention {
+            return invalid("`add_cross_attention` is true, but there is no encoder to attend to");
+        }
+        Ok(())
+    }
+}
+
+fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = repository.config()?;
+    config.validate()?;
+    let features = config.n_embd;
+    let prefix = loader.prefix(&["transformer.", ""], "wte.weight");
+    let table = loader.tensor(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
+    let positions = loader.tensor(&format!("{prefix}wpe.weight"), [config.n_positions, features])?;
+    let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
+    let block = |layer: usize| -> Result<Block> {
+        let name = format!("{prefix}h.{layer}");
+        Ok(Block {
+            self_attention: Sublayer::before(norm(&format!("{name}.ln_1"))?, attention(&config, loader, &name, layer)?),
+            cross_attention: None,
+            feed_forward: Sublayer::before(
+                norm(&format!("{name}.ln_2"))?,
+                FeedForward {
+                    input: loader.transposed_linear(&format!("{name}.mlp.c_fc"), features, config.inner())?,
+                    activation: config.activation_function,
+                    output: loader.transposed_linear(&format!("{name}.mlp.c_proj"), config.inner(), features)?,
+                },
+            ),
+            residual: Residual::Sequential,
+            scheme: 0,
+        })
+    };
+    let model = Model {
+        encoder: None,
+        head: loader.head("lm_head", &table, config.tie_word_embeddings)?,
+        target_embedding: Embedding::new(table, 1.0),
+        decoder: Stack {
+            entry: Entry { positions: Some(positions), ..Entry::default() },
+            blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
+            schemes: vec![Scheme::causal()],
+            exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
+        },
+        logit_cap: None,
+    };
+    Ok(LoadedModel { model, decoder_start: None, model_class: "GPT2LMHeadModel".into() })
+}
+
+fn attention(config: &Config, loader: &Loader, name: &str, layer: usize) -> Result<Attention> {
+    let features = config.n_embd;
+    let fused = loader.transposed_linear(&format!("{name}.attn.c_attn"), features, 3 * features)?;
+    let output = loader.transposed_linear(&format!("{name}.attn.c_proj"), features, features)?;
+    let mut attention =
+        Attention::new(fused.outputs(0..features), fused.outputs(features..3 * features), output, config.n_head);
+    if !config.scale_attn_weights {
+        attention.scale = 1.0;
+    }
+    if config.scale_attn_by_inverse_layer_idx {
+        attention.scale /= (layer + 1) as f32;
+    }
+    Ok(attention)
+}
