@@ -4,14 +4,27 @@ mod bart;
 mod bloom;
 mod encoder_decoder;
 mod fused;
+mod gated_decoder;
+mod gemma;
+mod gemma2;
+mod gemma3_text;
 mod gpt2;
+mod gpt_neo;
+mod gpt_neox;
+mod gptj;
+mod llama;
 mod loader;
 mod m2m_100;
 mod marian;
 mod mbart;
+mod mistral;
 mod mt5;
 mod opt;
 mod pegasus;
+mod phi3;
+mod qwen2;
+mod qwen3;
+mod rope;
 mod sizes;
 mod t5;
 mod umt5;
@@ -60,6 +73,17 @@ const ARCHITECTURES: &[Architecture] = &[
     gpt2::ARCHITECTURE,
     opt::ARCHITECTURE,
     bloom::ARCHITECTURE,
+    gpt_neox::ARCHITECTURE,
+    gpt_neo::ARCHITECTURE,
+    gptj::ARCHITECTURE,
+    llama::ARCHITECTURE,
+    mistral::ARCHITECTURE,
+    qwen2::ARCHITECTURE,
+    qwen3::ARCHITECTURE,
+    gemma::ARCHITECTURE,
+    gemma2::ARCHITECTURE,
+    gemma3_text::ARCHITECTURE,
+    phi3::ARCHITECTURE,
 ];
 
 /// The model types there are.

@@ -14,6 +14,8 @@ pub struct Rotary {
     pub frequencies: Vec<f32>,
     /// Factor on the rotated features; 1 but for a few scaled variants.
     pub scale: f32,
+    /// The frequencies of texts with more positions than a limit, where they differ.
+    pub beyond: Option<(usize, Vec<f32>)>,
 }
 
 /// The rotations of a range of positions.
@@ -29,14 +31,26 @@ impl Rotary {
     /// The usual frequencies, `base^(-2 i / rotated)`.
     pub fn new(rotated: usize, base: f64) -> Self {
         let frequencies = (0..rotated / 2).map(|i| base.powf(-((2 * i) as f64) / rotated as f64) as f32);
-        Self { frequencies: frequencies.collect(), scale: 1.0 }
+        Self { frequencies: frequencies.collect(), scale: 1.0, beyond: None }
+    }
+
+    /// With each pair's frequency changed.
+    pub fn map(mut self, change: impl Fn(usize, f64) -> f64) -> Self {
+        for (pair, frequency) in self.frequencies.iter_mut().enumerate() {
+            *frequency = change(pair, f64::from(*frequency)) as f32;
+        }
+        self
     }
 
     /// The rotations of positions `start..start + length`.
     pub fn rotation(&self, start: usize, length: usize, device: &Device) -> Rotation {
+        let frequencies = match &self.beyond {
+            Some((limit, frequencies)) if start + length > *limit => frequencies,
+            _ => &self.frequencies,
+        };
         let table = |function: fn(f32) -> f32| {
             let values: Vec<f32> = (start..start + length)
-                .flat_map(|position| self.frequencies.iter().map(move |f| function(position as f32 * f) * self.scale))
+                .flat_map(|position| frequencies.iter().map(move |f| function(position as f32 * f) * self.scale))
                 .collect();
             Tensor::<1>::from_data(values.as_slice(), device).reshape([1, length, self.frequencies.len()])
         };

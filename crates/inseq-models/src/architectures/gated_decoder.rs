@@ -1,0 +1,327 @@
+//! The decoder of Llama and its many kin: norms by the root of the mean square, rotary positions, grouped heads, a gated
+//! feed-forward. What differs is a [`Kind`].
+
+use burn::tensor::Tensor;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::rope::{RopeContext, RopeParameters};
+use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
+use super::{LoadedModel, Loader};
+use crate::Result;
+use crate::checkpoint::Repository;
+use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Norm, Visibility};
+use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
+
+/// What differs between the models of this layout.
+pub(super) struct Kind {
+    /// The class that transformers loads the checkpoint with.
+    pub(super) model_class: &'static str,
+    /// Whether the head is the embeddings where `config.json` does not say.
+    pub(super) tied: bool,
+    /// Biases of queries, keys and values where `config.json` does not say.
+    pub(super) query_key_value_bias: bool,
+    /// Queries and keys are normalized, head by head.
+    pub(super) head_norms: bool,
+    /// Norms before and after each sublayer.
+    pub(super) norms_around: bool,
+    /// Gemma: gains are stored less one, embeddings are scaled by the root of their width.
+    pub(super) gemma: bool,
+    /// Projections of one input lie in one weight.
+    pub(super) fused: bool,
+    /// Which layers see a window.
+    pub(super) windows: Windows,
+}
+
+/// Which layers see only `sliding_window` positions, where `layer_types` does not say.
+pub(super) enum Windows {
+    /// None.
+    None,
+    /// All, where there is a `sliding_window`.
+    All,
+    /// Those from `max_window_layers` on, where `use_sliding_window` is true.
+    Upper,
+    /// All but every so-many-th, or as `sliding_window_pattern` says.
+    AllBut(usize),
+}
+
+impl Kind {
+    /// Llama's.
+    pub(super) const LLAMA: Kind = Kind {
+        model_class: "LlamaForCausalLM",
+        tied: false,
+        query_key_value_bias: false,
+        head_norms: false,
+        norms_around: false,
+        gemma: false,
+        fused: false,
+        windows: Windows::None,
+    };
+}
+
+/// `config.json`.
+#[derive(Debug, Deserialize)]
+struct Config {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    hidden_act: Option<Activation>,
+    hidden_activation: Option<Activation>,
+    rms_norm_eps: f64,
+    max_position_embeddings: Option<usize>,
+    original_max_position_embeddings: Option<usize>,
+    rope_theta: Option<f64>,
+    rope_local_base_freq: Option<f64>,
+    partial_rotary_factor: Option<f64>,
+    rope_scaling: Option<RopeParameters>,
+    rope_parameters: Option<Value>,
+    sliding_window: Option<usize>,
+    #[serde(default)]
+    use_sliding_window: bool,
+    max_window_layers: Option<usize>,
+    sliding_window_pattern: Option<usize>,
+    layer_types: Option<Vec<String>>,
+    attention_bias: Option<bool>,
+    #[serde(default)]
+    mlp_bias: bool,
+    tie_word_embeddings: Option<bool>,
+    query_pre_attn_scalar: Option<f64>,
+    attn_logit_softcapping: Option<f32>,
+    final_logit_softcapping: Option<f32>,
+}
+
+impl Config {
+    fn key_value_heads(&self) -> usize {
+        self.num_key_value_heads.unwrap_or(self.num_attention_heads)
+    }
+
+    fn head_dim(&self) -> usize {
+        self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads.max(1))
+    }
+
+    fn validate(&self) -> Result<()> {
+        check(&[
+            ("vocab_size", self.vocab_size, VOCABULARY),
+            ("hidden_size", self.hidden_size, WIDTH),
+            ("intermediate_size", self.intermediate_size, 4 * WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, LAYERS),
+            ("num_attention_heads", self.num_attention_heads, HEADS),
+            ("num_key_value_heads", self.key_value_heads(), HEADS),
+            ("head_dim", self.head_dim(), WIDTH),
+            ("sliding_window", self.sliding_window.unwrap_or(1), usize::MAX),
+            ("sliding_window_pattern", self.sliding_window_pattern.unwrap_or(1), usize::MAX),
+        ])?;
+        if self.head_dim.is_none() {
+            check_multiple("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads)?;
+        }
+        let heads = self.num_attention_heads;
+        check_multiple("num_attention_heads", heads, "num_key_value_heads", self.key_value_heads())?;
+        if let Some(types) = &self.layer_types
+            && types.len() != self.num_hidden_layers
+        {
+            return invalid(format!(
+                "`layer_types` has {} layers, but `num_hidden_layers` is {}",
+                types.len(),
+                self.num_hidden_layers
+            ));
+        }
+        check_positive(&[
+            ("rms_norm_eps", self.rms_norm_eps),
+            ("query_pre_attn_scalar", self.query_pre_attn_scalar.unwrap_or(1.0)),
+            ("attn_logit_softcapping", f64::from(self.attn_logit_softcapping.unwrap_or(1.0))),
+            ("final_logit_softcapping", f64::from(self.final_logit_softcapping.unwrap_or(1.0))),
+        ])
+    }
+
+    /// The window of a layer.
+    fn window(&self, kind: &Kind, layer: usize) -> Result<Option<usize>> {
+        let windowed = match (&self.layer_types, &kind.windows) {
+            (Some(types), Windows::Upper | Windows::AllBut(_)) => match types[layer].as_str() {
+                "sliding_attention" => true,
+                "full_attention" => false,
+                other => {
+                    return invalid(format!(
+                        "`layer_types` has `{other}`; supported: full_attention, sliding_attention"
+                    ));
+                }
+            },
+            (_, Windows::None) => false,
+            (_, Windows::All) => true,
+            (None, Windows::Upper) => layer >= self.max_window_layers.unwrap_or(0),
+            (None, Windows::AllBut(every)) => {
+                !(layer + 1).is_multiple_of(self.sliding_window_pattern.unwrap_or(*every))
+            }
+        };
+        let off = matches!(kind.windows, Windows::Upper) && !self.use_sliding_window;
+        Ok(self.sliding_window.filter(|_| windowed && !off))
+    }
+
+    /// The schemes of layers that see everything and of those that see a window.
+    fn schemes(&self, kind: &Kind) -> Result<Vec<Scheme>> {
+        let given = |part: Option<&str>| -> Result<RopeParameters> {
+            let value = self.rope_parameters.as_ref().map(|all| part.and_then(|part| all.get(part)).unwrap_or(all));
+            match value {
+                Some(value) => serde_json::from_value(value.clone())
+                    .or_else(|error| invalid(format!("`rope_parameters`: {error}"))),
+                None => Ok(self.rope_scaling.clone().unwrap_or_default()),
+            }
+        };
+        let by_layer = self.rope_parameters.as_ref().is_some_and(|all| all.get("full_attention").is_some());
+        let has_local = self.rope_local_base_freq.is_some();
+        let mut full = given(by_layer.then_some("full_attention"))?;
+        full.rope_theta = full.rope_theta.or(self.rope_theta);
+        full.partial_rotary_factor = full.partial_rotary_factor.or(self.partial_rotary_factor);
+        let windowed = match (by_layer, has_local) {
+            (true, _) => given(Some("sliding_attention"))?,
+            (false, true) => RopeParameters::plain(self.rope_local_base_freq),
+            (false, false) => full.clone(),
+        };
+        let scheme = |parameters: &RopeParameters, window| -> Result<Scheme> {
+            let context = RopeContext {
+                head_dim: self.head_dim(),
+                theta: 10_000.0,
+                positions: self.max_position_embeddings,
+                original_positions: self.original_max_position_embeddings,
+            };
+            let visibility = Visibility { causal: true, window, bias: None };
+            Ok(Scheme { visibility, rotary: Some(parameters.rotary(&context)?) })
+        };
+        let window = (0..self.num_hidden_layers).find_map(|layer| self.window(kind, layer).transpose()).transpose()?;
+        let mut schemes = vec![scheme(&full, None)?];
+        if window.is_some() {
+            schemes.push(scheme(&windowed, window)?);
+        }
+        Ok(schemes)
+    }
+}
+
+/// Loads a checkpoint of this layout.
+pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = repository.config()?;
+    config.validate()?;
+    let prefix = loader.prefix(&["model.", ""], "embed_tokens.weight");
+    let table = loader.tensor(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, config.hidden_size])?;
+    let builder = Builder { kind, config: &config, loader };
+    let model = Model {
+        encoder: None,
+        head: loader.head("lm_head", &table, config.tie_word_embeddings.unwrap_or(kind.tied))?,
+        target_embedding: builder.embedding(table),
+        decoder: Stack {
+            entry: Entry::default(),
+            blocks: (0..config.num_hidden_layers)
+                .map(|layer| builder.block(&format!("{prefix}layers.{layer}"), layer))
+                .collect::<Result<_>>()?,
+            schemes: config.schemes(kind)?,
+            exit: Exit { norm: Some(builder.norm(&format!("{prefix}norm"), config.hidden_size)?), projection: None },
+        },
+        logit_cap: config.final_logit_softcapping,
+    };
+    Ok(LoadedModel { model, decoder_start: None, model_class: kind.model_class.into() })
+}
+
+/// A model's blocks, as they are put together.
+struct Builder<'a> {
+    kind: &'a Kind,
+    config: &'a Config,
+    loader: &'a Loader<'a>,
+}
+
+impl Builder<'_> {
+    fn embedding(&self, table: Tensor<2>) -> Embedding {
+        let scale = if self.kind.gemma { (self.config.hidden_size as f32).sqrt() } else { 1.0 };
+        Embedding::new(table, scale)
+    }
+
+    fn norm(&self, name: &str, features: usize) -> Result<Norm> {
+        let offset = if self.kind.gemma { 1.0 } else { 0.0 };
+        self.loader.rms_norm(name, features, self.config.rms_norm_eps, offset)
+    }
+
+    fn norms(&self, before: &str, after: &str) -> Result<Norms> {
+        let norm = |name: &str| self.norm(name, self.config.hidden_size).map(Some);
+        Ok(match self.kind.norms_around {
+            true => Norms { input: norm(before)?, output: norm(after)?, sum: None },
+            false => Norms { input: norm(before)?, output: None, sum: None },
+        })
+    }
+
+    fn block(&self, name: &str, layer: usize) -> Result<Block> {
+        let named = |part: &str| format!("{name}.{part}");
+        let (before_feed_forward, after_attention) = match self.kind.norms_around {
+            true => (named("pre_feedforward_layernorm"), named("post_attention_layernorm")),
+            false => (named("post_attention_layernorm"), String::new()),
+        };
+        Ok(Block {
+            self_attention: Sublayer {
+                inner: self.attention(&named("self_attn"))?,
+                norms: self.norms(&named("input_layernorm"), &after_attention)?,
+            },
+            cross_attention: None,
+            feed_forward: Sublayer {
+                inner: self.feed_forward(&named("mlp"))?,
+                norms: self.norms(&before_feed_forward, &named("post_feedforward_layernorm"))?,
+            },
+            residual: Residual::Sequential,
+            scheme: usize::from(self.config.window(self.kind, layer)?.is_some()),
+        })
+    }
+
+    fn attention(&self, name: &str) -> Result<Attention> {
+        let (config, loader) = (self.config, self.loader);
+        let (features, head_dim) = (config.hidden_size, config.head_dim());
+        let [inner, key_value_inner] = [config.num_attention_heads, config.key_value_heads()].map(|n| n * head_dim);
+        let biased = config.attention_bias.unwrap_or(self.kind.query_key_value_bias);
+        let (query, key_value) = if self.kind.fused {
+            let all = inner + 2 * key_value_inner;
+            let joined = loader.linear_with(&format!("{name}.qkv_proj"), features, all, false)?;
+            (joined.outputs(0..inner), joined.outputs(inner..all))
+        } else {
+            let [key, value] = ["k_proj", "v_proj"].map(|which| format!("{name}.{which}"));
+            (
+                loader.linear_with(&format!("{name}.q_proj"), features, inner, biased)?,
+                loader.key_value([&key, &value], features, key_value_inner, biased)?,
+            )
+        };
+        // Where only queries, keys and values have biases, no configuration says so.
+        let output_biased = config.attention_bias.unwrap_or(false);
+        let output = loader.linear_with(&format!("{name}.o_proj"), inner, features, output_biased)?;
+        let mut attention = Attention::new(query, key_value, output, config.num_attention_heads);
+        if let Some(scalar) = config.query_pre_attn_scalar {
+            attention.scale = scalar.powf(-0.5) as f32;
+        }
+        attention.soft_cap = config.attn_logit_softcapping;
+        if self.kind.head_norms {
+            let norm = |which: &str, heads: usize| -> Result<Norm> {
+                Ok(self.norm(&format!("{name}.{which}"), head_dim)?.grouped(heads))
+            };
+            attention.norms =
+                Some([norm("q_norm", config.num_attention_heads)?, norm("k_norm", config.key_value_heads())?]);
+        }
+        Ok(attention)
+    }
+
+    fn feed_forward(&self, name: &str) -> Result<FeedForward> {
+        let (config, loader) = (self.config, self.loader);
+        let (features, inner, biased) = (config.hidden_size, config.intermediate_size, config.mlp_bias);
+        let linear = |which: &str, input: usize, output: usize| {
+            loader.linear_with(&format!("{name}.{which}"), input, output, biased)
+        };
+        let activation = config.hidden_activation.or(config.hidden_act).unwrap_or(Activation::Silu);
+        // The first Gemma's configurations say `gelu` and mean its approximation.
+        let activation =
+            if self.kind.gemma && activation == Activation::Gelu { Activation::GeluTanh } else { activation };
+        Ok(FeedForward {
+            input: if self.kind.fused {
+                linear("gate_up_proj", features, 2 * inner)?
+            } else {
+                Linear::concatenate(vec![linear("gate_proj", features, inner)?, linear("up_proj", features, inner)?])
+            },
+            activation,
+            output: linear("down_proj", inner, features)?,
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! GPT-NeoX, with Pythia.
+//!
+//! Black et al., 2022, <https://arxiv.org/abs/2204.06745>; Pythia: Biderman et al., 2023,
+//! <https://arxiv.org/abs/2304.01373>.
+
+use serde::Deserialize;
+
+use super::rope::{RopeContext, RopeParameters};
+use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
+use super::{Architecture, LoadedModel, Loader, fused};
+use crate::Result;
+use crate::checkpoint::Repository;
+use crate::layers::{Activation, Attention, Embedding, FeedForward};
+use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt_neox",
+    title: "GPT-NeoX (also Pythia)",
+    paper: "https://arxiv.org/abs/2204.06745",
+    load,
+};
+
+/// `config.json`.
+#[derive(Debug, Deserialize)]
+struct Config {
+    vocab_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: usize,
+    hidden_act: Activation,
+    max_position_embeddings: Option<usize>,
+    layer_norm_eps: f64,
+    #[serde(default = "yes")]
+    use_parallel_residual: bool,
+    #[serde(default = "yes")]
+    attention_bias: bool,
+    rotary_pct: Option<f64>,
+    #[serde(alias = "rope_theta")]
+    rotary_emb_base: Option<f64>,
+    #[serde(alias = "rope_scaling")]
+    rope_parameters: Option<RopeParameters>,
+    #[serde(default)]
+    tie_word_embeddings: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Config {
+    fn validate(&self) -> Result<()> {
+        check(&[
+            ("vocab_size", self.vocab_size, VOCABULARY),
+            ("hidden_size", self.hidden_size, WIDTH),
+            ("num_hidden_layers", self.num_hidden_layers, LAYERS),
+            ("num_attention_heads", self.num_attention_heads, HEADS),
+            ("intermediate_size", self.intermediate_size, 4 * WIDTH),
+        ])?;
+        check_multiple("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads)?;
+        check_positive(&[("layer_norm_eps", self.layer_norm_eps)])
+    }
+
+    fn scheme(&self) -> Result<Scheme> {
+        let mut parameters = self.rope_parameters.clone().unwrap_or_default();
+        parameters.partial_rotary_factor = parameters.partial_rotary_factor.or(self.rotary_pct).or(Some(0.25));
+        let context = RopeContext {
+            head_dim: self.hidden_size / self.num_attention_heads,
+            theta: self.rotary_emb_base.unwrap_or(10_000.0),
+            positions: self.max_position_embeddings,
+            original_positions: None,
+        };
+        Ok(Scheme { rotary: Some(parameters.rotary(&context)?), ..Scheme::causal() })
+    }
+}
+
+fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = repository.config()?;
+    config.validate()?;
+    let features = config.hidden_size;
+    let prefix = loader.prefix(&["gpt_neox.", ""], "embed_in.weight");
+    let table = loader.tensor(&format!("{prefix}embed_in.weight"), [config.vocab_size, features])?;
+    let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_eps);
+    let block = |layer: usize| -> Result<Block> {
+        let name = format!("{prefix}layers.{layer}");
+        let linear = |which: &str, input: usize, output: usize, biased: bool| {
+            loader.linear_with(&format!("{name}.{which}"), input, output, biased)
+        };
+        let joined = linear("attention.query_key_value", features, 3 * features, config.attention_bias)?;
+        let (query, key_value) = fused::by_head(&joined, config.num_attention_heads);
+        let output = linear("attention.dense", features, features, config.attention_bias)?;
+        let inner = config.intermediate_size;
+        Ok(Block {
+            self_attention: Sublayer::before(
+                norm(&format!("{name}.input_layernorm"))?,
+                Attention::new(query, key_value, output, config.num_attention_heads),
+            ),
+            cross_attention: None,
+            feed_forward: Sublayer::before(
+                norm(&format!("{name}.post_attention_layernorm"))?,
+                FeedForward {
+                    input: linear("mlp.dense_h_to_4h", features, inner, true)?,
+                    activation: config.hidden_act,
+                    output: linear("mlp.dense_4h_to_h", inner, features, true)?,
+                },
+            ),
+            residual: if config.use_parallel_residual { Residual::Parallel } else { Residual::Sequential },
+            scheme: 0,
+        })
+    };
+    let model = Model {
+        encoder: None,
+        head: loader.head("embed_out", &table, config.tie_word_embeddings)?,
+        target_embedding: Embedding::new(table, 1.0),
+        decoder: Stack {
+            entry: Entry::default(),
+            blocks: (0..config.num_hidden_layers).map(block).collect::<Result<_>>()?,
+            schemes: vec![config.scheme()?],
+            exit: Exit { norm: Some(norm(&format!("{prefix}final_layer_norm"))?), projection: None },
+        },
+        logit_cap: None,
+    };
+    Ok(LoadedModel { model, decoder_start: None, model_class: "GPTNeoXForCausalLM".into() })
+}

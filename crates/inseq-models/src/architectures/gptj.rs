@@ -1,0 +1,114 @@
+//! GPT-J.
+//!
+//! Wang & Komatsuzaki, 2021, <https://github.com/kingoflolz/mesh-transformer-jax>.
+
+use serde::Deserialize;
+
+use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
+use super::{Architecture, LoadedModel, Loader, fused};
+use crate::Result;
+use crate::checkpoint::Repository;
+use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Rotary};
+use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gptj",
+    title: "GPT-J",
+    paper: "https://github.com/kingoflolz/mesh-transformer-jax",
+    load,
+};
+
+/// `config.json`.
+#[derive(Debug, Deserialize)]
+struct Config {
+    vocab_size: usize,
+    n_embd: usize,
+    n_layer: usize,
+    n_head: usize,
+    n_inner: Option<usize>,
+    /// All features where there is none.
+    rotary_dim: Option<usize>,
+    activation_function: Activation,
+    layer_norm_epsilon: f64,
+    #[serde(default)]
+    tie_word_embeddings: bool,
+}
+
+impl Config {
+    fn inner(&self) -> usize {
+        self.n_inner.unwrap_or(self.n_embd.saturating_mul(4))
+    }
+
+    fn rotated(&self) -> usize {
+        self.rotary_dim.unwrap_or(self.n_embd / self.n_head)
+    }
+
+    fn validate(&self) -> Result<()> {
+        check(&[
+            ("vocab_size", self.vocab_size, VOCABULARY),
+            ("n_embd", self.n_embd, WIDTH),
+            ("n_layer", self.n_layer, LAYERS),
+            ("n_head", self.n_head, HEADS),
+            ("n_inner", self.inner(), 4 * WIDTH),
+        ])?;
+        check_multiple("n_embd", self.n_embd, "n_head", self.n_head)?;
+        let head_dim = self.n_embd / self.n_head;
+        if self.rotated() > head_dim || !self.rotated().is_multiple_of(2) {
+            return invalid(format!("`rotary_dim` ({}) must be even and at most {head_dim}", self.rotated()));
+        }
+        check_positive(&[("layer_norm_epsilon", self.layer_norm_epsilon)])
+    }
+}
+
+fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = repository.config()?;
+    config.validate()?;
+    let features = config.n_embd;
+    let prefix = loader.prefix(&["transformer.", ""], "wte.weight");
+    let table = loader.tensor(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
+    let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
+    let block = |layer: usize| -> Result<Block> {
+        let name = format!("{prefix}h.{layer}");
+        let projection =
+            |which: &str| loader.linear_with(&format!("{name}.attn.{which}_proj"), features, features, false);
+        let apart = |layer: Linear| fused::partners_apart(&layer, config.n_head, config.rotated());
+        let (query, key, value) = (apart(projection("q")?), apart(projection("k")?), projection("v")?);
+        // One norm for both branches.
+        let norm = norm(&format!("{name}.ln_1"))?;
+        Ok(Block {
+            self_attention: Sublayer::before(
+                norm.clone(),
+                Attention::new(query, Linear::concatenate(vec![key, value]), projection("out")?, config.n_head),
+            ),
+            cross_attention: None,
+            feed_forward: Sublayer::before(
+                norm,
+                FeedForward {
+                    input: loader.linear(&format!("{name}.mlp.fc_in"), features, config.inner())?,
+                    activation: config.activation_function,
+                    output: loader.linear(&format!("{name}.mlp.fc_out"), config.inner(), features)?,
+                },
+            ),
+            residual: Residual::Parallel,
+            scheme: 0,
+        })
+    };
+    let mut head = loader.head("lm_head", &table, config.tie_word_embeddings)?;
+    if loader.contains("lm_head.bias") {
+        head = head.with_bias(loader.tensor("lm_head.bias", [config.vocab_size])?);
+    }
+    let rotary = (config.rotated() > 0).then(|| Rotary::new(config.rotated(), 10_000.0));
+    let model = Model {
+        encoder: None,
+        head,
+        target_embedding: Embedding::new(table, 1.0),
+        decoder: Stack {
+            entry: Entry::default(),
+            blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
+            schemes: vec![Scheme { rotary, ..Scheme::causal() }],
+            exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
+        },
+        logit_cap: None,
+    };
+    Ok(LoadedModel { model, decoder_start: None, model_class: "GPTJForCausalLM".into() })
+}
