@@ -1,6 +1,6 @@
 //! The `inseq` command: ask a sequence model why it wrote what it wrote.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod aggregation;
 mod arguments;
@@ -23,7 +23,17 @@ use failure::Failure;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Keeps freed memory for half a second: the tensors of the next layer go where those of the last one were.
+#[expect(unsafe_code, reason = "an option of the allocator can only be set through its C interface")]
+fn keep_freed_memory() {
+    // `mi_option_purge_delay` of mimalloc 2 and 3, in milliseconds.
+    const PURGE_DELAY: i32 = 15;
+    // SAFETY: setting a known option to a value in its range has no other effect, and may happen at any time.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 500) };
+}
+
 fn main() -> ExitCode {
+    keep_freed_memory();
     let arguments = Arguments::parse_from(reference_flags::translate(std::env::args_os()));
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,

@@ -69,6 +69,10 @@ fn padded<'a>(rows: impl Iterator<Item = &'a [u32]> + Clone) -> (Vec<u32>, Vec<u
     (ids, lengths)
 }
 
+/// Bytes of a pullback's largest tensors beyond which nothing is won: matrix products are at their best well before, and
+/// allocators ask the system anew for larger blocks, whose pages take a fifth of the time to clear.
+const LARGEST_TENSOR: usize = 16 << 20;
+
 /// Runs a model for the steps of texts within a memory budget.
 pub struct Engine<'a> {
     /// The model.
@@ -82,7 +86,8 @@ impl Engine<'_> {
     pub fn entries_that_fit(&self, text: &TextSteps) -> usize {
         let trace = self.model.bytes_per_trace(text.source.len(), text.target.len());
         let probe = self.model.bytes_per_probe(text.source.len(), text.target.len());
-        (self.memory_budget / (trace + 4 * probe).max(1)).max(1)
+        let rows = text.steps.len() * text.source.len().max(text.target.len());
+        (self.memory_budget / (trace + 4 * probe).max(1)).min(self.rows_at_once() / rows.max(1)).max(1)
     }
 
     /// Probes of each entry that a pullback fits for, once the traces of `entries` are there.
@@ -92,7 +97,13 @@ impl Engine<'_> {
         let entries = point.texts.len().max(1);
         let traces = entries * self.model.bytes_per_trace(source, target);
         let left = self.memory_budget.saturating_sub(traces).max(self.memory_budget / 4);
-        (left / (entries * self.model.bytes_per_probe(source, target)).max(1)).max(1)
+        let fits = left / (entries * self.model.bytes_per_probe(source, target)).max(1);
+        fits.min(self.rows_at_once() / (entries * source.max(target)).max(1)).max(1)
+    }
+
+    /// Rows of a cotangent, of all entries and probes, that make the largest tensor of [`LARGEST_TENSOR`].
+    fn rows_at_once(&self) -> usize {
+        LARGEST_TENSOR / (4 * self.model.widest_row())
     }
 
     /// The forward of a point.

@@ -105,6 +105,16 @@ impl Model {
         })
     }
 
+    /// Values that the widest layer gives for a position.
+    pub fn widest_row(&self) -> usize {
+        let encoder = self.encoder.as_ref().map_or(&[][..], |encoder| &encoder.stack.blocks);
+        let blocks = encoder.iter().chain(&self.decoder.blocks);
+        let widest = blocks.map(|block| {
+            block.feed_forward.inner.input.output_size().max(block.self_attention.inner.key_value.output_size())
+        });
+        widest.max().unwrap_or(1)
+    }
+
     /// Bytes of the largest tensors alive while one probe of one text is pulled back.
     pub fn bytes_per_probe(&self, source: usize, target: usize) -> usize {
         let widest = |stack: &Stack| stack.blocks.iter().map(Block::values_per_position).max().unwrap_or(0);
