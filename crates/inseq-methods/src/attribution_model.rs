@@ -8,7 +8,7 @@ use inseq_models::architectures::{self, LoadedModel};
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::generation::{Generated, GenerationConfig, generate};
 use inseq_models::model::{Model, Source};
-use inseq_models::tokenizer::{Role, Tokenizer};
+use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer};
 use inseq_models::{decoding::ModelDecoder, device};
 use serde_json::{Map, Value};
 
@@ -170,6 +170,21 @@ impl AttributionModel {
     /// Sets what requests attribute that do not say.
     pub fn set_default_attributed_fn(&mut self, function: impl Into<StepFunctionChoice>) {
         self.default_attributed_fn = function.into();
+    }
+
+    /// The special tokens, of the configuration where it names them and of the tokenizer where it does not; where no token
+    /// stands for what is unknown, the one that fills batches does.
+    pub fn special_tokens(&self) -> SpecialTokens {
+        let tokenizer = self.tokenizer.special_tokens();
+        let configured = self.loaded.special_tokens;
+        let pad = tokenizer.pad.or(configured.pad).or(configured.eos);
+        SpecialTokens {
+            bos: configured.bos.or(tokenizer.bos),
+            eos: configured.eos.or(tokenizer.eos).or(pad),
+            pad,
+            unk: tokenizer.unk.or(pad),
+            ..tokenizer.clone()
+        }
     }
 
     /// The tokenizer's role: a decoder-only model writes what it reads.

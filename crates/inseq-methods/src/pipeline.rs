@@ -99,10 +99,7 @@ impl AttributionModel {
                         inputs[index]
                     )));
                 }
-                if decoder_only
-                    && inputs[index].is_empty()
-                    && self.tokenizer.special_tokens().bos != ids.first().copied()
-                {
+                if decoder_only && inputs[index].is_empty() && self.special_tokens().bos != ids.first().copied() {
                     ids.insert(0, self.first_token(index)?);
                 }
                 self.fit(ids, self.model().max_target_positions(), "generated", index, request)
@@ -136,7 +133,7 @@ impl AttributionModel {
 
     /// What an empty prompt becomes: a decoder needs something to start from.
     fn first_token(&self, index: usize) -> Result<u32> {
-        self.tokenizer.special_tokens().bos.ok_or_else(|| {
+        self.special_tokens().bos.ok_or_else(|| {
             Error::Argument(format!(
                 "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
                 index + 1
@@ -164,9 +161,7 @@ impl AttributionModel {
         }
         let end = ids.last().copied();
         ids.truncate(positions);
-        if let (Some(last), Some(end)) =
-            (ids.last_mut(), end.filter(|id| self.tokenizer.special_tokens().eos == Some(*id)))
-        {
+        if let (Some(last), Some(end)) = (ids.last_mut(), end.filter(|id| self.special_tokens().eos == Some(*id))) {
             *last = end;
         }
         Ok(ids)
@@ -174,8 +169,8 @@ impl AttributionModel {
 
     /// Baselines and the steps to attribute.
     fn text_steps(&self, request: &AttributionRequest, target: &Target) -> Result<TextSteps> {
-        let special = self.tokenizer.special_tokens();
-        let unknown = special.unk.or(special.pad).unwrap_or(0);
+        let special = self.special_tokens();
+        let unknown = special.unk.unwrap_or(0);
         let baseline = |ids: &[u32]| -> Vec<u32> {
             let keeps = |id: u32| !request.include_eos_baseline && Some(id) == special.eos;
             ids.iter().map(|&id| if keeps(id) { id } else { unknown }).collect()

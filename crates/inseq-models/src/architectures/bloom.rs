@@ -4,12 +4,12 @@
 
 use serde::Deserialize;
 
-use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
+use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
 use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, DistanceBias, Embedding, FeedForward, Visibility};
-use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture =
     Architecture { model_type: "bloom", title: "BLOOM", paper: "https://arxiv.org/abs/2211.05100", load };
@@ -44,11 +44,7 @@ impl Config {
             ("n_head", self.n_head, HEADS),
         ])?;
         check_multiple("hidden_size", self.hidden_size, "n_head", self.n_head)?;
-        check_positive(&[("layer_norm_epsilon", self.layer_norm_epsilon)])?;
-        if self.apply_residual_connection_post_layernorm {
-            return invalid("`apply_residual_connection_post_layernorm` is true, which no published BLOOM has");
-        }
-        Ok(())
+        check_positive(&[("layer_norm_epsilon", self.layer_norm_epsilon)])
     }
 }
 
@@ -59,25 +55,29 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     let prefix = loader.prefix(&["transformer.", ""], "word_embeddings.weight");
     let table = loader.tensor(&format!("{prefix}word_embeddings.weight"), [config.vocab_size, features])?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
+    let norms = |name: &str| -> Result<Norms> {
+        let adds_to_normed = config.apply_residual_connection_post_layernorm;
+        Ok(Norms { adds_to_normed, ..Norms::before(norm(name)?) })
+    };
     let block = |layer: usize| -> Result<Block> {
         let name = format!("{prefix}h.{layer}");
         let joined = loader.linear(&format!("{name}.self_attention.query_key_value"), features, 3 * features)?;
         let (query, key_value) = fused::by_head(&joined, config.n_head);
         let output = loader.linear(&format!("{name}.self_attention.dense"), features, features)?;
         Ok(Block {
-            self_attention: Sublayer::before(
-                norm(&format!("{name}.input_layernorm"))?,
-                Attention::new(query, key_value, output, config.n_head),
-            ),
+            self_attention: Sublayer {
+                inner: Attention::new(query, key_value, output, config.n_head),
+                norms: norms(&format!("{name}.input_layernorm"))?,
+            },
             cross_attention: None,
-            feed_forward: Sublayer::before(
-                norm(&format!("{name}.post_attention_layernorm"))?,
-                FeedForward {
+            feed_forward: Sublayer {
+                norms: norms(&format!("{name}.post_attention_layernorm"))?,
+                inner: FeedForward {
                     input: loader.linear(&format!("{name}.mlp.dense_h_to_4h"), features, 4 * features)?,
                     activation: Activation::GeluTanh,
                     output: loader.linear(&format!("{name}.mlp.dense_4h_to_h"), 4 * features, features)?,
                 },
-            ),
+            },
             residual: Residual::Sequential,
             scheme: 0,
         })
@@ -96,7 +96,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
         },
         logit_cap: None,
     };
-    Ok(LoadedModel { model, decoder_start: None, model_class: "BloomForCausalLM".into() })
+    Ok(LoadedModel::new(model, None, "BloomForCausalLM"))
 }
 
 /// The slopes of ALiBi: powers that fall from head to head, for a number of heads that is no power of two filled up with

@@ -125,14 +125,14 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
         logit_cap: None,
     };
     let start = config.decoder_start_token_id.or(config.pad_token_id);
-    Ok(LoadedModel {
+    Ok(LoadedModel::new(
         model,
-        decoder_start: Some(start.map_or_else(
+        Some(start.map_or_else(
             || sizes::invalid("`decoder_start_token_id` is missing, and there is no `pad_token_id` to take for it"),
             Ok,
         )?),
-        model_class: kind.model_class.into(),
-    })
+        kind.model_class,
+    ))
 }
 
 #[derive(Clone, Copy, PartialEq)]

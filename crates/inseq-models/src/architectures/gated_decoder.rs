@@ -220,7 +220,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
         },
         logit_cap: config.final_logit_softcapping,
     };
-    Ok(LoadedModel { model, decoder_start: None, model_class: kind.model_class.into() })
+    Ok(LoadedModel::new(model, None, kind.model_class))
 }
 
 /// A model's blocks, as they are put together.
@@ -244,8 +244,8 @@ impl Builder<'_> {
     fn norms(&self, before: &str, after: &str) -> Result<Norms> {
         let norm = |name: &str| self.norm(name, self.config.hidden_size).map(Some);
         Ok(match self.kind.norms_around {
-            true => Norms { input: norm(before)?, output: norm(after)?, sum: None },
-            false => Norms { input: norm(before)?, output: None, sum: None },
+            true => Norms { input: norm(before)?, output: norm(after)?, ..Norms::default() },
+            false => Norms { input: norm(before)?, ..Norms::default() },
         })
     }
 

@@ -106,7 +106,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
         },
         logit_cap: None,
     };
-    Ok(LoadedModel { model, decoder_start: None, model_class: "GPT2LMHeadModel".into() })
+    Ok(LoadedModel::new(model, None, "GPT2LMHeadModel"))
 }
 
 fn attention(config: &Config, loader: &Loader, name: &str, layer: usize) -> Result<Attention> {

@@ -120,5 +120,5 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
         },
         logit_cap: None,
     };
-    Ok(LoadedModel { model, decoder_start: None, model_class: "GPTNeoXForCausalLM".into() })
+    Ok(LoadedModel::new(model, None, "GPTNeoXForCausalLM"))
 }

@@ -110,5 +110,5 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
         },
         logit_cap: None,
     };
-    Ok(LoadedModel { model, decoder_start: None, model_class: "GPTJForCausalLM".into() })
+    Ok(LoadedModel::new(model, None, "GPTJForCausalLM"))
 }

@@ -47,6 +47,36 @@ pub struct LoadedModel {
     pub decoder_start: Option<u32>,
     /// The class that transformers loads the checkpoint with.
     pub model_class: String,
+    /// The special tokens that the configuration names.
+    pub special_tokens: ConfiguredTokens,
+}
+
+impl LoadedModel {
+    fn new(model: Model, decoder_start: Option<u32>, model_class: &str) -> Self {
+        Self { model, decoder_start, model_class: model_class.into(), special_tokens: ConfiguredTokens::default() }
+    }
+}
+
+/// Special tokens as `config.json` names them, which need not be as the tokenizer does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConfiguredTokens {
+    /// Begins a text.
+    pub bos: Option<u32>,
+    /// Ends a text; the first, where there are several.
+    pub eos: Option<u32>,
+    /// Fills a batch.
+    pub pad: Option<u32>,
+}
+
+impl ConfiguredTokens {
+    fn read(config: &Value) -> Self {
+        let id = |name: &str| {
+            let value = config.get(name)?;
+            let first = value.as_array().map_or(Some(value), |ids| ids.first())?;
+            first.as_u64().and_then(|id| u32::try_from(id).ok())
+        };
+        Self { bos: id("bos_token_id"), eos: id("eos_token_id"), pad: id("pad_token_id") }
+    }
 }
 
 /// A model type: its name in `config.json`, and how it is assembled.
@@ -106,7 +136,9 @@ pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<Lo
         message: format!("`model_type` is `{model_type}`, which is not supported; supported: {}", names()),
     })?;
     let weights = Weights::open(repository)?;
-    (architecture.load)(repository, &Loader::new(&weights, device, dtype))
+    let mut loaded = (architecture.load)(repository, &Loader::new(&weights, device, dtype))?;
+    loaded.special_tokens = ConfiguredTokens::read(&config);
+    Ok(loaded)
 }
 
 fn names() -> String {

@@ -97,7 +97,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
         },
         logit_cap: None,
     };
-    Ok(LoadedModel { model, decoder_start: None, model_class: "OPTForCausalLM".into() })
+    Ok(LoadedModel::new(model, None, "OPTForCausalLM"))
 }
 
 fn norm(config: &Config, loader: &Loader, name: &str) -> Result<Norm> {

@@ -136,11 +136,11 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
         head,
         logit_cap: None,
     };
-    Ok(LoadedModel {
+    Ok(LoadedModel::new(
         model,
-        decoder_start: Some(config.decoder_start_token_id.or(config.pad_token_id).unwrap_or(0)),
-        model_class: kind.model_class.into(),
-    })
+        Some(config.decoder_start_token_id.or(config.pad_token_id).unwrap_or(0)),
+        kind.model_class,
+    ))
 }
 
 fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str) -> Result<Stack> {

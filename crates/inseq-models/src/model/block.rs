@@ -114,8 +114,8 @@ impl Block {
         feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
     ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<AttentionTrace>>, SublayerTrace<F>)) {
         if self.residual == Residual::Parallel {
-            let (attended, attention) = self.self_attention.branch(x.clone(), attend);
-            let (fed, feed_forward) = self.feed_forward.branch(x.clone(), feed);
+            let (attended, _, attention) = self.self_attention.branch(x.clone(), attend);
+            let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), feed);
             return (x + attended + fed, (attention, None, feed_forward));
         }
         let (x, attention) = self.self_attention.around(x, attend);
@@ -143,11 +143,16 @@ impl Block {
     ) -> Option<Cotangent> {
         let Cotangent { value, rows } = cotangent;
         if self.residual == Residual::Parallel {
-            let fed = self.feed_forward_pullback(value.clone(), trace, &rows);
+            let fed = self.feed_forward.input_pullback(
+                self.feed_forward_pullback(value.clone(), trace, &rows),
+                &trace.feed_forward,
+                &rows,
+            );
             return Some(self.self_attention_pullback(value, Some(fed), &rows, trace));
         }
         let value = self.feed_forward.sum_pullback(value, &trace.feed_forward, &rows);
-        let value = value.clone() + self.feed_forward_pullback(value, trace, &rows);
+        let inner = self.feed_forward_pullback(value.clone(), trace, &rows);
+        let value = self.feed_forward.residual_pullback(value, inner, &trace.feed_forward, &rows);
         let value = match (&self.cross_attention, &trace.cross_attention) {
             (Some(cross), Some(trace)) => {
                 let value = cross.sum_pullback(value, trace, &rows);
@@ -157,7 +162,7 @@ impl Block {
                     Some(sum) => sum + back.memory,
                     None => back.memory,
                 });
-                value + cross.input_pullback(back.queries, trace, &rows)
+                cross.residual_pullback(value, back.queries, trace, &rows)
             }
             _ => value,
         };
@@ -168,11 +173,10 @@ impl Block {
         Some(self.self_attention_pullback(value, None, &rows, trace))
     }
 
-    /// Through the feed-forward branch alone.
+    /// Through the feed-forward branch, to what the inner layer took.
     fn feed_forward_pullback(&self, value: Tensor<4>, trace: &BlockTrace, rows: &Rows) -> Tensor<4> {
         let (sublayer, trace) = (&self.feed_forward, &trace.feed_forward);
-        let inner = sublayer.output_pullback(value, trace, rows);
-        sublayer.input_pullback(sublayer.inner.pullback(inner, &trace.inner, rows), trace, rows)
+        sublayer.inner.pullback(sublayer.output_pullback(value, trace, rows), &trace.inner, rows)
     }
 
     /// Through the self-attention and its residual, where each row reaches every position that it looks at. `beside` is
@@ -189,7 +193,7 @@ impl Block {
         let back = sublayer.inner.pullback(inner, &trace.inner, rows);
         let length = back.memory.dims()[2];
         let prefix = Rows::prefix(length);
-        let own = value + sublayer.input_pullback(back.queries, trace, rows);
+        let own = sublayer.residual_pullback(value, back.queries, trace, rows);
         let own = match beside {
             Some(beside) => own + beside,
             None => own,

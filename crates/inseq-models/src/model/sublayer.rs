@@ -13,6 +13,8 @@ pub struct Norms {
     pub output: Option<Norm>,
     /// After the sublayer's result is added (post-norm).
     pub sum: Option<Norm>,
+    /// The result is added to `input(x)` rather than to `x`.
+    pub adds_to_normed: bool,
 }
 
 impl Norms {
@@ -77,16 +79,17 @@ pub(super) fn normed_pullback(
 }
 
 impl<L> Sublayer<L> {
-    /// What is added to the residual stream, `output(f(input(x)))`.
+    /// What is added to the residual stream, `output(f(input(x)))`, and what it is added to.
     pub(super) fn branch<T>(
         &self,
         x: Tensor<3>,
         inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
-    ) -> (Tensor<3>, SublayerTrace<T>) {
-        let (x, input) = normed(self.norms.input.as_ref(), x);
-        let (y, inner) = inner(x);
+    ) -> (Tensor<3>, Tensor<3>, SublayerTrace<T>) {
+        let (normed_input, input) = normed(self.norms.input.as_ref(), x.clone());
+        let residual = if self.norms.adds_to_normed { normed_input.clone() } else { x };
+        let (y, inner) = inner(normed_input);
         let (y, output) = normed(self.norms.output.as_ref(), y);
-        (y, SublayerTrace { inner, input, output, sum: None })
+        (y, residual, SublayerTrace { inner, input, output, sum: None })
     }
 
     /// The residual stream after the sublayer.
@@ -95,8 +98,8 @@ impl<L> Sublayer<L> {
         x: Tensor<3>,
         inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
     ) -> (Tensor<3>, SublayerTrace<T>) {
-        let (y, mut trace) = self.branch(x.clone(), inner);
-        let (y, sum) = normed(self.norms.sum.as_ref(), x + y);
+        let (y, residual, mut trace) = self.branch(x, inner);
+        let (y, sum) = normed(self.norms.sum.as_ref(), residual + y);
         trace.sum = sum;
         (y, trace)
     }
@@ -109,6 +112,20 @@ impl<L> Sublayer<L> {
     /// The branch's cotangent to that of what the inner layer gave.
     pub(super) fn output_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
         normed_pullback(self.norms.output.as_ref(), trace.output.as_ref(), cotangent, rows)
+    }
+
+    /// The cotangents of what the result is added to and of what the inner layer took, to that of the residual stream.
+    pub(super) fn residual_pullback<T>(
+        &self,
+        value: Tensor<4>,
+        inner: Tensor<4>,
+        trace: &SublayerTrace<T>,
+        rows: &Rows,
+    ) -> Tensor<4> {
+        match self.norms.adds_to_normed {
+            true => self.input_pullback(value + inner, trace, rows),
+            false => value + self.input_pullback(inner, trace, rows),
+        }
     }
 
     /// The cotangent of what the inner layer took to that of the residual stream.

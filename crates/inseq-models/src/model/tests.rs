@@ -35,6 +35,8 @@ pub(crate) enum Placement {
     Before,
     After,
     Around,
+    /// Before, and the residual goes on from what is normed.
+    BeforeBoth,
 }
 
 impl Default for Variant {
@@ -91,7 +93,8 @@ impl Random {
         match variant.norms {
             Placement::Before => Norms::before(norm()),
             Placement::After => Norms::after(norm()),
-            Placement::Around => Norms { input: Some(norm()), output: Some(norm()), sum: None },
+            Placement::Around => Norms { input: Some(norm()), output: Some(norm()), ..Norms::default() },
+            Placement::BeforeBoth => Norms { adds_to_normed: true, ..Norms::before(norm()) },
         }
     }
 
@@ -249,7 +252,7 @@ fn variants() -> Vec<Variant> {
     let default = Variant::default;
     let mut all = Vec::new();
     for encoder in [true, false] {
-        for norms in [Placement::Before, Placement::After, Placement::Around] {
+        for norms in [Placement::Before, Placement::After, Placement::Around, Placement::BeforeBoth] {
             for activation in [Activation::Relu, Activation::Silu, Activation::Gelu, Activation::GeluTanh] {
                 all.push(Variant { encoder, norms, activation, ..default() });
             }
