@@ -125,6 +125,10 @@ _HARD = [
     "USER", "USERUSER", "xUSERy", "<sep>", "a<sep>b", "<sep><sep>", "the<sep>nurse", "ＵＳＥＲ", "<SEP>",
     "<ent>", "a <ent> b", "a<ent>b", "<ent> ", "  <ent>  ", "<ent><ent>", "<ent>s", "foo bar", "foo", "foobar", "a foo b", "foofoo", "foo foo", "xfoo",
     "barfoo", "foo,", "\u001cfoo\u001c", "\u00a0<ent>\u00a0", "fo", "<en", "<ent", "bar baz", "<bos>", "[SEP2]", "[SEP2]x", " [SEP2] ",
+    "<|endoftext|>", "a <|endoftext|> b", "<|im_start|>user\nhello<|im_end|>\n", "<tool_call>x</tool_call>", "<|pad|>", "[CLS]a",
+    "en_XX", "hello en_XX", "fra_Latn bonjour", "__fr__ bonjour", "bonjour__fr__", "<mask_1> a <mask_2>", "<unk_2>x", "a <mask> b",
+    "  <mask>", "<start_of_turn>user\nhello<end_of_turn>", "[INST] hello [/INST]", "<madeupword0>", "a <extra_id_3> b<extra_id_4>",
+    "ab</s>", "a </s>  ", "12345 6789", "DON'T we'LL I'd", "a\n\nb \n c", "        def f():\n\t\t\treturn 1", "a\u0300b e\u0301",
 ]
 
 

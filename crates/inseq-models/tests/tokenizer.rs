@@ -1,6 +1,6 @@
 //! Tokenizers against transformers' ids and texts, over 500 strings (`tests/reference/tokenizer_golden.py`).
 
-use std::path::PathBuf;
+mod tokenizer_fixtures;
 
 use indexmap::IndexMap;
 use inseq_models::checkpoint::{HubOptions, Repository};
@@ -42,29 +42,13 @@ struct Case {
     strings: Vec<String>,
 }
 
-fn fixtures() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tokenizer")
-}
-
-/// Copies a fixture beside a `config.json`, which a repository needs and a tokenizer does not.
-fn repository(name: &str) -> (tempfile::TempDir, Repository) {
-    let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixtures().join(name)).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
-    }
-    std::fs::write(folder.path().join("config.json"), "{}").unwrap();
-    let repository = Repository::open(folder.path().to_str().unwrap(), &HubOptions::default()).unwrap();
-    (folder, repository)
-}
-
 fn case(name: &str) -> Case {
-    let (_folder, repository) = repository(name);
-    let json = |path: PathBuf| std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let folder = tokenizer_fixtures::folder(name);
+    let repository = Repository::open(folder.path().to_str().unwrap(), &HubOptions::default()).unwrap();
     Case {
         tokenizer: Tokenizer::load(&repository).unwrap(),
-        golden: serde_json::from_slice(&json(fixtures().join(name).join("golden.json"))).unwrap(),
-        strings: serde_json::from_slice(&json(fixtures().join("strings.json"))).unwrap(),
+        golden: tokenizer_fixtures::json(&format!("{name}/golden.json.gz")),
+        strings: tokenizer_fixtures::json("strings.json"),
     }
 }
 
