@@ -1,23 +1,12 @@
 //! Tokenizer files that are damaged or lie, and texts that nobody would write.
 
-use std::path::PathBuf;
+mod tokenizer_fixtures;
 
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::tokenizer::{Role, Tokenizer};
 use proptest::prelude::*;
 use tempfile::TempDir;
-
-/// A fixture's files beside a `config.json`, which a repository needs and a tokenizer does not.
-fn folder(name: &str) -> TempDir {
-    let fixture = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tokenizer").join(name);
-    let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixture).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
-    }
-    std::fs::write(folder.path().join("config.json"), "{}").unwrap();
-    folder
-}
+use tokenizer_fixtures::folder;
 
 fn load(folder: &TempDir) -> inseq_models::Result<Tokenizer> {
     Tokenizer::load(&Repository::open(folder.path().to_str().unwrap(), &HubOptions::default())?)
@@ -81,7 +70,7 @@ fn models_that_are_damaged() {
     assert_tells(&spm(model(&[unk(), a(), piece("<0x41>", 0.0, 6)], &[])), &["<0x41>", "falls back"]);
     // `byte_fallback` without the bytes; a model of byte pairs; spaces as suffixes.
     assert_tells(&spm(model(&[unk(), a()], &field(2, &[0x98, 0x02, 1]))), &["lacks some of the 256"]);
-    assert_tells(&spm(model(&[unk(), a()], &field(2, &[0x18, 2]))), &["unigram", "Bpe"]);
+    assert_tells(&spm(model(&[unk(), a()], &field(2, &[0x18, 3]))), &["unigrams", "Word"]);
     assert_tells(&spm(model(&[unk(), a()], &field(2, &[0xc0, 0x01, 1]))), &["treat_whitespace_as_suffix"]);
     // Rules that claim four gigabytes.
     let rules = field(3, &field(2, &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]));
@@ -98,6 +87,16 @@ fn files_that_are_missing_or_no_tokenizer() {
     assert_tells(&vocabulary("[]"), &["vocab.json", "object of tokens"]);
     assert_tells(&vocabulary("{\"</s>\": 0}"), &["vocab.json", "`<unk>` is missing"]);
     assert_tells(&vocabulary("{\"<unk>\": -1}"), &["vocab.json", "-1"]);
+    assert_tells(&refusal("gpt2", "merges.txt", |_| None), &["merges.txt", "not found"]);
+    assert_tells(&refusal("gpt2", "vocab.json", |_| None), &["vocab.json", "not found"]);
+    assert_tells(&refusal("t5", "spiece.model", |_| None), &["spiece.model", "tokenizer.json", "T5Tokenizer reads"]);
+    assert_tells(&refusal("llama", "tokenizer.model", |_| None), &["tokenizer.model", "LlamaTokenizer"]);
+    assert_tells(&refusal("nllb", "sentencepiece.bpe.model", |_| None), &["sentencepiece.bpe.model", "NllbTokenizer"]);
+    assert_tells(&refusal("m2m_100", "vocab.json", |_| None), &["vocab.json", "not found"]);
+    assert_tells(
+        &refusal("gpt2", "tokenizer_config.json", |_| Some(br#"{"tokenizer_class": "FooTokenizer"}"#.to_vec())),
+        &["no tokenizer found", "`FooTokenizer`", "save_pretrained"],
+    );
     assert_tells(
         &refusal("legacy", "tokenizer_config.json", |_| Some(b"{".to_vec())),
         &["tokenizer_config.json", "JSON"],
@@ -113,6 +112,33 @@ fn files_that_are_missing_or_no_tokenizer() {
     );
     assert_tells(&refusal("fast_bytes", "tokenizer.json", |b| Some(b[..b.len() / 2].to_vec())), &["tokenizer.json"]);
     assert_tells(&refusal("fast_bytes", "tokenizer.json", |_| Some(b"{}".to_vec())), &["tokenizer.json"]);
+}
+
+#[test]
+fn byte_pairs_that_are_damaged() {
+    let merges = |text: &str| refusal("gpt2", "merges.txt", |_| Some(text.into()));
+    assert_tells(&merges("a b c\n"), &["merges.txt", "line 1", "two tokens"]);
+    assert_tells(&merges("#version: 0.2\nab\n"), &["line 2"]);
+    assert_tells(&merges("a 中\n"), &["merges.txt", "中"]);
+    assert_tells(&merges("Ġthe Ġnurse\n"), &["merges.txt"]);
+    assert_tells(&refusal("gpt2", "merges.txt", |_| Some(vec![0xff])), &["merges.txt", "UTF-8"]);
+    assert_tells(
+        &refusal("gpt2", "vocab.json", |_| Some(b"{\"a\": 1e9}".to_vec())),
+        &["vocab.json", "tokens and their ids"],
+    );
+    // Pieces that no model has, models of the other kind, numbers that no memory has.
+    let model = |name: &str, file: &str, bytes: Vec<u8>| refusal(name, file, |_| Some(bytes));
+    let (unk, a) = (|| piece("<unk>", 0.0, 2), || piece("a", -1.0, 1));
+    assert_tells(&model("llama", "tokenizer.model", self::model(&[unk(), a()], &[])), &["byte pairs", "unigram"]);
+    let pairs = field(2, &[0x18, 2]);
+    let long = piece(&"a".repeat(5000), 0.0, 1);
+    assert_tells(&model("llama", "tokenizer.model", self::model(&[unk(), long], &pairs)), &["5000 bytes", "1024"]);
+    assert_tells(&model("t5", "spiece.model", self::model(&[unk(), a()], &pairs)), &["T5Tokenizer", "unigram"]);
+    assert_tells(&model("t5", "spiece.model", self::model(&[unk(), piece("a", f32::NAN, 1)], &[])), &["\"a\"", "NaN"]);
+    assert_tells(&model("m2m_100", "sentencepiece.bpe.model", b"<html>".to_vec()), &["not a SentencePiece model"]);
+    let config = |text: &str| refusal("t5", "tokenizer_config.json", |_| Some(text.into()));
+    assert_tells(&config("{\"extra_ids\": 1000000000000}"), &["`extra_ids` is 1000000000000"]);
+    assert_tells(&config("{\"extra_ids\": -1}"), &["`extra_ids` is -1"]);
 }
 
 #[test]
@@ -158,6 +184,35 @@ proptest! {
         if let Ok(tokenizer) = load(&folder) {
             let ids = tokenizer.encode(&text, Role::Source, true).unwrap().ids;
             tokenizer.decode(&ids, Role::Source, false).unwrap();
+        }
+    }
+
+    /// The same of families that the `tokenizers` crate runs.
+    #[test]
+    fn changed_files_of_families_never_panic(
+        changes in changes(),
+        (name, file) in prop::sample::select(vec![
+            ("gpt2", "vocab.json"), ("gpt2", "merges.txt"), ("qwen2", "tokenizer_config.json"), ("t5", "spiece.model"),
+            ("pegasus", "spiece.model"), ("mbart50", "sentencepiece.bpe.model"), ("nllb", "sentencepiece.bpe.model"),
+            ("nllb", "tokenizer_config.json"), ("llama", "tokenizer.model"), ("mistral", "tokenizer.model"),
+            ("m2m_100", "sentencepiece.bpe.model"), ("m2m_100", "vocab.json"), ("byt5", "tokenizer_config.json"),
+        ]),
+        text in ".{0,40}",
+    ) {
+        let folder = folder(name);
+        let path = folder.path().join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        std::fs::write(&path, bytes).unwrap();
+        if let Ok(tokenizer) = load(&folder) {
+            for role in [Role::Source, Role::Target] {
+                if let Ok(encoding) = tokenizer.encode(&text, role, true) {
+                    let _ = tokenizer.decode(&encoding.ids, role, false);
+                }
+            }
         }
     }
 

@@ -6,6 +6,8 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::configuration::Configuration;
+
 /// A token with the rules that it is found by.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct AddedToken {
@@ -19,11 +21,37 @@ pub(super) struct AddedToken {
     /// Takes the spaces after it.
     #[serde(default)]
     pub(super) rstrip: bool,
+    /// Looked for in the normalized text rather than in the text itself; by default what special tokens are not.
+    #[serde(default)]
+    pub(super) normalized: Option<bool>,
+    /// Left out of a decoded text when special tokens are.
+    #[serde(default)]
+    pub(super) special: bool,
 }
 
 impl AddedToken {
     pub(super) fn plain(content: impl Into<String>) -> Self {
-        Self { content: content.into(), single_word: false, lstrip: false, rstrip: false }
+        Self {
+            content: content.into(),
+            single_word: false,
+            lstrip: false,
+            rstrip: false,
+            normalized: None,
+            special: false,
+        }
+    }
+
+    pub(super) fn special(content: impl Into<String>) -> Self {
+        Self { special: true, ..Self::plain(content) }
+    }
+
+    /// As the `tokenizers` crate has it.
+    pub(super) fn to_backend(&self) -> tokenizers::AddedToken {
+        tokenizers::AddedToken::from(self.content.as_str(), self.special)
+            .single_word(self.single_word)
+            .lstrip(self.lstrip)
+            .rstrip(self.rstrip)
+            .normalized(self.normalized.unwrap_or(!self.special))
     }
 }
 
@@ -52,6 +80,22 @@ impl AddedTokens {
             .build(ids.keys().filter(|text| !text.is_empty()))
             .map_err(|e| format!("the added tokens cannot be searched for: {e}"))?;
         Ok(Self { tokens, ids, search })
+    }
+
+    /// Those of a tokenizer with a vocabulary of its own: what has an id in a file, then special tokens, which get the next
+    /// free ids where they have none.
+    pub(super) fn numbered(configuration: &Configuration, vocabulary: &IndexMap<String, u32>) -> Result<Self, String> {
+        let mut tokens = configuration.added.clone();
+        let mut ids = vocabulary.clone();
+        ids.extend(tokens.iter().map(|(id, token)| (token.content.clone(), *id)));
+        for token in configuration.special() {
+            if tokens.values().all(|known| known.content != token.content) {
+                let next = ids.len() as u32;
+                let id = *ids.entry(token.content.clone()).or_insert(next);
+                tokens.insert(id, AddedToken::special(&token.content));
+            }
+        }
+        Self::new(tokens)
     }
 
     pub(super) fn id(&self, text: &str) -> Option<u32> {

@@ -10,15 +10,20 @@ use crate::{Error, Result};
 /// Special tokens that every tokenizer has a name for, in the order in which the reference gives them ids.
 const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
+/// Special tokens without a name, by the names of newer and older versions.
+const EXTRA: [&str; 2] = ["extra_special_tokens", "additional_special_tokens"];
+
 /// `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, and the added tokens of `tokenizer.json`.
 #[derive(Debug, Default)]
 pub(super) struct Configuration {
     /// `tokenizer_config.json`.
     values: Map<String, Value>,
     /// Special tokens by name.
-    named: IndexMap<String, String>,
+    named: IndexMap<String, AddedToken>,
     /// Special tokens without a name.
-    extra: Vec<String>,
+    extra: Vec<AddedToken>,
+    /// Whether `tokenizer_config.json` says which these are, be it none.
+    has_extra: bool,
     /// Added tokens whose ids are known.
     pub(super) added: IndexMap<u32, AddedToken>,
 }
@@ -27,7 +32,9 @@ impl Configuration {
     pub(super) fn read(repository: &Repository) -> Result<Self> {
         const FILE: &str = "tokenizer_config.json";
         let mut values = object(repository, FILE)?.unwrap_or_default();
+        let has_extra = EXTRA.iter().any(|name| values.contains_key(*name));
         let mut added = IndexMap::new();
+        let mut unnumbered = Map::new();
         if let Some(tokens) = values.get("added_tokens_decoder") {
             let tokens = tokens.as_object().ok_or_else(|| invalid(FILE, "`added_tokens_decoder` is no object"))?;
             for (id, token) in tokens {
@@ -35,12 +42,16 @@ impl Configuration {
                 added.insert(id, added_token(FILE, token)?);
             }
         } else {
-            if let Some(map) = object(repository, "special_tokens_map.json")? {
-                values.extend(map);
+            for (name, mut token) in object(repository, "special_tokens_map.json")?.unwrap_or_default() {
+                if has_extra && name == EXTRA[1] {
+                    continue;
+                }
+                if let (true, Some(token)) = (name.ends_with("_token"), token.as_object_mut()) {
+                    token.insert("special".into(), true.into());
+                }
+                values.insert(name, token);
             }
-            for (content, id) in object(repository, "added_tokens.json")?.unwrap_or_default() {
-                added.insert(token_id("added_tokens.json", &id)?, AddedToken::plain(content));
-            }
+            unnumbered = object(repository, "added_tokens.json")?.unwrap_or_default();
             let tokenizer = object(repository, "tokenizer.json")?.unwrap_or_default();
             for token in tokenizer.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
                 let id = token.get("id").unwrap_or(&Value::Null);
@@ -51,42 +62,90 @@ impl Configuration {
         let others: Vec<String> =
             values.keys().filter(|key| key.ends_with("_token") && !NAMES.contains(&key.as_str())).cloned().collect();
         for name in NAMES.into_iter().map(String::from).chain(others) {
-            if let Some(content) = values.get(&name).and_then(content) {
-                named.insert(name, content.to_string());
+            if let Some(token) = values.get(&name).and_then(special_token) {
+                named.insert(name, token);
             }
         }
-        let extra = ["extra_special_tokens", "additional_special_tokens"];
-        let extra = extra.iter().filter_map(|name| values.get(*name)).find(|value| !is_empty(value));
-        let mut unnamed = Vec::new();
-        match extra {
-            Some(Value::Array(tokens)) => unnamed.extend(tokens.iter().filter_map(content).map(String::from)),
+        let mut extra = Vec::new();
+        match EXTRA.iter().filter_map(|name| values.get(*name)).find(|value| !is_empty(value)) {
+            Some(Value::Array(tokens)) => extra.extend(tokens.iter().filter_map(special_token)),
             Some(Value::Object(tokens)) => {
-                let tokens =
-                    tokens.iter().filter_map(|(name, token)| Some((name.clone(), content(token)?.to_string())));
-                named.extend(tokens);
+                named.extend(tokens.iter().filter_map(|(name, token)| Some((name.clone(), special_token(token)?))));
             }
             _ => {}
         }
-        Ok(Self { values, named, extra: unnamed, added })
+        // The reference reads the older list of special tokens after it has looked which added tokens are special.
+        let known: &[AddedToken] = if has_extra || values.contains_key(EXTRA[0]) { &extra } else { &[] };
+        let special: Vec<String> = named.values().chain(known).map(|token| token.content.clone()).collect();
+        let mut configuration = Self { values, named, extra, has_extra, added };
+        for (content, id) in unnumbered {
+            let id = token_id("added_tokens.json", &id)?;
+            let is_special = special.contains(&content);
+            let token = AddedToken { special: is_special, ..AddedToken::plain(content) };
+            configuration.added.entry(id).or_insert(token);
+        }
+        // A named token is what the list of added tokens says of it.
+        for token in configuration.named.values_mut() {
+            if let Some(known) = configuration.added.values().find(|known| known.content == token.content) {
+                *token = known.clone();
+            }
+        }
+        Ok(configuration)
     }
 
-    /// A named special token, or what it is by default.
+    /// Gives a special token its name, unless the files do, or say that there is none.
+    pub(super) fn default_token(&mut self, name: &str, token: AddedToken) {
+        if !self.values.contains_key(name) {
+            self.named.insert(name.to_string(), token);
+        }
+    }
+
+    /// Gives the special tokens without a name, unless `tokenizer_config.json` does. (What `special_tokens_map.json` says
+    /// of them counts for nothing then, as in the reference.)
+    pub(super) fn default_extra(&mut self, tokens: impl IntoIterator<Item = AddedToken>) {
+        if !self.has_extra {
+            self.extra = tokens.into_iter().collect();
+        }
+    }
+
+    /// Makes a token special, if it is not yet.
+    pub(super) fn ensure_special(&mut self, token: AddedToken) {
+        if self.special().iter().all(|known| known.content != token.content) {
+            self.extra.push(token);
+        }
+    }
+
+    /// The text of a named special token, or what it is by default.
     pub(super) fn named(&mut self, name: &str, default: &str) -> String {
-        self.named.entry(name.to_string()).or_insert_with(|| default.to_string()).clone()
+        self.named.entry(name.to_string()).or_insert_with(|| AddedToken::special(default)).content.clone()
     }
 
-    /// A named special token, where there is one.
+    /// The text of a named special token, where there is one.
     pub(super) fn token(&self, name: &str) -> Option<&str> {
-        self.named.get(name).map(String::as_str)
+        self.named.get(name).map(|token| token.content.as_str())
     }
 
-    /// The texts of all special tokens, each once, in the order in which the reference gives them ids.
-    pub(super) fn special(&self) -> Vec<&str> {
-        let named = NAMES.iter().filter_map(|name| self.named.get(*name));
-        let others = self.named.iter().filter(|(name, _)| !NAMES.contains(&name.as_str())).map(|(_, token)| token);
-        let mut all: Vec<&str> = Vec::new();
-        for token in named.chain(others).chain(&self.extra) {
-            if !token.is_empty() && !all.contains(&token.as_str()) {
+    /// A named special token with its rules, where there is one.
+    pub(super) fn named_token(&self, name: &str) -> Option<&AddedToken> {
+        self.named.get(name)
+    }
+
+    /// The special tokens that have a name, in the order in which the reference gives them ids.
+    pub(super) fn named_tokens(&self) -> impl Iterator<Item = &AddedToken> {
+        let first = NAMES.iter().filter_map(|name| self.named.get(*name));
+        first.chain(self.named.iter().filter(|(name, _)| !NAMES.contains(&name.as_str())).map(|(_, token)| token))
+    }
+
+    /// The special tokens that have no name.
+    pub(super) fn extra_tokens(&self) -> &[AddedToken] {
+        &self.extra
+    }
+
+    /// All special tokens, each once, in the order in which the reference gives them ids.
+    pub(super) fn special(&self) -> Vec<&AddedToken> {
+        let mut all: Vec<&AddedToken> = Vec::new();
+        for token in self.named_tokens().chain(&self.extra) {
+            if !token.content.is_empty() && !all.iter().any(|known| known.content == token.content) {
                 all.push(token);
             }
         }
@@ -97,8 +156,26 @@ impl Configuration {
         self.values.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
+    /// Whether a flag that is usually set is not.
+    pub(super) fn denies(&self, name: &str) -> bool {
+        self.values.get(name).and_then(Value::as_bool) == Some(false)
+    }
+
+    /// A number of tokens.
+    pub(super) fn count(&self, name: &str, default: u64) -> Result<u64, String> {
+        const MOST: u64 = 1 << 20;
+        let Some(value) = self.value(name) else { return Ok(default) };
+        let count = value.as_u64().filter(|&count| count <= MOST);
+        count.ok_or_else(|| format!("`{name}` is {value}; expected a number of tokens up to {MOST}"))
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).and_then(Value::as_str)
+    }
+
+    /// A value of `tokenizer_config.json`, where one is there and not null.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.values.get(name).filter(|value| !value.is_null())
     }
 
     /// Whether something is said of it.
@@ -139,9 +216,12 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The text of a token: a string, or an object with `content`.
-fn content(token: &Value) -> Option<&str> {
-    token.as_str().or_else(|| token.get("content")?.as_str())
+/// A special token: a text, or an object of a text and its rules; `None` for anything else.
+fn special_token(token: &Value) -> Option<AddedToken> {
+    match token {
+        Value::String(content) => Some(AddedToken::special(content)),
+        _ => serde_json::from_value(token.clone()).ok(),
+    }
 }
 
 fn added_token(file: &str, token: &Value) -> Result<AddedToken> {

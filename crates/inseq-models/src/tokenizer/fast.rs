@@ -1,63 +1,162 @@
-//! `tokenizer.json`, through the `tokenizers` crate.
+//! Tokenizers that the `tokenizers` crate runs: from a `tokenizer.json`, or built from the files of a family.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use tokenizers::Tokenizer as Inner;
+use tokenizers::{ModelWrapper, Tokenizer as Inner};
 
 use super::configuration::Configuration;
-use super::{Encoding, SpecialTokens, clean_up_spaces};
+use super::families::{Family, FrameRule};
+use super::languages::Translation;
+use super::{Encoding, Role, SpecialTokens, TokenizerOptions, clean_up_spaces, guard};
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
 #[derive(Debug)]
 pub(super) struct Fast {
     inner: Inner,
+    /// What surrounds a text; `tokenizer.json` may say it itself.
+    frame: Frame,
     cleans_up_spaces: bool,
 }
 
+#[derive(Debug)]
+enum Frame {
+    /// As `tokenizer.json` says.
+    Own,
+    Fixed {
+        before: Vec<u32>,
+        after: Vec<u32>,
+    },
+    Languages {
+        translation: Translation,
+        eos: Option<u32>,
+    },
+}
+
 impl Fast {
-    pub(super) fn load(repository: &Repository, configuration: &Configuration) -> Result<(Self, SpecialTokens)> {
-        let invalid = |message: String| Error::Checkpoint { file: "tokenizer.json".into(), message };
-        let bytes = repository.read("tokenizer.json")?.unwrap_or_default();
+    /// Reads `tokenizer.json`; of the family, only what the file cannot know is used.
+    pub(super) fn load(
+        repository: &Repository,
+        mut configuration: Configuration,
+        family: Option<&Family>,
+        options: &TokenizerOptions,
+    ) -> Result<(Self, SpecialTokens)> {
+        const FILE: &str = "tokenizer.json";
+        let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
+        let bytes = repository.read(FILE)?.unwrap_or_default();
         let mut inner = guard(|| Inner::from_bytes(&bytes)).map_err(|e| invalid(format!("not a tokenizer: {e}")))?;
         // A saved tokenizer may carry the padding and truncation of its last use.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
-        // Special tokens that the vocabulary lacks get ids after all that have one.
-        let missing: Vec<tokenizers::AddedToken> = configuration
-            .special()
-            .into_iter()
-            .filter(|token| inner.token_to_id(token).is_none())
-            .map(|token| tokenizers::AddedToken::from(token, true))
-            .collect();
-        inner.add_special_tokens(missing).map_err(|e| invalid(e.to_string()))?;
-        let id = |name: &str| configuration.token(name).and_then(|token| inner.token_to_id(token));
-        let mut all: Vec<u32> =
-            configuration.special().into_iter().filter_map(|token| inner.token_to_id(token)).collect();
+        if let Some(family) = family {
+            family.name_tokens(&mut configuration, |token| inner.token_to_id(token).is_some());
+            for code in family.languages.into_iter().flat_map(|languages| languages.codes()) {
+                if inner.token_to_id(code).is_some() {
+                    configuration.ensure_special(super::added::AddedToken::special(code));
+                }
+            }
+        }
+        add_tokens(&mut inner, &configuration).map_err(invalid)?;
+        let mut fast = Self::new(inner, &configuration);
+        if let Some(family) = family.filter(|family| family.languages.is_some()) {
+            fast.frame = fast.frame_of(family, &configuration, options)?;
+        }
+        let special = fast.special(&configuration);
+        Ok((fast, special))
+    }
+
+    /// Builds a tokenizer from the files of its family.
+    pub(super) fn build(
+        repository: &Repository,
+        mut configuration: Configuration,
+        family: &Family,
+        options: &TokenizerOptions,
+    ) -> Result<(Self, SpecialTokens)> {
+        const FILE: &str = "tokenizer_config.json";
+        let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
+        family.name_tokens(&mut configuration, |_| true);
+        let parts = family.parts(repository, &mut configuration)?;
+        let mut inner = Inner::new(parts.model);
+        inner.with_normalizer(parts.normalizer).map_err(|e| invalid(e.to_string()))?;
+        inner.with_pre_tokenizer(parts.pre_tokenizer);
+        inner.with_decoder(Some(parts.decoder));
+        add_tokens(&mut inner, &configuration).map_err(invalid)?;
+        let mut fast = Self::new(inner, &configuration);
+        fast.frame = fast.frame_of(family, &configuration, options)?;
+        let special = fast.special(&configuration);
+        Ok((fast, special))
+    }
+
+    fn new(inner: Inner, configuration: &Configuration) -> Self {
+        // Spaces before punctuation are the tokens' own in byte pairs.
+        let may_clean_up = !matches!(inner.get_model(), ModelWrapper::BPE(_))
+            || configuration.flag("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output");
+        let cleans_up_spaces = may_clean_up && configuration.flag("clean_up_tokenization_spaces");
+        Self { inner, frame: Frame::Own, cleans_up_spaces }
+    }
+
+    fn frame_of(&self, family: &Family, configuration: &Configuration, options: &TokenizerOptions) -> Result<Frame> {
+        let id = |name: &str| configuration.token(name).and_then(|token| self.inner.token_to_id(token));
+        if let Some(languages) = family.languages {
+            let translation =
+                Translation::new(languages, configuration, options, |token| self.inner.token_to_id(token))?;
+            return Ok(Frame::Languages { translation, eos: id("eos_token") });
+        }
+        let (before, after): (Vec<&str>, Vec<&str>) = match family.frame {
+            FrameRule::Always { before, after } => (before.to_vec(), after.to_vec()),
+            FrameRule::Configured => {
+                let when = |flag: &str, name| if configuration.flag(flag) { vec![name] } else { Vec::new() };
+                (when("add_bos_token", "bos_token"), when("add_eos_token", "eos_token"))
+            }
+        };
+        let ids = |names: Vec<&str>| names.into_iter().filter_map(id).collect();
+        Ok(Frame::Fixed { before: ids(before), after: ids(after) })
+    }
+
+    fn special(&self, configuration: &Configuration) -> SpecialTokens {
+        let id = |name: &str| configuration.token(name).and_then(|token| self.inner.token_to_id(token));
+        let special = configuration.special();
+        let mut all: Vec<u32> = special.iter().filter_map(|token| self.inner.token_to_id(&token.content)).collect();
         all.sort_unstable();
         all.dedup();
-        let special = SpecialTokens {
+        SpecialTokens {
             bos: id("bos_token"),
             eos: id("eos_token"),
             pad: id("pad_token"),
             unk: id("unk_token"),
             all,
             model_max_length: configuration.model_max_length(),
-        };
-        Ok((Self { inner, cleans_up_spaces: configuration.flag("clean_up_tokenization_spaces") }, special))
+        }
     }
 
-    pub(super) fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoding> {
-        let encoding = guard(|| self.inner.encode(text, add_special_tokens))
+    pub(super) fn translation(&self) -> Option<&Translation> {
+        match &self.frame {
+            Frame::Languages { translation, .. } => Some(translation),
+            _ => None,
+        }
+    }
+
+    pub(super) fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Encoding> {
+        let own = matches!(self.frame, Frame::Own) && add_special_tokens;
+        let encoding = guard(|| self.inner.encode(text, own))
             .map_err(|e| Error::Argument(format!("the tokenizer fails on {text:?}: {e}")))?;
-        Ok(Encoding {
+        let encoding = Encoding {
             ids: encoding.get_ids().to_vec(),
             special: encoding.get_special_tokens_mask().iter().map(|&m| m == 1).collect(),
             offsets: Some(encoding.get_offsets().iter().map(|&(start, end)| start..end).collect()),
+        };
+        if !add_special_tokens {
+            return Ok(encoding);
+        }
+        Ok(match &self.frame {
+            Frame::Own => encoding,
+            Frame::Fixed { before, after } => encoding.within(before, after, text.len()),
+            Frame::Languages { translation, eos } => {
+                let (before, after) = translation.frame(role, *eos)?;
+                encoding.within(&before, &after, text.len())
+            }
         })
     }
 
-    /// What is skipped are the added tokens that `tokenizer.json` calls special, which may be more than
+    /// What is skipped are the added tokens that are called special where they are added, which may be more than
     /// [`SpecialTokens::all`], as in the reference.
     pub(super) fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
         let text = guard(|| self.inner.decode(ids, skip_special_tokens))
@@ -74,10 +173,25 @@ impl Fast {
     }
 }
 
-/// Runs a part of `tokenizers` that panics on some damaged files (its normalization rules, for one) rather than failing.
-fn guard<T>(f: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(result) => result.map_err(|e| e.to_string()),
-        Err(_) => Err("its rules are damaged".into()),
-    }
+/// Adds what the files list by id, then named special tokens that are not among these, then the others. Tokens that the
+/// vocabulary lacks get the next free ids.
+fn add_tokens(inner: &mut Inner, configuration: &Configuration) -> Result<(), String> {
+    let is_named = |content: &str| configuration.named_tokens().any(|token| token.content == content);
+    let mut numbered: Vec<_> = configuration.added.iter().collect();
+    numbered.sort_by_key(|(id, _)| **id);
+    let mut tokens: Vec<_> = numbered.into_iter().map(|(_, token)| token.clone()).collect();
+    let is_known = |content: &str| {
+        inner.get_added_vocabulary().get_vocab().contains_key(content)
+            || configuration.added.values().any(|token| token.content == content)
+    };
+    tokens.extend(configuration.named_tokens().filter(|token| !is_known(&token.content)).cloned());
+    tokens.extend(configuration.extra_tokens().iter().filter(|token| !is_known(&token.content)).cloned());
+    let tokens: Vec<_> = tokens
+        .into_iter()
+        .map(|mut token| {
+            token.special |= is_named(&token.content);
+            token.to_backend()
+        })
+        .collect();
+    guard(|| inner.add_tokens(tokens)).map(drop)
 }

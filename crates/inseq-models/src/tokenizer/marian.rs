@@ -4,11 +4,10 @@
 //! ids are shown by the source vocabulary (the reference shows them by the target's). Punctuation is not normalized: the
 //! reference loads a normalizer for it and never calls it.
 
-use indexmap::IndexMap;
-
 use super::added::{AddedTokens, Part, trim};
 use super::configuration::Configuration;
 use super::sentencepiece::SentencePiece;
+use super::vocabulary::{Vocabulary, required};
 use super::{Encoding, Role, SpecialTokens, clean_up_spaces};
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
@@ -29,31 +28,6 @@ pub(super) struct Marian {
     cleans_up_spaces: bool,
 }
 
-#[derive(Debug)]
-struct Vocabulary {
-    ids: IndexMap<String, u32>,
-    tokens: IndexMap<u32, String>,
-    unk: u32,
-}
-
-impl Vocabulary {
-    fn load(repository: &Repository, file: &str, unk: &str) -> Result<Self> {
-        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
-        let bytes = repository
-            .read(file)?
-            .ok_or_else(|| invalid(format!("not found in `{}`; Marian's ids come from it", repository.name())))?;
-        let ids: IndexMap<String, u32> = serde_json::from_slice(&bytes)
-            .map_err(|e| invalid(format!("expected an object of tokens and their ids: {e}")))?;
-        let unk = *ids.get(unk).ok_or_else(|| invalid(format!("the unknown token `{unk}` is missing")))?;
-        let tokens = ids.iter().map(|(token, id)| (*id, token.clone())).collect();
-        Ok(Self { ids, tokens, unk })
-    }
-
-    fn id(&self, token: &str) -> u32 {
-        self.ids.get(token).copied().unwrap_or(self.unk)
-    }
-}
-
 impl Marian {
     pub(super) fn load(repository: &Repository, mut configuration: Configuration) -> Result<(Self, SpecialTokens)> {
         const CONFIG: &str = "tokenizer_config.json";
@@ -71,28 +45,13 @@ impl Marian {
         } else {
             None
         };
-        let model = |file: &str| -> Result<SentencePiece> {
-            let bytes = repository.read(file)?;
-            let bytes = bytes.ok_or_else(|| invalid(file, format!("not found in `{}`", repository.name())))?;
-            SentencePiece::parse(file, &bytes)
-        };
+        let model = |file: &str| SentencePiece::parse(file, &required(repository, file)?);
         let (source, target) = (model("source.spm")?, model("target.spm")?);
-
-        // Special tokens that have no id yet get one after all that have.
-        let mut added = std::mem::take(&mut configuration.added);
-        let mut ids = source_vocabulary.ids.clone();
-        ids.extend(added.iter().map(|(id, token)| (token.content.clone(), *id)));
-        for token in configuration.special() {
-            if added.values().all(|known| known.content != token) {
-                let next = ids.len() as u32;
-                let id = *ids.entry(token.to_string()).or_insert(next);
-                added.insert(id, super::added::AddedToken::plain(token));
-            }
-        }
-        let added = AddedTokens::new(added).map_err(|message| invalid(CONFIG, message))?;
+        let added = AddedTokens::numbered(&configuration, &source_vocabulary.ids);
+        let added = added.map_err(|message| invalid(CONFIG, message))?;
         let id = |token: &str| added.id(token).unwrap_or_else(|| source_vocabulary.id(token));
 
-        let special: Vec<String> = configuration.special().into_iter().map(String::from).collect();
+        let special: Vec<String> = configuration.special().into_iter().map(|token| token.content.clone()).collect();
         let mut all: Vec<u32> = special.iter().map(|token| id(token)).collect();
         all.sort_unstable();
         all.dedup();

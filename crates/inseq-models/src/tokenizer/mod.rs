@@ -1,19 +1,29 @@
 //! Text to ids and back, as transformers' tokenizers do it.
 
 mod added;
+mod bytes;
 mod configuration;
+mod families;
 mod fast;
+mod languages;
+mod m2m100;
 mod marian;
+mod options;
 mod sentencepiece;
+mod vocabulary;
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 use configuration::Configuration;
+use families::Family;
+use languages::Translation;
+pub use options::TokenizerOptions;
 
 /// Classes of transformers that read `tokenizer.json` alone.
-const GENERIC_CLASSES: [&str; 3] = ["PreTrainedTokenizerFast", "TokenizersBackend", "PreTrainedTokenizer"];
+const GENERIC_CLASSES: [&str; 3] = ["TokenizersBackend", "PreTrainedTokenizerFast", "PreTrainedTokenizer"];
 
 /// Whether a text is what a model reads or what it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +62,20 @@ pub struct SpecialTokens {
     pub model_max_length: Option<usize>,
 }
 
+impl Encoding {
+    /// The encoding with special tokens around a text of some bytes.
+    fn within(self, before: &[u32], after: &[u32], length: usize) -> Self {
+        let around = |middle: Vec<bool>| [vec![true; before.len()], middle, vec![true; after.len()]].concat();
+        Self {
+            ids: [before, &self.ids, after].concat(),
+            special: around(self.special),
+            offsets: self
+                .offsets
+                .map(|offsets| [vec![0..0; before.len()], offsets, vec![length..length; after.len()]].concat()),
+        }
+    }
+}
+
 /// A model's tokenizer.
 #[derive(Debug)]
 pub struct Tokenizer {
@@ -63,44 +87,79 @@ pub struct Tokenizer {
 #[derive(Debug)]
 enum Kind {
     Marian(Box<marian::Marian>),
+    M2m100(Box<m2m100::M2m100>),
+    Bytes(Box<bytes::Bytes>),
     Fast(Box<fast::Fast>),
 }
 
 impl Tokenizer {
-    /// The tokenizer of a repository: `tokenizer.json` where there is one, else what the slow tokenizer reads. Marian's
-    /// SentencePiece models come first where both are there, unless `tokenizer_class` says that the other is meant.
+    /// The tokenizer of a repository, with the languages that its files name.
     ///
     /// # Errors
-    /// When no tokenizer is there, or one of its files is damaged.
+    /// As [`load_with`](Self::load_with).
     pub fn load(repository: &Repository) -> Result<Self> {
+        Self::load_with(repository, &TokenizerOptions::default())
+    }
+
+    /// The tokenizer of a repository: `tokenizer.json` where there is one, else what transformers' class of that name
+    /// reads (`tokenizer_class`, or by `model_type`). Marian's SentencePiece models come first where both are there,
+    /// unless `tokenizer_class` says that the other is meant.
+    ///
+    /// # Errors
+    /// When no tokenizer is there, one of its files is missing or damaged, or it does not know a language.
+    pub fn load_with(repository: &Repository, options: &TokenizerOptions) -> Result<Self> {
         let configuration = Configuration::read(repository)?;
-        let class = configuration.text("tokenizer_class").map(String::from);
+        let config = repository.json("config.json")?.unwrap_or_default();
+        let of_config = |name: &str| config.get(name).and_then(|value| value.as_str()).map(String::from);
+        let named = configuration.text("tokenizer_class").map(String::from).or_else(|| of_config("tokenizer_class"));
+        let model_type = of_config("model_type").unwrap_or_default();
         let has_json = repository.read("tokenizer.json")?.is_some();
-        let wants_json = class.as_deref().is_some_and(|class| GENERIC_CLASSES.contains(&class));
+        let wants_json = named.as_deref().is_some_and(|class| GENERIC_CLASSES.contains(&class));
+        let tokenizer =
+            |kind, special, default: &str| Self { kind, special, class: named.clone().unwrap_or(default.into()) };
+        let plain = named.as_deref().map(|class| class.strip_suffix("Fast").unwrap_or(class));
         if repository.read("source.spm")?.is_some() && !(has_json && wants_json) {
+            options.refuse("Marian takes a language from the text itself, as in `>>fra<< Hello`")?;
             let (marian, special) = marian::Marian::load(repository, configuration)?;
-            let class = class.unwrap_or_else(|| "MarianTokenizer".into());
-            return Ok(Self { kind: Kind::Marian(Box::new(marian)), special, class });
+            return Ok(tokenizer(Kind::Marian(Box::new(marian)), special, "MarianTokenizer"));
         }
-        if has_json {
-            let (fast, special) = fast::Fast::load(repository, &configuration)?;
-            let class = class.unwrap_or_else(|| "PreTrainedTokenizerFast".into());
-            return Ok(Self { kind: Kind::Fast(Box::new(fast)), special, class });
+        let reads_bytes = plain == Some("ByT5Tokenizer") || (plain.is_none() && model_type == "byt5");
+        if reads_bytes {
+            options.refuse("ByT5 knows no languages")?;
+            let (bytes, special) = bytes::Bytes::load(configuration)?;
+            return Ok(tokenizer(Kind::Bytes(Box::new(bytes)), special, "ByT5Tokenizer"));
         }
-        Err(Error::Checkpoint {
-            file: repository.name().to_string(),
-            message: "no tokenizer found; expected tokenizer.json, or source.spm with target.spm and vocab.json".into(),
-        })
+        let is_m2m100 = plain == Some("M2M100Tokenizer") || (plain.is_none() && model_type == "m2m_100");
+        if is_m2m100 && (!has_json || repository.read("vocab.json")?.is_some()) {
+            let (m2m100, special) = m2m100::M2m100::load(repository, configuration, options)?;
+            return Ok(tokenizer(Kind::M2m100(Box::new(m2m100)), special, "M2M100Tokenizer"));
+        }
+        let family = Family::find(named.as_deref(), &model_type, has_json);
+        let (fast, special) = match (family, has_json) {
+            (family, true) => fast::Fast::load(repository, configuration, family, options)?,
+            (Some(family), false) => fast::Fast::build(repository, configuration, family, options)?,
+            (None, false) => return Err(not_found(repository, named.as_deref(), &model_type)),
+        };
+        if fast.translation().is_none() {
+            options.refuse("this tokenizer knows no languages")?;
+        }
+        let mut tokenizer = tokenizer(Kind::Fast(Box::new(fast)), special, "PreTrainedTokenizerFast");
+        if let Some(family) = family.filter(|_| !has_json || named.is_none()) {
+            tokenizer.class = family.class_of(plain).to_string();
+        }
+        Ok(tokenizer)
     }
 
     /// The ids of a text.
     ///
     /// # Errors
-    /// When the tokenizer fails on the text.
+    /// When the tokenizer fails on the text, or the language of a target is not known.
     pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Encoding> {
         match &self.kind {
             Kind::Marian(marian) => Ok(marian.encode(text, role, add_special_tokens)),
-            Kind::Fast(fast) => fast.encode(text, add_special_tokens),
+            Kind::M2m100(m2m100) => m2m100.encode(text, role, add_special_tokens),
+            Kind::Bytes(bytes) => Ok(bytes.encode(text, add_special_tokens)),
+            Kind::Fast(fast) => fast.encode(text, role, add_special_tokens),
         }
     }
 
@@ -115,6 +174,8 @@ impl Tokenizer {
                 marian.decode(&kept, role)
             }
             Kind::Marian(marian) => marian.decode(ids, role),
+            Kind::M2m100(m2m100) => Ok(m2m100.decode(ids, skip_special_tokens)),
+            Kind::Bytes(bytes) => bytes.decode(ids, skip_special_tokens),
             Kind::Fast(fast) => fast.decode(ids, skip_special_tokens),
         }
     }
@@ -123,6 +184,8 @@ impl Tokenizer {
     pub fn token(&self, id: u32, role: Role) -> Option<String> {
         match &self.kind {
             Kind::Marian(marian) => marian.token(id, role).map(str::to_string),
+            Kind::M2m100(m2m100) => m2m100.token(id).map(str::to_string),
+            Kind::Bytes(bytes) => bytes.token(id),
             Kind::Fast(fast) => fast.token(id),
         }
     }
@@ -131,6 +194,8 @@ impl Tokenizer {
     pub fn id(&self, token: &str, role: Role) -> Option<u32> {
         match &self.kind {
             Kind::Marian(marian) => marian.id(token, role),
+            Kind::M2m100(m2m100) => m2m100.id(token),
+            Kind::Bytes(bytes) => bytes.id(token),
             Kind::Fast(fast) => fast.id(token),
         }
     }
@@ -143,6 +208,61 @@ impl Tokenizer {
     /// The name of transformers' class.
     pub fn class(&self) -> &str {
         &self.class
+    }
+
+    fn translation(&self) -> Option<&Translation> {
+        match &self.kind {
+            Kind::M2m100(m2m100) => Some(m2m100.translation()),
+            Kind::Fast(fast) => fast.translation(),
+            Kind::Marian(_) | Kind::Bytes(_) => None,
+        }
+    }
+
+    /// Codes of the languages that the tokenizer has tokens for (mBART, M2M-100, NLLB), none for other models.
+    pub fn languages(&self) -> Vec<&str> {
+        self.translation().map(|translation| translation.codes().collect()).unwrap_or_default()
+    }
+
+    /// The id of a language's token.
+    ///
+    /// # Errors
+    /// When the language is unknown, naming those that are known.
+    pub fn language_token_id(&self, code: &str) -> Result<u32> {
+        match self.translation() {
+            Some(translation) => translation.id(code),
+            None => Err(Error::Argument(format!("this tokenizer ({}) knows no languages", self.class))),
+        }
+    }
+
+    /// The id that a translation has to start with: the language that was chosen as
+    /// [`target_language`](TokenizerOptions::target_language).
+    pub fn forced_bos_token_id(&self) -> Option<u32> {
+        self.translation().and_then(Translation::forced)
+    }
+}
+
+fn not_found(repository: &Repository, class: Option<&str>, model_type: &str) -> Error {
+    let known = ["MarianTokenizer"].iter().chain(&GENERIC_CLASSES).any(|known| class == Some(known));
+    let way_out = match class.filter(|_| !known) {
+        Some(class) => format!(
+            "; the files of `{class}` are not read, so save one with transformers \
+             (AutoTokenizer.from_pretrained(..).save_pretrained(..))"
+        ),
+        None => format!(" or a `tokenizer_class` in tokenizer_config.json (`model_type` is `{model_type}`)"),
+    };
+    Error::Checkpoint {
+        file: repository.name().to_string(),
+        message: format!(
+            "no tokenizer found; expected tokenizer.json, or source.spm with target.spm and vocab.json{way_out}"
+        ),
+    }
+}
+
+/// Runs a part of `tokenizers` that panics on some damaged files (its normalization rules, for one) rather than failing.
+fn guard<T>(f: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(result) => result.map_err(|e| e.to_string()),
+        Err(_) => Err("its rules are damaged".into()),
     }
 }
 

@@ -1,11 +1,14 @@
-//! SentencePiece unigram models (Kudo & Richardson, 2018, <https://arxiv.org/abs/1808.06226>), cutting exactly as the
-//! original library does: its normalization by longest prefix, its scores in single precision, its order of ties.
+//! SentencePiece models (Kudo & Richardson, 2018, <https://arxiv.org/abs/1808.06226>), unigram and byte pairs, cutting
+//! exactly as the original library does: its normalization by longest prefix, its scores in single precision, its order
+//! of ties.
 //!
-//! The `tokenizers` crate has a unigram model, too; it adds scores in double precision, normalizes by grapheme, and cuts
-//! control symbols out of a text, so its cuts are not always the same.
+//! The `tokenizers` crate has such models, too; they add scores in double precision, normalize by grapheme, and cut
+//! control symbols out of a text, so their cuts are not always the same. Tokenizers that transformers builds with that
+//! crate are built with it here (see `families`); these models are for those that it runs SentencePiece itself for.
 
 mod normalizer;
-mod proto;
+mod pairs;
+pub(super) mod proto;
 mod rules;
 mod unigram;
 mod vocabulary;
@@ -16,6 +19,7 @@ use prost::Message;
 
 use crate::{Error, Result};
 use normalizer::Normalizer;
+use pairs::Pairs;
 use proto::{ModelProto, ModelType, PieceType};
 use unigram::Unigram;
 use vocabulary::{Vocabulary, byte_of};
@@ -28,13 +32,28 @@ const SPACE: &str = "▁";
 pub(super) struct SentencePiece {
     normalizer: Normalizer,
     denormalizer: Option<Normalizer>,
-    unigram: Unigram,
+    cutter: Cutter,
     vocabulary: Vocabulary,
     /// What an unknown piece is shown as.
     unknown_surface: String,
     byte_fallback: bool,
     add_dummy_prefix: bool,
     remove_extra_whitespaces: bool,
+}
+
+/// How a normalized text is cut.
+#[derive(Debug)]
+enum Cutter {
+    Unigram(Unigram),
+    Pairs(Pairs),
+}
+
+/// A piece of the normalized text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    start: usize,
+    end: usize,
+    is_unknown: bool,
 }
 
 /// A piece of a text.
@@ -49,16 +68,17 @@ impl SentencePiece {
     /// Reads a `.spm` or `.model` file.
     pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
         let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
-        let model = ModelProto::decode(bytes).map_err(|e| invalid(format!("not a SentencePiece model: {e}")))?;
+        let model = read_model(file, bytes)?;
         let trainer = model.trainer_spec.unwrap_or_default();
-        if trainer.model_type() != ModelType::Unigram {
-            return Err(invalid(format!("expected a unigram model, found {:?}", trainer.model_type())));
-        }
         if trainer.treat_whitespace_as_suffix {
             return Err(invalid("`treat_whitespace_as_suffix` is not supported".into()));
         }
         let vocabulary = Vocabulary::new(&model.pieces, trainer.byte_fallback).map_err(invalid)?;
-        let unigram = Unigram::new(&vocabulary).map_err(invalid)?;
+        let cutter = match trainer.model_type() {
+            ModelType::Unigram => Cutter::Unigram(Unigram::new(&vocabulary).map_err(invalid)?),
+            ModelType::Bpe => Cutter::Pairs(Pairs::new(&vocabulary).map_err(invalid)?),
+            other => return Err(invalid(format!("expected a model of unigrams or byte pairs (Bpe), found {other:?}"))),
+        };
         let user_defined =
             vocabulary.pieces().filter(|p| p.kind == PieceType::UserDefined).map(|p| p.text.to_string()).collect();
         let spec = model.normalizer_spec.unwrap_or_default();
@@ -68,7 +88,7 @@ impl SentencePiece {
         Ok(Self {
             normalizer,
             denormalizer,
-            unigram,
+            cutter,
             vocabulary,
             unknown_surface: trainer.unk_surface.unwrap_or_else(|| " \u{2047} ".into()),
             byte_fallback: trainer.byte_fallback,
@@ -87,7 +107,11 @@ impl SentencePiece {
         let normalized = self.normalizer.normalize(text);
         let mut pieces: Vec<Piece> = Vec::new();
         let mut after_unknown = false;
-        for cut in self.unigram.cut(&normalized.text) {
+        let cuts = match &self.cutter {
+            Cutter::Unigram(unigram) => unigram.cut(&normalized.text),
+            Cutter::Pairs(pairs) => pairs.cut(&normalized.text, &self.vocabulary),
+        };
+        for cut in cuts {
             let piece = &normalized.text[cut.start..cut.end];
             let range = normalized.origin[cut.start]..normalized.origin[cut.end];
             if cut.is_unknown && self.byte_fallback {
@@ -140,6 +164,12 @@ impl SentencePiece {
             None => out,
         }
     }
+}
+
+/// What a `.spm` or `.model` file holds.
+pub(super) fn read_model(file: &str, bytes: &[u8]) -> Result<ModelProto> {
+    ModelProto::decode(bytes)
+        .map_err(|e| Error::Checkpoint { file: file.to_string(), message: format!("not a SentencePiece model: {e}") })
 }
 
 /// Moves a run of bytes into a text; each byte that is part of no character becomes U+FFFD.

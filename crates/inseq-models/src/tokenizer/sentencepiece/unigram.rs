@@ -1,5 +1,6 @@
 //! The most probable cut of a normalized text.
 
+use super::Cut;
 use super::proto::PieceType;
 use super::vocabulary::Vocabulary;
 
@@ -19,14 +20,6 @@ struct Candidate {
     text: Box<str>,
     /// In double precision, as the original adds symbols that are never cut.
     score: f64,
-}
-
-/// A piece of the normalized text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) is_unknown: bool,
 }
 
 #[derive(Clone, Copy)]

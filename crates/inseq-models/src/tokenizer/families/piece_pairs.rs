@@ -1,0 +1,265 @@
+//! SentencePiece models of byte pairs that the `tokenizers` crate merges by: Llama's, Gemma's, NLLB's.
+
+use std::collections::{HashMap, HashSet};
+
+use ahash::AHashMap;
+use tokenizers::decoders::byte_fallback::ByteFallback;
+use tokenizers::decoders::fuse::Fuse;
+use tokenizers::decoders::sequence::Sequence as Decoders;
+use tokenizers::decoders::strip::Strip;
+use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::replace::{Replace, ReplacePattern};
+use tokenizers::normalizers::{Precompiled, Sequence as Normalizers};
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{DecoderWrapper, NormalizerWrapper, SplitDelimiterBehavior};
+
+use super::pieces::Pieces;
+use super::{Family, Files, FrameRule, Mask, Parts, damaged, fairseq, first_of};
+use crate::checkpoint::Repository;
+use crate::tokenizer::added::AddedToken;
+use crate::tokenizer::configuration::Configuration;
+use crate::tokenizer::guard;
+use crate::tokenizer::languages;
+use crate::{Error, Result};
+
+/// Longest piece, in bytes: each of its cuts is looked at, so time grows with its square.
+const LONGEST_PIECE: usize = 1024;
+
+/// What differs between families of byte pairs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    files: &'static [&'static str],
+    style: Style,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// A space is put before the text; what has no piece becomes bytes.
+    Llama,
+    /// No space before the text; the text is parted after each space.
+    Gemma,
+    /// In fairseq's order, with language codes; words never merge.
+    Nllb,
+    /// What transformers makes of a `tokenizer.model` that it has no class for: neither a space before nor parts.
+    Plain,
+}
+
+const MODEL: &[&str] = &["tokenizer.model"];
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        class: "LlamaTokenizer",
+        aliases: &[],
+        model_types: &["llama"],
+        tokens: &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")],
+        mask: Mask::Plain,
+        frame: FrameRule::Configured,
+        languages: None,
+        files: Files::PiecePairs(Rules { files: MODEL, style: Style::Llama }),
+    },
+    Family {
+        class: "GemmaTokenizer",
+        aliases: &[],
+        model_types: &["gemma", "gemma2", "gemma3", "gemma3_text"],
+        tokens: &[
+            ("bos_token", "<bos>"),
+            ("eos_token", "<eos>"),
+            ("unk_token", "<unk>"),
+            ("pad_token", "<pad>"),
+            ("mask_token", "<mask>"),
+        ],
+        mask: Mask::Plain,
+        frame: FrameRule::Configured,
+        languages: None,
+        files: Files::PiecePairs(Rules { files: MODEL, style: Style::Gemma }),
+    },
+    Family {
+        class: "NllbTokenizer",
+        aliases: &[],
+        model_types: &[],
+        tokens: &[
+            ("bos_token", "<s>"),
+            ("eos_token", "</s>"),
+            ("unk_token", "<unk>"),
+            ("sep_token", "</s>"),
+            ("pad_token", "<pad>"),
+            ("cls_token", "<s>"),
+            ("mask_token", "<mask>"),
+        ],
+        mask: Mask::LeftNormalized,
+        frame: FrameRule::Always { before: &[], after: &["eos_token"] },
+        languages: Some(&languages::NLLB),
+        files: Files::PiecePairs(Rules { files: &["sentencepiece.bpe.model"], style: Style::Nllb }),
+    },
+    Family {
+        class: "TokenizersBackend",
+        aliases: &[],
+        model_types: &["mistral", "mixtral", "phi3"],
+        tokens: &[],
+        mask: Mask::Plain,
+        frame: FrameRule::Configured,
+        languages: None,
+        files: Files::PiecePairs(Rules { files: MODEL, style: Style::Plain }),
+    },
+];
+
+impl Rules {
+    pub(super) fn parts(
+        self,
+        class: &str,
+        repository: &Repository,
+        configuration: &mut Configuration,
+    ) -> Result<Parts> {
+        let (file, bytes) = first_of(class, self.files, repository)?;
+        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+        let pieces = Pieces::parse(file, &bytes)?;
+        if pieces.is_unigram() {
+            return Err(invalid(format!("{class} expects a model of byte pairs (Bpe), found a unigram model")));
+        }
+        if let Some((text, _)) = pieces.scored.iter().find(|(text, _)| text.len() > LONGEST_PIECE) {
+            return Err(invalid(format!("a piece has {} bytes; at most {LONGEST_PIECE} are read", text.len())));
+        }
+        if self.style == Style::Plain {
+            name_pieces(&pieces, configuration);
+        }
+        configuration.default_extra(pieces.declared.clone());
+        let order: Vec<String> = match self.style {
+            Style::Nllb => fairseq_order(&pieces, configuration),
+            _ => pieces.scored.iter().map(|(text, _)| text.clone()).collect(),
+        };
+        let mut ids: AHashMap<String, u32> = order.iter().cloned().zip(0..).collect();
+        let merges = merges_of(&pieces);
+        if self.style == Style::Plain {
+            rename(&mut ids, configuration);
+        }
+        let unknown = match self.style {
+            Style::Llama => None,
+            Style::Plain => Some(pieces.trainer.unk_piece().to_string()),
+            Style::Gemma | Style::Nllb => Some(configuration.token("unk_token").unwrap_or("<unk>").to_string()),
+        };
+        let falls_back = match self.style {
+            Style::Llama | Style::Gemma => true,
+            Style::Nllb => false,
+            Style::Plain => pieces.trainer.byte_fallback,
+        };
+        let mut model = BPE::builder().vocab_and_merges(ids, merges).fuse_unk(true).byte_fallback(falls_back);
+        if let Some(unknown) = unknown {
+            model = model.unk_token(unknown);
+        }
+        let model = guard(|| model.build()).map_err(invalid)?;
+        self.surroundings(file, model, &pieces, falls_back, configuration)
+    }
+
+    /// What comes before and after the merging.
+    fn surroundings(
+        self,
+        file: &str,
+        model: BPE,
+        pieces: &Pieces,
+        falls_back: bool,
+        configuration: &Configuration,
+    ) -> Result<Parts> {
+        let damaged = damaged(file);
+        let mark = |from: &str, to: &str| Replace::new(ReplacePattern::String(from.into()), to).map_err(&damaged);
+        let rules = |rules: &Vec<u8>| {
+            let rules = guard(|| Ok(Precompiled::from(rules)?));
+            rules.map_err(|message| Error::Checkpoint { file: file.to_string(), message })
+        };
+        let has_prefix = !configuration.denies("add_prefix_space");
+        let mut decoders: Vec<DecoderWrapper> = vec![mark("▁", " ")?.into()];
+        if falls_back {
+            decoders.extend([ByteFallback::new().into(), Fuse::new().into()]);
+        }
+        let (normalizer, pre_tokenizer) = match self.style {
+            Style::Llama => {
+                let prefix = match (has_prefix, configuration.flag("legacy")) {
+                    (false, _) => PrependScheme::Never,
+                    (true, true) => PrependScheme::Always,
+                    (true, false) => PrependScheme::First,
+                };
+                if has_prefix {
+                    decoders.push(Strip::new(' ', 1, 0).into());
+                }
+                (None, Some(Metaspace::new('▁', prefix, false).into()))
+            }
+            Style::Gemma => {
+                let spaces = SplitPattern::String(" ".into());
+                let split = Split::new(spaces, SplitDelimiterBehavior::MergedWithPrevious, false).map_err(&damaged)?;
+                (Some(mark(" ", "▁")?.into()), Some(split.into()))
+            }
+            Style::Nllb => {
+                let spaces = Metaspace::new('▁', PrependScheme::Always, true);
+                decoders = vec![spaces.clone().into()];
+                let runs = || Replace::new(ReplacePattern::Regex(" {2,}".into()), " ").map_err(&damaged);
+                let steps =
+                    pieces.rules.as_ref().map(|bytes| Ok::<_, Error>(vec![rules(bytes)?.into(), runs()?.into()]));
+                (steps.transpose()?.map(|steps| Normalizers::new(steps).into()), Some(spaces.into()))
+            }
+            Style::Plain => {
+                let mut steps: Vec<NormalizerWrapper> = Vec::new();
+                if let Some(bytes) = &pieces.rules {
+                    steps.push(rules(bytes)?.into());
+                }
+                steps.push(mark(" ", "▁")?.into());
+                (Some(Normalizers::new(steps).into()), None)
+            }
+        };
+        Ok(Parts { model: model.into(), normalizer, pre_tokenizer, decoder: Decoders::new(decoders).into() })
+    }
+}
+
+/// Fairseq's order, with each token once. Where no file numbers the language codes, they come next, then the mask.
+fn fairseq_order(pieces: &Pieces, configuration: &mut Configuration) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let first = fairseq::order(pieces, configuration).into_iter().take(fairseq::UNKNOWN + 1);
+    let all = first.chain(pieces.scored.iter().cloned()).map(|(text, _)| text);
+    let mut order: Vec<String> = all.filter(|text| seen.insert(text.clone())).collect();
+    if configuration.added.is_empty() {
+        let codes = languages::NLLB.codes().map(String::from);
+        let mask = configuration.token("mask_token").unwrap_or("<mask>").to_string();
+        let more: Vec<String> = codes.chain([mask]).filter(|text| seen.insert(text.clone())).collect();
+        order.extend(more);
+        for code in languages::NLLB.codes() {
+            configuration.ensure_special(AddedToken::special(code));
+        }
+    }
+    order
+}
+
+/// Names the special tokens that the model's own file names.
+fn name_pieces(pieces: &Pieces, configuration: &mut Configuration) {
+    let trainer = &pieces.trainer;
+    let named = [
+        ("bos_token", trainer.bos_id(), trainer.bos_piece()),
+        ("eos_token", trainer.eos_id(), trainer.eos_piece()),
+        ("unk_token", trainer.unk_id(), trainer.unk_piece()),
+    ];
+    for (name, _, piece) in named.into_iter().filter(|(_, id, _)| *id >= 0) {
+        configuration.default_token(name, AddedToken::special(piece));
+    }
+}
+
+/// Gives placeholders the names that the list of added tokens has for their ids.
+fn rename(ids: &mut AHashMap<String, u32>, configuration: &Configuration) {
+    let mut tokens: HashMap<u32, String> = ids.iter().map(|(token, id)| (*id, token.clone())).collect();
+    for (id, token) in &configuration.added {
+        if let Some(known) = tokens.get(id)
+            && !ids.contains_key(&token.content)
+        {
+            ids.remove(known);
+            ids.insert(token.content.clone(), *id);
+            tokens.insert(*id, token.content.clone());
+        }
+    }
+}
+
+/// Each way to make a piece of two others, the pieces that come first in the file first, then the shortest left part.
+fn merges_of(pieces: &Pieces) -> Vec<(String, String)> {
+    let known: HashSet<&str> = pieces.scored.iter().map(|(text, _)| text.as_str()).collect();
+    let cuts =
+        pieces.scored.iter().flat_map(|(piece, _)| piece.char_indices().skip(1).map(|(at, _)| piece.split_at(at)));
+    cuts.filter(|(left, right)| known.contains(left) && known.contains(right))
+        .map(|(left, right)| (left.to_string(), right.to_string()))
+        .collect()
+}

@@ -1,0 +1,256 @@
+//! SentencePiece unigram models that the `tokenizers` crate cuts by: T5's, Pegasus', mBART's, XGLM's.
+
+use tokenizers::models::unigram::Unigram;
+use tokenizers::normalizers::replace::{Replace, ReplacePattern};
+use tokenizers::normalizers::{Precompiled, Sequence as Normalizers};
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::sequence::Sequence;
+use tokenizers::pre_tokenizers::whitespace::WhitespaceSplit;
+use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
+
+use super::pieces::Pieces;
+use super::{Family, Files, FrameRule, Mask, Parts, damaged, fairseq, first_of};
+use crate::checkpoint::Repository;
+use crate::tokenizer::added::AddedToken;
+use crate::tokenizer::configuration::Configuration;
+use crate::tokenizer::guard;
+use crate::tokenizer::languages::{self, Languages};
+use crate::{Error, Result};
+
+/// What differs between families of unigram models.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Names of the model's file.
+    files: &'static [&'static str],
+    layout: Layout,
+    normalization: Normalization,
+    /// Whether spaces of every kind part words, rather than the space alone.
+    parts_words: bool,
+}
+
+/// How pieces get their ids.
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    /// As they are, then the extra ids, counted down.
+    T5,
+    /// Two pieces, the tokens of the pre-training, the other pieces.
+    Pegasus,
+    /// In fairseq's order, then language codes and the mask.
+    Languages(&'static Languages),
+    /// In fairseq's order, then seven words that fill up the vocabulary.
+    MadeUpWords,
+}
+
+/// How a text is rewritten first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Normalization {
+    Nothing,
+    /// By the model's rules.
+    Rules,
+    /// By the model's rules; then each run of spaces becomes one.
+    RulesAndSpaces,
+}
+
+const SPIECE: &[&str] = &["spiece.model", "tokenizer.model"];
+const FAIRSEQ: &[&str] = &["sentencepiece.bpe.model"];
+
+const FAIRSEQ_TOKENS: &[(&str, &str)] = &[
+    ("bos_token", "<s>"),
+    ("eos_token", "</s>"),
+    ("unk_token", "<unk>"),
+    ("sep_token", "</s>"),
+    ("pad_token", "<pad>"),
+    ("cls_token", "<s>"),
+    ("mask_token", "<mask>"),
+];
+
+const ENDS: FrameRule = FrameRule::Always { before: &[], after: &["eos_token"] };
+
+pub(super) const FAMILIES: &[Family] = &[
+    Family {
+        class: "T5Tokenizer",
+        aliases: &[],
+        model_types: &["t5", "mt5", "umt5"],
+        tokens: &[("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "<pad>")],
+        mask: Mask::Plain,
+        frame: ENDS,
+        languages: None,
+        files: Files::Unigram(Rules {
+            files: SPIECE,
+            layout: Layout::T5,
+            normalization: Normalization::Rules,
+            parts_words: true,
+        }),
+    },
+    Family {
+        class: "PegasusTokenizer",
+        aliases: &[],
+        model_types: &["pegasus"],
+        tokens: &[("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "<pad>"), ("mask_token", "<mask_2>")],
+        mask: Mask::Plain,
+        frame: ENDS,
+        languages: None,
+        files: Files::Unigram(Rules {
+            files: SPIECE,
+            layout: Layout::Pegasus,
+            normalization: Normalization::RulesAndSpaces,
+            parts_words: false,
+        }),
+    },
+    Family {
+        class: "MBartTokenizer",
+        aliases: &[],
+        model_types: &["mbart"],
+        tokens: FAIRSEQ_TOKENS,
+        mask: Mask::Left,
+        frame: ENDS,
+        languages: Some(&languages::MBART),
+        files: Files::Unigram(Rules {
+            files: FAIRSEQ,
+            layout: Layout::Languages(&languages::MBART),
+            normalization: Normalization::Nothing,
+            parts_words: true,
+        }),
+    },
+    Family {
+        class: "MBart50Tokenizer",
+        aliases: &[],
+        model_types: &[],
+        // Without a beginning of texts: a language code is that.
+        tokens: FAIRSEQ_TOKENS.split_at(1).1,
+        mask: Mask::Left,
+        frame: ENDS,
+        languages: Some(&languages::MBART50),
+        files: Files::Unigram(Rules {
+            files: FAIRSEQ,
+            layout: Layout::Languages(&languages::MBART50),
+            normalization: Normalization::RulesAndSpaces,
+            parts_words: false,
+        }),
+    },
+    Family {
+        class: "XGLMTokenizer",
+        aliases: &[],
+        model_types: &["xglm"],
+        tokens: FAIRSEQ_TOKENS.split_at(6).0,
+        mask: Mask::Plain,
+        frame: FrameRule::Always { before: &["eos_token"], after: &[] },
+        languages: None,
+        files: Files::Unigram(Rules {
+            files: FAIRSEQ,
+            layout: Layout::MadeUpWords,
+            normalization: Normalization::RulesAndSpaces,
+            parts_words: false,
+        }),
+    },
+];
+
+impl Rules {
+    pub(super) fn parts(
+        self,
+        class: &str,
+        repository: &Repository,
+        configuration: &mut Configuration,
+    ) -> Result<Parts> {
+        let (file, bytes) = first_of(class, self.files, repository)?;
+        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+        let pieces = Pieces::parse(file, &bytes)?;
+        if !pieces.is_unigram() {
+            return Err(invalid(format!("{class} expects a unigram model, found {:?}", pieces.trainer.model_type())));
+        }
+        if let Some((text, score)) = pieces.scored.iter().find(|(_, score)| !score.is_finite()) {
+            return Err(invalid(format!("the score of the piece {text:?} is {score}")));
+        }
+        let (vocabulary, unknown) = self.vocabulary(&pieces, configuration).map_err(invalid)?;
+        let model = guard(|| Unigram::from(vocabulary, Some(unknown), false)).map_err(invalid)?;
+        let prefix = if matches!(self.layout, Layout::MadeUpWords) && configuration.denies("add_prefix_space") {
+            PrependScheme::Never
+        } else {
+            PrependScheme::Always
+        };
+        let spaces = Metaspace::new('▁', prefix, true);
+        let pre_tokenizer: PreTokenizerWrapper = match self.parts_words {
+            true => Sequence::new(vec![WhitespaceSplit.into(), spaces.clone().into()]).into(),
+            false => spaces.clone().into(),
+        };
+        Ok(Parts {
+            model: model.into(),
+            normalizer: self.normalizer(file, &pieces)?,
+            pre_tokenizer: Some(pre_tokenizer),
+            decoder: spaces.into(),
+        })
+    }
+
+    /// All tokens in the order of their ids, and where the unknown one is. Names the special tokens without a name.
+    fn vocabulary(
+        self,
+        pieces: &Pieces,
+        configuration: &mut Configuration,
+    ) -> Result<(Vec<(String, f64)>, usize), String> {
+        let plain = |tokens: &[String]| tokens.iter().map(|token| (token.clone(), 0.0)).collect::<Vec<_>>();
+        let special = |tokens: &[String]| tokens.iter().map(AddedToken::special).collect::<Vec<_>>();
+        match self.layout {
+            Layout::T5 => {
+                let count = configuration.count("extra_ids", 100)?;
+                let extra: Vec<String> = (0..count).map(|i| format!("<extra_id_{i}>")).collect();
+                configuration.default_extra(pieces.declared.iter().cloned().chain(special(&extra)));
+                let extra = plain(&extra).into_iter().rev();
+                Ok((pieces.scored.iter().cloned().chain(extra).collect(), 2))
+            }
+            Layout::Pegasus => {
+                let named = |name: &str, default: &str| configuration.token(name).unwrap_or(default).to_string();
+                let masked_sentence = match configuration.value("mask_token_sent") {
+                    Some(token) => token.as_str().map(String::from),
+                    None => (!configuration.has("mask_token_sent")).then(|| "<mask_1>".to_string()),
+                };
+                let mut first = vec![named("pad_token", "<pad>"), named("eos_token", "</s>")];
+                let mask = configuration
+                    .token("mask_token")
+                    .map(String::from)
+                    .filter(|mask| Some(mask) != masked_sentence.as_ref());
+                first.extend(masked_sentence.clone().into_iter().chain(mask));
+                let unknown = named("unk_token", "<unk>");
+                let fill: Vec<String> =
+                    (2..configuration.count("offset", 103)?).map(|i| format!("<unk_{i}>")).collect();
+                let mut vocabulary = plain(&first);
+                vocabulary.extend(fill.iter().map(|token| (token.clone(), -100.0)));
+                vocabulary.extend(pieces.scored.iter().skip(2).cloned());
+                configuration.default_extra(special(&masked_sentence.into_iter().chain(fill).collect::<Vec<_>>()));
+                let place = vocabulary.iter().position(|(token, _)| *token == unknown);
+                let place = place.ok_or_else(|| format!("the unknown token `{unknown}` is missing"))?;
+                Ok((vocabulary, place))
+            }
+            Layout::Languages(languages) => {
+                let codes: Vec<String> = languages.codes().map(String::from).collect();
+                let mut vocabulary = fairseq::order(pieces, configuration);
+                vocabulary.extend(plain(&codes));
+                vocabulary.push((configuration.token("mask_token").unwrap_or("<mask>").to_string(), 0.0));
+                configuration.default_extra(special(&codes).into_iter().chain(pieces.declared.iter().cloned()));
+                Ok((vocabulary, fairseq::UNKNOWN))
+            }
+            Layout::MadeUpWords => {
+                let words: Vec<String> = (0..7).map(|i| format!("<madeupword{i}>")).collect();
+                let mut vocabulary = fairseq::order(pieces, configuration);
+                vocabulary.extend(plain(&words));
+                configuration.default_extra(pieces.declared.iter().cloned().chain(special(&words)));
+                Ok((vocabulary, fairseq::UNKNOWN))
+            }
+        }
+    }
+
+    fn normalizer(self, file: &str, pieces: &Pieces) -> Result<Option<NormalizerWrapper>> {
+        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+        let rules = pieces.rules.as_ref().filter(|_| self.normalization != Normalization::Nothing);
+        let rules = rules.map(|rules| guard(|| Ok(Precompiled::from(rules)?))).transpose().map_err(invalid)?;
+        if self.normalization != Normalization::RulesAndSpaces {
+            return Ok(rules.map(Into::into));
+        }
+        let replace = |expression: &str| Replace::new(ReplacePattern::Regex(expression.into()), " ");
+        let mut steps: Vec<NormalizerWrapper> = rules.into_iter().map(Into::into).collect();
+        if steps.is_empty() && matches!(self.layout, Layout::Pegasus) {
+            steps.push(replace("\n").map_err(damaged(file))?.into());
+        }
+        steps.push(replace(" {2,}").map_err(damaged(file))?.into());
+        Ok(Some(Normalizers::new(steps).into()))
+    }
+}
