@@ -1,9 +1,9 @@
-"""A Marian-base checkpoint with random weights, in the hub's layout, for benchmarks.
+"""A checkpoint of a real model's size with random weights, in the hub's layout, for benchmarks.
 
-    python make_model.py OUT_FOLDER DEMO_FOLDER
+    python make_model.py NAME OUT_FOLDER DEMO_FOLDER
 
-The tokenizer is the demo model's, its vocabulary padded to the size of the real ones. Texts of given lengths are written
-beside it.
+Marian's tokenizer is the demo model's, its vocabulary padded to the size of the real ones; the others' knows a hundred
+words. Beside the model lies bench.json: its shape, for counting operations, and texts of given lengths.
 """
 
 import json
@@ -12,15 +12,14 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import MarianConfig, MarianMTModel, MarianTokenizer
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import MarianConfig, MarianMTModel, MarianTokenizer, PreTrainedTokenizerFast
 
 VOCABULARY = 59514
 
 
-def main():
-    out, demo = Path(sys.argv[1]), Path(sys.argv[2])
-    out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(1)
+def marian(out, demo):
     pad = VOCABULARY - 1
     config = MarianConfig(
         vocab_size=VOCABULARY, decoder_vocab_size=VOCABULARY, d_model=512, encoder_layers=6, decoder_layers=6,
@@ -56,9 +55,79 @@ def main():
     french = ["Le", "livre", "est", "blanc", "et", "vert", "noir", "grand", "petit"]
     one_piece = lambda ws, target: [w for w in ws if len((tokenizer(text_target=[w]) if target else tokenizer([w])).input_ids[0]) == 2]  # noqa: E731
     english, french = one_piece(english, False), one_piece(french, True)
-    texts = {str(n): [text(n, english, False), text(t, french, True)] for n, t in
-             [(26, 20), (32, 32), (64, 64), (128, 128), (256, 256), (500, 500)]}
-    (out / "texts.json").write_text(json.dumps(texts, ensure_ascii=False))
+    lengths = [(26, 20), (32, 32), (64, 64), (128, 128), (256, 256), (500, 500)]
+    texts = [dict(source=text(n, english, False), target=text(t, french, True), lengths=[n, t]) for n, t in lengths]
+    shape = dict(encoder_layers=6, decoder_layers=6, width=512, heads_inner=512, key_value_inner=512,
+                 feed_forward=2 * 512 * 2048, vocabulary=VOCABULARY)
+    write(out, shape, texts)
+
+
+# Class of the configuration, class of the model, what differs from the class's defaults, feed-forward matrices.
+OTHERS = {
+    "gpt2": ("GPT2Config", "GPT2LMHeadModel", {}, 2),
+    "opt-125m": ("OPTConfig", "OPTForCausalLM", {}, 2),
+    "bloom-560m": ("BloomConfig", "BloomForCausalLM", dict(hidden_size=1024, n_layer=24, n_head=16), 2),
+    "pythia-160m": ("GPTNeoXConfig", "GPTNeoXForCausalLM", dict(
+        vocab_size=50304, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072), 2),
+    "qwen2-0.5b": ("Qwen2Config", "Qwen2ForCausalLM", dict(
+        hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14, num_key_value_heads=2,
+        tie_word_embeddings=True), 3),
+    "t5-small": ("T5Config", "T5ForConditionalGeneration", dict(decoder_start_token_id=0), 2),
+    "bart-base": ("BartConfig", "BartForConditionalGeneration", dict(
+        d_model=768, encoder_layers=6, decoder_layers=6, encoder_attention_heads=12, decoder_attention_heads=12,
+        encoder_ffn_dim=3072, decoder_ffn_dim=3072), 2),
+}
+
+
+def other(name, out):
+    config_class, model_class, differs, matrices = OTHERS[name]
+    config = getattr(transformers, config_class)(**differs, bos_token_id=0, eos_token_id=1, pad_token_id=2)
+    config.decoder_start_token_id = 2 if config.is_encoder_decoder else None
+    getattr(transformers, model_class)(config).eval().save_pretrained(out)
+    (out / "generation_config.json").write_text(json.dumps(
+        {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2, "decoder_start_token_id": config.decoder_start_token_id}))
+    special = ["<s>", "</s>", "<pad>", "<unk>"]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(special + words(100))}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.decoder = decoders.Fuse()
+    if config.is_encoder_decoder:
+        tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>",
+                            unk_token="<unk>").save_pretrained(out)
+    text = lambda n: " ".join(words(100)[i * 7 % 100] for i in range(n))  # noqa: E731
+    if config.is_encoder_decoder:
+        texts = [dict(source=text(25), target=text(19), lengths=[26, 20])]
+    else:
+        # The lengths of a decoder's text: the prompt, and what is generated after it.
+        texts = [dict(source=text(p), target=text(p + g), lengths=[p, g]) for p, g in [(24, 17), (512, 128)]]
+    layers, width = config.num_hidden_layers, config.hidden_size
+    heads = config.num_attention_heads
+    head_dim = getattr(config, "head_dim", None) or getattr(config, "d_kv", None) or width // heads
+    inner = next((v for v in (getattr(config, n, None) for n in
+                              ("n_inner", "intermediate_size", "ffn_dim", "encoder_ffn_dim", "d_ff")) if v), 4 * width)
+    shape = dict(encoder_layers=layers if config.is_encoder_decoder else 0, decoder_layers=layers, width=width,
+                 heads_inner=heads * head_dim,
+                 key_value_inner=(getattr(config, "num_key_value_heads", None) or heads) * head_dim,
+                 feed_forward=matrices * width * inner, vocabulary=config.vocab_size)
+    write(out, shape, texts)
+
+
+def words(count):
+    return [f"word{i}" for i in range(count)]
+
+
+def write(out, shape, texts):
+    (out / "bench.json").write_text(json.dumps({"shape": shape, "texts": texts}, ensure_ascii=False))
+
+
+def main():
+    name, out, demo = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(1)
+    if name == "marian-base":
+        marian(out, demo)
+    else:
+        other(name, out)
 
 
 if __name__ == "__main__":

@@ -23,25 +23,30 @@ import inseq  # noqa: E402
 from transformers import __version__  # noqa: E402
 
 model = inseq.load_model(sys.argv[1], "saliency", device="cpu")
-scale = model.model.model.decoder.embed_scale
+# The reference scales Marian's decoder embeddings twice.
+scaled = getattr(getattr(model.model, "model", None), "decoder", None) if model.model.config.model_type == "marian" else None
+scale = scaled.embed_scale if scaled else None
 print(json.dumps({"ready": True, "torch": torch.__version__, "transformers": __version__}), file=out, flush=True)
 for line in sys.stdin:
     job = json.loads(line)
     scores = None
     if job["task"] == "generate":
-        model.model.model.decoder.embed_scale = scale
+        if scaled:
+            scaled.embed_scale = scale
         batch = model.tokenizer(job["source"], return_tensors="pt", padding=True)
         start = time.perf_counter()
         with torch.no_grad():
-            model.model.generate(**batch, num_beams=4, max_new_tokens=job["new_tokens"], min_new_tokens=job["new_tokens"])
+            model.model.generate(**batch, num_beams=job["num_beams"], max_new_tokens=job["new_tokens"], min_new_tokens=job["new_tokens"])
         seconds = time.perf_counter() - start
     else:
-        # The reference scales decoder embeddings twice.
-        model.model.model.decoder.embed_scale = 1.0
+        if scaled:
+            scaled.embed_scale = 1.0
         arguments = {"n_steps": job["n_steps"], "internal_batch_size": job.get("internal_batch_size")} if job["task"] == "integrated_gradients" else {}
         start = time.perf_counter()
         result = model.attribute(job["source"], job["target"], method=job["task"], show_progress=False, **arguments)
         seconds = time.perf_counter() - start
-        scores = result.sequence_attributions[0].aggregate().source_attributions.flatten().tolist()
+        sequence = result.sequence_attributions[0].aggregate()
+        scores = sequence.source_attributions if sequence.source_attributions is not None else sequence.target_attributions
+        scores = scores.nan_to_num().flatten().tolist()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"seconds": seconds, "peak": peak, "scores": scores}), file=out, flush=True)

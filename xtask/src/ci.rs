@@ -46,7 +46,11 @@ pub fn parity_on(shell: &Shell, backend: Backend, python: &Path) -> Result<()> {
     };
     let feature = format!("inseq-cli/{name}");
     cmd!(shell, "cargo build --locked -p inseq-cli --features {feature}").run()?;
-    cmd!(shell, "cargo test --locked -p inseq-cli -p inseq-tests --features {feature} --test marian --test architectures").run()?;
+    cmd!(
+        shell,
+        "cargo test --locked -p inseq-cli -p inseq-tests --features {feature} --test marian --test architectures"
+    )
+    .run()?;
     Ok(())
 }
 

@@ -33,6 +33,7 @@ struct Job {
     target: Vec<String>,
     n_steps: usize,
     new_tokens: usize,
+    num_beams: usize,
 }
 
 fn main() -> Result<()> {
@@ -56,7 +57,7 @@ fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
         "matmul" => matmul(model),
         "generate" => {
             let arguments = Map::from_iter(
-                [("num_beams", 4), ("max_new_tokens", job.new_tokens), ("min_new_tokens", job.new_tokens)]
+                [("num_beams", job.num_beams), ("max_new_tokens", job.new_tokens), ("min_new_tokens", job.new_tokens)]
                     .map(|(name, value)| (name.to_owned(), json!(value))),
             );
             let started = Instant::now();
@@ -75,7 +76,8 @@ fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
             let result = model.attribute(&request)?;
             let seconds = started.elapsed().as_secs_f64();
             let first = result.sequences.first().context("there is no text")?.aggregate()?;
-            let scores: Vec<f32> = first.source_attributions.into_iter().flatten().collect();
+            let scores = first.source_attributions.or(first.target_attributions);
+            let scores: Vec<f32> = scores.into_iter().flatten().map(|x| if x.is_nan() { 0.0 } else { x }).collect();
             Ok(json!({"seconds": seconds, "scores": scores}))
         }
     }

@@ -1,6 +1,6 @@
 //! The one place that knows backends: names to devices.
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 
 use crate::{Error, Result};
 
@@ -79,6 +79,11 @@ fn left_out(name: &str, feature: &str) -> Error {
         "device `{name}` is not in this build; build with `--features {feature}` or use one of: {}",
         names().join(", ")
     ))
+}
+
+/// The type that a device computes in with weights kept as `stored`: the CPU backend in `f32` always, every other in theirs.
+pub(crate) fn computing_dtype(device: &Device, stored: DType) -> DType {
+    if is_flex(device) { DType::F32 } else { stored }
 }
 
 /// Whether tensors of this device lie in this process's memory as plain slices, so that own kernels may work on them.

@@ -17,7 +17,7 @@ use xshell::{Shell, cmd};
 use crate::python::absolute;
 use report::{Report, Row};
 use worker::{Measured, Side};
-use workload::{Texts, Workload};
+use workload::{Shape, Subject, Workload};
 
 /// What to measure, and with what.
 #[derive(Debug, Args)]
@@ -26,6 +26,10 @@ pub struct Options {
     /// benchmark's model must be there from an earlier run.
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
+    /// The model whose size is measured: marian-base, gpt2, opt-125m, bloom-560m, pythia-160m, qwen2-0.5b, t5-small or
+    /// bart-base.
+    #[arg(long, default_value = "marian-base", value_name = "NAME")]
+    model: String,
     /// Measured runs of each side; workloads of minutes get at most three.
     #[arg(long, default_value_t = 7, value_name = "N")]
     runs: usize,
@@ -37,40 +41,40 @@ pub struct Options {
     threads: usize,
 }
 
-/// Runs the benchmark and writes `target/bench/report.{json,md}`.
+/// Runs the benchmark and writes `target/bench/MODEL.{json,md}`.
 pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let folder = crate::root().join("target/bench");
-    let model = folder.join("marian-base");
+    let model = folder.join(&options.model);
     let python = options.python.as_deref().map(absolute).transpose()?;
-    make_model(shell, &model, python.as_deref())?;
+    make_model(shell, &options.model, &model, python.as_deref())?;
     cmd!(shell, "cargo build --release --locked --workspace --bins").run()?;
-    let texts = Texts::load(&model.join("texts.json"))?;
+    let subject = Subject::load(&model.join("bench.json"))?;
     let bench = worker::Bench { model, python, threads: options.threads, programs: programs(shell)? };
 
     let mut report = Report::new(shell, &bench, options.runs)?;
-    for workload in workload::all(&texts) {
+    for workload in workload::all(&subject) {
         if options.only.as_ref().is_some_and(|only| !workload.name.contains(only.as_str())) {
             continue;
         }
         eprintln!("{} ...", workload.name);
-        let row = measure(&bench, &workload, options.runs, report.operations_per_second)?;
+        let row = measure(&bench, &subject.shape, &workload, options.runs, report.operations_per_second)?;
         eprintln!("{}", row.summary());
         report.rows.push(row);
         // Saved after each, so that an interrupted run is not lost.
-        report.save(&folder)?;
+        report.save(&folder, &options.model)?;
     }
     println!("{}", report.markdown());
     Ok(())
 }
 
-fn make_model(shell: &Shell, model: &std::path::Path, python: Option<&std::path::Path>) -> Result<()> {
-    if model.join("texts.json").is_file() {
+fn make_model(shell: &Shell, name: &str, model: &std::path::Path, python: Option<&std::path::Path>) -> Result<()> {
+    if model.join("bench.json").is_file() {
         return Ok(());
     }
     let python =
         python.context("the benchmark's model is not there yet; give a Python that makes it, with --python")?;
     let demo = crate::root().join("crates/inseq-models/demo");
-    cmd!(shell, "{python} xtask/bench/make_model.py {model} {demo}").run()?;
+    cmd!(shell, "{python} xtask/bench/make_model.py {name} {model} {demo}").run()?;
     Ok(())
 }
 
@@ -82,7 +86,10 @@ fn programs(shell: &Shell) -> Result<PathBuf> {
     Ok(PathBuf::from(target).join("release"))
 }
 
-fn measure(bench: &worker::Bench, workload: &Workload, runs: usize, plain: f64) -> Result<Row> {
+/// Seconds from which one run is enough.
+const ENOUGH: f64 = 60.0;
+
+fn measure(bench: &worker::Bench, shape: &Shape, workload: &Workload, runs: usize, plain: f64) -> Result<Row> {
     let runs = if workload.takes_minutes { runs.min(3) } else { runs };
     let mut ours = Side::start(bench, workload, false)?;
     let mut reference = match (&bench.python, workload.has_reference) {
@@ -94,11 +101,14 @@ fn measure(bench: &worker::Bench, workload: &Workload, runs: usize, plain: f64) 
         let sides = std::iter::once(&mut ours).chain(reference.as_mut());
         for (side, measured) in sides.zip(&mut measured) {
             let one = side.run(bench, workload)?;
-            // The first of each warms caches and thread pools up.
-            if run > 0 || runs == 0 {
+            // The first of each warms caches and thread pools up; what takes longer has no need of it.
+            if run > 0 || runs == 0 || one.seconds > ENOUGH {
                 measured.push(one);
             }
         }
+        if measured.iter().flatten().any(|one| one.seconds > ENOUGH) {
+            break;
+        }
     }
-    Ok(Row::new(workload, &measured, plain))
+    Ok(Row::new(shape, workload, &measured, plain))
 }

@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
+use super::operations;
 use super::worker::{self, Bench, Measured};
-use super::{operations, workload::Workload};
+use super::workload::{Shape, Workload};
 
 /// Floating-point operations of the plain product.
 const PLAIN_PRODUCT: f64 = 2.0 * 1024.0 * 2048.0 * 2048.0;
@@ -49,7 +50,7 @@ pub struct Row {
 
 impl Row {
     /// Summarizes the runs of this program and of the reference.
-    pub fn new(workload: &Workload, measured: &[Vec<Measured>; 2], plain: f64) -> Self {
+    pub fn new(shape: &Shape, workload: &Workload, measured: &[Vec<Measured>; 2], plain: f64) -> Self {
         let [ours, reference] = measured;
         let all_seconds = [ours, reference].map(|runs| runs.iter().map(|run| run.seconds).collect::<Vec<_>>());
         let seconds = median(&all_seconds[0]).unwrap_or(f64::NAN);
@@ -63,7 +64,7 @@ impl Row {
             peak: peak(ours),
             reference_peak: peak(reference),
             difference: ours.last().zip(reference.last()).and_then(|(a, b)| difference(&a.scores, &b.scores)),
-            rate: operations::count(workload).map(|operations| operations / seconds / plain),
+            rate: operations::count(shape, workload).map(|operations| operations / seconds / plain),
             all_seconds,
         }
     }
@@ -118,10 +119,10 @@ impl Report {
         })
     }
 
-    /// Writes `report.json` and `report.md`.
-    pub fn save(&self, folder: &Path) -> Result<()> {
-        std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(self)? + "\n")?;
-        std::fs::write(folder.join("report.md"), self.markdown())?;
+    /// Writes `MODEL.json` and `MODEL.md`.
+    pub fn save(&self, folder: &Path, model: &str) -> Result<()> {
+        std::fs::write(folder.join(format!("{model}.json")), serde_json::to_string_pretty(self)? + "\n")?;
+        std::fs::write(folder.join(format!("{model}.md")), self.markdown())?;
         Ok(())
     }
 

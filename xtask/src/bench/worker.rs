@@ -162,7 +162,7 @@ fn peak_of(process: u32) -> Option<u64> {
 
 /// Seconds of one plain 1024 x 2048 x 2048 product in this program's worker: the yardstick of what the device reaches.
 pub fn plain_product(bench: &Bench) -> Result<f64> {
-    let job = Job { task: "matmul", source: vec![], target: vec![], n_steps: 0, new_tokens: 0 };
+    let job = Job { task: "matmul", source: vec![], target: vec![], n_steps: 0, new_tokens: 0, num_beams: 1 };
     Ok(Worker::start(bench, false)?.run(&job)?.seconds)
 }
 

@@ -1,22 +1,45 @@
 //! What is measured.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// Source and target texts by the number of source tokens.
-#[derive(Debug)]
-pub struct Texts(BTreeMap<usize, [String; 2]>);
+/// What lies beside a benchmark's model.
+#[derive(Debug, Deserialize)]
+pub struct Subject {
+    /// Its sizes.
+    pub shape: Shape,
+    texts: Vec<Text>,
+}
 
-impl Texts {
+/// Sizes of a model.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[allow(missing_docs)] // the names say it
+pub struct Shape {
+    pub encoder_layers: u64,
+    pub decoder_layers: u64,
+    pub width: u64,
+    pub heads_inner: u64,
+    pub key_value_inner: u64,
+    /// Weights of a feed-forward block.
+    pub feed_forward: u64,
+    pub vocabulary: u64,
+}
+
+/// A text of known length.
+#[derive(Clone, Debug, Deserialize)]
+struct Text {
+    source: String,
+    target: String,
+    lengths: (usize, usize),
+}
+
+impl Subject {
     /// Reads what the script that made the model wrote beside it.
     pub fn load(path: &Path) -> Result<Self> {
         let json = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
-        let texts: BTreeMap<String, [String; 2]> = serde_json::from_slice(&json)?;
-        let texts = texts.into_iter().map(|(length, pair)| Ok((length.parse()?, pair)));
-        Ok(Self(texts.collect::<Result<_>>()?))
+        Ok(serde_json::from_slice(&json)?)
     }
 }
 
@@ -33,6 +56,8 @@ pub struct Job {
     pub n_steps: usize,
     /// Length of what is generated.
     pub new_tokens: usize,
+    /// Beams of the generation.
+    pub num_beams: usize,
 }
 
 /// A job with its place in the table.
@@ -42,7 +67,8 @@ pub struct Workload {
     pub name: String,
     /// The job.
     pub job: Job,
-    /// Source and target tokens of each text, each with its end-of-sequence token and without the decoder start.
+    /// Source and target tokens of each text, each with its end-of-sequence token and without the decoder start; of a
+    /// decoder-only model, the prompt's and those after it.
     pub lengths: (usize, usize),
     /// Whether the reference is measured as well.
     pub has_reference: bool,
@@ -57,41 +83,46 @@ impl Workload {
     }
 }
 
-/// The lengths that the targets of this project are stated for.
-const LENGTHS: (usize, usize) = (26, 20);
-
-/// Everything that is measured, in the order of the table.
-pub fn all(texts: &Texts) -> Vec<Workload> {
-    let Some([source, target]) = texts.0.get(&LENGTHS.0) else { return Vec::new() };
-    let job = |task, copies| Job {
+/// Everything that is measured of a model, in the order of the table.
+pub fn all(subject: &Subject) -> Vec<Workload> {
+    let Some((first, longer)) = subject.texts.split_first() else { return Vec::new() };
+    let job = |task, text: &Text, copies| Job {
         task,
-        source: vec![source.clone(); copies],
-        target: vec![target.clone(); copies],
+        source: vec![text.source.clone(); copies],
+        target: vec![text.target.clone(); copies],
         n_steps: 50,
-        new_tokens: LENGTHS.1,
+        new_tokens: text.lengths.1,
+        num_beams: 1,
     };
-    let workload = |name: &str, job: Job| Workload {
+    let of = |name: &str, text: &Text, job: Job| Workload {
         name: name.to_owned(),
         job,
-        lengths: LENGTHS,
+        lengths: text.lengths,
         has_reference: true,
         takes_minutes: false,
     };
+    let workload = |name: &str, task, copies| of(name, first, job(task, first, copies));
+    let mut beams = workload("generation, 4 beams", "generate", 1);
+    beams.job.num_beams = 4;
     let mut all = vec![
-        workload("saliency", job("saliency", 1)),
-        workload("input_x_gradient", job("input_x_gradient", 1)),
-        Workload { takes_minutes: true, ..workload("integrated_gradients, 50 steps", job("integrated_gradients", 1)) },
-        workload("generation, 4 beams", job("generate", 1)),
-        workload("whole process, to HTML", job("command", 1)),
-        workload("saliency, batch of 8", job("saliency", 8)),
+        workload("saliency", "saliency", 1),
+        workload("input_x_gradient", "input_x_gradient", 1),
+        Workload { takes_minutes: true, ..workload("integrated_gradients, 50 steps", "integrated_gradients", 1) },
+        workload("generation, greedy", "generate", 1),
+        beams,
+        workload("whole process, to HTML", "command", 1),
     ];
-    for (&length, [source, target]) in texts.0.range(LENGTHS.0 + 1..) {
+    let has_encoder = subject.shape.encoder_layers > 0;
+    if has_encoder {
+        all.push(workload("saliency, batch of 8", "saliency", 8));
+    }
+    for text in longer {
+        let (source, target) = text.lengths;
         all.push(Workload {
-            name: format!("saliency, {length} tokens"),
-            job: Job { source: vec![source.clone()], target: vec![target.clone()], ..job("saliency", 1) },
-            lengths: (length, length),
-            has_reference: false,
-            takes_minutes: false,
+            // The reference takes minutes for one of these.
+            has_reference: !has_encoder,
+            takes_minutes: true,
+            ..of(&format!("saliency, {source} + {target} tokens"), text, job("saliency", text, 1))
         });
     }
     all

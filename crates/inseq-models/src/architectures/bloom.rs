@@ -53,7 +53,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     config.validate()?;
     let features = config.hidden_size;
     let prefix = loader.prefix(&["transformer.", ""], "word_embeddings.weight");
-    let table = loader.tensor(&format!("{prefix}word_embeddings.weight"), [config.vocab_size, features])?;
+    let table = loader.weight(&format!("{prefix}word_embeddings.weight"), [config.vocab_size, features])?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
     let norms = |name: &str| -> Result<Norms> {
         let adds_to_normed = config.apply_residual_connection_post_layernorm;

@@ -104,12 +104,12 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
             "model.decoder.embed_tokens.weight",
             "lm_head.weight",
         ];
-        let shared = loader.tensor(loader.first(&names), [source, features])?;
+        let shared = loader.weight(loader.first(&names), [source, features])?;
         (shared.clone(), shared)
     } else {
         (
-            loader.tensor("model.encoder.embed_tokens.weight", [source, features])?,
-            loader.tensor("model.decoder.embed_tokens.weight", [target, features])?,
+            loader.weight("model.encoder.embed_tokens.weight", [source, features])?,
+            loader.weight("model.decoder.embed_tokens.weight", [target, features])?,
         )
     };
     let mut head = loader.head("lm_head", &target_table, config.tie_word_embeddings)?;

@@ -204,7 +204,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     let config: Config = repository.config()?;
     config.validate()?;
     let prefix = loader.prefix(&["model.", ""], "embed_tokens.weight");
-    let table = loader.tensor(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, config.hidden_size])?;
+    let table = loader.weight(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, config.hidden_size])?;
     let builder = Builder { kind, config: &config, loader };
     let model = Model {
         encoder: None,

@@ -83,7 +83,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     let windowed = config.windowed()?;
     let features = config.hidden_size;
     let prefix = loader.prefix(&["transformer.", ""], "wte.weight");
-    let table = loader.tensor(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
+    let table = loader.weight(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
     let positions = loader.tensor(&format!("{prefix}wpe.weight"), [config.max_position_embeddings, features])?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
     let block = |(layer, windowed): (usize, bool)| -> Result<Block> {

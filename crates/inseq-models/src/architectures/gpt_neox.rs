@@ -79,7 +79,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     config.validate()?;
     let features = config.hidden_size;
     let prefix = loader.prefix(&["gpt_neox.", ""], "embed_in.weight");
-    let table = loader.tensor(&format!("{prefix}embed_in.weight"), [config.vocab_size, features])?;
+    let table = loader.weight(&format!("{prefix}embed_in.weight"), [config.vocab_size, features])?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_eps);
     let block = |layer: usize| -> Result<Block> {
         let name = format!("{prefix}layers.{layer}");

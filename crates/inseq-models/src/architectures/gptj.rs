@@ -65,7 +65,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     config.validate()?;
     let features = config.n_embd;
     let prefix = loader.prefix(&["transformer.", ""], "wte.weight");
-    let table = loader.tensor(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
+    let table = loader.weight(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
     let block = |layer: usize| -> Result<Block> {
         let name = format!("{prefix}h.{layer}");

@@ -4,19 +4,22 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use crate::checkpoint::{Weights, check_finite};
 use crate::layers::{Linear, Norm, NormKind};
-use crate::{Error, Result};
+use crate::{Error, Result, device};
 
 /// Takes tensors out of a checkpoint onto a device.
 pub struct Loader<'a> {
     weights: &'a Weights,
     device: &'a Device,
-    dtype: DType,
+    /// Of the weights.
+    stored: DType,
+    /// Of everything else.
+    computed: DType,
 }
 
 impl<'a> Loader<'a> {
-    /// For the tensors of `weights`, on `device`, as `dtype`.
+    /// For the tensors of `weights`, on `device`, kept as `dtype`.
     pub fn new(weights: &'a Weights, device: &'a Device, dtype: DType) -> Self {
-        Self { weights, device, dtype }
+        Self { weights, device, stored: dtype, computed: device::computing_dtype(device, dtype) }
     }
 
     /// Whether the checkpoint has a tensor of this name.
@@ -34,9 +37,20 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// When it is missing, has another shape, or holds values that are not finite.
     pub fn tensor<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
-        let data = TensorData::new(self.values(name, &shape)?, shape);
-        let tensor = Tensor::<D>::from_data(data, self.device);
-        Ok(if tensor.dtype() == self.dtype { tensor } else { tensor.cast(self.dtype) })
+        Ok(self.computed(self.values(name, &shape)?, shape))
+    }
+
+    /// The weight of a product or a table of embeddings, which stays in the type it is kept in.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn weight(&self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>> {
+        Ok(self.kept(self.values(name, &shape)?, shape))
+    }
+
+    fn kept(&self, values: Vec<f32>, shape: [usize; 2]) -> Tensor<2> {
+        let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
+        if tensor.dtype() == self.stored { tensor } else { tensor.cast(self.stored) }
     }
 
     /// The values of a tensor of a known shape, row-major.
@@ -57,15 +71,10 @@ impl<'a> Loader<'a> {
         Ok(values)
     }
 
-    /// Zeros in the checkpoint's type.
-    pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Tensor<D> {
-        Tensor::zeros(shape, (self.device, self.dtype))
-    }
-
     /// Values that the architecture computes itself.
     pub fn computed<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
         let tensor = Tensor::<D>::from_data(TensorData::new(values, shape), self.device);
-        if tensor.dtype() == self.dtype { tensor } else { tensor.cast(self.dtype) }
+        if tensor.dtype() == self.computed { tensor } else { tensor.cast(self.computed) }
     }
 
     /// A linear layer from `{name}.weight` `[output, input]` and `{name}.bias`.
@@ -81,7 +90,7 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// As [`tensor`](Self::tensor).
     pub fn linear_with(&self, name: &str, input: usize, output: usize, biased: bool) -> Result<Linear> {
-        let weight = self.tensor(&format!("{name}.weight"), [output, input])?;
+        let weight = self.weight(&format!("{name}.weight"), [output, input])?;
         Ok(Linear::new(weight, self.bias(name, output, biased)?))
     }
 
@@ -99,7 +108,7 @@ impl<'a> Loader<'a> {
                 *value = stored[row * columns + column];
             }
         }
-        Ok(Linear::new(self.computed(values, [output, input]), self.bias(name, output, true)?))
+        Ok(Linear::new(self.kept(values, [output, input]), self.bias(name, output, true)?))
     }
 
     fn bias(&self, name: &str, output: usize, biased: bool) -> Result<Option<Tensor<1>>> {
@@ -141,7 +150,7 @@ impl<'a> Loader<'a> {
     /// As [`tensor`](Self::tensor).
     pub fn head(&self, name: &str, table: &Tensor<2>, tied: bool) -> Result<Linear> {
         let weight = format!("{name}.weight");
-        let weight = if tied || !self.contains(&weight) { table.clone() } else { self.tensor(&weight, table.dims())? };
+        let weight = if tied || !self.contains(&weight) { table.clone() } else { self.weight(&weight, table.dims())? };
         Ok(Linear::new(weight, None))
     }
 

@@ -67,7 +67,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     config.validate()?;
     let (features, embedded) = (config.hidden_size, config.embedded());
     let prefix = loader.prefix(&["model.decoder.", "decoder."], "embed_tokens.weight");
-    let table = loader.tensor(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, embedded])?;
+    let table = loader.weight(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, embedded])?;
     // The first two rows are not used.
     let rows = config.max_position_embeddings + 2;
     let positions = loader.tensor(&format!("{prefix}embed_positions.weight"), [rows, features])?.slice([2..rows]);

@@ -119,7 +119,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     config.validate()?;
     let shape = [config.vocab_size, config.d_model];
     let names = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"];
-    let table = loader.tensor(loader.first(&names), shape)?;
+    let table = loader.weight(loader.first(&names), shape)?;
     let head = loader.head("lm_head", &table, false)?;
     let mut decoder = stack(kind, &config, loader, "decoder")?;
     if kind.scales_output && config.tie_word_embeddings != Some(false) {

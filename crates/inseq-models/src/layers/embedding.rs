@@ -2,6 +2,8 @@
 
 use burn::tensor::{Int, Tensor};
 
+use crate::device;
+
 /// A table of token embeddings, times a constant scale.
 #[derive(Clone, Debug)]
 pub struct Embedding {
@@ -36,6 +38,8 @@ impl Embedding {
         let index: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
         let index = Tensor::<1, Int>::from_data(index.as_slice(), &self.table.device());
         let rows = self.table.clone().select(0, index).reshape([batch, length, self.features()]);
+        let computed = device::computing_dtype(&rows.device(), rows.dtype());
+        let rows = if rows.dtype() == computed { rows } else { rows.cast(computed) };
         if self.scale == 1.0 { rows } else { rows * self.scale }
     }
 }

@@ -1,8 +1,13 @@
 //! An affine map of the last axis.
 
-use burn::tensor::{Int, Tensor};
+use std::ops::Range;
+
+use burn::tensor::{DType, Int, Tensor};
 
 use super::kernels;
+
+/// Values of a weight that are converted at a time.
+const CONVERTED: usize = if cfg!(test) { 1 << 6 } else { 1 << 21 };
 
 /// `y = x W^T + b` on the last axis.
 ///
@@ -57,11 +62,26 @@ impl Linear {
         self.weight.dims()[0]
     }
 
+    /// The weight in the type that is computed in: whole where it is kept in that, else a few outputs at a time, so that
+    /// the converted weight is never there at once.
+    fn weight_in(&self, dtype: DType) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
+        let outputs = self.output_size();
+        let size = if self.weight.dtype() == dtype { outputs } else { CONVERTED / self.input_size().max(1) };
+        (0..outputs).step_by(size.max(1)).map(move |start| {
+            let range = start..(start + size.max(1)).min(outputs);
+            let whole = range.len() == outputs;
+            let part = if whole { self.weight.clone() } else { self.weight.clone().slice(range.clone()) };
+            (range, if part.dtype() == dtype { part } else { part.cast(dtype) })
+        })
+    }
+
     /// `[..., input]` to `[..., output]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let mut shape = x.dims();
         let rows = shape[..D - 1].iter().product::<usize>();
-        let y = kernels::product_with_transposed(x.reshape([rows, shape[D - 1]]), &self.weight);
+        let x = x.reshape([rows, shape[D - 1]]);
+        let parts = self.weight_in(x.dtype()).map(|(_, weight)| kernels::product_with_transposed(x.clone(), &weight));
+        let y = joined(parts.collect());
         shape[D - 1] = self.output_size();
         match &self.bias {
             Some(bias) => y + bias.clone().unsqueeze::<2>(),
@@ -74,8 +94,41 @@ impl Linear {
     pub fn pullback<const D: usize>(&self, cotangent: Tensor<D>) -> Tensor<D> {
         let mut shape = cotangent.dims();
         let rows = shape[..D - 1].iter().product::<usize>();
-        let dx = cotangent.reshape([rows, shape[D - 1]]).matmul(self.weight.clone());
+        let cotangent = cotangent.reshape([rows, shape[D - 1]]);
+        let parts = self.weight_in(cotangent.dtype()).map(|(outputs, weight)| match outputs.len() == shape[D - 1] {
+            true => cotangent.clone().matmul(weight),
+            false => cotangent.clone().narrow(1, outputs.start, outputs.len()).matmul(weight),
+        });
+        let dx = parts.reduce(|sum, part| sum + part).unwrap_or_else(|| Tensor::zeros([rows, 0], &cotangent.device()));
         shape[D - 1] = self.input_size();
         dx.reshape(shape)
+    }
+}
+
+/// The outputs of parts of a weight, side by side.
+fn joined(mut parts: Vec<Tensor<2>>) -> Tensor<2> {
+    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_kept_in_half_precision_is_converted_part_by_part() {
+        let device = crate::device::parse("auto").unwrap();
+        let values = |count: usize| (0..count).map(|i| ((i * 37 % 41) as f32 - 20.0) / 16.0).collect::<Vec<f32>>();
+        let tensor =
+            |shape: [usize; 2]| Tensor::<1>::from_data(values(shape[0] * shape[1]).as_slice(), &device).reshape(shape);
+        // Multiples of 1/16 up to 2 are exact in either type.
+        let (x, cotangent, weight) = (tensor([5, 12]), tensor([5, 23]), tensor([23, 12]));
+        for dtype in [DType::BF16, DType::F16] {
+            let kept = Linear::new(weight.clone().cast(dtype), None);
+            assert_eq!(kept.weight_in(DType::F32).count(), 5);
+            let plain = Linear::new(weight.clone(), None);
+            let close = |a: Tensor<2>, b: Tensor<2>| assert!((a - b).abs().max().into_scalar::<f32>() < 1e-5);
+            close(kept.forward(x.clone()), plain.forward(x.clone()));
+            close(kept.pullback(cotangent.clone()), plain.pullback(cotangent.clone()));
+        }
     }
 }
