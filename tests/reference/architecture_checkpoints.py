@@ -48,6 +48,8 @@ def draw(model, spec, seed):
                         value = 0.4 * noise
                 else:
                     value = spec.gain * noise / min(weight.shape) ** 0.5
+                    if module_name.endswith("Attention.q"):  # T5 leaves the scale of attention to its weights
+                        value *= model.config.d_kv ** -0.5
                 weight.copy_(value)
     for name, buffer in model.named_buffers():
         if name == "final_logits_bias":

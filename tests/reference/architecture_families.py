@@ -53,7 +53,7 @@ OPT_GENERATION = {"_from_model_config": True, "bos_token_id": 2, "eos_token_id":
 CHECKPOINTS = {
     "t5": Checkpoint(
         {**T5, "feed_forward_proj": "relu", "n_positions": 512, "output_past": True},
-        "t5", T5_GENERATION, positions=512, stored="F16", keep_tied=True, spare_rows=3, embedding=1.2, gain=2.5),
+        "t5", T5_GENERATION, positions=512, stored="F16", keep_tied=True, spare_rows=3, embedding=0.8, gain=2.0),
     "t5_gated": Checkpoint({**T5, **GATED, "num_layers": 2, "num_decoder_layers": 1}, "t5", T5_GENERATION, shards=2, untied=True),
     "byt5": Checkpoint(
         {**T5, **GATED, "num_layers": 3, "num_decoder_layers": 1, "d_ff": 20, "relative_attention_num_buckets": 16,

@@ -118,11 +118,16 @@ def check_weights_matter(folder, model, texts):
         print(folder.name, "weights without effect:", useless)
 
 
-def check_rounding(folder, model, texts, out):
-    """No id hangs on how a sum was rounded: weights that differ in their last digits give the same."""
+def disturb(model, by):
+    """Changes every weight by about this part of itself."""
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.mul_(1 + 2e-6 * torch.randn_like(parameter))
+            parameter.mul_(1 + by * torch.randn_like(parameter))
+
+
+def check_rounding(folder, model, texts, out):
+    """No id hangs on how a sum was rounded: weights that differ in their last digits give the same."""
+    disturb(model, 2e-6)
     for index in range(len(PAIRS)):
         for name, beams in (("greedy", 1), ("beam", 4)):
             if texts.generate(model, index, beams) != out[name][index]:
@@ -167,10 +172,15 @@ def golden(folder):
     except Exception as e:
         error = e
     direct = gradients.Direct(checkpoints.load(folder), tokenizer)
+    nearly = checkpoints.load(folder)
+    disturb(nearly, 1e-7)
+    nearly = gradients.Direct(nearly, tokenizer)
     out["tokens"] = {}
     for index, with_target in attributed(texts):
         for method, arguments in METHODS:
             result = direct.attribute(texts.prompts[index], texts.targets[index], method, with_target, **arguments)
+            disturbed = nearly.attribute(texts.prompts[index], texts.targets[index], method, with_target, **arguments)
+            gradients.compare(f"{folder.name} {index} {method} {with_target}, weights disturbed", disturbed, result)
             if error is None:
                 try:
                     ours, result = result, reference.attribute(

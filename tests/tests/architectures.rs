@@ -187,10 +187,9 @@ fn examine(name: &str) -> Report {
 }
 
 fn tokens(report: &mut Report, model: &AttributionModel, golden: &Golden) -> Result<(), inseq_methods::Error> {
-    for (texts, ids, role) in [
-        (&golden.prompts, &golden.prompt_ids, Role::Source),
-        (&golden.generated, &golden.target_ids, Role::Target),
-    ] {
+    for (texts, ids, role) in
+        [(&golden.prompts, &golden.prompt_ids, Role::Source), (&golden.generated, &golden.target_ids, Role::Target)]
+    {
         for (text, expected) in texts.iter().zip(ids) {
             report.same("tokens", &format!("ids of {text:?}"), &model.encode(text, role, true)?, expected);
         }
@@ -217,11 +216,8 @@ fn logits(
     let got = logits.try_into_vec_as::<f32>().expect("logits can be read");
     let next = golden.target_ids[pair].iter().skip(1).enumerate();
     let of_target: Vec<f32> = next.map(|(position, &id)| got[position * vocabulary + id as usize]).collect();
-    let compared = [
-        ("logits", &got[..]),
-        ("logits_of_target", &of_target),
-        ("last_logits", &got[(positions - 1) * vocabulary..]),
-    ];
+    let compared =
+        [("logits", &got[..]), ("logits_of_target", &of_target), ("last_logits", &got[(positions - 1) * vocabulary..])];
     let expected = |name: &str| tensors.get(&format!("{name}.{pair}")).map(|(_, values)| values);
     let scale = largest(compared.iter().filter_map(|(name, _)| expected(name)).flatten());
     for (name, got) in compared {
@@ -345,10 +341,12 @@ fn the_book_lists_what_was_checked() {
     }
     if std::env::var_os("INSEQ_WRITE_TABLE").is_some() {
         let table = table(&by_type);
-        std::fs::write(&path, format!("{}\n\n{table}\n{}", &book[..begin], &book[end..])).expect("the page can be written");
+        std::fs::write(&path, format!("{}\n\n{table}\n{}", &book[..begin], &book[end..]))
+            .expect("the page can be written");
         return;
     }
-    let listed: BTreeSet<&str> = book[begin..end].lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let listed: BTreeSet<&str> =
+        book[begin..end].lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let present: BTreeSet<&str> = by_type.keys().map(String::as_str).collect();
     assert_eq!(listed, present, "{} is not up to date: run with INSEQ_WRITE_TABLE=1", path.display());
 }
@@ -368,7 +366,9 @@ fn table(by_type: &BTreeMap<String, Vec<String>>) -> String {
         let (kind, title) = (architecture.model_type, architecture.title);
         let _ = write!(out, "| `{kind}` | [{title}]({}) | {} |", architecture.paper, names.join(", "));
         for (check, tolerance) in CHECKS {
-            let failed = reports.iter().any(|report| report.failures.iter().any(|(failed, _)| failed == check || failed == "load"));
+            let failed = reports
+                .iter()
+                .any(|report| report.failures.iter().any(|(failed, _)| failed == check || failed == "load"));
             let largest = reports.iter().filter_map(|report| report.deviations.get(check)).fold(0f32, |a, b| a.max(*b));
             let cell = match (failed, tolerance == 0.0) {
                 (true, _) => "differ".to_string(),
