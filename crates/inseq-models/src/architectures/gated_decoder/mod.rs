@@ -1,17 +1,16 @@
 //! The decoder of Llama and its many kin: norms by the root of the mean square, rotary positions, grouped heads, a gated
 //! feed-forward. What differs is a [`Kind`].
 
-use burn::tensor::Tensor;
-use serde::Deserialize;
-use serde_json::Value;
+mod config;
 
-use super::rope::{RopeContext, RopeParameters};
-use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
+use burn::tensor::Tensor;
+
 use super::{LoadedModel, Loader};
 use crate::Result;
 use crate::checkpoint::Repository;
-use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Norm, Visibility};
-use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
+use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Norm};
+use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Stack, Sublayer};
+use config::Config;
 
 /// What differs between the models of this layout.
 pub(super) struct Kind {
@@ -57,146 +56,6 @@ impl Kind {
         fused: false,
         windows: Windows::None,
     };
-}
-
-/// `config.json`.
-#[derive(Debug, Deserialize)]
-struct Config {
-    vocab_size: usize,
-    hidden_size: usize,
-    intermediate_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    hidden_act: Option<Activation>,
-    hidden_activation: Option<Activation>,
-    rms_norm_eps: f64,
-    max_position_embeddings: Option<usize>,
-    original_max_position_embeddings: Option<usize>,
-    rope_theta: Option<f64>,
-    rope_local_base_freq: Option<f64>,
-    partial_rotary_factor: Option<f64>,
-    rope_scaling: Option<RopeParameters>,
-    rope_parameters: Option<Value>,
-    sliding_window: Option<usize>,
-    #[serde(default)]
-    use_sliding_window: bool,
-    max_window_layers: Option<usize>,
-    sliding_window_pattern: Option<usize>,
-    layer_types: Option<Vec<String>>,
-    attention_bias: Option<bool>,
-    #[serde(default)]
-    mlp_bias: bool,
-    tie_word_embeddings: Option<bool>,
-    query_pre_attn_scalar: Option<f64>,
-    attn_logit_softcapping: Option<f32>,
-    final_logit_softcapping: Option<f32>,
-}
-
-impl Config {
-    fn key_value_heads(&self) -> usize {
-        self.num_key_value_heads.unwrap_or(self.num_attention_heads)
-    }
-
-    fn head_dim(&self) -> usize {
-        self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads.max(1))
-    }
-
-    fn validate(&self) -> Result<()> {
-        check(&[
-            ("vocab_size", self.vocab_size, VOCABULARY),
-            ("hidden_size", self.hidden_size, WIDTH),
-            ("intermediate_size", self.intermediate_size, 4 * WIDTH),
-            ("num_hidden_layers", self.num_hidden_layers, LAYERS),
-            ("num_attention_heads", self.num_attention_heads, HEADS),
-            ("num_key_value_heads", self.key_value_heads(), HEADS),
-            ("head_dim", self.head_dim(), WIDTH),
-            ("sliding_window", self.sliding_window.unwrap_or(1), usize::MAX),
-            ("sliding_window_pattern", self.sliding_window_pattern.unwrap_or(1), usize::MAX),
-        ])?;
-        if self.head_dim.is_none() {
-            check_multiple("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads)?;
-        }
-        let heads = self.num_attention_heads;
-        check_multiple("num_attention_heads", heads, "num_key_value_heads", self.key_value_heads())?;
-        if let Some(types) = &self.layer_types
-            && types.len() != self.num_hidden_layers
-        {
-            return invalid(format!(
-                "`layer_types` has {} layers, but `num_hidden_layers` is {}",
-                types.len(),
-                self.num_hidden_layers
-            ));
-        }
-        check_positive(&[
-            ("rms_norm_eps", self.rms_norm_eps),
-            ("query_pre_attn_scalar", self.query_pre_attn_scalar.unwrap_or(1.0)),
-            ("attn_logit_softcapping", f64::from(self.attn_logit_softcapping.unwrap_or(1.0))),
-            ("final_logit_softcapping", f64::from(self.final_logit_softcapping.unwrap_or(1.0))),
-        ])
-    }
-
-    /// The window of a layer.
-    fn window(&self, kind: &Kind, layer: usize) -> Result<Option<usize>> {
-        let windowed = match (&self.layer_types, &kind.windows) {
-            (Some(types), Windows::Upper | Windows::AllBut(_)) => match types[layer].as_str() {
-                "sliding_attention" => true,
-                "full_attention" => false,
-                other => {
-                    return invalid(format!(
-                        "`layer_types` has `{other}`; supported: full_attention, sliding_attention"
-                    ));
-                }
-            },
-            (_, Windows::None) => false,
-            (_, Windows::All) => true,
-            (None, Windows::Upper) => layer >= self.max_window_layers.unwrap_or(0),
-            (None, Windows::AllBut(every)) => {
-                !(layer + 1).is_multiple_of(self.sliding_window_pattern.unwrap_or(*every))
-            }
-        };
-        let off = matches!(kind.windows, Windows::Upper) && !self.use_sliding_window;
-        Ok(self.sliding_window.filter(|_| windowed && !off))
-    }
-
-    /// The schemes of layers that see everything and of those that see a window.
-    fn schemes(&self, kind: &Kind) -> Result<Vec<Scheme>> {
-        let given = |part: Option<&str>| -> Result<RopeParameters> {
-            let value = self.rope_parameters.as_ref().map(|all| part.and_then(|part| all.get(part)).unwrap_or(all));
-            match value {
-                Some(value) => serde_json::from_value(value.clone())
-                    .or_else(|error| invalid(format!("`rope_parameters`: {error}"))),
-                None => Ok(self.rope_scaling.clone().unwrap_or_default()),
-            }
-        };
-        let by_layer = self.rope_parameters.as_ref().is_some_and(|all| all.get("full_attention").is_some());
-        let has_local = self.rope_local_base_freq.is_some();
-        let mut full = given(by_layer.then_some("full_attention"))?;
-        full.rope_theta = full.rope_theta.or(self.rope_theta);
-        full.partial_rotary_factor = full.partial_rotary_factor.or(self.partial_rotary_factor);
-        let windowed = match (by_layer, has_local) {
-            (true, _) => given(Some("sliding_attention"))?,
-            (false, true) => RopeParameters::plain(self.rope_local_base_freq),
-            (false, false) => full.clone(),
-        };
-        let scheme = |parameters: &RopeParameters, window| -> Result<Scheme> {
-            let context = RopeContext {
-                head_dim: self.head_dim(),
-                theta: 10_000.0,
-                positions: self.max_position_embeddings,
-                original_positions: self.original_max_position_embeddings,
-            };
-            let visibility = Visibility { causal: true, window, bias: None };
-            Ok(Scheme { visibility, rotary: Some(parameters.rotary(&context)?) })
-        };
-        let window = (0..self.num_hidden_layers).find_map(|layer| self.window(kind, layer).transpose()).transpose()?;
-        let mut schemes = vec![scheme(&full, None)?];
-        if window.is_some() {
-            schemes.push(scheme(&windowed, window)?);
-        }
-        Ok(schemes)
-    }
 }
 
 /// Loads a checkpoint of this layout.
