@@ -352,7 +352,7 @@ fn the_book_lists_what_was_checked() {
 }
 
 fn table(by_type: &BTreeMap<String, Vec<String>>) -> String {
-    let mut out = String::from("| `model_type` | models | checkpoints |");
+    let mut out = String::from("| model type | models | checkpoints |");
     for (check, _) in CHECKS {
         let _ = write!(out, " {check} |");
     }

@@ -173,7 +173,7 @@ impl Builder<'_> {
         let Config { max_position_embeddings: count, d_model: features, .. } = *self.config;
         let name = format!("{prefix}.embed_positions.weight");
         match self.kind.positions {
-            Positions::Learned => Ok(self.loader.tensor(&name, [count + 2, features])?.slice([2..count + 2])),
+            Positions::Learned => Ok(self.loader.tensor(&name, [count + 2, features])?.narrow(0, 2, count)),
             // Files that have the table have it rounded to their type, and the model was run with it.
             Positions::Sinusoidal if self.loader.contains(&name) => self.loader.tensor(&name, [count, features]),
             Positions::Sinusoidal => Ok(self.loader.computed(sinusoidal_positions(count, features), [count, features])),

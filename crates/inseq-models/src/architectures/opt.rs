@@ -70,7 +70,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     let table = loader.weight(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, embedded])?;
     // The first two rows are not used.
     let rows = config.max_position_embeddings + 2;
-    let positions = loader.tensor(&format!("{prefix}embed_positions.weight"), [rows, features])?.slice([2..rows]);
+    let positions = loader.tensor(&format!("{prefix}embed_positions.weight"), [rows, features])?.narrow(0, 2, rows - 2);
     let projection = |name: &str, input: usize, output: usize| {
         let projected = embedded != features;
         projected.then(|| loader.linear_with(&format!("{prefix}{name}"), input, output, false)).transpose()

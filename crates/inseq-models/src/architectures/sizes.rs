@@ -11,7 +11,7 @@ pub(super) const WIDTH: usize = 1 << 20;
 /// Beyond this a number of heads is.
 pub(super) const HEADS: usize = 1 << 12;
 /// Beyond this a number of positions is.
-pub(super) const POSITIONS: usize = 1 << 26;
+pub(super) const POSITIONS: usize = 1 << 20;
 
 /// An error about `config.json`.
 pub(super) fn invalid<T>(message: impl Into<String>) -> Result<T> {

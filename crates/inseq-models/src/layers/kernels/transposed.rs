@@ -162,7 +162,7 @@ fn outputs_of_tile<S: Simd, const ROWS: usize>(
 }
 
 /// Dot products of the first `LIVE` rows of a panel with rows of the weight, but for what does not fill a vector.
-#[expect(clippy::needless_range_loop, reason = "counted loops keep the sums in registers")]
+// Counted loops keep the sums in registers.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const LIVE: usize>(
     simd: S,

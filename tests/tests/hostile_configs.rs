@@ -1,0 +1,107 @@
+//! Configurations of every architecture with one absurd number: an error, before anything is allocated for it, never a panic.
+
+use std::path::Path;
+
+use burn::tensor::DType;
+use inseq_models::checkpoint::Repository;
+use inseq_models::{architectures, device};
+use inseq_tests::fixture;
+use serde_json::{Value, json};
+
+/// Fields without which a model has no shape.
+const SIZES: [&str; 31] = [
+    "vocab_size",
+    "d_model",
+    "d_kv",
+    "d_ff",
+    "num_layers",
+    "num_heads",
+    "encoder_layers",
+    "encoder_ffn_dim",
+    "encoder_attention_heads",
+    "decoder_layers",
+    "decoder_ffn_dim",
+    "decoder_attention_heads",
+    "relative_attention_num_buckets",
+    "n_embd",
+    "n_embed",
+    "n_layer",
+    "n_head",
+    "n_inner",
+    "n_positions",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "intermediate_size",
+    "ffn_dim",
+    "word_embed_proj_dim",
+    "head_dim",
+    "window_size",
+    "sliding_window",
+    "rotary_dim",
+    "max_position_embeddings",
+];
+
+fn checkpoints() -> Vec<(String, Vec<(String, Vec<u8>)>)> {
+    let folders = std::fs::read_dir(fixture("architectures")).unwrap();
+    folders
+        .map(|folder| {
+            let folder = folder.unwrap().path();
+            let files = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
+            let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+            let files = files.map(|file| (name(&file), std::fs::read(&file).unwrap()));
+            (name(&folder), files.collect())
+        })
+        .collect()
+}
+
+fn load(name: &str, files: &[(String, Vec<u8>)], config: &Value) -> Result<(), String> {
+    let files = files.iter().map(|(file, bytes)| match file.as_str() {
+        "config.json" => (file.clone(), config.to_string().into_bytes()),
+        _ => (file.clone(), bytes.clone()),
+    });
+    let repository = Repository::in_memory(name, files);
+    let device = device::parse("flex").unwrap();
+    architectures::load(&repository, &device, DType::F32).map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_absurd_number_is_an_error_before_anything_is_allocated() {
+    for (name, files) in checkpoints() {
+        let (_, bytes) = files.iter().find(|(file, _)| file == "config.json").unwrap();
+        let config: Value = serde_json::from_slice(bytes).unwrap();
+        assert_eq!(load(&name, &files, &config), Ok(()), "{name} as it is");
+        for (field, value) in config.as_object().unwrap() {
+            if !value.is_number() {
+                continue;
+            }
+            for absurd in
+                [json!(0), json!(-1), json!(3), json!(1_000_000_000_000u64), json!(1e300), json!([]), json!("1")]
+            {
+                let mut config = config.clone();
+                config[field] = absurd.clone();
+                let loaded = load(&name, &files, &config);
+                // Rotary models have no table of positions, and take any number of them.
+                let unlimited = field == "max_position_embeddings" && config.get("n_positions").is_none();
+                let impossible = absurd == json!(-1) || absurd == json!([]) || absurd == json!("1");
+                let large = absurd == json!(1_000_000_000_000u64) || absurd == json!(1e300) || absurd == json!(0);
+                if SIZES.contains(&field.as_str()) && (impossible || large && !unlimited) && !is_free(&name, field) {
+                    let message = loaded.expect_err(&format!("{name}: {field} = {absurd}"));
+                    assert!(message.starts_with("config.json: "), "{name}: {field} = {absurd}: {message}");
+                }
+            }
+        }
+    }
+}
+
+/// Whether a model takes any size for a field: windows may be as wide as they like, T5 has no positions to run out of, and
+/// BART and its kin have their layers under other names.
+fn is_free(name: &str, field: &str) -> bool {
+    match field {
+        "window_size" | "sliding_window" => true,
+        "n_positions" => name.contains("t5"),
+        "num_hidden_layers" => ["bart", "pegasus", "m2m"].iter().any(|kin| name.contains(kin)),
+        _ => false,
+    }
+}
