@@ -43,7 +43,10 @@ const SIZES: [&str; 31] = [
     "max_position_embeddings",
 ];
 
-fn checkpoints() -> Vec<(String, Vec<(String, Vec<u8>)>)> {
+/// Files of a checkpoint, by name.
+type Files = Vec<(String, Vec<u8>)>;
+
+fn checkpoints() -> Vec<(String, Files)> {
     let folders = std::fs::read_dir(fixture("architectures")).unwrap();
     folders
         .map(|folder| {
