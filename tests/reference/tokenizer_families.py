@@ -11,6 +11,7 @@ import json
 import os
 import random
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -31,6 +32,11 @@ RULES += [(chr(c), chr(c - 0xFEE0)) for c in range(0xFF21, 0xFF5B)]
 
 def write(path, value):
     path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def pack(path, data):
+    """A compressed file; a test unpacks it."""
+    path.with_name(path.name + ".gz").write_bytes(gzip.compress(data, mtime=0))
 
 
 def byte_pairs(folder, lines, first=(), last=(), size=360):
@@ -222,6 +228,14 @@ def xglm(folder, lines):
 
 def m2m_100(folder, lines):
     sentencepiece(folder / "sentencepiece.bpe.model", lines, kind="bpe", user_defined_symbols=["USER"])
+    from sentencepiece import sentencepiece_model_pb2
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString((folder / "sentencepiece.bpe.model").read_bytes())
+    # Some pieces are made only to make others of them.
+    for i, piece in enumerate(proto.pieces):
+        if piece.type == piece.NORMAL and len(piece.piece) > 1 and i % 5 == 0:
+            piece.type = piece.UNUSED
+    (folder / "sentencepiece.bpe.model").write_bytes(proto.SerializeToString())
     model = spm.SentencePieceProcessor(model_file=str(folder / "sentencepiece.bpe.model"))
     tokens = ["<s>", "<pad>", "</s>", "<unk>"] + [model.id_to_piece(i) for i in range(3, model.get_piece_size()) if i % 41 != 40]
     write(folder / "vocab.json", {token: i for i, token in enumerate(tokens)})
@@ -291,16 +305,46 @@ def byt5(folder, lines):
         "extra_ids": 125, "additional_special_tokens": [f"<extra_id_{i}>" for i in range(125)], "tokenizer_class": "ByT5Tokenizer"})
 
 
+def gpt2_json(folder, lines):
+    """As the real repository: nothing but `tokenizer.json` says what the special tokens are."""
+    gpt2(folder, lines)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    pack(folder / "tokenizer.json", tokenizer.backend_tokenizer.to_str().encode())
+    (folder / "vocab.json").unlink()
+    (folder / "merges.txt").unlink()
+
+
+def nllb_json(folder, lines):
+    """As the real repository: the languages in `tokenizer.json` and in `special_tokens_map.json`."""
+    nllb(folder, lines)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    pack(folder / "tokenizer.json", tokenizer.backend_tokenizer.to_str().encode())
+    (folder / "sentencepiece.bpe.model").unlink()
+    write(folder / "special_tokens_map.json", {
+        "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "</s>", "pad_token": "<pad>", "cls_token": "<s>",
+        "mask_token": {"content": "<mask>", "single_word": False, "lstrip": True, "rstrip": False, "normalized": True},
+        "additional_special_tokens": tokenizer.extra_special_tokens})
+    write(folder / "tokenizer_config.json", {
+        "src_lang": None, "tgt_lang": None, "additional_special_tokens": None, "sp_model_kwargs": {}, "tokenizer_class": "NllbTokenizer"})
+
+
 FAMILIES = [gpt2, gpt_neo, opt, bart, gpt_neox, codegen, qwen2, t5, mt5, pegasus, mbart, mbart50, nllb, xglm, m2m_100, llama,
-            llama_legacy, gemma, mistral, byt5]
+            llama_legacy, gemma, mistral, byt5, gpt2_json, nllb_json]
 
 
 # Source and target languages.
 LANGUAGES = {"mbart": [("en_XX", "ro_RO"), ("fr_XX", None)], "mbart50": [("fr_XX", "de_DE"), ("gl_ES", "en_XX")],
              "nllb": [("eng_Latn", "fra_Latn"), ("zul_Latn", "ace_Arab")], "m2m_100": [("en", "fr"), ("zu", "af")]}
+LANGUAGES["nllb_json"] = LANGUAGES["nllb"]
 
 
 def tokenizer_of(folder, **options):
+    if folder.name.endswith("_json"):
+        with tempfile.TemporaryDirectory() as unpacked:
+            for file in folder.iterdir():
+                data = file.read_bytes()
+                Path(unpacked, file.name.removesuffix(".gz")).write_bytes(gzip.decompress(data) if file.suffix == ".gz" else data)
+            return AutoTokenizer.from_pretrained(unpacked, **options)
     if folder.name != "xglm":
         return AutoTokenizer.from_pretrained(folder, **options)
     # XGLMTokenizer does not look for a sentencepiece.bpe.model (it makes an empty vocabulary); this is the vocabulary
@@ -359,8 +403,7 @@ def golden(folder, texts):
         codes = {code: translator.convert_tokens_to_ids(f"__{code}__" if folder.name == "m2m_100" else code)
                  for code in {source, target} - {None}}
         out["languages"].append({"codes": [source, target], "ids": codes, **{role: frame(ids, plain) for role, ids in ids.items()}})
-    data = json.dumps(out, ensure_ascii=False, separators=(",", ":")).encode()
-    (folder / "golden.json.gz").write_bytes(gzip.compress(data, mtime=0))
+    pack(folder / "golden.json", json.dumps(out, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 if __name__ == "__main__":

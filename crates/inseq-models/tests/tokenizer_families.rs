@@ -223,4 +223,5 @@ families! {
     t5, mt5, pegasus, mbart, mbart50, xglm,
     nllb, llama, llama_legacy, gemma, mistral,
     m2m_100, byt5,
+    gpt2_json, nllb_json,
 }

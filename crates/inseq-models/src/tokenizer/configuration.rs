@@ -136,6 +136,11 @@ impl Configuration {
         first.chain(self.named.iter().filter(|(name, _)| !NAMES.contains(&name.as_str())).map(|(_, token)| token))
     }
 
+    /// Texts of the special tokens that have a name, by it.
+    pub(super) fn named_texts(&self) -> IndexMap<String, String> {
+        self.named.iter().map(|(name, token)| (name.clone(), token.content.clone())).collect()
+    }
+
     /// The special tokens that have no name.
     pub(super) fn extra_tokens(&self) -> &[AddedToken] {
         &self.extra

@@ -2,6 +2,7 @@
 
 mod added;
 mod bytes;
+mod chat;
 mod configuration;
 mod families;
 mod fast;
@@ -17,6 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
+use chat::Chat;
+pub use chat::Message;
 use configuration::Configuration;
 use families::Family;
 use languages::Translation;
@@ -82,6 +85,7 @@ pub struct Tokenizer {
     kind: Kind,
     special: SpecialTokens,
     class: String,
+    chat: Chat,
 }
 
 #[derive(Debug)]
@@ -109,14 +113,33 @@ impl Tokenizer {
     /// When no tokenizer is there, one of its files is missing or damaged, or it does not know a language.
     pub fn load_with(repository: &Repository, options: &TokenizerOptions) -> Result<Self> {
         let configuration = Configuration::read(repository)?;
+        let chat = Chat::read(repository, &configuration)?;
+        let mut tokenizer = Self { chat, ..Self::without_chat(repository, configuration, options)? };
+        let special = &tokenizer.special;
+        for (name, id) in [
+            ("bos_token", special.bos),
+            ("eos_token", special.eos),
+            ("pad_token", special.pad),
+            ("unk_token", special.unk),
+        ] {
+            if let Some(token) = id.and_then(|id| tokenizer.token(id, Role::Source)) {
+                tokenizer.chat.name(name, token);
+            }
+        }
+        Ok(tokenizer)
+    }
+
+    fn without_chat(repository: &Repository, configuration: Configuration, options: &TokenizerOptions) -> Result<Self> {
         let config = repository.json("config.json")?.unwrap_or_default();
         let of_config = |name: &str| config.get(name).and_then(|value| value.as_str()).map(String::from);
         let named = configuration.text("tokenizer_class").map(String::from).or_else(|| of_config("tokenizer_class"));
         let model_type = of_config("model_type").unwrap_or_default();
         let has_json = repository.read("tokenizer.json")?.is_some();
         let wants_json = named.as_deref().is_some_and(|class| GENERIC_CLASSES.contains(&class));
-        let tokenizer =
-            |kind, special, default: &str| Self { kind, special, class: named.clone().unwrap_or(default.into()) };
+        let tokenizer = |kind, special, default: &str| {
+            let class = named.clone().unwrap_or(default.into());
+            Self { kind, special, class, chat: Chat::default() }
+        };
         let plain = named.as_deref().map(|class| class.strip_suffix("Fast").unwrap_or(class));
         if repository.read("source.spm")?.is_some() && !(has_json && wants_json) {
             options.refuse("Marian takes a language from the text itself, as in `>>fra<< Hello`")?;
@@ -208,6 +231,20 @@ impl Tokenizer {
     /// The name of transformers' class.
     pub fn class(&self) -> &str {
         &self.class
+    }
+
+    /// Whether the model was trained on chats, and says how it reads them.
+    pub fn has_chat_template(&self) -> bool {
+        self.chat.exists()
+    }
+
+    /// A chat as the text that the model reads, special tokens and all: it is encoded without adding any. With
+    /// `add_generation_prompt` it ends where the assistant's answer begins.
+    ///
+    /// # Errors
+    /// When the model has no chat template, or it fails, or refuses the messages.
+    pub fn apply_chat_template(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        self.chat.apply(messages, add_generation_prompt)
     }
 
     fn translation(&self) -> Option<&Translation> {
