@@ -171,11 +171,20 @@ pub struct AttributeArguments {
     /// Cut texts that the model has no positions for, with a warning, rather than refuse them.
     #[arg(long, help_heading = "Texts")]
     pub truncate: bool,
+    /// Take each input as what a user says to a chat model, in the words of the model's chat template.
+    #[arg(long, help_heading = "Texts")]
+    pub chat: bool,
 
     /// A model folder, or a model of the hub: org/name or org/name@revision. Without it, the small English to French model
     /// that is part of the program.
     #[arg(short, long, value_name = "MODEL", help_heading = "Model")]
     pub model_name_or_path: Option<String>,
+    /// The language of the input texts, as the model spells it (en_XX, eng_Latn, en), for models that translate between many.
+    #[arg(long, value_name = "CODE", help_heading = "Model")]
+    pub src_lang: Option<String>,
+    /// The language to translate into.
+    #[arg(long, value_name = "CODE", help_heading = "Model")]
+    pub tgt_lang: Option<String>,
     /// Where to compute: cpu, or one of `inseq list devices`.
     #[arg(long, alias = "dev", default_value = "auto", value_name = "DEVICE", help_heading = "Model")]
     pub device: String,
@@ -192,7 +201,7 @@ pub struct AttributeArguments {
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true,
           help_heading = "Model")]
     pub model_kwargs: Object,
-    /// Arguments of the tokenizer, as a JSON object. None has an effect on the models of this version.
+    /// Arguments of the tokenizer, as a JSON object: src_lang, tgt_lang.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true,
           help_heading = "Model")]
     pub tokenizer_kwargs: Object,

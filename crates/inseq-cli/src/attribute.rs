@@ -6,10 +6,12 @@ use std::time::Instant;
 use burn::tensor::DType;
 use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, step_functions};
 use inseq_models::checkpoint::HubOptions;
+use inseq_models::tokenizer::TokenizerOptions;
 use serde_json::{Map, Value};
 
 use crate::aggregation::Aggregation;
 use crate::arguments::{AttributeArguments, Object, Precision};
+use crate::chat::as_chats;
 use crate::failure::{Failure, say};
 use crate::output;
 use crate::progress::{Bar, downloads, watch_interrupts};
@@ -19,7 +21,7 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_folder(arguments.save_path.as_deref())?;
     output::check_folder(arguments.picture.viz_path.as_deref())?;
     let aggregation = Aggregation::of(&arguments.picture)?;
-    let request = request(arguments)?;
+    let mut request = request(arguments)?;
     let notes = Notes::of(arguments);
 
     let started = Instant::now();
@@ -28,6 +30,9 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     let interrupted = watch_interrupts()?;
     notes.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
     notes.say_more(|| format!("loading took {:.2?}", started.elapsed()));
+    if arguments.chat {
+        as_chats(&model, &mut request)?;
+    }
 
     let started = Instant::now();
     let result = {
@@ -187,6 +192,7 @@ fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {
             Some(budget) => usize::try_from(budget.as_u64()).unwrap_or(usize::MAX),
             None => inseq_methods::DEFAULT_MEMORY_BUDGET,
         },
+        languages: loading.languages,
         ..LoadOptions::default()
     };
     match (&arguments.model_name_or_path, loading.revision) {
@@ -212,6 +218,7 @@ struct Loading {
     precision: Precision,
     revision: Option<String>,
     offline: bool,
+    languages: TokenizerOptions,
 }
 
 impl Loading {
@@ -228,8 +235,21 @@ impl Loading {
                 _ => say(&format!("warning: model argument `{name}` has no effect here")),
             }
         }
-        for name in arguments.tokenizer_kwargs.keys() {
-            say(&format!("warning: tokenizer argument `{name}` has no effect here"));
+        for (name, value) in &arguments.tokenizer_kwargs {
+            match (name.as_str(), value) {
+                ("src_lang", Value::String(code)) => loading.languages.source_language = Some(code.clone()),
+                ("tgt_lang", Value::String(code)) => loading.languages.target_language = Some(code.clone()),
+                ("src_lang" | "tgt_lang", other) => {
+                    return Err(Failure::Argument(format!("tokenizer argument `{name}` cannot be {other}")));
+                }
+                _ => say(&format!("warning: tokenizer argument `{name}` has no effect here")),
+            }
+        }
+        if let Some(code) = &arguments.src_lang {
+            loading.languages.source_language = Some(code.clone());
+        }
+        if let Some(code) = &arguments.tgt_lang {
+            loading.languages.target_language = Some(code.clone());
         }
         if let Some(precision) = arguments.dtype {
             loading.precision = precision;

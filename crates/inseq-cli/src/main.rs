@@ -5,6 +5,7 @@
 mod aggregation;
 mod arguments;
 mod attribute;
+mod chat;
 mod failure;
 mod listing;
 mod output;

@@ -245,3 +245,40 @@ fn wait_for_line(child: &mut std::process::Child) {
     let mut byte = [0];
     while child.stderr.as_mut().unwrap().read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {}
 }
+
+#[test]
+fn a_chat_is_put_into_the_words_of_the_model() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures/gpt2");
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let model = folder.path().to_str().unwrap();
+    let (text, _) = complaint(&run(&["attribute", "-m", model, "-i", "the cat", "--chat"]));
+    assert!(text.contains("no chat template"), "{text}");
+
+    let template = "{{ bos_token }}{{ messages[0].content }}{{ '?' if add_generation_prompt }}";
+    std::fs::write(folder.path().join("chat_template.jinja"), template).unwrap();
+    let call = ["attribute", "-m", model, "-i", "the cat", "--chat", "--save-path", "-"];
+    let target = |more: &[&str]| -> String {
+        let saved = printed(&run(&[&call, more].concat()));
+        let result = AttributionResult::read(saved.as_bytes(), &inseq_core::LoadOptions::default()).unwrap();
+        let tokens = result.sequences[0].target.iter().map(|token| token.text.replace('Ġ', " "));
+        tokens.collect()
+    };
+    let generated = target(&[]);
+    let rest = generated.strip_prefix("<|endoftext|>the cat?").unwrap_or_else(|| panic!("{generated:?}"));
+    assert!(!rest.is_empty() && !rest.starts_with("the cat"), "{generated:?}");
+    assert_eq!(target(&["-g", " no."]), "<|endoftext|>the cat? no.");
+}
+
+#[test]
+fn languages_are_refused_by_models_without() {
+    for flag in ["--tgt_lang", "--src-lang"] {
+        let (text, _) = complaint(&run(&["attribute", "-i", TEXT, flag, "fr_XX"]));
+        assert!(text.contains("`fr_XX` cannot be chosen") && text.contains(">>fra<<"), "{text}");
+    }
+    let kwargs = ["attribute", "-i", TEXT, "--tokenizer-kwargs", "{\"tgt_lang\": 3}"];
+    assert!(complaint(&run(&kwargs)).0.contains("`tgt_lang` cannot be 3"));
+}

@@ -8,7 +8,7 @@ use inseq_models::architectures::{self, LoadedModel};
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::generation::{Generated, GenerationConfig, generate};
 use inseq_models::model::{Model, Source};
-use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer};
+use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer, TokenizerOptions};
 use inseq_models::{decoding::ModelDecoder, device};
 use serde_json::{Map, Value};
 
@@ -29,6 +29,9 @@ pub struct LoadOptions {
     pub hub: HubOptions,
     /// A repository to take the tokenizer from, where it is not the model's.
     pub tokenizer: Option<String>,
+    /// The languages to translate between, of models that have tokens for them. A chosen target language is what every
+    /// generated text starts with.
+    pub languages: TokenizerOptions,
     /// Bytes that the tensors of one attribution may take.
     pub memory_budget: usize,
 }
@@ -40,6 +43,7 @@ impl Default for LoadOptions {
             dtype: DType::F32,
             hub: HubOptions::default(),
             tokenizer: None,
+            languages: TokenizerOptions::default(),
             memory_budget: DEFAULT_MEMORY_BUDGET,
         }
     }
@@ -86,8 +90,8 @@ impl AttributionModel {
     pub fn load_with(name_or_path: &str, options: &LoadOptions) -> Result<Self> {
         let repository = Repository::open(name_or_path, &options.hub)?;
         let tokenizer = match &options.tokenizer {
-            Some(name) => Tokenizer::load(&Repository::open(name, &options.hub)?)?,
-            None => Tokenizer::load(&repository)?,
+            Some(name) => Tokenizer::load_with(&Repository::open(name, &options.hub)?, &options.languages)?,
+            None => Tokenizer::load_with(&repository, &options.languages)?,
         };
         Self::from_repository(&repository, tokenizer, options)
     }
@@ -108,14 +112,17 @@ impl AttributionModel {
     #[cfg(feature = "demo")]
     pub fn demo_with(options: &LoadOptions) -> Result<Self> {
         let repository = inseq_models::demo::repository();
-        let tokenizer = Tokenizer::load(&repository)?;
+        let tokenizer = Tokenizer::load_with(&repository, &options.languages)?;
         Self::from_repository(&repository, tokenizer, options)
     }
 
     fn from_repository(repository: &Repository, tokenizer: Tokenizer, options: &LoadOptions) -> Result<Self> {
         let device = device::parse(&options.device)?;
         let loaded = architectures::load(repository, &device, options.dtype)?;
-        let generation = GenerationConfig::load(repository)?;
+        let mut generation = GenerationConfig::load(repository)?;
+        if let Some(language) = tokenizer.forced_bos_token_id() {
+            generation = generation.merge(&Map::from_iter([("forced_bos_token_id".into(), language.into())]))?;
+        }
         Ok(Self {
             name: repository.name().to_string(),
             loaded,
