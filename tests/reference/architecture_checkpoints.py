@@ -92,9 +92,17 @@ def save(folder: Path, state, spec):
         (folder / f"{stem}.{suffix}.index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
-def write_json(path, value, size):
-    """Writes a configuration; `LAST` in it stands for the last token of the tokenizer."""
-    path.write_text(json.dumps({k: size - 1 if v == "LAST" else v for k, v in value.items()}, indent=1) + "\n")
+def resolved(value, tokenizer):
+    """A configuration in which `@token` stands for the id of a token."""
+    if isinstance(value, dict):
+        return {name: resolved(inner, tokenizer) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [resolved(inner, tokenizer) for inner in value]
+    return tokenizer.token_to_id(value[1:]) if isinstance(value, str) and value.startswith("@") else value
+
+
+def write_json(path, value):
+    path.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def write(folder: Path, spec, seed: int):
@@ -102,10 +110,11 @@ def write(folder: Path, spec, seed: int):
     folder.mkdir(parents=True, exist_ok=True)
     for file in folder.iterdir():
         file.unlink()
-    size = architecture_tokenizers.write(folder, spec.tokenizer, spec.positions)
-    write_json(folder / "config.json", {**spec.config, "vocab_size": size + spec.spare_rows}, size)
+    tokenizer = architecture_tokenizers.write(folder, spec.tokenizer, spec.positions)
+    size = tokenizer.get_vocab_size() + spec.spare_rows
+    write_json(folder / "config.json", {**resolved(spec.config, tokenizer), "vocab_size": size})
     if spec.generation is not None:
-        write_json(folder / "generation_config.json", spec.generation, size)
+        write_json(folder / "generation_config.json", resolved(spec.generation, tokenizer))
     parsed = AutoConfig.from_pretrained(folder)
     model = model_class(parsed).from_config(parsed, attn_implementation="eager", dtype=torch.float32)
     model.tie_weights()
@@ -120,9 +129,5 @@ def load(folder: Path):
     config = AutoConfig.from_pretrained(folder)
     loaded, report = model_class(config).from_pretrained(
         folder, config=config, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
-    missing = [key for key in report["missing_keys"]]
-    unexpected = [key for key in report["unexpected_keys"]]
-    assert not missing and not report["mismatched_keys"], (folder, report)
-    if unexpected:
-        print(folder.name, "transformers ignores", unexpected)
+    assert not report["missing_keys"] and not report["mismatched_keys"], (folder, report)
     return loaded.eval()

@@ -21,12 +21,15 @@ from transformers import AutoTokenizer, logging  # noqa: E402
 
 import architecture_checkpoints as checkpoints  # noqa: E402
 import architecture_gradients as gradients  # noqa: E402
-from architecture_families import CHECKPOINTS  # noqa: E402
+from architecture_decoders import DECODERS  # noqa: E402
+from architecture_encoder_decoders import ENCODER_DECODERS  # noqa: E402
 
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
 logging.set_verbosity_error()
 logging.disable_progress_bar()
+
+CHECKPOINTS = {**ENCODER_DECODERS, **DECODERS}
 
 # A prompt and how it goes on; an encoder-decoder reads the first and writes the second.
 PAIRS = [

@@ -20,29 +20,43 @@ LOW = "▁"  # a space among SentencePiece's pieces
 class Family:
     """What a family's tokenizer does to a text."""
 
-    kind: str  # "bytes", "pieces", "merges" or "single_bytes"
-    special: list[str]  # in the order of their ids
+    # "bytes", "single_bytes", "pieces" (SentencePiece's unigram), "merges" (its BPE) or "merges_bare" (without a space at the start)
+    kind: str
+    special: list[str]  # in the order of their ids, before the vocabulary
     roles: dict[str, str]  # tokenizer_config.json's names of them
     template: str = "$A"  # where they go
-    first: bool = True  # special tokens come before the vocabulary
-    extra: dict = field(default_factory=dict)  # more of tokenizer_config.json
+    last: list[str] = field(default_factory=list)  # special tokens after the vocabulary
 
 
-def eos_only(pad, eos, unk):
-    return {"pad_token": pad, "eos_token": eos, "unk_token": unk}
+def roles(bos=None, eos=None, pad=None, unk=None, **others):
+    named = {"bos_token": bos, "eos_token": eos, "pad_token": pad, "unk_token": unk, **others}
+    return {name: token for name, token in named.items() if token is not None}
 
 
 END = "<|endoftext|>"
+CONTROL = ["<s>", "<pad>", "</s>", "<unk>"]  # fairseq's order
+CONTROL_ROLES = roles("<s>", "</s>", "<pad>", "<unk>")
+T5_ROLES = roles(None, "</s>", "<pad>", "<unk>")
 FAMILIES = {
-    "t5": Family("pieces", ["<pad>", "</s>", "<unk>"], eos_only("<pad>", "</s>", "<unk>"), "$A </s>"),
-    "byt5": Family("single_bytes", ["<pad>", "</s>", "<unk>"], eos_only("<pad>", "</s>", "<unk>"), "$A </s>"),
-    "bart": Family("bytes", ["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
-                   {"bos_token": "<s>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>",
-                    **eos_only("<pad>", "</s>", "<unk>")}, "<s> $A </s>"),
-    "gpt2": Family("bytes", [END], {"bos_token": END, "eos_token": END, "unk_token": END}, first=False),
-    "opt": Family("bytes", ["<s>", "<pad>", "</s>", "<unk>"], {"bos_token": "</s>", **eos_only("<pad>", "</s>", "</s>")}, "</s> $A"),
-    "galactica": Family("bytes", ["<s>", "<pad>", "</s>", "<unk>"], {}),
-    "bloom": Family("bytes", ["<unk>", "<s>", "</s>", "<pad>"], {"bos_token": "<s>", **eos_only("<pad>", "</s>", "<unk>")}),
+    "t5": Family("pieces", ["<pad>", "</s>", "<unk>"], T5_ROLES, "$A </s>"),
+    "byt5": Family("single_bytes", ["<pad>", "</s>", "<unk>"], T5_ROLES, "$A </s>"),
+    "marian": Family("pieces", ["</s>", "<unk>"], T5_ROLES, "$A </s>", ["<pad>"]),
+    "pegasus": Family("pieces", ["<pad>", "</s>", "<mask_1>", "<unk>"], {**T5_ROLES, "mask_token": "<mask_1>"}, "$A </s>"),
+    "bart": Family("bytes", [*CONTROL, "<mask>"], {**CONTROL_ROLES, "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"},
+                   "<s> $A </s>"),
+    "mbart": Family("pieces", CONTROL, {**CONTROL_ROLES, "mask_token": "<mask>"}, "$A </s> en_XX", ["en_XX", "ro_RO", "<mask>"]),
+    "m2m_100": Family("pieces", CONTROL, CONTROL_ROLES, "__en__ $A </s>", ["__en__", "__fr__"]),
+    "gpt2": Family("bytes", [], roles(END, END, None, END), last=[END]),
+    "opt": Family("bytes", CONTROL, roles("</s>", "</s>", "<pad>", "</s>"), "</s> $A"),
+    "galactica": Family("bytes", CONTROL, {}),
+    "bloom": Family("bytes", ["<unk>", "<s>", "</s>", "<pad>"], roles("<s>", "</s>", "<pad>", "<unk>")),
+    "gpt_neox": Family("bytes", [END, "<|padding|>"], roles(END, END, None, END)),
+    "llama": Family("merges", ["<unk>", "<s>", "</s>"], roles("<s>", "</s>", None, "<unk>"), "<s> $A"),
+    "llama3": Family("bytes", [], roles("<|begin_of_text|>", "<|end_of_text|>"), "<|begin_of_text|> $A",
+                     ["<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"]),
+    "qwen": Family("bytes", [], roles(None, END, END), last=[END, "<|im_start|>", "<|im_end|>"]),
+    "gemma": Family("merges_bare", ["<pad>", "<eos>", "<bos>", "<unk>"], roles("<bos>", "<eos>", "<pad>", "<unk>"), "<bos> $A"),
+    "phi3": Family("merges", ["<unk>", "<s>", "</s>"], roles("<s>", END, END, "<unk>"), last=[END, "<|assistant|>", "<|end|>"]),
 }
 
 
@@ -60,8 +74,7 @@ def _chains(words, start):
 
 
 def _vocabulary(family, tokens):
-    ordered = [*family.special, *tokens] if family.first else [*tokens, *family.special]
-    return {token: i for i, token in enumerate(dict.fromkeys(ordered))}
+    return {token: i for i, token in enumerate(dict.fromkeys([*family.special, *tokens, *family.last]))}
 
 
 def _model(family):
@@ -72,7 +85,7 @@ def _model(family):
         symbols = [SPACE, *LETTERS, *MARKS, "W", "Ã", "©", "¯"]
         return models.BPE(_vocabulary(family, [*symbols, *tokens]), merges)
     unknown = family.roles["unk_token"]
-    if family.kind == "merges":
+    if family.kind.startswith("merges"):
         merges, tokens = _chains(WORDS[:14], LOW)
         vocabulary = _vocabulary(family, [LOW, *LETTERS, *MARKS, "é", *tokens])
         return models.BPE(vocabulary, merges, unk_token=unknown, fuse_unk=True)
@@ -80,6 +93,7 @@ def _model(family):
     scored += [(LOW + word, -2.0 - i / 8) for i, word in enumerate(WORDS)]
     scored += [(piece, -7.0 - i / 4) for i, piece in enumerate([LOW, "s", "at", "ed", "ing", *MARKS])]
     scored += [(letter, -12.0 - i / 4) for i, letter in enumerate([*(c for c in LETTERS if c != "s"), "é", "W"])]
+    scored += [(token, 0.0) for token in family.last]
     return models.Unigram(scored, family.special.index(unknown))
 
 
@@ -92,30 +106,32 @@ def _byte(symbol):
 
 
 def write(folder: Path, name: str, positions: int | None):
-    """Writes `tokenizer.json` and `tokenizer_config.json`; returns how many tokens there are."""
+    """Writes `tokenizer.json` and `tokenizer_config.json`; returns the tokenizer."""
     family = FAMILIES[name]
     tokenizer = Tokenizer(_model(family))
     if family.kind in ("bytes", "single_bytes"):
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=family.kind == "bytes")
         tokenizer.decoder = decoders.ByteLevel()
-    elif family.kind == "merges":  # as Llama's: no words, a mark for each space
-        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(LOW), normalizers.Replace(" ", LOW)])
-        tokenizer.decoder = decoders.Sequence([decoders.Replace(LOW, " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    elif family.kind.startswith("merges"):  # as Llama's and Gemma's: no words, a mark for each space
+        marks = normalizers.Replace(" ", LOW)
+        tokenizer.normalizer = marks if family.kind == "merges_bare" else normalizers.Sequence([normalizers.Prepend(LOW), marks])
+        strip = [] if family.kind == "merges_bare" else [decoders.Strip(" ", 1, 0)]
+        tokenizer.decoder = decoders.Sequence([decoders.Replace(LOW, " "), decoders.Fuse(), *strip])
     else:
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         tokenizer.decoder = decoders.Metaspace()
-    if family.special:
-        tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in family.special])
+    special = [*family.special, *family.last]
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     if family.template != "$A":
-        used = [token for token in family.special if token in family.template.split()]
+        used = [token for token in special if token in family.template.split()]
         tokenizer.post_processor = processors.TemplateProcessing(
             family.template, special_tokens=[(token, tokenizer.token_to_id(token)) for token in used])
     elif family.kind == "bytes":
         tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", **family.roles, **family.extra, "clean_up_tokenization_spaces": False}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **family.roles, "clean_up_tokenization_spaces": False}
     if positions:
         config["model_max_length"] = positions
     (folder / "tokenizer_config.json").write_text(json.dumps(config, ensure_ascii=False) + "\n", encoding="utf-8")
-    return tokenizer.get_vocab_size()
+    return tokenizer
