@@ -130,4 +130,8 @@ def load(folder: Path):
     loaded, report = model_class(config).from_pretrained(
         folder, config=config, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
     assert not report["missing_keys"] and not report["mismatched_keys"], (folder, report)
+    if config.model_type == "umt5":
+        # transformers 5 takes every UMT5 for tied, whatever its configuration says, and scales what its own head reads, which
+        # no UMT5 was trained with.
+        loaded.config.tie_word_embeddings = json.loads((folder / "config.json").read_text())["tie_word_embeddings"]
     return loaded.eval()

@@ -102,7 +102,7 @@ DECODERS = {
          "pad_token_id": 3},
         "bloom", stored="BF16"),
     "gpt_neox": Checkpoint(GPT_NEOX, "gpt_neox", {"_from_model_config": True, "bos_token_id": 0, "eos_token_id": 0},
-                           stored="F16", buffers=NEOX_BUFFERS, spare_rows=2),
+                           stored="F16", rename=[("lm_head.", "embed_out.")], buffers=NEOX_BUFFERS, spare_rows=2),
     "gpt_neox_sequential": Checkpoint(
         {**GPT_NEOX, "hidden_act": "gelu_fast", "num_hidden_layers": 3, "rotary_pct": 1.0, "rotary_emb_base": 100,
          "use_parallel_residual": False},
@@ -137,8 +137,8 @@ DECODERS = {
     "gemma3_text": Checkpoint(GEMMA3, "gemma", {**GEMMA_GENERATION, "cache_implementation": "hybrid", "eos_token_id": [1, "@."]},
                               stored="BF16", embedding=0.15),
     "phi3": Checkpoint(PHI3, "phi3", PHI3_GENERATION, stored="BF16"),
-    "phi3_long": Checkpoint(
-        {**PHI3, "num_key_value_heads": 2, "original_max_position_embeddings": 16, "sliding_window": 64, "rope_scaling": {
-            "long_factor": [1.5, 4.0], "short_factor": [1.0, 1.25], "type": "longrope"}},
+    "phi3_longrope": Checkpoint(
+        {**PHI3, "num_key_value_heads": 2, "max_position_embeddings": 256, "sliding_window": 256, "rope_scaling": {
+            "long_factor": [1.5, 4.0], "short_factor": [1.25, 2.0], "type": "longrope"}},
         "phi3", PHI3_GENERATION, stored="BF16"),
 }

@@ -169,10 +169,12 @@ fn examine(name: &str) -> Report {
     }
     for (check, beams, expected) in [("greedy", 1, &golden.greedy), ("beam search", 4, &golden.beam)] {
         report.run(check, |report| {
-            let arguments = [("num_beams", beams), ("max_new_tokens", golden.new_tokens)];
-            let arguments = arguments.map(|(name, value)| (name.to_string(), Value::from(value)));
+            let beams = Value::from(beams);
+            let arguments =
+                [("num_beams", beams), ("max_new_tokens", golden.new_tokens.into()), ("do_sample", false.into())];
+            let arguments = Map::from_iter(arguments.map(|(name, value)| (name.to_string(), value)));
             // In one batch, so that every text also shows that its neighbours do not matter.
-            let got = model.generate_token_ids(&golden.prompts, &Map::from_iter(arguments))?;
+            let got = model.generate_token_ids(&golden.prompts, &arguments)?;
             for ((text, got), expected) in golden.prompts.iter().zip(&got).zip(expected) {
                 report.same(check, &format!("ids of {text:?}"), got, expected);
             }
@@ -317,12 +319,20 @@ macro_rules! checkpoints {
 }
 
 checkpoints! {
-    bart, bloom, bloom_post_norm, byt5, galactica, gemma, gemma2, gemma3_text, gpt2, gpt2_scaled, gpt_neo, gpt_neox, gpt_neox_sequential, gptj, llama, llama3, llama_biased, m2m_100, marian, mbart, mistral, mt5, opt, opt_post_norm, pegasus, phi3, phi3_long, qwen2, qwen2_yarn, qwen3, t5, t5_gated, umt5,
+    bart, bloom, bloom_post_norm, byt5, galactica, gemma, gemma2, gemma3_text, gpt2, gpt2_scaled, gpt_neo, gpt_neox, gpt_neox_sequential, gptj, llama, llama3, llama_biased, m2m_100, marian, mbart, mistral, mt5, opt, opt_post_norm, pegasus, phi3, phi3_longrope, qwen2, qwen2_yarn, qwen3, t5, t5_gated, umt5,
 }
 
 #[test]
 fn every_checkpoint_is_tested() {
     assert_eq!(folders(), LISTED.iter().map(ToString::to_string).collect());
+}
+
+#[test]
+fn every_model_type_has_a_checkpoint() {
+    let present: BTreeSet<String> = folders().iter().map(|name| model_type(name)).collect();
+    let missing: Vec<&str> =
+        architectures::list().iter().map(|a| a.model_type).filter(|kind| !present.contains(*kind)).collect();
+    assert!(missing.is_empty(), "no checkpoint in tests/fixtures/architectures for {}", missing.join(", "));
 }
 
 const BEGIN: &str = "<!-- Written by INSEQ_WRITE_TABLE=1 cargo test --workspace --test architectures -->";

@@ -108,9 +108,11 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             scheme: 0,
         })
     };
+    // What repositories call `embed_out`, transformers 5 saves as `lm_head`.
+    let head = if loader.contains("lm_head.weight") { "lm_head" } else { "embed_out" };
     let model = Model {
         encoder: None,
-        head: loader.head("embed_out", &table, config.tie_word_embeddings)?,
+        head: loader.head(head, &table, config.tie_word_embeddings)?,
         target_embedding: Embedding::new(table, 1.0),
         decoder: Stack {
             entry: Entry::default(),
