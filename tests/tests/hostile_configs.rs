@@ -85,8 +85,9 @@ fn an_absurd_number_is_an_error_before_anything_is_allocated() {
                 let mut config = config.clone();
                 config[field] = absurd.clone();
                 let loaded = load(&name, &files, &config);
-                // Rotary models have no table of positions, and take any number of them.
-                let unlimited = field == "max_position_embeddings" && config.get("n_positions").is_none();
+                // Rotary models have no table of positions, and take any number of them; nor need they rotate anything.
+                let unlimited = field == "max_position_embeddings" && config.get("n_positions").is_none()
+                    || field == "rotary_dim" && absurd == json!(0);
                 let impossible = absurd == json!(-1) || absurd == json!([]) || absurd == json!("1");
                 let large = absurd == json!(1_000_000_000_000u64) || absurd == json!(1e300) || absurd == json!(0);
                 if SIZES.contains(&field.as_str()) && (impossible || large && !unlimited) && !is_free(&name, field) {
@@ -98,13 +99,13 @@ fn an_absurd_number_is_an_error_before_anything_is_allocated() {
     }
 }
 
-/// Whether a model takes any size for a field: windows may be as wide as they like, T5 has no positions to run out of, and
+/// Whether a model takes any size for a field: windows may be as wide as they like, T5 and GPT-J have no positions to run out of, and
 /// BART and its kin have their layers under other names.
 fn is_free(name: &str, field: &str) -> bool {
     match field {
         "window_size" | "sliding_window" => true,
-        "n_positions" => name.contains("t5"),
-        "num_hidden_layers" => ["bart", "pegasus", "m2m"].iter().any(|kin| name.contains(kin)),
+        "n_positions" => name.contains("t5") || name == "gptj",
+        "num_hidden_layers" => ["bart", "pegasus", "m2m", "marian"].iter().any(|kin| name.contains(kin)),
         _ => false,
     }
 }
