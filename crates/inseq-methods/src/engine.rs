@@ -70,8 +70,8 @@ fn padded<'a>(rows: impl Iterator<Item = &'a [u32]> + Clone) -> (Vec<u32>, Vec<u
 }
 
 /// Bytes of a pullback's largest tensors beyond which nothing is won: matrix products are at their best well before, and
-/// allocators ask the system anew for larger blocks, whose pages take a fifth of the time to clear.
-const LARGEST_TENSOR: usize = 16 << 20;
+/// fresh pages of ever larger blocks take time to clear.
+const LARGEST_TENSOR: usize = 64 << 20;
 
 /// Runs a model for the steps of texts within a memory budget.
 pub struct Engine<'a> {

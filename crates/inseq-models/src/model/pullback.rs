@@ -6,7 +6,7 @@ use super::{Cotangent, Model, Reach, Trace};
 use crate::layers::Rows;
 
 /// Rows of a decoder's matrix products below which cutting probes into finer blocks costs more than it saves.
-const BLOCK_ROWS: usize = 128;
+const BLOCK_ROWS: usize = 512;
 
 /// Rows that a block may compute in vain, as a share of what it needs: one in this many.
 const WASTE: usize = 32;
