@@ -1,5 +1,7 @@
 //! Cross-crate tests: parity with the reference, the command line end to end, the report in a browser.
 
+pub mod known_answers;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

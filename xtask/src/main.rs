@@ -1,9 +1,10 @@
-//! Chores of this workspace: `cargo xtask ci | bench | demo-model | parity`.
+//! Chores of this workspace: `cargo xtask ci | bench | evaluate | demo-model | parity`.
 
 #![forbid(unsafe_code)]
 
 mod bench;
 mod ci;
+mod evaluate;
 mod python;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ enum Chore {
     },
     /// Measure speed, memory and agreement, beside the reference where a Python with inseq is given.
     Bench(bench::Options),
+    /// Ask every method for the word that decides in the demo grammar, and write the table of docs/src/demo.md.
+    Evaluate,
     /// Train the embedded demo model anew.
     DemoModel {
         /// A Python with the packages of tests/reference/requirements.txt.
@@ -55,6 +58,7 @@ fn main() -> Result<()> {
         Chore::Ci { backend: None, .. } => ci::check(&shell),
         Chore::Ci { backend: Some(backend), python } => ci::parity_on(&shell, backend, &python),
         Chore::Bench(options) => bench::run(&shell, &options),
+        Chore::Evaluate => evaluate::run(&shell),
         Chore::DemoModel { python } => python::demo_model(&shell, &python),
         Chore::Parity { python } => python::parity(&shell, &python),
     }

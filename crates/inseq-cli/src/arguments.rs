@@ -47,6 +47,8 @@ Examples:
 pub enum Command {
     /// Attribute each generated word to the words of the input.
     Attribute(Box<AttributeArguments>),
+    /// Attribute by several methods, and show them side by side with the correlations of their ranks.
+    Compare(Box<CompareArguments>),
     /// List methods, models, step functions or devices.
     List {
         /// What to list.
@@ -245,6 +247,10 @@ pub struct AttributeArguments {
           help_heading = "Attribution")]
     pub output_step_attributions: bool,
 
+    /// Only say what it would take: forwards, pullbacks and memory of each text.
+    #[arg(long, help_heading = "Attribution")]
+    pub dry_run: bool,
+
     /// Save the result as JSON (.json, or .json.gz) that Python inseq loads; `-` for standard output, instead of the map.
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
     pub save_path: Option<PathBuf>,
@@ -272,6 +278,24 @@ pub struct AttributeArguments {
           help_heading = "Output")]
     pub very_verbose: bool,
 }
+
+/// `inseq compare`.
+#[derive(Debug, Args)]
+#[command(after_help = COMPARE_EXAMPLES, infer_long_args = true)]
+pub struct CompareArguments {
+    /// Methods to compare, of `inseq list methods`.
+    #[arg(long, num_args = 1.., value_name = "METHOD", help_heading = "Attribution",
+          default_values = ["saliency", "input_x_gradient", "integrated_gradients", "attention", "occlusion"])]
+    pub methods: Vec<String>,
+    /// What is attributed, and how; the attribution method is left out, and arguments go to the methods that know them.
+    #[command(flatten)]
+    pub attribute: AttributeArguments,
+}
+
+const COMPARE_EXAMPLES: &str = "\
+Example:
+  Do gradients and occlusion agree on what made the demo model write each word?
+      inseq compare -i \"The tired nurse said that she was late.\" --methods saliency integrated_gradients occlusion";
 
 /// A JSON object of arguments.
 pub type Object = Map<String, Value>;

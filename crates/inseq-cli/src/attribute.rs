@@ -4,7 +4,9 @@ use std::io::{self, BufRead as _};
 use std::time::Instant;
 
 use burn::tensor::DType;
-use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, step_functions};
+use bytesize::ByteSize;
+use comfy_table::{ContentArrangement, Table, presets};
+use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, Plan, step_functions};
 use inseq_models::checkpoint::HubOptions;
 use inseq_models::tokenizer::TokenizerOptions;
 use serde_json::{Map, Value};
@@ -34,6 +36,10 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
         as_chats(&model, &mut request)?;
     }
 
+    if arguments.dry_run {
+        return print_plan(&model.plan(&request)?);
+    }
+
     let started = Instant::now();
     let result = {
         let bar = Bar::new(interrupted);
@@ -52,6 +58,21 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     }
     let piped = arguments.save_path.as_deref().is_some_and(output::is_standard);
     if arguments.hide_attributions || piped { Ok(()) } else { output::print_map(&shown, arguments.picture.color) }
+}
+
+/// Says what each text would take.
+fn print_plan(plans: &[Plan]) -> Result<(), Failure> {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["TEXT", "SOURCE", "TARGET", "STEPS", "FORWARDS", "PULLBACKS", "MEMORY"]);
+    for plan in plans {
+        let count = |count: usize| count.to_string();
+        let memory = ByteSize(plan.bytes as u64).to_string();
+        let [source, target, steps] = [plan.source, plan.target, plan.steps].map(count);
+        let [forwards, pullbacks] = [plan.forwards, plan.pullbacks].map(count);
+        table.add_row([plan.text.clone(), source, target, steps, forwards, pullbacks, memory]);
+    }
+    output::print_table(&table)
 }
 
 /// What `--verbose` and `--very-verbose` say.
@@ -82,7 +103,7 @@ fn texts(count: usize) -> String {
     if count == 1 { "1 text".into() } else { format!("{count} texts") }
 }
 
-fn request(arguments: &AttributeArguments) -> Result<AttributionRequest, Failure> {
+pub(crate) fn request(arguments: &AttributeArguments) -> Result<AttributionRequest, Failure> {
     if arguments.batch_size == Some(0) {
         return Err(Failure::Argument("--batch-size must be at least 1".into()));
     }
@@ -177,7 +198,7 @@ fn takes(function: &str, name: &str, value: &Value) -> bool {
     !matches!(step_functions::named(function, &argument), Err(Error::Unknown { .. }))
 }
 
-fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {
+pub(crate) fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {
     let loading = Loading::of(arguments)?;
     let options = LoadOptions {
         // Apple's GPUs are reached by WebGPU here.

@@ -45,10 +45,7 @@ pub fn list(what: Listing) -> Result<(), Failure> {
             }
         }
     }
-    // Cells are padded on both sides; at the ends of a line that is of no use.
-    let lines: String =
-        table.lines().map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(&line))).collect();
-    output::print(lines.as_bytes())
+    output::print_table(&table)
 }
 
 fn device_description(name: &str) -> &'static str {

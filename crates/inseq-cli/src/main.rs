@@ -6,6 +6,7 @@ mod aggregation;
 mod arguments;
 mod attribute;
 mod chat;
+mod compare;
 mod failure;
 mod listing;
 mod output;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Attribute(arguments) => attribute::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::List { what } => listing::list(what),
         Command::Explain { name } => listing::explain(&name),
         Command::Show(arguments) => show::run(&arguments),

@@ -89,3 +89,10 @@ fn of_output(source: io::Error) -> Failure {
         _ => Failure::Stream { stream: "standard output", source },
     }
 }
+
+/// Prints a table. Cells are padded on both sides; at the ends of a line that is of no use.
+pub fn print_table(table: &comfy_table::Table) -> Result<(), Failure> {
+    let lines: String =
+        table.lines().map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(&line))).collect();
+    print(lines.as_bytes())
+}

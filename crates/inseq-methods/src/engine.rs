@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{InputCotangents, Model, Source, Trace, Wanted};
+use inseq_models::model::{InputCotangents, Layer, Model, Source, Trace, Wanted};
 
+use crate::gradient::Quadrature;
 use crate::step_functions::{StepContext, StepFunction};
 use crate::{Error, Result};
 
@@ -34,16 +35,6 @@ pub struct Point<'a> {
 }
 
 impl<'a> Point<'a> {
-    /// The embeddings of texts as they are.
-    pub fn of_texts(model: &Model, texts: &[&'a TextSteps]) -> Self {
-        Self::of_ids(model, texts, |text| (&text.source, &text.target))
-    }
-
-    /// The embeddings of the texts' baselines.
-    pub fn of_baselines(model: &Model, texts: &[&'a TextSteps]) -> Self {
-        Self::of_ids(model, texts, |text| (&text.source_baseline, &text.target_baseline))
-    }
-
     fn of_ids(model: &Model, texts: &[&'a TextSteps], ids: impl Fn(&'a TextSteps) -> (&'a [u32], &'a [u32])) -> Self
     where
         Vec<u32>: AsRef<[u32]>,
@@ -73,21 +64,77 @@ fn padded<'a>(rows: impl Iterator<Item = &'a [u32]> + Clone) -> (Vec<u32>, Vec<u
 /// fresh pages of ever larger blocks take time to clear.
 const LARGEST_TENSOR: usize = 64 << 20;
 
+/// Points on the line between two rows of logits over which a step function's gradient is averaged.
+const LINE_POINTS: usize = 64;
+
 /// Runs a model for the steps of texts within a memory budget.
 pub struct Engine<'a> {
     /// The model.
     pub model: &'a Model,
     /// Bytes that the tensors of a pullback may take.
     pub memory_budget: usize,
+    /// Where `model` is what is above a layer of another model, that model and the layer.
+    pub layer: Option<(&'a Model, Layer)>,
 }
 
 impl Engine<'_> {
+    /// Size of what gradients are taken of: an embedding, or a layer's state.
+    pub fn features(&self) -> usize {
+        let widths = match self.layer {
+            None => return self.model.features(),
+            Some((whole, Layer::Encoder(_))) => whole.encoder.as_ref().map(|encoder| encoder.stack.blocks.first()),
+            Some((whole, Layer::Decoder(_))) => Some(whole.decoder.blocks.first()),
+        };
+        widths.flatten().map_or(self.model.features(), |block| block.self_attention.inner.query.input_size())
+    }
+
+    /// The embeddings of texts as they are; of what is above a layer, the layer's states.
+    pub fn inputs<'t>(&self, texts: &[&'t TextSteps]) -> Point<'t> {
+        self.point(texts, |text| (&text.source, &text.target))
+    }
+
+    /// The embeddings of the texts' baselines; of what is above a layer, the layer's states.
+    pub fn baselines<'t>(&self, texts: &[&'t TextSteps]) -> Point<'t> {
+        self.point(texts, |text| (&text.source_baseline, &text.target_baseline))
+    }
+
+    fn point<'t>(&self, texts: &[&'t TextSteps], ids: impl Fn(&'t TextSteps) -> (&'t [u32], &'t [u32])) -> Point<'t> {
+        let Some((whole, layer)) = self.layer else { return Point::of_ids(self.model, texts, ids) };
+        let mut point = Point::of_ids(whole, texts, ids);
+        let states = whole.states_after(layer, point.source.as_ref(), point.target.clone());
+        match (&mut point.source, layer) {
+            (Some(source), Layer::Encoder(_)) => source.embeddings = states,
+            _ => point.target = states,
+        }
+        point
+    }
+
+    /// Forwards of a text that fit at once, where nothing is pulled back.
+    pub fn forwards_that_fit(&self, text: &TextSteps) -> usize {
+        let (source, target) = (text.source.len(), text.target.len());
+        let fits = self.memory_budget / self.model.bytes_per_probe(source, target).max(1);
+        fits.min(self.rows_at_once() / source.max(target).max(1)).max(1)
+    }
+
     /// Entries of a batch that a forward and a few probes fit for.
     pub fn entries_that_fit(&self, text: &TextSteps) -> usize {
         let trace = self.model.bytes_per_trace(text.source.len(), text.target.len());
         let probe = self.model.bytes_per_probe(text.source.len(), text.target.len());
         let rows = text.steps.len() * text.source.len().max(text.target.len());
         (self.memory_budget / (trace + 4 * probe).max(1)).min(self.rows_at_once() / rows.max(1)).max(1)
+    }
+
+    /// About how many bytes the tensors take at once of a text that needs so many forwards, and pullbacks a step.
+    pub(crate) fn bytes_at_once(&self, text: &TextSteps, forwards: usize, pullbacks: usize) -> usize {
+        let (source, target) = (text.source.len(), text.target.len());
+        let probe = self.model.bytes_per_probe(source, target);
+        if pullbacks == 0 {
+            return forwards.min(self.forwards_that_fit(text)) * probe;
+        }
+        let entries = forwards.min(self.entries_that_fit(text));
+        let probes = text.steps.len().min((self.rows_at_once() / (entries * source.max(target)).max(1)).max(1));
+        let bytes = entries * (self.model.bytes_per_trace(source, target) + probes * probe);
+        bytes.min(self.memory_budget.max(self.model.bytes_per_trace(source, target) + probe))
     }
 
     /// Probes of each entry that a pullback fits for, once the traces of `entries` are there.
@@ -106,20 +153,30 @@ impl Engine<'_> {
         LARGEST_TENSOR / (4 * self.model.widest_row())
     }
 
+    /// The forward of a point, with what [`Trace::rescaled`] needs.
+    pub fn detailed_trace(&self, point: &Point) -> Trace {
+        self.model.detailed_trace(point.source.as_ref(), point.target.clone())
+    }
+
     /// The forward of a point.
     pub fn trace(&self, point: &Point) -> Trace {
         self.model.trace(point.source.as_ref(), point.target.clone())
     }
 
-    /// Scores of steps, `[batch][step]`.
+    /// Scores of steps, by function `[batch][step]`, from the decoder's last hidden states `[batch, position, feature]`.
     ///
     /// # Errors
     /// When the step function gives another number of scores, or the device cannot be read.
-    pub fn scores(&self, point: &Point, trace: &Trace, functions: &[&dyn StepFunction]) -> Result<Vec<Vec<Vec<f32>>>> {
+    pub fn scores(
+        &self,
+        point: &Point,
+        hidden: &Tensor<3>,
+        functions: &[&dyn StepFunction],
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
         let steps = longest(point);
         let mut scores = vec![vec![Vec::new(); point.texts.len()]; functions.len()];
         for range in chunks(steps, self.rows_that_fit(point)) {
-            let (hidden, _) = self.own_rows(point, trace, range.clone());
+            let (hidden, _) = self.own_rows(point, hidden, range.clone());
             let context = self.context(point, hidden, range.clone(), false);
             for (function, scores) in functions.iter().zip(&mut scores) {
                 let values = evaluate(*function, &context)?;
@@ -149,25 +206,69 @@ impl Engine<'_> {
     ) -> Result<()> {
         let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
         for range in chunks(longest(point), probes) {
-            let (hidden, positions) = self.own_rows(point, trace, range.clone());
-            let (scores, cotangents, logits) = {
-                let context = self.context(point, hidden, range.clone(), true);
-                let score = function.evaluate(&context);
-                let scores = read(score.clone(), point.texts.len() * range.len(), function)?;
-                let gradients = (score * self.live(point, range.clone(), &context.logits)).sum().backward();
-                let gradient = context.logits.grad(&gradients).ok_or_else(|| {
-                    Error::Argument(format!(
-                        "the step function `{}` does not depend on the logits, so it cannot be attributed",
-                        function.name()
-                    ))
-                })?;
-                (scores, gradient, context.logits.inner())
-            };
-            let hidden = self.model.logits_pullback(cotangents, &logits);
+            let (hidden, positions) = self.own_rows(point, trace.hidden(), range.clone());
+            let context = self.context(point, hidden, range.clone(), true);
+            let (scores, cotangents) = self.cotangents(point, &context, function, range.clone())?;
+            let hidden = self.model.logits_pullback(cotangents, &context.logits.inner());
             let hidden = hidden.reshape([point.texts.len(), range.len(), self.model.head.input_size()]);
             each(range, scores, self.model.pullback(trace, hidden, &positions, wanted))?;
         }
         Ok(())
+    }
+
+    /// As [`gradients`](Self::gradients), of a [rescaled](Trace::rescaled) trace: the step function's gradient is averaged
+    /// over the straight line from the baseline's logits to the point's, so that what comes out, multiplied by the difference
+    /// of embeddings, sums to the difference of scores.
+    ///
+    /// # Errors
+    /// As those of [`gradients`](Self::gradients).
+    pub fn differences(
+        &self,
+        point: &Point,
+        trace: &Trace,
+        baseline: &Tensor<3>,
+        function: &dyn StepFunction,
+        wanted: Wanted,
+        mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
+    ) -> Result<()> {
+        let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
+        for range in chunks(longest(point), probes) {
+            let (hidden, positions) = self.own_rows(point, trace.hidden(), range.clone());
+            let (start, _) = self.own_rows(point, baseline, range.clone());
+            let end = self.context(point, hidden.clone(), range.clone(), false);
+            let scores = evaluate(function, &end)?;
+            let from = self.model.logits(start.clone());
+            let mut sum = from.zeros_like();
+            for (alpha, weight) in Quadrature::GaussLegendre.points(LINE_POINTS) {
+                let logits = from.clone() + (end.logits.clone() - from.clone()) * alpha;
+                let context = StepContext { logits: logits.autodiff().require_grad(), ..end.clone() };
+                sum = sum + self.cotangents(point, &context, function, range.clone())?.1 * weight;
+            }
+            let hidden = self.model.logits_pullback_between(sum, hidden, start);
+            let hidden = hidden.reshape([point.texts.len(), range.len(), self.model.head.input_size()]);
+            each(range, scores, self.model.pullback(trace, hidden, &positions, wanted))?;
+        }
+        Ok(())
+    }
+
+    /// Scores of the rows of a tracked context, and their gradients with regard to the logits.
+    fn cotangents(
+        &self,
+        point: &Point,
+        context: &StepContext,
+        function: &dyn StepFunction,
+        range: Range<usize>,
+    ) -> Result<(Vec<f32>, Tensor<2>)> {
+        let score = function.evaluate(context);
+        let scores = read(score.clone(), point.texts.len() * range.len(), function)?;
+        let gradients = (score * self.live(point, range, &context.logits)).sum().backward();
+        let gradient = context.logits.grad(&gradients).ok_or_else(|| {
+            Error::Argument(format!(
+                "the step function `{}` does not depend on the logits, so it cannot be attributed",
+                function.name()
+            ))
+        })?;
+        Ok((scores, gradient))
     }
 
     /// Rows of logits, with what autodiff keeps of them, that fit.
@@ -176,8 +277,8 @@ impl Engine<'_> {
     }
 
     /// Last hidden states that predict the steps of `range`, `[entry * step, feature]`, and their positions.
-    fn own_rows(&self, point: &Point, trace: &Trace, range: Range<usize>) -> (Tensor<2>, Vec<usize>) {
-        let [batch, length, features] = trace.hidden().dims();
+    fn own_rows(&self, point: &Point, hidden: &Tensor<3>, range: Range<usize>) -> (Tensor<2>, Vec<usize>) {
+        let [batch, length, features] = hidden.dims();
         let positions: Vec<usize> = point
             .texts
             .iter()
@@ -187,8 +288,8 @@ impl Engine<'_> {
             .collect();
         let index: Vec<i64> =
             positions.iter().enumerate().map(|(row, p)| (row / range.len() * length + p) as i64).collect();
-        let index = Tensor::<1, Int>::from_data(index.as_slice(), &trace.hidden().device());
-        (trace.hidden().clone().reshape([batch * length, features]).select(0, index), positions)
+        let index = Tensor::<1, Int>::from_data(index.as_slice(), &hidden.device());
+        (hidden.clone().reshape([batch * length, features]).select(0, index), positions)
     }
 
     fn context(&self, point: &Point, hidden: Tensor<2>, range: Range<usize>, tracked: bool) -> StepContext {

@@ -4,15 +4,19 @@
 
 pub mod engine;
 pub mod gradient;
+pub mod internals;
+pub mod perturbation;
 pub mod step_functions;
 
 mod attribution_model;
+mod dummy;
 mod error;
 mod method;
 mod pipeline;
 mod request;
 
 pub use attribution_model::{AttributionModel, DEFAULT_MEMORY_BUDGET, LoadOptions};
+pub use dummy::Dummy;
 pub use error::{Error, Result};
-pub use method::{Attributions, Method, MethodContext, MethodInfo, explain, list_methods, method_named};
-pub use request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};
+pub use method::{Attributions, Cost, Method, MethodContext, MethodInfo, explain, list_methods, method_named};
+pub use request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};

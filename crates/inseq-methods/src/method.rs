@@ -8,10 +8,9 @@ use ndarray::{Array1, ArrayD, Axis};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::engine::{Engine, Point};
-use crate::gradient::{InputXGradient, IntegratedGradients, Saliency};
+use crate::engine::{Engine, Point, TextSteps};
 use crate::step_functions::SharedStepFunction;
-use crate::{Error, Result};
+use crate::{Error, Result, dummy, gradient, internals, perturbation};
 
 /// What a method works with: a batch of texts, already run once.
 pub struct MethodContext<'a> {
@@ -25,6 +24,8 @@ pub struct MethodContext<'a> {
     pub function: SharedStepFunction,
     /// Whether target prefixes are attributed.
     pub attribute_target: bool,
+    /// Ids of the tokens that are not text.
+    pub special_tokens: &'a [u32],
     /// To be called with the number of steps done; fails when the call is cancelled.
     pub advance: &'a mut dyn FnMut(usize) -> Result<()>,
 }
@@ -67,9 +68,23 @@ pub trait Method: fmt::Debug + Send + Sync {
     /// When the device, the step function or the progress callback fails.
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>>;
 
-    /// How many times a step counts in the progress.
-    fn passes(&self) -> usize {
-        1
+    /// What a text costs; a step counts as many times in the progress as there are forwards.
+    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost;
+}
+
+/// What a method does with a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Forwards, each for all steps; of methods that stop when they have found what they look for, the least.
+    pub forwards: usize,
+    /// Pullbacks of each step.
+    pub pullbacks: usize,
+}
+
+impl Cost {
+    /// Forwards alone.
+    pub(crate) fn forwards(forwards: usize) -> Self {
+        Self { forwards, pullbacks: 0 }
     }
 }
 
@@ -89,50 +104,32 @@ pub struct MethodInfo {
     pub paper: &'static str,
     /// How it works, and what its scores mean.
     pub details: &'static str,
-    make: Make,
+    pub(crate) make: Make,
 }
 
 const METHODS: &[MethodInfo] = &[
-    MethodInfo {
-        name: "saliency",
-        description: "How sensitive is the score to each input feature?",
-        cost: "1 forward, 1 pullback a step",
-        paper: "Simonyan et al. (2013), Deep Inside Convolutional Networks, https://arxiv.org/abs/1312.6034",
-        details: "The absolute gradient of the attributed function with regard to each token's embedding. Scores have one \
-                  value for each feature; aggregated, a token's score is their L2 norm. Arguments: `abs` (true).",
-        make: |arguments| {
-            let options: crate::gradient::SaliencyOptions = options("saliency", arguments)?;
-            Ok(Box::new(Saliency { abs: options.abs }))
-        },
-    },
-    MethodInfo {
-        name: "input_x_gradient",
-        description: "How much would each feature contribute, were the model linear around the input?",
-        cost: "1 forward, 1 pullback a step",
-        paper: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
-        details: "The embedding times the gradient of the attributed function with regard to it. Signed. No arguments.",
-        make: |arguments| {
-            options::<crate::gradient::NoOptions>("input_x_gradient", arguments)?;
-            Ok(Box::new(InputXGradient))
-        },
-    },
-    MethodInfo {
-        name: "integrated_gradients",
-        description: "How much does each feature contribute on the way from a baseline to the input?",
-        cost: "n_steps forwards, n_steps pullbacks a step",
-        paper: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, https://arxiv.org/abs/1703.01365",
-        details: "The gradient averaged over the straight line from the baseline's embeddings to the input's, times the \
-                  difference. Scores sum to the difference of the attributed function (completeness). Every token's \
-                  baseline is the unknown token; the end-of-sequence token and the decoder start stay. Arguments: \
-                  `n_steps` (50), `method` (gausslegendre, riemann_right, riemann_left, riemann_middle, \
-                  riemann_trapezoid), `internal_batch_size` (from the memory budget), `multiply_by_inputs` (true), \
-                  `return_convergence_delta` (false).",
-        make: |arguments| {
-            let method: IntegratedGradients = options("integrated_gradients", arguments)?;
-            method.validate()?;
-            Ok(Box::new(method))
-        },
-    },
+    gradient::SALIENCY,
+    gradient::INPUT_X_GRADIENT,
+    gradient::INTEGRATED_GRADIENTS,
+    gradient::DEEP_LIFT,
+    gradient::GRADIENT_SHAP,
+    gradient::SMOOTH_GRAD,
+    gradient::SEQUENTIAL_INTEGRATED_GRADIENTS,
+    gradient::DISCRETIZED_INTEGRATED_GRADIENTS,
+    gradient::LAYER_INTEGRATED_GRADIENTS,
+    gradient::LAYER_GRADIENT_X_ACTIVATION,
+    gradient::LAYER_DEEP_LIFT,
+    internals::ATTENTION,
+    internals::ATTENTION_ROLLOUT,
+    internals::ATTENTION_FLOW,
+    internals::VALUE_ZEROING,
+    perturbation::OCCLUSION,
+    perturbation::LIME,
+    perturbation::KERNEL_SHAP,
+    perturbation::SHAPLEY_VALUE_SAMPLING,
+    perturbation::PARTITION_SHAP,
+    perturbation::REAGENT,
+    dummy::INFO,
 ];
 
 /// The attribution methods there are.
@@ -165,7 +162,7 @@ fn find(name: &str) -> Result<&'static MethodInfo> {
         .ok_or_else(|| Error::unknown("attribution method", name, METHODS.iter().map(|info| info.name)))
 }
 
-fn options<T: DeserializeOwned>(method: &str, arguments: &Map<String, Value>) -> Result<T> {
+pub(crate) fn options<T: DeserializeOwned>(method: &str, arguments: &Map<String, Value>) -> Result<T> {
     serde_json::from_value(Value::Object(arguments.clone()))
         .map_err(|e| Error::Argument(format!("arguments of the method `{method}`: {e}")))
 }

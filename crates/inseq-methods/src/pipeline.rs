@@ -9,9 +9,9 @@ use inseq_models::tokenizer::Role;
 use ndarray::{Array1, ArrayD, Axis, Slice};
 use serde_json::{Map, Value, json};
 
-use crate::engine::{Engine, Point, TextSteps};
-use crate::method::{Attributions, Method, MethodContext, method_named};
-use crate::request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};
+use crate::engine::{Engine, TextSteps};
+use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
+use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{self, SharedStepFunction, StepFunction};
 use crate::{AttributionModel, Error, Result};
 
@@ -42,6 +42,31 @@ impl AttributionModel {
         let steps = request.output_step_attributions.then(|| sequences.iter().flat_map(steps_of).collect());
         let info = self.info(request, &options, &targets, &sequences, seconds)?;
         Ok(AttributionResult { sequences, steps, info })
+    }
+
+    /// What attributing would take: texts are generated where they are not given, and nothing is attributed.
+    ///
+    /// # Errors
+    /// As [`attribute`](Self::attribute).
+    pub fn plan(&self, request: &AttributionRequest) -> Result<Vec<Plan>> {
+        let options = Options::new(self, request)?;
+        let attribute_target = options.attribute_target || self.model().encoder.is_none();
+        let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
+        let plan = |target: &Target| {
+            let text = self.text_steps(request, target)?;
+            let Cost { forwards, pullbacks } = options.method.cost(&text, attribute_target);
+            let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
+            Ok(Plan {
+                text: target.text.clone(),
+                source: text.source.len(),
+                target: text.target.len(),
+                steps: text.steps.len(),
+                forwards,
+                pullbacks: pullbacks * text.steps.len(),
+                bytes: engine.bytes_at_once(&text, forwards, pullbacks),
+            })
+        };
+        targets.iter().map(plan).collect()
     }
 
     /// Source ids and whole target ids of each text, generated where they are not given.
@@ -200,13 +225,16 @@ impl AttributionModel {
         texts: &[TextSteps],
         progress: ProgressCallback,
     ) -> Result<Vec<SequenceAttribution>> {
-        let engine = Engine { model: self.model(), memory_budget: self.memory_budget };
+        let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
         // Texts of like length go together, so that little of a batch is padding.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&i| (texts[i].target.len(), texts[i].source.len()));
         let longest = order.last().map_or(1, |&i| engine.entries_that_fit(&texts[i]));
         let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
-        let total = texts.iter().map(|text| text.steps.len()).sum::<usize>() * options.method.passes();
+        let attribute_target = options.attribute_target || self.model().encoder.is_none();
+        let work = |text: &TextSteps| text.steps.len() * options.method.cost(text, attribute_target).forwards;
+        let total = texts.iter().map(work).sum::<usize>();
+        let special_tokens = self.special_tokens().all;
         let mut done = 0;
         let mut sequences: Vec<Option<SequenceAttribution>> = vec![None; texts.len()];
         for batch in order.chunks(size) {
@@ -223,16 +251,17 @@ impl AttributionModel {
                 }
             };
             advance(0)?;
-            let point = Point::of_texts(self.model(), &batch_texts);
+            let point = engine.inputs(&batch_texts);
             let trace = engine.trace(&point);
             let functions: Vec<&dyn StepFunction> = options.step_scores.iter().map(|f| &**f).collect();
-            let scores = engine.scores(&point, &trace, &functions)?;
+            let scores = engine.scores(&point, trace.hidden(), &functions)?;
             let attributions = options.method.attribute(&mut MethodContext {
                 engine: &engine,
                 point: &point,
                 trace: &trace,
                 function: options.attributed_fn.clone(),
-                attribute_target: options.attribute_target || self.model().encoder.is_none(),
+                attribute_target,
+                special_tokens: &special_tokens,
                 advance: &mut advance,
             })?;
             for (entry, attributions) in attributions.into_iter().enumerate() {

@@ -165,6 +165,25 @@ impl AttributionRequest {
     }
 }
 
+/// What attributing one text takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The target.
+    pub text: String,
+    /// Source tokens; 0 for decoder-only models.
+    pub source: usize,
+    /// Target tokens, with the prompt of decoder-only models.
+    pub target: usize,
+    /// Attributed tokens.
+    pub steps: usize,
+    /// Forwards, each for all steps; of methods that stop when they have found what they look for, the least.
+    pub forwards: usize,
+    /// Pullbacks of single steps.
+    pub pullbacks: usize,
+    /// About how many bytes the tensors take at once, beside the model's weights; what the memory budget allows at most.
+    pub bytes: usize,
+}
+
 /// How far a call has come.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {

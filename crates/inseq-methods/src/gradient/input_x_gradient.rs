@@ -2,7 +2,20 @@
 
 use super::saliency;
 use crate::Result;
-use crate::method::{Attributions, Method, MethodContext, times_embeddings};
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "input_x_gradient",
+    description: "How much would each feature contribute, were the model linear around the input?",
+    cost: "1 forward, 1 pullback a step",
+    paper: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
+    details: "The embedding times the gradient of the attributed function with regard to it. Signed. No arguments.",
+    make: |arguments| {
+        options::<super::NoOptions>("input_x_gradient", arguments)?;
+        Ok(Box::new(InputXGradient))
+    },
+};
 
 /// How much does each feature contribute, were the model linear? `x · d score / d x`.
 ///
@@ -20,5 +33,9 @@ impl Method for InputXGradient {
         let mut gradients = saliency::gradients(context)?;
         times_embeddings(&mut gradients, context.point, None)?;
         Ok(gradients)
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost { forwards: 1, pullbacks: 1 }
     }
 }

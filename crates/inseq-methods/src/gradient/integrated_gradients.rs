@@ -1,14 +1,31 @@
 //! Integrated gradients.
 
 use burn::tensor::Tensor;
-use inseq_models::model::{InputCotangents, Source, Wanted};
-use ndarray::Array1;
+use inseq_models::model::{Source, Wanted};
 use serde::Deserialize;
 
-use super::{Collector, Quadrature};
+use super::{Collector, Quadrature, delta, weighted};
 use crate::engine::{Point, TextSteps};
-use crate::method::{Attributions, Method, MethodContext, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
 use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "integrated_gradients",
+    description: "How much does each feature contribute on the way from a baseline to the input?",
+    cost: "n_steps forwards, n_steps pullbacks a step",
+    paper: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, https://arxiv.org/abs/1703.01365",
+    details: "The gradient averaged over the straight line from the baseline's embeddings to the input's, times the \
+              difference. Scores sum to the difference of the attributed function (completeness). Every token's \
+              baseline is the unknown token; the end-of-sequence token and the decoder start stay. Arguments: \
+              `n_steps` (50), `method` (gausslegendre, riemann_right, riemann_left, riemann_middle, \
+              riemann_trapezoid), `internal_batch_size` (from the memory budget), `multiply_by_inputs` (true), \
+              `return_convergence_delta` (false).",
+    make: |arguments| {
+        let method: IntegratedGradients = options("integrated_gradients", arguments)?;
+        method.validate()?;
+        Ok(Box::new(method))
+    },
+};
 
 /// How much does each feature contribute on the way from a baseline to the input?
 ///
@@ -44,33 +61,21 @@ impl Default for IntegratedGradients {
 
 impl IntegratedGradients {
     pub(crate) fn validate(&self) -> Result<()> {
-        let least = if self.method == Quadrature::GaussLegendre { 1 } else { 2 };
-        if !(least..=100_000).contains(&self.n_steps) {
-            return Err(Error::Argument(format!(
-                "integrated_gradients: `n_steps` must lie between {least} and 100000, found {}",
-                self.n_steps
-            )));
-        }
-        if self.internal_batch_size == Some(0) {
-            return Err(Error::Argument(
-                "integrated_gradients: `internal_batch_size` must be at least 1, found 0".into(),
-            ));
-        }
-        Ok(())
+        validate("integrated_gradients", self.method, self.n_steps, self.internal_batch_size)
     }
 
     /// One text; its points lie on the batch axis.
-    fn attribute_text(&self, context: &mut MethodContext, text: &TextSteps) -> Result<Attributions> {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let engine = context.engine;
         let model = engine.model;
         let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
-        let input = Point::of_texts(model, &[text]);
-        let mut baseline = Point::of_baselines(model, &[text]);
+        let input = engine.inputs(&[text]);
+        let mut baseline = engine.baselines(&[text]);
         if !wanted.target {
             baseline.target = input.target.clone();
         }
         let shape = std::iter::once((text.source.len(), text.steps.end, text.steps.len()));
-        let mut collector = Collector::new(shape, model.features(), wanted);
+        let mut collector = Collector::new(shape, engine.features(), wanted);
         let points = self.method.points(self.n_steps);
         let at_once = self.internal_batch_size.unwrap_or_else(|| engine.entries_that_fit(text)).min(self.n_steps);
         let function = context.function.clone();
@@ -89,8 +94,8 @@ impl IntegratedGradients {
         }
         let mut result = result.pop().unwrap_or_default();
         if self.return_convergence_delta {
-            let start = engine.scores(&baseline, &engine.trace(&baseline), &[&*function])?;
-            let end = engine.scores(&input, &engine.trace(&input), &[&*function])?;
+            let start = engine.scores(&baseline, engine.trace(&baseline).hidden(), &[&*function])?;
+            let end = engine.scores(&input, engine.trace(&input).hidden(), &[&*function])?;
             result.step_scores.push(("deltas".into(), delta(&result, &start[0][0], &end[0][0])));
         }
         Ok(result)
@@ -107,8 +112,8 @@ impl Method for IntegratedGradients {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn passes(&self) -> usize {
-        self.n_steps
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost { forwards: self.n_steps, pullbacks: self.n_steps }
     }
 }
 
@@ -128,27 +133,14 @@ fn between<'a>(input: &Point<'a>, baseline: &Point<'a>, text: &'a TextSteps, poi
     Point { texts: vec![text; points.len()], source, target: path(&input.target, &baseline.target) }
 }
 
-/// The sum over entries, weighted, as one entry.
-fn weighted(gradients: InputCotangents, weights: &[f32]) -> InputCotangents {
-    let sum = |gradient: Tensor<4>| {
-        let [entries, probes, rows, features] = gradient.dims();
-        let weights = Tensor::<1>::from_data(weights, &gradient.device()).cast(gradient.dtype());
-        // A product with a row of weights reads each gradient once.
-        let flat = gradient.reshape([entries, probes * rows * features]);
-        weights.reshape([1, entries]).matmul(flat).reshape([1, probes, rows, features])
-    };
-    InputCotangents { source: gradients.source.map(sum), target: gradients.target.map(sum) }
-}
-
-/// What the scores of each step sum to, less the difference that they should sum to.
-fn delta(result: &Attributions, start: &[f32], end: &[f32]) -> Array1<f32> {
-    let mut sums = vec![0f64; start.len()];
-    for array in [&result.source, &result.target].into_iter().flatten() {
-        for rows in array.axis_iter(ndarray::Axis(0)) {
-            for (sum, row) in sums.iter_mut().zip(rows.axis_iter(ndarray::Axis(0))) {
-                *sum += row.iter().map(|v| f64::from(*v)).sum::<f64>();
-            }
-        }
+/// Refuses a number of points that the rule cannot do with.
+pub(super) fn validate(name: &str, rule: Quadrature, n_steps: usize, internal_batch_size: Option<usize>) -> Result<()> {
+    let least = if rule == Quadrature::GaussLegendre { 1 } else { 2 };
+    if !(least..=100_000).contains(&n_steps) {
+        return Err(Error::Argument(format!("{name}: `n_steps` must lie between {least} and 100000, found {n_steps}")));
     }
-    sums.iter().zip(start.iter().zip(end)).map(|(sum, (s, e))| (sum - f64::from(e - s)) as f32).collect()
+    if internal_batch_size == Some(0) {
+        return Err(Error::Argument(format!("{name}: `internal_batch_size` must be at least 1, found 0")));
+    }
+    Ok(())
 }

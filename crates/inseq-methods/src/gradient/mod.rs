@@ -1,18 +1,45 @@
 //! Methods that follow the gradient of the attributed function to the embeddings.
 
+mod completeness;
+mod deep_lift;
+mod discretized_integrated_gradients;
+mod gradient_shap;
 mod input_x_gradient;
 mod integrated_gradients;
+mod layer;
+mod noise;
 mod quadrature;
 mod saliency;
+mod sequential_integrated_gradients;
+mod smooth_grad;
 
 use inseq_models::model::{InputCotangents, Wanted};
 use ndarray::{Array3, Axis, Slice};
 
+pub use deep_lift::{DeepLift, DeepLiftRule};
+pub use discretized_integrated_gradients::{DiscretizedIntegratedGradients, PathStrategy};
+pub use gradient_shap::GradientShap;
 pub use input_x_gradient::InputXGradient;
 pub use integrated_gradients::IntegratedGradients;
+pub use layer::AtLayer;
 pub use quadrature::Quadrature;
 pub use saliency::Saliency;
-pub(crate) use saliency::SaliencyOptions;
+pub use sequential_integrated_gradients::SequentialIntegratedGradients;
+pub use smooth_grad::{NoiseTunnel, SmoothGrad};
+
+pub(crate) use completeness::{delta, weighted};
+pub(crate) use deep_lift::INFO as DEEP_LIFT;
+pub(crate) use discretized_integrated_gradients::INFO as DISCRETIZED_INTEGRATED_GRADIENTS;
+pub(crate) use gradient_shap::INFO as GRADIENT_SHAP;
+pub(crate) use input_x_gradient::INFO as INPUT_X_GRADIENT;
+pub(crate) use integrated_gradients::INFO as INTEGRATED_GRADIENTS;
+pub(crate) use layer::{
+    DEEP_LIFT as LAYER_DEEP_LIFT, GRADIENT_X_ACTIVATION as LAYER_GRADIENT_X_ACTIVATION,
+    INTEGRATED_GRADIENTS as LAYER_INTEGRATED_GRADIENTS,
+};
+pub(crate) use saliency::INFO as SALIENCY;
+pub(crate) use sequential_integrated_gradients::INFO as SEQUENTIAL_INTEGRATED_GRADIENTS;
+pub(crate) use smooth_grad::INFO as SMOOTH_GRAD;
 
 use crate::method::Attributions;
 use crate::{Error, Result};

@@ -4,7 +4,21 @@ use inseq_models::model::Wanted;
 
 use super::Collector;
 use crate::Result;
-use crate::method::{Attributions, Method, MethodContext};
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "saliency",
+    description: "How sensitive is the score to each input feature?",
+    cost: "1 forward, 1 pullback a step",
+    paper: "Simonyan et al. (2013), Deep Inside Convolutional Networks, https://arxiv.org/abs/1312.6034",
+    details: "The absolute gradient of the attributed function with regard to each token's embedding. Scores have one \
+              value for each feature; aggregated, a token's score is their L2 norm. Arguments: `abs` (true).",
+    make: |arguments| {
+        let options: SaliencyOptions = options("saliency", arguments)?;
+        Ok(Box::new(Saliency { abs: options.abs }))
+    },
+};
 
 /// How sensitive is the score to each feature? `|d score / d x|`.
 ///
@@ -19,8 +33,8 @@ pub struct Saliency {
 /// The arguments of saliency.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct SaliencyOptions {
-    pub(crate) abs: bool,
+struct SaliencyOptions {
+    abs: bool,
 }
 
 impl Default for SaliencyOptions {
@@ -43,6 +57,10 @@ impl Method for Saliency {
         }
         Ok(gradients)
     }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost { forwards: 1, pullbacks: 1 }
+    }
 }
 
 /// Gradients of the attributed function with regard to the texts' embeddings.
@@ -51,7 +69,7 @@ pub(super) fn gradients(context: &mut MethodContext) -> Result<Vec<Attributions>
     let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
     let texts = context.point.texts.clone();
     let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
-    let mut collector = Collector::new(shapes, model.features(), wanted);
+    let mut collector = Collector::new(shapes, context.engine.features(), wanted);
     let function = context.function.clone();
     context.engine.gradients(context.point, context.trace, &*function, wanted, |steps, _, gradients| {
         for entry in 0..texts.len() {

@@ -28,6 +28,22 @@ impl Activation {
         kernels::activation(self, x)
     }
 
+    /// The difference quotient from `b` to `x` (DeepLIFT's rescale rule: Shrikumar et al., 2017,
+    /// <https://arxiv.org/abs/1704.02685>), of a rectifier or, with `all`, of any activation; else the slope at `x`.
+    pub fn quotient(self, x: Tensor<3>, b: Tensor<3>, all: bool) -> Tensor<3> {
+        let (y, slope) = self.forward_with_slope(x.clone());
+        // Rectifiers are linear on either side of zero, so that their quotient keeps its precision; others lose it where
+        // the difference is small, and there the mean of the slopes at both ends is as good.
+        let (near, limit) = match (self == Activation::Relu, all) {
+            (true, _) => (1e-10, slope),
+            (false, false) => return slope,
+            (false, true) => (1e-3, (slope + self.forward_with_slope(b.clone()).1) * 0.5),
+        };
+        let way = x - b.clone();
+        let is_near = way.clone().abs().lower_elem(near);
+        ((y - self.forward(b)) / way).mask_where(is_near, limit)
+    }
+
     /// The activation of every element and its slope there, the derivative.
     pub fn forward_with_slope(self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         kernels::activation_with_slope(self, x)

@@ -37,7 +37,16 @@ impl Embedding {
         let length = ids.len() / batch.max(1);
         let index: Vec<i64> = ids.iter().map(|&id| i64::from(id)).collect();
         let index = Tensor::<1, Int>::from_data(index.as_slice(), &self.table.device());
-        let rows = self.table.clone().select(0, index).reshape([batch, length, self.features()]);
+        self.looked_up(self.table.clone().select(0, index)).reshape([batch, length, self.features()])
+    }
+
+    /// The scaled embeddings of all tokens, `[vocabulary, feature]`.
+    pub fn scaled_table(&self) -> Tensor<2> {
+        self.looked_up(self.table.clone())
+    }
+
+    /// Rows of the table in the type that is computed in, scaled.
+    fn looked_up(&self, rows: Tensor<2>) -> Tensor<2> {
         let computed = device::computing_dtype(&rows.device(), rows.dtype());
         let rows = if rows.dtype() == computed { rows } else { rows.cast(computed) };
         if self.scale == 1.0 { rows } else { rows * self.scale }

@@ -21,6 +21,8 @@ pub struct FeedForward {
 pub struct FeedForwardTrace {
     /// `[batch, position, output of the first layer]`: the derivative of the inner layer with regard to it.
     slope: Tensor<3>,
+    /// What the first layer gave, where it was asked for.
+    inner: Option<Tensor<3>>,
 }
 
 impl FeedForward {
@@ -35,11 +37,35 @@ impl FeedForward {
         self.output.forward(inner)
     }
 
-    /// As [`forward`](Self::forward), with the trace.
-    pub fn forward_traced(&self, x: Tensor<3>) -> (Tensor<3>, FeedForwardTrace) {
+    /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled).
+    pub fn forward_traced(&self, x: Tensor<3>, detailed: bool) -> (Tensor<3>, FeedForwardTrace) {
         let x = self.input.forward(x);
+        let kept = detailed.then(|| x.clone());
         let (inner, slope) = if self.is_gated() { self.gate(x) } else { self.activation.forward_with_slope(x) };
-        (self.output.forward(inner), FeedForwardTrace { slope })
+        (self.output.forward(inner), FeedForwardTrace { slope, inner: kept })
+    }
+
+    /// The trace with difference quotients to a baseline in the place of derivatives: those of rectifiers alone, or, with
+    /// `products`, those of every activation and of the gate's product.
+    ///
+    /// Both traces have to be detailed; one that is not stays as it is.
+    pub fn rescaled(&self, trace: &FeedForwardTrace, baseline: &FeedForwardTrace, products: bool) -> FeedForwardTrace {
+        let (Some(x), Some(b)) = (&trace.inner, &baseline.inner) else { return trace.clone() };
+        let quotient = |x: Tensor<3>, b: Tensor<3>| self.activation.quotient(x, b, products);
+        let slope = if self.is_gated() {
+            let size = self.output.input_size();
+            let [gate, up] = [0, size].map(|start| [x, b].map(|v| v.clone().narrow(2, start, size)));
+            let activated = |gate: &Tensor<3>| self.activation.forward(gate.clone());
+            let [middle_up, middle_gate] = match products {
+                true => [(up[0].clone() + up[1].clone()) * 0.5, (activated(&gate[0]) + activated(&gate[1])) * 0.5],
+                false => [up[0].clone(), activated(&gate[0])],
+            };
+            let [gate, gate_baseline] = gate;
+            Tensor::cat(vec![quotient(gate, gate_baseline) * middle_up, middle_gate], 2)
+        } else {
+            quotient(x.clone(), b.clone())
+        };
+        FeedForwardTrace { slope, inner: None }
     }
 
     /// Gate and gated values `[.., 2 * inner]` to their product and its slopes with regard to both.

@@ -30,6 +30,16 @@ pub struct NormTrace {
     normalized: Tensor<3>,
     /// `[batch, position, group]`: one over the deviation.
     inverse_deviation: Tensor<3>,
+    /// Where the pullback is that of differences to a baseline, the baseline's trace.
+    baseline: Option<Box<NormTrace>>,
+}
+
+impl NormTrace {
+    /// The trace whose pullback is that of differences to a baseline: multiplied by the difference of inputs, and summed,
+    /// it gives the difference of outputs.
+    pub fn rescaled(&self, baseline: &NormTrace) -> NormTrace {
+        NormTrace { baseline: Some(Box::new(baseline.clone())), ..self.clone() }
+    }
 }
 
 impl Norm {
@@ -60,6 +70,7 @@ impl Norm {
         let trace = NormTrace {
             normalized: normalized.reshape([batch, length, features]),
             inverse_deviation: inverse_deviation.reshape([batch, length, self.groups]),
+            baseline: None,
         };
         (y.reshape([batch, length, features]), trace)
     }
@@ -69,6 +80,9 @@ impl Norm {
     /// `dx = (g - mean(g) - n mean(g n)) / deviation` with `g = dy * gain` and `n` the normalized input; without
     /// centring, `mean(g)` is left out.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
+        if let Some(baseline) = &trace.baseline {
+            return self.rescaled_pullback(cotangent, [trace, baseline], rows);
+        }
         let [batch, probes, count, features] = cotangent.dims();
         let (groups, size) = (self.groups, features / self.groups);
         let normalized = rows.of(&trace.normalized);
@@ -80,6 +94,33 @@ impl Norm {
             rows.of(&trace.inverse_deviation).reshape([batch, shared, count * groups, 1]),
             self.kind == NormKind::Layer,
         );
+        dx.reshape([batch, probes, count, features])
+    }
+
+    /// The pullback of differences to a baseline.
+    ///
+    /// With `c` the (centred) input and `s` one over the deviation, the output is the product `c s`: a product's difference
+    /// is each factor's difference times the other's mean, `s` is a function of the mean square `v`, and the difference of
+    /// `v` is twice the mean of `c` times the difference of `c`, with the mean of both ends' `c`.
+    fn rescaled_pullback(&self, cotangent: Tensor<4>, traces: [&NormTrace; 2], rows: &Rows) -> Tensor<4> {
+        let [batch, probes, count, features] = cotangent.dims();
+        let (groups, size) = (self.groups, features / self.groups);
+        let [(s, c), (s_baseline, c_baseline)] = traces.map(|trace| {
+            let normalized = rows.of(&trace.normalized);
+            let shared = normalized.dims()[1];
+            let s = rows.of(&trace.inverse_deviation).reshape([batch, shared, count * groups, 1]);
+            (s.clone(), normalized.reshape([batch, shared, count * groups, size]) / s)
+        });
+        let middle = (c + c_baseline) * 0.5;
+        // (s - s') / (v - v'), with v = 1 / s^2, written without differences.
+        let slope = (s.clone() * s_baseline.clone()).square().neg() / (s.clone() + s_baseline.clone());
+        let g = cotangent.reshape([batch, probes, count * groups, size]) * self.gain.clone().unsqueeze();
+        let along = (g.clone() * middle.clone()).mean_dim(3) * slope * 2.0;
+        let dx = g * ((s + s_baseline) * 0.5) + middle * along;
+        let dx = match self.kind {
+            NormKind::Layer => dx.clone() - dx.mean_dim(3),
+            NormKind::RootMeanSquare => dx,
+        };
         dx.reshape([batch, probes, count, features])
     }
 }

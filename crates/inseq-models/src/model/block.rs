@@ -1,5 +1,7 @@
 //! A transformer block: attention, cross-attention and feed-forward, each with its residual and norms.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use super::sublayer::{Sublayer, SublayerTrace};
@@ -33,9 +35,9 @@ pub struct Block {
 /// What [`Block::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub struct BlockTrace {
-    self_attention: SublayerTrace<AttentionTrace>,
-    cross_attention: Option<SublayerTrace<AttentionTrace>>,
-    feed_forward: SublayerTrace<FeedForwardTrace>,
+    pub(super) self_attention: SublayerTrace<AttentionTrace>,
+    pub(super) cross_attention: Option<SublayerTrace<AttentionTrace>>,
+    pub(super) feed_forward: SublayerTrace<FeedForwardTrace>,
 }
 
 /// What a block attends to, beside the positions it is given.
@@ -47,6 +49,8 @@ pub struct Context<'a> {
     pub rotation: Option<&'a Rotation>,
     /// Keys and values of the encoder's output under this block's cross-attention, and what of them is hidden.
     pub memory: Option<(&'a KeyValues, &'a Mask)>,
+    /// Whether the trace keeps what [`Trace::rescaled`](super::Trace::rescaled) needs.
+    pub detailed: bool,
 }
 
 /// A cotangent with the rows it covers.
@@ -89,7 +93,8 @@ impl Block {
             *history = Some(all);
             (y, ())
         };
-        self.run(x, context, attend, |x| (self.feed_forward.inner.forward(x), ())).0
+        let cross = |x: Tensor<3>| (self.attend_to_memory(x, context).0, ());
+        self.run(x, context, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
     /// The block's output for `x` `[batch, position, feature]`, with the trace.
@@ -99,20 +104,63 @@ impl Block {
             let key_values = attention.key_values(x.clone(), context.rotation);
             attention.forward(x, &key_values, context.mask, context.rotation)
         };
-        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x);
-        let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, attend, feed);
+        let cross = |x: Tensor<3>| self.attend_to_memory(x, context);
+        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed);
+        let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, attend, cross, feed);
+        let cross_attention = cross_attention.and_then(SublayerTrace::some);
         (y, BlockTrace { self_attention, cross_attention, feed_forward })
+    }
+
+    fn attend_to_memory(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Option<AttentionTrace>) {
+        match (&self.cross_attention, context.memory) {
+            (Some(cross), Some((memory, mask))) => {
+                let (y, trace) = cross.inner.forward(x, memory, mask, None);
+                (y, Some(trace))
+            }
+            _ => (x, None),
+        }
+    }
+
+    /// The block's output for `x` `[1, position, feature]` when chosen heads of the self-attention, or of the
+    /// cross-attention, cannot take the values of one position: `[left out, position, feature]`, for the positions `left_out`.
+    pub(super) fn without_values(
+        &self,
+        x: &Tensor<3>,
+        context: &Context,
+        of_cross: bool,
+        left_out: &Range<usize>,
+        heads: &[bool],
+    ) -> Tensor<3> {
+        let x = x.clone().repeat_dim(0, left_out.len());
+        let without = |attention: &Attention, (y, trace): (Tensor<3>, AttentionTrace)| match y.dims()[0] {
+            0 => y,
+            _ => attention.without_values(&trace, left_out, heads),
+        };
+        let attend = |x: Tensor<3>| {
+            let attention = &self.self_attention.inner;
+            let key_values = attention.key_values(x.clone(), context.rotation);
+            let forward = attention.forward(x, &key_values, context.mask, context.rotation);
+            (if of_cross { forward.0 } else { without(attention, forward) }, ())
+        };
+        let cross = |x: Tensor<3>| {
+            let (Some(cross), Some((memory, mask))) = (&self.cross_attention, context.memory) else { return (x, ()) };
+            let memory = memory.clone().repeat(left_out.len());
+            let forward = cross.inner.forward(x, &memory, mask, None);
+            (if of_cross { without(&cross.inner, forward) } else { forward.0 }, ())
+        };
+        self.run(x, context, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
     /// The sublayers joined, with what each keeps.
     #[expect(clippy::type_complexity, reason = "the traces of the three sublayers")]
-    fn run<A, F>(
+    fn run<A, C, F>(
         &self,
         x: Tensor<3>,
         context: &Context,
         attend: impl FnOnce(Tensor<3>) -> (Tensor<3>, A),
+        cross: impl FnOnce(Tensor<3>) -> (Tensor<3>, C),
         feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
-    ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<AttentionTrace>>, SublayerTrace<F>)) {
+    ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<C>>, SublayerTrace<F>)) {
         if self.residual == Residual::Parallel {
             let (attended, _, attention) = self.self_attention.branch(x.clone(), attend);
             let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), feed);
@@ -120,8 +168,8 @@ impl Block {
         }
         let (x, attention) = self.self_attention.around(x, attend);
         let (x, cross) = match (&self.cross_attention, context.memory) {
-            (Some(cross), Some((memory, mask))) => {
-                let (x, trace) = cross.around(x, |x| cross.inner.forward(x, memory, mask, None));
+            (Some(sublayer), Some(_)) => {
+                let (x, trace) = sublayer.around(x, cross);
                 (x, Some(trace))
             }
             _ => (x, None),

@@ -76,7 +76,11 @@ impl<'a> IncrementalDecoder<'a> {
         let mut x = stack.enter(x, self.length, &mut trace);
         for ((block, history), memory) in stack.blocks.iter().zip(&mut self.history).zip(&self.memory) {
             let (mask, rotation) = attending.of(block);
-            x = block.step(x, history, &Context { mask, rotation, memory: memory.as_ref().zip(memory_mask.as_ref()) });
+            x = block.step(
+                x,
+                history,
+                &Context { mask, rotation, memory: memory.as_ref().zip(memory_mask.as_ref()), detailed: false },
+            );
         }
         self.length += new;
         let last = stack.leave(x.narrow(1, new - 1, 1), &mut trace);

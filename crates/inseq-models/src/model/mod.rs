@@ -2,7 +2,10 @@
 
 mod block;
 mod decoding;
+mod layer;
+mod left_out;
 mod pullback;
+mod rescale;
 mod stack;
 mod sublayer;
 #[cfg(test)]
@@ -13,10 +16,13 @@ use burn::tensor::{Device, Tensor};
 
 pub use block::{Block, BlockTrace, Context, Cotangent, Reach, Residual};
 pub use decoding::IncrementalDecoder;
+pub use layer::Layer;
+pub use left_out::LeftOut;
 pub use pullback::{InputCotangents, Wanted};
+pub use rescale::Rescale;
 pub use stack::{Entry, Exit, Scheme, Stack};
 pub use sublayer::{Norms, Sublayer};
-pub use trace::Trace;
+pub use trace::{Memory, Trace};
 
 use crate::layers::{Embedding, Linear};
 
@@ -103,6 +109,25 @@ impl Model {
             Some(cap) => cotangent * ((logits.clone() / cap).square().neg() + 1.0),
             None => cotangent,
         })
+    }
+
+    /// As [`logits_pullback`](Self::logits_pullback), for differences between two hidden states: multiplied by the
+    /// difference of hidden states, and summed, it gives the difference of logits times the cotangent.
+    pub fn logits_pullback_between<const D: usize>(
+        &self,
+        cotangent: Tensor<D>,
+        hidden: Tensor<D>,
+        baseline: Tensor<D>,
+    ) -> Tensor<D> {
+        let Some(cap) = self.logit_cap else { return self.head.pullback(cotangent) };
+        let [(x, y), (b, y_baseline)] = [hidden, baseline].map(|hidden| {
+            let logits = self.head.forward(hidden);
+            (logits.clone(), (logits / cap).tanh() * cap)
+        });
+        let way = x - b;
+        let is_near = way.clone().abs().lower_elem(1e-3 * cap);
+        let slope = (y.clone() / cap).square().neg() + 1.0;
+        self.head.pullback(cotangent * ((y - y_baseline) / way).mask_where(is_near, slope))
     }
 
     /// Values that the widest layer gives for a position.

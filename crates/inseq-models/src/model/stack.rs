@@ -68,9 +68,9 @@ impl Scheme {
 /// What the pullback needs of a stack's forward.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StackTrace {
-    entry_norm: Option<NormTrace>,
+    pub(super) entry_norm: Option<NormTrace>,
     pub(super) blocks: Vec<BlockTrace>,
-    exit_norm: Option<NormTrace>,
+    pub(super) exit_norm: Option<NormTrace>,
 }
 
 /// What each of a stack's schemes is for one forward.

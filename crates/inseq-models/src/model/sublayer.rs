@@ -49,9 +49,17 @@ impl<T> Sublayer<T> {
 #[derive(Clone, Debug)]
 pub(super) struct SublayerTrace<T> {
     pub(super) inner: T,
-    input: Option<NormTrace>,
-    output: Option<NormTrace>,
-    sum: Option<NormTrace>,
+    pub(super) input: Option<NormTrace>,
+    pub(super) output: Option<NormTrace>,
+    pub(super) sum: Option<NormTrace>,
+}
+
+impl<T> SublayerTrace<Option<T>> {
+    /// The trace, where the inner layer kept something.
+    pub(super) fn some(self) -> Option<SublayerTrace<T>> {
+        let Self { inner, input, output, sum } = self;
+        inner.map(|inner| SublayerTrace { inner, input, output, sum })
+    }
 }
 
 /// `x` under an optional norm.

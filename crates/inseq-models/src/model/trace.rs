@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::stack::StackTrace;
-use super::{BlockTrace, Context, Model, Source};
+use super::{Block, BlockTrace, Context, Model, Source};
 use crate::layers::{Mask, Visibility};
 
 /// One forward over source and whole target, with what the pullback needs.
@@ -14,7 +14,7 @@ use crate::layers::{Mask, Visibility};
 pub struct Trace {
     pub(super) encoder: StackTrace,
     pub(super) decoder: StackTrace,
-    hidden: Tensor<3>,
+    pub(super) hidden: Tensor<3>,
 }
 
 impl Trace {
@@ -34,13 +34,28 @@ impl Trace {
     }
 }
 
+/// The encoder's output for a batch of texts.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// `[batch, source, feature]`.
+    pub output: Tensor<3>,
+    /// Tokens of each text; the rest of its row is padding.
+    pub lengths: Vec<usize>,
+}
+
 impl Model {
     /// The encoder's output `[batch, source, feature]`; `None` for decoder-only models.
     pub fn encode(&self, source: &Source) -> Option<Tensor<3>> {
-        self.run_encoder(source, false).map(|(output, _)| output)
+        self.run_encoder(source, false, |block, x, context| block.forward(x, context).0).map(|(output, _)| output)
     }
 
-    fn run_encoder(&self, source: &Source, traced: bool) -> Option<(Tensor<3>, StackTrace)> {
+    /// The encoder with each block run by `run`.
+    pub(super) fn run_encoder(
+        &self,
+        source: &Source,
+        detailed: bool,
+        mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
+    ) -> Option<(Tensor<3>, StackTrace)> {
         let stack = &self.encoder.as_ref()?.stack;
         let x = source.embeddings.clone();
         let attending = stack.attending(0..x.dims()[1], &source.lengths, &x.device());
@@ -48,43 +63,79 @@ impl Model {
         let mut x = stack.enter(x, 0, &mut trace);
         for block in &stack.blocks {
             let (mask, rotation) = attending.of(block);
-            let (y, kept) = block.forward(x, &Context { mask, rotation, memory: None });
-            x = y;
-            if traced {
-                trace.blocks.push(kept);
-            }
+            x = run(block, x, &Context { mask, rotation, memory: None, detailed });
         }
         Some((stack.leave(x, &mut trace), trace))
+    }
+
+    /// The decoder with each block run by `run`.
+    pub(super) fn run_decoder(
+        &self,
+        memory: Option<&Memory>,
+        target: Tensor<3>,
+        detailed: bool,
+        mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
+    ) -> (Tensor<3>, StackTrace) {
+        let [_, length, _] = target.dims();
+        let device = target.device();
+        let stack = &self.decoder;
+        let attending = stack.attending(0..length, &[], &device);
+        let mask = memory.map(|memory| {
+            let keys = memory.output.dims()[1];
+            Mask::new(&Visibility::default(), 0..length, keys, &memory.lengths, &device)
+        });
+        let mut trace = StackTrace::default();
+        let mut x = stack.enter(target, 0, &mut trace);
+        for block in &stack.blocks {
+            let key_values = block
+                .cross_attention
+                .as_ref()
+                .zip(memory)
+                .map(|(cross, memory)| cross.inner.key_values(memory.output.clone(), None));
+            let (own_mask, rotation) = attending.of(block);
+            let context =
+                Context { mask: own_mask, rotation, memory: key_values.as_ref().zip(mask.as_ref()), detailed };
+            x = run(block, x, &context);
+        }
+        (stack.leave(x, &mut trace), trace)
     }
 
     /// One forward for all steps.
     ///
     /// `target` `[batch, position, feature]`: embeddings of the whole target, padded on the right, without positions.
     pub fn trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
-        let (memory, encoder) = source.and_then(|source| self.run_encoder(source, true)).unzip();
-        let [_, length, _] = target.dims();
-        let device = target.device();
-        let stack = &self.decoder;
-        let attending = stack.attending(0..length, &[], &device);
-        let memory = source.zip(memory).map(|(source, memory)| {
-            let keys = memory.dims()[1];
-            (memory, Mask::new(&Visibility::default(), 0..length, keys, &source.lengths, &device))
+        self.traced(source, target, false)
+    }
+
+    /// As [`trace`](Self::trace), keeping what [`Trace::rescaled`] needs as well.
+    pub fn detailed_trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
+        self.traced(source, target, true)
+    }
+
+    fn traced(&self, source: Option<&Source>, target: Tensor<3>, detailed: bool) -> Trace {
+        let mut blocks = Vec::new();
+        let encoded = source.and_then(|source| {
+            let (output, trace) = self.run_encoder(source, detailed, |block, x, context| {
+                let (y, kept) = block.forward(x, context);
+                blocks.push(kept);
+                y
+            })?;
+            Some((Memory { output, lengths: source.lengths.clone() }, trace))
         });
-        let mut decoder = StackTrace::default();
-        let mut x = stack.enter(target, 0, &mut decoder);
-        for block in &stack.blocks {
-            let key_values = block
-                .cross_attention
-                .as_ref()
-                .zip(memory.as_ref())
-                .map(|(cross, (memory, mask))| (cross.inner.key_values(memory.clone(), None), mask));
-            let (mask, rotation) = attending.of(block);
-            let memory = key_values.as_ref().map(|(key_values, mask)| (key_values, *mask));
-            let (y, kept) = block.forward(x, &Context { mask, rotation, memory });
-            x = y;
-            decoder.blocks.push(kept);
-        }
-        let hidden = stack.leave(x, &mut decoder);
-        Trace { encoder: encoder.unwrap_or_default(), decoder, hidden }
+        let (memory, encoder) = encoded.unzip();
+        let encoder = StackTrace { blocks, ..encoder.unwrap_or_default() };
+        let mut blocks = Vec::new();
+        let (hidden, decoder) = self.run_decoder(memory.as_ref(), target, detailed, |block, x, context| {
+            let (y, kept) = block.forward(x, context);
+            blocks.push(kept);
+            y
+        });
+        Trace { encoder, decoder: StackTrace { blocks, ..decoder }, hidden }
+    }
+
+    /// The decoder's last hidden states `[batch, position, feature]`, as the head takes them, for the encoder's output
+    /// (none for decoder-only models) and the embeddings of the whole target. Nothing is kept for a pullback.
+    pub fn decode(&self, memory: Option<&Memory>, target: Tensor<3>) -> Tensor<3> {
+        self.run_decoder(memory, target, false, |block, x, context| block.forward(x, context).0).0
     }
 }

@@ -1,5 +1,7 @@
 //! Multi-head attention.
 
+mod rescaled;
+
 use std::ops::Range;
 
 use burn::tensor::Tensor;
@@ -53,6 +55,11 @@ impl KeyValues {
         }
     }
 
+    /// The one batch entry, `count` times.
+    pub fn repeat(self, count: usize) -> KeyValues {
+        KeyValues { keys: self.keys.repeat_dim(0, count), values: self.values.repeat_dim(0, count), norm: None }
+    }
+
     /// The batch entries of `index`.
     pub fn select(self, index: &Tensor<1, burn::tensor::Int>) -> KeyValues {
         KeyValues { keys: self.keys.select(0, index.clone()), values: self.values.select(0, index.clone()), norm: None }
@@ -68,6 +75,8 @@ pub struct AttentionTrace {
     key_values: KeyValues,
     mask: Mask,
     rotation: Option<Rotation>,
+    /// Where the pullback is that of differences to a baseline, the baseline's trace.
+    baseline: Option<Box<AttentionTrace>>,
 }
 
 /// Where [`Attention::pullback`] leads.
@@ -152,6 +161,7 @@ impl Attention {
             key_values: key_values.clone(),
             mask: mask.clone(),
             rotation: rotation.cloned(),
+            baseline: None,
         };
         let all_keys = key_values.keys.dims()[2];
         let mixed = blocks(length, batch * self.heads * all_keys).map(|rows| {
@@ -174,11 +184,19 @@ impl Attention {
     /// Scores `[batch, head, query, key]` of queries `[batch, key/value head, group, query, head_dim]` over the first
     /// `keys` keys.
     fn scores(&self, queries: Tensor<5>, key_values: &KeyValues, keys: usize) -> Tensor<4> {
+        self.capped(self.products(queries, key_values, keys))
+    }
+
+    /// The scores before they are capped.
+    fn products(&self, queries: Tensor<5>, key_values: &KeyValues, keys: usize) -> Tensor<4> {
         let [batch, heads, group, count, head_dim] = queries.dims();
-        let scores = queries
+        queries
             .reshape([batch, heads, group * count, head_dim])
             .matmul(key_values.keys.clone().narrow(2, 0, keys).swap_dims(2, 3))
-            .reshape([batch, heads * group, count, keys]);
+            .reshape([batch, heads * group, count, keys])
+    }
+
+    fn capped(&self, scores: Tensor<4>) -> Tensor<4> {
         match self.soft_cap {
             Some(cap) => (scores / cap).tanh() * cap,
             None => scores,
@@ -195,6 +213,26 @@ impl Attention {
         let keys = trace.key_values.keys.dims()[2];
         let scores = self.scores(trace.queries.clone(), &trace.key_values, keys);
         self.weights_of(scores, trace.mask.of_queries(0..length, keys).as_ref())
+    }
+
+    /// The output `[entry, query, feature]` of a forward when chosen heads cannot take the values of one position: of batch
+    /// entry `i`, those of the `i`th position of `left_out`.
+    pub fn without_values(&self, trace: &AttentionTrace, left_out: &Range<usize>, heads: &[bool]) -> Tensor<3> {
+        let weights = self.weights(trace);
+        let [entries, _, queries, keys] = weights.dims();
+        let (groups, head_dim) = (self.group(), self.head_dim());
+        let mut kept = vec![1f32; entries * self.heads * keys];
+        for (entry, position) in left_out.clone().enumerate() {
+            for head in (0..self.heads).filter(|&head| heads.get(head).copied().unwrap_or(false)) {
+                kept[(entry * self.heads + head) * keys + position] = 0.0;
+            }
+        }
+        let kept = Tensor::<1>::from_data(kept.as_slice(), &weights.device());
+        let weights = weights * kept.reshape([entries, self.heads, 1, keys]);
+        let weights = weights.reshape([entries, self.key_value_heads, groups * queries, keys]);
+        let mixed = weights.matmul(trace.key_values.values.clone());
+        let mixed = mixed.reshape([entries, self.heads, queries, head_dim]).swap_dims(1, 2);
+        self.output.forward(mixed.reshape([entries, queries, self.output.input_size()]))
     }
 
     /// Cotangents `[batch, probe, row, feature]` of the output to those of both inputs.
@@ -248,33 +286,47 @@ impl Attention {
         keys: usize,
     ) -> (Tensor<6>, Tensor<5>) {
         let [batch, heads, probes, group, count, head_dim] = mixed.dims();
-        let queries = rows.of_heads(&trace.queries);
-        let scores = self.scores(queries.clone(), &trace.key_values, keys);
-        let bias = trace.mask.of_rows(rows, keys);
-        let slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
-        let by_probe = |weights: Tensor<4>| {
-            let [_, _, rows_of_all, _] = weights.dims();
-            rows.by_probe(weights.reshape([batch, heads, group, rows_of_all, keys]))
+        let attended = match &trace.baseline {
+            None => self.attended(trace, rows, keys),
+            Some(baseline) => self.attended_between(trace, baseline, rows, keys),
         };
-        let weights = by_probe(self.weights_of(scores, bias.as_ref()));
-
-        let value = trace.key_values.values.clone().narrow(2, 0, keys);
-        let key = trace.key_values.keys.clone().narrow(2, 0, keys);
         let mixed = mixed.reshape([batch, heads, probes, group * count, head_dim]);
         let to_weights = mixed
             .clone()
             .reshape([batch, heads, probes * group * count, head_dim])
-            .matmul(value.swap_dims(2, 3))
+            .matmul(attended.values.swap_dims(2, 3))
             .reshape([batch, heads, probes, group * count, keys]);
-        let mut to_scores = kernels::softmax_pullback(to_weights, weights.clone());
-        if let Some(slope) = slope {
-            to_scores = to_scores * by_probe(slope);
+        let mut to_scores = kernels::softmax_pullback(to_weights, attended.softmax);
+        if let Some(slope) = attended.cap_slope {
+            to_scores = to_scores * slope;
         }
-        let to_queries = to_scores.clone().reshape([batch, heads, probes * group * count, keys]).matmul(key);
-        let to_keys = to_scores.swap_dims(3, 4).matmul(rows.by_probe(queries));
-        let to_values = weights.swap_dims(3, 4).matmul(mixed);
+        let to_queries = to_scores.clone().reshape([batch, heads, probes * group * count, keys]).matmul(attended.keys);
+        let to_keys = to_scores.swap_dims(3, 4).matmul(attended.queries);
+        let to_values = attended.weights.swap_dims(3, 4).matmul(mixed);
         let both = Tensor::cat(vec![to_keys, to_values], 1);
         (to_queries.reshape([batch, heads, probes, group, count, head_dim]), both)
+    }
+
+    /// What a block of rows is pulled back with.
+    fn attended(&self, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Attended {
+        let queries = rows.of_heads(&trace.queries);
+        let scores = self.scores(queries.clone(), &trace.key_values, keys);
+        let cap_slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
+        let weights = self.by_probe(self.weights_of(scores, trace.mask.of_rows(rows, keys).as_ref()), rows);
+        Attended {
+            queries: rows.by_probe(queries),
+            keys: trace.key_values.keys.clone().narrow(2, 0, keys),
+            values: trace.key_values.values.clone().narrow(2, 0, keys),
+            softmax: weights.clone(),
+            weights,
+            cap_slope: cap_slope.map(|slope| self.by_probe(slope, rows)),
+        }
+    }
+
+    /// Of all rows `[batch, head, row, key]`, by probe: `[batch, key/value head, probe or 1, group * row, key]`.
+    fn by_probe(&self, x: Tensor<4>, rows: &Rows) -> Tensor<5> {
+        let [batch, _, count, keys] = x.dims();
+        rows.by_probe(x.reshape([batch, self.key_value_heads, self.group(), count, keys]))
     }
 
     /// Of cotangents of keys and values `[batch, probe, key, 2 key/value head, head_dim]`.
@@ -297,6 +349,20 @@ impl Attention {
             both.narrow(3, self.key_value_heads, self.key_value_heads).reshape([batch, probes, keys, inner]);
         self.key_value.pullback(Tensor::cat(vec![to_keys, to_values], 3))
     }
+}
+
+/// What a block of rows is pulled back with; `softmax` and `cap_slope` are the factors of the scores' pullback.
+struct Attended {
+    /// `[batch, key/value head, probe or 1, group * row, head_dim]`.
+    queries: Tensor<5>,
+    /// `[batch, key/value head, key, head_dim]`.
+    keys: Tensor<4>,
+    /// `[batch, key/value head, key, head_dim]`.
+    values: Tensor<4>,
+    /// `[batch, key/value head, probe or 1, group * row, key]`.
+    weights: Tensor<5>,
+    softmax: Tensor<5>,
+    cap_slope: Option<Tensor<5>>,
 }
 
 /// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row.

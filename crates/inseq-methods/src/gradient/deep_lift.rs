@@ -1,0 +1,113 @@
+//! DeepLIFT.
+
+use inseq_models::model::{Rescale, Wanted};
+use ndarray::Array1;
+use serde::Deserialize;
+
+use super::Collector;
+use crate::Result;
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "deeplift",
+    description: "How much does each feature's difference from the baseline explain of the score's difference?",
+    cost: "2 forwards, 1 pullback a step",
+    paper: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation Differences, \
+            https://arxiv.org/abs/1704.02685",
+    details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum` (the default, as in \
+              Captum and the reference) only rectifiers are rescaled, and everything else takes its gradient at the input. With \
+              `full` every non-linearity is, also attention, norms, gates and the attributed function, so that scores sum to \
+              the difference of the scores at input and baseline. Signed. Arguments: `rule` (captum, full), \
+              `multiply_by_inputs` (true), `return_convergence_delta` (false).",
+    make: |arguments| Ok(Box::new(options::<DeepLift>("deeplift", arguments)?)),
+};
+
+/// How much does each feature's difference from the baseline explain of the score's difference?
+///
+/// Granular scores `[input, step, feature]`, signed. Cost: two forwards and one pullback a step.
+/// Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeepLift {
+    /// What is rescaled.
+    pub rule: DeepLiftRule,
+    /// Whether multipliers are multiplied by the difference from the baseline.
+    pub multiply_by_inputs: bool,
+    /// Whether the step score `deltas` tells by how much completeness is missed.
+    pub return_convergence_delta: bool,
+}
+
+impl Default for DeepLift {
+    fn default() -> Self {
+        Self { rule: DeepLiftRule::Captum, multiply_by_inputs: true, return_convergence_delta: false }
+    }
+}
+
+/// Which operations propagate differences rather than gradients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeepLiftRule {
+    /// Rectifiers, as Captum does.
+    #[default]
+    Captum,
+    /// Everything that is not linear.
+    Full,
+}
+
+impl Method for DeepLift {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let engine = context.engine;
+        let model = engine.model;
+        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
+        let texts = context.point.texts.clone();
+        let mut baseline = engine.baselines(&texts);
+        if !wanted.target {
+            baseline.target = context.point.target.clone();
+        }
+        let start = engine.detailed_trace(&baseline);
+        let rescale = match self.rule {
+            DeepLiftRule::Captum => Rescale::Rectifiers,
+            DeepLiftRule::Full => Rescale::Everything,
+        };
+        let trace = engine.detailed_trace(context.point).rescaled(&start, model, rescale);
+        let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
+        let mut collector = Collector::new(shapes, engine.features(), wanted);
+        let function = context.function.clone();
+        let (point, advance) = (context.point, &mut *context.advance);
+        let mut ends: Vec<Vec<f32>> = vec![Vec::new(); texts.len()];
+        let each = |steps: std::ops::Range<usize>, scores: Vec<f32>, gradients| {
+            for (entry, scores) in scores.chunks(steps.len()).enumerate() {
+                let live = texts[entry].steps.len().saturating_sub(steps.start).min(steps.len());
+                ends[entry].extend(&scores[..live]);
+                collector.add(entry, entry, steps.clone(), &gradients)?;
+            }
+            let live = |t: &&TextSteps| steps.end.min(t.steps.len()).saturating_sub(steps.start);
+            advance(2 * texts.iter().map(live).sum::<usize>())
+        };
+        match self.rule {
+            DeepLiftRule::Captum => engine.gradients(point, &trace, &*function, wanted, each)?,
+            DeepLiftRule::Full => engine.differences(point, &trace, start.hidden(), &*function, wanted, each)?,
+        }
+        let mut results = collector.finish();
+        if self.multiply_by_inputs {
+            times_embeddings(&mut results, point, Some(&baseline))?;
+        }
+        if self.return_convergence_delta {
+            let starts = engine.scores(&baseline, start.hidden(), &[&*function])?.swap_remove(0);
+            for (result, (start, end)) in results.iter_mut().zip(starts.iter().zip(&ends)) {
+                let delta: Array1<f32> = super::delta(result, start, end);
+                result.step_scores.push(("deltas".into(), delta));
+            }
+        }
+        Ok(results)
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost { forwards: 2, pullbacks: 1 }
+    }
+}

@@ -1,0 +1,352 @@
+//! Discretized integrated gradients.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Int, Tensor};
+use inseq_models::layers::Embedding;
+use inseq_models::model::{InputCotangents, Source, Wanted};
+use serde::Deserialize;
+
+use super::{Collector, weighted};
+use crate::engine::{Point, TextSteps};
+use crate::internals::read;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "discretized_integrated_gradients",
+    description: "How much does each feature contribute on a way to the baseline that leads past real words?",
+    cost: "n_steps forwards, n_steps pullbacks a step",
+    paper: "Sanyal & Ren (2021), Discretized Integrated Gradients for Explaining Language Models, \
+            https://arxiv.org/abs/2108.13654",
+    details: "Each token walks to its baseline over nearest neighbours among the embeddings, made monotonic in every dimension; \
+              gradients along the way times the way from point to point. Special tokens stay where they are until the last \
+              point. Signed. Arguments: `n_steps` (50), `method` (greedy: the neighbour nearest to its monotonic version; \
+              maxcount: the one monotonic in most dimensions), `n_neighbors` (50), `internal_batch_size` (from the memory \
+              budget), `multiply_by_inputs` (false), `return_convergence_delta` (false).",
+    make: |arguments| {
+        let method: DiscretizedIntegratedGradients = options("discretized_integrated_gradients", arguments)?;
+        if method.n_steps < 2 || method.n_neighbors == 0 || method.internal_batch_size == Some(0) {
+            return Err(Error::Argument(
+                "discretized_integrated_gradients: `n_steps` must be at least 2, `n_neighbors` and `internal_batch_size` at \
+                 least 1"
+                    .into(),
+            ));
+        }
+        Ok(Box::new(method))
+    },
+};
+
+/// How much does each feature contribute on a way to the baseline that leads past real words?
+///
+/// Granular scores `[input, step, feature]`, signed. Cost: `n_steps` forwards, `n_steps` pullbacks a step.
+/// Sanyal & Ren, 2021, <https://arxiv.org/abs/2108.13654>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiscretizedIntegratedGradients {
+    /// Points on the path.
+    pub n_steps: usize,
+    /// How the next word is chosen.
+    pub method: PathStrategy,
+    /// Neighbours among which it is chosen.
+    pub n_neighbors: usize,
+    /// Points that go through the model at once; from the memory budget where there is none.
+    pub internal_batch_size: Option<usize>,
+    /// Whether the sum is multiplied by the way from the baseline to the input once more.
+    pub multiply_by_inputs: bool,
+    /// Whether the step score `deltas` tells by how much completeness is missed.
+    pub return_convergence_delta: bool,
+}
+
+/// How the next word of a path is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathStrategy {
+    /// The neighbour nearest to its monotonic version.
+    #[default]
+    Greedy,
+    /// The neighbour that is monotonic in most dimensions.
+    Maxcount,
+}
+
+impl Default for DiscretizedIntegratedGradients {
+    fn default() -> Self {
+        Self {
+            n_steps: 50,
+            method: PathStrategy::Greedy,
+            n_neighbors: 50,
+            internal_batch_size: None,
+            multiply_by_inputs: false,
+            return_convergence_delta: false,
+        }
+    }
+}
+
+impl Method for DiscretizedIntegratedGradients {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost { forwards: self.n_steps, pullbacks: self.n_steps }
+    }
+}
+
+impl DiscretizedIntegratedGradients {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let engine = context.engine;
+        let model = engine.model;
+        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
+        let input = engine.inputs(&[text]);
+        let special = context.special_tokens;
+        // `[point, position, feature]`, from the baseline to the text.
+        let source_path = match (&model.encoder, &input.source) {
+            (Some(encoder), Some(source)) => {
+                let device = source.embeddings.device();
+                Some(self.path(&encoder.embedding, &text.source, &text.source_baseline, special, &device)?)
+            }
+            _ => None,
+        };
+        let target_path = match wanted.target {
+            true => {
+                let seen = text.steps.end - 1;
+                let [ids, baseline] = [&text.target, &text.target_baseline].map(|ids| &ids[..seen]);
+                self.path(&model.target_embedding, ids, baseline, special, &input.target.device())?
+            }
+            false => input.target.clone().repeat_dim(0, self.n_steps),
+        };
+        let shape = std::iter::once((text.source.len(), text.steps.end, text.steps.len()));
+        let mut collector = Collector::new(shape, engine.features(), wanted);
+        let at_once = self.internal_batch_size.unwrap_or_else(|| engine.entries_that_fit(text)).min(self.n_steps);
+        let function = context.function.clone();
+        let mut ends: Vec<f32> = Vec::new();
+        let mut starts: Vec<f32> = Vec::new();
+        for start in (0..self.n_steps).step_by(at_once) {
+            let count = at_once.min(self.n_steps - start);
+            let points = |path: &Tensor<3>| path.clone().narrow(0, start, count);
+            let source = source_path
+                .as_ref()
+                .map(|path| Source { embeddings: points(path), lengths: vec![text.source.len(); count] });
+            let point = Point { texts: vec![text; count], source, target: points(&target_path) };
+            let trace = engine.trace(&point);
+            let ways = |path: &Tensor<3>| self.ways(path, start, count);
+            let ways = [source_path.as_ref().map(ways), wanted.target.then(|| ways(&target_path))];
+            engine.gradients(&point, &trace, &*function, wanted, |steps, scores, gradients| {
+                (context.advance)(steps.len() * count)?;
+                if start == 0 {
+                    starts.extend(&scores[..steps.len()]);
+                }
+                if start + count == self.n_steps {
+                    ends.extend(&scores[(count - 1) * steps.len()..]);
+                }
+                let product = |gradient: Option<Tensor<4>>, ways: &Option<Tensor<3>>| {
+                    let rows = gradient.as_ref().map_or(0, |gradient| gradient.dims()[2]);
+                    gradient.zip(ways.clone()).map(|(g, ways)| g * ways.narrow(1, 0, rows).unsqueeze_dim(1))
+                };
+                let products = InputCotangents {
+                    source: product(gradients.source, &ways[0]),
+                    target: product(gradients.target, &ways[1]),
+                };
+                collector.add(0, 0, steps, &weighted(products, &vec![1.0; count]))
+            })?;
+        }
+        let mut result = collector.finish();
+        if self.multiply_by_inputs {
+            times_embeddings(&mut result, &input, Some(&engine.baselines(&[text])))?;
+        }
+        let mut result = result.pop().unwrap_or_default();
+        if self.return_convergence_delta {
+            result.step_scores.push(("deltas".into(), super::delta(&result, &starts, &ends)));
+        }
+        Ok(result)
+    }
+
+    /// The way from each point of a path to the next, nothing from the last: `[point, position, feature]`.
+    fn ways(&self, path: &Tensor<3>, start: usize, count: usize) -> Tensor<3> {
+        let next: Vec<i64> = (start..start + count).map(|point| (point + 1).min(self.n_steps - 1) as i64).collect();
+        let next = Tensor::<1, Int>::from_data(next.as_slice(), &path.device());
+        path.clone().select(0, next) - path.clone().narrow(0, start, count)
+    }
+
+    /// The points from the baseline to the text, `[point, position, feature]`.
+    fn path(
+        &self,
+        embedding: &Embedding,
+        ids: &[u32],
+        baseline: &[u32],
+        special: &[u32],
+        device: &burn::tensor::Device,
+    ) -> Result<Tensor<3>> {
+        let mut words = Words::new(embedding, self.n_neighbors);
+        let features = embedding.features();
+        words.fetch(&ids.iter().chain(baseline).copied().collect::<Vec<_>>())?;
+        // By position, words from the text to the baseline.
+        let mut paths: Vec<Vec<u32>> = ids.iter().map(|&id| vec![id]).collect();
+        for _ in 2..self.n_steps {
+            let walks = |position: usize, last: u32| !special.contains(&ids[position]) && last != baseline[position];
+            let from: Vec<u32> = paths
+                .iter()
+                .enumerate()
+                .map(|(i, path)| (i, path[path.len() - 1]))
+                .filter(|&(i, last)| walks(i, last))
+                .map(|(_, last)| last)
+                .collect();
+            words.find_neighbours(&from)?;
+            for (position, path) in paths.iter_mut().enumerate() {
+                let last = path[path.len() - 1];
+                let next = match walks(position, last) {
+                    true => self.next(&words, last, baseline[position], path),
+                    false => last,
+                };
+                path.push(next);
+            }
+        }
+        let mut values = vec![0f32; self.n_steps * ids.len() * features];
+        for (position, (path, &baseline)) in paths.iter().zip(baseline).enumerate() {
+            let end = words.vector(baseline).to_vec();
+            let mut current = words.vector(path[0]).to_vec();
+            // The text is the last point, the baseline the first.
+            for point in (0..self.n_steps).rev() {
+                let step = self.n_steps - 1 - point;
+                if point == 0 {
+                    current.clone_from(&end);
+                } else if step > 0 {
+                    current = self.monotonic(words.vector(path[step]), &end, &current);
+                }
+                let at = (point * ids.len() + position) * features;
+                values[at..at + features].copy_from_slice(&current);
+            }
+        }
+        Ok(Tensor::<1>::from_data(values.as_slice(), device).reshape([self.n_steps, ids.len(), features]))
+    }
+
+    /// The neighbour that a path goes on to.
+    fn next(&self, words: &Words, word: u32, baseline: u32, path: &[u32]) -> u32 {
+        let (start, end) = (words.vector(word), words.vector(baseline));
+        let mut best = (f32::INFINITY, baseline);
+        for &anchor in words.neighbours(word) {
+            if anchor == baseline || path.contains(&anchor) {
+                continue;
+            }
+            let vector = words.vector(anchor);
+            let cost = match self.method {
+                PathStrategy::Greedy => {
+                    let square = |(a, b): (&f32, f32)| (a - b) * (a - b);
+                    vector.iter().zip(self.monotonic(vector, end, start)).map(square).sum::<f32>().sqrt()
+                }
+                PathStrategy::Maxcount => {
+                    -(vector.iter().zip(end).zip(start).filter(|((a, b), x)| is_monotonic(**a, **b, **x)).count()
+                        as f32)
+                }
+            };
+            if cost < best.0 {
+                best = (cost, anchor);
+            }
+        }
+        best.1
+    }
+
+    /// `anchor`, with a step straight towards the baseline in each dimension where it does not lie between.
+    fn monotonic(&self, anchor: &[f32], baseline: &[f32], from: &[f32]) -> Vec<f32> {
+        let step = (1.0 / self.n_steps as f64) as f32;
+        let each = anchor.iter().zip(baseline).zip(from);
+        each.map(|((&a, &b), &x)| if is_monotonic(a, b, x) { a } else { x - step * (x - b) }).collect()
+    }
+}
+
+/// Whether `anchor` lies between `from` and `baseline`.
+fn is_monotonic(anchor: f32, baseline: f32, from: f32) -> bool {
+    if baseline > from {
+        baseline >= anchor && anchor >= from
+    } else if baseline < from {
+        baseline <= anchor && anchor <= from
+    } else {
+        baseline == anchor
+    }
+}
+
+/// Embeddings of words with their nearest neighbours, fetched as they are needed.
+struct Words<'a> {
+    embedding: &'a Embedding,
+    count: usize,
+    vectors: HashMap<u32, Vec<f32>>,
+    neighbours: HashMap<u32, Vec<u32>>,
+    /// The squares of all embeddings' lengths, `[vocabulary]`.
+    squares: Option<Tensor<1>>,
+}
+
+/// Neighbours fetched beyond those wanted, so that rounding of their distances leaves none out.
+const SPARE: usize = 8;
+
+impl<'a> Words<'a> {
+    fn new(embedding: &'a Embedding, count: usize) -> Self {
+        let count = count.min(embedding.vocabulary().saturating_sub(1));
+        Self { embedding, count, vectors: HashMap::new(), neighbours: HashMap::new(), squares: None }
+    }
+
+    fn vector(&self, word: u32) -> &[f32] {
+        self.vectors.get(&word).map_or(&[], Vec::as_slice)
+    }
+
+    fn neighbours(&self, word: u32) -> &[u32] {
+        self.neighbours.get(&word).map_or(&[], Vec::as_slice)
+    }
+
+    fn fetch(&mut self, words: &[u32]) -> Result<()> {
+        let mut missing: Vec<u32> = words.iter().copied().filter(|word| !self.vectors.contains_key(word)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let values = read(self.embedding.forward(&missing, 1))?;
+        for (word, vector) in missing.iter().zip(values.chunks(self.embedding.features())) {
+            self.vectors.insert(*word, vector.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Finds the nearest neighbours of words, nearest first, by Euclidean distance.
+    fn find_neighbours(&mut self, words: &[u32]) -> Result<()> {
+        let mut missing: Vec<u32> = words.iter().copied().filter(|word| !self.neighbours.contains_key(word)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() || self.count == 0 {
+            return Ok(());
+        }
+        let features = self.embedding.features();
+        let table = self.embedding.scaled_table();
+        let squares = self
+            .squares
+            .get_or_insert_with(|| table.clone().square().sum_dim(1).squeeze_dim(1))
+            .clone()
+            .reshape([1, self.embedding.vocabulary()]);
+        let queries = self.embedding.forward(&missing, 1).reshape([missing.len(), features]);
+        // Less the length of the query, which is the same for all.
+        let closeness = queries.matmul(table.transpose()) * 2.0 - squares;
+        let (_, found) = closeness.topk_with_indices((self.count + 1 + SPARE).min(self.embedding.vocabulary()), 1);
+        let wanted = found.dims()[1];
+        let found = found
+            .try_into_vec_as::<i64>()
+            .map_err(|e| Error::Argument(format!("neighbours cannot be read from the device: {e:?}")))?;
+        self.fetch(&found.iter().map(|&id| id as u32).collect::<Vec<_>>())?;
+        for (&word, found) in missing.iter().zip(found.chunks(wanted)) {
+            let own = self.vector(word);
+            let distance = |other: u32| {
+                let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+                self.vector(other).iter().zip(own).map(square).sum::<f64>()
+            };
+            let mut each: Vec<(f64, u32)> =
+                found.iter().map(|&id| id as u32).filter(|&id| id != word).map(|id| (distance(id), id)).collect();
+            each.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            each.truncate(self.count);
+            self.neighbours.insert(word, each.into_iter().map(|(_, id)| id).collect());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! SmoothGrad and its relatives.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use super::noise::{Noisy, Sample};
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "smoothgrad",
+    description: "How sensitive is the score to each feature, on average over inputs with noise?",
+    cost: "n_samples forwards, n_samples pullbacks a step",
+    paper: "Smilkov et al. (2017), SmoothGrad: removing noise by adding noise, https://arxiv.org/abs/1706.03825; VarGrad: \
+            Adebayo et al. (2018), https://arxiv.org/abs/1810.03292",
+    details: "The mean gradient at inputs with normal noise, as an absolute value (`nt_type` `smoothgrad`), the mean of its square \
+              (`smoothgrad_sq`), or its variance (`vargrad`). Arguments: `n_samples` (20), `stdevs` (of the noise; 0.15 of the \
+              range of the text's embeddings), `nt_type`, `abs` (true), `seed` (0).",
+    make: |arguments| {
+        let method: SmoothGrad = options("smoothgrad", arguments)?;
+        if method.n_samples == 0 || !method.stdevs.is_none_or(|stdevs| stdevs >= 0.0 && stdevs.is_finite()) {
+            return Err(Error::Argument(
+                "smoothgrad: `n_samples` must be at least 1 and `stdevs` a number of 0 or more".into(),
+            ));
+        }
+        Ok(Box::new(method))
+    },
+};
+
+/// Standard deviation of the noise, as a share of the range of the embeddings: the middle of what the paper recommends.
+const NOISE: f64 = 0.15;
+
+/// How sensitive is the score to each feature, on average over inputs with noise?
+///
+/// Granular scores `[input, step, feature]`, not negative unless `abs` is off. Cost: `n_samples` forwards, `n_samples`
+/// pullbacks a step. Smilkov et al., 2017, <https://arxiv.org/abs/1706.03825>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SmoothGrad {
+    /// Inputs with noise.
+    pub n_samples: usize,
+    /// Standard deviation of the noise; 0.15 of the range of the text's embeddings where there is none.
+    pub stdevs: Option<f64>,
+    /// What is made of the gradients.
+    pub nt_type: NoiseTunnel,
+    /// Whether the sign of the mean gradient is dropped.
+    pub abs: bool,
+    /// Of the random numbers.
+    pub seed: u64,
+}
+
+/// What is made of gradients at inputs with noise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum NoiseTunnel {
+    /// Their mean.
+    #[default]
+    #[serde(rename = "smoothgrad")]
+    SmoothGrad,
+    /// The mean of their squares.
+    #[serde(rename = "smoothgrad_sq")]
+    SmoothGradSquared,
+    /// Their variance.
+    #[serde(rename = "vargrad")]
+    VarGrad,
+}
+
+impl Default for SmoothGrad {
+    fn default() -> Self {
+        Self { n_samples: 20, stdevs: None, nt_type: NoiseTunnel::SmoothGrad, abs: true, seed: 0 }
+    }
+}
+
+impl Method for SmoothGrad {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost { forwards: self.n_samples, pullbacks: self.n_samples }
+    }
+}
+
+impl SmoothGrad {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let samples: Vec<Sample> = (0..self.n_samples).map(|_| Sample { alpha: 1.0, noise: random.random() }).collect();
+        let stdev = match self.stdevs {
+            Some(stdev) => stdev,
+            None => {
+                let mut range = 0f32;
+                for embeddings in Noisy::new(context, text, 0.0).embeddings() {
+                    let values = crate::internals::read(embeddings.clone())?;
+                    let (low, high) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
+                    range = range.max(high - low);
+                }
+                f64::from(range) * NOISE
+            }
+        };
+        let noisy = Noisy::new(context, text, stdev);
+        let squares = self.nt_type != NoiseTunnel::SmoothGrad;
+        let [mut mean, mut square] = noisy.moments(context, &samples, false, squares)?;
+        let sides = |attributions: &mut Attributions| [attributions.source.take(), attributions.target.take()];
+        let [means, mut squares] = [sides(&mut mean), sides(&mut square)];
+        match self.nt_type {
+            NoiseTunnel::SmoothGrad => {
+                [mean.source, mean.target] =
+                    means.map(|mean| mean.map(|mean| if self.abs { mean.mapv_into(f32::abs) } else { mean }));
+                return Ok(mean);
+            }
+            NoiseTunnel::SmoothGradSquared => {}
+            NoiseTunnel::VarGrad => {
+                for (square, mean) in squares.iter_mut().zip(means) {
+                    if let (Some(square), Some(mean)) = (square.as_mut(), mean) {
+                        square.zip_mut_with(&mean, |square, mean| *square = (*square - mean * mean).max(0.0));
+                    }
+                }
+            }
+        }
+        [square.source, square.target] = squares;
+        Ok(square)
+    }
+}

@@ -1,0 +1,71 @@
+//! Attention rollout.
+
+use inseq_core::AttributionKind;
+use ndarray::Array2;
+
+use super::{Mixing, Weights, by_step, padded};
+use crate::Result;
+use crate::engine::TextSteps;
+use crate::gradient::NoOptions;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "attention_rollout",
+    description: "How much of each input token is mixed into the predicting state over all layers, by attention and residuals?",
+    cost: "1 forward",
+    paper: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, https://arxiv.org/abs/2005.00928",
+    details: "In each layer a state is half its own residual and half the states that it attends to, heads averaged; the matrices \
+              of all layers are multiplied. In encoder-decoders a decoder's state is, after its self-attention, half of itself \
+              and half the encoder's outputs that it attends to. A step's scores, over source and target together, sum to 1. No \
+              arguments.",
+    make: |arguments| {
+        options::<NoOptions>("attention_rollout", arguments)?;
+        Ok(Box::new(AttentionRollout))
+    },
+};
+
+/// How much of each input token is mixed into the predicting state over all layers, by attention and residuals?
+///
+/// Coarse scores `[input, step]`, between 0 and 1; over source and target together a step's sum to 1. Cost: one forward.
+/// Abnar & Zuidema, 2020, <https://arxiv.org/abs/2005.00928>.
+#[derive(Clone, Debug)]
+pub struct AttentionRollout;
+
+impl Method for AttentionRollout {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        let each = texts.into_iter().enumerate().map(|(entry, text)| {
+            let mixing = Mixing::of(&Weights::of(context, entry)?);
+            (context.advance)(text.steps.len())?;
+            let (source, target) = rolled_out(&mixing, text);
+            let source = source.map(|source| by_step(&source.into_dyn(), text));
+            let target = context.attribute_target.then(|| padded(by_step(&target.into_dyn(), text), text));
+            Ok(Attributions { source, target, kind: AttributionKind::Coarse, ..Attributions::default() })
+        });
+        each.collect()
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost::forwards(1)
+    }
+}
+
+/// What each target position is made of, `[query, source]` and `[query, target]`.
+fn rolled_out(mixing: &Mixing, text: &TextSteps) -> (Option<Array2<f32>>, Array2<f32>) {
+    let encoded = mixing.encoder.iter().fold(Array2::eye(text.source.len()), |below, layer| layer.dot(&below));
+    let size = mixing.decoder.first().map_or(0, |(own, _)| own.nrows());
+    let mut target = Array2::<f32>::eye(size);
+    let mut source = Array2::<f32>::zeros((size, text.source.len()));
+    for (own, cross) in &mixing.decoder {
+        (target, source) = (own.dot(&target), own.dot(&source));
+        if let Some(cross) = cross {
+            target *= 0.5;
+            source = (source + cross.dot(&encoded)) * 0.5;
+        }
+    }
+    ((!mixing.encoder.is_empty()).then_some(source), target)
+}

@@ -1,0 +1,143 @@
+//! Methods that read what goes on inside the model. They run once for a text, not once a step.
+
+mod attention;
+mod attention_flow;
+mod attention_rollout;
+mod value_zeroing;
+
+use burn::tensor::Tensor;
+use inseq_models::model::{Block, BlockTrace};
+use ndarray::{Array2, Array4, ArrayD, Axis};
+
+pub use attention::AttentionWeights;
+pub use attention_flow::AttentionFlow;
+pub use attention_rollout::AttentionRollout;
+pub use value_zeroing::{Similarity, ValueZeroing, ZeroedHeads};
+
+pub(crate) use attention::INFO as ATTENTION;
+pub(crate) use attention_flow::INFO as ATTENTION_FLOW;
+pub(crate) use attention_rollout::INFO as ATTENTION_ROLLOUT;
+pub(crate) use value_zeroing::INFO as VALUE_ZEROING;
+
+use crate::engine::TextSteps;
+use crate::method::MethodContext;
+use crate::{Error, Result};
+
+/// The attention weights of one text, by layer `[layer, head, query, key]`.
+pub(crate) struct Weights {
+    pub(crate) encoder: Option<Array4<f32>>,
+    pub(crate) decoder: Array4<f32>,
+    pub(crate) cross: Option<Array4<f32>>,
+}
+
+impl Weights {
+    /// Those of entry `entry` of a batch.
+    pub(crate) fn of(context: &MethodContext, entry: usize) -> Result<Self> {
+        let text = context.point.texts[entry];
+        let (source, target) = (text.source.len(), seen(text));
+        let model = context.engine.model;
+        let blocks = model.decoder.blocks.iter().zip(context.trace.decoder_blocks());
+        let own = |block: &Block, trace: &BlockTrace| block.self_attention_weights(trace);
+        let decoder = stacked(blocks.clone().map(|(block, trace)| own(block, trace)), entry, target, target)?;
+        let (encoder, cross) = match &model.encoder {
+            Some(encoder) => {
+                let encoder_blocks = encoder.stack.blocks.iter().zip(context.trace.encoder_blocks());
+                let cross = blocks.filter_map(|(block, trace)| block.cross_attention_weights(trace));
+                (
+                    Some(stacked(encoder_blocks.map(|(block, trace)| own(block, trace)), entry, source, source)?),
+                    Some(stacked(cross, entry, target, source)?),
+                )
+            }
+            None => (None, None),
+        };
+        Ok(Self { encoder, decoder, cross })
+    }
+}
+
+/// Target tokens that any step sees.
+pub(crate) fn seen(text: &TextSteps) -> usize {
+    text.steps.end - 1
+}
+
+fn stacked(layers: impl Iterator<Item = Tensor<4>>, entry: usize, queries: usize, keys: usize) -> Result<Array4<f32>> {
+    let mut values = Vec::new();
+    let (mut count, mut heads) = (0, 0);
+    for weights in layers {
+        let own = weights.narrow(0, entry, 1).narrow(2, 0, queries).narrow(3, 0, keys);
+        heads = own.dims()[1];
+        count += 1;
+        values.extend(read(own)?);
+    }
+    Array4::from_shape_vec((count, heads, queries, keys), values)
+        .map_err(|e| Error::Argument(format!("attention weights have another shape than expected: {e}")))
+}
+
+/// A tensor's values.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|e| Error::Argument(format!("values cannot be read from the device: {e:?}")))
+}
+
+/// Of `[.., query, key]` by whatever comes first, what each step's own query has: `[key, step, ..]`.
+///
+/// The token of a step is what the position before it predicts, so a step reads the query before its own.
+pub(crate) fn by_step(values: &ArrayD<f32>, text: &TextSteps) -> ArrayD<f32> {
+    let queries = values.ndim() - 2;
+    let steps: Vec<usize> = text.steps.clone().map(|position| position - 1).collect();
+    let own = values.select(Axis(queries), &steps);
+    let order: Vec<usize> = [queries + 1, queries].into_iter().chain(0..queries).collect();
+    own.permuted_axes(order).as_standard_layout().into_owned()
+}
+
+/// `[key, query, ..]` of `[.., query, key]`.
+pub(crate) fn by_key(values: &ArrayD<f32>) -> ArrayD<f32> {
+    let queries = values.ndim() - 2;
+    let order: Vec<usize> = [queries + 1, queries].into_iter().chain(0..queries).collect();
+    values.view().permuted_axes(order).as_standard_layout().into_owned()
+}
+
+/// `[target, step, ..]` with a row for every position up to the last step's own.
+pub(crate) fn padded(values: ArrayD<f32>, text: &TextSteps) -> ArrayD<f32> {
+    let mut shape = values.shape().to_vec();
+    let rows = shape[0];
+    shape[0] = text.steps.end;
+    let mut all = ArrayD::zeros(shape);
+    all.slice_axis_mut(Axis(0), ndarray::Slice::from(..rows)).assign(&values);
+    all
+}
+
+/// How much each position of a layer's output is made of each position of its input: heads averaged, half of it the residual.
+pub(crate) struct Mixing {
+    /// By layer, `[query, key]`.
+    pub(crate) encoder: Vec<Array2<f32>>,
+    /// By layer, `[query, key]`, and that of the encoder's output, without a residual.
+    pub(crate) decoder: Vec<(Array2<f32>, Option<Array2<f32>>)>,
+}
+
+impl Mixing {
+    pub(crate) fn of(weights: &Weights) -> Self {
+        let mean = |weights: &Array4<f32>, layer: usize| -> Array2<f32> {
+            let layer = weights.index_axis(Axis(0), layer);
+            let heads = layer.shape()[0] as f32;
+            layer.sum_axis(Axis(0)) / heads
+        };
+        let with_residual = |weights: &Array4<f32>, layer: usize| {
+            let mean = mean(weights, layer);
+            let size = mean.nrows();
+            (mean + Array2::<f32>::eye(size)) * 0.5
+        };
+        Self {
+            encoder: weights
+                .encoder
+                .iter()
+                .flat_map(|encoder| (0..encoder.shape()[0]).map(|layer| with_residual(encoder, layer)))
+                .collect(),
+            decoder: (0..weights.decoder.shape()[0])
+                .map(|layer| {
+                    (with_residual(&weights.decoder, layer), weights.cross.as_ref().map(|cross| mean(cross, layer)))
+                })
+                .collect(),
+        }
+    }
+}

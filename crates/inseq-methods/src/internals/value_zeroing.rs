@@ -1,0 +1,236 @@
+//! Value zeroing.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+use inseq_core::AttributionKind;
+use inseq_models::model::LeftOut;
+use ndarray::{Array3, ArrayD, Axis};
+use serde::Deserialize;
+
+use super::{by_key, by_step, padded, read, seen};
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "value_zeroing",
+    description: "How much does a layer's state change when it cannot take anything from a token?",
+    cost: "1 forward, and 1 layer's forward a token and layer",
+    paper: "Mohebbi et al. (2023), Quantifying Context Mixing in Transformers, https://arxiv.org/abs/2301.12971",
+    details: "In each layer by itself, a token's value vectors are put to zero; the distance of each state from what it was, as a \
+              share of the distances that all tokens make. Scores have one value for each layer; aggregated, a token's score is \
+              their mean. Source scores zero the values of the cross-attention, target scores those of the decoder's \
+              self-attention; the encoder's (and the decoder's, where the target is not attributed) are among the sequence \
+              scores. Arguments: `similarity_metric` (cosine, euclidean), `encoder_zeroed_units_indices`, \
+              `decoder_zeroed_units_indices`, `cross_zeroed_units_indices` (the heads to zero: a number, a list, or a list by \
+              layer; all), `output_decoder_self_scores` (true), `output_encoder_self_scores` (true).",
+    make: |arguments| Ok(Box::new(options::<ValueZeroing>("value_zeroing", arguments)?)),
+};
+
+/// How much does a layer's state change when it cannot take anything from a token?
+///
+/// Scores `[input, step, layer]`, between 0 and 1; a step's sum to 1 in each layer. Cost: one forward, and one layer's forward
+/// for each token and layer. Mohebbi et al., 2023, <https://arxiv.org/abs/2301.12971>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValueZeroing {
+    /// How states are compared.
+    pub similarity_metric: Similarity,
+    /// Heads of the encoder's self-attention that are put to zero.
+    pub encoder_zeroed_units_indices: ZeroedHeads,
+    /// Heads of the decoder's self-attention that are put to zero.
+    pub decoder_zeroed_units_indices: ZeroedHeads,
+    /// Heads of the cross-attention that are put to zero.
+    pub cross_zeroed_units_indices: ZeroedHeads,
+    /// Whether the decoder's scores are among the sequence scores where the target is not attributed.
+    pub output_decoder_self_scores: bool,
+    /// Whether the encoder's scores are among the sequence scores.
+    pub output_encoder_self_scores: bool,
+}
+
+impl Default for ValueZeroing {
+    fn default() -> Self {
+        Self {
+            similarity_metric: Similarity::Cosine,
+            encoder_zeroed_units_indices: ZeroedHeads::default(),
+            decoder_zeroed_units_indices: ZeroedHeads::default(),
+            cross_zeroed_units_indices: ZeroedHeads::default(),
+            output_decoder_self_scores: true,
+            output_encoder_self_scores: true,
+        }
+    }
+}
+
+/// How two states are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Similarity {
+    /// One minus the cosine of their angle.
+    #[default]
+    Cosine,
+    /// The Euclidean distance.
+    Euclidean,
+}
+
+/// Which heads are put to zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum ZeroedHeads {
+    /// All of every layer.
+    #[default]
+    All,
+    /// One, in every layer.
+    One(usize),
+    /// Some, in every layer.
+    Some(Vec<usize>),
+    /// Some of some layers; nothing is put to zero in the others.
+    ByLayer(BTreeMap<usize, OneOrMore>),
+}
+
+/// Heads of one layer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMore {
+    /// One.
+    One(usize),
+    /// Several.
+    More(Vec<usize>),
+}
+
+impl ZeroedHeads {
+    /// Whether each of `heads` heads of a layer is put to zero.
+    fn of(&self, layer: usize, heads: usize) -> Result<Vec<bool>> {
+        let some = match self {
+            ZeroedHeads::All => return Ok(vec![true; heads]),
+            ZeroedHeads::One(head) => std::slice::from_ref(head),
+            ZeroedHeads::Some(some) => some,
+            ZeroedHeads::ByLayer(layers) => match layers.get(&layer) {
+                None => &[],
+                Some(OneOrMore::One(head)) => std::slice::from_ref(head),
+                Some(OneOrMore::More(some)) => some,
+            },
+        };
+        if let Some(head) = some.iter().find(|&&head| head >= heads) {
+            return Err(Error::Argument(format!(
+                "value_zeroing: there is no head {head}; layer {layer} has {heads} heads"
+            )));
+        }
+        Ok((0..heads).map(|head| some.contains(&head)).collect())
+    }
+}
+
+impl Method for ValueZeroing {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, text: &TextSteps, _: bool) -> Cost {
+        Cost::forwards(1 + text.source.len() + text.steps.end - 1)
+    }
+}
+
+impl ValueZeroing {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let has_encoder = context.engine.model.encoder.is_some();
+        let decoder = (context.attribute_target || self.output_decoder_self_scores)
+            .then(|| self.scores(context, text, LeftOut::Decoder))
+            .transpose()?;
+        let encoder = (has_encoder && self.output_encoder_self_scores)
+            .then(|| self.scores(context, text, LeftOut::Encoder))
+            .transpose()?;
+        let cross = has_encoder.then(|| self.scores(context, text, LeftOut::Cross)).transpose()?;
+        (context.advance)(self.cost(text, context.attribute_target).forwards * text.steps.len())?;
+        let mut sequence_scores = Vec::new();
+        if let Some(decoder) = decoder.as_ref().filter(|_| !context.attribute_target) {
+            sequence_scores.push(("decoder_self_scores".to_owned(), by_key(decoder)));
+        }
+        if let Some(encoder) = &encoder {
+            sequence_scores.push(("encoder_self_scores".to_owned(), by_key(encoder)));
+        }
+        let target = decoder.filter(|_| context.attribute_target);
+        Ok(Attributions {
+            source: cross.map(|cross| by_step(&cross, text)),
+            target: target.map(|target| padded(by_step(&target, text), text)),
+            sequence_scores,
+            kind: AttributionKind::MultiDimensional { dimensions: vec!["layer".into()] },
+            ..Attributions::default()
+        })
+    }
+
+    /// `[layer, query, key]`: how much each state changes without each token's values.
+    fn scores(&self, context: &MethodContext, text: &TextSteps, which: LeftOut) -> Result<ArrayD<f32>> {
+        let model = context.engine.model;
+        let point = context.engine.inputs(&[text]);
+        let (queries, keys) = match which {
+            LeftOut::Encoder => (text.source.len(), text.source.len()),
+            LeftOut::Decoder => (seen(text), seen(text)),
+            LeftOut::Cross => (seen(text), text.source.len()),
+        };
+        let (layers, chosen) = match (which, &model.encoder) {
+            (LeftOut::Encoder, Some(encoder)) => (&encoder.stack.blocks, &self.encoder_zeroed_units_indices),
+            (LeftOut::Cross, _) => (&model.decoder.blocks, &self.cross_zeroed_units_indices),
+            _ => (&model.decoder.blocks, &self.decoder_zeroed_units_indices),
+        };
+        let heads = layers
+            .iter()
+            .enumerate()
+            .map(|(layer, block)| chosen.of(layer, block.self_attention.inner.heads))
+            .collect::<Result<Vec<_>>>()?;
+        let mut scores = Array3::<f32>::zeros((layers.len(), queries, keys));
+        let mut failure = None;
+        let at_once = context.engine.forwards_that_fit(text);
+        model.left_out_values(
+            point.source.as_ref(),
+            point.target,
+            which,
+            at_once,
+            |layer| heads[layer].clone(),
+            |layer, left_out, states, clean| {
+                match read(self.distance(states, clean)) {
+                    Ok(distances) => {
+                        for (key, distances) in left_out.zip(distances.chunks(queries)) {
+                            for (query, distance) in distances.iter().enumerate() {
+                                // Nothing is taken from what a query cannot see; rounding is no distance either.
+                                let is_seen = which != LeftOut::Decoder || key <= query;
+                                scores[[layer, query, key]] =
+                                    if is_seen && *distance >= 1e-5 { *distance } else { 0.0 };
+                            }
+                        }
+                    }
+                    Err(error) => failure = Some(error),
+                }
+            },
+        );
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        for mut layer in scores.axis_iter_mut(Axis(0)) {
+            for mut row in layer.axis_iter_mut(Axis(0)) {
+                let total = row.sum();
+                if total > 0.0 {
+                    row /= total;
+                }
+            }
+        }
+        Ok(scores.into_dyn())
+    }
+
+    /// `[left out, position]` of states `[left out, position, feature]` and `[1, position, feature]`.
+    fn distance(&self, states: Tensor<3>, clean: Tensor<3>) -> Tensor<2> {
+        let norm = |x: Tensor<3>| x.square().sum_dim(2).sqrt();
+        let distance = match self.similarity_metric {
+            Similarity::Cosine => {
+                let product = (states.clone() * clean.clone()).sum_dim(2);
+                (product / (norm(states).clamp_min(1e-8) * norm(clean).clamp_min(1e-8))).neg() + 1.0
+            }
+            Similarity::Euclidean => norm(states - clean),
+        };
+        distance.squeeze_dim(2)
+    }
+}

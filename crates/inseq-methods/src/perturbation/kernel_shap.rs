@@ -1,0 +1,138 @@
+//! KernelSHAP.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use super::{Perturbed, regression::least_squares};
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "kernel_shap",
+    description: "Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens best?",
+    cost: "n_samples forwards",
+    paper: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, https://arxiv.org/abs/1705.07874",
+    details: "A least-squares fit of the score on which tokens were kept, with Shapley's kernel for weights, under the constraint \
+              that scores sum to the difference between the text and its baseline. Where all choices of kept tokens number no \
+              more than `n_samples`, all are taken and the scores are exact Shapley values. All steps share the samples. \
+              Arguments: `n_samples` (200), `seed` (0), `perturbations_per_eval` (accepted; the memory budget decides).",
+    make: |arguments| {
+        let method: KernelShap = options("kernel_shap", arguments)?;
+        if method.n_samples < 2 {
+            return Err(Error::Argument(format!(
+                "kernel_shap: `n_samples` must be at least 2, found {}",
+                method.n_samples
+            )));
+        }
+        Ok(Box::new(method))
+    },
+};
+
+/// Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens best?
+///
+/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: `n_samples`
+/// forwards, for all steps together. Lundberg & Lee, 2017, <https://arxiv.org/abs/1705.07874>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KernelShap {
+    /// Choices of kept tokens.
+    pub n_samples: usize,
+    /// Of the random numbers.
+    pub seed: u64,
+    /// Accepted as Captum does; the memory budget decides.
+    pub perturbations_per_eval: Option<usize>,
+}
+
+impl Default for KernelShap {
+    fn default() -> Self {
+        Self { n_samples: 200, seed: 0, perturbations_per_eval: None }
+    }
+}
+
+impl Method for KernelShap {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost::forwards(self.n_samples)
+    }
+}
+
+impl KernelShap {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let perturbed = Perturbed::new(context, text);
+        let steps = text.steps.len();
+        let changing = perturbed.changing();
+        let count = changing.len();
+        let all =
+            u32::try_from(count).ok().and_then(|count| 1usize.checked_shl(count)).filter(|&n| n <= self.n_samples);
+        let mask_of = |is_kept: &dyn Fn(usize) -> bool| {
+            let mut mask = vec![true; perturbed.features.len()];
+            changing.iter().enumerate().for_each(|(i, &feature)| mask[feature] = is_kept(i));
+            mask
+        };
+        // Nothing kept, everything kept, then the rest.
+        let mut masks = vec![mask_of(&|_| false), mask_of(&|_| true)];
+        match all {
+            Some(all) => masks.extend((1..all.max(2) - 1).map(|bits| mask_of(&|i| bits >> i & 1 == 1))),
+            None => {
+                let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+                for _ in 2..self.n_samples {
+                    // With the probability itself drawn at random every number of kept tokens is equally likely, and that
+                    // stays so for the tokens that an earlier step sees: one sample serves all steps.
+                    let probability: f64 = random.random();
+                    let kept: Vec<bool> = (0..count).map(|_| random.random_bool(probability)).collect();
+                    masks.push(mask_of(&|i| kept[i]));
+                }
+            }
+        }
+        let outputs = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
+        let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
+        for step in 0..steps {
+            let own: Vec<usize> =
+                changing.iter().copied().filter(|&i| perturbed.is_seen(&perturbed.features[i], step)).collect();
+            let Some((&last, rest)) = own.split_last() else { continue };
+            let size = own.len() as f64;
+            let (nothing, everything) = (f64::from(outputs[0][step]), f64::from(outputs[1][step]));
+            let difference = everything - nothing;
+            let rows: Vec<(Vec<f64>, f64, f64)> = masks
+                .iter()
+                .zip(&outputs)
+                .filter_map(|(mask, output)| {
+                    let kept = own.iter().filter(|&&i| mask[i]).count() as f64;
+                    if kept == 0.0 || kept == size {
+                        return None;
+                    }
+                    // Shapley's kernel over the probability of the choice.
+                    let weight = match all {
+                        Some(_) => 1.0 / (binomial(size, kept) * kept * (size - kept)),
+                        None => 1.0 / (kept * (size - kept)),
+                    };
+                    // The last token's score is what the others leave of the difference.
+                    let z_last = f64::from(u8::from(mask[last]));
+                    let row = rest.iter().map(|&i| f64::from(u8::from(mask[i])) - z_last).collect();
+                    Some((row, weight, f64::from(output[step]) - nothing - z_last * difference))
+                })
+                .collect();
+            let found = least_squares(&rows, rest.len(), 0.0);
+            for (&i, score) in rest.iter().zip(&found) {
+                scores[i][step] = *score as f32;
+            }
+            scores[last][step] = (difference - found.iter().sum::<f64>()) as f32;
+        }
+        Ok(perturbed.attributions(&scores))
+    }
+}
+
+fn binomial(n: f64, k: f64) -> f64 {
+    let k = k.min(n - k);
+    (1..=k as u64).fold(1.0, |value, i| value * (n - k + i as f64) / i as f64)
+}

@@ -1,0 +1,117 @@
+//! LIME.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use super::{Perturbed, regression::least_squares};
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "lime",
+    description: "Which linear model of kept tokens predicts the score near the text?",
+    cost: "n_samples forwards",
+    paper: "Ribeiro et al. (2016), \"Why Should I Trust You?\", https://arxiv.org/abs/1602.04938",
+    details: "Random tokens are put to their baseline; a ridge regression of the score on which were kept, each sample weighing \
+              as many as were kept, has one coefficient a token: its score, signed. All steps share the samples. Arguments: \
+              `n_samples` (50), `mask_prob` (0.3: of a token to be put to its baseline), `alpha` (1.0: of the ridge), `seed` \
+              (0), `perturbations_per_eval` (accepted; the memory budget decides).",
+    make: |arguments| {
+        let method: Lime = options("lime", arguments)?;
+        if method.n_samples == 0
+            || !(method.mask_prob > 0.0 && method.mask_prob < 1.0)
+            || method.alpha.is_nan()
+            || method.alpha < 0.0
+        {
+            return Err(Error::Argument(format!(
+                "lime: `n_samples` must be at least 1, `mask_prob` lie between 0 and 1, and `alpha` not be negative; found {}, \
+                 {} and {}",
+                method.n_samples, method.mask_prob, method.alpha
+            )));
+        }
+        Ok(Box::new(method))
+    },
+};
+
+/// Which linear model of kept tokens predicts the score near the text?
+///
+/// Coarse scores `[input, step]`, signed: coefficients of a ridge regression. Cost: `n_samples` forwards, for all steps
+/// together. Ribeiro et al., 2016, <https://arxiv.org/abs/1602.04938>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lime {
+    /// Samples that the surrogate is fitted to.
+    pub n_samples: usize,
+    /// Probability of a token to be put to its baseline.
+    pub mask_prob: f64,
+    /// Weight of the ridge penalty.
+    pub alpha: f64,
+    /// Of the random numbers.
+    pub seed: u64,
+    /// Accepted as the reference does; the memory budget decides.
+    pub perturbations_per_eval: Option<usize>,
+}
+
+impl Default for Lime {
+    fn default() -> Self {
+        Self { n_samples: 50, mask_prob: 0.3, alpha: 1.0, seed: 0, perturbations_per_eval: None }
+    }
+}
+
+impl Method for Lime {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost::forwards(self.n_samples)
+    }
+}
+
+impl Lime {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let perturbed = Perturbed::new(context, text);
+        let steps = text.steps.len();
+        let changing = perturbed.changing();
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let masks: Vec<Vec<bool>> = (0..self.n_samples)
+            .map(|_| perturbed.features.iter().map(|_| !random.random_bool(self.mask_prob)).collect())
+            .collect();
+        let outputs = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
+        let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
+        for step in 0..steps {
+            let seen: Vec<usize> =
+                (0..perturbed.features.len()).filter(|&i| perturbed.is_seen(&perturbed.features[i], step)).collect();
+            let own: Vec<usize> = changing.iter().copied().filter(|i| seen.contains(i)).collect();
+            let is_kept = |mask: &[bool], i: usize| mask[i] || !perturbed.features[i].changes;
+            let weights: Vec<f64> =
+                masks.iter().map(|mask| seen.iter().filter(|&&i| is_kept(mask, i)).count() as f64).collect();
+            // The intercept is not penalized: weighted means are taken away instead.
+            let total: f64 = weights.iter().sum();
+            let mean = |value: &dyn Fn(usize) -> f64| {
+                weights.iter().enumerate().map(|(sample, w)| w * value(sample)).sum::<f64>()
+                    / total.max(f64::MIN_POSITIVE)
+            };
+            let kept = |sample: usize, i: usize| f64::from(u8::from(masks[sample][i]));
+            let means: Vec<f64> = own.iter().map(|&i| mean(&|sample| kept(sample, i))).collect();
+            let mean_output = mean(&|sample| f64::from(outputs[sample][step]));
+            let rows: Vec<(Vec<f64>, f64, f64)> = (0..masks.len())
+                .map(|sample| {
+                    let row = own.iter().zip(&means).map(|(&i, mean)| kept(sample, i) - mean).collect();
+                    (row, weights[sample], f64::from(outputs[sample][step]) - mean_output)
+                })
+                .collect();
+            for (&i, coefficient) in own.iter().zip(least_squares(&rows, own.len(), self.alpha)) {
+                scores[i][step] = coefficient as f32;
+            }
+        }
+        Ok(perturbed.attributions(&scores))
+    }
+}

@@ -1,0 +1,140 @@
+//! Occlusion.
+
+use serde::Deserialize;
+
+use super::{Perturbed, Side};
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "occlusion",
+    description: "How much does the score change when a token is put to its baseline?",
+    cost: "1 forward a window",
+    paper: "Zeiler & Fergus (2013), Visualizing and Understanding Convolutional Networks, https://arxiv.org/abs/1311.2901",
+    details: "A window slides over the tokens; those under it take the embedding of the baseline token. A token's score is the \
+              absolute mean difference to the score of the text as it is, over the windows that cover it. Scores are one a \
+              token and never negative. Arguments: `sliding_window_shapes` (1: tokens under the window; also `[tokens, \
+              features]` or one such pair each for source and target, of which the features are not used), `strides` (1), \
+              `perturbations_per_eval` (accepted; the memory budget decides).",
+    make: |arguments| {
+        let method: Occlusion = options("occlusion", arguments)?;
+        let smallest = |window: &Window| window.of(Side::Source).min(window.of(Side::Target));
+        if smallest(&method.sliding_window_shapes) == 0 || smallest(&method.strides) == 0 {
+            return Err(Error::Argument("occlusion: windows and strides must be at least 1 token".into()));
+        }
+        Ok(Box::new(method))
+    },
+};
+
+/// How much does the score change when a token is put to its baseline? `|mean over windows (score(x) - score(x occluded))|`.
+///
+/// Coarse scores `[input, step]`, never negative. Cost: one forward a window, for all steps together.
+/// Zeiler & Fergus, 2013, <https://arxiv.org/abs/1311.2901>.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Occlusion {
+    /// Tokens under the window.
+    pub sliding_window_shapes: Window,
+    /// Tokens from one window to the next.
+    pub strides: Window,
+    /// Accepted as the reference does; the memory budget decides.
+    pub perturbations_per_eval: Option<usize>,
+}
+
+/// A number of tokens, in one of the reference's spellings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Window {
+    /// Tokens.
+    Tokens(usize),
+    /// Tokens and features of source and of target.
+    Each(Vec<(usize, usize)>),
+    /// Tokens and features.
+    Shape((usize, usize)),
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::Tokens(1)
+    }
+}
+
+impl Window {
+    fn of(&self, side: Side) -> usize {
+        match self {
+            Window::Tokens(tokens) | Window::Shape((tokens, _)) => *tokens,
+            Window::Each(each) => match side {
+                Side::Source => each.first(),
+                Side::Target => each.last(),
+            }
+            .map_or(1, |shape| shape.0),
+        }
+    }
+}
+
+/// Number of windows over `length` tokens; the last may reach beyond them.
+fn windows(length: usize, size: usize, stride: usize) -> usize {
+    if length == 0 { 0 } else { length.saturating_sub(size).div_ceil(stride) + 1 }
+}
+
+impl Method for Occlusion {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+        let of = |length, side| windows(length, self.sliding_window_shapes.of(side), self.strides.of(side));
+        let target = if attribute_target { of(text.steps.end - 1, Side::Target) } else { 0 };
+        Cost::forwards(1 + of(text.source.len(), Side::Source) + target)
+    }
+}
+
+impl Occlusion {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let perturbed = Perturbed::new(context, text);
+        let steps = text.steps.len();
+        let everything = vec![true; perturbed.features.len()];
+        let mut masks = vec![everything.clone()];
+        // Windows by the side they lie on, as features.
+        let mut covered: Vec<(Side, usize, Vec<usize>)> = Vec::new();
+        for side in [Side::Source, Side::Target] {
+            let features: Vec<usize> =
+                (0..perturbed.features.len()).filter(|&i| perturbed.features[i].side == side).collect();
+            let (size, stride) = (self.sliding_window_shapes.of(side), self.strides.of(side));
+            for window in 0..windows(features.len(), size, stride) {
+                let from = (window * stride).min(features.len());
+                let under = features[from..(from + size).min(features.len())].to_vec();
+                let mut mask = everything.clone();
+                under.iter().for_each(|&feature| mask[feature] = false);
+                masks.push(mask);
+                covered.push((side, window, under));
+            }
+        }
+        let scores = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
+        let mut sums = vec![vec![(0f32, 0usize); steps]; perturbed.features.len()];
+        for ((side, window, under), scores_under) in covered.iter().zip(&scores[1..]) {
+            for step in 0..steps {
+                let seen = |&feature: &usize| perturbed.is_seen(&perturbed.features[feature], step);
+                let length =
+                    perturbed.features.iter().filter(|f| f.side == *side && perturbed.is_seen(f, step)).count();
+                if *window >= windows(length, self.sliding_window_shapes.of(*side), self.strides.of(*side)) {
+                    continue;
+                }
+                for &feature in under.iter().filter(|f| seen(f)) {
+                    let (sum, count) = &mut sums[feature][step];
+                    *sum += scores[0][step] - scores_under[step];
+                    *count += 1;
+                }
+            }
+        }
+        let mean = |(sum, count): &(f32, usize)| if *count == 0 { 0.0 } else { (sum / *count as f32).abs() };
+        let scores: Vec<Vec<f32>> = sums.iter().map(|steps| steps.iter().map(mean).collect()).collect();
+        Ok(perturbed.attributions(&scores))
+    }
+}

@@ -1,0 +1,154 @@
+//! Owen values over a tree of neighbouring tokens.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+
+use super::Perturbed;
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "partition_shap",
+    description: "What do phrases, their halves and at last tokens add to the score, in the sense of Owen?",
+    cost: "at most max_evals forwards",
+    paper: "Owen (1977), Values of games with a priori unions, https://doi.org/10.1007/978-3-642-45494-3_7; Lundberg & Lee \
+            (2017), https://arxiv.org/abs/1705.07874",
+    details: "The text is halved again and again. A part's score is shared between its halves by Shapley's rule for two players, \
+              until tokens are left or `max_evals` forwards are spent; what is not divided then is shared evenly. The parts \
+              with the largest changes are divided first. Scores are signed and sum to the difference between the text and \
+              its baseline. Arguments: `max_evals` (500).",
+    make: |arguments| {
+        let method: PartitionShap = options("partition_shap", arguments)?;
+        if method.max_evals < 2 {
+            return Err(Error::Argument(format!(
+                "partition_shap: `max_evals` must be at least 2, found {}",
+                method.max_evals
+            )));
+        }
+        Ok(Box::new(method))
+    },
+};
+
+/// What do phrases, their halves and at last tokens add to the score, in the sense of Owen?
+///
+/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: at most
+/// `max_evals` forwards, for all steps together. Owen, 1977, <https://doi.org/10.1007/978-3-642-45494-3_7>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PartitionShap {
+    /// Forwards that may be spent.
+    pub max_evals: usize,
+}
+
+impl Default for PartitionShap {
+    fn default() -> Self {
+        Self { max_evals: 500 }
+    }
+}
+
+impl Method for PartitionShap {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        Cost::forwards(self.max_evals)
+    }
+}
+
+/// A part of the tokens between two states of all the others.
+struct Part {
+    tokens: Range<usize>,
+    weight: f32,
+    /// Masks without and with the part, and the scores there.
+    without: (Vec<bool>, Vec<f32>),
+    with: (Vec<bool>, Vec<f32>),
+}
+
+impl Part {
+    fn change(&self) -> f32 {
+        self.with.1.iter().zip(&self.without.1).map(|(a, b)| (a - b).abs()).sum::<f32>() * self.weight
+    }
+}
+
+impl PartitionShap {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let perturbed = Perturbed::new(context, text);
+        let steps = text.steps.len();
+        let changing = perturbed.changing();
+        let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
+        if changing.is_empty() {
+            return Ok(perturbed.attributions(&scores));
+        }
+        let nothing: Vec<bool> = perturbed.features.iter().map(|feature| !feature.changes).collect();
+        let everything = vec![true; perturbed.features.len()];
+        let advance = &mut *context.advance;
+        let mut ends = perturbed.scores(&[nothing.clone(), everything.clone()], &mut |masks| advance(masks * steps))?;
+        let (with, without) = (ends.remove(1), ends.remove(0));
+        let mut spent = 2;
+        let mut parts = vec![Part {
+            tokens: 0..changing.len(),
+            weight: 1.0,
+            without: (nothing, without),
+            with: (everything, with),
+        }];
+        loop {
+            parts.sort_by(|a, b| b.change().total_cmp(&a.change()));
+            let mut masks = Vec::new();
+            let (mut divided, mut kept) = (Vec::new(), Vec::new());
+            for part in parts {
+                if part.tokens.len() > 1 && spent + masks.len() + 2 <= self.max_evals {
+                    let middle = part.tokens.start + part.tokens.len().div_ceil(2);
+                    for tokens in [part.tokens.start..middle, middle..part.tokens.end] {
+                        let mut mask = part.without.0.clone();
+                        changing[tokens].iter().for_each(|&feature| mask[feature] = true);
+                        masks.push(mask);
+                    }
+                    divided.push((part, middle));
+                } else {
+                    kept.push(part);
+                }
+            }
+            parts = kept;
+            if divided.is_empty() {
+                break;
+            }
+            spent += masks.len();
+            let outputs = perturbed.scores(&masks, &mut |masks| advance(masks * steps))?;
+            let mut halves = masks.into_iter().zip(outputs);
+            for (part, middle) in divided {
+                let (Some(left), Some(right)) = (halves.next(), halves.next()) else { continue };
+                let mut add = |tokens: Range<usize>, without: &(Vec<bool>, Vec<f32>), with: &(Vec<bool>, Vec<f32>)| {
+                    let (without, with) = (without.clone(), with.clone());
+                    parts.push(Part { tokens, weight: part.weight / 2.0, without, with });
+                };
+                let (first, second) = (part.tokens.start..middle, middle..part.tokens.end);
+                add(first.clone(), &part.without, &left);
+                add(first, &right, &part.with);
+                add(second.clone(), &part.without, &right);
+                add(second, &left, &part.with);
+            }
+        }
+        for part in &parts {
+            for step in 0..steps {
+                let change = (part.with.1[step] - part.without.1[step]) * part.weight;
+                let own: Vec<usize> = changing[part.tokens.clone()]
+                    .iter()
+                    .copied()
+                    .filter(|&i| perturbed.is_seen(&perturbed.features[i], step))
+                    .collect();
+                for &feature in &own {
+                    scores[feature][step] += change / own.len() as f32;
+                }
+            }
+        }
+        Ok(perturbed.attributions(&scores))
+    }
+}

@@ -1,0 +1,95 @@
+//! Shapley values by sampled orders.
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use super::Perturbed;
+use crate::engine::TextSteps;
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::{Error, Result};
+
+pub(crate) const INFO: MethodInfo = MethodInfo {
+    name: "shapley_value_sampling",
+    description: "What does a token add to the score on average, whatever the order in which tokens come?",
+    cost: "n_samples forwards a token",
+    paper: "Castro et al. (2009), Polynomial calculation of the Shapley value based on sampling, \
+            https://doi.org/10.1016/j.cor.2008.04.004",
+    details: "Tokens are put from their baseline to the text one after the other, in random orders; a token's score is the mean \
+              change that it makes. Scores are signed and sum to the difference between the text and its baseline, whatever \
+              the number of samples. All steps share the samples. Arguments: `n_samples` (25: orders), `seed` (0), \
+              `perturbations_per_eval` (accepted; the memory budget decides).",
+    make: |arguments| {
+        let method: ShapleyValueSampling = options("shapley_value_sampling", arguments)?;
+        if method.n_samples == 0 {
+            return Err(Error::Argument("shapley_value_sampling: `n_samples` must be at least 1, found 0".into()));
+        }
+        Ok(Box::new(method))
+    },
+};
+
+/// What does a token add to the score on average, whatever the order in which tokens come?
+///
+/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: `n_samples`
+/// forwards a token, for all steps together. Castro et al., 2009, <https://doi.org/10.1016/j.cor.2008.04.004>.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShapleyValueSampling {
+    /// Orders.
+    pub n_samples: usize,
+    /// Of the random numbers.
+    pub seed: u64,
+    /// Accepted as Captum does; the memory budget decides.
+    pub perturbations_per_eval: Option<usize>,
+}
+
+impl Default for ShapleyValueSampling {
+    fn default() -> Self {
+        Self { n_samples: 25, seed: 0, perturbations_per_eval: None }
+    }
+}
+
+impl Method for ShapleyValueSampling {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let texts = context.point.texts.clone();
+        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    }
+
+    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+        let target = if attribute_target { text.steps.end - 1 } else { 0 };
+        Cost::forwards(self.n_samples * (text.source.len() + target + 1))
+    }
+}
+
+impl ShapleyValueSampling {
+    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        let perturbed = Perturbed::new(context, text);
+        let steps = text.steps.len();
+        let mut order = perturbed.changing();
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut sums = vec![vec![0f64; steps]; perturbed.features.len()];
+        for _ in 0..self.n_samples {
+            order.shuffle(&mut random);
+            let mut mask: Vec<bool> = perturbed.features.iter().map(|feature| !feature.changes).collect();
+            let mut masks = vec![mask.clone()];
+            for &feature in &order {
+                mask[feature] = true;
+                masks.push(mask.clone());
+            }
+            let outputs = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
+            for (&feature, pair) in order.iter().zip(outputs.windows(2)) {
+                for (sum, (before, after)) in sums[feature].iter_mut().zip(pair[0].iter().zip(&pair[1])) {
+                    *sum += f64::from(after - before);
+                }
+            }
+        }
+        let mean = |sum: &f64| (sum / self.n_samples as f64) as f32;
+        let scores: Vec<Vec<f32>> = sums.iter().map(|steps| steps.iter().map(mean).collect()).collect();
+        Ok(perturbed.attributions(&scores))
+    }
+}

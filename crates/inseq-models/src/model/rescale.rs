@@ -1,0 +1,81 @@
+//! Traces whose pullback is that of differences to a baseline.
+//!
+//! A propagation rule says how a non-linearity pulls back. The derivative is what a trace holds at first; the rescale rule
+//! (DeepLIFT: Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>) puts difference quotients to a baseline's trace in
+//! its place. The rule is part of the trace, so that there is one pullback.
+
+use super::block::{Block, BlockTrace};
+use super::stack::{Stack, StackTrace};
+use super::sublayer::SublayerTrace;
+use super::{Model, Trace};
+use crate::layers::NormTrace;
+
+/// Which operations [`Trace::rescaled`] pulls back by difference quotients; the others keep their derivatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rescale {
+    /// Rectifiers: of the operations in these models, the one that Captum's DeepLIFT rescales.
+    Rectifiers,
+    /// Everything that is not linear, products among them: what is pulled back, multiplied by the difference of inputs, sums
+    /// to the difference of outputs.
+    Everything,
+}
+
+impl Trace {
+    /// The trace with difference quotients to `baseline` in the place of derivatives. Both are
+    /// [detailed](Model::detailed_trace) traces of `model`, of texts of the same lengths.
+    pub fn rescaled(&self, baseline: &Trace, model: &Model, rescale: Rescale) -> Trace {
+        let encoder = match &model.encoder {
+            Some(encoder) => self.encoder.rescaled(&baseline.encoder, &encoder.stack, rescale),
+            None => self.encoder.clone(),
+        };
+        Trace { encoder, decoder: self.decoder.rescaled(&baseline.decoder, &model.decoder, rescale), ..self.clone() }
+    }
+}
+
+impl StackTrace {
+    fn rescaled(&self, baseline: &StackTrace, stack: &Stack, rescale: Rescale) -> StackTrace {
+        let blocks = self.blocks.iter().zip(&baseline.blocks).zip(&stack.blocks);
+        StackTrace {
+            entry_norm: rescaled(self.entry_norm.as_ref(), baseline.entry_norm.as_ref(), rescale),
+            blocks: blocks.map(|((own, baseline), block)| own.rescaled(baseline, block, rescale)).collect(),
+            exit_norm: rescaled(self.exit_norm.as_ref(), baseline.exit_norm.as_ref(), rescale),
+        }
+    }
+}
+
+impl BlockTrace {
+    fn rescaled(&self, baseline: &BlockTrace, block: &Block, rescale: Rescale) -> BlockTrace {
+        let all = rescale == Rescale::Everything;
+        let crosses = self.cross_attention.as_ref().zip(baseline.cross_attention.as_ref());
+        BlockTrace {
+            self_attention: self.self_attention.rescaled(&baseline.self_attention, rescale, |own, other| match all {
+                true => own.rescaled(other),
+                false => own.clone(),
+            }),
+            cross_attention: crosses.map(|(own, other)| {
+                own.rescaled(other, rescale, |own, other| if all { own.rescaled(other) } else { own.clone() })
+            }),
+            feed_forward: self.feed_forward.rescaled(&baseline.feed_forward, rescale, |own, other| {
+                block.feed_forward.inner.rescaled(own, other, all)
+            }),
+        }
+    }
+}
+
+impl<T> SublayerTrace<T> {
+    fn rescaled(&self, baseline: &Self, rescale: Rescale, inner: impl FnOnce(&T, &T) -> T) -> Self {
+        SublayerTrace {
+            inner: inner(&self.inner, &baseline.inner),
+            input: rescaled(self.input.as_ref(), baseline.input.as_ref(), rescale),
+            output: rescaled(self.output.as_ref(), baseline.output.as_ref(), rescale),
+            sum: rescaled(self.sum.as_ref(), baseline.sum.as_ref(), rescale),
+        }
+    }
+}
+
+fn rescaled(own: Option<&NormTrace>, baseline: Option<&NormTrace>, rescale: Rescale) -> Option<NormTrace> {
+    match rescale {
+        Rescale::Rectifiers => own.cloned(),
+        Rescale::Everything => own.zip(baseline).map(|(own, baseline)| own.rescaled(baseline)),
+    }
+}

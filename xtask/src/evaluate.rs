@@ -1,0 +1,19 @@
+//! `cargo xtask evaluate`: known answers.
+
+use anyhow::{Context as _, Result};
+use xshell::{Shell, cmd};
+
+const DOCUMENT: &str = "docs/src/demo.md";
+const START: &str = "<!-- cargo xtask evaluate -->";
+const END: &str = "<!-- end -->";
+
+/// Runs every method on the demo grammar and puts the table into the docs.
+pub fn run(shell: &Shell) -> Result<()> {
+    let table = cmd!(shell, "cargo run --release --locked --package inseq-tests --bin evaluate").read()?;
+    println!("{table}");
+    let text = shell.read_file(DOCUMENT)?;
+    let start = text.find(START).with_context(|| format!("{DOCUMENT} has no {START}"))? + START.len();
+    let end = text[start..].find(END).with_context(|| format!("{DOCUMENT} has no {END}"))? + start;
+    shell.write_file(DOCUMENT, format!("{}\n\n{table}\n\n{}", &text[..start], &text[end..]))?;
+    Ok(())
+}
