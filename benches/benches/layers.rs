@@ -34,8 +34,8 @@ fn layers(criterion: &mut Criterion) {
         activation: Activation::Silu,
         output: linear(WIDTH, INNER, &device),
     };
-    let (_, trace) = feed_forward.forward_traced(x.clone());
-    criterion.bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone())));
+    let (_, trace) = feed_forward.forward_traced(x.clone(), false);
+    criterion.bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone(), false)));
     criterion.bench_function("feed_forward/pullback", |b| {
         b.iter(|| feed_forward.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });

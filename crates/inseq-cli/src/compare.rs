@@ -40,9 +40,9 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
         results.push(result.aggregate()?);
     }
     let mut text = String::new();
-    for index in 0..texts.len() {
+    for (index, written) in texts.iter().enumerate() {
         let sequences: Vec<&SequenceAttribution> = results.iter().map(|result| &result.sequences[index]).collect();
-        text += &texts[index];
+        text += written;
         text += "\n\nMean share of each token over the steps:\n";
         text += &lines(&shares(&arguments.methods, &sequences));
         text += "\nRank correlation (Spearman), mean over the steps:\n";

@@ -137,8 +137,8 @@ impl PartitionShap {
             }
         }
         for part in &parts {
-            for step in 0..steps {
-                let change = (part.with.1[step] - part.without.1[step]) * part.weight;
+            for (step, (with, without)) in part.with.1.iter().zip(&part.without.1).enumerate() {
+                let change = (with - without) * part.weight;
                 let own: Vec<usize> = changing[part.tokens.clone()]
                     .iter()
                     .copied()
