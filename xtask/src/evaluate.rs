@@ -17,3 +17,9 @@ pub fn run(shell: &Shell) -> Result<()> {
     shell.write_file(DOCUMENT, format!("{}\n\n{table}\n\n{}", &text[..start], &text[end..]))?;
     Ok(())
 }
+
+/// Writes the methods' pages.
+pub fn pages(shell: &Shell) -> Result<()> {
+    cmd!(shell, "cargo run --release --locked --package inseq-tests --bin method-pages").run()?;
+    Ok(())
+}

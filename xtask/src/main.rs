@@ -1,4 +1,4 @@
-//! Chores of this workspace: `cargo xtask ci | bench | evaluate | demo-model | parity`.
+//! Chores of this workspace: `cargo xtask ci | bench | evaluate | pages | demo-model | parity`.
 
 #![forbid(unsafe_code)]
 
@@ -36,6 +36,8 @@ enum Chore {
     Bench(bench::Options),
     /// Ask every method for the word that decides in the demo grammar, and write the table of docs/src/demo.md.
     Evaluate,
+    /// Write a page for each method, with what it finds on the demo model.
+    Pages,
     /// Train the embedded demo model anew.
     DemoModel {
         /// A Python with the packages of tests/reference/requirements.txt.
@@ -59,6 +61,7 @@ fn main() -> Result<()> {
         Chore::Ci { backend: Some(backend), python } => ci::parity_on(&shell, backend, &python),
         Chore::Bench(options) => bench::run(&shell, &options),
         Chore::Evaluate => evaluate::run(&shell),
+        Chore::Pages => evaluate::pages(&shell),
         Chore::DemoModel { python } => python::demo_model(&shell, &python),
         Chore::Parity { python } => python::parity(&shell, &python),
     }

@@ -218,6 +218,13 @@ impl ValueZeroing {
                 }
             }
         }
+        if which == LeftOut::Decoder {
+            for ((_, query, key), score) in scores.indexed_iter_mut() {
+                if key > query {
+                    *score = f32::NAN;
+                }
+            }
+        }
         Ok(scores.into_dyn())
     }
 

@@ -1,0 +1,49 @@
+//! `cargo xtask pages`: a page for each method, from what `inseq explain` says and what the method finds on the demo model.
+
+use std::fmt::Write as _;
+
+use inseq_methods::{AttributionModel, AttributionRequest, MethodInfo, list_methods};
+use inseq_tests::fixture;
+use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
+
+const SENTENCE: &str = "The doors are white.";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let model = AttributionModel::demo()?;
+    let folder = fixture("../../docs/src");
+    let mut table = String::from("| method | question | cost |\n|---|---|---|\n");
+    for method in list_methods() {
+        std::fs::write(folder.join(format!("methods/{}.md", method.name)), page(&model, method)?)?;
+        let MethodInfo { name, description, cost, .. } = method;
+        writeln!(table, "| [`{name}`](methods/{name}.md) | {description} | {cost} |")?;
+    }
+    let path = folder.join("methods.md");
+    let text = std::fs::read_to_string(&path)?;
+    let (start, end) = ("<!-- cargo xtask pages -->", "<!-- end of the table -->");
+    let (before, rest) = text.split_once(start).ok_or("docs/src/methods.md has no place for the table")?;
+    let (_, after) = rest.split_once(end).ok_or("docs/src/methods.md has no end of the table")?;
+    std::fs::write(&path, format!("{before}{start}\n\n{table}\n{end}{after}"))?;
+    Ok(())
+}
+
+fn page(model: &AttributionModel, method: &MethodInfo) -> Result<String, Box<dyn std::error::Error>> {
+    let MethodInfo { name, description, cost, paper, details, .. } = method;
+    let mut page = format!("# {name}\n\n{description}\n\n{details}\n\n- Cost: {cost}.\n- Paper: {}\n", linked(paper));
+    let result = model.attribute(&AttributionRequest::new([SENTENCE]).method(*name).attribute_target(true))?;
+    if result.sequences[0].source_attributions.is_some() {
+        let options = TerminalOptions { colors: ColorSupport::None, width: 100, ..TerminalOptions::default() };
+        let map = terminal::render(&result.aggregate()?, &options)?;
+        let map: String = map.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+        write!(page, "\n```console\n$ inseq attribute -i {SENTENCE:?} -a {name} --attribute-target\n{map}```\n")?;
+    }
+    Ok(page)
+}
+
+/// Addresses as links.
+fn linked(text: &str) -> String {
+    let each = text.split(' ').map(|word| {
+        let address = word.trim_end_matches([';', ',']);
+        if address.starts_with("http") { word.replacen(address, &format!("<{address}>"), 1) } else { word.to_owned() }
+    });
+    each.collect::<Vec<_>>().join(" ")
+}

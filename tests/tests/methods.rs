@@ -1,0 +1,298 @@
+//! Every method on every kind of model, with and without target attribution, against the golden files of
+//! `tests/reference/methods_golden.py` where there is something to compare with.
+//!
+//! One test a checkpoint; each says everything that it found wrong. The matrix of `docs/src/methods.md` is written by
+//! `INSEQ_WRITE_TABLE=1 cargo test --workspace --test methods`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use inseq_core::SequenceAttribution;
+use inseq_methods::{AttributionModel, AttributionRequest, Error, list_methods};
+use inseq_tests::{fixture, golden_tensors};
+use ndarray::{ArrayD, Axis};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// Deviation from a golden file that is let pass, relative to the largest score.
+const TOLERANCE: f32 = 1e-4;
+
+/// Seeds whose mean is compared with that of the reference.
+const SEEDS: u64 = 30;
+
+/// `NAME.json`.
+#[derive(Deserialize)]
+struct Golden {
+    prompt: String,
+    generated: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    method: String,
+    arguments: Map<String, Value>,
+    attribute_target: bool,
+    /// Who made the scores.
+    made_by: String,
+    /// Whether the sum and the norm over features are kept, rather than the scores.
+    granular: bool,
+    /// Steps that were computed, from the first; all where nothing is said.
+    steps: Option<usize>,
+    /// Of what is estimated from samples, by how much it may differ.
+    tolerance: Option<f32>,
+    /// Whether mean and standard error of random scores are kept.
+    #[serde(default)]
+    random: bool,
+}
+
+type Tensors = std::collections::HashMap<String, (Vec<usize>, Vec<f32>)>;
+
+struct Subject {
+    name: String,
+    model: AttributionModel,
+    golden: Golden,
+}
+
+impl Subject {
+    fn load(name: &str, golden: &str) -> Option<(Self, Tensors)> {
+        let path = fixture("methods").join(format!("{golden}.json"));
+        let json = std::fs::read(&path).ok()?;
+        let golden: Golden = serde_json::from_slice(&json).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let model = AttributionModel::load(fixture("architectures").join(name).to_str().expect("a path")).unwrap();
+        Some((Self { name: name.to_owned(), model, golden }, golden_tensors(&path.with_extension("safetensors"))))
+    }
+
+    fn attribute(
+        &self,
+        method: &str,
+        arguments: &Map<String, Value>,
+        attribute_target: bool,
+    ) -> Result<SequenceAttribution, Error> {
+        let mut request = AttributionRequest::new([self.golden.prompt.as_str()])
+            .generated_texts([self.golden.generated.as_str()])
+            .method(method)
+            .attribute_target(attribute_target)
+            .step_scores(["probability", "entropy"]);
+        request.attribution_args = arguments.clone();
+        Ok(self.model.attribute(&request)?.sequences.swap_remove(0))
+    }
+
+    fn modes(&self) -> &[bool] {
+        if self.model.model().encoder.is_some() { &[false, true] } else { &[false] }
+    }
+}
+
+fn arrays(sequence: &SequenceAttribution) -> [(&'static str, Option<&ArrayD<f32>>); 2] {
+    [("source", sequence.source_attributions.as_ref()), ("target", sequence.target_attributions.as_ref())]
+}
+
+/// What stands in a golden file: by name, values as of an array.
+fn observed(case: &Case, sequence: &SequenceAttribution) -> BTreeMap<String, ArrayD<f32>> {
+    let mut values = BTreeMap::new();
+    for (side, array) in arrays(sequence) {
+        let Some(array) = array else { continue };
+        if case.granular {
+            let features = Axis(2);
+            values.insert(format!("{side}.sum"), array.sum_axis(features));
+            values.insert(format!("{side}.norm"), array.mapv(|v| v * v).sum_axis(features).mapv(f32::sqrt));
+        } else if case.random {
+            values.insert(side.to_owned(), array.sum_axis(Axis(2)));
+        } else {
+            values.insert(side.to_owned(), array.clone());
+        }
+    }
+    for (name, array) in &sequence.sequence_scores {
+        values.insert(format!("sequence.{name}"), array.clone());
+    }
+    values
+}
+
+/// The largest deviation from the golden values, relative to the largest of those that stand together.
+fn compare(case: &Case, key: usize, tensors: &Tensors, found: &BTreeMap<String, ArrayD<f32>>) -> Result<f32, String> {
+    let prefix = format!("{key}.");
+    let mut expected: Vec<(&str, &(Vec<usize>, Vec<f32>))> = tensors
+        .iter()
+        .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)))
+        .filter(|(name, _)| !name.ends_with(".error"))
+        .collect();
+    expected.sort_by_key(|(name, _)| *name);
+    let mut worst = 0f32;
+    for (name, (shape, values)) in &expected {
+        let Some(found) = found.get(*name) else { return Err(format!("there is no {name}")) };
+        // A row that no step sees may be left out at the end.
+        if found.ndim() != shape.len() || found.shape()[1..] != shape[1..] || found.shape()[0].abs_diff(shape[0]) > 1 {
+            return Err(format!("{name} has the shape {:?}, expected {shape:?}", found.shape()));
+        }
+        // Sums over features cancel; what they are rounded by goes with the norm.
+        let together = expected.iter().filter(|(other, _)| case.granular || other == name);
+        let scale =
+            together.flat_map(|(_, (_, values))| values).filter(|v| !v.is_nan()).fold(1e-12f32, |a, v| a.max(v.abs()));
+        let golden = ArrayD::from_shape_vec(shape.clone(), values.clone()).map_err(|e| e.to_string())?;
+        for (index, expected) in golden.indexed_iter() {
+            if case.steps.is_some_and(|steps| index[1] >= steps) || index[0] >= found.shape()[0] {
+                continue;
+            }
+            let got = found[index.clone()];
+            if got.is_nan() != expected.is_nan() {
+                return Err(format!("{name} at {index:?} is {got}, expected {expected}"));
+            }
+            let deviation = if got.is_nan() { 0.0 } else { (got - expected).abs() / scale };
+            if deviation > case.tolerance.unwrap_or(TOLERANCE) {
+                return Err(format!(
+                    "{name} at {index:?} is {got}, expected {expected}: {deviation:.1e} of {scale:.2e}"
+                ));
+            }
+            worst = worst.max(deviation);
+        }
+    }
+    Ok(worst)
+}
+
+/// Compares the mean over seeds with that of the reference, in standard errors of both.
+fn compare_distribution(subject: &Subject, case: &Case, key: usize, tensors: &Tensors) -> Result<f32, String> {
+    let runs: Vec<_> = (0..SEEDS)
+        .map(|seed| {
+            let mut arguments = case.arguments.clone();
+            arguments.insert("seed".into(), json!(seed));
+            let sequence = subject.attribute(&case.method, &arguments, case.attribute_target);
+            sequence.map(|sequence| observed(case, &sequence)).map_err(|e| e.to_string())
+        })
+        .collect::<Result<_, _>>()?;
+    let mut worst = 0f32;
+    for side in ["source", "target"] {
+        let Some((shape, expected)) = tensors.get(&format!("{key}.{side}")) else { continue };
+        let errors = &tensors[&format!("{key}.{side}.error")].1;
+        let runs: Vec<&ArrayD<f32>> = runs.iter().filter_map(|run| run.get(side)).collect();
+        if runs.len() != SEEDS as usize {
+            return Err(format!("there is no {side}"));
+        }
+        let scale = expected.iter().filter(|v| !v.is_nan()).fold(0f32, |a, v| a.max(v.abs()));
+        for (at, (expected, error)) in expected.iter().zip(errors).enumerate().filter(|(_, (v, _))| !v.is_nan()) {
+            let index = [at / shape[1], at % shape[1]];
+            let values: Vec<f32> = runs.iter().map(|run| run[index.as_slice()]).collect();
+            let mean = values.iter().sum::<f32>() / values.len() as f32;
+            let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / (values.len() - 1) as f32;
+            let combined = (variance / values.len() as f32 + error * error).sqrt().max(1e-5 * scale);
+            let away = (mean - expected).abs() / combined;
+            if away > 3.0 {
+                return Err(format!("{side} at {index:?} is {mean} on average, expected {expected}: {away:.1} errors"));
+            }
+            worst = worst.max(away);
+        }
+    }
+    Ok(worst)
+}
+
+/// Arguments with which a method is quick.
+fn quick(method: &str) -> Map<String, Value> {
+    let arguments = match method {
+        "reagent" => json!({ "max_probe_steps": 3, "num_probes": 3 }),
+        method if method.ends_with("integrated_gradients") => json!({ "n_steps": 4 }),
+        _ => json!({}),
+    };
+    arguments.as_object().cloned().unwrap_or_default()
+}
+
+/// By method and target attribution, what a cell of the matrix says; and everything that is wrong.
+fn examine(name: &str) -> (BTreeMap<(String, bool), String>, Vec<String>) {
+    let mut cells: BTreeMap<(String, bool), String> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    let (subject, tensors) = Subject::load(name, name).expect("the golden file is there");
+    for &mode in subject.modes() {
+        for method in list_methods() {
+            let cell = (method.name.to_owned(), mode);
+            match subject.attribute(method.name, &quick(method.name), mode) {
+                Ok(sequence) => {
+                    let finite = arrays(&sequence)
+                        .into_iter()
+                        .flat_map(|(side, array)| array.map(|array| (side, array)))
+                        .all(|(side, array)| array.iter().all(|v| v.is_finite() || (v.is_nan() && side == "target")));
+                    let scores = sequence.step_scores.values().all(|scores| scores.iter().all(|v| v.is_finite()));
+                    if !finite || !scores || sequence.step_scores.len() < 2 {
+                        wrong.push(format!("{name} {} {mode}: scores that are no numbers", method.name));
+                    }
+                    cells.insert(cell, "completes".into());
+                }
+                Err(error) => {
+                    wrong.push(format!("{name} {} {mode}: {error}", method.name));
+                    cells.insert(cell, "fails".into());
+                }
+            }
+        }
+    }
+    let zeroing = Subject::load(name, &format!("{name}_value_zeroing"));
+    for (subject, tensors) in [Some((subject, tensors)), zeroing].into_iter().flatten() {
+        for (key, case) in subject.golden.cases.iter().enumerate() {
+            let outcome = if case.random {
+                compare_distribution(&subject, case, key, &tensors)
+            } else {
+                let sequence = subject.attribute(&case.method, &case.arguments, case.attribute_target);
+                let sequence = sequence.map_err(|e| e.to_string());
+                sequence.and_then(|sequence| compare(case, key, &tensors, &observed(case, &sequence)))
+            };
+            let who = case.made_by.split(',').next().unwrap_or_default().split(' ').next().unwrap_or_default();
+            let cell = cells.entry((case.method.clone(), case.attribute_target)).or_default();
+            match outcome {
+                Ok(worst) if case.random => *cell = format!("{who}, within {worst:.1} errors"),
+                Ok(worst) => *cell = format!("{who}, {worst:.0e}"),
+                Err(message) => {
+                    *cell = "differs".into();
+                    let arguments = Value::Object(case.arguments.clone());
+                    wrong.push(format!(
+                        "{} {} {arguments} target {}: {message}",
+                        subject.name, case.method, case.attribute_target
+                    ));
+                }
+            }
+        }
+    }
+    (cells, wrong)
+}
+
+macro_rules! checkpoints {
+    ($($name:ident),*) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),*];
+        $(#[test]
+        fn $name() {
+            let (_, wrong) = examine(stringify!($name));
+            assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+        })*
+    };
+}
+
+checkpoints!(marian, t5, t5_gated, bart, gpt2, opt, bloom, gpt_neox, llama);
+
+const START: &str = "<!-- written by tests/tests/methods.rs -->";
+const END: &str = "<!-- end -->";
+
+#[test]
+fn the_matrix_is_written_where_it_is_asked_for() {
+    if std::env::var_os("INSEQ_WRITE_TABLE").is_none() {
+        return;
+    }
+    let mut columns = Vec::new();
+    let mut all = Vec::new();
+    for name in NAMES {
+        let (cells, _) = examine(name);
+        for mode in [false, true] {
+            if cells.keys().any(|(_, own)| *own == mode) {
+                columns.push(if mode { format!("{name}, target too") } else { (*name).to_owned() });
+                all.push((mode, cells.clone()));
+            }
+        }
+    }
+    let mut table = format!("| method | {} |\n|---|{}\n", columns.join(" | "), "---|".repeat(columns.len()));
+    for method in list_methods() {
+        let cells: Vec<&str> = all
+            .iter()
+            .map(|(mode, cells)| cells.get(&(method.name.to_owned(), *mode)).map_or("", String::as_str))
+            .collect();
+        writeln!(table, "| `{}` | {} |", method.name, cells.join(" | ")).expect("a string takes all");
+    }
+    let path = fixture("../../docs/src/methods.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let start = text.find(START).expect("the page has the place") + START.len();
+    let end = text[start..].find(END).expect("the page has the place's end") + start;
+    std::fs::write(&path, format!("{}\n\n{table}\n{}", &text[..start], &text[end..])).unwrap();
+}
