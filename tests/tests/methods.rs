@@ -46,7 +46,10 @@ struct Case {
     random: bool,
 }
 
-type Tensors = std::collections::HashMap<String, (Vec<usize>, Vec<f32>)>;
+/// Shape and values.
+type Stored = (Vec<usize>, Vec<f32>);
+
+type Tensors = std::collections::HashMap<String, Stored>;
 
 struct Subject {
     name: String,
@@ -111,7 +114,7 @@ fn observed(case: &Case, sequence: &SequenceAttribution) -> BTreeMap<String, Arr
 /// The largest deviation from the golden values, relative to the largest of those that stand together.
 fn compare(case: &Case, key: usize, tensors: &Tensors, found: &BTreeMap<String, ArrayD<f32>>) -> Result<f32, String> {
     let prefix = format!("{key}.");
-    let mut expected: Vec<(&str, &(Vec<usize>, Vec<f32>))> = tensors
+    let mut expected: Vec<(&str, &Stored)> = tensors
         .iter()
         .filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)))
         .filter(|(name, _)| !name.ends_with(".error"))
