@@ -4,6 +4,7 @@ use inseq_core::SequenceAttribution;
 use inseq_methods::{AttributionModel, AttributionRequest, Error};
 use inseq_models::tokenizer::Role;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::fixture;
 
@@ -36,18 +37,20 @@ pub struct Figures {
     pub top_two: f64,
 }
 
-/// How often a method finds the deciding word at the step where the form shows.
+/// How often a method finds the deciding word at the step where the form shows; with `contrast`, of the probability of the form
+/// less that of the other form.
 ///
 /// # Errors
 /// What the method fails with.
-pub fn figures(model: &AttributionModel, cases: &[Case], method: &str) -> Result<Figures, Error> {
+pub fn figures(model: &AttributionModel, cases: &[Case], method: &str, contrast: bool) -> Result<Figures, Error> {
     let (mut first, mut top_two, mut total) = (0, 0, 0);
     for case in cases {
         let ids = model.encode(&case.french, Role::Target, true)?;
         for (word, deciding, other) in &case.decisions {
             let mut words: Vec<&str> = case.french.split(' ').collect();
             words[*word] = other;
-            let other = model.encode(&words.join(" "), Role::Target, true)?;
+            let other_text = words.join(" ");
+            let other = model.encode(&other_text, Role::Target, true)?;
             let Some(position) = ids.iter().zip(&other).position(|(a, b)| a != b) else { continue };
             let mut request = AttributionRequest::new([case.english.as_str()])
                 .generated_texts([case.french.as_str()])
@@ -59,6 +62,14 @@ pub fn figures(model: &AttributionModel, cases: &[Case], method: &str) -> Result
             if method == "reagent" {
                 // A probe that does not come to its end otherwise goes on to the reference's 3,000 iterations.
                 request = request.attribution_argument("max_probe_steps", 20);
+            }
+            if contrast {
+                request = request.attributed_fn("contrast_prob_diff");
+                let arguments = json!({
+                    "contrast_targets": other_text,
+                    "contrast_targets_alignments": [[position, position]],
+                });
+                request.attributed_fn_args = arguments.as_object().cloned().unwrap_or_default();
             }
             let result = model.attribute(&request)?.aggregate()?;
             let Some(ranked) = ranked_words(&result.sequences[0]) else { continue };

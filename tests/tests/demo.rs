@@ -23,7 +23,7 @@ fn the_deciding_word_is_among_the_top_two() {
     let mut best = 0.0f64;
     // The others are for `cargo xtask evaluate`.
     for method in ["saliency", "input_x_gradient", "attention"] {
-        let figures = figures(&model, &cases, method).unwrap();
+        let figures = figures(&model, &cases, method, false).unwrap();
         println!("{method}: first {:.1} %, top two {:.1} %", figures.first, figures.top_two);
         best = best.max(figures.top_two);
     }

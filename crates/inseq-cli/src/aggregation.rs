@@ -1,7 +1,7 @@
 //! From a method's raw scores to one score a token, as the command line asks for it.
 
 use inseq_core::AttributionResult;
-use inseq_core::aggregators::{AggregationFunction, Pipeline, Scaling, Scores, Selection};
+use inseq_core::aggregators::{AggregationFunction, Pipeline, Scaling, Scores, Selection, Subwords};
 
 use crate::arguments::PictureArguments;
 use crate::failure::Failure;
@@ -56,6 +56,10 @@ fn pipeline(arguments: &PictureArguments) -> Result<Pipeline, Failure> {
     };
     let mut pipeline = Pipeline::new();
     for (index, name) in names.iter().enumerate() {
+        if name == "subwords" {
+            pipeline = pipeline.then(Subwords::new().special_chars(["▁", "Ġ"]));
+            continue;
+        }
         let scores =
             if name == "scores" { Scores::by_kind() } else { Scores::new(name.parse::<AggregationFunction>()?) };
         let selection = selectors.get(index).map_or(Selection::All, |&index| Selection::One(index));

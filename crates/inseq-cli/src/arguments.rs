@@ -129,7 +129,7 @@ pub struct PictureArguments {
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
     /// Names of aggregators or aggregation functions to apply in turn, instead of the method's default: scores, mean, sum,
-    /// prod, min, max, absmax, vnorm.
+    /// prod, min, max, absmax, vnorm, and subwords, which merges the pieces of words.
     #[arg(long, num_args = 1.., value_name = "NAME")]
     pub attribution_aggregators: Vec<String>,
     /// For each aggregator, the index of the layer, head or feature that it looks at.

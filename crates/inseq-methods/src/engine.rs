@@ -6,12 +6,14 @@ use burn::tensor::{Int, Tensor};
 use inseq_models::model::{InputCotangents, Layer, Model, Source, Trace, Wanted};
 
 use crate::gradient::Quadrature;
-use crate::step_functions::{StepContext, StepFunction};
+use crate::step_functions::{Row, StepContext, StepFunction};
 use crate::{Error, Result};
 
 /// A text as ids, with the steps to attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextSteps {
+    /// Which text of the call it is.
+    pub index: usize,
     /// Source ids; empty for decoder-only models.
     pub source: Vec<u32>,
     /// Baseline of each source id.
@@ -241,7 +243,7 @@ impl Engine<'_> {
             let mut sum = from.zeros_like();
             for (alpha, weight) in Quadrature::GaussLegendre.points(LINE_POINTS) {
                 let logits = from.clone() + (end.logits.clone() - from.clone()) * alpha;
-                let context = StepContext { logits: logits.autodiff().require_grad(), ..end.clone() };
+                let context = StepContext { logits: logits.autodiff().require_grad(), tracked: true, ..end.clone() };
                 sum = sum + self.cotangents(point, &context, function, range.clone())?.1 * weight;
             }
             let hidden = self.model.logits_pullback_between(sum, hidden, start);
@@ -261,13 +263,17 @@ impl Engine<'_> {
     ) -> Result<(Vec<f32>, Tensor<2>)> {
         let score = function.evaluate(context);
         let scores = read(score.clone(), point.texts.len() * range.len(), function)?;
-        let gradients = (score * self.live(point, range, &context.logits)).sum().backward();
-        let gradient = context.logits.grad(&gradients).ok_or_else(|| {
+        let untracked = || {
             Error::Argument(format!(
-                "the step function `{}` does not depend on the logits, so it cannot be attributed",
+                "the step function `{}` has no gradient with regard to the logits, so a gradient method cannot attribute it",
                 function.name()
             ))
-        })?;
+        };
+        if !score.is_tracked() {
+            return Err(untracked());
+        }
+        let gradients = (score * self.live(point, range, &context.logits)).sum().backward();
+        let gradient = context.logits.grad(&gradients).ok_or_else(untracked)?;
         Ok((scores, gradient))
     }
 
@@ -308,7 +314,8 @@ impl Engine<'_> {
             logits = logits.autodiff().require_grad();
         }
         let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &logits.device());
-        StepContext { logits, targets }
+        let rows = point.texts.iter().flat_map(|text| range.clone().map(|step| Row { text: text.index, step }));
+        StepContext { logits, targets, rows: rows.collect(), tracked }
     }
 
     /// 1 for the rows of steps that a text has, 0 for those that only a longer one has.

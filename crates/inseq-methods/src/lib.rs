@@ -12,6 +12,7 @@ mod attribution_model;
 mod dummy;
 mod error;
 mod method;
+mod other_contexts;
 mod pipeline;
 mod request;
 

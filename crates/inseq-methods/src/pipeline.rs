@@ -33,9 +33,13 @@ impl AttributionModel {
         request: &AttributionRequest,
         progress: ProgressCallback,
     ) -> Result<AttributionResult> {
-        let options = Options::new(self, request)?;
+        let mut options = Options::new(self, request)?;
         let targets = self.targets(request, progress)?;
-        let texts = targets.iter().map(|target| self.text_steps(request, target)).collect::<Result<Vec<_>>>()?;
+        let texts = self.all_steps(request, &targets)?;
+        options.attributed_fn = self.bound(&options.attributed_fn, request, &texts, true)?;
+        for function in &mut options.step_scores {
+            *function = self.bound(function, request, &texts, false)?;
+        }
         let started = Instant::now();
         let sequences = self.attribute_texts(request, &options, &texts, progress)?;
         let seconds = started.elapsed().as_secs_f64();
@@ -52,11 +56,10 @@ impl AttributionModel {
         let options = Options::new(self, request)?;
         let attribute_target = options.attribute_target || self.model().encoder.is_none();
         let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
-        let plan = |target: &Target| {
-            let text = self.text_steps(request, target)?;
+        let plan = |(target, text): (&Target, TextSteps)| {
             let Cost { forwards, pullbacks } = options.method.cost(&text, attribute_target);
             let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
-            Ok(Plan {
+            Plan {
                 text: target.text.clone(),
                 source: text.source.len(),
                 target: text.target.len(),
@@ -64,9 +67,14 @@ impl AttributionModel {
                 forwards,
                 pullbacks: pullbacks * text.steps.len(),
                 bytes: engine.bytes_at_once(&text, forwards, pullbacks),
-            })
+            }
         };
-        targets.iter().map(plan).collect()
+        let texts = self.all_steps(request, &targets)?;
+        Ok(targets.iter().zip(texts).map(plan).collect())
+    }
+
+    fn all_steps(&self, request: &AttributionRequest, targets: &[Target]) -> Result<Vec<TextSteps>> {
+        targets.iter().enumerate().map(|(index, target)| self.text_steps(request, target, index)).collect()
     }
 
     /// Source ids and whole target ids of each text, generated where they are not given.
@@ -167,7 +175,7 @@ impl AttributionModel {
     }
 
     /// Refuses, or cuts, what the model has no positions for.
-    fn fit(
+    pub(crate) fn fit(
         &self,
         mut ids: Vec<u32>,
         positions: Option<usize>,
@@ -193,7 +201,7 @@ impl AttributionModel {
     }
 
     /// Baselines and the steps to attribute.
-    fn text_steps(&self, request: &AttributionRequest, target: &Target) -> Result<TextSteps> {
+    fn text_steps(&self, request: &AttributionRequest, target: &Target, index: usize) -> Result<TextSteps> {
         let special = self.special_tokens();
         let unknown = special.unk.unwrap_or(0);
         let baseline = |ids: &[u32]| -> Vec<u32> {
@@ -210,6 +218,7 @@ impl AttributionModel {
             None => (Vec::new(), Some(target.source.len())),
         };
         Ok(TextSteps {
+            index,
             source_baseline: baseline(&source),
             source,
             steps: positions(request, first, target.target.len(), &target.text)?,

@@ -7,21 +7,28 @@
 //! |---|---|
 //! | [`Scores`] | reduces the last axis by a [`AggregationFunction`], then normalizes or rescales |
 //! | [`Slices`] | keeps spans of the input tokens |
+//! | [`Spans`] | merges spans of tokens |
+//! | [`Subwords`] | merges the pieces of words |
+//! | [`Pair`] | subtracts an attribution from another of its shape |
 
 mod function;
 mod normalize;
+mod pair;
 mod pipeline;
 mod scores;
 mod selection;
 mod slices;
+mod spans;
 
 use std::fmt;
 
 pub use function::AggregationFunction;
+pub use pair::Pair;
 pub use pipeline::Pipeline;
 pub use scores::{Scaling, Scores};
 pub use selection::Selection;
 pub use slices::Slices;
+pub use spans::{Spans, Subwords, default_step_functions};
 
 use crate::{Result, SequenceAttribution};
 

@@ -1,13 +1,19 @@
 //! What about the output is scored or attributed at each generation step.
 
+mod contrast;
 mod distribution;
+mod filter;
 mod target;
 
 use std::fmt;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
+use inseq_models::model::Model;
 use serde_json::{Map, Value};
+
+pub(crate) use contrast::aligned;
+pub use contrast::{Alignments, ContrastArguments, OneOrMore, OtherContext};
 
 use crate::{Error, Result};
 
@@ -18,6 +24,19 @@ pub struct StepContext {
     pub logits: Tensor<2>,
     /// `[row]`: ids of the tokens that were generated.
     pub targets: Tensor<1, Int>,
+    /// Whose step each row is.
+    pub rows: Vec<Row>,
+    /// Whether gradients of the logits will be asked for: the logits are tracked by autodiff then.
+    pub tracked: bool,
+}
+
+/// A step of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The text, counted over the whole call.
+    pub text: usize,
+    /// The step, counted from the first attributed one.
+    pub step: usize,
 }
 
 impl StepContext {
@@ -36,6 +55,18 @@ pub trait StepFunction: Send + Sync {
 
     /// The score of each row, `[row]`.
     fn evaluate(&self, context: &StepContext) -> Tensor<1>;
+
+    /// What the function compares with, where it does.
+    fn contrast(&self) -> Option<&ContrastArguments> {
+        None
+    }
+
+    /// The function for the texts of one call, with what `model` says in the other context of each; `attributed` where it is
+    /// what is attributed. Functions that compare with nothing have none.
+    fn bound(&self, model: Arc<Model>, contexts: Vec<OtherContext>, attributed: bool) -> Option<SharedStepFunction> {
+        let _ = (model, contexts, attributed);
+        None
+    }
 }
 
 /// A step function that is shared between calls.
@@ -118,6 +149,14 @@ const ALL: &[StepFunctionInfo] = &[
         arguments: &[],
         make: |_| Ok(Arc::new(target::Perplexity)),
     },
+    contrast::ALL[0],
+    contrast::ALL[1],
+    contrast::ALL[2],
+    contrast::ALL[3],
+    contrast::ALL[4],
+    contrast::ALL[5],
+    contrast::ALL[6],
+    filter::TOP_P_SIZE,
 ];
 
 /// The step functions there are.

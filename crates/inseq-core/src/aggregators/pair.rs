@@ -1,0 +1,98 @@
+//! The difference of two attributions of one shape.
+
+use std::ops::Sub;
+
+use ndarray::ArrayD;
+
+use super::Aggregator;
+use crate::{Error, Result, SequenceAttribution, Token};
+
+/// The difference of another attribution and this one: what changed on the way from this one to the other. The reference's
+/// `pair` aggregator.
+///
+/// Tokens that differ are shown as both, `this → other`, with the id -1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// The other attribution.
+    pub other: SequenceAttribution,
+}
+
+impl Pair {
+    /// Against `other`.
+    pub fn new(other: SequenceAttribution) -> Self {
+        Self { other }
+    }
+}
+
+impl Aggregator for Pair {
+    fn name(&self) -> &'static str {
+        "pair"
+    }
+
+    fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
+        difference(&self.other, attribution, |other, this| tokens(this, other))
+    }
+}
+
+impl Sub for &SequenceAttribution {
+    type Output = Result<SequenceAttribution>;
+
+    /// Scores less those of another attribution of the same shape. (The reference's `-` subtracts the wrong way round.)
+    fn sub(self, other: Self) -> Self::Output {
+        difference(self, other, tokens)
+    }
+}
+
+fn difference(
+    a: &SequenceAttribution,
+    b: &SequenceAttribution,
+    tokens: impl Fn(&[Token], &[Token]) -> Vec<Token>,
+) -> Result<SequenceAttribution> {
+    a.validate()?;
+    b.validate()?;
+    let lengths = |of: &SequenceAttribution| (of.source.len(), of.target.len(), of.attr_pos_start, of.attr_pos_end);
+    if lengths(a) != lengths(b) || a.kind != b.kind {
+        return Err(Error::Invalid(format!(
+            "only attributions of one shape and kind can be subtracted: source, target and positions are {:?} and {:?}",
+            lengths(a),
+            lengths(b)
+        )));
+    }
+    let subtract = |name: &str, a: &ArrayD<f32>, b: Option<&ArrayD<f32>>| match b {
+        Some(b) if b.shape() == a.shape() => Ok(a - b),
+        Some(b) => Err(Error::Invalid(format!("{name} have the shapes {:?} and {:?}", a.shape(), b.shape()))),
+        None => Err(Error::Invalid(format!("only one of the attributions has {name}"))),
+    };
+    let side = |name: &str, a: &Option<ArrayD<f32>>, b: &Option<ArrayD<f32>>| match (a, b) {
+        (None, None) => Ok(None),
+        (Some(a), b) => subtract(name, a, b.as_ref()).map(Some),
+        (None, Some(_)) => Err(Error::Invalid(format!("only one of the attributions has {name}"))),
+    };
+    let step_scores = a.step_scores.iter().map(|(name, scores)| match b.step_scores.get(name) {
+        Some(other) if other.len() == scores.len() => Ok((name.clone(), scores - other)),
+        _ => Err(Error::Invalid(format!("only one of the attributions has the step score {name:?}"))),
+    });
+    let sequence_scores = a.sequence_scores.iter().map(|(name, scores)| {
+        let difference = subtract(name, scores, b.sequence_scores.get(name))?;
+        Ok((name.clone(), difference))
+    });
+    Ok(SequenceAttribution {
+        source: tokens(&a.source, &b.source),
+        target: tokens(&a.target, &b.target),
+        source_attributions: side("source attributions", &a.source_attributions, &b.source_attributions)?,
+        target_attributions: side("target attributions", &a.target_attributions, &b.target_attributions)?,
+        step_scores: step_scores.collect::<Result<_>>()?,
+        sequence_scores: sequence_scores.collect::<Result<_>>()?,
+        attr_pos_start: a.attr_pos_start,
+        attr_pos_end: a.attr_pos_end,
+        kind: a.kind.clone(),
+    })
+}
+
+fn tokens(a: &[Token], b: &[Token]) -> Vec<Token> {
+    let pair = |(a, b): (&Token, &Token)| match a.text == b.text {
+        true => a.clone(),
+        false => Token::new(format!("{} → {}", a.text, b.text), -1),
+    };
+    a.iter().zip(b).map(pair).collect()
+}

@@ -1,0 +1,88 @@
+//! Which tokens of a distribution are kept.
+
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, activation::softmax};
+use serde_json::{Map, Value};
+
+use super::{SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
+use crate::{Error, Result};
+
+/// What a token that is not kept is lowered by.
+const HIDDEN: f32 = -1e30;
+
+/// What to add to logits `[row, vocabulary]` so that only some tokens are left: first the likeliest that have the probability
+/// `top_p` together, then the `top_k` likeliest, at least `least`.
+pub(super) fn kept(logits: &Tensor<2>, top_p: Option<f32>, top_k: Option<usize>, least: usize) -> Tensor<2> {
+    let [rows, vocabulary] = logits.dims();
+    let device = logits.device();
+    let values = logits.clone().try_into_vec_as::<f32>().unwrap_or_else(|_| vec![0.0; rows * vocabulary]);
+    let probabilities =
+        softmax(logits.clone(), 1).try_into_vec_as::<f32>().unwrap_or_else(|_| vec![0.0; rows * vocabulary]);
+    let mut added = vec![0f32; rows * vocabulary];
+    for (row, added) in added.chunks_mut(vocabulary.max(1)).enumerate() {
+        let own = row * vocabulary..(row + 1) * vocabulary;
+        let count = count_of(&values[own.clone()], &probabilities[own.clone()], top_p, least, added);
+        let Some(top_k) = top_k else { continue };
+        let mut left: Vec<f32> =
+            values[own.clone()].iter().zip(&*added).filter(|(_, a)| **a == 0.0).map(|(v, _)| *v).collect();
+        let wanted = top_k.max(least).min(count.max(1));
+        left.sort_by(|a, b| b.total_cmp(a));
+        let threshold = left.get(wanted - 1).copied().unwrap_or(f32::NEG_INFINITY);
+        for (value, added) in values[own].iter().zip(added) {
+            if *value < threshold {
+                *added = HIDDEN;
+            }
+        }
+    }
+    Tensor::<1>::from_data(added.as_slice(), &device).reshape([rows, vocabulary])
+}
+
+/// Hides the tokens beyond `top_p` in `added`, and says how many are left.
+fn count_of(values: &[f32], probabilities: &[f32], top_p: Option<f32>, least: usize, added: &mut [f32]) -> usize {
+    let Some(top_p) = top_p else { return values.len() };
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut below = 0f32;
+    let mut hidden = 0;
+    for &token in &order[..values.len().saturating_sub(least)] {
+        below += probabilities[token];
+        if below <= 1.0 - top_p {
+            added[token] = HIDDEN;
+            hidden += 1;
+        }
+    }
+    values.len() - hidden
+}
+
+/// How many tokens have a probability together.
+struct TopPSize {
+    top_p: f32,
+}
+
+impl StepFunction for TopPSize {
+    fn name(&self) -> &str {
+        "top_p_size"
+    }
+
+    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+        // A count has no gradient.
+        let hidden = kept(&context.logits.clone(), Some(self.top_p), None, 1);
+        hidden.equal_elem(0.0).float().sum_dim(1).squeeze_dim(1)
+    }
+}
+
+/// The number of tokens that have a probability together.
+pub(super) const TOP_P_SIZE: StepFunctionInfo = StepFunctionInfo {
+    name: "top_p_size",
+    description: "How many of the likeliest tokens it takes to have the probability `top_p`; it has no gradient.",
+    arguments: &["top_p"],
+    make: top_p_size,
+};
+
+fn top_p_size(arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
+    match arguments.get("top_p").and_then(Value::as_f64) {
+        Some(top_p) if (0.0..=1.0).contains(&top_p) => Ok(Arc::new(TopPSize { top_p: top_p as f32 })),
+        _ => Err(Error::Argument("the step function `top_p_size` needs `top_p`, between 0 and 1".into())),
+    }
+}
