@@ -112,6 +112,9 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
         beams,
         workload("whole process, to HTML", "command", 1),
     ];
+    for method in ["deeplift", "gradient_shap", "layer_gradient_x_activation", "attention", "occlusion"] {
+        all.push(Workload { takes_minutes: method == "occlusion", ..workload(method, method, 1) });
+    }
     let has_encoder = subject.shape.encoder_layers > 0;
     if has_encoder {
         all.push(workload("saliency, batch of 8", "saliency", 8));
