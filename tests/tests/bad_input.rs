@@ -144,3 +144,39 @@ fn crc32(data: &[u8]) -> u32 {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
     })
 }
+
+#[test]
+fn arguments_that_methods_cannot_use_are_named() {
+    let cases = [
+        ("occlusion", r#"{"sliding_window_shapes": 0}"#, "at least 1 token"),
+        ("occlusion", r#"{"window": 2}"#, "sliding_window_shapes"),
+        ("lime", r#"{"n_samples": 0}"#, "`n_samples` must be at least 1"),
+        ("lime", r#"{"mask_prob": 1.0}"#, "between 0 and 1"),
+        ("kernel_shap", r#"{"n_samples": 1}"#, "at least 2"),
+        ("shapley_value_sampling", r#"{"n_samples": 0}"#, "at least 1"),
+        ("partition_shap", r#"{"max_evals": 1}"#, "at least 2"),
+        ("reagent", r#"{"replacing_ratio": 2.0}"#, "between 0 and 1"),
+        ("reagent", r#"{"keep_top_n": 0}"#, "keep_ratio"),
+        ("gradient_shap", r#"{"stdevs": -1.0}"#, "0 or more"),
+        ("smoothgrad", r#"{"nt_type": "median"}"#, "vargrad"),
+        ("deeplift", r#"{"rule": "half"}"#, "captum"),
+        ("sequential_integrated_gradients", r#"{"n_steps": 0}"#, "between 1 and 100000"),
+        ("discretized_integrated_gradients", r#"{"n_steps": 1}"#, "at least 2"),
+        ("discretized_integrated_gradients", r#"{"method": "best"}"#, "maxcount"),
+        ("layer_integrated_gradients", r#"{"target_layer": "encoder.99"}"#, "there is no layer encoder.99"),
+        ("layer_gradient_x_activation", r#"{"target_layer": "top"}"#, "names no layer"),
+        ("layer_deeplift", r#"{"target_layer": 3}"#, "must be a name"),
+        ("value_zeroing", r#"{"decoder_zeroed_units_indices": [77]}"#, "there is no head 77"),
+        ("value_zeroing", r#"{"similarity_metric": "manhattan"}"#, "euclidean"),
+        ("attention", r#"{"layer": 1}"#, "layer"),
+        ("dummy", r#"{"n_steps": 1}"#, "n_steps"),
+        ("oclusion", "{}", "occlusion"),
+    ];
+    let model = AttributionModel::demo().unwrap();
+    for (method, arguments, expected) in cases {
+        let mut request = AttributionRequest::new(["The doors are white."]).method(method);
+        request.attribution_args = serde_json::from_str(arguments).unwrap();
+        let message = model.attribute(&request).unwrap_err().to_string();
+        assert!(message.contains(expected), "{method} {arguments}: {message}");
+    }
+}
