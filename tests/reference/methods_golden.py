@@ -4,7 +4,7 @@
 
 The reference is asked where it runs and is right; elsewhere `methods_direct.py` computes what the method is by definition. Of
 scores with one value a feature, their sum (signed) and norm are kept for each token. With the environment variable VALUE_ZEROING
-set, only value zeroing is asked for, into `NAME.value_zeroing.*`: it needs transformers 4.57.6 (and the same inseq).
+set, only value zeroing is asked for, into `NAME_value_zeroing.*`: it needs transformers 4.57.6 (and the same inseq).
 """
 
 import json
@@ -135,7 +135,7 @@ class Golden:
                         continue
                 self.keep(method, arguments, with_target, None, made_by, scores)
             if self.model.config.model_type in ("gpt2", "gpt_neox", "llama"):
-                # The reference finds no values in these, with any version of transformers that it takes.
+                # The reference fails on these with transformers 4.57.6 and 5.23.
                 self.keep("value_zeroing", {}, with_target, None, "torch", direct_methods.value_zeroing(self.model, self.inputs(with_target)))
             # Of what the reference occludes without failing, the definition says the same.
             self.keep("occlusion", {}, with_target, None, "torch", direct_methods.occlusion(self.inputs(with_target)))
