@@ -32,6 +32,9 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     let interrupted = watch_interrupts()?;
     notes.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
     notes.say_more(|| format!("loading took {:.2?}", started.elapsed()));
+    if !model.unexpected_tensors().is_empty() {
+        notes.say(|| unexpected(model.unexpected_tensors()));
+    }
     if arguments.chat {
         as_chats(&model, &mut request)?;
     }
@@ -97,6 +100,17 @@ impl Notes {
             say(&line());
         }
     }
+}
+
+/// A warning of tensors that were not read, naming the first few.
+fn unexpected(tensors: &[String]) -> String {
+    const NAMED: usize = 8;
+    let more = match tensors.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named = tensors[..tensors.len().min(NAMED)].join(", ");
+    format!("warning: {} of the checkpoint's tensors are no part of the model: {named}{more}", tensors.len())
 }
 
 fn texts(count: usize) -> String {

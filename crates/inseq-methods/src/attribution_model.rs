@@ -149,6 +149,12 @@ impl AttributionModel {
         &self.tokenizer
     }
 
+    /// Tensors of the checkpoint that are no part of the model, save those that are known to be no weights: a sign, where
+    /// there are any, that it holds another model than its configuration says, or one with a head of another kind.
+    pub fn unexpected_tensors(&self) -> &[String] {
+        &self.loaded.unexpected_tensors
+    }
+
     /// Where the model computes.
     pub fn device(&self) -> Device {
         self.model().device()

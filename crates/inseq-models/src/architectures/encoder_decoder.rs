@@ -97,26 +97,21 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     let features = config.d_model;
     let scale = if config.scale_embedding { (features as f32).sqrt() } else { 1.0 };
     let (source, target) = (config.vocab_size, config.target_vocabulary());
+    let prefix = loader.prefix(&["model.", ""], "encoder.layers.0.fc1.weight");
+    let [shared, encoder, decoder] =
+        ["shared", "encoder.embed_tokens", "decoder.embed_tokens"].map(|name| format!("{prefix}{name}.weight"));
     let (source_table, target_table) = if config.share_encoder_decoder_embeddings {
-        let names = [
-            "model.shared.weight",
-            "model.encoder.embed_tokens.weight",
-            "model.decoder.embed_tokens.weight",
-            "lm_head.weight",
-        ];
+        let names = [shared.as_str(), encoder.as_str(), decoder.as_str(), "lm_head.weight"];
         let shared = loader.weight(loader.first(&names), [source, features])?;
         (shared.clone(), shared)
     } else {
-        (
-            loader.weight("model.encoder.embed_tokens.weight", [source, features])?,
-            loader.weight("model.decoder.embed_tokens.weight", [target, features])?,
-        )
+        (loader.weight(&encoder, [source, features])?, loader.weight(&decoder, [target, features])?)
     };
     let mut head = loader.head("lm_head", &target_table, config.tie_word_embeddings)?;
     if kind.logits_bias && loader.contains("final_logits_bias") {
         head = head.with_bias(loader.tensor("final_logits_bias", [1, target])?.reshape([target]));
     }
-    let stack = |side: Side| Builder { kind, config: &config, loader, side }.stack();
+    let stack = |side: Side| Builder { kind, config: &config, loader, prefix, side }.stack();
     let model = Model {
         encoder: Some(Encoder { embedding: Embedding::new(source_table, scale), stack: stack(Side::Encoder)? }),
         target_embedding: Embedding::new(target_table, scale),
@@ -146,20 +141,22 @@ struct Builder<'a> {
     kind: &'a Kind,
     config: &'a Config,
     loader: &'a Loader<'a>,
+    prefix: &'a str,
     side: Side,
 }
 
 impl Builder<'_> {
     fn stack(&self) -> Result<Stack> {
-        let (prefix, layers) = match self.side {
-            Side::Encoder => ("model.encoder", self.config.encoder_layers),
-            Side::Decoder => ("model.decoder", self.config.decoder_layers),
+        let (stack, layers) = match self.side {
+            Side::Encoder => ("encoder", self.config.encoder_layers),
+            Side::Decoder => ("decoder", self.config.decoder_layers),
         };
+        let prefix = format!("{}{stack}", self.prefix);
         let norm = |name: &str, present: bool| present.then(|| self.norm(&format!("{prefix}.{name}"))).transpose();
         let visibility = Visibility { causal: self.side == Side::Decoder, ..Visibility::default() };
         Ok(Stack {
             entry: Entry {
-                positions: Some(self.positions(prefix)?),
+                positions: Some(self.positions(&prefix)?),
                 norm: norm("layernorm_embedding", self.kind.embedding_norm)?,
                 ..Entry::default()
             },

@@ -1,8 +1,11 @@
 //! From stored tensors to layers, checking names and shapes.
 
+use std::cell::RefCell;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use crate::checkpoint::{Weights, check_finite};
+use super::inventory::Inventory;
+use crate::checkpoint::{StoredTensor, Weights, check_finite};
 use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result, device};
 
@@ -14,12 +17,23 @@ pub struct Loader<'a> {
     stored: DType,
     /// Of everything else.
     computed: DType,
+    /// In a cell, as the closures that put a model together share the loader.
+    inventory: RefCell<Inventory>,
 }
 
 impl<'a> Loader<'a> {
     /// For the tensors of `weights`, on `device`, kept as `dtype`.
     pub fn new(weights: &'a Weights, device: &'a Device, dtype: DType) -> Self {
-        Self { weights, device, stored: dtype, computed: device::computing_dtype(device, dtype) }
+        let computed = device::computing_dtype(device, dtype);
+        Self { weights, device, stored: dtype, computed, inventory: RefCell::default() }
+    }
+
+    /// The tensors of the checkpoint that no part of the model asked for.
+    ///
+    /// # Errors
+    /// When some were asked for that are not there, naming them.
+    pub(super) fn unexpected(self) -> Result<Vec<String>> {
+        self.inventory.into_inner().close(self.weights)
     }
 
     /// Whether the checkpoint has a tensor of this name.
@@ -27,8 +41,10 @@ impl<'a> Loader<'a> {
         self.weights.contains(name)
     }
 
-    /// The first of `names` that the checkpoint has, else the first of all (whose absence then is the error).
+    /// The first of `names` that the checkpoint has, else the first of all (whose absence then is the error). The others
+    /// name the same tensor, and are not read.
     pub fn first<'n>(&self, names: &[&'n str]) -> &'n str {
+        names.iter().for_each(|name| self.inventory.borrow_mut().read(name));
         names.iter().find(|name| self.contains(name)).unwrap_or(&names[0])
     }
 
@@ -45,7 +61,16 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// As [`tensor`](Self::tensor).
     pub fn weight(&self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>> {
-        Ok(self.kept(self.values(name, &shape)?, shape))
+        let stored = self.found(name, &shape)?;
+        // Sixteen bits that stay what they are are never there as 32.
+        let kept = match (&stored, self.stored) {
+            (Some(stored), DType::F16) => stored.f16()?.map(|values| TensorData::new(values, shape)),
+            (Some(stored), DType::BF16) => stored.bf16()?.map(|values| TensorData::new(values, shape)),
+            _ => None,
+        };
+        let Some(data) = kept else { return Ok(self.kept(self.values(name, &shape)?, shape)) };
+        self.weights.release(name);
+        Ok(Tensor::from_data(data, (self.device, self.stored)))
     }
 
     fn kept(&self, values: Vec<f32>, shape: [usize; 2]) -> Tensor<2> {
@@ -53,11 +78,12 @@ impl<'a> Loader<'a> {
         if tensor.dtype() == self.stored { tensor } else { tensor.cast(self.stored) }
     }
 
-    /// The values of a tensor of a known shape, row-major.
-    ///
-    /// # Errors
-    /// As [`tensor`](Self::tensor).
-    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+    /// A tensor as it is stored, noted as read; `None` where the checkpoint lacks it.
+    fn found(&self, name: &str, shape: &[usize]) -> Result<Option<StoredTensor<'_>>> {
+        if !self.contains(name) {
+            return Ok(None);
+        }
+        self.inventory.borrow_mut().read(name);
         let stored = self.weights.tensor(name)?;
         if stored.shape != shape {
             return Err(Error::Checkpoint {
@@ -65,6 +91,17 @@ impl<'a> Loader<'a> {
                 message: format!("expected the shape {shape:?} from config.json, found {:?}", stored.shape),
             });
         }
+        Ok(Some(stored))
+    }
+
+    /// The values of a tensor of a known shape, row-major.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let Some(stored) = self.found(name, shape)? else {
+            return self.inventory.borrow_mut().stand_in(self.weights, name, shape);
+        };
         let values = stored.to_f32()?;
         self.weights.release(name);
         check_finite(name, &stored.shape, &values)?;
@@ -150,8 +187,12 @@ impl<'a> Loader<'a> {
     /// As [`tensor`](Self::tensor).
     pub fn head(&self, name: &str, table: &Tensor<2>, tied: bool) -> Result<Linear> {
         let weight = format!("{name}.weight");
-        let weight = if tied || !self.contains(&weight) { table.clone() } else { self.weight(&weight, table.dims())? };
-        Ok(Linear::new(weight, None))
+        if tied || !self.contains(&weight) {
+            // Files that have it as well have the same again.
+            self.inventory.borrow_mut().read(&weight);
+            return Ok(Linear::new(table.clone(), None));
+        }
+        Ok(Linear::new(self.weight(&weight, table.dims())?, None))
     }
 
     /// The first of `prefixes` under which the checkpoint has a tensor `name`; checkpoints of a model without its head lack

@@ -12,6 +12,7 @@ mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
 mod gptj;
+mod inventory;
 mod llama;
 mod loader;
 mod m2m_100;
@@ -49,11 +50,19 @@ pub struct LoadedModel {
     pub model_class: String,
     /// The special tokens that the configuration names.
     pub special_tokens: ConfiguredTokens,
+    /// Tensors of the checkpoint that are no part of the model, save those that are known to be no weights.
+    pub unexpected_tensors: Vec<String>,
 }
 
 impl LoadedModel {
     fn new(model: Model, decoder_start: Option<u32>, model_class: &str) -> Self {
-        Self { model, decoder_start, model_class: model_class.into(), special_tokens: ConfiguredTokens::default() }
+        Self {
+            model,
+            decoder_start,
+            model_class: model_class.into(),
+            special_tokens: ConfiguredTokens::default(),
+            unexpected_tensors: Vec::new(),
+        }
     }
 }
 
@@ -133,12 +142,33 @@ pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<Lo
     })?;
     let architecture = ARCHITECTURES.iter().find(|a| a.model_type == model_type).ok_or_else(|| Error::Checkpoint {
         file: "config.json".into(),
-        message: format!("`model_type` is `{model_type}`, which is not supported; supported: {}", names()),
+        message: format!(
+            "`model_type` is `{model_type}`, which is not supported{}; supported: {}",
+            nearest(model_type),
+            names()
+        ),
     })?;
     let weights = Weights::open(repository)?;
-    let mut loaded = (architecture.load)(repository, &Loader::new(&weights, device, dtype))?;
-    loaded.special_tokens = ConfiguredTokens::read(&config);
-    Ok(loaded)
+    let loader = Loader::new(&weights, device, dtype);
+    let loaded = (architecture.load)(repository, &loader)?;
+    Ok(LoadedModel {
+        special_tokens: ConfiguredTokens::read(&config),
+        unexpected_tensors: loader.unexpected()?,
+        ..loaded
+    })
+}
+
+/// The model types that are named most like one that there is not.
+fn nearest(model_type: &str) -> String {
+    const LIKE: f64 = 0.8;
+    let mut near: Vec<(f64, &str)> = ARCHITECTURES
+        .iter()
+        .map(|a| (strsim::jaro_winkler(model_type, a.model_type), a.model_type))
+        .filter(|(likeness, _)| *likeness >= LIKE)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let near: Vec<String> = near.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
+    if near.is_empty() { String::new() } else { format!(" (nearest: {})", near.join(", ")) }
 }
 
 fn names() -> String {

@@ -68,6 +68,35 @@ impl StoredTensor<'_> {
             }
         })
     }
+
+    /// The values as they are, where they are stored in this type of 16 bits.
+    ///
+    /// # Errors
+    /// When one is not finite.
+    pub(crate) fn f16(&self) -> Result<Option<Vec<f16>>> {
+        self.halves(StoredDType::F16, f16::from_le_bytes, |value| value.is_finite())
+    }
+
+    /// As [`f16`](Self::f16).
+    pub(crate) fn bf16(&self) -> Result<Option<Vec<bf16>>> {
+        self.halves(StoredDType::BF16, bf16::from_le_bytes, |value| value.is_finite())
+    }
+
+    fn halves<T: Send + Sync>(
+        &self,
+        dtype: StoredDType,
+        read: fn([u8; 2]) -> T,
+        is_finite: fn(&T) -> bool,
+    ) -> Result<Option<Vec<T>>> {
+        if self.dtype != dtype {
+            return Ok(None);
+        }
+        let values = convert(&self.data, read);
+        if !values.par_iter().all(is_finite) {
+            check_finite(&self.name, &self.shape, &self.to_f32()?)?;
+        }
+        Ok(Some(values))
+    }
 }
 
 /// What a file is that has a weights file's name and holds none.
@@ -112,7 +141,7 @@ pub(crate) fn check_finite(name: &str, shape: &[usize], values: &[f32]) -> Resul
     })
 }
 
-fn convert<const N: usize>(data: &[u8], f: impl Fn([u8; N]) -> f32 + Sync) -> Vec<f32> {
+fn convert<const N: usize, T: Send>(data: &[u8], f: impl Fn([u8; N]) -> T + Sync) -> Vec<T> {
     let (values, _) = data.as_chunks::<N>();
     values.par_iter().with_min_len(1 << 14).map(|bytes| f(*bytes)).collect()
 }

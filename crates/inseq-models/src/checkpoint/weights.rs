@@ -16,6 +16,8 @@ pub(super) const KINDS: [(&str, &str); 2] =
 
 /// The weights of a repository, mapped into memory.
 pub struct Weights {
+    /// What the repository was opened by.
+    repository: String,
     files: Vec<File>,
     /// Tensor to file.
     places: IndexMap<String, usize>,
@@ -46,7 +48,7 @@ impl Weights {
     pub fn open(repository: &Repository) -> Result<Self> {
         for (whole, index) in KINDS {
             if let Some(bytes) = repository.map(whole)? {
-                let mut weights = Self { files: Vec::new(), places: IndexMap::new() };
+                let mut weights = Self::empty(repository);
                 weights.add(whole, bytes)?;
                 return Ok(weights);
             }
@@ -61,8 +63,12 @@ impl Weights {
         })
     }
 
+    fn empty(repository: &Repository) -> Self {
+        Self { repository: repository.name().to_string(), files: Vec::new(), places: IndexMap::new() }
+    }
+
     fn from_index(repository: &Repository, file: &str, index: &Index) -> Result<Self> {
-        let mut weights = Self { files: Vec::new(), places: IndexMap::new() };
+        let mut weights = Self::empty(repository);
         for shard in index.shards() {
             let bytes = repository.map(shard)?.ok_or_else(|| Error::Checkpoint {
                 file: shard.to_string(),
@@ -95,6 +101,16 @@ impl Weights {
         }
         self.files.push(File { bytes, contents });
         Ok(())
+    }
+
+    /// The name or path that the repository was opened by.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// Bytes of the files.
+    pub fn bytes(&self) -> usize {
+        self.files.iter().map(|file| file.bytes.len()).sum()
     }
 
     /// The names of the tensors.
@@ -145,14 +161,18 @@ impl Weights {
         }
     }
 
-    fn missing(&self, name: &str) -> Error {
+    /// The three names most like `name`.
+    pub fn nearest(&self, name: &str) -> Vec<&str> {
         let mut near: Vec<(f64, &str)> =
             self.names().map(|other| (strsim::normalized_levenshtein(name, other), other)).collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let near: Vec<&str> = near.into_iter().take(3).map(|(_, other)| other).collect();
+        near.into_iter().take(3).map(|(_, other)| other).collect()
+    }
+
+    fn missing(&self, name: &str) -> Error {
         Error::Checkpoint {
             file: name.to_string(),
-            message: format!("the checkpoint has no such tensor; the nearest are: {}", near.join(", ")),
+            message: format!("the checkpoint has no such tensor; the nearest are: {}", self.nearest(name).join(", ")),
         }
     }
 }
