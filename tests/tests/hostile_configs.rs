@@ -99,6 +99,64 @@ fn an_absurd_number_is_an_error_before_anything_is_allocated() {
     }
 }
 
+/// Fields that are numbers above 0, whatever they are in.
+fn is_epsilon(field: &str) -> bool {
+    ["layer_norm_epsilon", "layer_norm_eps", "rms_norm_eps"].contains(&field)
+}
+
+#[test]
+fn a_norm_adds_a_small_number_to_what_it_divides_by() {
+    let mut seen = 0;
+    for (name, files) in checkpoints() {
+        let (_, bytes) = files.iter().find(|(file, _)| file == "config.json").unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        let config: Value = serde_json::from_str(&text).unwrap();
+        for field in config.as_object().unwrap().keys().filter(|field| is_epsilon(field)) {
+            seen += 1;
+            for absurd in [json!(0), json!(-1e-5), json!(1e300), json!("1e-5"), json!([])] {
+                let mut config = config.clone();
+                config[field] = absurd.clone();
+                let message = load(&name, &files, &config).expect_err(&format!("{name}: {field} = {absurd}"));
+                assert!(message.starts_with("config.json: "), "{name}: {field} = {absurd}: {message}");
+            }
+            // Python writes what JSON does not know.
+            for absurd in ["NaN", "Infinity", "-Infinity"] {
+                let start = text.find(&format!("\"{field}\": ")).unwrap() + field.len() + 4;
+                let end = start + text[start..].find([',', '\n']).unwrap();
+                let written = format!("{}{absurd}{}", &text[..start], &text[end..]);
+                let files: Files = files
+                    .iter()
+                    .map(|(file, bytes)| {
+                        (file.clone(), if file == "config.json" { written.clone().into_bytes() } else { bytes.clone() })
+                    })
+                    .collect();
+                let repository = Repository::in_memory(&name, files);
+                let device = device::parse("flex").unwrap();
+                let message =
+                    architectures::load(&repository, &device, DType::F32).map(|_| ()).unwrap_err().to_string();
+                assert!(
+                    message.starts_with("config.json: ") && message.contains("line"),
+                    "{name}: {field} = {absurd}: {message}"
+                );
+            }
+        }
+    }
+    assert!(seen > 20, "{seen} checkpoints have such a field");
+}
+
+#[test]
+fn a_model_type_that_there_is_not_is_told_the_nearest() {
+    let file = [("config.json".to_string(), Vec::new())];
+    for (unknown, near) in
+        [("mixtral", "`mistral`"), ("gptneox", "`gpt_neox`"), ("llama4_text", "`llama`"), ("gemma3", "`gemma`")]
+    {
+        let message = load("unknown", &file, &json!({ "model_type": unknown })).unwrap_err();
+        assert!(message.contains(&format!("(nearest: {near}")) && message.contains("umt5"), "{message}");
+    }
+    let message = load("unknown", &file, &json!({ "model_type": "wav2vec2" })).unwrap_err();
+    assert!(message.contains("`wav2vec2`, which is not supported; supported: marian, t5"), "{message}");
+}
+
 /// Whether a model takes any size for a field: windows may be as wide as they like, T5 and GPT-J have no positions to run out of, and
 /// BART and its kin have their layers under other names.
 fn is_free(name: &str, field: &str) -> bool {

@@ -61,7 +61,7 @@ impl RopeParameters {
             ));
         }
         let plain = Rotary::new(rotated, theta);
-        match self.rope_type.as_deref().or(self.old_type.as_deref()).unwrap_or("default") {
+        let rotary = match self.rope_type.as_deref().or(self.old_type.as_deref()).unwrap_or("default") {
             "default" => Ok(plain),
             "linear" => {
                 let factor = positive("factor", self.factor)?;
@@ -71,7 +71,13 @@ impl RopeParameters {
             "yarn" => self.yarn(plain, theta, rotated, context),
             "longrope" | "su" => self.longrope(plain, context),
             other => invalid(format!("`rope_type` is `{other}`, which is not supported; supported: {TYPES}")),
+        }?;
+        let beyond = rotary.beyond.iter().flat_map(|(_, frequencies)| frequencies);
+        if !rotary.scale.is_finite() || !rotary.frequencies.iter().chain(beyond).all(|frequency| frequency.is_finite())
+        {
+            return invalid("the parameters of the rotary positions give frequencies that are no numbers");
         }
+        Ok(rotary)
     }
 
     fn original(&self, context: &RopeContext) -> Result<f64> {

@@ -34,10 +34,12 @@ pub(super) fn check_multiple(name: &str, value: usize, of: &str, divisor: usize)
     Ok(())
 }
 
-/// Refuses numbers that are not finite and positive.
+/// Refuses numbers that are not positive, or infinite in 32 bits.
 pub(super) fn check_positive(numbers: &[(&str, f64)]) -> Result<()> {
-    match numbers.iter().find(|(_, value)| !(value.is_finite() && *value > 0.0)) {
-        Some((name, value)) => invalid(format!("`{name}` must be a positive number, found {value}")),
+    match numbers.iter().find(|(_, value)| !(*value > 0.0 && *value <= f64::from(f32::MAX))) {
+        Some((name, value)) => {
+            invalid(format!("`{name}` must be a positive number that 32 bits can hold, found {value}"))
+        }
         None => Ok(()),
     }
 }
