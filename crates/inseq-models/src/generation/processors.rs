@@ -117,6 +117,48 @@ fn bad_words(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
 mod tests {
     use super::*;
 
+    /// A case of `tests/reference/generation_golden.py`.
+    #[derive(serde::Deserialize)]
+    struct Case {
+        arguments: serde_json::Map<String, serde_json::Value>,
+        start: usize,
+        ids: Vec<Vec<u32>>,
+        source: Option<Vec<Vec<u32>>>,
+        scores: Vec<Vec<f32>>,
+        /// `None` where a token cannot be chosen.
+        processed: Vec<Vec<Option<f32>>>,
+    }
+
+    #[test]
+    fn scores_become_what_transformers_makes_of_them() {
+        let path =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/generation/processors.json");
+        let cases: Vec<Case> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert!(cases.len() > 100);
+        let mut wrong = Vec::new();
+        for (number, case) in cases.iter().enumerate() {
+            let config = GenerationConfig::default().merge(&case.arguments).unwrap();
+            let limit = config.limit(case.start, None).unwrap();
+            for (row, ids) in case.ids.iter().enumerate() {
+                let source = case.source.as_ref().map(|source| &source[row][..]);
+                let mut scores = case.scores[row].clone();
+                process(&config, Row { ids, source, start: case.start, limit }, &mut scores);
+                let same = scores.iter().zip(&case.processed[row]).all(|(got, expected)| match expected {
+                    Some(expected) => (got - expected).abs() <= 2e-6 * expected.abs().max(1.0),
+                    None => *got == f32::NEG_INFINITY,
+                });
+                if !same {
+                    let (arguments, expected) = (&case.arguments, &case.processed[row]);
+                    wrong.push(format!(
+                        "case {number}, {ids:?} from {}: {arguments:?}\n     found {scores:?}\n  expected {expected:?}",
+                        case.start
+                    ));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{} rows differ\n{}", wrong.len(), wrong.join("\n"));
+    }
+
     #[test]
     fn repeated_ngrams_are_found() {
         let ids = [1, 2, 3, 1, 2];
