@@ -71,6 +71,17 @@ PHI3 = {"architectures": ["Phi3ForCausalLM"], "model_type": "phi3", "attention_b
         "original_max_position_embeddings": 64, "pad_token_id": END_ID, "resid_pdrop": 0.0, "rms_norm_eps": 1e-5, "rope_scaling": None,
         "rope_theta": 10000.0, "sliding_window": 6, "tie_word_embeddings": False, "use_cache": True}
 PHI3_GENERATION = {"bos_token_id": 1, "eos_token_id": [END_ID, "@<|assistant|>", "@<|end|>"], "pad_token_id": END_ID}
+OLMO2 = {"architectures": ["Olmo2ForCausalLM"], "model_type": "olmo2", "attention_bias": False, "attention_dropout": 0.0,
+         "eos_token_id": "@<|endoftext|>", "hidden_act": "silu", "hidden_size": 16, "initializer_range": 0.02, "intermediate_size": 24,
+         "max_position_embeddings": 64, "num_attention_heads": 4, "num_hidden_layers": 2, "num_key_value_heads": 2,
+         "pad_token_id": "@<|padding|>", "rms_norm_eps": 1e-6, "rope_scaling": None, "rope_theta": 500.0, "tie_word_embeddings": False,
+         "use_cache": True}
+SMOLLM3 = {"architectures": ["SmolLM3ForCausalLM"], "model_type": "smollm3", "attention_bias": False, "attention_dropout": 0.0,
+           "bos_token_id": "@<|begin_of_text|>", "eos_token_id": "@<|end_of_text|>", "hidden_act": "silu", "hidden_size": 16,
+           "initializer_range": 0.02, "intermediate_size": 24, "max_position_embeddings": 64, "max_window_layers": 2, "mlp_bias": False,
+           "no_rope_layer_interval": 4, "no_rope_layers": [1, 0, 1], "num_attention_heads": 4, "num_hidden_layers": 3,
+           "num_key_value_heads": 2, "pad_token_id": "@<|end_of_text|>", "rms_norm_eps": 1e-6, "rope_scaling": None, "rope_theta": 5000.0,
+           "sliding_window": None, "torch_dtype": "bfloat16", "use_cache": True, "use_sliding_window": False}
 
 DECODERS = {
     "gpt2": Checkpoint(
@@ -141,4 +152,12 @@ DECODERS = {
         {**PHI3, "num_key_value_heads": 2, "max_position_embeddings": 256, "sliding_window": 256, "rope_scaling": {
             "long_factor": [1.5, 4.0], "short_factor": [1.25, 2.0], "type": "longrope"}},
         "phi3", PHI3_GENERATION, stored="BF16"),
+    "olmo2": Checkpoint(OLMO2, "gpt_neox", {"_from_model_config": True, "eos_token_id": END_ID, "pad_token_id": "@<|padding|>"},
+                        stored="BF16", spare_rows=1),
+    "smollm3": Checkpoint(SMOLLM3, "llama3", {"bos_token_id": "@<|begin_of_text|>", "do_sample": True, "eos_token_id": LLAMA3_EOS,
+                                              "temperature": 0.6, "top_p": 0.95}, stored="BF16"),
+    # No file says where it does not rotate, and those layers see a window.
+    "smollm3_window": Checkpoint(
+        {**{k: v for k, v in SMOLLM3.items() if k not in ("no_rope_layers", "rope_theta", "torch_dtype")}, "no_rope_layer_interval": 2,
+         "sliding_window": 4, "use_sliding_window": True}, "llama3"),
 }

@@ -230,7 +230,7 @@ fn tied_weights_may_be_there_or_not() {
 
 /// Whether the head is the embeddings: as the configuration says, or as its type does.
 fn is_tied(config: &Value) -> bool {
-    let untied = ["gpt_neox", "gptj", "llama", "mistral", "qwen2", "qwen3", "phi3"];
+    let untied = ["gpt_neox", "gptj", "llama", "mistral", "qwen2", "qwen3", "phi3", "olmo2"];
     let of_type = !untied.contains(&config["model_type"].as_str().unwrap());
     config["tie_word_embeddings"].as_bool().unwrap_or(of_type)
 }

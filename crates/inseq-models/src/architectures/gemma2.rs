@@ -3,7 +3,7 @@
 //! Gemma Team, 2024, <https://arxiv.org/abs/2408.00118>.
 
 use super::Architecture;
-use super::gated_decoder::{Kind, Windows, load};
+use super::gated_decoder::{Kind, NormPlaces, Windows, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gemma2",
@@ -16,7 +16,7 @@ const KIND: Kind = Kind {
     model_class: "Gemma2ForCausalLM",
     tied: true,
     gemma: true,
-    norms_around: true,
+    norms: NormPlaces::Around,
     windows: Windows::AllBut(2),
     ..Kind::LLAMA
 };

@@ -3,7 +3,7 @@
 //! Gemma Team, 2025, <https://arxiv.org/abs/2503.19786>.
 
 use super::Architecture;
-use super::gated_decoder::{Kind, Windows, load};
+use super::gated_decoder::{Kind, NormPlaces, QueryKeyNorms, Windows, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gemma3_text",
@@ -16,8 +16,8 @@ const KIND: Kind = Kind {
     model_class: "Gemma3ForCausalLM",
     tied: true,
     gemma: true,
-    norms_around: true,
-    head_norms: true,
+    norms: NormPlaces::Around,
+    query_key_norms: QueryKeyNorms::Heads,
     windows: Windows::AllBut(6),
     ..Kind::LLAMA
 };

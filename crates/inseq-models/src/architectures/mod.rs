@@ -20,6 +20,7 @@ mod marian;
 mod mbart;
 mod mistral;
 mod mt5;
+mod olmo2;
 mod opt;
 mod pegasus;
 mod phi3;
@@ -27,6 +28,7 @@ mod qwen2;
 mod qwen3;
 mod rope;
 mod sizes;
+mod smollm3;
 mod t5;
 mod umt5;
 
@@ -123,6 +125,8 @@ const ARCHITECTURES: &[Architecture] = &[
     gemma2::ARCHITECTURE,
     gemma3_text::ARCHITECTURE,
     phi3::ARCHITECTURE,
+    olmo2::ARCHITECTURE,
+    smollm3::ARCHITECTURE,
 ];
 
 /// The model types there are.

@@ -3,7 +3,7 @@
 //! Qwen Team, 2025, <https://arxiv.org/abs/2505.09388>.
 
 use super::Architecture;
-use super::gated_decoder::{Kind, Windows, load};
+use super::gated_decoder::{Kind, QueryKeyNorms, Windows, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "qwen3",
@@ -12,4 +12,9 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     load: |repository, loader| load(&KIND, repository, loader),
 };
 
-const KIND: Kind = Kind { model_class: "Qwen3ForCausalLM", head_norms: true, windows: Windows::Upper, ..Kind::LLAMA };
+const KIND: Kind = Kind {
+    model_class: "Qwen3ForCausalLM",
+    query_key_norms: QueryKeyNorms::Heads,
+    windows: Windows::Upper,
+    ..Kind::LLAMA
+};

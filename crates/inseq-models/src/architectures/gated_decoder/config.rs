@@ -1,5 +1,6 @@
 //! `config.json` of Llama and its kin.
 
+use indexmap::IndexSet;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -36,6 +37,9 @@ pub(super) struct Config {
     pub(super) max_window_layers: Option<usize>,
     pub(super) sliding_window_pattern: Option<usize>,
     pub(super) layer_types: Option<Vec<String>>,
+    /// By layer, 1 where queries and keys are rotated.
+    pub(super) no_rope_layers: Option<Vec<u8>>,
+    pub(super) no_rope_layer_interval: Option<usize>,
     pub(super) attention_bias: Option<bool>,
     #[serde(default)]
     pub(super) mlp_bias: bool,
@@ -65,20 +69,22 @@ impl Config {
             ("head_dim", self.head_dim(), WIDTH),
             ("sliding_window", self.sliding_window.unwrap_or(1), usize::MAX),
             ("sliding_window_pattern", self.sliding_window_pattern.unwrap_or(1), usize::MAX),
+            ("no_rope_layer_interval", self.no_rope_layer_interval.unwrap_or(1), usize::MAX),
         ])?;
         if self.head_dim.is_none() {
             check_multiple("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads)?;
         }
         let heads = self.num_attention_heads;
         check_multiple("num_attention_heads", heads, "num_key_value_heads", self.key_value_heads())?;
-        if let Some(types) = &self.layer_types
-            && types.len() != self.num_hidden_layers
+        let lists = [
+            ("layer_types", self.layer_types.as_ref().map(Vec::len)),
+            ("no_rope_layers", self.no_rope_layers.as_ref().map(Vec::len)),
+        ];
+        if let Some((name, Some(count))) =
+            lists.into_iter().find(|(_, count)| count.is_some_and(|count| count != self.num_hidden_layers))
         {
-            return invalid(format!(
-                "`layer_types` has {} layers, but `num_hidden_layers` is {}",
-                types.len(),
-                self.num_hidden_layers
-            ));
+            let layers = self.num_hidden_layers;
+            return invalid(format!("`{name}` has {count} layers, but `num_hidden_layers` is {layers}"));
         }
         check_positive(&[
             ("rms_norm_eps", self.rms_norm_eps),
@@ -89,9 +95,11 @@ impl Config {
     }
 
     /// The window of a layer.
-    pub(super) fn window(&self, kind: &Kind, layer: usize) -> Result<Option<usize>> {
+    fn window(&self, kind: &Kind, layer: usize) -> Result<Option<usize>> {
         let windowed = match (&self.layer_types, &kind.windows) {
-            (Some(types), Windows::Upper | Windows::AllBut(_)) => match types[layer].as_str() {
+            (_, Windows::None) => false,
+            (_, Windows::All) => true,
+            (Some(types), _) => match types[layer].as_str() {
                 "sliding_attention" => true,
                 "full_attention" => false,
                 other => {
@@ -100,19 +108,27 @@ impl Config {
                     ));
                 }
             },
-            (_, Windows::None) => false,
-            (_, Windows::All) => true,
             (None, Windows::Upper) => layer >= self.max_window_layers.unwrap_or(0),
+            (None, Windows::Unrotated) => !self.rotates(kind, layer),
             (None, Windows::AllBut(every)) => {
                 !(layer + 1).is_multiple_of(self.sliding_window_pattern.unwrap_or(*every))
             }
         };
-        let off = matches!(kind.windows, Windows::Upper) && !self.use_sliding_window;
+        let off = matches!(kind.windows, Windows::Upper | Windows::Unrotated) && !self.use_sliding_window;
         Ok(self.sliding_window.filter(|_| windowed && !off))
     }
 
-    /// The schemes of layers that see everything and of those that see a window.
-    pub(super) fn schemes(&self, kind: &Kind) -> Result<Vec<Scheme>> {
+    /// Whether a layer rotates queries and keys.
+    fn rotates(&self, kind: &Kind, layer: usize) -> bool {
+        match (&self.no_rope_layers, kind.unrotated) {
+            (_, None) => true,
+            (Some(rotated), _) => rotated[layer] != 0,
+            (None, Some(every)) => !(layer + 1).is_multiple_of(self.no_rope_layer_interval.unwrap_or(every)),
+        }
+    }
+
+    /// The schemes that there are, and that of each layer: what it sees, and how it rotates.
+    pub(super) fn schemes(&self, kind: &Kind) -> Result<(Vec<Scheme>, Vec<usize>)> {
         let given = |part: Option<&str>| -> Result<RopeParameters> {
             let value = self.rope_parameters.as_ref().map(|all| part.and_then(|part| all.get(part)).unwrap_or(all));
             match value {
@@ -131,21 +147,21 @@ impl Config {
             (false, true) => RopeParameters::plain(self.rope_local_base_freq),
             (false, false) => full.clone(),
         };
-        let scheme = |parameters: &RopeParameters, window| -> Result<Scheme> {
+        let scheme = |&(window, rotates): &(Option<usize>, bool)| -> Result<Scheme> {
             let context = RopeContext {
                 head_dim: self.head_dim(),
-                theta: 10_000.0,
+                theta: kind.theta,
                 positions: self.max_position_embeddings,
                 original_positions: self.original_max_position_embeddings,
             };
+            let parameters = if window.is_some() { &windowed } else { &full };
             let visibility = Visibility { causal: true, window, bias: None };
-            Ok(Scheme { visibility, rotary: Some(parameters.rotary(&context)?) })
+            Ok(Scheme { visibility, rotary: rotates.then(|| parameters.rotary(&context)).transpose()? })
         };
-        let window = (0..self.num_hidden_layers).find_map(|layer| self.window(kind, layer).transpose()).transpose()?;
-        let mut schemes = vec![scheme(&full, None)?];
-        if window.is_some() {
-            schemes.push(scheme(&windowed, window)?);
-        }
-        Ok(schemes)
+        let mut sights = IndexSet::new();
+        let of_layer = (0..self.num_hidden_layers)
+            .map(|layer| Ok(sights.insert_full((self.window(kind, layer)?, self.rotates(kind, layer))).0))
+            .collect::<Result<_>>()?;
+        Ok((sights.iter().map(scheme).collect::<Result<_>>()?, of_layer))
     }
 }

@@ -20,16 +20,43 @@ pub(super) struct Kind {
     pub(super) tied: bool,
     /// Biases of queries, keys and values where `config.json` does not say.
     pub(super) query_key_value_bias: bool,
-    /// Queries and keys are normalized, head by head.
-    pub(super) head_norms: bool,
-    /// Norms before and after each sublayer.
-    pub(super) norms_around: bool,
+    /// How queries and keys are normalized.
+    pub(super) query_key_norms: QueryKeyNorms,
+    /// Where each sublayer's norms stand.
+    pub(super) norms: NormPlaces,
     /// Gemma: gains are stored less one, embeddings are scaled by the root of their width.
     pub(super) gemma: bool,
     /// Projections of one input lie in one weight.
     pub(super) fused: bool,
     /// Which layers see a window.
     pub(super) windows: Windows,
+    /// Every so-many-th layer does not rotate queries and keys, where `no_rope_layers` and `no_rope_layer_interval` do not
+    /// say; all rotate where there is none.
+    pub(super) unrotated: Option<usize>,
+    /// Base of the rotations where `config.json` does not say.
+    pub(super) theta: f64,
+}
+
+/// How queries and keys are normalized before they are rotated.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum QueryKeyNorms {
+    /// Not at all.
+    None,
+    /// Head by head.
+    Heads,
+    /// All heads as one.
+    Whole,
+}
+
+/// Where a sublayer's norms stand.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum NormPlaces {
+    /// `x + f(norm(x))`.
+    Before,
+    /// `x + norm(f(norm(x)))`.
+    Around,
+    /// `x + norm(f(x))`.
+    Behind,
 }
 
 /// Which layers see only `sliding_window` positions, where `layer_types` does not say.
@@ -40,6 +67,8 @@ pub(super) enum Windows {
     All,
     /// Those from `max_window_layers` on, where `use_sliding_window` is true.
     Upper,
+    /// Those that do not rotate, where `use_sliding_window` is true.
+    Unrotated,
     /// All but every so-many-th, or as `sliding_window_pattern` says.
     AllBut(usize),
 }
@@ -50,11 +79,13 @@ impl Kind {
         model_class: "LlamaForCausalLM",
         tied: false,
         query_key_value_bias: false,
-        head_norms: false,
-        norms_around: false,
+        query_key_norms: QueryKeyNorms::None,
+        norms: NormPlaces::Before,
         gemma: false,
         fused: false,
         windows: Windows::None,
+        unrotated: None,
+        theta: 10_000.0,
     };
 }
 
@@ -65,16 +96,19 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     let prefix = loader.prefix(&["model.", ""], "embed_tokens.weight");
     let table = loader.weight(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, config.hidden_size])?;
     let builder = Builder { kind, config: &config, loader };
+    let (schemes, of_layer) = config.schemes(kind)?;
     let model = Model {
         encoder: None,
         head: loader.head("lm_head", &table, config.tie_word_embeddings.unwrap_or(kind.tied))?,
         target_embedding: builder.embedding(table),
         decoder: Stack {
             entry: Entry::default(),
-            blocks: (0..config.num_hidden_layers)
-                .map(|layer| builder.block(&format!("{prefix}layers.{layer}"), layer))
+            blocks: of_layer
+                .into_iter()
+                .enumerate()
+                .map(|(layer, scheme)| builder.block(&format!("{prefix}layers.{layer}"), scheme))
                 .collect::<Result<_>>()?,
-            schemes: config.schemes(kind)?,
+            schemes,
             exit: Exit { norm: Some(builder.norm(&format!("{prefix}norm"), config.hidden_size)?), projection: None },
         },
         logit_cap: config.final_logit_softcapping,
@@ -102,30 +136,32 @@ impl Builder<'_> {
 
     fn norms(&self, before: &str, after: &str) -> Result<Norms> {
         let norm = |name: &str| self.norm(name, self.config.hidden_size).map(Some);
-        Ok(match self.kind.norms_around {
-            true => Norms { input: norm(before)?, output: norm(after)?, ..Norms::default() },
-            false => Norms { input: norm(before)?, ..Norms::default() },
+        Ok(match self.kind.norms {
+            NormPlaces::Before => Norms { input: norm(before)?, ..Norms::default() },
+            NormPlaces::Around => Norms { input: norm(before)?, output: norm(after)?, ..Norms::default() },
+            NormPlaces::Behind => Norms { output: norm(after)?, ..Norms::default() },
         })
     }
 
-    fn block(&self, name: &str, layer: usize) -> Result<Block> {
+    fn block(&self, name: &str, scheme: usize) -> Result<Block> {
         let named = |part: &str| format!("{name}.{part}");
-        let (before_feed_forward, after_attention) = match self.kind.norms_around {
-            true => (named("pre_feedforward_layernorm"), named("post_attention_layernorm")),
-            false => (named("post_attention_layernorm"), String::new()),
+        // The name tells where the second norm was in the first models: after the attention, and before what follows.
+        let before_feed_forward = match self.kind.norms {
+            NormPlaces::Before => "post_attention_layernorm",
+            NormPlaces::Around | NormPlaces::Behind => "pre_feedforward_layernorm",
         };
         Ok(Block {
             self_attention: Sublayer {
                 inner: self.attention(&named("self_attn"))?,
-                norms: self.norms(&named("input_layernorm"), &after_attention)?,
+                norms: self.norms(&named("input_layernorm"), &named("post_attention_layernorm"))?,
             },
             cross_attention: None,
             feed_forward: Sublayer {
                 inner: self.feed_forward(&named("mlp"))?,
-                norms: self.norms(&before_feed_forward, &named("post_feedforward_layernorm"))?,
+                norms: self.norms(&named(before_feed_forward), &named("post_feedforward_layernorm"))?,
             },
             residual: Residual::Sequential,
-            scheme: usize::from(self.config.window(self.kind, layer)?.is_some()),
+            scheme,
         })
     }
 
@@ -153,13 +189,16 @@ impl Builder<'_> {
             attention.scale = scalar.powf(-0.5) as f32;
         }
         attention.soft_cap = config.attn_logit_softcapping;
-        if self.kind.head_norms {
-            let norm = |which: &str, heads: usize| -> Result<Norm> {
-                Ok(self.norm(&format!("{name}.{which}"), head_dim)?.grouped(heads))
-            };
-            attention.norms =
-                Some([norm("q_norm", config.num_attention_heads)?, norm("k_norm", config.key_value_heads())?]);
-        }
+        let norm = |which: &str, heads: usize| {
+            let name = format!("{name}.{which}");
+            match self.kind.query_key_norms {
+                QueryKeyNorms::None => Ok(None),
+                QueryKeyNorms::Heads => self.norm(&name, head_dim).map(|norm| Some(norm.grouped(heads))),
+                QueryKeyNorms::Whole => self.norm(&name, heads * head_dim).map(Some),
+            }
+        };
+        let norms = [norm("q_norm", config.num_attention_heads)?, norm("k_norm", config.key_value_heads())?];
+        attention.norms = if let [Some(query), Some(key)] = norms { Some([query, key]) } else { None };
         Ok(attention)
     }
 
