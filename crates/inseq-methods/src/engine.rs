@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 use inseq_models::model::{InputCotangents, Layer, Model, Source, Trace, Wanted};
+use inseq_models::parallel::{row_ranges, side_by_side};
 
 use crate::gradient::Quadrature;
 use crate::step_functions::{Row, StepContext, StepFunction};
@@ -175,16 +176,20 @@ impl Engine<'_> {
         hidden: &Tensor<3>,
         functions: &[&dyn StepFunction],
     ) -> Result<Vec<Vec<Vec<f32>>>> {
-        let steps = longest(point);
         let mut scores = vec![vec![Vec::new(); point.texts.len()]; functions.len()];
-        for range in chunks(steps, self.rows_that_fit(point)) {
-            let (hidden, _) = self.own_rows(point, hidden, range.clone());
-            let context = self.context(point, hidden, range.clone(), false);
-            for (function, scores) in functions.iter().zip(&mut scores) {
-                let values = evaluate(*function, &context)?;
-                for (entry, values) in values.chunks(range.len()).enumerate() {
-                    let own = point.texts[entry].steps.len().saturating_sub(range.start).min(range.len());
-                    scores[entry].extend_from_slice(&values[..own]);
+        for range in chunks(longest(point), self.rows_that_fit(point)) {
+            let rows: Vec<_> = step_rows(point, &range).filter(|row| row.is_live(point)).collect();
+            let ranges = row_ranges(rows.len(), &hidden.device());
+            let done = side_by_side(&ranges, |part| {
+                let rows = &rows[part.clone()];
+                let context = self.context(point, own_rows(point, hidden, rows), rows, false);
+                functions.iter().map(|function| evaluate(*function, &context)).collect::<Result<Vec<_>>>()
+            });
+            for (part, values) in ranges.into_iter().zip(done) {
+                for (scores, values) in scores.iter_mut().zip(values?) {
+                    for (row, value) in rows[part.clone()].iter().zip(values) {
+                        scores[row.entry].push(value);
+                    }
                 }
             }
         }
@@ -204,18 +209,14 @@ impl Engine<'_> {
         trace: &Trace,
         function: &dyn StepFunction,
         wanted: Wanted,
-        mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
+        each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
-        let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
-        for range in chunks(longest(point), probes) {
-            let (hidden, positions) = self.own_rows(point, trace.hidden(), range.clone());
-            let context = self.context(point, hidden, range.clone(), true);
-            let (scores, cotangents) = self.cotangents(point, &context, function, range.clone())?;
-            let hidden = self.model.logits_pullback(cotangents, &context.logits.inner());
-            let hidden = hidden.reshape([point.texts.len(), range.len(), self.model.head.input_size()]);
-            each(range, scores, self.model.pullback(trace, hidden, &positions, wanted))?;
-        }
-        Ok(())
+        let head = |rows: &[StepRow]| {
+            let context = self.context(point, own_rows(point, trace.hidden(), rows), rows, true);
+            let (scores, cotangents) = cotangents(point, &context, function, rows)?;
+            Ok((scores, self.model.logits_pullback(cotangents, &context.logits.inner())))
+        };
+        self.pulled_back(point, trace, head, wanted, each)
     }
 
     /// As [`gradients`](Self::gradients), of a [rescaled](Trace::rescaled) trace: the step function's gradient is averaged
@@ -231,50 +232,44 @@ impl Engine<'_> {
         baseline: &Tensor<3>,
         function: &dyn StepFunction,
         wanted: Wanted,
-        mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
+        each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
-        let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
-        for range in chunks(longest(point), probes) {
-            let (hidden, positions) = self.own_rows(point, trace.hidden(), range.clone());
-            let (start, _) = self.own_rows(point, baseline, range.clone());
-            let end = self.context(point, hidden.clone(), range.clone(), false);
+        let head = |rows: &[StepRow]| {
+            let [hidden, start] = [trace.hidden(), baseline].map(|hidden| own_rows(point, hidden, rows));
+            let end = self.context(point, hidden.clone(), rows, false);
             let scores = evaluate(function, &end)?;
             let from = self.model.logits(start.clone());
             let mut sum = from.zeros_like();
             for (alpha, weight) in Quadrature::GaussLegendre.points(LINE_POINTS) {
                 let logits = from.clone() + (end.logits.clone() - from.clone()) * alpha;
                 let context = StepContext { logits: logits.autodiff().require_grad(), tracked: true, ..end.clone() };
-                sum = sum + self.cotangents(point, &context, function, range.clone())?.1 * weight;
+                sum = sum + cotangents(point, &context, function, rows)?.1 * weight;
             }
-            let hidden = self.model.logits_pullback_between(sum, hidden, start);
-            let hidden = hidden.reshape([point.texts.len(), range.len(), self.model.head.input_size()]);
-            each(range, scores, self.model.pullback(trace, hidden, &positions, wanted))?;
-        }
-        Ok(())
+            Ok((scores, self.model.logits_pullback_between(sum, hidden, start)))
+        };
+        self.pulled_back(point, trace, head, wanted, each)
     }
 
-    /// Scores of the rows of a tracked context, and their gradients with regard to the logits.
-    fn cotangents(
+    /// Scores of steps, and what `head` says their cotangents of the last hidden states are, pulled back to the embeddings.
+    fn pulled_back(
         &self,
         point: &Point,
-        context: &StepContext,
-        function: &dyn StepFunction,
-        range: Range<usize>,
-    ) -> Result<(Vec<f32>, Tensor<2>)> {
-        let score = function.evaluate(context);
-        let scores = read(score.clone(), point.texts.len() * range.len(), function)?;
-        let untracked = || {
-            Error::Argument(format!(
-                "the step function `{}` has no gradient with regard to the logits, so a gradient method cannot attribute it",
-                function.name()
-            ))
-        };
-        if !score.is_tracked() {
-            return Err(untracked());
+        trace: &Trace,
+        head: impl Fn(&[StepRow]) -> Result<(Vec<f32>, Tensor<2>)> + Sync,
+        wanted: Wanted,
+        mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
+    ) -> Result<()> {
+        let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
+        for range in chunks(longest(point), probes) {
+            let rows: Vec<StepRow> = step_rows(point, &range).collect();
+            let done =
+                side_by_side(&row_ranges(rows.len(), &trace.hidden().device()), |part| head(&rows[part.clone()]));
+            let (scores, hidden): (Vec<_>, Vec<_>) = done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
+            let hidden = Tensor::cat(hidden, 0).reshape([point.texts.len(), range.len(), self.model.head.input_size()]);
+            let positions: Vec<usize> = rows.iter().map(|row| row.position(point)).collect();
+            each(range, scores.concat(), self.model.pullback(trace, hidden, &positions, wanted))?;
         }
-        let gradients = (score * self.live(point, range, &context.logits)).sum().backward();
-        let gradient = context.logits.grad(&gradients).ok_or_else(untracked)?;
-        Ok((scores, gradient))
+        Ok(())
     }
 
     /// Rows of logits, with what autodiff keeps of them, that fit.
@@ -282,51 +277,83 @@ impl Engine<'_> {
         (self.memory_budget / 4 / (4 * 6 * self.model.vocabulary() * point.texts.len().max(1))).max(1)
     }
 
-    /// Last hidden states that predict the steps of `range`, `[entry * step, feature]`, and their positions.
-    fn own_rows(&self, point: &Point, hidden: &Tensor<3>, range: Range<usize>) -> (Tensor<2>, Vec<usize>) {
-        let [batch, length, features] = hidden.dims();
-        let positions: Vec<usize> = point
-            .texts
-            .iter()
-            .flat_map(|text| {
-                range.clone().map(|step| (text.steps.start + step).min(text.steps.end.max(1) - 1).max(1) - 1)
-            })
-            .collect();
-        let index: Vec<i64> =
-            positions.iter().enumerate().map(|(row, p)| (row / range.len() * length + p) as i64).collect();
-        let index = Tensor::<1, Int>::from_data(index.as_slice(), &hidden.device());
-        (hidden.clone().reshape([batch * length, features]).select(0, index), positions)
-    }
-
-    fn context(&self, point: &Point, hidden: Tensor<2>, range: Range<usize>, tracked: bool) -> StepContext {
-        let targets: Vec<i64> = point
-            .texts
-            .iter()
-            .flat_map(|text| {
-                range.clone().map(|step| {
-                    let position = (text.steps.start + step).min(text.steps.end.max(1) - 1);
-                    i64::from(text.target.get(position).copied().unwrap_or(0))
-                })
-            })
-            .collect();
+    /// What a step function sees of rows, whose last hidden states are `hidden` `[row, feature]`.
+    fn context(&self, point: &Point, hidden: Tensor<2>, rows: &[StepRow], tracked: bool) -> StepContext {
+        let targets: Vec<i64> = rows.iter().map(|row| i64::from(row.target(point))).collect();
         let mut logits = self.model.logits(hidden);
         if tracked {
             logits = logits.autodiff().require_grad();
         }
         let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &logits.device());
-        let rows = point.texts.iter().flat_map(|text| range.clone().map(|step| Row { text: text.index, step }));
+        let rows = rows.iter().map(|row| Row { text: point.texts[row.entry].index, step: row.step });
         StepContext { logits, targets, rows: rows.collect(), tracked }
     }
+}
 
-    /// 1 for the rows of steps that a text has, 0 for those that only a longer one has.
-    fn live(&self, point: &Point, range: Range<usize>, like: &Tensor<2>) -> Tensor<1> {
-        let live: Vec<f32> = point
-            .texts
-            .iter()
-            .flat_map(|text| range.clone().map(|step| if step < text.steps.len() { 1.0 } else { 0.0 }))
-            .collect();
-        Tensor::from_data(live.as_slice(), &like.device())
+/// A step of a point's entry; entries of fewer steps than others have rows that are not live.
+#[derive(Clone, Copy, Debug)]
+struct StepRow {
+    entry: usize,
+    step: usize,
+}
+
+impl StepRow {
+    fn is_live(self, point: &Point) -> bool {
+        self.step < point.texts[self.entry].steps.len()
     }
+
+    /// Position of the step's token; of rows that are not live, of the last step's.
+    fn token(self, point: &Point) -> usize {
+        let steps = &point.texts[self.entry].steps;
+        (steps.start + self.step).min(steps.end.max(1) - 1)
+    }
+
+    /// Position whose hidden state predicts the step's token.
+    fn position(self, point: &Point) -> usize {
+        self.token(point).max(1) - 1
+    }
+
+    fn target(self, point: &Point) -> u32 {
+        point.texts[self.entry].target.get(self.token(point)).copied().unwrap_or(0)
+    }
+}
+
+/// Every entry's steps of a range, `[entry, step]`.
+fn step_rows(point: &Point, range: &Range<usize>) -> impl Iterator<Item = StepRow> {
+    (0..point.texts.len()).flat_map(move |entry| range.clone().map(move |step| StepRow { entry, step }))
+}
+
+/// Last hidden states that predict the tokens of rows, `[row, feature]`.
+fn own_rows(point: &Point, hidden: &Tensor<3>, rows: &[StepRow]) -> Tensor<2> {
+    let [batch, length, features] = hidden.dims();
+    let index: Vec<i64> = rows.iter().map(|row| (row.entry * length + row.position(point)) as i64).collect();
+    let index = Tensor::<1, Int>::from_data(index.as_slice(), &hidden.device());
+    hidden.clone().reshape([batch * length, features]).select(0, index)
+}
+
+/// Scores of the rows of a tracked context, and their gradients with regard to the logits.
+fn cotangents(
+    point: &Point,
+    context: &StepContext,
+    function: &dyn StepFunction,
+    rows: &[StepRow],
+) -> Result<(Vec<f32>, Tensor<2>)> {
+    let score = function.evaluate(context);
+    let scores = read(score.clone(), rows.len(), function)?;
+    let untracked = || {
+        Error::Argument(format!(
+            "the step function `{}` has no gradient with regard to the logits, so a gradient method cannot attribute it",
+            function.name()
+        ))
+    };
+    if !score.is_tracked() {
+        return Err(untracked());
+    }
+    let live: Vec<f32> = rows.iter().map(|row| if row.is_live(point) { 1.0 } else { 0.0 }).collect();
+    let live = Tensor::<1>::from_data(live.as_slice(), &context.logits.device());
+    let gradients = (score * live).sum().backward();
+    let gradient = context.logits.grad(&gradients).ok_or_else(untracked)?;
+    Ok((scores, gradient))
 }
 
 fn longest(point: &Point) -> usize {

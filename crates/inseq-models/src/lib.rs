@@ -12,6 +12,7 @@ pub mod device;
 pub mod generation;
 pub mod layers;
 pub mod model;
+pub mod parallel;
 pub mod tokenizer;
 
 mod error;

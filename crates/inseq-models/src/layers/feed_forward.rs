@@ -1,5 +1,7 @@
 //! The position-wise feed-forward block.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use super::{Activation, Linear, Rows, kernels};
@@ -23,6 +25,19 @@ pub struct FeedForwardTrace {
     slope: Tensor<3>,
     /// What the first layer gave, where it was asked for.
     inner: Option<Tensor<3>>,
+}
+
+impl FeedForwardTrace {
+    /// Number of positions.
+    pub(crate) fn length(&self) -> usize {
+        self.slope.dims()[1]
+    }
+
+    /// Of some batch entries.
+    pub(crate) fn entries(&self, range: &Range<usize>) -> FeedForwardTrace {
+        let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
+        FeedForwardTrace { slope: of(&self.slope), inner: self.inner.as_ref().map(of) }
+    }
 }
 
 impl FeedForward {

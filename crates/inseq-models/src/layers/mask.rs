@@ -104,7 +104,7 @@ impl Mask {
         let mut mask =
             Self { visibility: visibility.clone(), queries, keys, lengths, device: device.clone(), whole: None };
         let count = mask.queries.len();
-        if mask.entries() * mask.heads() * count * keys <= WHOLE {
+        if mask.count() * mask.heads() * count * keys <= WHOLE {
             mask.whole = mask.made(0..count, keys);
         }
         mask
@@ -134,6 +134,7 @@ impl Mask {
     pub(super) fn of_rows(&self, rows: &Rows, keys: usize) -> Option<Tensor<4>> {
         match rows {
             Rows::Span(range) => self.of_queries(range.clone(), keys),
+            Rows::Prefixes(_) => self.of_queries(0..rows.end(), keys),
             Rows::Own { positions, probes } if !self.is_void() => {
                 let entries = positions.len() / (*probes).max(1);
                 Some(self.tensor(entries, *probes, keys, |entry, row| positions[entry * probes + row]))
@@ -152,7 +153,19 @@ impl Mask {
         self.visibility.window.is_some_and(|window| self.queries.end > window)
     }
 
-    fn entries(&self) -> usize {
+    /// The mask of some batch entries.
+    pub(super) fn entries(&self, range: &Range<usize>) -> Mask {
+        Mask {
+            lengths: self.lengths.as_ref().map(|lengths| Arc::from(&lengths[range.clone()])),
+            whole: self.whole.as_ref().map(|whole| match whole.dims()[0] {
+                1 => whole.clone(),
+                _ => whole.clone().narrow(0, range.start, range.len()),
+            }),
+            ..self.clone()
+        }
+    }
+
+    fn count(&self) -> usize {
         self.lengths.as_ref().map_or(1, |lengths| lengths.len())
     }
 
@@ -165,7 +178,7 @@ impl Mask {
             return None;
         }
         let first = self.queries.start + queries.start;
-        Some(self.tensor(self.entries(), queries.len(), keys, |_, row| first + row))
+        Some(self.tensor(self.count(), queries.len(), keys, |_, row| first + row))
     }
 
     fn tensor(&self, entries: usize, rows: usize, keys: usize, position: impl Fn(usize, usize) -> usize) -> Tensor<4> {

@@ -1,5 +1,7 @@
 //! Layer normalization, with and without centring.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use super::{Rows, kernels};
@@ -35,6 +37,16 @@ pub struct NormTrace {
 }
 
 impl NormTrace {
+    /// Of some batch entries.
+    pub(crate) fn entries(&self, range: &Range<usize>) -> NormTrace {
+        let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
+        NormTrace {
+            normalized: of(&self.normalized),
+            inverse_deviation: of(&self.inverse_deviation),
+            baseline: self.baseline.as_ref().map(|baseline| Box::new(baseline.entries(range))),
+        }
+    }
+
     /// The trace whose pullback is that of differences to a baseline: multiplied by the difference of inputs, and summed,
     /// it gives the difference of outputs.
     pub fn rescaled(&self, baseline: &NormTrace) -> NormTrace {

@@ -1,25 +1,51 @@
 //! Which positions a cotangent covers.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor};
 
-/// The positions that a cotangent `[batch, probe, position, feature]` has rows for.
+use super::kernels::gather_rows;
+
+/// The positions that a cotangent has rows for.
 ///
 /// At the top of a decoder a step's cotangent is non-zero at the step's own position alone; below the first
-/// self-attention it covers the whole prefix. Position-wise layers pull either back with the same code, because
-/// [`Rows::of`] brings the trace into the cotangent's layout.
+/// self-attention it covers the prefix that the step sees. Position-wise layers pull either back with the same code,
+/// because [`Rows::of`] brings the trace into the cotangent's layout.
 #[derive(Clone, Debug)]
 pub enum Rows {
-    /// The same positions for every probe.
+    /// The same positions for every probe: cotangents are `[batch, probe, row, feature]`.
     Span(Range<usize>),
-    /// One row a probe, at the probe's own position.
+    /// One row a probe, at the probe's own position: cotangents are `[batch, probe, 1, feature]`.
     Own {
         /// `[batch * probe]`: each probe's position, batch-major.
         positions: Vec<usize>,
         /// Probes of one batch entry.
         probes: usize,
     },
+    /// Each probe's positions up to its own, one probe after the other without padding: cotangents are
+    /// `[1, 1, row, feature]`.
+    Prefixes(Arc<Prefixes>),
+}
+
+/// Positions that each probe sees.
+#[derive(Debug)]
+pub struct Prefixes {
+    /// `[batch * probe]`: the number of positions, batch-major.
+    lengths: Vec<usize>,
+    probes: usize,
+    longest: usize,
+}
+
+impl Prefixes {
+    fn batch(&self) -> usize {
+        self.lengths.len() / self.probes.max(1)
+    }
+
+    /// Each row's probe (counted over the batch) and position.
+    fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.lengths.iter().enumerate().flat_map(|(probe, &length)| (0..length).map(move |position| (probe, position)))
+    }
 }
 
 impl Rows {
@@ -33,18 +59,41 @@ impl Rows {
         match self {
             Rows::Span(range) => range.end,
             Rows::Own { positions, .. } => positions.iter().max().map_or(0, |p| p + 1),
+            Rows::Prefixes(prefixes) => prefixes.longest,
+        }
+    }
+
+    /// What the rows reach through a causal self-attention: each the positions up to it.
+    pub fn reached(&self) -> Self {
+        match self {
+            Rows::Span(range) => Rows::prefix(range.end),
+            Rows::Own { positions, probes } => Rows::Prefixes(Arc::new(Prefixes {
+                lengths: positions.iter().map(|position| position + 1).collect(),
+                probes: *probes,
+                longest: self.end(),
+            })),
+            Rows::Prefixes(_) => self.clone(),
+        }
+    }
+
+    /// The rows that [`padded`](Self::padded) cotangents have.
+    pub(super) fn dense(&self) -> Rows {
+        match self {
+            Rows::Prefixes(prefixes) => Rows::prefix(prefixes.longest),
+            _ => self.clone(),
         }
     }
 
     /// Some of the rows, counted from the first; a probe's one row is not divided.
     pub(super) fn part(&self, range: &Range<usize>) -> Rows {
-        match self {
+        match self.dense() {
             Rows::Span(all) => Rows::Span(all.start + range.start..all.start + range.end),
-            Rows::Own { .. } => self.clone(),
+            other => other,
         }
     }
 
-    /// The rows of a trace `[batch, position, feature]`, as `[batch, probe or 1, row, feature]`.
+    /// The rows of a trace `[batch, position, feature]` in the cotangents' layout, with a probe axis of 1 where all probes
+    /// have the same.
     pub fn of(&self, trace: &Tensor<3>) -> Tensor<4> {
         let [batch, length, features] = trace.dims();
         match self {
@@ -54,20 +103,67 @@ impl Rows {
                 .reshape([batch * length, features])
                 .select(0, index(positions, *probes, 1, length, &trace.device()))
                 .reshape([batch, *probes, 1, features]),
+            Rows::Prefixes(prefixes) => {
+                let probes = prefixes.probes.max(1);
+                let index: Vec<_> =
+                    prefixes.rows().map(|(probe, position)| Some(probe / probes * length + position)).collect();
+                gather_rows(trace.clone().reshape([batch * length, features]), &index).unsqueeze_dims(&[0, 0])
+            }
         }
+    }
+
+    /// Cotangents as `[batch, probe, row, feature]`, with zeros after a probe's last row.
+    pub fn padded(&self, cotangent: Tensor<4>) -> Tensor<4> {
+        let Rows::Prefixes(prefixes) = self else { return cotangent };
+        let [_, _, rows, features] = cotangent.dims();
+        let mut start = 0;
+        let mut index = vec![None; prefixes.lengths.len() * prefixes.longest];
+        for (rows, &length) in index.chunks_mut(prefixes.longest.max(1)).zip(&prefixes.lengths) {
+            for (position, row) in rows[..length].iter_mut().enumerate() {
+                *row = Some(start + position);
+            }
+            start += length;
+        }
+        gather_rows(cotangent.reshape([rows, features]), &index).reshape([
+            prefixes.batch(),
+            prefixes.probes,
+            prefixes.longest,
+            features,
+        ])
+    }
+
+    /// Cotangents `[batch, probe, row, feature]` without what is after a probe's last row: the inverse of
+    /// [`padded`](Self::padded).
+    pub fn unpadded(&self, cotangent: Tensor<4>) -> Tensor<4> {
+        let Rows::Prefixes(prefixes) = self else { return cotangent };
+        let [batch, probes, rows, features] = cotangent.dims();
+        let index: Vec<_> = prefixes.rows().map(|(probe, position)| Some(probe * rows + position)).collect();
+        gather_rows(cotangent.reshape([batch * probes * rows, features]), &index).unsqueeze_dims(&[0, 0])
+    }
+
+    /// Cotangents of these rows among those that they [reach](Self::reached), zero in the others.
+    pub fn among_reached(&self, cotangent: Tensor<4>) -> Tensor<4> {
+        let (Rows::Own { .. }, Rows::Prefixes(prefixes)) = (self, self.reached()) else { return cotangent };
+        let [batch, probes, _, features] = cotangent.dims();
+        let own = prefixes.rows().map(|(probe, position)| (position + 1 == prefixes.lengths[probe]).then_some(probe));
+        let index: Vec<_> = own.collect();
+        gather_rows(cotangent.reshape([batch * probes, features]), &index).unsqueeze_dims(&[0, 0])
     }
 
     /// The rows of queries `[batch, key/value head, group, position, head_dim]`: a span's, or each probe's own, in the
     /// place of the positions.
     pub(super) fn of_heads(&self, queries: &Tensor<5>) -> Tensor<5> {
         let [batch, heads, group, length, features] = queries.dims();
-        match self {
-            Rows::Span(range) => queries.clone().narrow(3, range.start, range.len()),
+        match self.dense() {
             Rows::Own { positions, probes } => queries
                 .clone()
                 .reshape([batch * heads * group * length, features])
-                .select(0, index(positions, *probes, heads * group, length, &queries.device()))
-                .reshape([batch, heads, group, *probes, features]),
+                .select(0, index(&positions, probes, heads * group, length, &queries.device()))
+                .reshape([batch, heads, group, probes, features]),
+            other => {
+                let start = if let Rows::Span(range) = &other { range.start } else { 0 };
+                queries.clone().narrow(3, start, other.end() - start)
+            }
         }
     }
 
@@ -76,21 +172,9 @@ impl Rows {
     pub(super) fn by_probe(&self, x: Tensor<5>) -> Tensor<5> {
         let [batch, heads, group, rows, last] = x.dims();
         match self {
-            Rows::Span(_) => x.reshape([batch, heads, 1, group * rows, last]),
             Rows::Own { .. } => x.swap_dims(2, 3),
+            Rows::Span(_) | Rows::Prefixes(_) => x.reshape([batch, heads, 1, group * rows, last]),
         }
-    }
-
-    /// Puts the rows into zeros of `[batch, probe, length, feature]`.
-    pub fn scatter(&self, cotangent: Tensor<4>, length: usize) -> Tensor<4> {
-        let Rows::Own { positions, probes } = self else { return cotangent };
-        let [batch, _, _, _] = cotangent.dims();
-        let mut one_hot = vec![0f32; batch * probes * length];
-        for (row, position) in positions.iter().enumerate() {
-            one_hot[row * length + position] = 1.0;
-        }
-        let one_hot = Tensor::<1>::from_data(one_hot.as_slice(), &cotangent.device());
-        one_hot.reshape([batch, *probes, length, 1]).cast(cotangent.dtype()) * cotangent
     }
 }
 
@@ -103,4 +187,35 @@ fn index(positions: &[usize], probes: usize, heads: usize, length: usize, device
         .flat_map(|(row, own)| own.iter().map(move |p| (row * length + p) as i64))
         .collect();
     Tensor::from_data(index.as_slice(), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_padded_and_unpadded() {
+        let device = crate::device::parse("auto").unwrap();
+        let values = |count: usize| (1..=count).map(|i| i as f32).collect::<Vec<f32>>();
+        let own = Rows::Own { positions: vec![0, 2, 1, 1], probes: 2 };
+        let prefixes = own.reached();
+        let rows = 1 + 3 + 2 + 2;
+        let x = Tensor::<1>::from_data(values(rows * 2).as_slice(), &device).reshape([1, 1, rows, 2]);
+        let padded = prefixes.padded(x.clone());
+        assert_eq!(padded.dims(), [2, 2, 3, 2]);
+        let first: Vec<f32> = padded.clone().slice([0..1, 0..2]).try_into_vec_as().unwrap();
+        assert_eq!(first, [1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+        assert_eq!(prefixes.unpadded(padded).try_into_vec_as::<f32>().unwrap(), values(rows * 2));
+        let own_values = Tensor::<1>::from_data(values(4).as_slice(), &device).reshape([2, 2, 1, 1]);
+        let among: Vec<f32> = own.among_reached(own_values).try_into_vec_as().unwrap();
+        assert_eq!(among, [1.0, 0.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0]);
+    }
+
+    #[test]
+    fn traces_are_brought_into_the_layout_of_prefixes() {
+        let device = crate::device::parse("auto").unwrap();
+        let trace = Tensor::<1>::from_data([0.0, 1.0, 2.0, 10.0, 11.0, 12.0], &device).reshape([2, 3, 1]);
+        let rows = Rows::Own { positions: vec![1, 0], probes: 1 }.reached();
+        assert_eq!(rows.of(&trace).try_into_vec_as::<f32>().unwrap(), [0.0, 1.0, 10.0]);
+    }
 }

@@ -40,6 +40,23 @@ pub struct BlockTrace {
     pub(super) feed_forward: SublayerTrace<FeedForwardTrace>,
 }
 
+impl BlockTrace {
+    /// Number of positions.
+    pub(super) fn length(&self) -> usize {
+        self.feed_forward.inner.length()
+    }
+
+    /// Of some batch entries.
+    pub(super) fn entries(&self, range: &Range<usize>) -> BlockTrace {
+        let attention = |trace: &SublayerTrace<AttentionTrace>| trace.entries(range, AttentionTrace::entries);
+        BlockTrace {
+            self_attention: attention(&self.self_attention),
+            cross_attention: self.cross_attention.as_ref().map(attention),
+            feed_forward: self.feed_forward.entries(range, FeedForwardTrace::entries),
+        }
+    }
+}
+
 /// What a block attends to, beside the positions it is given.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
@@ -56,7 +73,7 @@ pub struct Context<'a> {
 /// A cotangent with the rows it covers.
 #[derive(Clone, Debug)]
 pub struct Cotangent {
-    /// `[batch, probe, row, feature]`.
+    /// In the layout of its rows.
     pub value: Tensor<4>,
     /// Which positions the rows are.
     pub rows: Rows,
@@ -239,14 +256,16 @@ impl Block {
         let (sublayer, trace) = (&self.self_attention, &trace.self_attention);
         let inner = sublayer.output_pullback(value.clone(), trace, rows);
         let back = sublayer.inner.pullback(inner, &trace.inner, rows);
-        let length = back.memory.dims()[2];
-        let prefix = Rows::prefix(length);
+        let reached = match trace.inner.is_causal() {
+            true => rows.reached(),
+            false => Rows::prefix(back.memory.dims()[2]),
+        };
         let own = sublayer.residual_pullback(value, back.queries, trace, rows);
         let own = match beside {
             Some(beside) => own + beside,
             None => own,
         };
-        let value = rows.scatter(own, length) + sublayer.input_pullback(back.memory, trace, &prefix);
-        Cotangent { value, rows: prefix }
+        let value = rows.among_reached(own) + sublayer.input_pullback(back.memory, trace, &reached);
+        Cotangent { value, rows: reached }
     }
 }

@@ -4,6 +4,7 @@ mod block;
 mod decoding;
 mod layer;
 mod left_out;
+mod parts;
 mod pullback;
 mod rescale;
 mod stack;

@@ -1,15 +1,13 @@
 //! The one batched pullback.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
+use super::parts::{Part, parts};
 use super::{Cotangent, Model, Reach, Trace};
 use crate::layers::Rows;
-
-/// Rows of a decoder's matrix products below which cutting probes into finer blocks costs more than it saves.
-const BLOCK_ROWS: usize = 512;
-
-/// Rows that a block may compute in vain, as a share of what it needs: one in this many.
-const WASTE: usize = 32;
+use crate::parallel::side_by_side;
 
 /// Which inputs a pullback is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +31,8 @@ impl Model {
     /// Pulls cotangents of hidden states back to the embeddings, all probes at once.
     ///
     /// `cotangents` `[batch, probe, feature]` holds each probe's cotangent of the decoder's last hidden state at the
-    /// probe's own position, `positions` (row-major `[batch, probe]`). Positions should ascend along the probes: probes
-    /// go through the decoder in blocks, and a block computes only the prefix that its last probe can see.
+    /// probe's own position, `positions` (row-major `[batch, probe]`). Below its own position a probe has a row for each
+    /// position that it sees, and none for others.
     pub fn pullback(
         &self,
         trace: &Trace,
@@ -42,32 +40,48 @@ impl Model {
         positions: &[usize],
         wanted: Wanted,
     ) -> InputCotangents {
+        let [batch, probes, _] = cotangents.dims();
+        let source = trace.encoder.length();
+        let rows = |entry: usize, probe: usize| source + positions[entry * probes + probe] + 1;
+        let parts = parts(batch, probes, &cotangents.device(), rows);
+        let done = side_by_side(&parts, |part| {
+            let own: Vec<usize> = part
+                .entries
+                .clone()
+                .flat_map(|b| part.probes.clone().map(move |p| positions[b * probes + p]))
+                .collect();
+            let cotangents = cotangents.clone().narrow(0, part.entries.start, part.entries.len());
+            let cotangents = cotangents.narrow(1, part.probes.start, part.probes.len());
+            self.part_pullback(&trace.entries(&part.entries), cotangents, &own, wanted)
+        });
+        let (sources, targets) = done.into_iter().map(|part| (part.source, part.target)).unzip();
+        InputCotangents { source: joined(&parts, sources), target: joined(&parts, targets) }
+    }
+
+    /// The pullback of what one processor takes at a time.
+    fn part_pullback(
+        &self,
+        trace: &Trace,
+        cotangents: Tensor<3>,
+        positions: &[usize],
+        wanted: Wanted,
+    ) -> InputCotangents {
         let [batch, probes, features] = cotangents.dims();
-        let [_, length, _] = trace.hidden().dims();
-        let mut memories = Vec::new();
-        let mut targets = Vec::new();
-        for (start, end) in blocks(positions, batch, probes) {
-            let own: Vec<usize> =
-                (0..batch).flat_map(|b| positions[b * probes + start..b * probes + end].iter().copied()).collect();
-            let value = cotangents.clone().narrow(1, start, end - start).reshape([batch, end - start, 1, features]);
-            let rows = Rows::Own { positions: own, probes: end - start };
-            let value = self.decoder.leave_pullback(value, &trace.decoder, &rows);
-            let mut memory = None;
-            let mut cotangent = Some(Cotangent { value, rows });
-            for (index, (block, trace)) in self.decoder.blocks.iter().zip(&trace.decoder.blocks).enumerate().rev() {
-                let reach = if index == 0 && !wanted.target { Reach::Memory } else { Reach::Input };
-                cotangent = cotangent.and_then(|cotangent| block.pullback(cotangent, trace, reach, &mut memory));
-            }
-            if let Some(Cotangent { value, rows }) = cotangent {
-                let value = self.decoder.enter_pullback(value, &trace.decoder, &rows);
-                targets.push(extend(rows.scatter(value, rows.end()), length));
-            }
-            memories.extend(memory);
+        let rows = Rows::Own { positions: positions.to_vec(), probes };
+        let value = cotangents.reshape([batch, probes, 1, features]);
+        let value = self.decoder.leave_pullback(value, &trace.decoder, &rows);
+        let mut memory = None;
+        let mut cotangent = Some(Cotangent { value, rows });
+        for (index, (block, trace)) in self.decoder.blocks.iter().zip(&trace.decoder.blocks).enumerate().rev() {
+            let reach = if index == 0 && !wanted.target { Reach::Memory } else { Reach::Input };
+            cotangent = cotangent.and_then(|cotangent| block.pullback(cotangent, trace, reach, &mut memory));
         }
-        let target = (wanted.target && !targets.is_empty()).then(|| Tensor::cat(targets, 1));
-        let source = (wanted.source && !memories.is_empty())
-            .then(|| self.encoder_pullback(trace, Tensor::cat(memories, 1)))
-            .flatten();
+        let target = cotangent.filter(|_| wanted.target).map(|Cotangent { value, rows }| {
+            let value = self.decoder.enter_pullback(value, &trace.decoder, &rows);
+            let reached = rows.reached();
+            extend(reached.padded(rows.among_reached(value)), trace.hidden().dims()[1])
+        });
+        let source = memory.filter(|_| wanted.source).and_then(|memory| self.encoder_pullback(trace, memory));
         InputCotangents { source, target }
     }
 
@@ -83,6 +97,24 @@ impl Model {
     }
 }
 
+/// The cotangents `[batch, probe, row, feature]` of parts, row-major over batch and probes, in one tensor.
+fn joined(parts: &[Part], values: Vec<Option<Tensor<4>>>) -> Option<Tensor<4>> {
+    let values: Vec<Tensor<4>> = values.into_iter().collect::<Option<_>>()?;
+    let mut entries: Vec<(Range<usize>, Vec<Tensor<4>>)> = Vec::new();
+    for (part, value) in parts.iter().zip(values) {
+        match entries.last_mut() {
+            Some((range, probes)) if *range == part.entries => probes.push(value),
+            _ => entries.push((part.entries.clone(), vec![value])),
+        }
+    }
+    let entries = entries.into_iter().map(|(_, probes)| cat(probes, 1)).collect();
+    Some(cat(entries, 0))
+}
+
+fn cat(mut values: Vec<Tensor<4>>, axis: usize) -> Tensor<4> {
+    if values.len() == 1 { values.remove(0) } else { Tensor::cat(values, axis) }
+}
+
 /// Zeros after the rows of `[batch, probe, row, feature]`, up to `length`.
 fn extend(value: Tensor<4>, length: usize) -> Tensor<4> {
     let [batch, probes, rows, features] = value.dims();
@@ -91,25 +123,4 @@ fn extend(value: Tensor<4>, length: usize) -> Tensor<4> {
     }
     let zeros = Tensor::zeros([batch, probes, length - rows, features], (&value.device(), value.dtype()));
     Tensor::cat(vec![value, zeros], 2)
-}
-
-/// Cuts probes into ranges so that short prefixes are not computed to the length of long ones: a range goes on while its
-/// products are small, or while next to nothing is computed in vain.
-fn blocks(positions: &[usize], batch: usize, probes: usize) -> Vec<(usize, usize)> {
-    let prefix = |probe: usize| (0..batch).map(|b| positions[b * probes + probe] + 1).max().unwrap_or(1);
-    let mut blocks = Vec::new();
-    let (mut start, mut needed) = (0, 0);
-    for probe in 0..probes {
-        let rows = (probe + 1 - start) * batch * prefix(probe);
-        let used = needed + batch * prefix(probe);
-        if probe > start && rows > BLOCK_ROWS && (rows - used) * WASTE > used {
-            blocks.push((start, probe));
-            (start, needed) = (probe, 0);
-        }
-        needed += batch * prefix(probe);
-    }
-    if start < probes {
-        blocks.push((start, probes));
-    }
-    blocks
 }

@@ -73,6 +73,23 @@ pub(super) struct StackTrace {
     pub(super) exit_norm: Option<NormTrace>,
 }
 
+impl StackTrace {
+    /// Number of positions; 0 of a stack that has not run.
+    pub(super) fn length(&self) -> usize {
+        self.blocks.first().map_or(0, BlockTrace::length)
+    }
+
+    /// Of some batch entries.
+    pub(super) fn entries(&self, range: &Range<usize>) -> StackTrace {
+        let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
+        StackTrace {
+            entry_norm: norm(&self.entry_norm),
+            blocks: self.blocks.iter().map(|block| block.entries(range)).collect(),
+            exit_norm: norm(&self.exit_norm),
+        }
+    }
+}
+
 /// What each of a stack's schemes is for one forward.
 pub(super) struct Attending(Vec<(Mask, Option<Rotation>)>);
 

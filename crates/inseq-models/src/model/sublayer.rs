@@ -1,5 +1,7 @@
 //! A part of a block between two points of the residual stream, with the norms around it.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use crate::layers::{Norm, NormTrace, Rows};
@@ -52,6 +54,19 @@ pub(super) struct SublayerTrace<T> {
     pub(super) input: Option<NormTrace>,
     pub(super) output: Option<NormTrace>,
     pub(super) sum: Option<NormTrace>,
+}
+
+impl<T> SublayerTrace<T> {
+    /// Of some batch entries.
+    pub(super) fn entries(&self, range: &Range<usize>, inner: impl FnOnce(&T, &Range<usize>) -> T) -> Self {
+        let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
+        Self {
+            inner: inner(&self.inner, range),
+            input: norm(&self.input),
+            output: norm(&self.output),
+            sum: norm(&self.sum),
+        }
+    }
 }
 
 impl<T> SublayerTrace<Option<T>> {

@@ -1,5 +1,7 @@
 //! The one forward.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use super::stack::StackTrace;
@@ -21,6 +23,15 @@ impl Trace {
     /// The decoder's last hidden states, as the head takes them, `[batch, position, feature]`.
     pub fn hidden(&self) -> &Tensor<3> {
         &self.hidden
+    }
+
+    /// Of some batch entries.
+    pub(super) fn entries(&self, range: &Range<usize>) -> Trace {
+        Trace {
+            encoder: self.encoder.entries(range),
+            decoder: self.decoder.entries(range),
+            hidden: self.hidden.clone().narrow(0, range.start, range.len()),
+        }
     }
 
     /// What each encoder block kept, from the input up.

@@ -79,12 +79,38 @@ pub struct AttentionTrace {
     baseline: Option<Box<AttentionTrace>>,
 }
 
+impl AttentionTrace {
+    /// Whether no position was looked at from an earlier one.
+    pub(crate) fn is_causal(&self) -> bool {
+        self.mask.is_causal()
+    }
+
+    /// Of some batch entries.
+    pub(crate) fn entries(&self, range: &Range<usize>) -> AttentionTrace {
+        let of = |x: &Tensor<4>| x.clone().narrow(0, range.start, range.len());
+        let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
+        AttentionTrace {
+            queries: self.queries.clone().narrow(0, range.start, range.len()),
+            query_norm: norm(&self.query_norm),
+            key_values: KeyValues {
+                keys: of(&self.key_values.keys),
+                values: of(&self.key_values.values),
+                norm: norm(&self.key_values.norm),
+            },
+            mask: self.mask.entries(range),
+            rotation: self.rotation.clone(),
+            baseline: self.baseline.as_ref().map(|baseline| Box::new(baseline.entries(range))),
+        }
+    }
+}
+
 /// Where [`Attention::pullback`] leads.
 #[derive(Clone, Debug)]
 pub struct AttentionCotangents {
-    /// To the attending positions' input, `[batch, probe, row, feature]`, in the rows that came in.
+    /// To the attending positions' input, in the rows that came in.
     pub queries: Tensor<4>,
-    /// To the input of the positions attended to, `[batch, probe, key, feature]`.
+    /// To the input of the positions attended to: with a causal mask in the rows that those that came in reach, else
+    /// `[batch, probe, key, feature]`.
     pub memory: Tensor<4>,
 }
 
@@ -235,14 +261,18 @@ impl Attention {
         self.output.forward(mixed.reshape([entries, queries, self.output.input_size()]))
     }
 
-    /// Cotangents `[batch, probe, row, feature]` of the output to those of both inputs.
+    /// Cotangents of the output in `rows` to those of both inputs.
     ///
-    /// With a causal mask no key after the last row gets a cotangent, so `memory` covers the keys before the rows' end.
+    /// With a causal mask no key after a row gets a cotangent from it: `memory` covers what the rows
+    /// [reach](Rows::reached).
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &AttentionTrace, rows: &Rows) -> AttentionCotangents {
-        let [batch, probes, count, _] = cotangent.dims();
         let [heads, group, head_dim] = [self.key_value_heads, self.group(), self.head_dim()];
         let all_keys = trace.mask.keys_before(rows.end()).min(trace.key_values.keys.dims()[2]);
-        let mixed = self.output.pullback(cotangent);
+        let reached = if trace.mask.is_causal() { rows.reached() } else { Rows::prefix(all_keys) };
+        // Weights are products of all of a probe's rows with its keys, so that rows are padded to equal numbers.
+        let mixed = rows.padded(self.output.pullback(cotangent));
+        let (given, rows) = (rows, rows.dense());
+        let [batch, probes, count, _] = mixed.dims();
         // `[batch, key/value head, probe, group, row, head_dim]`
         let mixed = mixed.reshape([batch, probes, count, heads, group, head_dim]).permute([0, 3, 1, 4, 2, 5]);
 
@@ -265,15 +295,15 @@ impl Attention {
         let to_queries = cat(to_queries, 4).permute([0, 2, 4, 1, 3, 5]);
         let to_queries = to_queries.reshape([batch, probes, count, self.heads, head_dim]) * self.scale;
         let to_queries = match &trace.rotation {
-            Some(rotation) => rotation.pullback(to_queries, rows),
+            Some(rotation) => rotation.pullback(to_queries, &rows),
             None => to_queries,
         };
         let mut to_queries = to_queries.reshape([batch, probes, count, self.heads * head_dim]);
         if let (Some(norms), Some(norm)) = (&self.norms, &trace.query_norm) {
-            to_queries = norms[0].pullback(to_queries, norm, rows);
+            to_queries = norms[0].pullback(to_queries, norm, &rows);
         }
-        let memory = self.memory_pullback(to_keys_and_values.permute([0, 2, 3, 1, 4]), trace);
-        AttentionCotangents { queries: self.query.pullback(to_queries), memory }
+        let memory = self.memory_pullback(to_keys_and_values.permute([0, 2, 3, 1, 4]), trace, &reached);
+        AttentionCotangents { queries: self.query.pullback(given.unpadded(to_queries)), memory }
     }
 
     /// Of cotangents of the mixed values `[batch, key/value head, probe, group, row, head_dim]`: those of the queries, in
@@ -329,12 +359,13 @@ impl Attention {
         rows.by_probe(x.reshape([batch, self.key_value_heads, self.group(), count, keys]))
     }
 
-    /// Of cotangents of keys and values `[batch, probe, key, 2 key/value head, head_dim]`.
-    fn memory_pullback(&self, both: Tensor<5>, trace: &AttentionTrace) -> Tensor<4> {
+    /// Of cotangents of keys and values `[batch, probe, key, 2 key/value head, head_dim]`, to those of the positions
+    /// attended to that are `reached`.
+    fn memory_pullback(&self, both: Tensor<5>, trace: &AttentionTrace, reached: &Rows) -> Tensor<4> {
         let [batch, probes, keys, _, head_dim] = both.dims();
         let inner = self.key_value_heads * head_dim;
         if trace.rotation.is_none() && self.norms.is_none() {
-            return self.key_value.pullback(both.reshape([batch, probes, keys, 2 * inner]));
+            return self.key_value.pullback(reached.unpadded(both.reshape([batch, probes, keys, 2 * inner])));
         }
         let rows = Rows::prefix(keys);
         let mut to_keys = both.clone().narrow(3, 0, self.key_value_heads);
@@ -347,7 +378,7 @@ impl Attention {
         }
         let to_values =
             both.narrow(3, self.key_value_heads, self.key_value_heads).reshape([batch, probes, keys, inner]);
-        self.key_value.pullback(Tensor::cat(vec![to_keys, to_values], 3))
+        self.key_value.pullback(reached.unpadded(Tensor::cat(vec![to_keys, to_values], 3)))
     }
 }
 

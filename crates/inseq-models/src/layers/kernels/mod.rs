@@ -6,6 +6,7 @@
 
 mod activation;
 mod elementwise;
+mod gather;
 mod host;
 mod norm;
 mod reductions;
@@ -16,6 +17,7 @@ use burn::tensor::TensorData;
 
 pub(super) use activation::{activation, activation_with_slope};
 pub(super) use elementwise::{rotate, times_trace};
+pub(super) use gather::gather_rows;
 pub(super) use norm::{norm_pullback, normalize};
 use reductions::{dot, exp, maximum, sum};
 pub(crate) use softmax::log_softmax_row;
