@@ -22,7 +22,8 @@ torch.set_num_threads(int(sys.argv[2]))
 import inseq  # noqa: E402
 from transformers import __version__  # noqa: E402
 
-model = inseq.load_model(sys.argv[1], "saliency", device="cpu", model_kwargs={"dtype": sys.argv[3]})
+kept = {} if sys.argv[3] == "float32" else {"dtype": sys.argv[3]}
+model = inseq.load_model(sys.argv[1], "saliency", device="cpu", model_kwargs=kept)
 # The reference scales Marian's decoder embeddings twice.
 scaled = getattr(getattr(model.model, "model", None), "decoder", None) if model.model.config.model_type == "marian" else None
 scale = scaled.embed_scale if scaled else None

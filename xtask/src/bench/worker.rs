@@ -148,7 +148,9 @@ fn process(bench: &Bench, job: &Job, contestant: Contestant) -> Result<Measured>
     limit_threads(&mut command, bench.threads);
     command.arg("attribute").arg("-m").arg(&bench.model);
     command.arg("-i").args(&job.source).arg("-g").args(&job.target);
-    command.arg("--model_kwargs").arg(json!({ "dtype": bench.dtype }).to_string());
+    if bench.dtype != "float32" {
+        command.arg("--model_kwargs").arg(json!({ "dtype": bench.dtype }).to_string());
+    }
     command.args(["--device", "cpu", "--hide", "--viz_path"]).arg(&page);
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;

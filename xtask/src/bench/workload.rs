@@ -11,8 +11,13 @@ pub struct Subject {
     /// Its sizes.
     pub shape: Shape,
     /// The type that its weights are kept in, by PyTorch's name.
+    #[serde(default = "float32")]
     pub dtype: String,
     texts: Vec<Text>,
+}
+
+fn float32() -> String {
+    "float32".into()
 }
 
 /// Sizes of a model.
