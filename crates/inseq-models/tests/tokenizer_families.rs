@@ -123,9 +123,9 @@ fn equals_transformers(name: &str) {
     );
     assert_eq!(special.all, expected.all);
     assert_eq!(special.model_max_length, expected.model_max_length);
-    // What transformers 5 calls the class of a `tokenizer.json` without a family.
-    let class = if golden.class == "TokenizersBackend" { "PreTrainedTokenizer" } else { &golden.class };
-    assert_eq!(tokenizer.class().trim_end_matches("Fast"), class);
+    // Transformers 5 has another name for the class of a `tokenizer.json` without a family.
+    let class = |name: &str| name.trim_end_matches("Fast").replace("TokenizersBackend", "PreTrainedTokenizer");
+    assert_eq!(class(tokenizer.class()), class(&golden.class));
 
     for language in &golden.languages {
         let (source, target) = &language.codes;
