@@ -12,6 +12,9 @@ use super::{Linear, Mask, Norm, NormTrace, Rotation, Rows, kernels};
 /// with the length of a text and not with its square.
 const BLOCK: usize = 1 << 22;
 
+/// Rows of a block under a causal mask.
+const CAUSAL_ROWS: usize = 128;
+
 /// Multi-head scaled dot-product attention (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>), several query heads
 /// to each key and value head where there are fewer of those (Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
 #[derive(Clone, Debug)]
@@ -190,7 +193,7 @@ impl Attention {
             baseline: None,
         };
         let all_keys = key_values.keys.dims()[2];
-        let mixed = blocks(length, batch * self.heads * all_keys).map(|rows| {
+        let mixed = blocks(mask, length, batch * self.heads * all_keys).map(|rows| {
             let keys = mask.keys_before(rows.end).min(all_keys);
             let queries = trace.queries.clone().narrow(3, rows.start, rows.len());
             let bias = mask.of_queries(rows.clone(), keys);
@@ -278,7 +281,7 @@ impl Attention {
 
         let mut to_queries = Vec::new();
         let mut to_keys_and_values: Option<Tensor<5>> = None;
-        for part in blocks(count, batch * self.heads * probes * all_keys) {
+        for part in blocks(&trace.mask, count, batch * self.heads * probes * all_keys) {
             let rows = rows.part(&part);
             let keys = trace.mask.keys_before(rows.end()).min(all_keys);
             let mixed = mixed.clone().narrow(4, part.start, part.len());
@@ -396,9 +399,11 @@ struct Attended {
     cap_slope: Option<Tensor<5>>,
 }
 
-/// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row.
-fn blocks(count: usize, row_values: usize) -> impl Iterator<Item = Range<usize>> {
-    let size = (BLOCK / row_values.max(1)).clamp(1, count.max(1));
+/// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row, and few enough under a
+/// causal mask that what their first rows cannot see is little.
+fn blocks(mask: &Mask, count: usize, row_values: usize) -> impl Iterator<Item = Range<usize>> {
+    let most = if mask.is_causal() { CAUSAL_ROWS } else { usize::MAX };
+    let size = (BLOCK / row_values.max(1)).clamp(1, count.max(1)).min(most);
     (0..count).step_by(size).map(move |start| start..(start + size).min(count))
 }
 
