@@ -22,7 +22,7 @@ use crate::progress::{Bar, downloads, watch_interrupts};
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_folder(arguments.save_path.as_deref())?;
     output::check_folder(arguments.picture.viz_path.as_deref())?;
-    let aggregation = Aggregation::of(&arguments.picture)?;
+    let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let mut request = request(arguments)?;
     let notes = Notes::of(arguments);
 

@@ -12,7 +12,7 @@ mod listing;
 mod output;
 mod progress;
 mod reference_flags;
-mod show;
+mod saved;
 
 use std::process::ExitCode;
 
@@ -50,7 +50,12 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List { what } => listing::list(what),
         Command::Explain { name } => listing::explain(&name),
-        Command::Show(arguments) => show::run(&arguments),
+        Command::Show(arguments) => saved::show::run(&arguments),
+        Command::Aggregate(arguments) => saved::aggregate::run(&arguments),
+        Command::Convert(arguments) => saved::convert::run(&arguments),
+        Command::Diff(arguments) => saved::diff::run(&arguments),
+        Command::Merge(arguments) => saved::merge::run(&arguments),
+        Command::Info(arguments) => saved::info::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "inseq", &mut script);

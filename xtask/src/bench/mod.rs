@@ -3,6 +3,7 @@
 //! Each workload gets fresh worker processes, so that the peak memory read from them is of loading the model and doing
 //! that one thing. Runs alternate (A B A B ...): a machine that slows down slows both.
 
+pub mod aggregation;
 mod operations;
 mod report;
 mod worker;

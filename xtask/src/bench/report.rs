@@ -92,7 +92,8 @@ impl Row {
     }
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+/// The middle value.
+pub fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -100,7 +101,8 @@ fn median(values: &[f64]) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { (values[middle - 1] + upper) / 2.0 })
 }
 
-fn difference(ours: &[f64], reference: &[f64]) -> Option<f64> {
+/// The largest difference, as a share of the reference's largest score.
+pub fn difference(ours: &[f64], reference: &[f64]) -> Option<f64> {
     let largest = reference.iter().fold(0.0f64, |a, b| a.max(b.abs()));
     (ours.len() == reference.len() && largest > 0.0)
         .then(|| ours.iter().zip(reference).fold(0.0f64, |a, (x, y)| a.max((x - y).abs())) / largest)

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::workload::{Job, Workload};
@@ -98,7 +99,12 @@ impl Worker {
             Contestant::Candle => Command::new(bench.candle.as_ref().context("candle needs --candle")?),
         };
         command.arg(&bench.model).arg(bench.threads.to_string()).arg(&bench.dtype);
-        limit_threads(&mut command, bench.threads);
+        Self::spawn(command, bench.threads)
+    }
+
+    /// Starts a program, and waits until it is ready.
+    pub fn spawn(mut command: Command, threads: usize) -> Result<Self> {
+        limit_threads(&mut command, threads);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().context("no standard input")?;
         let output = BufReader::new(child.stdout.take().context("no standard output")?);
@@ -108,7 +114,7 @@ impl Worker {
     }
 
     /// Does a job.
-    pub fn run(&mut self, job: &Job) -> Result<Measured> {
+    pub fn run(&mut self, job: &impl Serialize) -> Result<Measured> {
         writeln!(self.input, "{}", serde_json::to_string(job)?)?;
         let answer = self.answer()?;
         let scores = answer["scores"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
