@@ -68,7 +68,7 @@ peg::parser! {
         rule _() = quiet!{[' ' | '\t' | '\n' | '\r']*}
 
         rule operator(symbol: &'static str)
-            = quiet!{[character] {? if symbol.starts_with(character) { Ok(()) } else { Err("") } }}
+            = quiet!{character:[_] {? if symbol.starts_with(character) { Ok(()) } else { Err("") } }}
             / expected!("an operator")
 
         pub(super) rule whole() -> Node = _ node:sum() _ { node }
@@ -154,10 +154,10 @@ mod tests {
             ("1 +", 3, "expected a value, found the end"),
             ("1 + * 2", 4, "expected a value, found `*`"),
             ("(1 + 2", 6, "\")\""),
-            ("1 2", 2, "expected an operator or the end, found `2`"),
+            ("1 2", 2, "expected the end or an operator, found `2`"),
             ("logit('a", 8, "\"'\""),
             ("logit(target", 12, "\",\""),
-            ("logit(target) § 1", 14, "expected an operator or the end, found `§`"),
+            ("logit(target) § 1", 14, "expected the end or an operator, found `§`"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.at == at && error.message.contains(part), "{text}: {error:?}");
