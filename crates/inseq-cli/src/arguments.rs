@@ -218,16 +218,17 @@ pub struct AttributeArguments {
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true,
           help_heading = "Attribution")]
     pub attribution_kwargs: Object,
-    /// What is attributed: one of `inseq list step-functions`. [default: probability]
-    #[arg(long, value_name = "NAME", help_heading = "Attribution")]
+    /// What is attributed: one of `inseq list step-functions`, or an expression such as "logit(target) - logit('▁elle')".
+    /// [default: probability]
+    #[arg(long, value_name = "FUNCTION", help_heading = "Attribution")]
     pub attributed_fn: Option<String>,
     /// Attribute the part of the output that is already written as well.
     #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
           value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
           help_heading = "Attribution")]
     pub attribute_target: bool,
-    /// Scores of each step to put below the map: of `inseq list step-functions`.
-    #[arg(long, num_args = 1.., value_name = "NAME", help_heading = "Attribution")]
+    /// Scores of each step to put below the map: of `inseq list step-functions`, or expressions.
+    #[arg(long, num_args = 1.., value_name = "FUNCTION", help_heading = "Attribution")]
     pub step_scores: Vec<String>,
     /// First output position to attribute; negative counts from the end.
     #[arg(short, long, value_name = "N", allow_negative_numbers = true, help_heading = "Attribution")]

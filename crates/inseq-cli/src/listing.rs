@@ -12,6 +12,9 @@ use crate::arguments::Listing;
 use crate::failure::Failure;
 use crate::output;
 
+/// What stands for the step functions that are written rather than named.
+const EXPRESSION: &str = "expression";
+
 /// Lists what there is of a kind. Rows wrap at the width of a terminal; in a pipe each is one line.
 pub fn list(what: Listing) -> Result<(), Failure> {
     let mut table = Table::new();
@@ -38,6 +41,10 @@ pub fn list(what: Listing) -> Result<(), Failure> {
             for function in step_functions::list() {
                 table.add_row([function.name, function.description]);
             }
+            table.add_row([
+                EXPRESSION,
+                "Your own, such as \"logit(target) - logit('▁elle')\"; see `inseq explain expression`.",
+            ]);
         }
         Listing::Aggregators => {
             table.set_header(["AGGREGATOR", "WHAT IT DOES", "ARGUMENTS"]);
@@ -73,7 +80,12 @@ pub fn explain(name: &str) -> Result<(), Failure> {
     let aggregators = Aggregators::new();
     let text = match (inseq_methods::explain(name), function, aggregators.explain(name)) {
         (Ok(text), _, _) | (Err(_), None, Ok(text)) => text,
-        (Err(_), Some(function), _) => format!("{}: {}\n", function.name, function.description),
+        (Err(_), Some(function), _) => {
+            let arguments: Vec<String> = function.arguments.iter().map(|name| format!("`{name}`")).collect();
+            let arguments = if arguments.is_empty() { "none".to_owned() } else { arguments.join(", ") };
+            format!("{}: {}\n\nArguments: {arguments}.\n", function.name, function.description)
+        }
+        (Err(_), None, Err(_)) if name == EXPRESSION => step_functions::GRAMMAR.to_owned(),
         (Err(_), None, Err(_)) => {
             let methods: Vec<&str> = list_methods().iter().map(|method| method.name).collect();
             let functions: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();

@@ -78,6 +78,8 @@ pub struct AttentionTrace {
     key_values: KeyValues,
     mask: Mask,
     rotation: Option<Rotation>,
+    /// What the weights were multiplied by, `[batch, head, query, key]`.
+    dropout: Option<Tensor<4>>,
     /// Where the pullback is that of differences to a baseline, the baseline's trace.
     baseline: Option<Box<AttentionTrace>>,
 }
@@ -102,6 +104,7 @@ impl AttentionTrace {
             },
             mask: self.mask.entries(range),
             rotation: self.rotation.clone(),
+            dropout: self.dropout.as_ref().map(of),
             baseline: self.baseline.as_ref().map(|baseline| Box::new(baseline.entries(range))),
         }
     }
@@ -167,13 +170,15 @@ impl Attention {
         }
     }
 
-    /// `[batch, query, feature]` to the same, with the trace.
+    /// `[batch, query, feature]` to the same, with the trace. The weights are multiplied by `dropout`
+    /// `[batch, head, query, key]`.
     pub fn forward(
         &self,
         x: Tensor<3>,
         key_values: &KeyValues,
         mask: &Mask,
         rotation: Option<&Rotation>,
+        dropout: Option<Tensor<4>>,
     ) -> (Tensor<3>, AttentionTrace) {
         let [batch, length, _] = x.dims();
         let [heads, group, head_dim] = [self.key_value_heads, self.group(), self.head_dim()];
@@ -190,6 +195,7 @@ impl Attention {
             key_values: key_values.clone(),
             mask: mask.clone(),
             rotation: rotation.cloned(),
+            dropout,
             baseline: None,
         };
         let all_keys = key_values.keys.dims()[2];
@@ -197,7 +203,10 @@ impl Attention {
             let keys = mask.keys_before(rows.end).min(all_keys);
             let queries = trace.queries.clone().narrow(3, rows.start, rows.len());
             let bias = mask.of_queries(rows.clone(), keys);
-            let weights = self.weights_of(self.scores(queries, &trace.key_values, keys), bias.as_ref());
+            let mut weights = self.weights_of(self.scores(queries, &trace.key_values, keys), bias.as_ref());
+            if let Some(factors) = &trace.dropout {
+                weights = weights * factors.clone().narrow(2, rows.start, rows.len()).narrow(3, 0, keys);
+            }
             let weights = weights.reshape([batch, heads, group * rows.len(), keys]);
             weights.matmul(key_values.values.clone().narrow(2, 0, keys)).reshape([
                 batch,
@@ -329,6 +338,10 @@ impl Attention {
             .reshape([batch, heads, probes * group * count, head_dim])
             .matmul(attended.values.swap_dims(2, 3))
             .reshape([batch, heads, probes, group * count, keys]);
+        let to_weights = match attended.dropout {
+            Some(factors) => to_weights * factors,
+            None => to_weights,
+        };
         let mut to_scores = kernels::softmax_pullback(to_weights, attended.softmax);
         if let Some(slope) = attended.cap_slope {
             to_scores = to_scores * slope;
@@ -346,12 +359,21 @@ impl Attention {
         let scores = self.scores(queries.clone(), &trace.key_values, keys);
         let cap_slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
         let weights = self.by_probe(self.weights_of(scores, trace.mask.of_rows(rows, keys).as_ref()), rows);
+        let dropout = trace.dropout.as_ref().map(|factors| {
+            let [batch, _, queries, all_keys] = factors.dims();
+            let factors = factors.clone().reshape([batch, self.key_value_heads, self.group(), queries, all_keys]);
+            rows.by_probe(rows.of_heads(&factors)).narrow(4, 0, keys)
+        });
         Attended {
             queries: rows.by_probe(queries),
             keys: trace.key_values.keys.clone().narrow(2, 0, keys),
             values: trace.key_values.values.clone().narrow(2, 0, keys),
             softmax: weights.clone(),
-            weights,
+            weights: match &dropout {
+                Some(factors) => weights * factors.clone(),
+                None => weights,
+            },
+            dropout,
             cap_slope: cap_slope.map(|slope| self.by_probe(slope, rows)),
         }
     }
@@ -397,6 +419,8 @@ struct Attended {
     weights: Tensor<5>,
     softmax: Tensor<5>,
     cap_slope: Option<Tensor<5>>,
+    /// What the weights were multiplied by.
+    dropout: Option<Tensor<5>>,
 }
 
 /// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row, and few enough under a
