@@ -147,9 +147,8 @@ fn closures_are_registered_by_name() {
     let sequence = attribute(&model, "saliency", "margin", &Map::new()).unwrap();
     let logits = attribute(&model, "saliency", "logit", &Map::new()).unwrap();
     assert_ne!(sequence.source_attributions, logits.source_attributions);
-    let functions = model.step_score_aggregation();
-    assert_eq!(functions["probability"], AggregationFunction::Prod);
-    let spans = Spans { step_functions: functions, ..Spans::new().target([1..3]) };
+    assert_eq!(model.merging().of_step_score("probability"), AggregationFunction::Prod);
+    let spans = Spans::new().target([1..3]).merging(model.merging());
     let merged = spans.aggregate(&sequence).unwrap();
     let scores = &sequence.step_scores["margin"];
     assert!((merged.step_scores["margin"][0] - (scores[0] + scores[1])).abs() < 1e-6);

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Tensor};
-use indexmap::IndexMap;
-use inseq_core::aggregators::AggregationFunction;
+use inseq_core::aggregators::{AggregationFunction, Merging};
 use inseq_models::architectures::{self, LoadedModel};
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::generation::{Generated, GenerationConfig, generate};
@@ -191,11 +190,11 @@ impl AttributionModel {
     }
 
     /// Lets requests ask for a step function by its name. `aggregation` is what makes one score of a merged token's, as in
-    /// [`step_score_aggregation`](Self::step_score_aggregation).
+    /// [`merging`](Self::merging).
     ///
     /// ```
     /// # #[cfg(feature = "demo")] {
-    /// use inseq_core::aggregators::AggregationFunction;
+    /// use inseq_core::aggregators::{AggregationFunction, Merging};
     /// use inseq_methods::step_functions::from_closure;
     /// use inseq_methods::{AttributionModel, AttributionRequest};
     ///
@@ -225,10 +224,10 @@ impl AttributionModel {
         self.step_functions.remove(name)
     }
 
-    /// What makes one step score of those of merged tokens, by the name of the step function, registered ones among them;
-    /// what [`Spans::step_functions`](inseq_core::aggregators::Spans::step_functions) takes.
-    pub fn step_score_aggregation(&self) -> IndexMap<String, AggregationFunction> {
-        self.step_functions.aggregation()
+    /// How scores of several tokens become those of one, with what registered step functions ask for: what
+    /// [`Spans::merging`](inseq_core::aggregators::Spans::merging) takes.
+    pub fn merging(&self) -> Merging {
+        self.step_functions.merging()
     }
 
     /// A step function by its name, registered ones among them, or written as an expression over the model's tokens, as

@@ -1,7 +1,7 @@
 //! Finding a step function: of the program, of a model, or written as an expression.
 
 use indexmap::IndexMap;
-use inseq_core::aggregators::{AggregationFunction, default_step_functions};
+use inseq_core::aggregators::{AggregationFunction, Merging};
 use serde_json::{Map, Value};
 
 use super::{ALL, SharedStepFunction, StepFunctionInfo, Vocabulary, contrast, expression};
@@ -73,10 +73,10 @@ impl Registry {
         self.functions.shift_remove(name).map(|(function, _)| function)
     }
 
-    /// What makes one score of several tokens', by function.
-    pub(crate) fn aggregation(&self) -> IndexMap<String, AggregationFunction> {
-        let own = self.functions.iter().filter_map(|(name, (_, aggregation))| Some((name.clone(), (*aggregation)?)));
-        default_step_functions().into_iter().chain(own).collect()
+    /// How scores of several tokens become those of one, registered functions' among them.
+    pub(crate) fn merging(&self) -> Merging {
+        let own = self.functions.iter().filter_map(|(name, (_, aggregation))| Some((name, (*aggregation)?)));
+        own.fold(Merging::default(), |merging, (name, aggregation)| merging.step_function(name, aggregation))
     }
 
     /// A function by name, or by its expression.
