@@ -34,9 +34,9 @@ fn layers(criterion: &mut Criterion) {
         activation: Activation::Silu,
         output: linear(WIDTH, INNER, &device),
     };
-    let (_, trace) = feed_forward.forward_traced(x.clone(), false, None);
+    let (_, trace) = feed_forward.forward_traced(x.clone(), false, |_| None);
     criterion
-        .bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone(), false, None)));
+        .bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone(), false, |_| None)));
     criterion.bench_function("feed_forward/pullback", |b| {
         b.iter(|| feed_forward.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });

@@ -148,7 +148,7 @@ fn closures_are_registered_by_name() {
     let logits = attribute(&model, "saliency", "logit", &Map::new()).unwrap();
     assert_ne!(sequence.source_attributions, logits.source_attributions);
     assert_eq!(model.merging().of_step_score("probability"), AggregationFunction::Prod);
-    let spans = Spans::new().target([1..3]).merging(model.merging());
+    let spans = Spans::new().target(std::iter::once(1..3)).merging(model.merging());
     let merged = spans.aggregate(&sequence).unwrap();
     let scores = &sequence.step_scores["margin"];
     assert!((merged.step_scores["margin"][0] - (scores[0] + scores[1])).abs() < 1e-6);

@@ -137,7 +137,9 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
                 "--aggregator-kwargs",
                 r#"{"source_spans": [0, 2], "target_spans": [[1, 3]]}"#,
             ],
-            Pipeline::new().then(inseq_core::aggregators::Spans::new().source([0..2]).target([1..3])),
+            Pipeline::new().then(
+                inseq_core::aggregators::Spans::new().source(std::iter::once(0..2)).target(std::iter::once(1..3)),
+            ),
         ),
         (
             "coarse.json",
@@ -153,8 +155,8 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
         ),
     ];
     for (name, flags, pipeline) in cases {
-        let line: Vec<&str> =
-            ["aggregate", &fixture(name), "-o", &out].into_iter().chain(flags.iter().copied()).collect();
+        let file = fixture(name);
+        let line: Vec<&str> = ["aggregate", &file, "-o", &out].into_iter().chain(flags.iter().copied()).collect();
         assert_eq!(printed(&run(&line)), "", "{line:?}");
         let expected = only(load(fixture(name)).aggregate_with(&pipeline).unwrap());
         let found = only(load(&out));
@@ -169,8 +171,8 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
         (&["--attribution-aggregators", "pair"], "use `inseq diff`"),
         (&["--attribution-aggregators", "mean", "--aggregator-kwargs", r#"{"special_chars": "Ġ"}"#], "special_chars"),
     ] {
-        let line: Vec<&str> =
-            ["aggregate", &fixture("granular.json"), "-o", &out].into_iter().chain(flags.iter().copied()).collect();
+        let file = fixture("granular.json");
+        let line: Vec<&str> = ["aggregate", &file, "-o", &out].into_iter().chain(flags.iter().copied()).collect();
         let (line, code) = complaint(&run(&line));
         assert!(line.contains(expected) && code == 1, "{line}\ninstead of\n{expected}");
     }
