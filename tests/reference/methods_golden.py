@@ -206,6 +206,8 @@ class Golden:
         self.keep("attention_flow", {}, with_target, "networkx", inner.flow(inputs))
         for stack in ("encoder", "decoder") if self.direct.encoder_decoder else ("decoder",):
             for method, arguments in (("layer_gradient_x_activation", {}), ("layer_integrated_gradients", {"n_steps": 6}), ("layer_deeplift", {})):
+                if stack == "decoder" and not inputs.with_target and method != "layer_gradient_x_activation":
+                    continue  # what differs from the baseline there is not attributed
                 scores = inner.at_layer(inputs, method, stack, 0, **arguments)
                 self.keep(method, {**arguments, "target_layer": f"{stack}.0"}, with_target, "torch", scores)
 

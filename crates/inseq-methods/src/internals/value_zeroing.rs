@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use inseq_core::AttributionKind;
 use inseq_models::model::LeftOut;
 use ndarray::{Array3, ArrayD, Axis};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{by_key, by_step, padded, read, seen};
 use crate::engine::TextSteps;
@@ -85,7 +86,17 @@ pub enum ZeroedHeads {
     /// Some, in every layer.
     Some(Vec<usize>),
     /// Some of some layers; nothing is put to zero in the others.
-    ByLayer(BTreeMap<usize, OneOrMore>),
+    ByLayer(#[serde(deserialize_with = "numbered")] BTreeMap<usize, OneOrMore>),
+}
+
+/// A map whose keys are numbers, which JSON writes as text.
+fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<usize, OneOrMore>, D::Error> {
+    let named = BTreeMap::<String, OneOrMore>::deserialize(from)?;
+    let each = named.into_iter().map(|(layer, heads)| {
+        let layer = layer.parse().map_err(|_| D::Error::custom(format!("{layer:?} is no number of a layer")))?;
+        Ok((layer, heads))
+    });
+    each.collect()
 }
 
 /// Heads of one layer.
