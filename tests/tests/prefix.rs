@@ -33,8 +33,10 @@ fn of_every_architecture() {
             let tail = |shift: u32| ids[first..].iter().map(move |id| (id + shift) % 40).collect::<Vec<_>>();
             let tails = [tail(3), tail(11)].concat();
             let tails = model.target_embedding.forward(&tails, 2);
-            let both = Tensor::cat(vec![text.clone().narrow(1, 0, first).repeat_dim(0, 2), tails.clone()], 1);
-            let both = if first == 0 { tails.clone() } else { both };
+            let both = match first {
+                0 => tails.clone(),
+                _ => Tensor::cat(vec![text.clone().narrow(1, 0, first).repeat_dim(0, 2), tails.clone()], 1),
+            };
             let copies = memory.as_ref().map(|memory| Memory {
                 output: memory.output.clone().repeat_dim(0, 2),
                 lengths: vec![memory.lengths[0]; 2],
