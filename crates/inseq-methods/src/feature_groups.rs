@@ -245,7 +245,7 @@ impl TextSteps {
     /// Puts a sequence's rows together where they are one feature.
     pub(crate) fn merge_features(&self, sequence: &SequenceAttribution) -> Result<SequenceAttribution> {
         let [source, target] = self.merged();
-        let spans = Spans::new().source(source).target(target).function(AggregationFunction::Sum);
+        let spans = Spans::new().source(source).target(target).merging(AggregationFunction::Sum);
         Ok(sequence.aggregate_with(&spans)?)
     }
 }

@@ -54,6 +54,8 @@ impl Model {
         }
         let memory =
             source.and_then(|source| Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() }));
-        self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| run(&self.decoder, block, x, context));
+        self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| {
+            run(&self.decoder, block, x, context)
+        });
     }
 }
