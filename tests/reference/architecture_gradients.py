@@ -84,6 +84,8 @@ class Direct:
 
     def __init__(self, model, tokenizer):
         self.model = model
+        # What is attributed: `probability`, `logit` or `entropy`.
+        self.function = "probability"
         config = model.config
         self.encoder_decoder = config.is_encoder_decoder
         eos = config.eos_token_id
@@ -103,8 +105,8 @@ class Direct:
         replaced = [i if i == self.eos else self.unknown for i in ids]
         return [ids[0], *replaced[1:]] if keep_first else replaced
 
-    def probability(self, source, target, token):
-        """Of `token` after embeddings `[batch, position, feature]`."""
+    def logits(self, source, target):
+        """After embeddings `[batch, position, feature]`: `[batch, vocabulary]`."""
         if self.encoder_decoder:
             decoder = self.model.get_decoder()
             # Pegasus scales the embeddings that it is given.
@@ -112,7 +114,20 @@ class Direct:
             logits = self.model(inputs_embeds=source, decoder_inputs_embeds=target / scale).logits
         else:
             logits = self.model(inputs_embeds=target).logits
-        return logits[:, -1].softmax(-1)[:, token]
+        return logits[:, -1]
+
+    def score(self, logits, token):
+        """The attributed function of `token`."""
+        if self.function == "logit":
+            return logits[:, token]
+        probabilities = logits.softmax(-1)
+        if self.function == "entropy":
+            return -(probabilities * logits.log_softmax(-1)).sum(-1)
+        return probabilities[:, token]
+
+    def probability(self, source, target, token):
+        """Of `token` (or another attributed function) after embeddings `[batch, position, feature]`."""
+        return self.score(self.logits(source, target), token)
 
     def scores(self, embeds, baselines, token, method, with_target, n_steps=None):
         wanted = [i for i, e in enumerate(embeds) if e is not None and (i == 0 or with_target)]

@@ -5,6 +5,9 @@ import math
 
 import torch
 from captum.attr._utils.approximation_methods import approximation_parameters
+from sklearn.linear_model import Ridge
+
+from methods_inner import attentions
 
 
 class Inputs:
@@ -24,7 +27,14 @@ class Inputs:
         self.target_baseline = direct.embed(self.target_ids_baseline)
 
     def features(self, step):
-        """What a step sees and the baseline changes: side and position."""
+        """What is one feature, which a step sees and the baseline changes: side and position."""
+        return self.tokens(step)
+
+    def count(self, step):
+        """How many features a step sees, those that the baseline leaves as they are among them."""
+        return (len(self.prompt) if self.encoder_decoder else 0) + (step if self.with_target else 0)
+
+    def tokens(self, step):
         changed = lambda ids, baseline: [i for i, (a, b) in enumerate(zip(ids, baseline)) if a != b]  # noqa: E731
         out = []
         if self.encoder_decoder:
@@ -42,8 +52,8 @@ class Inputs:
         return {"source": source, "target": target}
 
     def probability(self, step, kept):
-        """Of the step's token where only the features `kept` are as they are."""
-        features = self.features(step)
+        """Of the step's token where only the tokens `kept` are as they are."""
+        features = self.tokens(step)
         source = self.source.clone() if self.source is not None else None
         target = self.whole[:, :step].clone()
         for side, position in features:
@@ -77,36 +87,75 @@ def shapley(inputs, steps):
     return out
 
 
-def lime(inputs, steps, mask_prob):
-    """The weighted least squares that LIME comes to with many samples and no penalty: over all masks, by their probability
-    times the number of tokens that are kept."""
+def lime(inputs, steps, n_samples, mask_prob, alpha):
+    """scikit-learn's ridge regression over all masks, each as many times as it is expected among the samples."""
     out = inputs.empty()
     for step in steps:
         features = inputs.features(step)
-        tokens = (len(inputs.prompt) if inputs.encoder_decoder else 0) + (step if inputs.with_target else 0)
+        tokens = inputs.count(step)
         rows, values, weights = [], [], []
         for kept in itertools.product([0, 1], repeat=len(features)):
             chosen = {f for f, k in zip(features, kept) if k}
             probability = math.prod((1 - mask_prob) if k else mask_prob for k in kept)
-            rows.append([*kept, 1])
+            rows.append(kept)
             values.append(inputs.probability(step, chosen))
-            weights.append(probability * (tokens - len(features) + sum(kept)))
-        z, y = torch.tensor(rows, dtype=torch.float64), torch.tensor(values, dtype=torch.float64)
-        w = torch.tensor(weights, dtype=torch.float64)[:, None].sqrt()
-        found = torch.linalg.lstsq(z * w, y[:, None] * w).solution[:, 0]
-        for (side, position), score in zip(features, found):
+            weights.append(n_samples * probability * (tokens - len(features) + sum(kept)))
+        model = Ridge(alpha=alpha, solver="cholesky").fit(rows, values, sample_weight=weights)
+        for (side, position), score in zip(features, model.coef_):
             out[side][position, step - inputs.start] = score
     return out
 
 
-def occlusion(inputs):
+def orders(features):
+    """Every order of the features in which the parts of a tree of halves stay together."""
+    if len(features) < 2:
+        return [features]
+    middle = (len(features) + 1) // 2
+    left, right = orders(features[:middle]), orders(features[middle:])
+    return [x + y for a in left for b in right for x, y in ((a, b), (b, a))]
+
+
+def owen(inputs, steps):
+    """What a feature adds on average over these orders: Owen's values."""
+    out = inputs.empty()
+    every = orders(inputs.features(inputs.end - 1))
+    for step in steps:
+        own = set(inputs.features(step))
+        value, total = {}, {feature: 0.0 for feature in own}
+
+        def at(kept):
+            if kept not in value:
+                value[kept] = inputs.probability(step, kept)
+            return value[kept]
+
+        for order in every:
+            kept = frozenset()
+            for feature in order:
+                if feature in own:
+                    total[feature] += at(kept | {feature}) - at(kept)
+                    kept |= {feature}
+        for (side, position), score in total.items():
+            out[side][position, step - inputs.start] = score / len(every)
+    return out
+
+
+def occlusion(inputs, window=1, stride=1):
+    """Windows of tokens, those that the baseline leaves as they are among them."""
     out = inputs.empty()
     for step in range(inputs.start, inputs.end):
-        features = inputs.features(step)
-        whole = inputs.probability(step, set(features))
-        for side, position in features:
-            without = inputs.probability(step, set(features) - {(side, position)})
-            out[side][position, step - inputs.start] = abs(whole - without)
+        features = set(inputs.features(step))
+        whole = inputs.probability(step, features)
+        lengths = {"source": len(inputs.prompt) if inputs.encoder_decoder else 0, "target": step if inputs.with_target else 0}
+        for side, length in lengths.items():
+            differences = [[] for _ in range(length)]
+            for start in range(0, max(length - window, 0) + stride if length else 0, stride):
+                under = [i for i in range(start, min(start + window, length))]
+                change = whole - inputs.probability(step, features - {(side, i) for i in under})
+                for position in under:
+                    differences[position].append(change)
+            for position, own in enumerate(differences):
+                if own:
+                    out[side][position, step - inputs.start] = abs(sum(own) / len(own))
     return out
 
 
@@ -138,28 +187,20 @@ def sequential_integrated_gradients(inputs, n_steps):
     return out
 
 
-def rollout(model, inputs):
+def rollout(inputs):
     """Half residual, half attention with heads averaged, layer upon layer; a decoder's state is, after its self-attention, half
     itself and half the encoder's outputs that it attends to."""
-    with torch.no_grad():
-        if inputs.encoder_decoder:
-            result = model(input_ids=torch.tensor([inputs.prompt]), decoder_input_ids=torch.tensor([inputs.target[:-1]]),
-                           output_attentions=True)
-            encoder, decoder, cross = result.encoder_attentions, result.decoder_attentions, result.cross_attentions
-        else:
-            decoder = model(input_ids=torch.tensor([inputs.target[:-1]]), output_attentions=True).attentions
-            encoder, cross = (), ()
-    mean = lambda weights: weights[0].mean(0)  # noqa: E731
+    encoder, decoder, cross = attentions(inputs)
     encoded = torch.eye(len(inputs.prompt))
     for weights in encoder:
-        encoded = 0.5 * (mean(weights) + torch.eye(len(encoded))) @ encoded
+        encoded = 0.5 * (weights + torch.eye(len(encoded))) @ encoded
     length = len(inputs.target) - 1
     of_target, of_source = torch.eye(length), torch.zeros(length, len(inputs.prompt))
     for layer, weights in enumerate(decoder):
-        own = 0.5 * (mean(weights) + torch.eye(length))
+        own = 0.5 * (weights + torch.eye(length))
         of_target, of_source = own @ of_target, own @ of_source
         if cross:
-            of_target, of_source = 0.5 * of_target, 0.5 * (of_source + mean(cross[layer]) @ encoded)
+            of_target, of_source = 0.5 * of_target, 0.5 * (of_source + cross[layer] @ encoded)
     out = inputs.empty()
     for step in range(inputs.start, inputs.end):
         if out["source"] is not None:
@@ -167,39 +208,3 @@ def rollout(model, inputs):
         if out["target"] is not None:
             out["target"][:step, step - inputs.start] = of_target[step - 1, :step]
     return out
-
-
-def value_zeroing(model, inputs):
-    """Of decoder-only models `[position, step, layer]`: one layer's values of one token at zero, at the output of the projection."""
-    kind = model.config.model_type
-    layers = model.transformer.h if kind == "gpt2" else model.gpt_neox.layers if kind == "gpt_neox" else model.model.layers
-    ids = torch.tensor([inputs.target[:-1]])
-    length = ids.shape[1]
-    with torch.no_grad():
-        clean = model(input_ids=ids, output_hidden_states=True).hidden_states
-    scores = torch.zeros(len(layers), length, length)
-    for index, layer in enumerate(layers):
-        module = layer.attn.c_attn if kind == "gpt2" else layer.attention.query_key_value if kind == "gpt_neox" else layer.self_attn.v_proj
-        for token in range(length):
-            def hook(_, __, output):
-                output = output.clone()
-                if kind == "gpt2":  # queries, keys, values
-                    output[:, token, 2 * output.shape[-1] // 3:] = 0
-                elif kind == "gpt_neox":  # the same, head by head
-                    heads = output[:, token].view(model.config.num_attention_heads, 3, -1)
-                    heads[:, 2] = 0
-                else:
-                    output[:, token] = 0
-                return output
-            handle = module.register_forward_hook(hook)
-            with torch.no_grad():
-                states = model(input_ids=ids, output_hidden_states=True).hidden_states
-            handle.remove()
-            distance = 1 - torch.nn.functional.cosine_similarity(clean[index + 1][0], states[index + 1][0], dim=-1)
-            distance[:token] = 0
-            scores[index, :, token] = torch.where(distance < 1e-5, 0, distance)
-    scores = scores / scores.sum(-1, keepdim=True).clamp_min(1e-12)
-    target = torch.full((inputs.end, inputs.end - inputs.start, len(layers)), torch.nan)
-    for step in range(inputs.start, inputs.end):
-        target[:step, step - inputs.start] = scores[:, step - 1, :step].T
-    return {"target": target}

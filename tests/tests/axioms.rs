@@ -161,6 +161,58 @@ fn shapley_values_are_complete_and_two_ways_to_them_agree() {
     }
 }
 
+/// The difference of the attributed function between the text and its baseline, by step.
+fn differences(case: &Case) -> Vec<f64> {
+    let ends = case.attribute("integrated_gradients", json!({ "n_steps": 1, "return_convergence_delta": true }));
+    let deltas = &ends.step_scores["deltas"];
+    sums(&ends).iter().zip(deltas).map(|((sum, _), delta)| sum - f64::from(*delta)).collect()
+}
+
+#[test]
+fn scores_that_share_a_difference_sum_to_it() {
+    for name in names() {
+        let case = Case::load(&name);
+        let expected = differences(&case);
+        for (method, arguments) in [
+            ("kernel_shap", json!({ "n_samples": 40 })),
+            ("shapley_value_sampling", json!({ "n_samples": 3 })),
+            ("partition_shap", json!({ "max_evals": 30 })),
+        ] {
+            for ((sum, largest), expected) in sums(&case.attribute(method, arguments.clone())).iter().zip(&expected) {
+                let scale = largest.max(expected.abs()).max(1e-4);
+                assert!((sum - expected).abs() <= 1e-3 * scale, "{name} {method}: {sum} {expected} ({largest})");
+            }
+        }
+    }
+}
+
+/// A token that no query sees has no influence: nor any score.
+#[test]
+fn what_a_step_cannot_see_gets_nothing() {
+    for name in ["marian", "bloom", "mistral", "gemma2"] {
+        let case = Case::load(name);
+        for info in inseq_methods::list_methods().iter().filter(|info| info.name != "dummy") {
+            let arguments = match info.name {
+                "reagent" => json!({ "max_probe_steps": 2, "num_probes": 2 }),
+                name if name.ends_with("integrated_gradients") => json!({ "n_steps": 3 }),
+                _ => json!({}),
+            };
+            let sequence = case.attribute(info.name, arguments);
+            let target = sequence.target_attributions.as_ref().expect("the target is attributed");
+            for (step, column) in target.axis_iter(Axis(1)).enumerate() {
+                for (row, scores) in column.axis_iter(Axis(0)).enumerate() {
+                    let seen = row < sequence.attr_pos_start + step;
+                    assert!(
+                        scores.iter().all(|v| v.is_nan() != seen),
+                        "{name} {}: row {row} of step {step} is {scores}",
+                        info.name
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_equal_to_its_baseline_gets_nothing() {
     for name in ["marian", "bart", "gpt2"] {

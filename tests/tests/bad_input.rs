@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use inseq_methods::{AttributionModel, AttributionRequest};
+use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, list_methods, method_named};
 use inseq_tests::fixture;
+use serde_json::json;
 
 const MODEL: &str = "marian/seed2";
 
@@ -168,6 +169,9 @@ fn arguments_that_methods_cannot_use_are_named() {
         ("layer_deeplift", r#"{"target_layer": 3}"#, "must be a name"),
         ("value_zeroing", r#"{"decoder_zeroed_units_indices": [77]}"#, "there is no head 77"),
         ("value_zeroing", r#"{"similarity_metric": "manhattan"}"#, "euclidean"),
+        ("reagent", r#"{"replacements": "nouns"}"#, "given_model"),
+        ("reagent", r#"{"replacements": {"given_model": "/no/such/folder"}}"#, "/no/such/folder"),
+        ("reagent", r#"{"replacements": {"words": "/no/such/words.json"}}"#, "/no/such/words.json"),
         ("attention", r#"{"layer": 1}"#, "layer"),
         ("dummy", r#"{"n_steps": 1}"#, "n_steps"),
         ("oclusion", "{}", "occlusion"),
@@ -179,4 +183,46 @@ fn arguments_that_methods_cannot_use_are_named() {
         let message = model.attribute(&request).unwrap_err().to_string();
         assert!(message.contains(expected), "{method} {arguments}: {message}");
     }
+}
+
+#[test]
+fn every_method_names_unknown_arguments_with_the_known_and_refuses_wrong_types() {
+    for method in list_methods() {
+        let ask = |arguments: serde_json::Value| {
+            let error = method_named(method.name, arguments.as_object().unwrap()).unwrap_err();
+            error.to_string()
+        };
+        let message = ask(json!({ "no_such_argument": 1 }));
+        assert!(message.contains(method.name) && message.contains("`no_such_argument`"), "{message}");
+        let known: Vec<&str> = message.split('`').skip(1).step_by(2).skip(2).collect();
+        for argument in &known {
+            let message = ask([((*argument).to_owned(), json!([[["x"]]]))].into_iter().collect());
+            assert!(
+                message.contains(method.name) || message.contains(argument),
+                "{} {argument}: {message}",
+                method.name
+            );
+        }
+        // What `inseq explain` tells is what there is.
+        let told = method.details;
+        for argument in known {
+            assert!(
+                told.contains(&format!("`{argument}`")) || told.contains("those of"),
+                "{} does not tell of {argument}",
+                method.name
+            );
+        }
+    }
+}
+
+#[test]
+fn groups_that_make_no_sense_are_named() {
+    let hi = |json: &str| {
+        AttributionRequest::new(["Hi"])
+            .generated_texts(["Salut"])
+            .feature_groups(FeatureGroups::from_json(json).unwrap())
+    };
+    refused(&hi(r#"{"source": [[0, 99]]}"#), &["feature groups of text 1", "[0, 99]", "source tokens"]);
+    refused(&hi(r#"{"target": [[0, 2], [1, 3]]}"#), &["target span 2", "overlap"]);
+    refused(&hi("[{}, {}]"), &["given for 2 texts, but there are 1"]);
 }

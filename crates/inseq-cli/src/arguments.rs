@@ -227,6 +227,10 @@ pub struct AttributeArguments {
           value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
           help_heading = "Attribution")]
     pub attribute_target: bool,
+    /// Attribute to groups of tokens rather than to each: words, sentences, or a JSON file of spans such as
+    /// {"source": [[0, 2], [2, 5]], "target": [[1, 3]]}, or a list of such objects, one for each text.
+    #[arg(long, value_name = "GROUPS", help_heading = "Attribution")]
+    pub feature_groups: Option<String>,
     /// Scores of each step to put below the map: of `inseq list step-functions`, or expressions.
     #[arg(long, num_args = 1.., value_name = "FUNCTION", help_heading = "Attribution")]
     pub step_scores: Vec<String>,

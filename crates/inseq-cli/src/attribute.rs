@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::DType;
 use bytesize::ByteSize;
 use comfy_table::{ContentArrangement, Table, presets};
-use inseq_methods::{AttributionModel, AttributionRequest, LoadOptions, Plan, step_functions};
+use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, LoadOptions, Plan, step_functions};
 use inseq_models::checkpoint::HubOptions;
 use inseq_models::tokenizer::TokenizerOptions;
 use serde_json::Value;
@@ -134,12 +134,30 @@ pub(crate) fn request(arguments: &AttributeArguments) -> Result<AttributionReque
         include_eos_baseline: arguments.include_eos_baseline,
         generate_from_target_prefix: arguments.generate_from_target_prefix,
         batch_size: arguments.batch_size,
+        feature_groups: feature_groups(arguments.feature_groups.as_deref())?,
         generation_args: arguments.generation_kwargs.clone(),
         truncate: arguments.truncate,
         ..AttributionRequest::default()
     };
     sort_arguments(arguments, &mut request)?;
     Ok(request)
+}
+
+/// Groups by their name, or from a file.
+fn feature_groups(given: Option<&str>) -> Result<FeatureGroups, Failure> {
+    match given {
+        None | Some("tokens") => Ok(FeatureGroups::Tokens),
+        Some("words") => Ok(FeatureGroups::Words),
+        Some("sentences") => Ok(FeatureGroups::Sentences),
+        Some(path) => {
+            let json = std::fs::read_to_string(path).map_err(|error| {
+                Failure::Argument(format!(
+                    "--feature-groups must be words, sentences, or a JSON file of spans; {path} cannot be read: {error}"
+                ))
+            })?;
+            FeatureGroups::from_json(&json).map_err(|error| Failure::Argument(format!("{path}: {error}")))
+        }
+    }
 }
 
 /// The texts given, with the lines of standard input in the place of `-`.

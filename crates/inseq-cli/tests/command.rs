@@ -248,3 +248,41 @@ fn languages_are_refused_by_models_without() {
     let kwargs = ["attribute", "-i", TEXT, "--tokenizer-kwargs", "{\"tgt_lang\": 3}"];
     assert!(complaint(&run(&kwargs)).0.contains("`tgt_lang` cannot be 3"));
 }
+
+#[test]
+fn groups_of_tokens_are_one_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, spans) = (path_in(&folder, "result.json"), path_in(&folder, "spans.json"));
+    let attribute = |groups: &str| {
+        printed(&run(&["attribute", "-i", TEXT, "-a", "occlusion", "--feature-groups", groups, "-o", &file, "--hide"]));
+        AttributionResult::load(&file).unwrap().sequences.swap_remove(0)
+    };
+    std::fs::write(&spans, r#"{"source": [[0, 3], [4, 6]]}"#).unwrap();
+    let tokens = attribute("tokens").source.len();
+    let sequence = attribute(&spans);
+    assert_eq!(sequence.source.len(), tokens - 3);
+    assert_eq!(sequence.source[0].text, "▁The▁tired▁nurse");
+    assert_eq!(sequence.source_attributions.unwrap().shape()[0], tokens - 3);
+    assert_eq!(attribute("sentences").source.len(), 2, "the sentence and its end");
+    for (groups, expected) in [("wards", "words, sentences"), ("{}", "words, sentences")] {
+        let (message, code) = complaint(&run(&["attribute", "-i", TEXT, "--feature-groups", groups]));
+        assert!(message.contains(expected) && code == 1, "{code} {message}");
+    }
+    std::fs::write(&spans, r#"{"source": [[0, 300]]}"#).unwrap();
+    let (message, _) = complaint(&run(&["attribute", "-i", TEXT, "--feature-groups", &spans]));
+    assert!(message.contains("source span 1 is [0, 300]"), "{message}");
+}
+
+#[test]
+fn a_dry_run_says_what_every_method_takes() {
+    let methods = printed(&run(&["list", "methods"]));
+    for method in methods.lines().skip(1).filter_map(|line| line.split_whitespace().next()) {
+        let table = printed(&run(&["attribute", "-i", TEXT, "-g", "Salut.", "-a", method, "--dry-run"]));
+        let mut lines = table.lines().map(str::trim_end);
+        let header: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+        assert_eq!(header[header.len() - 3..], ["FORWARDS", "PULLBACKS", "MEMORY"], "{method}: {table}");
+        let row: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+        let numbers: Vec<usize> = row[row.len() - 4..row.len() - 2].iter().map(|n| n.parse().unwrap()).collect();
+        assert!(numbers[0] >= 1, "{method}: {table}");
+    }
+}

@@ -23,6 +23,10 @@ pub struct TextSteps {
     pub target: Vec<u32>,
     /// Baseline of each target id.
     pub target_baseline: Vec<u32>,
+    /// All source tokens as features: what is one belongs together.
+    pub source_features: Vec<Range<usize>>,
+    /// All target tokens as features.
+    pub target_features: Vec<Range<usize>>,
     /// Positions in `target` of the attributed tokens; each sees the positions before it.
     pub steps: Range<usize>,
 }
@@ -176,12 +180,23 @@ impl Engine<'_> {
         hidden: &Tensor<3>,
         functions: &[&dyn StepFunction],
     ) -> Result<Vec<Vec<Vec<f32>>>> {
+        self.scores_from(0, point, hidden, functions)
+    }
+
+    /// As [`scores`](Self::scores), from step `first` on.
+    pub(crate) fn scores_from(
+        &self,
+        first: usize,
+        point: &Point,
+        hidden: &Tensor<3>,
+        functions: &[&dyn StepFunction],
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
         let mut scores = vec![vec![Vec::new(); point.texts.len()]; functions.len()];
         let noisy: Vec<Vec<Tensor<3>>> = functions
             .iter()
             .map(|function| self.noisy_traces(point, *function).map(|trace| trace.hidden().clone()).collect())
             .collect();
-        for range in chunks(longest(point), self.rows_that_fit(point)) {
+        for range in chunks(first..longest(point), self.rows_that_fit(point)) {
             let rows: Vec<_> = step_rows(point, &range).filter(|row| row.is_live(point)).collect();
             let ranges = row_ranges(rows.len(), &hidden.device());
             let done = side_by_side(&ranges, |part| {
@@ -310,7 +325,7 @@ impl Engine<'_> {
         mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
         let probes = self.probes_that_fit(point, traces.len()).min(self.rows_that_fit(point));
-        for range in chunks(longest(point), probes) {
+        for range in chunks(0..longest(point), probes) {
             let rows: Vec<StepRow> = step_rows(point, &range).collect();
             let done = side_by_side(&row_ranges(rows.len(), &point.target.device()), |part| head(&rows[part.clone()]));
             let (scores, hidden): (Vec<_>, Vec<_>) = done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
@@ -414,8 +429,9 @@ fn longest(point: &Point) -> usize {
     point.texts.iter().map(|text| text.steps.len()).max().unwrap_or(0)
 }
 
-fn chunks(steps: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..steps).step_by(size.max(1)).map(move |start| start..(start + size).min(steps))
+fn chunks(steps: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = steps.end;
+    steps.step_by(size.max(1)).map(move |start| start..(start + size).min(end))
 }
 
 fn evaluate(function: &dyn StepFunction, context: &StepContext) -> Result<Vec<f32>> {

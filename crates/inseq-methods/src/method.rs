@@ -10,10 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Point, TextSteps};
 use crate::step_functions::SharedStepFunction;
-use crate::{Error, Result, dummy, gradient, internals, perturbation};
+use crate::{AttributionModel, Error, Result, dummy, gradient, internals, perturbation};
 
 /// What a method works with: a batch of texts, already run once.
 pub struct MethodContext<'a> {
+    /// The model with its tokenizer.
+    pub attribution_model: &'a AttributionModel,
     /// Runs the model within the memory budget.
     pub engine: &'a Engine<'a>,
     /// The texts at their own embeddings, one entry a text.

@@ -10,6 +10,7 @@ use ndarray::{Array1, ArrayD, Axis, Slice};
 use serde_json::{Map, Value, json};
 
 use crate::engine::{Engine, TextSteps};
+use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
@@ -217,11 +218,22 @@ impl AttributionModel {
             Some(_) => (target.source.clone(), None),
             None => (Vec::new(), Some(target.source.len())),
         };
+        let steps = positions(request, first, target.target.len(), &target.text)?;
+        let [source_features, target_features] = request.feature_groups.features(&TextTokens {
+            index,
+            texts: request.input_texts.len(),
+            source: self.tokens(&source, Role::Source, false)?,
+            target: self.tokens(&target.target, Role::Target, false)?,
+            special: &special.all,
+            first_step: steps.start,
+        })?;
         Ok(TextSteps {
             index,
+            source_features,
+            target_features,
             source_baseline: baseline(&source),
             source,
-            steps: positions(request, first, target.target.len(), &target.text)?,
+            steps,
             target: target.target.clone(),
             target_baseline,
         })
@@ -265,6 +277,7 @@ impl AttributionModel {
             let functions: Vec<&dyn StepFunction> = options.step_scores.iter().map(|f| &**f).collect();
             let scores = engine.scores(&point, trace.hidden(), &functions)?;
             let attributions = options.method.attribute(&mut MethodContext {
+                attribution_model: self,
                 engine: &engine,
                 point: &point,
                 trace: &trace,
@@ -299,7 +312,7 @@ impl AttributionModel {
             hide_what_steps_cannot_see(array, text.steps.start);
         }
         let target = self.tokens(&text.target, Role::Target, request.clean_special_chars)?;
-        Ok(SequenceAttribution {
+        let sequence = SequenceAttribution {
             source: match &self.model().encoder {
                 Some(_) => self.tokens(&text.source, Role::Source, request.clean_special_chars)?,
                 None => target[..text.steps.start].to_vec(),
@@ -312,7 +325,30 @@ impl AttributionModel {
             attr_pos_start: text.steps.start,
             attr_pos_end: text.steps.end,
             kind: attributions.kind,
-        })
+        };
+        if request.feature_groups == FeatureGroups::Tokens {
+            return Ok(sequence);
+        }
+        let mut merged = text.merge_features(&sequence)?;
+        if request.clean_special_chars {
+            // Between the pieces of a word there is nothing, between words a space, which only the marks tell.
+            let [source, target] = text.merged();
+            let (role, ids) = match &self.model().encoder {
+                Some(_) => (Role::Source, &text.source),
+                None => (Role::Target, &text.target),
+            };
+            self.clean_merged(&mut merged.source, ids, role, source)?;
+            self.clean_merged(&mut merged.target, &text.target, Role::Target, target)?;
+        }
+        Ok(merged)
+    }
+
+    /// Gives tokens that were merged of the spans of `ids` the text of these.
+    fn clean_merged(&self, tokens: &mut [Token], ids: &[u32], role: Role, spans: Vec<Range<usize>>) -> Result<()> {
+        for (token, span) in tokens.iter_mut().filter(|token| token.id == -1).zip(spans) {
+            token.text = self.decode(&ids[span], role, false)?.trim().to_owned();
+        }
+        Ok(())
     }
 
     fn tokens(&self, ids: &[u32], role: Role, clean: bool) -> Result<Vec<Token>> {
@@ -361,6 +397,9 @@ impl AttributionModel {
             "generate_from_target_prefix": request.generate_from_target_prefix,
         });
         let Value::Object(mut info) = info else { return Ok(Map::new()) };
+        if let Some(groups) = request.feature_groups.name() {
+            info.insert("feature_groups".into(), json!(groups));
+        }
         if !warnings.is_empty() {
             info.insert("warnings".into(), json!(warnings));
         }

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use serde_json::{Map, Value};
 
+use crate::feature_groups::FeatureGroups;
 use crate::step_functions::SharedStepFunction;
 
 /// A step function by name with its arguments, or one's own.
@@ -81,6 +82,8 @@ pub struct AttributionRequest {
     pub generate_from_target_prefix: bool,
     /// Texts that go through the model at once; as many as the memory budget allows where there is none.
     pub batch_size: Option<usize>,
+    /// Tokens that are attributed together.
+    pub feature_groups: FeatureGroups,
     /// Arguments of the generation, by the names of `generation_config.json`.
     pub generation_args: Map<String, Value>,
     /// Whether texts that the model has no positions for are cut rather than refused.
@@ -160,6 +163,8 @@ impl AttributionRequest {
         generate_from_target_prefix: bool,
         /// Sets how many texts go through the model at once.
         batch_size: Option<usize>,
+        /// Sets which tokens are attributed together.
+        feature_groups: FeatureGroups,
         /// Sets whether texts that are too long are cut.
         truncate: bool,
     }

@@ -73,7 +73,7 @@ impl Subwords {
     }
 
     /// The spans of words of several pieces.
-    fn spans(&self, tokens: &[Token]) -> Vec<Range<usize>> {
+    pub fn spans(&self, tokens: &[Token]) -> Vec<Range<usize>> {
         let is_marked = |token: &Token| self.special_chars.iter().any(|mark| token.text.starts_with(mark.as_str()));
         if !tokens.iter().any(is_marked) {
             return Vec::new();

@@ -1,6 +1,7 @@
 //! Gradient methods at an inner layer.
 
 use inseq_models::model::Layer;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{DeepLift, InputXGradient, IntegratedGradients};
@@ -17,7 +18,7 @@ pub(crate) const INTEGRATED_GRADIENTS: MethodInfo = MethodInfo {
               (the embeddings; `encoder.2`, `decoder.0`: the output of a block, counted from 0).",
     make: |arguments| {
         let (layer, rest) = taken(arguments)?;
-        let method: IntegratedGradients = options("layer_integrated_gradients", &rest)?;
+        let method: IntegratedGradients = others("layer_integrated_gradients", &rest)?;
         method.validate()?;
         Ok(Box::new(AtLayer { name: "layer_integrated_gradients", layer, method }))
     },
@@ -32,7 +33,7 @@ pub(crate) const GRADIENT_X_ACTIVATION: MethodInfo = MethodInfo {
               (the embeddings; `encoder.2`, `decoder.0`: the output of a block, counted from 0).",
     make: |arguments| {
         let (layer, rest) = taken(arguments)?;
-        options::<super::NoOptions>("layer_gradient_x_activation", &rest)?;
+        others::<super::NoOptions>("layer_gradient_x_activation", &rest)?;
         Ok(Box::new(AtLayer { name: "layer_gradient_x_activation", layer, method: InputXGradient }))
     },
 };
@@ -47,7 +48,7 @@ pub(crate) const DEEP_LIFT: MethodInfo = MethodInfo {
               `encoder.2`, `decoder.0`: the output of a block, counted from 0).",
     make: |arguments| {
         let (layer, rest) = taken(arguments)?;
-        let method: DeepLift = options("layer_deeplift", &rest)?;
+        let method: DeepLift = others("layer_deeplift", &rest)?;
         Ok(Box::new(AtLayer { name: "layer_deeplift", layer, method }))
     },
 };
@@ -81,6 +82,11 @@ fn taken(arguments: &Map<String, Value>) -> Result<(Option<Layer>, Map<String, V
         }
     };
     Ok((layer, rest))
+}
+
+/// The arguments beside `target_layer`, which is named where one is unknown.
+fn others<T: DeserializeOwned>(method: &str, rest: &Map<String, Value>) -> Result<T> {
+    options(method, rest).map_err(|error| Error::Argument(format!("{error} (beside `target_layer`)")))
 }
 
 /// A block by its name: `encoder.2`, `decoder.0`, or as transformers names it, `model.decoder.layers.0`.
@@ -119,6 +125,7 @@ impl<M: Method> Method for AtLayer<M> {
         let point = engine.inputs(&context.point.texts);
         let trace = engine.trace(&point);
         self.method.attribute(&mut MethodContext {
+            attribution_model: context.attribution_model,
             engine: &engine,
             point: &point,
             trace: &trace,

@@ -64,8 +64,12 @@ impl Method for SequentialIntegratedGradients {
     }
 
     fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
-        let target = if attribute_target { text.steps.end - 1 } else { 0 };
-        let points = self.n_steps * (text.source.len() + target);
+        // What is equal to its baseline has no way to go.
+        let moved =
+            |ids: &[u32], baseline: &[u32]| ids.iter().zip(baseline).filter(|(id, baseline)| id != baseline).count();
+        let seen = if attribute_target { text.steps.end - 1 } else { 0 };
+        let target = moved(&text.target[..seen], &text.target_baseline[..seen]);
+        let points = self.n_steps * (moved(&text.source, &text.source_baseline) + target);
         Cost { forwards: points, pullbacks: points }
     }
 }
@@ -98,8 +102,6 @@ impl SequentialIntegratedGradients {
             true => places(false, &text.target[..seen], &text.target_baseline[..seen]),
             false => Vec::new(),
         };
-        let skipped = self.cost(text, context.attribute_target).forwards - source_places.len() - target_places.len();
-        (context.advance)(skipped * text.steps.len())?;
 
         let (steps, features) = (text.steps.len(), engine.features());
         let mut source = Array3::<f32>::zeros((text.source.len(), steps, features));

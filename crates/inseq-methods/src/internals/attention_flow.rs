@@ -1,5 +1,7 @@
 //! Attention flow.
 
+use std::ops::Range;
+
 use inseq_core::AttributionKind;
 use ndarray::Array2;
 use petgraph::algo::ford_fulkerson;
@@ -46,16 +48,19 @@ impl Method for AttentionFlow {
             let mut source = Array2::<f32>::zeros((text.source.len(), text.steps.len()));
             let mut target = Array2::<f32>::zeros((seen(text), text.steps.len()));
             for (step, position) in text.steps.clone().enumerate() {
-                let flows = |inputs: &[NodeIndex]| -> Vec<f32> {
-                    inputs.par_iter().map(|&input| network.flow(input, position - 1)).collect()
-                };
-                for (token, flow) in flows(&network.source).into_iter().enumerate() {
-                    source[[token, step]] = flow;
-                }
-                if context.attribute_target {
-                    for (token, flow) in flows(&network.target[..position]).into_iter().enumerate() {
-                        target[[token, step]] = flow;
+                // A feature's tokens share what flows from all of them.
+                let flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| {
+                    let seen = inputs.par_iter().filter(|input| input.tokens.start < end);
+                    let flows: Vec<_> = seen.map(|input| (input, network.flow(input.node, position - 1))).collect();
+                    for (Input { tokens, .. }, flow) in flows {
+                        let tokens = tokens.start..tokens.end.min(end);
+                        let share = flow / tokens.len() as f32;
+                        tokens.for_each(|token| into[[token, step]] = share);
                     }
+                };
+                flows(&network.source, &mut source, usize::MAX);
+                if context.attribute_target {
+                    flows(&network.target, &mut target, position);
                 }
                 (context.advance)(1)?;
             }
@@ -74,11 +79,17 @@ impl Method for AttentionFlow {
     }
 }
 
+/// A feature, and where what flows from it begins.
+struct Input {
+    tokens: Range<usize>,
+    node: NodeIndex,
+}
+
 /// Capacities from the inputs up.
 struct Network {
     graph: DiGraph<(), f32>,
-    source: Vec<NodeIndex>,
-    target: Vec<NodeIndex>,
+    source: Vec<Input>,
+    target: Vec<Input>,
     /// The last layer's states.
     outputs: Vec<NodeIndex>,
 }
@@ -118,6 +129,22 @@ impl Network {
                 states = above;
             }
         }
+        let mut input = |nodes: &[NodeIndex], tokens: Range<usize>| {
+            let node = match &nodes[tokens.clone()] {
+                [one] => *one,
+                several => {
+                    let all = graph.add_node(());
+                    // No more than 1 reaches any state.
+                    for &token in several {
+                        graph.add_edge(all, token, 1.0);
+                    }
+                    all
+                }
+            };
+            Input { tokens, node }
+        };
+        let source = text.source_features.iter().map(|span| input(&source, span.clone())).collect();
+        let target = text.seen_target_features().map(|span| input(&target, span)).collect();
         Self { graph, source, target, outputs: states }
     }
 

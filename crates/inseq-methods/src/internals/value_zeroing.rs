@@ -6,7 +6,8 @@ use burn::tensor::Tensor;
 use inseq_core::AttributionKind;
 use inseq_models::model::LeftOut;
 use ndarray::{Array3, ArrayD, Axis};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::{by_key, by_step, padded, read, seen};
 use crate::engine::TextSteps;
@@ -85,7 +86,17 @@ pub enum ZeroedHeads {
     /// Some, in every layer.
     Some(Vec<usize>),
     /// Some of some layers; nothing is put to zero in the others.
-    ByLayer(BTreeMap<usize, OneOrMore>),
+    ByLayer(#[serde(deserialize_with = "numbered")] BTreeMap<usize, OneOrMore>),
+}
+
+/// A map whose keys are numbers, which JSON writes as text.
+fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<usize, OneOrMore>, D::Error> {
+    let named = BTreeMap::<String, OneOrMore>::deserialize(from)?;
+    let each = named.into_iter().map(|(layer, heads)| {
+        let layer = layer.parse().map_err(|_| D::Error::custom(format!("{layer:?} is no number of a layer")))?;
+        Ok((layer, heads))
+    });
+    each.collect()
 }
 
 /// Heads of one layer.
@@ -131,7 +142,7 @@ impl Method for ValueZeroing {
     }
 
     fn cost(&self, text: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(1 + text.source.len() + text.steps.end - 1)
+        Cost::forwards(1 + text.count_features(true))
     }
 }
 
@@ -172,6 +183,10 @@ impl ValueZeroing {
             LeftOut::Decoder => (seen(text), seen(text)),
             LeftOut::Cross => (seen(text), text.source.len()),
         };
+        let features = match which {
+            LeftOut::Decoder => text.seen_target_features().collect(),
+            LeftOut::Encoder | LeftOut::Cross => text.source_features.clone(),
+        };
         let (layers, chosen) = match (which, &model.encoder) {
             (LeftOut::Encoder, Some(encoder)) => (&encoder.stack.blocks, &self.encoder_zeroed_units_indices),
             (LeftOut::Cross, _) => (&model.decoder.blocks, &self.cross_zeroed_units_indices),
@@ -189,17 +204,21 @@ impl ValueZeroing {
             point.source.as_ref(),
             point.target,
             which,
+            &features,
             at_once,
             |layer| heads[layer].clone(),
             |layer, left_out, states, clean| {
                 match read(self.distance(states, clean)) {
                     Ok(distances) => {
-                        for (key, distances) in left_out.zip(distances.chunks(queries)) {
+                        for (span, distances) in left_out.iter().zip(distances.chunks(queries)) {
                             for (query, distance) in distances.iter().enumerate() {
                                 // Nothing is taken from what a query cannot see; rounding is no distance either.
-                                let is_seen = which != LeftOut::Decoder || key <= query;
-                                scores[[layer, query, key]] =
-                                    if is_seen && *distance >= 1e-5 { *distance } else { 0.0 };
+                                let end = if which == LeftOut::Decoder { span.end.min(query + 1) } else { span.end };
+                                let seen = span.start..end;
+                                if !seen.is_empty() && *distance >= 1e-5 {
+                                    let share = *distance / seen.len() as f32;
+                                    seen.for_each(|key| scores[[layer, query, key]] = share);
+                                }
                             }
                         }
                     }

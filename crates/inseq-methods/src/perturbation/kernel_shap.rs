@@ -12,7 +12,7 @@ use crate::{Error, Result};
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "kernel_shap",
     description: "Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens best?",
-    cost: "n_samples forwards",
+    cost: "at most n_samples forwards",
     paper: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, https://arxiv.org/abs/1705.07874",
     details: "A least-squares fit of the score on which tokens were kept, with Shapley's kernel for weights, under the constraint \
               that scores sum to the difference between the text and its baseline. Where all choices of kept tokens number no \
@@ -32,7 +32,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 
 /// Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens best?
 ///
-/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: `n_samples`
+/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: at most `n_samples`
 /// forwards, for all steps together. Lundberg & Lee, 2017, <https://arxiv.org/abs/1705.07874>.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -61,19 +61,18 @@ impl Method for KernelShap {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(self.n_samples)
+    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+        // Where nothing can be put to its baseline, both ends are one.
+        Cost::forwards(text.count_choices(attribute_target, self.n_samples).map_or(self.n_samples, |all| all.max(2)))
     }
 }
 
 impl KernelShap {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
-        let perturbed = Perturbed::new(context, text);
+        let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
         let count = changing.len();
-        let all =
-            u32::try_from(count).ok().and_then(|count| 1usize.checked_shl(count)).filter(|&n| n <= self.n_samples);
         let mask_of = |is_kept: &dyn Fn(usize) -> bool| {
             let mut mask = vec![true; perturbed.features.len()];
             changing.iter().enumerate().for_each(|(i, &feature)| mask[feature] = is_kept(i));
@@ -81,8 +80,13 @@ impl KernelShap {
         };
         // Nothing kept, everything kept, then the rest.
         let mut masks = vec![mask_of(&|_| false), mask_of(&|_| true)];
+        let all = perturbed.all_choices(self.n_samples);
+        let takes_all = all.is_some();
         match all {
-            Some(all) => masks.extend((1..all.max(2) - 1).map(|bits| mask_of(&|i| bits >> i & 1 == 1))),
+            Some(all) => {
+                let between = all.len().saturating_sub(2);
+                masks.extend(all.into_iter().skip(1).take(between));
+            }
             None => {
                 let mut random = ChaCha8Rng::seed_from_u64(self.seed);
                 for _ in 2..self.n_samples {
@@ -112,9 +116,9 @@ impl KernelShap {
                         return None;
                     }
                     // Shapley's kernel over the probability of the choice.
-                    let weight = match all {
-                        Some(_) => 1.0 / (binomial(size, kept) * kept * (size - kept)),
-                        None => 1.0 / (kept * (size - kept)),
+                    let weight = match takes_all {
+                        true => 1.0 / (binomial(size, kept) * kept * (size - kept)),
+                        false => 1.0 / (kept * (size - kept)),
                     };
                     // The last token's score is what the others leave of the difference.
                     let z_last = f64::from(u8::from(mask[last]));

@@ -12,10 +12,11 @@ use crate::{Error, Result};
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "lime",
     description: "Which linear model of kept tokens predicts the score near the text?",
-    cost: "n_samples forwards",
+    cost: "at most n_samples forwards",
     paper: "Ribeiro et al. (2016), \"Why Should I Trust You?\", https://arxiv.org/abs/1602.04938",
     details: "Random tokens are put to their baseline; a ridge regression of the score on which were kept, each sample weighing \
-              as many as were kept, has one coefficient a token: its score, signed. All steps share the samples. Arguments: \
+              as many as were kept, has one coefficient a token: its score, signed. Where all choices of kept tokens number no more \
+              than `n_samples`, all are taken, each as often as it is to be expected. All steps share the samples. Arguments: \
               `n_samples` (50), `mask_prob` (0.3: of a token to be put to its baseline), `alpha` (1.0: of the ridge), `seed` \
               (0), `perturbations_per_eval` (accepted; the memory budget decides).",
     make: |arguments| {
@@ -37,8 +38,8 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 
 /// Which linear model of kept tokens predicts the score near the text?
 ///
-/// Coarse scores `[input, step]`, signed: coefficients of a ridge regression. Cost: `n_samples` forwards, for all steps
-/// together. Ribeiro et al., 2016, <https://arxiv.org/abs/1602.04938>.
+/// Coarse scores `[input, step]`, signed: coefficients of a ridge regression. Cost: at most `n_samples` forwards, for all
+/// steps together. Ribeiro et al., 2016, <https://arxiv.org/abs/1602.04938>.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lime {
@@ -70,20 +71,35 @@ impl Method for Lime {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(self.n_samples)
+    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+        Cost::forwards(text.count_choices(attribute_target, self.n_samples).unwrap_or(self.n_samples))
     }
 }
 
 impl Lime {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
-        let perturbed = Perturbed::new(context, text);
+        let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
-        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let masks: Vec<Vec<bool>> = (0..self.n_samples)
-            .map(|_| perturbed.features.iter().map(|_| !random.random_bool(self.mask_prob)).collect())
-            .collect();
+        let (masks, shares) = match perturbed.all_choices(self.n_samples) {
+            Some(masks) => {
+                // Each as often as it is to be expected among the samples.
+                let share = |mask: &Vec<bool>| {
+                    let kept = changing.iter().filter(|&&i| mask[i]).count() as i32;
+                    let left_out = changing.len() as i32 - kept;
+                    self.n_samples as f64 * (1.0 - self.mask_prob).powi(kept) * self.mask_prob.powi(left_out)
+                };
+                let shares = masks.iter().map(share).collect();
+                (masks, shares)
+            }
+            None => {
+                let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+                let mut mask = || perturbed.features.iter().map(|_| !random.random_bool(self.mask_prob)).collect();
+                let masks: Vec<Vec<bool>> = (0..self.n_samples).map(|_| mask()).collect();
+                let shares: Vec<f64> = vec![1.0; masks.len()];
+                (masks, shares)
+            }
+        };
         let outputs = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
         let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
         for step in 0..steps {
@@ -91,8 +107,8 @@ impl Lime {
                 (0..perturbed.features.len()).filter(|&i| perturbed.is_seen(&perturbed.features[i], step)).collect();
             let own: Vec<usize> = changing.iter().copied().filter(|i| seen.contains(i)).collect();
             let is_kept = |mask: &[bool], i: usize| mask[i] || !perturbed.features[i].changes;
-            let weights: Vec<f64> =
-                masks.iter().map(|mask| seen.iter().filter(|&&i| is_kept(mask, i)).count() as f64).collect();
+            let kept = |mask: &[bool]| seen.iter().filter(|&&i| is_kept(mask, i)).count() as f64;
+            let weights: Vec<f64> = masks.iter().zip(&shares).map(|(mask, share)| share * kept(mask)).collect();
             // The intercept is not penalized: weighted means are taken away instead.
             let total: f64 = weights.iter().sum();
             let mean = |value: &dyn Fn(usize) -> f64| {

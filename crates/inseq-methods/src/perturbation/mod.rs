@@ -1,7 +1,8 @@
 //! Methods that change the input and look at what becomes of the score.
 //!
 //! A changed input goes through the model once and scores every step: a step sees no change at or after its own position.
-//! The encoder runs again only where the source is changed.
+//! The encoder runs again only where the source is changed; where only the target is, what comes before the first change is
+//! taken from the keys and values of the text as it is.
 
 mod kernel_shap;
 mod lime;
@@ -12,17 +13,18 @@ mod regression;
 mod shapley_value_sampling;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use inseq_core::AttributionKind;
-use inseq_models::model::{Memory, Source};
+use inseq_models::model::{IncrementalDecoder, Memory, Source};
 use ndarray::Array2;
 
 pub use kernel_shap::KernelShap;
 pub use lime::Lime;
 pub use occlusion::Occlusion;
 pub use partition_shap::PartitionShap;
-pub use reagent::{Reagent, Replacements};
+pub use reagent::{Reagent, Replacements, Words};
 pub use shapley_value_sampling::ShapleyValueSampling;
 
 pub(crate) use kernel_shap::INFO as KERNEL_SHAP;
@@ -35,6 +37,7 @@ pub(crate) use shapley_value_sampling::INFO as SHAPLEY_VALUE_SAMPLING;
 use crate::Result;
 use crate::engine::{Engine, Point, TextSteps};
 use crate::method::{Attributions, MethodContext};
+use crate::step_functions::SharedStepFunction;
 
 /// The text that a feature belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,41 +50,41 @@ pub(crate) enum Side {
 #[derive(Clone, Debug)]
 pub(crate) struct Feature {
     pub(crate) side: Side,
-    /// Their positions, ascending.
-    pub(crate) positions: Vec<usize>,
+    /// Their positions.
+    pub(crate) positions: Range<usize>,
     /// Whether the baseline differs from the text there.
     pub(crate) changes: bool,
 }
 
 /// One text whose features can be put to their baseline.
 pub(crate) struct Perturbed<'a> {
-    engine: &'a Engine<'a>,
     pub(crate) text: &'a TextSteps,
-    function: crate::step_functions::SharedStepFunction,
     input: Point<'a>,
     baseline: Point<'a>,
-    /// The encoder's output of the text as it is.
-    memory: Option<Memory>,
+    pub(crate) unchanged: Unchanged<'a>,
     pub(crate) features: Vec<Feature>,
 }
 
 impl<'a> Perturbed<'a> {
-    /// Every token of what is attributed is a feature.
-    pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Self {
+    /// Every feature of what is attributed.
+    pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Result<Self> {
         let engine = context.engine;
         let input = engine.inputs(&[text]);
         let baseline = engine.baselines(&[text]);
-        let memory = memory(engine, &input);
-        let tokens = |side, ids: &[u32], baseline: &[u32], count: usize| {
-            let each = ids.iter().zip(baseline).take(count).enumerate();
-            let feature = each.map(|(i, (id, baseline))| Feature { side, positions: vec![i], changes: id != baseline });
-            feature.collect::<Vec<_>>()
+        let feature = |side, positions: Range<usize>| {
+            let (ids, baseline) = match side {
+                Side::Source => (&text.source, &text.source_baseline),
+                Side::Target => (&text.target, &text.target_baseline),
+            };
+            Feature { side, changes: ids[positions.clone()] != baseline[positions.clone()], positions }
         };
-        let mut features = tokens(Side::Source, &text.source, &text.source_baseline, usize::MAX);
+        let mut features: Vec<_> =
+            text.source_features.iter().map(|span| feature(Side::Source, span.clone())).collect();
         if context.attribute_target {
-            features.extend(tokens(Side::Target, &text.target, &text.target_baseline, text.steps.end - 1));
+            features.extend(text.seen_target_features().map(|span| feature(Side::Target, span)));
         }
-        Self { engine, text, function: context.function.clone(), input, baseline, memory, features }
+        let unchanged = Unchanged::new(engine, text, &input, context.function.clone())?;
+        Ok(Self { text, input, baseline, unchanged, features })
     }
 
     /// Indices of the features that differ from their baseline.
@@ -89,9 +92,22 @@ impl<'a> Perturbed<'a> {
         (0..self.features.len()).filter(|&i| self.features[i].changes).collect()
     }
 
+    /// All choices of kept features, where there are no more than `most`.
+    pub(crate) fn all_choices(&self, most: usize) -> Option<Vec<Vec<bool>>> {
+        let changing = self.changing();
+        let attributed = self.features.last().is_some_and(|feature| feature.side == Side::Target);
+        let count = self.text.count_choices(attributed, most)?;
+        let choice = |bits: usize| {
+            let mut mask = vec![true; self.features.len()];
+            changing.iter().enumerate().for_each(|(i, &feature)| mask[feature] = bits >> i & 1 == 1);
+            mask
+        };
+        Some((0..count).map(choice).collect())
+    }
+
     /// Whether a step sees a feature.
     pub(crate) fn is_seen(&self, feature: &Feature, step: usize) -> bool {
-        feature.side == Side::Source || feature.positions.first().is_some_and(|&p| p < self.text.steps.start + step)
+        feature.side == Side::Source || feature.positions.start < self.text.steps.start + step
     }
 
     /// Scores of every step, `[mask][step]`; a mask says of each feature whether it is kept.
@@ -118,33 +134,41 @@ impl<'a> Perturbed<'a> {
             }
             each.push(at);
         }
-        let changes_source = |mask: &[bool]| {
-            mask.iter().zip(&self.features).any(|(kept, feature)| !kept && feature.side == Side::Source)
-        };
-        let (source, target): (Vec<usize>, Vec<usize>) =
-            (0..different.len()).partition(|&i| changes_source(&different[i]));
+        // In the order of their first changes, those that go through together share the longest prefix that they can.
+        let first = |i: usize| self.first_change(&different[i]);
+        let mut order: Vec<usize> = (0..different.len()).collect();
+        order.sort_by_key(|&i| first(i));
         let mut scores = vec![Vec::new(); different.len()];
-        let at_once = self.engine.forwards_that_fit(self.text);
-        for chunk in source.chunks(at_once).chain(target.chunks(at_once)) {
-            let chunk_masks: Vec<&[bool]> = chunk.iter().map(|&i| different[i].as_slice()).collect();
-            for (&i, values) in chunk.iter().zip(self.chunk_scores(&chunk_masks, changes_source(&different[chunk[0]]))?)
-            {
-                scores[i] = values;
+        let at_once = self.unchanged.engine.forwards_that_fit(self.text);
+        for same_kind in order.chunk_by(|&a, &b| first(a).is_some() == first(b).is_some()) {
+            for chunk in same_kind.chunks(at_once) {
+                let chunk_masks: Vec<&[bool]> = chunk.iter().map(|&i| different[i].as_slice()).collect();
+                for (&i, values) in chunk.iter().zip(self.chunk_scores(&chunk_masks, first(chunk[0]))?) {
+                    scores[i] = values;
+                }
+                done(chunk.len())?;
             }
-            done(chunk.len())?;
         }
         done(masks.len() - different.len())?;
         Ok(each.into_iter().map(|i| scores[i].clone()).collect())
     }
 
-    fn chunk_scores(&self, masks: &[&[bool]], changes_source: bool) -> Result<Vec<Vec<f32>>> {
+    /// The first target position that a mask changes (the end, where there is none); `None` where it changes the source.
+    fn first_change(&self, mask: &[bool]) -> Option<usize> {
+        let mut changed = mask.iter().zip(&self.features).filter(|(kept, _)| !**kept).map(|(_, feature)| feature);
+        let changes_source = changed.clone().any(|feature| feature.side == Side::Source);
+        (!changes_source).then(|| changed.next().map_or(self.text.target.len(), |feature| feature.positions.start))
+    }
+
+    /// Scores of masks that change the source, where `first` is none, or else the target from there on.
+    fn chunk_scores(&self, masks: &[&[bool]], first: Option<usize>) -> Result<Vec<Vec<f32>>> {
         let count = masks.len();
         let mixed = |side: Side, input: &Tensor<3>, baseline: &Tensor<3>| {
             let [_, length, _] = input.dims();
             let mut kept = vec![1f32; count * length];
             for (entry, mask) in masks.iter().enumerate() {
                 let put = mask.iter().zip(&self.features).filter(|(kept, feature)| !**kept && feature.side == side);
-                for &position in put.flat_map(|(_, feature)| &feature.positions).filter(|&&p| p < length) {
+                for position in put.flat_map(|(_, feature)| feature.positions.clone()).filter(|&p| p < length) {
                     kept[entry * length + position] = 0.0;
                 }
             }
@@ -152,34 +176,32 @@ impl<'a> Perturbed<'a> {
             let kept = kept.cast(input.dtype());
             baseline.clone() + (input.clone() - baseline.clone()) * kept
         };
+        let target = mixed(Side::Target, &self.input.target, &self.baseline.target);
         let source = match (&self.input.source, &self.baseline.source) {
-            (Some(input), Some(baseline)) if changes_source => {
+            (Some(input), Some(baseline)) if first.is_none() => {
                 let embeddings = mixed(Side::Source, &input.embeddings, &baseline.embeddings);
                 Some(Source { embeddings, lengths: vec![input.lengths[0]; count] })
             }
-            (input, _) => input.as_ref().map(|input| input.repeat(0, count)),
+            _ => None,
         };
-        let memory = match &source {
-            Some(source) if changes_source => encoded(self.engine, source),
-            _ => self.memory.as_ref().map(|memory| memory.repeat(count)),
-        };
-        let target = mixed(Side::Target, &self.input.target, &self.baseline.target);
-        let point = Point { texts: vec![self.text; count], source, target };
-        forward_scores(self.engine, &point, memory.as_ref(), &*self.function)
+        self.unchanged.scores_of(source, first.unwrap_or(0), target)
     }
 
     /// The scores of features, `[feature][step]`, as one score for each token: a feature of several tokens spreads its score
-    /// over them.
+    /// over those of them that a step sees.
     pub(crate) fn attributions(&self, scores: &[Vec<f32>]) -> Attributions {
         let steps = self.text.steps.len();
         let mut source = Array2::<f32>::zeros((self.text.source.len(), steps));
         let mut target = Array2::<f32>::zeros((self.text.steps.end, steps));
         for (feature, scores) in self.features.iter().zip(scores) {
-            let into = if feature.side == Side::Source { &mut source } else { &mut target };
+            let (into, first) = match feature.side {
+                Side::Source => (&mut source, usize::MAX),
+                Side::Target => (&mut target, self.text.steps.start),
+            };
             for (step, score) in scores.iter().enumerate() {
-                for &position in &feature.positions {
-                    into[[position, step]] = score / feature.positions.len() as f32;
-                }
+                let seen = feature.positions.start..feature.positions.end.min(first.saturating_add(step));
+                let share = score / seen.len() as f32;
+                seen.for_each(|position| into[[position, step]] = share);
             }
         }
         let has = |side| self.features.iter().any(|feature| feature.side == side);
@@ -192,40 +214,78 @@ impl<'a> Perturbed<'a> {
     }
 }
 
-/// The encoder's output for a point.
-pub(crate) fn memory(engine: &Engine, point: &Point) -> Option<Memory> {
-    encoded(engine, point.source.as_ref()?)
+/// A text as it is, run once, for changed copies of it to go on from.
+pub(crate) struct Unchanged<'a> {
+    engine: &'a Engine<'a>,
+    text: &'a TextSteps,
+    function: SharedStepFunction,
+    source: Option<Source>,
+    /// After the whole target.
+    decoder: IncrementalDecoder<'a>,
+    /// The last hidden states, `[1, position, feature]`.
+    states: Tensor<3>,
+    /// Of every step.
+    pub(crate) scores: Vec<f32>,
 }
 
+impl<'a> Unchanged<'a> {
+    pub(crate) fn new(
+        engine: &'a Engine<'a>,
+        text: &'a TextSteps,
+        point: &Point,
+        function: SharedStepFunction,
+    ) -> Result<Self> {
+        let memory = point.source.as_ref().and_then(|source| encoded(engine, source));
+        let mut decoder = IncrementalDecoder::after_encoder(engine.model, memory.as_ref(), 1);
+        let states = decoder.extend(point.target.clone(), point.target.dims()[1]);
+        let scores = engine.scores(point, &states, &[&*function])?.swap_remove(0).swap_remove(0);
+        Ok(Self { engine, text, function, source: point.source.clone(), decoder, states, scores })
+    }
+
+    /// The last hidden states `[copy, position, feature]` of copies with other sources (the text's own, where there are
+    /// none) and the embeddings `target`, of which those before `first` are the text's own.
+    pub(crate) fn hidden(&self, source: Option<&Source>, first: usize, target: Tensor<3>) -> Tensor<3> {
+        let [count, length, _] = target.dims();
+        if let Some(source) = source {
+            return self.engine.model.decode(encoded(self.engine, source).as_ref(), target);
+        }
+        let unchanged = |length: usize| self.states.clone().narrow(1, 0, length).repeat_dim(0, count);
+        if first >= length {
+            return unchanged(length);
+        }
+        let mut decoder = self.decoder.prefix(first);
+        decoder.reorder(&vec![0; count]);
+        let changed = decoder.extend(target.narrow(1, first, length - first), length - first);
+        if first == 0 { changed } else { Tensor::cat(vec![unchanged(first), changed], 1) }
+    }
+
+    /// The last hidden states as they are, `[1, position, feature]`.
+    pub(crate) fn states(&self) -> &Tensor<3> {
+        &self.states
+    }
+
+    /// Scores of every step, `[copy][step]`, of such copies.
+    pub(crate) fn scores_of(&self, source: Option<Source>, first: usize, target: Tensor<3>) -> Result<Vec<Vec<f32>>> {
+        let count = target.dims()[0];
+        // The step of the token after `first` is the earliest that sees the change. Noise is each copy's own.
+        let sees_all = source.is_some() || self.function.noisy_forwards().is_some();
+        let affected = if sees_all { 0 } else { (first + 1).saturating_sub(self.text.steps.start) };
+        let affected = affected.min(self.text.steps.len());
+        let hidden = self.hidden(source.as_ref(), first, target.clone());
+        let source = source.or_else(|| self.source.as_ref().map(|own| own.repeat(0, count)));
+        let point = Point { texts: vec![self.text; count], source, target };
+        let scores = self.engine.scores_from(affected, &point, &hidden, &[&*self.function])?.swap_remove(0);
+        Ok(scores.into_iter().map(|own| self.scores[..affected].iter().copied().chain(own).collect()).collect())
+    }
+}
+
+/// The encoder's output.
 fn encoded(engine: &Engine, source: &Source) -> Option<Memory> {
     Some(Memory { output: engine.model.encode(source)?, lengths: source.lengths.clone() })
-}
-
-/// Scores of every step, `[entry][step]`, for changed copies of a text, whose sources the encoder makes `memory` of.
-pub(crate) fn forward_scores(
-    engine: &Engine,
-    point: &Point,
-    memory: Option<&Memory>,
-    function: &dyn crate::step_functions::StepFunction,
-) -> Result<Vec<Vec<f32>>> {
-    let hidden = engine.model.decode(memory, point.target.clone());
-    Ok(engine.scores(point, &hidden, &[function])?.swap_remove(0))
 }
 
 /// Embeddings of ids in equal rows, `[row, position, feature]`.
 pub(crate) fn embedded(embedding: &inseq_models::layers::Embedding, rows: &[Vec<u32>], length: usize) -> Tensor<3> {
     let ids: Vec<u32> = rows.iter().flat_map(|row| row[..length].iter().copied()).collect();
     embedding.forward(&ids, rows.len())
-}
-
-/// `memory` of one text for several copies of it.
-trait Repeat {
-    fn repeat(&self, count: usize) -> Memory;
-}
-
-impl Repeat for Memory {
-    fn repeat(&self, count: usize) -> Memory {
-        let index = Tensor::<1, Int>::zeros([count], &self.output.device());
-        Memory { output: self.output.clone().select(0, index), lengths: vec![self.lengths[0]; count] }
-    }
 }

@@ -90,14 +90,14 @@ impl Method for Occlusion {
 
     fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
         let of = |length, side| windows(length, self.sliding_window_shapes.of(side), self.strides.of(side));
-        let target = if attribute_target { of(text.steps.end - 1, Side::Target) } else { 0 };
-        Cost::forwards(1 + of(text.source.len(), Side::Source) + target)
+        let target = if attribute_target { of(text.seen_target_features().count(), Side::Target) } else { 0 };
+        Cost::forwards(1 + of(text.source_features.len(), Side::Source) + target)
     }
 }
 
 impl Occlusion {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
-        let perturbed = Perturbed::new(context, text);
+        let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let everything = vec![true; perturbed.features.len()];
         let mut masks = vec![everything.clone()];

@@ -80,11 +80,12 @@ impl Part {
 
 impl PartitionShap {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
-        let perturbed = Perturbed::new(context, text);
+        let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
         let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
         if changing.is_empty() {
+            (context.advance)(self.max_evals * steps)?;
             return Ok(perturbed.attributions(&scores));
         }
         let nothing: Vec<bool> = perturbed.features.iter().map(|feature| !feature.changes).collect();
@@ -136,6 +137,7 @@ impl PartitionShap {
                 add(second, &left, &part.with);
             }
         }
+        advance(self.max_evals.saturating_sub(spent) * steps)?;
         for part in &parts {
             for (step, (with, without)) in part.with.1.iter().zip(&part.without.1).enumerate() {
                 let change = (with - without) * part.weight;

@@ -61,14 +61,13 @@ impl Method for ShapleyValueSampling {
     }
 
     fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
-        let target = if attribute_target { text.steps.end - 1 } else { 0 };
-        Cost::forwards(self.n_samples * (text.source.len() + target + 1))
+        Cost::forwards(self.n_samples * (text.count_changing(attribute_target) + 1))
     }
 }
 
 impl ShapleyValueSampling {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
-        let perturbed = Perturbed::new(context, text);
+        let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let mut order = perturbed.changing();
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);

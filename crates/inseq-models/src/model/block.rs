@@ -159,13 +159,13 @@ impl Block {
     }
 
     /// The block's output for `x` `[1, position, feature]` when chosen heads of the self-attention, or of the
-    /// cross-attention, cannot take the values of one position: `[left out, position, feature]`, for the positions `left_out`.
+    /// cross-attention, cannot take the values of a span of positions: `[left out, position, feature]`, for the spans `left_out`.
     pub(super) fn without_values(
         &self,
         x: &Tensor<3>,
         context: &Context,
         of_cross: bool,
-        left_out: &Range<usize>,
+        left_out: &[Range<usize>],
         heads: &[bool],
     ) -> Tensor<3> {
         let x = x.clone().repeat_dim(0, left_out.len());

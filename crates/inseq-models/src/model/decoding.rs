@@ -3,11 +3,11 @@
 use burn::tensor::{Int, Tensor};
 
 use super::stack::StackTrace;
-use super::{Context, Model, Source};
+use super::{Context, Memory, Model, Source};
 use crate::layers::{KeyValues, Mask, Visibility};
 
 /// Hypotheses that grow a token, or a prompt, a call, with their keys and values.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct IncrementalDecoder<'a> {
     model: &'a Model,
     history: Vec<Option<KeyValues>>,
@@ -22,16 +22,22 @@ pub struct IncrementalDecoder<'a> {
 impl<'a> IncrementalDecoder<'a> {
     /// One hypothesis for each text of `source`, whose encoder runs now; for decoder-only models, of `texts` prompts.
     pub fn new(model: &'a Model, source: Option<&Source>, texts: usize) -> Self {
-        let encoded = source.and_then(|source| model.encode(source));
-        let memory = model.decoder.blocks.iter().map(|block| {
-            let (cross, encoded) = (block.cross_attention.as_ref()?, encoded.as_ref()?);
-            Some(cross.inner.key_values(encoded.clone(), None))
+        let memory =
+            source.and_then(|source| Some(Memory { output: model.encode(source)?, lengths: source.lengths.clone() }));
+        Self::after_encoder(model, memory.as_ref(), texts)
+    }
+
+    /// As [`new`](Self::new), of what the encoder has given already.
+    pub fn after_encoder(model: &'a Model, memory: Option<&Memory>, texts: usize) -> Self {
+        let key_values = model.decoder.blocks.iter().map(|block| {
+            let (cross, memory) = (block.cross_attention.as_ref()?, memory?);
+            Some(cross.inner.key_values(memory.output.clone(), None))
         });
         Self {
             model,
             history: vec![None; model.decoder.blocks.len()],
-            memory: memory.collect(),
-            source_lengths: source.map(|source| (source.lengths.clone(), source.embeddings.dims()[1])),
+            memory: key_values.collect(),
+            source_lengths: memory.map(|memory| (memory.lengths.clone(), memory.output.dims()[1])),
             texts: (0..texts).collect(),
             length: 0,
         }
@@ -40,6 +46,14 @@ impl<'a> IncrementalDecoder<'a> {
     /// Tokens of every row so far.
     pub fn length(&self) -> usize {
         self.length
+    }
+
+    /// The same hypotheses when they had `length` tokens.
+    pub fn prefix(&self, length: usize) -> Self {
+        let cut = |key_values: &Option<KeyValues>| {
+            key_values.as_ref().filter(|_| length > 0).map(|key_values| key_values.prefix(length))
+        };
+        Self { history: self.history.iter().map(cut).collect(), length: self.length.min(length), ..self.clone() }
     }
 
     /// Row `i` becomes a copy of what row `parents[i]` was.
@@ -62,8 +76,15 @@ impl<'a> IncrementalDecoder<'a> {
     /// Appends tokens to every row, `[row, token]` row-major, and returns the logits after the last, `[row, vocabulary]`.
     pub fn append(&mut self, tokens: &[u32]) -> Tensor<2> {
         let (model, rows) = (self.model, self.texts.len());
-        let stack = &model.decoder;
-        let x = model.target_embedding.forward(tokens, rows);
+        let last = self.extend(model.target_embedding.forward(tokens, rows), 1);
+        let features = last.dims()[2];
+        model.logits(last.reshape([rows, features]))
+    }
+
+    /// Appends embeddings `[row, token, feature]` to every row, and returns the last hidden states of the last `last` of
+    /// them, as the head takes them.
+    pub fn extend(&mut self, x: Tensor<3>, last: usize) -> Tensor<3> {
+        let stack = &self.model.decoder;
         let new = x.dims()[1];
         let device = x.device();
         let queries = self.length..self.length + new;
@@ -89,8 +110,6 @@ impl<'a> IncrementalDecoder<'a> {
             );
         }
         self.length += new;
-        let last = stack.leave(x.narrow(1, new - 1, 1), &mut trace);
-        let features = last.dims()[2];
-        model.logits(last.reshape([rows, features]))
+        stack.leave(x.narrow(1, new - last, last), &mut trace)
     }
 }

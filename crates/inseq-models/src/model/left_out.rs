@@ -20,48 +20,42 @@ pub enum LeftOut {
 }
 
 impl Model {
-    /// Runs one text, and each layer again for every position whose values it cannot take; every layer by itself, on the
-    /// states of the text as it is.
+    /// Runs one text, and each layer again for every span of positions whose values it cannot take; every layer by itself, on
+    /// the states of the text as it is.
     ///
-    /// `heads` says of each layer which heads lose the values. `each` gets a layer's index, positions left out (`at_once` at
-    /// most), the layer's states `[left out, position, feature]`, and those that it has otherwise, `[1, position, feature]`;
+    /// `heads` says of each layer which heads lose the values. `each` gets a layer's index, spans left out (`at_once` at most), the layer's states `[left out, position, feature]`, and those that it has otherwise, `[1, position, feature]`;
     /// those of the last layer are the stack's output.
     pub fn left_out_values(
         &self,
         source: Option<&Source>,
         target: Tensor<3>,
         which: LeftOut,
+        spans: &[Range<usize>],
         at_once: usize,
         heads: impl Fn(usize) -> Vec<bool>,
-        mut each: impl FnMut(usize, Range<usize>, Tensor<3>, Tensor<3>),
+        mut each: impl FnMut(usize, &[Range<usize>], Tensor<3>, Tensor<3>),
     ) {
         let mut layer = 0;
-        let mut run = |stack: &Stack, keys: usize, block: &Block, x: Tensor<3>, context: &Context| {
+        let mut run = |stack: &Stack, block: &Block, x: Tensor<3>, context: &Context| {
             let y = block.forward(x.clone(), context).0;
             let is_last = layer + 1 == stack.blocks.len();
             let left = |y: Tensor<3>| if is_last { stack.leave(y, &mut StackTrace::default()) } else { y };
             let clean = left(y.clone());
-            for start in (0..keys).step_by(at_once.max(1)) {
-                let range = start..(start + at_once.max(1)).min(keys);
-                let states = block.without_values(&x, context, which == LeftOut::Cross, &range, &heads(layer));
-                each(layer, range, left(states), clean.clone());
+            for spans in spans.chunks(at_once.max(1)) {
+                let states = block.without_values(&x, context, which == LeftOut::Cross, spans, &heads(layer));
+                each(layer, spans, left(states), clean.clone());
             }
             layer += 1;
             y
         };
         if let (LeftOut::Encoder, Some(encoder), Some(source)) = (which, &self.encoder, source) {
-            let keys = source.embeddings.dims()[1];
-            self.run_encoder(source, Mode::default(), |block, x, context| run(&encoder.stack, keys, block, x, context));
+            self.run_encoder(source, Mode::default(), |block, x, context| run(&encoder.stack, block, x, context));
             return;
         }
         let memory =
             source.and_then(|source| Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() }));
-        let keys = match (which, &memory) {
-            (LeftOut::Cross, Some(memory)) => memory.output.dims()[1],
-            _ => target.dims()[1],
-        };
         self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| {
-            run(&self.decoder, keys, block, x, context)
+            run(&self.decoder, block, x, context)
         });
     }
 }

@@ -63,6 +63,12 @@ impl KeyValues {
         KeyValues { keys: self.keys.repeat_dim(0, count), values: self.values.repeat_dim(0, count), norm: None }
     }
 
+    /// The first `length` positions.
+    pub fn prefix(&self, length: usize) -> KeyValues {
+        let cut = |x: &Tensor<4>| x.clone().narrow(2, 0, length);
+        KeyValues { keys: cut(&self.keys), values: cut(&self.values), norm: None }
+    }
+
     /// The batch entries of `index`.
     pub fn select(self, index: &Tensor<1, burn::tensor::Int>) -> KeyValues {
         KeyValues { keys: self.keys.select(0, index.clone()), values: self.values.select(0, index.clone()), norm: None }
@@ -253,16 +259,17 @@ impl Attention {
         self.weights_of(scores, trace.mask.of_queries(0..length, keys).as_ref())
     }
 
-    /// The output `[entry, query, feature]` of a forward when chosen heads cannot take the values of one position: of batch
-    /// entry `i`, those of the `i`th position of `left_out`.
-    pub fn without_values(&self, trace: &AttentionTrace, left_out: &Range<usize>, heads: &[bool]) -> Tensor<3> {
+    /// The output `[entry, query, feature]` of a forward when chosen heads cannot take the values of a span of positions: of
+    /// batch entry `i`, those of the `i`th span of `left_out`.
+    pub fn without_values(&self, trace: &AttentionTrace, left_out: &[Range<usize>], heads: &[bool]) -> Tensor<3> {
         let weights = self.weights(trace);
         let [entries, _, queries, keys] = weights.dims();
         let (groups, head_dim) = (self.group(), self.head_dim());
         let mut kept = vec![1f32; entries * self.heads * keys];
-        for (entry, position) in left_out.clone().enumerate() {
+        for (entry, span) in left_out.iter().enumerate() {
             for head in (0..self.heads).filter(|&head| heads.get(head).copied().unwrap_or(false)) {
-                kept[(entry * self.heads + head) * keys + position] = 0.0;
+                let row = (entry * self.heads + head) * keys;
+                kept[row + span.start..row + span.end].fill(0.0);
             }
         }
         let kept = Tensor::<1>::from_data(kept.as_slice(), &weights.device());

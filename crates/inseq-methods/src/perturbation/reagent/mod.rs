@@ -1,15 +1,19 @@
 //! ReAGent.
 
+mod replacements;
+
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{Memory, Source};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use inseq_models::model::Source;
+use rand::Rng;
 use serde::Deserialize;
 
-use super::{Feature, Perturbed, Repeat, Side, embedded};
-use crate::engine::{Engine, Point, TextSteps};
+use super::{Perturbed, Unchanged, embedded};
+use crate::engine::{Engine, TextSteps};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
 use crate::{Error, Result};
+
+use replacements::{Ids, Pool, Sampler};
+pub use replacements::{Replacements, Words};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "reagent",
@@ -23,7 +27,9 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               replacements. Arguments: `keep_top_n` (5), `keep_ratio` (none: the share of tokens to keep where `keep_top_n` is \
               0), `invert_keep` (false), `stopping_condition_top_k` (3), `replacing_ratio` (0.3), `max_probe_steps` (3000), \
               `num_probes` (16), `replacements` (`model`: what the model itself expects there, for what it writes, and any \
-              token in a source; `uniform`: any token), `seed` (0).",
+              token in a source; `uniform`: any token; {\"given_model\": \"folder or name\"}: what a decoder-only model with \
+              the same tokens expects there, in a source too; {\"words\": \"words.json\"}, or the object itself, such as \
+              {\"NOUN\": [\"cat\", \"dog\"]}: any token of the same list, such as a part of speech), `seed` (0).",
     make: |arguments| {
         let method: Reagent = options("reagent", arguments)?;
         let refuse = |message: &str| Err(Error::Argument(format!("reagent: {message}")));
@@ -36,7 +42,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
         if method.keep_top_n == 0 && !method.keep_ratio.is_some_and(|ratio| ratio > 0.0 && ratio <= 1.0) {
             return refuse("`keep_top_n` of 0 needs a `keep_ratio` above 0 and up to 1");
         }
-        Ok(Box::new(method))
+        method.loaded()
     },
 };
 
@@ -67,17 +73,6 @@ pub struct Reagent {
     pub seed: u64,
 }
 
-/// Where replacements are taken from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Replacements {
-    /// What the model expects at the token's place, for what it writes; any token in a source.
-    #[default]
-    Model,
-    /// Any token.
-    Uniform,
-}
-
 impl Default for Reagent {
     fn default() -> Self {
         Self {
@@ -94,117 +89,59 @@ impl Default for Reagent {
     }
 }
 
-impl Method for Reagent {
+/// A method with its pool of replacements.
+#[derive(Clone, Debug)]
+struct Loaded {
+    method: Reagent,
+    pool: Pool,
+}
+
+impl Method for Loaded {
     fn name(&self) -> &'static str {
         INFO.name
     }
 
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
         let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+        texts.into_iter().map(|text| self.method.attribute_text(context, text, &self.pool)).collect()
     }
 
     fn cost(&self, text: &TextSteps, _: bool) -> Cost {
-        // An iteration's probes, and its checks of every step; more than one iteration is needed only where they fail.
-        Cost::forwards(self.num_probes * (1 + text.steps.len()))
+        Cost::forwards(self.method.forwards(text))
     }
-}
-
-/// A changed copy of a text.
-type Ids = (Vec<u32>, Vec<u32>);
-
-/// Draws replacements.
-struct Sampler {
-    random: ChaCha8Rng,
-    source_vocabulary: u32,
-    target_vocabulary: u32,
-    /// By position of the target, tokens with their cumulative probabilities.
-    expected: Vec<Vec<(f32, u32)>>,
-}
-
-/// Tokens that a place may get, of those that the model expects there.
-const EXPECTED: usize = 50;
-
-impl Sampler {
-    fn new(
-        reagent: &Reagent,
-        engine: &Engine,
-        text: &TextSteps,
-        point: &Point,
-        memory: Option<&Memory>,
-    ) -> Result<Self> {
-        let model = engine.model;
-        let mut expected = Vec::new();
-        if reagent.replacements == Replacements::Model {
-            let hidden = model.decode(memory, point.target.clone());
-            let [_, length, features] = hidden.dims();
-            let logits = model.logits(hidden.reshape([length, features]));
-            let (values, ids) =
-                burn::tensor::activation::softmax(logits, 1).topk_with_indices(EXPECTED.min(model.vocabulary()), 1);
-            let read = |e| Error::Argument(format!("probabilities cannot be read from the device: {e:?}"));
-            let count = ids.dims()[1];
-            let values = values.try_into_vec_as::<f32>().map_err(read)?;
-            let ids = ids.try_into_vec_as::<i64>().map_err(read)?;
-            // Nothing comes before the first token.
-            expected.push(Vec::new());
-            for (values, ids) in values.chunks(count).zip(ids.chunks(count)) {
-                let mut sum = 0.0;
-                let row = values.iter().zip(ids).map(|(value, id)| {
-                    sum += value;
-                    (sum, *id as u32)
-                });
-                expected.push(row.collect());
-            }
-        }
-        Ok(Self {
-            random: ChaCha8Rng::seed_from_u64(reagent.seed),
-            source_vocabulary: if text.source.is_empty() { 1 } else { source_vocabulary(engine) },
-            target_vocabulary: model.target_embedding.vocabulary() as u32,
-            expected,
-        })
-    }
-
-    /// Another token for a place.
-    fn replacement(&mut self, side: Side, position: usize) -> u32 {
-        if side == Side::Source {
-            return self.random.random_range(0..self.source_vocabulary);
-        }
-        match self.expected.get(position).and_then(|row| Some((row, row.last()?.0))).filter(|(_, total)| *total > 0.0) {
-            Some((row, total)) => {
-                let at = self.random.random_range(0.0..total);
-                row.iter().find(|(sum, _)| *sum > at).map_or(row[row.len() - 1].1, |(_, id)| *id)
-            }
-            None => self.random.random_range(0..self.target_vocabulary),
-        }
-    }
-
-    fn replaced(&mut self, feature: &Feature, ids: &mut Ids) {
-        for &position in &feature.positions {
-            let into = if feature.side == Side::Source { &mut ids.0 } else { &mut ids.1 };
-            into[position] = self.replacement(feature.side, position);
-        }
-    }
-}
-
-fn source_vocabulary(engine: &Engine) -> u32 {
-    engine.model.encoder.as_ref().map_or(1, |encoder| encoder.embedding.vocabulary() as u32)
 }
 
 impl Reagent {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
-        let perturbed = Perturbed::new(context, text);
+    /// The method, with the model or the words that replacements come from.
+    ///
+    /// # Errors
+    /// When these cannot be loaded.
+    pub fn loaded(self) -> Result<Box<dyn Method>> {
+        let pool = self.replacements.load()?;
+        Ok(Box::new(Loaded { method: self, pool }))
+    }
+
+    /// An iteration's probes, and its checks of every step; more than one iteration is needed only where they fail.
+    fn forwards(&self, text: &TextSteps) -> usize {
+        self.num_probes * (1 + text.steps.len())
+    }
+
+    fn attribute_text<'a>(
+        &self,
+        context: &mut MethodContext<'a>,
+        text: &'a TextSteps,
+        pool: &Pool,
+    ) -> Result<Attributions> {
+        let perturbed = Perturbed::new(context, text)?;
         let engine = context.engine;
-        let function = context.function.clone();
         let steps = text.steps.len();
-        let point = engine.inputs(&[text]);
-        let memory = super::memory(engine, &point);
-        let mut sampler = Sampler::new(self, engine, text, &point, memory.as_ref())?;
+        let mut sampler = Sampler::new(pool, self.seed, context.attribution_model, text, perturbed.unchanged.states())?;
         let count = perturbed.features.len();
         let seen: Vec<Vec<usize>> = (0..steps)
             .map(|step| (0..count).filter(|&i| perturbed.is_seen(&perturbed.features[i], step)).collect())
             .collect();
-        let copies = Copies { engine, text, memory: memory.as_ref() };
-        let original = copies.scores(&[(text.source.clone(), text.target.clone())], &*function)?.swap_remove(0);
+        let copies = Copies { engine, text, unchanged: &perturbed.unchanged };
+        let original = &perturbed.unchanged.scores;
 
         // Importance of every feature, as logarithms, `[probe][step][feature]`, and which probes have come to their end.
         let mut importance: Vec<Vec<Vec<f32>>> = (0..self.num_probes)
@@ -224,12 +161,12 @@ impl Reagent {
                 let replaced: Vec<bool> =
                     (0..count).map(|_| sampler.random.random_bool(self.replacing_ratio)).collect();
                 for (feature, _) in perturbed.features.iter().zip(&replaced).filter(|(_, replaced)| **replaced) {
-                    sampler.replaced(feature, &mut ids);
+                    sampler.replace(feature, &mut ids);
                 }
                 changed.push(ids);
                 replaced_features.push(replaced);
             }
-            let scores = copies.scores(&changed, &*function)?;
+            let scores = copies.scores(&changed)?;
             for ((&probe, replaced), scores) in live.iter().zip(&replaced_features).zip(&scores) {
                 for step in (0..steps).filter(|&step| !ended[probe][step]) {
                     // A probability changes by less than 1; what may change by more counts as all but that.
@@ -255,7 +192,7 @@ impl Reagent {
                     let replace = if self.invert_keep { &order[..keep] } else { &order[keep..] };
                     let mut ids = (text.source.clone(), text.target.clone());
                     for &feature in replace {
-                        sampler.replaced(&perturbed.features[feature], &mut ids);
+                        sampler.replace(&perturbed.features[feature], &mut ids);
                     }
                     checked.push((probe, step));
                     changed.push(ids);
@@ -265,7 +202,7 @@ impl Reagent {
             for ((probe, step), hit) in checked.iter().zip(hits) {
                 ended[*probe][*step] |= hit;
             }
-            (context.advance)(if iteration == 0 { self.cost(text, true).forwards * steps } else { 0 })?;
+            (context.advance)(if iteration == 0 { self.forwards(text) * steps } else { 0 })?;
         }
 
         let mut scores = vec![vec![0f32; steps]; count];
@@ -289,36 +226,31 @@ impl Reagent {
 struct Copies<'a> {
     engine: &'a Engine<'a>,
     text: &'a TextSteps,
-    memory: Option<&'a Memory>,
+    unchanged: &'a Unchanged<'a>,
 }
 
 impl Copies<'_> {
-    /// Runs copies that fit at once, and gives their memory and embeddings.
-    fn chunks<'b>(&'b self, copies: &'b [Ids]) -> impl Iterator<Item = (usize, Option<Memory>, Point<'b>)> + 'b {
+    /// Of copies that fit at once, the sources, where these are changed, and the targets, embedded.
+    fn chunks<'b>(&'b self, copies: &'b [Ids]) -> impl Iterator<Item = (usize, Option<Source>, Tensor<3>)> + 'b {
         let at_once = self.engine.forwards_that_fit(self.text);
         let model = self.engine.model;
         let length = self.text.steps.end.max(2) - 1;
         copies.chunks(at_once).enumerate().map(move |(chunk, copies)| {
             let (sources, targets): (Vec<_>, Vec<_>) = copies.iter().cloned().unzip();
             let unchanged = sources.iter().all(|source| *source == self.text.source);
-            let source = model.encoder.as_ref().map(|encoder| Source {
+            let source = model.encoder.as_ref().filter(|_| !unchanged).map(|encoder| Source {
                 embeddings: embedded(&encoder.embedding, &sources, self.text.source.len()),
                 lengths: vec![self.text.source.len(); copies.len()],
             });
-            let memory = match &source {
-                Some(source) if !unchanged => super::encoded(self.engine, source),
-                _ => self.memory.map(|memory| memory.repeat(copies.len())),
-            };
-            let target = embedded(&model.target_embedding, &targets, length);
-            (chunk * at_once, memory, Point { texts: vec![self.text; copies.len()], source, target })
+            (chunk * at_once, source, embedded(&model.target_embedding, &targets, length))
         })
     }
 
     /// Scores of every step, `[copy][step]`.
-    fn scores(&self, copies: &[Ids], function: &dyn crate::step_functions::StepFunction) -> Result<Vec<Vec<f32>>> {
+    fn scores(&self, copies: &[Ids]) -> Result<Vec<Vec<f32>>> {
         let mut scores = Vec::new();
-        for (_, memory, point) in self.chunks(copies) {
-            scores.extend(super::forward_scores(self.engine, &point, memory.as_ref(), function)?);
+        for (_, source, target) in self.chunks(copies) {
+            scores.extend(self.unchanged.scores_of(source, 0, target)?);
         }
         Ok(scores)
     }
@@ -327,8 +259,8 @@ impl Copies<'_> {
     fn is_likely(&self, copies: &[Ids], steps: &[(usize, usize)], k: usize) -> Result<Vec<bool>> {
         let model = self.engine.model;
         let mut likely = Vec::new();
-        for (first, memory, point) in self.chunks(copies) {
-            let hidden = model.decode(memory.as_ref(), point.target);
+        for (first, source, target) in self.chunks(copies) {
+            let hidden = self.unchanged.hidden(source.as_ref(), 0, target);
             let [count, length, features] = hidden.dims();
             let own = &steps[first..first + count];
             let rows: Vec<i64> = own

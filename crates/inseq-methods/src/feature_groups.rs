@@ -1,0 +1,305 @@
+//! Tokens that are attributed together.
+
+use std::ops::Range;
+
+use inseq_core::aggregators::{AggregationFunction, Spans, Subwords};
+use inseq_core::{SequenceAttribution, Token};
+use serde::Deserialize;
+use serde_json::Value;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::engine::TextSteps;
+use crate::{Error, Result};
+
+/// Which tokens are one feature of the input.
+///
+/// Perturbation methods change the tokens of a group together; the scores of other methods are added. A result has one row
+/// for a group of the source, or of what the model was given before the first attributed token (a prompt): its tokens are
+/// merged, as by the aggregator [`Spans`](inseq_core::aggregators::Spans) with the sum. Tokens that are attributed
+/// themselves keep their rows, because they are columns as well; the rows of their group sum to its score.
+///
+/// ```
+/// use inseq_methods::{FeatureGroups, TextSpans};
+///
+/// assert_eq!(FeatureGroups::from_json(r#"{"source": [[0, 2], [2, 5]]}"#)?, FeatureGroups::Spans(vec![TextSpans {
+///     source: vec![(0, 2), (2, 5)],
+///     target: vec![],
+/// }]));
+/// # Ok::<(), inseq_methods::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FeatureGroups {
+    /// Every token by itself.
+    #[default]
+    Tokens,
+    /// The pieces of words, by the tokenizer's marks (`▁`, `Ġ`).
+    Words,
+    /// Sentences, as Unicode divides text (UAX #29).
+    Sentences,
+    /// Given spans, one entry for each text, or one for all texts; tokens outside are by themselves.
+    Spans(Vec<TextSpans>),
+}
+
+/// Spans of one text's tokens, `(start, end)` with the end not among them; in order, not overlapping, not empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextSpans {
+    /// Of source tokens.
+    pub source: Vec<(usize, usize)>,
+    /// Of target tokens, of which the first is the decoder's start, or the first of a decoder-only model's prompt.
+    pub target: Vec<(usize, usize)>,
+}
+
+impl FeatureGroups {
+    /// Spans from JSON: an object with `source` and `target`, each a list of pairs `[start, end]`, or a list of such objects,
+    /// one for each text.
+    ///
+    /// # Errors
+    /// When it is no such JSON.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let spans = serde_json::from_str::<Value>(json).and_then(|value| match value {
+            Value::Array(_) => serde_json::from_value(value),
+            _ => serde_json::from_value(value).map(|one| vec![one]),
+        });
+        spans.map(Self::Spans).map_err(|error| {
+            Error::Argument(format!(
+                "feature groups must be an object such as {{\"source\": [[0, 2]], \"target\": [[1, 3]]}}, or a list of such \
+                 objects, one for each text: {error}"
+            ))
+        })
+    }
+
+    /// By the name that they go by on the command line; spans have none.
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Tokens => None,
+            Self::Words => Some("words"),
+            Self::Sentences => Some("sentences"),
+            Self::Spans(_) => Some("spans"),
+        }
+    }
+
+    /// All tokens of a text in features, in order.
+    pub(crate) fn features(&self, of: &TextTokens) -> Result<[Vec<Range<usize>>; 2]> {
+        let groups = match self {
+            Self::Tokens => [vec![], vec![]],
+            Self::Words => {
+                let words = Subwords::new().special_chars(["▁", "Ġ"]);
+                [&of.source, &of.target].map(|tokens| words.spans(tokens))
+            }
+            Self::Sentences => [&of.source, &of.target].map(|tokens| sentences(tokens, of.special)),
+            Self::Spans(texts) => of.given(texts)?,
+        };
+        let [source, target] = groups;
+        // What the model was given and what it wrote are never one.
+        let target = target.into_iter().flat_map(|span| {
+            let cut = of.first_step.clamp(span.start, span.end);
+            [span.start..cut, cut..span.end]
+        });
+        Ok([filled(source.into_iter(), of.source.len()), filled(target, of.target.len())])
+    }
+}
+
+/// What groups are made of.
+pub(crate) struct TextTokens<'a> {
+    /// Which text of the call it is, and how many there are.
+    pub(crate) index: usize,
+    pub(crate) texts: usize,
+    /// With the tokenizer's marks.
+    pub(crate) source: Vec<Token>,
+    pub(crate) target: Vec<Token>,
+    /// Ids of tokens that are not text.
+    pub(crate) special: &'a [u32],
+    /// Position of the first attributed token.
+    pub(crate) first_step: usize,
+}
+
+impl TextTokens<'_> {
+    fn given(&self, texts: &[TextSpans]) -> Result<[Vec<Range<usize>>; 2]> {
+        let own = match texts {
+            [all] => all,
+            each if each.len() == self.texts => &each[self.index],
+            _ => {
+                return Err(Error::Argument(format!(
+                    "feature groups are given for {} texts, but there are {}; give one object for each, or one for all",
+                    texts.len(),
+                    self.texts
+                )));
+            }
+        };
+        let check = |side: &str, spans: &[(usize, usize)], length: usize| {
+            let mut before = 0;
+            for (index, &(start, end)) in spans.iter().enumerate() {
+                if start >= end || start < before || end > length {
+                    return Err(Error::Argument(format!(
+                        "feature groups of text {}: the {side} span {} is [{start}, {end}], but spans must not be empty, nor \
+                         overlap, be in order and lie within the {length} {side} tokens",
+                        self.index + 1,
+                        index + 1
+                    )));
+                }
+                before = end;
+            }
+            Ok(spans.iter().map(|&(start, end)| start..end).collect())
+        };
+        if self.source.is_empty() && !own.source.is_empty() {
+            return Err(Error::Argument(
+                "feature groups: a decoder-only model has no source; its prompt is the start of the `target`".into(),
+            ));
+        }
+        Ok([check("source", &own.source, self.source.len())?, check("target", &own.target, self.target.len())?])
+    }
+}
+
+/// Spans with the tokens between them, each by itself.
+fn filled(spans: impl Iterator<Item = Range<usize>>, length: usize) -> Vec<Range<usize>> {
+    let mut all = Vec::new();
+    let mut next = 0;
+    for span in spans.filter(|span| !span.is_empty()) {
+        all.extend((next..span.start).map(|token| token..token + 1));
+        next = span.end;
+        all.push(span);
+    }
+    all.extend((next..length).map(|token| token..token + 1));
+    all
+}
+
+/// The tokens of each sentence.
+fn sentences(tokens: &[Token], special: &[u32]) -> Vec<Range<usize>> {
+    let is_special = |token: &Token| u32::try_from(token.id).is_ok_and(|id| special.contains(&id));
+    let mut spans = Vec::new();
+    let mut next = 0;
+    while next < tokens.len() {
+        if is_special(&tokens[next]) {
+            next += 1;
+            continue;
+        }
+        let end = (next..tokens.len()).find(|&token| is_special(&tokens[token])).unwrap_or(tokens.len());
+        let pieces: Vec<String> = tokens[next..end].iter().map(|token| readable(&token.text)).collect();
+        let text = pieces.concat();
+        let bounds: Vec<usize> = text.split_sentence_bound_indices().map(|(start, _)| start).collect();
+        // A token belongs to where its first letter is: spaces end a sentence, but begin a token.
+        let mut at = 0;
+        let mut last = None;
+        for (token, piece) in pieces.iter().enumerate() {
+            let first = at + piece.len() - piece.trim_start().len();
+            at += piece.len();
+            let sentence = bounds.partition_point(|&start| start <= first.min(text.len().saturating_sub(1)));
+            match spans.last_mut().filter(|_| last == Some(sentence)) {
+                Some(Range { end, .. }) => *end = next + token + 1,
+                None => spans.push(next + token..next + token + 1),
+            }
+            last = Some(sentence);
+        }
+        next = end;
+    }
+    spans
+}
+
+/// A token without the tokenizer's marks.
+fn readable(token: &str) -> String {
+    token.replace(['▁', 'Ġ'], " ").replace('Ċ', "\n")
+}
+
+impl TextSteps {
+    /// The features of a target that any step sees.
+    pub fn seen_target_features(&self) -> impl Iterator<Item = Range<usize>> {
+        let seen = self.steps.end - 1;
+        self.target_features.iter().map(move |span| span.start..span.end.min(seen)).filter(|span| !span.is_empty())
+    }
+
+    /// How many features there are, of the target too where it is `attributed`.
+    pub(crate) fn count_features(&self, attributed: bool) -> usize {
+        self.source_features.len() + if attributed { self.seen_target_features().count() } else { 0 }
+    }
+
+    /// How many of them differ from the baseline.
+    pub(crate) fn count_changing(&self, attributed: bool) -> usize {
+        let source = self.source_features.iter();
+        let source =
+            source.filter(|span| self.source[(*span).clone()] != self.source_baseline[(*span).clone()]).count();
+        let target = self.seen_target_features();
+        let target = target.filter(|span| self.target[span.clone()] != self.target_baseline[span.clone()]).count();
+        source + if attributed { target } else { 0 }
+    }
+
+    /// How many choices of those that differ from the baseline there are, where that is no more than `most`.
+    pub(crate) fn count_choices(&self, attributed: bool, most: usize) -> Option<usize> {
+        let count = u32::try_from(self.count_changing(attributed)).ok()?;
+        1usize.checked_shl(count).filter(|choices| *choices <= most)
+    }
+
+    /// The spans of several tokens that get one row: of the source (of decoder-only models, the prompt), and of the target
+    /// before the first step.
+    pub(crate) fn merged(&self) -> [Vec<Range<usize>>; 2] {
+        let several = |spans: &[Range<usize>], end: usize| -> Vec<Range<usize>> {
+            spans.iter().filter(|span| span.len() > 1 && span.end <= end).cloned().collect()
+        };
+        let target = several(&self.target_features, self.steps.start);
+        match self.source.is_empty() {
+            true => [target.clone(), target],
+            false => [several(&self.source_features, usize::MAX), target],
+        }
+    }
+
+    /// Puts a sequence's rows together where they are one feature.
+    pub(crate) fn merge_features(&self, sequence: &SequenceAttribution) -> Result<SequenceAttribution> {
+        let [source, target] = self.merged();
+        let spans = Spans::new().source(source).target(target).merging(AggregationFunction::Sum);
+        Ok(sequence.aggregate_with(&spans)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(texts: &[&str]) -> Vec<Token> {
+        texts.iter().enumerate().map(|(id, text)| Token::new(*text, id as i64)).collect()
+    }
+
+    fn text(source: &[&str], target: &[&str]) -> TextTokens<'static> {
+        let (source, target) = (tokens(source), tokens(target));
+        TextTokens { index: 0, texts: 1, source, target, special: &[0], first_step: 3 }
+    }
+
+    #[test]
+    fn sentences_end_where_unicode_says() {
+        let source = ["<s>", "▁I", "▁came", ".", "▁I", "▁s", "aw", "!", "▁They", "▁left", "."];
+        let features = FeatureGroups::Sentences.features(&text(&source, &["<s>"])).unwrap();
+        assert_eq!(features[0], [0..1, 1..4, 4..8, 8..11]);
+        let target = ["<s>", "Yes", "ĠI", "Ġdo", ".", "ĠDo", "Ġyou", "?"];
+        // The first step is the third position: what comes before it was given.
+        assert_eq!(FeatureGroups::Sentences.features(&text(&[], &target)).unwrap()[1], [0..1, 1..3, 3..5, 5..8]);
+    }
+
+    #[test]
+    fn words_are_those_of_the_subword_aggregator() {
+        let source = ["<s>", "▁t", "ired", "▁n", "ur", "se", "</s>"];
+        let features = FeatureGroups::Words.features(&text(&source, &["<s>"])).unwrap();
+        assert_eq!(features[0], [0..1, 1..3, 3..6, 6..7]);
+    }
+
+    #[test]
+    fn spans_that_make_no_sense_are_named() {
+        let source = ["a", "b", "c"];
+        for (json, expected) in [
+            (r#"{"source": [[1, 1]]}"#, "source span 1 is [1, 1]"),
+            (r#"{"source": [[0, 2], [1, 3]]}"#, "source span 2 is [1, 3]"),
+            (r#"{"source": [[0, 4]]}"#, "within the 3 source tokens"),
+            (r#"{"target": [[0, 4]]}"#, "within the 1 target tokens"),
+            (r#"[{}, {}]"#, "given for 2 texts, but there are 1"),
+        ] {
+            let groups = FeatureGroups::from_json(json).unwrap();
+            let message = groups.features(&text(&source, &["d"])).unwrap_err().to_string();
+            assert!(message.contains(expected), "{json}: {message}");
+        }
+        for json in [r#"{"sources": []}"#, "[[0, 1]]", "{", r#"{"source": [[0, -1]]}"#] {
+            let message = FeatureGroups::from_json(json).unwrap_err().to_string();
+            assert!(message.contains("feature groups must be an object"), "{json}: {message}");
+        }
+        let decoder_only = FeatureGroups::from_json(r#"{"source": [[0, 1]]}"#).unwrap();
+        let message = decoder_only.features(&text(&[], &["a", "b"])).unwrap_err().to_string();
+        assert!(message.contains("no source"), "{message}");
+    }
+}

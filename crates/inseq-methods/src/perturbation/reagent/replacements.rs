@@ -1,0 +1,281 @@
+//! What tokens are replaced by.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, activation::softmax};
+use inseq_models::model::Model;
+use inseq_models::tokenizer::Role;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+
+use super::super::{Feature, Side};
+use crate::engine::TextSteps;
+use crate::{AttributionModel, Error, Result};
+
+/// Where replacements are taken from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replacements {
+    /// What the model expects at the token's place, for what it writes; any token in a source.
+    #[default]
+    Model,
+    /// Any token.
+    Uniform,
+    /// What another language model, by its folder or name, expects at the token's place, in a source too. It must be
+    /// decoder-only and have the same tokens.
+    GivenModel(String),
+    /// Any token of the same class, such as a part of speech; any at all for those of no class.
+    Words(Words),
+}
+
+/// Words by class.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Words {
+    /// A JSON file of an object with a list of words for each class.
+    File(std::path::PathBuf),
+    /// Such an object.
+    Lists(BTreeMap<String, Vec<String>>),
+}
+
+/// [`Replacements`] with what they need, loaded.
+#[derive(Clone, Debug)]
+pub(super) enum Pool {
+    Model,
+    Uniform,
+    Given(Arc<AttributionModel>),
+    Words(Arc<BTreeMap<String, Vec<String>>>),
+}
+
+impl Replacements {
+    /// Loads the model, or the words.
+    pub(super) fn load(&self) -> Result<Pool> {
+        Ok(match self {
+            Self::Model => Pool::Model,
+            Self::Uniform => Pool::Uniform,
+            Self::GivenModel(name) => {
+                let given = AttributionModel::load(name)?;
+                if given.model().encoder.is_some() {
+                    return Err(Error::Argument(format!(
+                        "reagent: the model `{name}` has an encoder; replacements need one that reads from left to right"
+                    )));
+                }
+                Pool::Given(Arc::new(given))
+            }
+            Self::Words(Words::Lists(lists)) => Pool::Words(Arc::new(lists.clone())),
+            Self::Words(Words::File(path)) => {
+                let refuse =
+                    |reason: String| Error::Argument(format!("reagent: words of {}: {reason}", path.display()));
+                let json = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+                Pool::Words(Arc::new(serde_json::from_slice(&json).map_err(|error| refuse(error.to_string()))?))
+            }
+        })
+    }
+}
+
+/// Tokens that a place may get, of those that a model expects there.
+const EXPECTED: usize = 50;
+
+/// Tokens with their cumulative probabilities.
+type Expected = Vec<(f32, u32)>;
+
+/// Draws replacements.
+pub(super) struct Sampler {
+    pub(super) random: ChaCha8Rng,
+    source: Places,
+    target: Places,
+}
+
+/// What the places of one side may get.
+#[derive(Default)]
+struct Places {
+    vocabulary: u32,
+    /// By position; nothing where any token will do.
+    expected: Vec<Expected>,
+}
+
+/// A changed copy of a text.
+pub(super) type Ids = (Vec<u32>, Vec<u32>);
+
+impl Sampler {
+    /// For one text with its last hidden states `[1, position, feature]`.
+    pub(super) fn new(
+        pool: &Pool,
+        seed: u64,
+        model: &AttributionModel,
+        text: &TextSteps,
+        states: &Tensor<3>,
+    ) -> Result<Self> {
+        let target_vocabulary = model.model().target_embedding.vocabulary() as u32;
+        let source_vocabulary =
+            model.model().encoder.as_ref().map_or(0, |encoder| encoder.embedding.vocabulary() as u32);
+        let [source, target] = match pool {
+            Pool::Uniform => [vec![], vec![]],
+            Pool::Model => [vec![], expected(model.model(), states)?],
+            Pool::Given(given) => {
+                let of = |ids: &[u32], role| -> Result<Vec<Expected>> {
+                    check_tokens(model, given, ids, role)?;
+                    let states = given.model().decode(None, given.model().target_embedding.forward(ids, 1));
+                    expected(given.model(), &states)
+                };
+                let source = if text.source.is_empty() { vec![] } else { of(&text.source, Role::Source)? };
+                [source, of(&text.target[..text.steps.end - 1], Role::Target)?]
+            }
+            Pool::Words(lists) => {
+                let of = |ids: &[u32], role, vocabulary| {
+                    if ids.is_empty() { vec![] } else { Classes::new(model, lists, role, vocabulary).of(ids) }
+                };
+                [of(&text.source, Role::Source, source_vocabulary), of(&text.target, Role::Target, target_vocabulary)]
+            }
+        };
+        Ok(Self {
+            random: ChaCha8Rng::seed_from_u64(seed),
+            source: Places { vocabulary: source_vocabulary, expected: source },
+            target: Places { vocabulary: target_vocabulary, expected: target },
+        })
+    }
+
+    /// Another token for a place.
+    fn replacement(&mut self, side: Side, position: usize) -> u32 {
+        let places = if side == Side::Source { &self.source } else { &self.target };
+        let row = places.expected.get(position).and_then(|row| Some((row, row.last()?)));
+        match row.filter(|(_, (total, _))| *total > 0.0) {
+            Some((row, (total, last))) => {
+                let at = self.random.random_range(0.0..*total);
+                row.iter().find(|(sum, _)| *sum > at).map_or(*last, |(_, id)| *id)
+            }
+            None => self.random.random_range(0..places.vocabulary),
+        }
+    }
+
+    /// Replaces the tokens of a feature.
+    pub(super) fn replace(&mut self, feature: &Feature, ids: &mut Ids) {
+        for position in feature.positions.clone() {
+            let into = if feature.side == Side::Source { &mut ids.0 } else { &mut ids.1 };
+            into[position] = self.replacement(feature.side, position);
+        }
+    }
+}
+
+/// What a model expects after each position of `states` `[1, position, feature]`, at the position after it.
+fn expected(model: &Model, states: &Tensor<3>) -> Result<Vec<Expected>> {
+    let [_, length, features] = states.dims();
+    let logits = model.logits(states.clone().reshape([length, features]));
+    let (values, ids) = softmax(logits, 1).topk_with_indices(EXPECTED.min(model.vocabulary()), 1);
+    let read = |e| Error::Argument(format!("probabilities cannot be read from the device: {e:?}"));
+    let count = ids.dims()[1];
+    let values = values.try_into_vec_as::<f32>().map_err(read)?;
+    let ids = ids.try_into_vec_as::<i64>().map_err(read)?;
+    let rows = values.chunks(count).zip(ids.chunks(count)).map(|(values, ids)| {
+        let cumulative = values.iter().scan(0.0, |sum, value| {
+            *sum += value;
+            Some(*sum)
+        });
+        cumulative.zip(ids).map(|(sum, id)| (sum, *id as u32)).collect()
+    });
+    // Nothing comes before the first token.
+    Ok(std::iter::once(Vec::new()).chain(rows).collect())
+}
+
+/// Refuses a model that has other tokens than those of `ids`.
+fn check_tokens(model: &AttributionModel, given: &AttributionModel, ids: &[u32], role: Role) -> Result<()> {
+    let own = |model: &AttributionModel, id, role| model.tokenizer().token(id, model.role(role));
+    let positions = given.model().max_target_positions();
+    if let Some(positions) = positions.filter(|&positions| ids.len() > positions) {
+        return Err(Error::Argument(format!(
+            "reagent: the text has {} tokens, but the model `{}` that gives replacements has {positions} positions",
+            ids.len(),
+            given.name()
+        )));
+    }
+    let vocabulary = match (&model.model().encoder, role) {
+        (Some(encoder), Role::Source) => encoder.embedding.vocabulary(),
+        _ => model.model().target_embedding.vocabulary(),
+    };
+    let differs = ids.iter().find(|&&id| own(model, id, role) != own(given, id, Role::Target));
+    match differs {
+        None if given.model().vocabulary() <= vocabulary => Ok(()),
+        None => Err(Error::Argument(format!(
+            "reagent: the model `{}` that gives replacements has {} tokens, but `{}` has {vocabulary}",
+            given.name(),
+            given.model().vocabulary(),
+            model.name(),
+        ))),
+        Some(&id) => Err(Error::Argument(format!(
+            "reagent: the model `{}` that gives replacements has other tokens than `{}`: {id} is {:?} rather than {:?}",
+            given.name(),
+            model.name(),
+            own(given, id, Role::Target).unwrap_or_default(),
+            own(model, id, role).unwrap_or_default(),
+        ))),
+    }
+}
+
+/// Tokens by class.
+struct Classes {
+    /// The class of each token that is a word.
+    of_tokens: HashMap<u32, usize>,
+    members: Vec<Expected>,
+}
+
+impl Classes {
+    /// Tokens that are one of the words, by themselves or after a space.
+    fn new(model: &AttributionModel, lists: &BTreeMap<String, Vec<String>>, role: Role, vocabulary: u32) -> Self {
+        let words: HashMap<&str, usize> = lists
+            .values()
+            .enumerate()
+            .flat_map(|(class, words)| words.iter().map(move |word| (word.as_str(), class)))
+            .collect();
+        let mut classes = Self { of_tokens: HashMap::new(), members: vec![Vec::new(); lists.len()] };
+        for id in 0..vocabulary {
+            let Some(token) = model.tokenizer().token(id, model.role(role)) else { continue };
+            let word = token.trim_start_matches(['▁', 'Ġ']);
+            if let Some(&class) = words.get(word) {
+                let members = &mut classes.members[class];
+                members.push((members.len() as f32 + 1.0, id));
+                classes.of_tokens.insert(id, class);
+            }
+        }
+        classes
+    }
+
+    /// What each of `ids` may become.
+    fn of(&self, ids: &[u32]) -> Vec<Expected> {
+        let members = |id| self.of_tokens.get(id).map_or(Vec::new(), |&class| self.members[class].clone());
+        ids.iter().map(members).collect()
+    }
+}
+
+#[cfg(all(test, feature = "demo"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_words_of_their_list() {
+        let model = AttributionModel::demo().unwrap();
+        let lists = [("noun", vec!["nurse", "door", "doors"]), ("other", vec!["The", "was"])];
+        let lists: BTreeMap<String, Vec<String>> = lists
+            .map(|(class, words)| (class.to_owned(), words.into_iter().map(str::to_owned).collect()))
+            .into_iter()
+            .collect();
+        let ids = model.encode("The tired nurse was late.", Role::Source, true).unwrap();
+        let word = |id: u32| model.tokenizer().token(id, Role::Source).unwrap().trim_start_matches('▁').to_owned();
+        let vocabulary = model.model().encoder.as_ref().unwrap().embedding.vocabulary() as u32;
+        let found = Classes::new(&model, &lists, Role::Source, vocabulary).of(&ids);
+        let mut classed = 0;
+        for (id, members) in ids.iter().zip(&found) {
+            let own = lists.values().find(|words| words.contains(&word(*id)));
+            match own {
+                None => assert!(members.is_empty(), "{} is in no list", word(*id)),
+                Some(words) => {
+                    classed += 1;
+                    assert!(members.iter().all(|(_, other)| words.contains(&word(*other))), "{}", word(*id));
+                    assert!(members.iter().any(|(_, other)| other == id));
+                }
+            }
+        }
+        assert!(classed >= 2, "{found:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What methods say of their cost before they start, and keep while they run: progress, and the memory budget.
+
+use std::ops::ControlFlow;
+
+use inseq_core::SequenceAttribution;
+use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, Plan, Progress, list_methods};
+use inseq_tests::{assert_close, fixture};
+use serde_json::{Value, json};
+
+const TEXTS: [(&str, &str, &str); 2] =
+    [("marian", "a dog ran", "to the big house ."), ("gpt2", "a dog ran", "a dog ran to the big house .")];
+
+fn model(name: &str, memory_budget: usize) -> AttributionModel {
+    let folder = fixture("architectures").join(name);
+    let options = LoadOptions { memory_budget, ..LoadOptions::default() };
+    AttributionModel::load_with(folder.to_str().unwrap(), &options).unwrap()
+}
+
+/// Arguments with which a method is quick.
+fn quick(method: &str) -> Value {
+    match method {
+        "reagent" => json!({ "max_probe_steps": 1, "num_probes": 2, "replacements": "uniform" }),
+        "lime" | "kernel_shap" => json!({ "n_samples": 9 }),
+        "shapley_value_sampling" => json!({ "n_samples": 2 }),
+        "partition_shap" => json!({ "max_evals": 12 }),
+        "gradient_shap" | "smoothgrad" => json!({ "n_samples": 3 }),
+        method if method.ends_with("integrated_gradients") => json!({ "n_steps": 4 }),
+        _ => json!({}),
+    }
+}
+
+fn request(method: &str, source: &str, target: &str) -> AttributionRequest {
+    let mut request = AttributionRequest::new([source]).generated_texts([target]).method(method).attribute_target(true);
+    request.attribution_args = quick(method).as_object().cloned().unwrap();
+    request
+}
+
+/// Forwards, and pullbacks of all steps, that a method needs by its definition.
+fn expected(method: &str, plan: &Plan, decoder_only: bool) -> (usize, usize) {
+    let (source, target, steps) = (plan.source, plan.target - 1, plan.steps);
+    let tokens = source + target;
+    // The decoder's start and the source's end are equal to their baselines.
+    let changing = if decoder_only { tokens } else { tokens - 2 };
+    match method {
+        "saliency" | "input_x_gradient" | "layer_gradient_x_activation" => (1, steps),
+        "deeplift" | "layer_deeplift" => (2, steps),
+        "gradient_shap" | "smoothgrad" => (3, 3 * steps),
+        "integrated_gradients" | "layer_integrated_gradients" | "discretized_integrated_gradients" => (4, 4 * steps),
+        "sequential_integrated_gradients" => (4 * changing, 4 * changing * steps),
+        "attention" | "attention_rollout" | "attention_flow" | "dummy" => (1, 0),
+        "value_zeroing" | "occlusion" => (1 + tokens, 0),
+        "lime" | "kernel_shap" => (9, 0),
+        "shapley_value_sampling" => (2 * (changing + 1), 0),
+        "partition_shap" => (12, 0),
+        "reagent" => (2 * (1 + steps), 0),
+        other => panic!("the cost of {other} is not known"),
+    }
+}
+
+#[test]
+fn every_method_says_what_it_will_cost() {
+    for (name, source, target) in TEXTS {
+        let model = model(name, 1 << 30);
+        for method in list_methods() {
+            let plan = model.plan(&request(method.name, source, target)).unwrap().swap_remove(0);
+            let found = (plan.forwards, plan.pullbacks);
+            assert_eq!(found, expected(method.name, &plan, name == "gpt2"), "{name} {}", method.name);
+            assert!(plan.bytes > 0 && plan.bytes < 1 << 24, "{name} {}: {} bytes", method.name, plan.bytes);
+        }
+    }
+}
+
+#[test]
+fn progress_comes_to_its_end_and_can_be_stopped() {
+    for (name, source, target) in TEXTS {
+        let model = model(name, 1 << 30);
+        for method in list_methods() {
+            let request = request(method.name, source, target);
+            let mut seen = Vec::new();
+            let result = model.attribute_with_progress(&request, &mut |progress| {
+                if let Progress::Attributing { done, total, .. } = progress {
+                    seen.push((done, total));
+                }
+                ControlFlow::Continue(())
+            });
+            let what = format!("{name} {}", method.name);
+            result.unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert!(seen.is_sorted_by_key(|(done, _)| *done), "{what}: {seen:?}");
+            assert!(seen.first().is_some_and(|(done, _)| *done == 0), "{what}: {seen:?}");
+            assert!(seen.last().is_some_and(|(done, total)| done == total), "{what}: {seen:?}");
+
+            let mut calls = 0;
+            let stopped = model.attribute_with_progress(&request, &mut |_| {
+                calls += 1;
+                if calls > 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            assert!(matches!(stopped, Err(Error::Cancelled)), "{what} goes on when it is stopped");
+            assert_eq!(calls, 2, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_small_memory_budget_changes_nothing_but_the_time() {
+    for (name, source, target) in TEXTS {
+        let [plenty, little] = [1 << 30, 1].map(|budget| model(name, budget));
+        for method in list_methods() {
+            let request = request(method.name, source, target);
+            let run = |model: &AttributionModel| model.attribute(&request).unwrap().sequences.swap_remove(0);
+            let [a, b]: [SequenceAttribution; 2] = [&plenty, &little].map(run);
+            let pairs =
+                [(a.source_attributions, b.source_attributions), (a.target_attributions, b.target_attributions)];
+            for (a, b) in pairs {
+                let values = |array: Option<ndarray::ArrayD<f32>>| array.into_iter().flatten().collect::<Vec<_>>();
+                assert_close(&format!("{name} {}", method.name), &values(b), &values(a), 1e-4);
+            }
+            let [more, less] = [&plenty, &little].map(|model| model.plan(&request).unwrap()[0].bytes);
+            assert!(less <= more, "{name} {}: {less} bytes of a small budget, {more} of a large one", method.name);
+        }
+    }
+}
