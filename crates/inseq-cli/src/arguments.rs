@@ -9,6 +9,8 @@ use clap_complete::Shell;
 use inseq_viz::terminal::ColorSupport;
 use serde_json::{Map, Value};
 
+use crate::view::ViewArguments;
+
 /// Says which words of the input made a model write each word of its output.
 #[derive(Debug, Parser)]
 #[command(name = "inseq", version, infer_subcommands = true, arg_required_else_help = true, after_help = EXAMPLES)]
@@ -122,7 +124,7 @@ pub enum Precision {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct PictureArguments {
-    /// Save a page for the browser (HTML).
+    /// Save a picture: a page for the browser with every view (.html), or the view for a paper (.svg, .png, .tex).
     #[arg(long, value_name = "PATH")]
     pub viz_path: Option<PathBuf>,
     /// When to use colours.
@@ -143,6 +145,9 @@ pub struct PictureArguments {
     #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
           value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true)]
     pub rescale_attributions: bool,
+    /// What is shown.
+    #[command(flatten)]
+    pub view: ViewArguments,
 }
 
 /// `inseq show`.

@@ -8,17 +8,17 @@ use crate::aggregation::Aggregation;
 use crate::arguments::ShowArguments;
 use crate::failure::Failure;
 use crate::output;
+use crate::picture::Pictures;
 
 /// Runs the command.
 pub fn run(arguments: &ShowArguments) -> Result<(), Failure> {
-    output::check_folder(arguments.picture.viz_path.as_deref())?;
+    let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture)?;
     let result = if output::is_standard(&arguments.file) {
         AttributionResult::read(io::stdin().lock(), &LoadOptions::default())?
     } else {
         AttributionResult::load(&arguments.file)?
     };
-    let shown = aggregation.apply(&result)?;
-    output::save_page(&shown, &arguments.picture)?;
-    output::print_map(&shown, arguments.picture.color)
+    pictures.save(&result, &aggregation)?;
+    pictures.print(&result, &aggregation)
 }
