@@ -57,7 +57,8 @@ fn text_is_outlines_of_fonts_that_are_there() {
         let outlines = all(&page, "defs path");
         assert!(outlines.len() > 20);
         for glyph in all(&page, "use") {
-            let name = glyph.attr("xlink:href").unwrap().trim_start_matches('#');
+            let name =
+                glyph.value().attrs.iter().find(|(name, _)| &*name.local == "href").unwrap().1.trim_start_matches('#');
             assert!(outlines.iter().any(|path| path.attr("id") == Some(name)), "{name}");
         }
     }

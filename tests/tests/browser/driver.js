@@ -84,7 +84,7 @@
   await set("threshold", "0");
   await set("scaling", "rescale");
   seen.rescaled = byId("scale-max").textContent;
-  byId("reset").click();
+  byId("restore").click();
   await frame();
   seen.reset = [byId("scale-max").textContent, byId("threshold").value];
 
@@ -123,7 +123,7 @@
   await set("function", "max");
   one("[data-download=json]").click();
   seen.largest = JSON.parse(await blob.text());
-  byId("reset").click();
+  byId("restore").click();
   await frame();
   option(0).click();
   byId("tab-axes").click();

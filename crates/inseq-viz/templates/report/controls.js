@@ -15,7 +15,7 @@ export class Controls {
     this.form = byId("controls");
     this.form.addEventListener("input", () => this.read());
     this.form.addEventListener("submit", (event) => event.preventDefault());
-    byId("reset").addEventListener("click", () => {
+    byId("restore").addEventListener("click", () => {
       this.form.reset();
       this.read();
     });

@@ -39,7 +39,7 @@
   await measure("move the threshold", 19, (index) => input("threshold", String(index * 5)));
   await measure("change the scale", 12, (index) => input("scaling", ["normalize", "rescale", "standard"][index % 3]));
   await measure("contrast with another text", 10, (index) => input("other", String(index + 1)));
-  byId("reset").click();
+  byId("restore").click();
   await measure("search", 30, (index) => input("search", "winter garden bread".slice(0, 1 + (index % 19))));
   input("search", "");
   await measure("open texts", 40, (index) => (location.hash = `#text-${index * 5}`));
