@@ -34,8 +34,9 @@ fn layers(criterion: &mut Criterion) {
         activation: Activation::Silu,
         output: linear(WIDTH, INNER, &device),
     };
-    let (_, trace) = feed_forward.forward_traced(x.clone(), false);
-    criterion.bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone(), false)));
+    let (_, trace) = feed_forward.forward_traced(x.clone(), false, |_| None);
+    criterion
+        .bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone(), false, |_| None)));
     criterion.bench_function("feed_forward/pullback", |b| {
         b.iter(|| feed_forward.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });
@@ -52,9 +53,10 @@ fn layers(criterion: &mut Criterion) {
     };
     let mask = Mask::new(&Visibility::default(), 0..POSITIONS, POSITIONS, &[], &device);
     let key_values = attention.key_values(x.clone(), None);
-    let (_, trace) = attention.forward(x.clone(), &key_values, &mask, None);
-    criterion
-        .bench_function("attention/forward", |b| b.iter(|| attention.forward(x.clone(), &key_values, &mask, None)));
+    let (_, trace) = attention.forward(x.clone(), &key_values, &mask, None, None);
+    criterion.bench_function("attention/forward", |b| {
+        b.iter(|| attention.forward(x.clone(), &key_values, &mask, None, None))
+    });
     criterion.bench_function("attention/pullback", |b| {
         b.iter(|| attention.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });

@@ -16,7 +16,7 @@ from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 import sentencepiece as spm  # noqa: E402
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # noqa: E402
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
 from tokenizer_corpus import corpus, strings  # noqa: E402
@@ -328,8 +328,100 @@ def nllb_json(folder, lines):
         "src_lang": None, "tgt_lang": None, "additional_special_tokens": None, "sp_model_kwargs": {}, "tokenizer_class": "NllbTokenizer"})
 
 
+def whole(folder, model, pre_tokenizer, first=(), last=(), processor=None, normalizer=None, decoder=None, **rules):
+    """A `tokenizer.json` whose first and last tokens are special, and nothing else."""
+    tokenizer = Tokenizer(model)
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    if pre_tokenizer:
+        tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoder or decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False, **rules) for token in (*first, *last)])
+    if processor:
+        tokenizer.post_processor = processor(tokenizer)
+    pack(folder / "tokenizer.json", tokenizer.to_str().encode())
+
+
+def trained(folder, lines, **options):
+    """The byte pairs of `byte_pairs` as a model, and no other files."""
+    byte_pairs(folder, lines, **options)
+    model = models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    for name in ("vocab.json", "merges.txt"):
+        (folder / name).unlink()
+    return model
+
+
+def pieces_of(pattern):
+    """Pieces of a text as they match, then as bytes."""
+    return pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def around(template):
+    def make(tokenizer):
+        used = [(token, tokenizer.token_to_id(token)) for token in template.split() if not token.startswith("$")]
+        template_processor = processors.TemplateProcessing(template, special_tokens=used)
+        return processors.Sequence([processors.ByteLevel(trim_offsets=True), template_processor])
+    return make
+
+
+def bloom_json(folder, lines):
+    first = ["<unk>", "<s>", "</s>", "<pad>"]
+    whole(folder, trained(folder, lines, first=first), pieces_of(r" ?[^(\s|[.,!?…。，、।۔،])]+"), first=first,
+          processor=lambda _: processors.ByteLevel(trim_offsets=False))
+    write(folder / "config.json", {"model_type": "bloom"})
+    write(folder / "tokenizer_config.json", {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>",
+                                             "padding_side": "left", "tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def llama3_json(folder, lines):
+    last = ["<|begin_of_text|>", "<|end_of_text|>", "<|reserved_special_token_0|>", "<|eot_id|>"]
+    words = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    model = trained(folder, lines)
+    model.ignore_merges = True
+    whole(folder, model, pieces_of(words), last=last, processor=around("<|begin_of_text|> $A"))
+    write(folder / "config.json", {"model_type": "llama"})
+    write(folder / "special_tokens_map.json", {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"})
+    write(folder / "tokenizer_config.json", {
+        "added_tokens_decoder": {str(360 + i): added(token) for i, token in enumerate(last)}, "bos_token": "<|begin_of_text|>",
+        "clean_up_tokenization_spaces": True, "eos_token": "<|eot_id|>", "model_input_names": ["input_ids", "attention_mask"],
+        "model_max_length": 131072, "tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def galactica_json(folder, lines):
+    """Digits one by one, and tokens that open and close sequences of other kinds."""
+    first = ["<s>", "<pad>", "</s>", "<unk>", "[START_REF]", "[END_REF]"]
+    model = trained(folder, lines, first=first)
+    split = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r"(\[START_REF]|\[END_REF])"), "isolated"), pre_tokenizers.Split("\n", "isolated"),
+        pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    whole(folder, model, split, first=first, processor=lambda _: processors.ByteLevel(trim_offsets=False))
+    write(folder / "config.json", {"model_type": "opt"})
+    write(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 1000000000000000019884624838656})
+
+
+def phi3_json(folder, lines):
+    """Llama's pieces, and tokens that take the spaces behind them."""
+    first, last = ["<unk>", "<s>", "</s>"], ["<|endoftext|>", "<|assistant|>", "<|end|>"]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=True)
+    letters = sorted({letter for line in lines for letter in line if letter != " "} | {"\u2581"})
+    tokenizer.train_from_iterator(lines, trainers.BpeTrainer(vocab_size=300, show_progress=False, initial_alphabet=letters))
+    learned = json.loads(tokenizer.to_str())["model"]
+    tokens = [*first, *(f"<0x{byte:02X}>" for byte in range(256)), *sorted(learned["vocab"], key=learned["vocab"].get)]
+    model = models.BPE({token: i for i, token in enumerate(tokens)}, [tuple(pair) for pair in learned["merges"]], unk_token="<unk>",
+                       fuse_unk=True, byte_fallback=True)
+    marks = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    whole(folder, model, None, first=first, last=last, normalizer=marks, decoder=decoder, rstrip=True)
+    write(folder / "config.json", {"model_type": "phi3"})
+    write(folder / "tokenizer_config.json", {
+        "bos_token": "<s>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>", "unk_token": "<unk>", "padding_side": "left",
+        "clean_up_tokenization_spaces": False, "model_max_length": 4096, "tokenizer_class": "PreTrainedTokenizerFast"})
+
+
 FAMILIES = [gpt2, gpt_neo, opt, bart, gpt_neox, codegen, qwen2, t5, mt5, pegasus, mbart, mbart50, nllb, xglm, m2m_100, llama,
-            llama_legacy, gemma, mistral, byt5, gpt2_json, nllb_json]
+            llama_legacy, gemma, mistral, byt5, gpt2_json, nllb_json, bloom_json, llama3_json, galactica_json, phi3_json]
 
 
 # Source and target languages.

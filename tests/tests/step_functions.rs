@@ -1,4 +1,4 @@
-//! Step functions that compare with other contexts, against the reference (`tests/reference/step_functions_golden.py`).
+//! Step functions against the reference, or torch where that is wrong (`tests/reference/step_functions_golden.py`).
 
 use inseq_methods::{AttributionModel, AttributionRequest};
 use inseq_tests::fixture;

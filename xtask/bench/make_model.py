@@ -72,6 +72,13 @@ OTHERS = {
     "qwen2-0.5b": ("Qwen2Config", "Qwen2ForCausalLM", dict(
         hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14, num_key_value_heads=2,
         tie_word_embeddings=True), 3),
+    # Of GPT-2's shape: three matrices of two thirds its width in each feed-forward block.
+    "qwen2-124m": ("Qwen2Config", "Qwen2ForCausalLM", dict(
+        vocab_size=50257, hidden_size=768, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=12,
+        num_key_value_heads=12, tie_word_embeddings=True), 3),
+    "tinyllama-1.1b": ("LlamaConfig", "LlamaForCausalLM", dict(
+        vocab_size=32000, hidden_size=2048, intermediate_size=5632, num_hidden_layers=22, num_attention_heads=32,
+        num_key_value_heads=4), 3),
     "t5-small": ("T5Config", "T5ForConditionalGeneration", dict(decoder_start_token_id=0), 2),
     "bart-base": ("BartConfig", "BartForConditionalGeneration", dict(
         d_model=768, encoder_layers=6, decoder_layers=6, encoder_attention_heads=12, decoder_attention_heads=12,
@@ -79,8 +86,16 @@ OTHERS = {
 }
 
 
+# What is stored in 16 bits, and kept in them.
+HALVES = {"tinyllama-1.1b": "bfloat16"}
+# A prompt that the models with as many positions are given.
+LONG = 4096
+
+
 def other(name, out):
     config_class, model_class, differs, matrices = OTHERS[name]
+    dtype = HALVES.get(name, "float32")
+    torch.set_default_dtype(getattr(torch, dtype))
     config = getattr(transformers, config_class)(**differs, bos_token_id=0, eos_token_id=1, pad_token_id=2)
     config.decoder_start_token_id = 2 if config.is_encoder_decoder else None
     getattr(transformers, model_class)(config).eval().save_pretrained(out)
@@ -99,7 +114,9 @@ def other(name, out):
         texts = [dict(source=text(25), target=text(19), lengths=[26, 20])]
     else:
         # The lengths of a decoder's text: the prompt, and what is generated after it.
-        texts = [dict(source=text(p), target=text(p + g), lengths=[p, g]) for p, g in [(24, 17), (512, 128)]]
+        positions = getattr(config, "max_position_embeddings", 0)
+        lengths = [(p, g) for p, g in [(24, 17), (512, 128), (LONG, 8)] if p < LONG or p + g <= positions]
+        texts = [dict(source=text(p), target=text(p + g), lengths=[p, g]) for p, g in lengths]
     layers, width = config.num_hidden_layers, config.hidden_size
     heads = config.num_attention_heads
     head_dim = getattr(config, "head_dim", None) or getattr(config, "d_kv", None) or width // heads
@@ -109,15 +126,15 @@ def other(name, out):
                  heads_inner=heads * head_dim,
                  key_value_inner=(getattr(config, "num_key_value_heads", None) or heads) * head_dim,
                  feed_forward=matrices * width * inner, vocabulary=config.vocab_size)
-    write(out, shape, texts)
+    write(out, shape, texts, dtype)
 
 
 def words(count):
     return [f"word{i}" for i in range(count)]
 
 
-def write(out, shape, texts):
-    (out / "bench.json").write_text(json.dumps({"shape": shape, "texts": texts}, ensure_ascii=False))
+def write(out, shape, texts, dtype="float32"):
+    (out / "bench.json").write_text(json.dumps({"shape": shape, "texts": texts, "dtype": dtype}, ensure_ascii=False))
 
 
 def main():

@@ -1,6 +1,6 @@
 """The reference as a worker: one JSON line in, one out.
 
-    python reference.py MODEL_FOLDER THREADS
+    python reference.py MODEL_FOLDER THREADS DTYPE
 
 In: {"task": "saliency" | "input_x_gradient" | "integrated_gradients" | "generate", "source": [..], "target": [..]}.
 Out: seconds, peak resident memory in bytes, and the aggregated scores of the first text.
@@ -22,7 +22,8 @@ torch.set_num_threads(int(sys.argv[2]))
 import inseq  # noqa: E402
 from transformers import __version__  # noqa: E402
 
-model = inseq.load_model(sys.argv[1], "saliency", device="cpu")
+kept = {} if sys.argv[3] == "float32" else {"dtype": sys.argv[3]}
+model = inseq.load_model(sys.argv[1], "saliency", device="cpu", model_kwargs=kept)
 # The reference scales Marian's decoder embeddings twice.
 scaled = getattr(getattr(model.model, "model", None), "decoder", None) if model.model.config.model_type == "marian" else None
 scale = scaled.embed_scale if scaled else None
@@ -36,8 +37,9 @@ for line in sys.stdin:
         batch = model.tokenizer(job["source"], return_tensors="pt", padding=True)
         start = time.perf_counter()
         with torch.no_grad():
-            model.model.generate(**batch, num_beams=job["num_beams"], max_new_tokens=job["new_tokens"], min_new_tokens=job["new_tokens"])
+            ids = model.model.generate(**batch, num_beams=job["num_beams"], max_new_tokens=job["new_tokens"], min_new_tokens=job["new_tokens"])
         seconds = time.perf_counter() - start
+        scores = ids[0].tolist()
     else:
         if scaled:
             scaled.embed_scale = 1.0

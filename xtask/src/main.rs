@@ -1,4 +1,5 @@
-//! Chores of this workspace: `cargo xtask ci | bench | evaluate | pages | frames | demo-model | parity`.
+//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | evaluate | pages | frames | demo-model |
+//! parity`.
 
 #![forbid(unsafe_code)]
 
@@ -34,6 +35,8 @@ enum Chore {
     },
     /// Measure speed, memory and agreement, beside the reference where a Python with inseq is given.
     Bench(bench::Options),
+    /// Measure the aggregation of a large result, beside the reference.
+    BenchAggregation(bench::aggregation::Options),
     /// Ask every method for the word that decides in the demo grammar, and write the table of docs/src/demo.md.
     Evaluate,
     /// Write a page for each method, with what it finds on the demo model.
@@ -62,6 +65,7 @@ fn main() -> Result<()> {
         Chore::Ci { backend: None, .. } => ci::check(&shell),
         Chore::Ci { backend: Some(backend), python } => ci::parity_on(&shell, backend, &python),
         Chore::Bench(options) => bench::run(&shell, &options),
+        Chore::BenchAggregation(options) => bench::aggregation::run(&shell, &options),
         Chore::Evaluate => evaluate::run(&shell),
         Chore::Pages => evaluate::pages(&shell),
         Chore::Frames => evaluate::frames(&shell),

@@ -1,6 +1,6 @@
 //! This program as a worker of `cargo xtask bench`: one JSON line in, one out, as `xtask/bench/reference.py` speaks.
 //!
-//!     bench-worker MODEL_FOLDER THREADS
+//!     bench-worker MODEL_FOLDER THREADS DTYPE
 
 #![deny(unsafe_code)]
 
@@ -8,8 +8,9 @@ use std::io::{BufRead as _, Write as _};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{DType, Distribution, Tensor};
 use inseq_methods::{AttributionModel, AttributionRequest, LoadOptions};
+use inseq_models::tokenizer::Role;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -40,7 +41,14 @@ struct Job {
 fn main() -> Result<()> {
     keep_freed_memory();
     let folder = std::env::args().nth(1).context("give the model's folder")?;
-    let model = AttributionModel::load_with(&folder, &LoadOptions { device: "flex".into(), ..LoadOptions::default() })?;
+    let dtype = match std::env::args().nth(3).as_deref() {
+        None | Some("float32") => DType::F32,
+        Some("float16") => DType::F16,
+        Some("bfloat16") => DType::BF16,
+        Some(other) => anyhow::bail!("there is no type `{other}`"),
+    };
+    let options = LoadOptions { device: "flex".into(), dtype, ..LoadOptions::default() };
+    let model = AttributionModel::load_with(&folder, &options)?;
     let mut output = std::io::stdout().lock();
     writeln!(output, "{}", json!({"ready": true}))?;
     output.flush()?;
@@ -56,14 +64,19 @@ fn main() -> Result<()> {
 fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
     match job.task.as_str() {
         "matmul" => matmul(model),
+        // For those who have no tokenizer.
+        "encode" => {
+            let text = job.source.first().context("there is no text")?;
+            Ok(json!({"seconds": 0.0, "scores": model.encode(text, Role::Source, true)?}))
+        }
         "generate" => {
             let arguments = Map::from_iter(
                 [("num_beams", job.num_beams), ("max_new_tokens", job.new_tokens), ("min_new_tokens", job.new_tokens)]
                     .map(|(name, value)| (name.to_owned(), json!(value))),
             );
             let started = Instant::now();
-            model.generate_token_ids(&job.source, &arguments)?;
-            Ok(json!({"seconds": started.elapsed().as_secs_f64()}))
+            let ids = model.generate_token_ids(&job.source, &arguments)?;
+            Ok(json!({"seconds": started.elapsed().as_secs_f64(), "scores": ids.first()}))
         }
         method => {
             let mut request = AttributionRequest::new(&job.source)

@@ -1,25 +1,58 @@
 //! From a method's raw scores to one score a token, as the command line asks for it.
 
+use clap::Args;
+use clap::builder::BoolishValueParser;
 use inseq_core::AttributionResult;
-use inseq_core::aggregators::{AggregationFunction, Pipeline, Scaling, Scores, Selection, Subwords};
+use inseq_core::aggregators::{Aggregators, Pipeline};
+use serde_json::{Map, Value, json};
 
-use crate::arguments::PictureArguments;
+use crate::arguments::{Object, object};
 use crate::failure::Failure;
 
+/// How scores are aggregated.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Aggregation")]
+pub struct AggregationArguments {
+    /// Names of aggregators or aggregation functions to apply in turn, instead of the method's default: those of `inseq list
+    /// aggregators`, each with its function if you like (subwords:sum).
+    #[arg(long, num_args = 1.., value_name = "NAME")]
+    pub attribution_aggregators: Vec<String>,
+    /// For each aggregator, what it looks at of the last axis (layers, heads or features): an index (-1), a span (1:3), or a
+    /// list (0,2,5).
+    #[arg(long, num_args = 1.., value_name = "INDEX", allow_negative_numbers = true)]
+    pub attribution_selectors: Vec<String>,
+    /// With aggregators: scale each step's scores to sum to 1.
+    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
+          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true)]
+    pub normalize_attributions: bool,
+    /// With aggregators: scale scores so that the largest is 1.
+    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
+          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true)]
+    pub rescale_attributions: bool,
+    /// Arguments of the aggregators, as a JSON object; `inseq explain` names those of each.
+    #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
+    pub aggregator_kwargs: Object,
+}
+
 /// What the command line asks to be applied: aggregators in turn, or those of a result's kind.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Aggregation(Option<Pipeline>);
 
 impl Aggregation {
     /// Reads the command line, so that a wrong name is told before the work rather than after it.
-    pub fn of(arguments: &PictureArguments) -> Result<Self, Failure> {
-        match (arguments.attribution_aggregators.is_empty(), arguments.attribution_selectors.is_empty()) {
-            (false, _) => pipeline(arguments).map(|pipeline| Self(Some(pipeline))),
-            (true, true) => Ok(Self(None)),
-            (true, false) => Err(Failure::Argument(
-                "--attribution-selectors chooses what aggregators look at; name them with --attribution-aggregators"
-                    .into(),
-            )),
+    pub fn of(arguments: &AggregationArguments) -> Result<Self, Failure> {
+        if !arguments.attribution_aggregators.is_empty() {
+            return pipeline(arguments).map(|pipeline| Self(Some(pipeline)));
+        }
+        let idle = [
+            ("--attribution-selectors", !arguments.attribution_selectors.is_empty()),
+            ("--aggregator-kwargs", !arguments.aggregator_kwargs.is_empty()),
+        ];
+        match idle.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(Failure::Argument(format!(
+                "{flag} says how aggregators work; name them with --attribution-aggregators"
+            ))),
+            None => Ok(Self(None)),
         }
     }
 
@@ -37,7 +70,7 @@ impl Aggregation {
     }
 }
 
-fn pipeline(arguments: &PictureArguments) -> Result<Pipeline, Failure> {
+fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
     let (names, selectors) = (&arguments.attribution_aggregators, &arguments.attribution_selectors);
     if !selectors.is_empty() && selectors.len() != names.len() {
         return Err(Failure::Argument(format!(
@@ -46,24 +79,33 @@ fn pipeline(arguments: &PictureArguments) -> Result<Pipeline, Failure> {
             names.len()
         )));
     }
-    let scaling = match (arguments.normalize_attributions, arguments.rescale_attributions) {
-        (true, true) => {
-            return Err(Failure::Argument("scores are either normalized or rescaled; choose one of the two".into()));
-        }
-        (true, false) => Scaling::Normalize,
-        (false, true) => Scaling::Rescale,
-        (false, false) => Scaling::None,
-    };
-    let mut pipeline = Pipeline::new();
-    for (index, name) in names.iter().enumerate() {
-        if name == "subwords" {
-            pipeline = pipeline.then(Subwords::new().special_chars(["▁", "Ġ"]));
-            continue;
-        }
-        let scores =
-            if name == "scores" { Scores::by_kind() } else { Scores::new(name.parse::<AggregationFunction>()?) };
-        let selection = selectors.get(index).map_or(Selection::All, |&index| Selection::One(index));
-        pipeline = pipeline.then(scores.select(selection).scaling(scaling));
+    if arguments.normalize_attributions && arguments.rescale_attributions {
+        return Err(Failure::Argument("scores are either normalized or rescaled; choose one of the two".into()));
     }
-    Ok(pipeline)
+    let aggregators = Aggregators::new();
+    let stages: Vec<(&str, Map<String, Value>)> = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let (name, function) = name.split_once(':').map_or((name.as_str(), None), |(name, f)| (name, Some(f)));
+            let mut own = Map::new();
+            own.extend(function.map(|function| ("aggregate_fn".to_owned(), json!(function))));
+            // Scores are the only aggregators that scale, and that have an axis to select from.
+            if aggregators
+                .list()
+                .any(|info| info.name == name && info.arguments.iter().any(|known| known == "select_idx"))
+            {
+                for (key, value) in
+                    [("normalize", arguments.normalize_attributions), ("rescale", arguments.rescale_attributions)]
+                {
+                    if !arguments.aggregator_kwargs.contains_key(key) {
+                        own.insert(key.to_owned(), value.into());
+                    }
+                }
+                own.extend(selectors.get(index).map(|selector| ("select_idx".to_owned(), json!(selector))));
+            }
+            (name, own)
+        })
+        .collect();
+    Ok(aggregators.pipeline(&stages, &arguments.aggregator_kwargs)?)
 }

@@ -9,6 +9,13 @@ use clap_complete::Shell;
 use inseq_viz::terminal::ColorSupport;
 use serde_json::{Map, Value};
 
+use crate::aggregation::AggregationArguments;
+use crate::saved::aggregate::AggregateArguments;
+use crate::saved::convert::ConvertArguments;
+use crate::saved::diff::DiffArguments;
+use crate::saved::info::InfoArguments;
+use crate::saved::merge::MergeArguments;
+use crate::saved::show::ShowArguments;
 use crate::view::ViewArguments;
 
 /// Says which words of the input made a model write each word of its output.
@@ -24,6 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   inseq attribute -i \"The tired nurse said that she was late.\"
   inseq attribute -m Helsinki-NLP/opus-mt-en-fr -i \"Hello world\" --viz-path hello.html
+  inseq attribute -i \"Hello world\" -o why.json --hide && inseq convert why.json why.parquet
   inseq list methods
   inseq explain integrated_gradients";
 
@@ -51,18 +59,28 @@ pub enum Command {
     Attribute(Box<AttributeArguments>),
     /// Attribute by several methods, and show them side by side with the correlations of their ranks.
     Compare(Box<CompareArguments>),
-    /// List methods, models, step functions or devices.
+    /// List methods, models, step functions, aggregators or devices.
     List {
         /// What to list.
         what: Listing,
     },
-    /// Explain a method or a step function: what it does, what it costs, its paper.
+    /// Explain a method, a step function or an aggregator: what it does, what it costs, its paper.
     Explain {
         /// Its name, as `inseq list` gives it.
         name: String,
     },
     /// Show a saved result.
     Show(ShowArguments),
+    /// Aggregate a saved result.
+    Aggregate(AggregateArguments),
+    /// Save a result in another format or precision.
+    Convert(ConvertArguments),
+    /// Show what changed from one saved result to another.
+    Diff(DiffArguments),
+    /// Put the sequences of several saved results into one.
+    Merge(MergeArguments),
+    /// Say what saved results hold.
+    Info(InfoArguments),
     /// Print the completions of a shell.
     #[command(after_help = "Example:\n  inseq completions bash > ~/.local/share/bash-completion/completions/inseq")]
     Completions {
@@ -80,6 +98,8 @@ pub enum Listing {
     Models,
     /// Functions of a step's output that can be attributed, or put beside the map.
     StepFunctions,
+    /// Aggregators of scores and tokens, and the functions that they use.
+    Aggregators,
     /// Devices of this build.
     Devices,
 }
@@ -130,34 +150,12 @@ pub struct PictureArguments {
     /// When to use colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Names of aggregators or aggregation functions to apply in turn, instead of the method's default: scores, mean, sum,
-    /// prod, min, max, absmax, vnorm, and subwords, which merges the pieces of words.
-    #[arg(long, num_args = 1.., value_name = "NAME")]
-    pub attribution_aggregators: Vec<String>,
-    /// For each aggregator, the index of the layer, head or feature that it looks at.
-    #[arg(long, num_args = 1.., value_name = "INDEX", allow_negative_numbers = true)]
-    pub attribution_selectors: Vec<i64>,
-    /// With aggregators: scale each step's scores to sum to 1.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true)]
-    pub normalize_attributions: bool,
-    /// With aggregators: scale scores so that the largest is 1.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true)]
-    pub rescale_attributions: bool,
     /// What is shown.
     #[command(flatten)]
     pub view: ViewArguments,
-}
-
-/// `inseq show`.
-#[derive(Debug, Args)]
-pub struct ShowArguments {
-    /// The file, of this program or of Python inseq; `-` for standard input.
-    pub file: PathBuf,
-    /// How to draw it.
+    /// What is drawn.
     #[command(flatten)]
-    pub picture: PictureArguments,
+    pub aggregation: AggregationArguments,
 }
 
 /// `inseq attribute`.
@@ -224,16 +222,17 @@ pub struct AttributeArguments {
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true,
           help_heading = "Attribution")]
     pub attribution_kwargs: Object,
-    /// What is attributed: one of `inseq list step-functions`. [default: probability]
-    #[arg(long, value_name = "NAME", help_heading = "Attribution")]
+    /// What is attributed: one of `inseq list step-functions`, or an expression such as "logit(target) - logit('▁elle')".
+    /// [default: probability]
+    #[arg(long, value_name = "FUNCTION", help_heading = "Attribution")]
     pub attributed_fn: Option<String>,
     /// Attribute the part of the output that is already written as well.
     #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
           value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
           help_heading = "Attribution")]
     pub attribute_target: bool,
-    /// Scores of each step to put below the map: of `inseq list step-functions`.
-    #[arg(long, num_args = 1.., value_name = "NAME", help_heading = "Attribution")]
+    /// Scores of each step to put below the map: of `inseq list step-functions`, or expressions.
+    #[arg(long, num_args = 1.., value_name = "FUNCTION", help_heading = "Attribution")]
     pub step_scores: Vec<String>,
     /// First output position to attribute; negative counts from the end.
     #[arg(short, long, value_name = "N", allow_negative_numbers = true, help_heading = "Attribution")]
@@ -256,7 +255,8 @@ pub struct AttributeArguments {
     #[arg(long, help_heading = "Attribution")]
     pub dry_run: bool,
 
-    /// Save the result as JSON (.json, or .json.gz) that Python inseq loads; `-` for standard output, instead of the map.
+    /// Save the result: as .json or .json.gz that Python inseq loads, .safetensors, or a table of aggregated scores (.csv,
+    /// .parquet, .arrow); `-` for standard output, as JSON, instead of the map.
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
     pub save_path: Option<PathBuf>,
     /// Save one score a token, by the method's default aggregation.
@@ -305,7 +305,8 @@ Example:
 /// A JSON object of arguments.
 pub type Object = Map<String, Value>;
 
-fn object(text: &str) -> Result<Object, String> {
+/// Reads a JSON object.
+pub fn object(text: &str) -> Result<Object, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(other) => Err(format!("expected a JSON object such as {{\"n_steps\": 100}}, found {other}")),

@@ -6,10 +6,10 @@ use std::time::Instant;
 use burn::tensor::DType;
 use bytesize::ByteSize;
 use comfy_table::{ContentArrangement, Table, presets};
-use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, Plan, step_functions};
+use inseq_methods::{AttributionModel, AttributionRequest, LoadOptions, Plan, step_functions};
 use inseq_models::checkpoint::HubOptions;
 use inseq_models::tokenizer::TokenizerOptions;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::aggregation::Aggregation;
 use crate::arguments::{AttributeArguments, Object, Precision};
@@ -23,7 +23,7 @@ use crate::progress::{Bar, downloads, watch_interrupts};
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_folder(arguments.save_path.as_deref())?;
     let pictures = Pictures::of(&arguments.picture)?;
-    let aggregation = Aggregation::of(&arguments.picture)?;
+    let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let mut request = request(arguments)?;
     let notes = Notes::of(arguments);
 
@@ -185,8 +185,9 @@ fn sort_arguments(arguments: &AttributeArguments, request: &mut AttributionReque
             // How the reference shows its progress.
             "show_progress" | "pretty_progress" => drop(boolean()?),
             _ => {
-                let for_function = takes(attributed_fn, name, value);
-                let for_scores = arguments.step_scores.iter().any(|function| takes(function, name, value));
+                let takes = |function: &str| step_functions::arguments_of(function).contains(&name.as_str());
+                let for_function = takes(attributed_fn);
+                let for_scores = arguments.step_scores.iter().any(|function| takes(function));
                 if for_function {
                     request.attributed_fn_args.insert(name.clone(), value.clone());
                 }
@@ -207,12 +208,6 @@ fn as_object(name: &str, value: &Value) -> Result<Object, Failure> {
         .as_object()
         .cloned()
         .ok_or_else(|| Failure::Argument(format!("attribution argument `{name}` must be an object, found {value}")))
-}
-
-/// Whether a step function has an argument of that name.
-fn takes(function: &str, name: &str, value: &Value) -> bool {
-    let argument = Map::from_iter([(name.to_owned(), value.clone())]);
-    !matches!(step_functions::named(function, &argument), Err(Error::Unknown { .. }))
 }
 
 pub(crate) fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {

@@ -59,7 +59,7 @@ impl Failure {
 }
 
 /// A message may quote a file of a stranger: no line breaks, no escape sequences.
-fn one_line(message: &str) -> String {
+pub fn one_line(message: &str) -> String {
     message.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use inseq_core::aggregators::Aggregators;
 use inseq_methods::{list_methods, step_functions};
 use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
@@ -10,6 +11,9 @@ use inseq_viz::terminal::TerminalOptions;
 use crate::arguments::Listing;
 use crate::failure::Failure;
 use crate::output;
+
+/// What stands for the step functions that are written rather than named.
+const EXPRESSION: &str = "expression";
 
 /// Lists what there is of a kind. Rows wrap at the width of a terminal; in a pipe each is one line.
 pub fn list(what: Listing) -> Result<(), Failure> {
@@ -37,6 +41,16 @@ pub fn list(what: Listing) -> Result<(), Failure> {
             for function in step_functions::list() {
                 table.add_row([function.name, function.description]);
             }
+            table.add_row([
+                EXPRESSION,
+                "Your own, such as \"logit(target) - logit('▁elle')\"; see `inseq explain expression`.",
+            ]);
+        }
+        Listing::Aggregators => {
+            table.set_header(["AGGREGATOR", "WHAT IT DOES", "ARGUMENTS"]);
+            for aggregator in Aggregators::new().list() {
+                table.add_row([&aggregator.name, &aggregator.description, &aggregator.arguments.join(", ")]);
+            }
         }
         Listing::Devices => {
             table.set_header(["DEVICE", "WHAT IT IS"]);
@@ -60,19 +74,27 @@ fn device_description(name: &str) -> &'static str {
     }
 }
 
-/// Explains a method or a step function.
+/// Explains a method, a step function or an aggregator.
 pub fn explain(name: &str) -> Result<(), Failure> {
     let function = step_functions::list().iter().find(|function| function.name == name);
-    let text = match (inseq_methods::explain(name), function) {
-        (Ok(text), _) => text,
-        (Err(_), Some(function)) => format!("{}: {}\n", function.name, function.description),
-        (Err(_), None) => {
+    let aggregators = Aggregators::new();
+    let text = match (inseq_methods::explain(name), function, aggregators.explain(name)) {
+        (Ok(text), _, _) | (Err(_), None, Ok(text)) => text,
+        (Err(_), Some(function), _) => {
+            let arguments: Vec<String> = function.arguments.iter().map(|name| format!("`{name}`")).collect();
+            let arguments = if arguments.is_empty() { "none".to_owned() } else { arguments.join(", ") };
+            format!("{}: {}\n\nArguments: {arguments}.\n", function.name, function.description)
+        }
+        (Err(_), None, Err(_)) if name == EXPRESSION => step_functions::GRAMMAR.to_owned(),
+        (Err(_), None, Err(_)) => {
             let methods: Vec<&str> = list_methods().iter().map(|method| method.name).collect();
             let functions: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();
+            let aggregators: Vec<&str> = aggregators.list().map(|aggregator| aggregator.name.as_str()).collect();
             return Err(Failure::Argument(format!(
-                "nothing is called `{name}`; methods: {}; step functions: {}",
+                "nothing is called `{name}`; methods: {}; step functions: {}; aggregators: {}",
                 methods.join(", "),
-                functions.join(", ")
+                functions.join(", "),
+                aggregators.join(", ")
             )));
         }
     };

@@ -13,7 +13,7 @@ mod output;
 mod picture;
 mod progress;
 mod reference_flags;
-mod show;
+mod saved;
 mod view;
 
 use std::process::ExitCode;
@@ -52,7 +52,12 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List { what } => listing::list(what),
         Command::Explain { name } => listing::explain(&name),
-        Command::Show(arguments) => show::run(&arguments),
+        Command::Show(arguments) => saved::show::run(&arguments),
+        Command::Aggregate(arguments) => saved::aggregate::run(&arguments),
+        Command::Convert(arguments) => saved::convert::run(&arguments),
+        Command::Diff(arguments) => saved::diff::run(&arguments),
+        Command::Merge(arguments) => saved::merge::run(&arguments),
+        Command::Info(arguments) => saved::info::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "inseq", &mut script);

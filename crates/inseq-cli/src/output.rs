@@ -14,19 +14,27 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     output.write_all(bytes).and_then(|()| output.flush()).map_err(of_output)
 }
 
-/// The result as JSON, gzipped where the name ends so; `-` is standard output.
+/// A result in the format that the end of the name asks for; `-` is standard output, as JSON.
 pub fn save_result(result: &AttributionResult, path: &Path) -> Result<(), Failure> {
-    let compress = path.extension().is_some_and(|extension| extension == "gz");
-    let options = SaveOptions { overwrite: true, compress, ..SaveOptions::default() };
+    save_result_with(result, path, &save_options())
+}
+
+/// [`save_result`] with options.
+pub fn save_result_with(result: &AttributionResult, path: &Path, options: &SaveOptions) -> Result<(), Failure> {
     if is_standard(path) {
         let mut json = Vec::new();
-        result.write(&mut json, &options)?;
+        result.write(&mut json, options)?;
         json.push(b'\n');
         print(&json)
     } else {
-        result.save_with(path, &options)?;
+        result.save_with(path, options)?;
         Ok(())
     }
+}
+
+/// How the program saves: over what is there, as the reference's does.
+pub fn save_options() -> SaveOptions {
+    SaveOptions { overwrite: true, ..SaveOptions::default() }
 }
 
 /// Whether a path means standard input or output.

@@ -68,7 +68,7 @@ pub struct ViewArguments {
     pub replace: Vec<(String, String)>,
     /// In --view tokens and granular: the generated tokens to explain, by position (from 0, negative from the end) or text.
     #[arg(long, num_args = 1.., value_name = "TOKEN", allow_negative_numbers = true)]
-    pub steps: Vec<String>,
+    pub show_tokens: Vec<String>,
     /// In --view tokens: the step score that colours generated tokens.
     #[arg(long, alias = "step-score-highlight", value_name = "NAME")]
     pub highlight: Option<String>,
@@ -107,7 +107,7 @@ impl ViewArguments {
             top_tokens: self.top_tokens,
             replacements: self.replace.clone(),
             steps: self
-                .steps
+                .show_tokens
                 .iter()
                 .map(|step| step.parse().map_or_else(|_| Step::Text(step.clone()), Step::Position))
                 .collect(),

@@ -1,51 +1,15 @@
 //! The `inseq` program, as a person or a script runs it.
 #![cfg(feature = "demo")]
 
-use std::io::Write as _;
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use inseq_core::{AttributionKind, AttributionResult};
+use program::{complaint, inseq, path_in, printed, run, with_input};
 
 const TEXT: &str = "The tired nurse said that she was late.";
-
-fn inseq(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_inseq"));
-    command.args(arguments);
-    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLORFGBG"] {
-        command.env_remove(variable);
-    }
-    command
-}
-
-fn run(arguments: &[&str]) -> Output {
-    inseq(arguments).stdin(Stdio::null()).output().unwrap()
-}
-
-fn with_input(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child =
-        inseq(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-/// What a call printed that had nothing to complain about.
-fn printed(output: &Output) -> String {
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && complaints.is_empty(), "{}: {complaints}", output.status);
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// The one line that a failed call says, and its exit code.
-fn complaint(output: &Output) -> (String, i32) {
-    let text = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(text.lines().count(), 1, "{text}");
-    (text.trim_end().to_owned(), output.status.code().unwrap())
-}
-
-fn path_in(folder: &tempfile::TempDir, name: &str) -> String {
-    folder.path().join(name).to_str().unwrap().to_owned()
-}
 
 #[test]
 fn the_demo_translates_and_shows_a_map() {
@@ -177,7 +141,7 @@ fn errors_are_one_line_with_a_way_out() {
         (vec!["-i", TEXT, "-s", "99"], "attr_pos_start is 99"),
         (vec!["-i", TEXT, "-bs", "0"], "must be at least 1"),
         (vec!["-i", TEXT, "-o", &no_folder], "make it first"),
-        (vec!["-i", TEXT, "--attribution_aggregators", "median"], "choose from mean"),
+        (vec!["-i", TEXT, "--attribution_aggregators", "median"], "choose from scores, spans"),
     ] {
         let arguments: Vec<&str> = ["attribute"].into_iter().chain(arguments).collect();
         let output = run(&arguments);
@@ -203,6 +167,8 @@ fn what_there_is_can_be_listed_and_explained() {
     assert!(printed(&run(&["list", "devices"])).contains("flex"));
     assert!(printed(&run(&["explain", "integrated_gradients"])).contains("arxiv.org/abs/1703.01365"));
     assert!(printed(&run(&["explain", "perplexity"])).starts_with("perplexity: "));
+    assert!(printed(&run(&["list", "aggregators"])).contains("split_pattern"));
+    assert!(printed(&run(&["explain", "subwords"])).contains("special_chars"));
     assert!(complaint(&run(&["explain", "nothing"])).0.contains("methods: saliency"));
     assert!(printed(&run(&["completions", "bash"])).contains("complete -F"));
     assert!(printed(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));

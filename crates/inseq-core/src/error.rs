@@ -55,6 +55,15 @@ impl Error {
         }
     }
 
+    /// An error about a name that is not one of those known.
+    pub(crate) fn unknown(
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = impl Into<String> + Clone>,
+    ) -> Self {
+        Self::Unknown { what, name: name.to_owned(), known: known.into_iter().map(Into::into).collect() }
+    }
+
     /// An error about a place in a saved result.
     pub(crate) fn malformed(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Malformed { place: place.into(), message: message.into() }

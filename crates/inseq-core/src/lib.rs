@@ -7,6 +7,7 @@
 
 pub mod aggregators;
 mod closeness;
+mod difference;
 mod error;
 mod merge;
 mod result;
@@ -19,7 +20,7 @@ mod validate;
 pub use closeness::Tolerance;
 pub use error::{Error, Result};
 pub use result::AttributionResult;
-pub use saved::{LoadOptions, SaveOptions, ScoresPrecision};
+pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision};
 pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, SequenceAttribution, StepAttribution};
 pub use token::Token;

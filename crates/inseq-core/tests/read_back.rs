@@ -43,6 +43,7 @@ fn variants() -> Vec<(&'static str, SaveOptions)> {
         ("plain.json", plain),
         ("lists.json", SaveOptions { ndarray_compact: false, ..plain }),
         ("float16.json", SaveOptions { scores_precision: ScoresPrecision::Float16, ..plain }),
+        ("float8.json", SaveOptions { scores_precision: ScoresPrecision::Float8, ..plain }),
         ("gzipped.json.gz", SaveOptions { compress: true, ..plain }),
         ("split.json", SaveOptions { split_sequences: true, ..plain }),
     ]

@@ -4,8 +4,8 @@ use std::{fs, io};
 
 use indexmap::IndexMap;
 use inseq_core::{
-    AttributionKind, AttributionResult, Error, LoadOptions, SaveOptions, ScoresPrecision, SequenceAttribution,
-    StepAttribution, Token, Tolerance,
+    AttributionKind, AttributionResult, Error, LoadOptions, MappedResult, SaveOptions, ScoresPrecision,
+    SequenceAttribution, StepAttribution, Token, Tolerance,
 };
 use ndarray::{Array1, ArrayD, IxDyn, array};
 use proptest::collection::vec;
@@ -111,6 +111,10 @@ fn result() -> impl Strategy<Value = AttributionResult> {
     )
 }
 
+fn precision() -> impl Strategy<Value = ScoresPrecision> {
+    prop_oneof![Just(ScoresPrecision::Float32), Just(ScoresPrecision::Float16), Just(ScoresPrecision::Float8)]
+}
+
 /// What is read from what is written.
 fn there_and_back(result: &AttributionResult, options: &SaveOptions) -> AttributionResult {
     let mut file = Vec::new();
@@ -126,6 +130,33 @@ proptest! {
         let options = SaveOptions { compress, ndarray_compact, ..SaveOptions::default() };
         let loaded = there_and_back(&result, &options);
         prop_assert!(result.is_close(&loaded, Tolerance::EXACT), "{result:#?}\nbecame\n{loaded:#?}");
+    }
+
+    #[test]
+    fn what_is_saved_as_safetensors_is_loaded(result in result(), precision in precision()) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("out.safetensors");
+        let options = SaveOptions { scores_precision: precision, ..SaveOptions::default() };
+        result.save_with(&path, &options).expect("valid results can be saved");
+        let loaded = AttributionResult::load(&path).expect("what was saved can be loaded");
+        // JSON rounds the scores of sequences to the same numbers, and does not round those of steps.
+        let rounded = there_and_back(&AttributionResult { steps: None, ..result.clone() }, &options);
+        let sequences = AttributionResult { steps: None, ..loaded.clone() };
+        prop_assert!(rounded.is_close(&sequences, Tolerance::EXACT), "{rounded:#?}\nis not\n{sequences:#?}");
+        if precision == ScoresPrecision::Float32 {
+            prop_assert!(result.is_close(&loaded, Tolerance::EXACT), "{result:#?}\nbecame\n{loaded:#?}");
+        }
+
+        let mapped = MappedResult::open(&path).expect("what was saved can be opened");
+        for (index, sequence) in loaded.sequences.iter().enumerate() {
+            for steps in [0..0, 0..sequence.steps(), sequence.steps() / 2..sequence.steps()] {
+                let expected = sequence.slice_steps(steps.clone()).expect("these steps are there");
+                let found = mapped.sequence_steps(index, steps).expect("these steps are there");
+                prop_assert!(expected.is_close(&found, Tolerance::EXACT), "{expected:#?}\nis not\n{found:#?}");
+            }
+            prop_assert!(mapped.sequence_steps(index, 0..sequence.steps() + 1).is_err());
+        }
+        prop_assert!(mapped.sequence(loaded.sequences.len()).is_err());
     }
 
     #[test]
@@ -204,6 +235,9 @@ fn sequences_are_split_as_the_reference_splits_them() -> Result<(), Box<dyn std:
     assert_eq!(second.info["input_texts"], json!(["non"]));
     assert_eq!(second.info["generated_texts"], json!(["no"]));
     assert_eq!((second.sequences.len(), second.steps), (1, None));
+    let others = small().save_with(folder.path().join("out.v1.safetensors"), &options)?;
+    assert_eq!(others[1], folder.path().join("out.v1_1.safetensors"));
+    assert_eq!(AttributionResult::load(&others[1])?.info["input_texts"], json!(["non"]));
     let error = small().save_with(folder.path().join("out.json.gz"), &options);
     assert!(matches!(&error, Err(Error::Exists(taken)) if *taken == paths[0]), "{error:?}");
     Ok(())
@@ -213,10 +247,11 @@ fn sequences_are_split_as_the_reference_splits_them() -> Result<(), Box<dyn std:
 fn nothing_is_left_when_saving_fails() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("out.json");
-    let options = SaveOptions { scores_precision: ScoresPrecision::Float8, ..SaveOptions::default() };
-    let error = small().save_with(&path, &options).map_err(|error| error.to_string());
-    let expected = format!("{}: saving scores as float8 is not written yet; save them as float16", path.display());
-    assert_eq!(error, Err(expected));
+    let mut unfit = small();
+    unfit.sequences[0].target.pop();
+    let error = unfit.save(&path).map_err(|error| error.to_string());
+    let reason = "sequence 0: attributed positions 1..2 do not lie in a target of 1 tokens";
+    assert_eq!(error, Err(format!("{}: {reason}", path.display())));
     assert_eq!(fs::read_dir(folder.path())?.count(), 0);
 
     let mut invalid = small();

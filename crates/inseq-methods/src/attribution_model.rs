@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Tensor};
+use inseq_core::aggregators::{AggregationFunction, Merging};
 use inseq_models::architectures::{self, LoadedModel};
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::generation::{Generated, GenerationConfig, generate};
@@ -13,6 +14,7 @@ use inseq_models::{decoding::ModelDecoder, device};
 use serde_json::{Map, Value};
 
 use crate::request::{Progress, ProgressCallback, StepFunctionChoice};
+use crate::step_functions::{Registry, SharedStepFunction, Vocabulary};
 use crate::{Error, Result};
 
 /// Bytes that the tensors of one attribution may take, where nothing else is said.
@@ -72,6 +74,7 @@ pub struct AttributionModel {
     pub(crate) memory_budget: usize,
     default_method: String,
     default_attributed_fn: StepFunctionChoice,
+    step_functions: Registry,
 }
 
 impl AttributionModel {
@@ -131,6 +134,7 @@ impl AttributionModel {
             memory_budget: options.memory_budget,
             default_method: "saliency".into(),
             default_attributed_fn: "probability".into(),
+            step_functions: Registry::default(),
         })
     }
 
@@ -183,6 +187,74 @@ impl AttributionModel {
     /// Sets what requests attribute that do not say.
     pub fn set_default_attributed_fn(&mut self, function: impl Into<StepFunctionChoice>) {
         self.default_attributed_fn = function.into();
+    }
+
+    /// Lets requests ask for a step function by its name. `aggregation` is what makes one score of a merged token's, as in
+    /// [`merging`](Self::merging).
+    ///
+    /// ```
+    /// # #[cfg(feature = "demo")] {
+    /// use inseq_core::aggregators::{AggregationFunction, Merging};
+    /// use inseq_methods::step_functions::from_closure;
+    /// use inseq_methods::{AttributionModel, AttributionRequest};
+    ///
+    /// let mut model = AttributionModel::demo()?;
+    /// let margin = from_closure("margin", |context| {
+    ///     context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1)
+    /// });
+    /// model.register_step_function(margin, Some(AggregationFunction::Sum))?;
+    /// let request = AttributionRequest::new(["The doors are white."]).attributed_fn("margin").step_scores(["margin"]);
+    /// assert!(model.attribute(&request)?.sequences[0].step_scores["margin"][0] > 0.0);
+    /// # }
+    /// # Ok::<(), inseq_methods::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the name is taken, or could be an expression.
+    pub fn register_step_function(
+        &mut self,
+        function: SharedStepFunction,
+        aggregation: Option<AggregationFunction>,
+    ) -> Result<()> {
+        self.step_functions.add(function, aggregation)
+    }
+
+    /// Forgets a registered step function, and returns it.
+    pub fn remove_step_function(&mut self, name: &str) -> Option<SharedStepFunction> {
+        self.step_functions.remove(name)
+    }
+
+    /// How scores of several tokens become those of one, with what registered step functions ask for: what
+    /// [`Spans::merging`](inseq_core::aggregators::Spans::merging) takes.
+    pub fn merging(&self) -> Merging {
+        self.step_functions.merging()
+    }
+
+    /// A step function by its name, registered ones among them, or written as an expression over the model's tokens, as
+    /// [`step_functions::GRAMMAR`](crate::step_functions::GRAMMAR) explains.
+    ///
+    /// # Errors
+    /// When the name or an argument is unknown; of an expression, pointing at what is wrong in it.
+    pub fn step_function(&self, name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
+        self.with_vocabulary(|vocabulary| self.step_functions.find(name, arguments, vocabulary))
+    }
+
+    /// Step functions that share their arguments: each takes those that it knows.
+    pub(crate) fn shared_step_functions(
+        &self,
+        names: &[&str],
+        arguments: &Map<String, Value>,
+    ) -> Result<Vec<SharedStepFunction>> {
+        self.with_vocabulary(|vocabulary| self.step_functions.sharing(names, arguments, vocabulary))
+    }
+
+    fn with_vocabulary<T>(&self, run: impl FnOnce(&Vocabulary) -> T) -> T {
+        let role = self.role(Role::Target);
+        run(&Vocabulary {
+            id: &|piece| self.tokenizer.id(piece, role),
+            piece: &|id| self.tokenizer.token(id, role),
+            size: self.model().vocabulary(),
+        })
     }
 
     /// The special tokens, of the configuration where it names them and of the tokenizer where it does not; where no token

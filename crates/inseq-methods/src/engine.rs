@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{InputCotangents, Layer, Model, Source, Trace, Wanted};
+use inseq_models::model::{InputCotangents, Layer, Model, Noise, Source, Trace, Wanted};
 use inseq_models::parallel::{row_ranges, side_by_side};
 
 use crate::gradient::Quadrature;
-use crate::step_functions::{Row, StepContext, StepFunction};
+use crate::step_functions::{NoisyForwards, Row, StepContext, StepFunction};
 use crate::{Error, Result};
 
 /// A text as ids, with the steps to attribute.
@@ -140,12 +140,12 @@ impl Engine<'_> {
         bytes.min(self.memory_budget.max(self.model.bytes_per_trace(source, target) + probe))
     }
 
-    /// Probes of each entry that a pullback fits for, once the traces of `entries` are there.
-    fn probes_that_fit(&self, point: &Point) -> usize {
+    /// Probes of each entry that a pullback fits for, once so many `traces` of all entries are there.
+    fn probes_that_fit(&self, point: &Point, traces: usize) -> usize {
         let source = point.texts.iter().map(|text| text.source.len()).max().unwrap_or(0);
         let target = point.target.dims()[1];
         let entries = point.texts.len().max(1);
-        let traces = entries * self.model.bytes_per_trace(source, target);
+        let traces = traces * entries * self.model.bytes_per_trace(source, target);
         let left = self.memory_budget.saturating_sub(traces).max(self.memory_budget / 4);
         let fits = left / (entries * self.model.bytes_per_probe(source, target)).max(1);
         fits.min(self.rows_at_once() / (entries * source.max(target)).max(1)).max(1)
@@ -177,13 +177,21 @@ impl Engine<'_> {
         functions: &[&dyn StepFunction],
     ) -> Result<Vec<Vec<Vec<f32>>>> {
         let mut scores = vec![vec![Vec::new(); point.texts.len()]; functions.len()];
+        let noisy: Vec<Vec<Tensor<3>>> = functions
+            .iter()
+            .map(|function| self.noisy_traces(point, *function).map(|trace| trace.hidden().clone()).collect())
+            .collect();
         for range in chunks(longest(point), self.rows_that_fit(point)) {
             let rows: Vec<_> = step_rows(point, &range).filter(|row| row.is_live(point)).collect();
             let ranges = row_ranges(rows.len(), &hidden.device());
             let done = side_by_side(&ranges, |part| {
                 let rows = &rows[part.clone()];
-                let context = self.context(point, own_rows(point, hidden, rows), rows, false);
-                functions.iter().map(|function| evaluate(*function, &context)).collect::<Result<Vec<_>>>()
+                let mut context = self.context(point, own_rows(point, hidden, rows), rows, false);
+                let each = functions.iter().zip(&noisy).map(|(function, noisy)| {
+                    context.noisy = self.noisy_logits(point, noisy.iter(), rows, false);
+                    evaluate(*function, &context)
+                });
+                each.collect::<Result<Vec<_>>>()
             });
             for (part, values) in ranges.into_iter().zip(done) {
                 for (scores, values) in scores.iter_mut().zip(values?) {
@@ -211,12 +219,45 @@ impl Engine<'_> {
         wanted: Wanted,
         each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
+        let noisy: Vec<Trace> = self.noisy_traces(point, function).collect();
         let head = |rows: &[StepRow]| {
-            let context = self.context(point, own_rows(point, trace.hidden(), rows), rows, true);
+            let mut context = self.context(point, own_rows(point, trace.hidden(), rows), rows, true);
+            context.noisy = self.noisy_logits(point, noisy.iter().map(Trace::hidden), rows, true);
             let (scores, cotangents) = cotangents(point, &context, function, rows)?;
-            Ok((scores, self.model.logits_pullback(cotangents, &context.logits.inner())))
+            let logits = std::iter::once(&context.logits).chain(&context.noisy);
+            let hidden = cotangents
+                .into_iter()
+                .zip(logits)
+                .map(|(cotangents, logits)| self.model.logits_pullback(cotangents, &logits.clone().inner()));
+            Ok((scores, hidden.collect()))
         };
-        self.pulled_back(point, trace, head, wanted, each)
+        let traces: Vec<&Trace> = std::iter::once(trace).chain(&noisy).collect();
+        self.pulled_back(point, &traces, head, wanted, each)
+    }
+
+    /// The forwards with dropout that a function looks at, one at a time.
+    fn noisy_traces(&self, point: &Point, function: &dyn StepFunction) -> impl Iterator<Item = Trace> {
+        let NoisyForwards { count, seed } = function.noisy_forwards().unwrap_or(NoisyForwards { count: 0, seed: 0 });
+        (0..count).map(move |draw| {
+            let noise = Noise { seed, draw: draw as u32 };
+            self.model.noisy_trace(point.source.as_ref(), point.target.clone(), noise)
+        })
+    }
+
+    /// Logits of rows in each of several forwards.
+    fn noisy_logits<'t>(
+        &self,
+        point: &Point,
+        hidden: impl Iterator<Item = &'t Tensor<3>>,
+        rows: &[StepRow],
+        tracked: bool,
+    ) -> Vec<Tensor<2>> {
+        hidden.map(|hidden| self.row_logits(own_rows(point, hidden, rows), tracked)).collect()
+    }
+
+    fn row_logits(&self, hidden: Tensor<2>, tracked: bool) -> Tensor<2> {
+        let logits = self.model.logits(hidden);
+        if tracked { logits.autodiff().require_grad() } else { logits }
     }
 
     /// As [`gradients`](Self::gradients), of a [rescaled](Trace::rescaled) trace: the step function's gradient is averaged
@@ -234,6 +275,13 @@ impl Engine<'_> {
         wanted: Wanted,
         each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
+        if function.noisy_forwards().is_some() {
+            return Err(Error::Argument(format!(
+                "the step function `{}` looks at forwards with dropout, of which there are no differences to a baseline; \
+                 choose another method, or the rule `captum`",
+                function.name()
+            )));
+        }
         let head = |rows: &[StepRow]| {
             let [hidden, start] = [trace.hidden(), baseline].map(|hidden| own_rows(point, hidden, rows));
             let end = self.context(point, hidden.clone(), rows, false);
@@ -243,31 +291,38 @@ impl Engine<'_> {
             for (alpha, weight) in Quadrature::GaussLegendre.points(LINE_POINTS) {
                 let logits = from.clone() + (end.logits.clone() - from.clone()) * alpha;
                 let context = StepContext { logits: logits.autodiff().require_grad(), tracked: true, ..end.clone() };
-                sum = sum + cotangents(point, &context, function, rows)?.1 * weight;
+                let (_, cotangents) = cotangents(point, &context, function, rows)?;
+                sum = cotangents.into_iter().fold(sum, |sum, cotangent| sum + cotangent * weight);
             }
-            Ok((scores, self.model.logits_pullback_between(sum, hidden, start)))
+            Ok((scores, vec![self.model.logits_pullback_between(sum, hidden, start)]))
         };
-        self.pulled_back(point, trace, head, wanted, each)
+        self.pulled_back(point, &[trace], head, wanted, each)
     }
 
-    /// Scores of steps, and what `head` says their cotangents of the last hidden states are, pulled back to the embeddings.
+    /// Scores of steps, and what `head` says their cotangents of the last hidden states of each trace are, pulled back to the
+    /// embeddings and summed.
     fn pulled_back(
         &self,
         point: &Point,
-        trace: &Trace,
-        head: impl Fn(&[StepRow]) -> Result<(Vec<f32>, Tensor<2>)> + Sync,
+        traces: &[&Trace],
+        head: impl Fn(&[StepRow]) -> Result<(Vec<f32>, Vec<Tensor<2>>)> + Sync,
         wanted: Wanted,
         mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
-        let probes = self.probes_that_fit(point).min(self.rows_that_fit(point));
+        let probes = self.probes_that_fit(point, traces.len()).min(self.rows_that_fit(point));
         for range in chunks(longest(point), probes) {
             let rows: Vec<StepRow> = step_rows(point, &range).collect();
-            let done =
-                side_by_side(&row_ranges(rows.len(), &trace.hidden().device()), |part| head(&rows[part.clone()]));
+            let done = side_by_side(&row_ranges(rows.len(), &point.target.device()), |part| head(&rows[part.clone()]));
             let (scores, hidden): (Vec<_>, Vec<_>) = done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
-            let hidden = Tensor::cat(hidden, 0).reshape([point.texts.len(), range.len(), self.model.head.input_size()]);
             let positions: Vec<usize> = rows.iter().map(|row| row.position(point)).collect();
-            each(range, scores.concat(), self.model.pullback(trace, hidden, &positions, wanted))?;
+            let pulled = traces.iter().enumerate().map(|(index, trace)| {
+                let hidden = hidden.iter().map(|each: &Vec<Tensor<2>>| each[index].clone()).collect();
+                let shape = [point.texts.len(), range.len(), self.model.head.input_size()];
+                self.model.pullback(trace, Tensor::cat(hidden, 0).reshape(shape), &positions, wanted)
+            });
+            if let Some(sum) = pulled.reduce(InputCotangents::plus) {
+                each(range, scores.concat(), sum)?;
+            }
         }
         Ok(())
     }
@@ -280,13 +335,10 @@ impl Engine<'_> {
     /// What a step function sees of rows, whose last hidden states are `hidden` `[row, feature]`.
     fn context(&self, point: &Point, hidden: Tensor<2>, rows: &[StepRow], tracked: bool) -> StepContext {
         let targets: Vec<i64> = rows.iter().map(|row| i64::from(row.target(point))).collect();
-        let mut logits = self.model.logits(hidden);
-        if tracked {
-            logits = logits.autodiff().require_grad();
-        }
+        let logits = self.row_logits(hidden, tracked);
         let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &logits.device());
         let rows = rows.iter().map(|row| Row { text: point.texts[row.entry].index, step: row.step });
-        StepContext { logits, targets, rows: rows.collect(), tracked }
+        StepContext { logits, targets, rows: rows.collect(), noisy: Vec::new(), tracked }
     }
 }
 
@@ -331,13 +383,14 @@ fn own_rows(point: &Point, hidden: &Tensor<3>, rows: &[StepRow]) -> Tensor<2> {
     hidden.clone().reshape([batch * length, features]).select(0, index)
 }
 
-/// Scores of the rows of a tracked context, and their gradients with regard to the logits.
+/// Scores of the rows of a tracked context, and their gradients with regard to the logits, then to those of each noisy
+/// forward.
 fn cotangents(
     point: &Point,
     context: &StepContext,
     function: &dyn StepFunction,
     rows: &[StepRow],
-) -> Result<(Vec<f32>, Tensor<2>)> {
+) -> Result<(Vec<f32>, Vec<Tensor<2>>)> {
     let score = function.evaluate(context);
     let scores = read(score.clone(), rows.len(), function)?;
     let untracked = || {
@@ -352,8 +405,9 @@ fn cotangents(
     let live: Vec<f32> = rows.iter().map(|row| if row.is_live(point) { 1.0 } else { 0.0 }).collect();
     let live = Tensor::<1>::from_data(live.as_slice(), &context.logits.device());
     let gradients = (score * live).sum().backward();
-    let gradient = context.logits.grad(&gradients).ok_or_else(untracked)?;
-    Ok((scores, gradient))
+    let of = |logits: &Tensor<2>| logits.grad(&gradients).ok_or_else(untracked);
+    let all = std::iter::once(&context.logits).chain(&context.noisy).map(of);
+    Ok((scores, all.collect::<Result<_>>()?))
 }
 
 fn longest(point: &Point) -> usize {

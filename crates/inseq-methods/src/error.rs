@@ -36,12 +36,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     pub(crate) fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
-        let suggestion = known
-            .iter()
-            .map(|k| (strsim::normalized_damerau_levenshtein(k, name), *k))
-            .filter(|(similarity, _)| *similarity > 0.5)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, k)| k.to_string());
+        let suggestion = nearest(name, known.iter().copied(), 1).first().map(|near| (*near).to_string());
         Error::Unknown { kind, name: name.to_string(), known: known.join(", "), suggestion }
     }
+}
+
+/// Names that a wrong one may have been meant for, the nearest first, `most` of them.
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
+    let similar = known.into_iter().map(|known| (strsim::normalized_damerau_levenshtein(known, name), known));
+    let mut similar: Vec<(f64, &str)> = similar.filter(|(similarity, _)| *similarity > 0.5).collect();
+    similar.sort_by(|a, b| b.0.total_cmp(&a.0));
+    similar.into_iter().take(most).map(|(_, known)| known).collect()
 }

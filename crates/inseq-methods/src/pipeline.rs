@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::engine::{Engine, TextSteps};
 use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
-use crate::step_functions::{self, SharedStepFunction, StepFunction};
+use crate::step_functions::{SharedStepFunction, StepFunction};
 use crate::{AttributionModel, Error, Result};
 
 impl AttributionModel {
@@ -387,21 +387,21 @@ struct Options {
 
 impl Options {
     fn new(model: &AttributionModel, request: &AttributionRequest) -> Result<Self> {
-        let choose = |choice: &StepFunctionChoice, arguments: &Map<String, Value>| match choice {
-            StepFunctionChoice::Named(name) => step_functions::named(name, arguments),
-            StepFunctionChoice::Own(function) => Ok(function.clone()),
-        };
         let name = request.method.as_deref().unwrap_or(model.default_method());
         let function = request.attributed_fn.as_ref().unwrap_or(model.default_attributed_fn());
         Ok(Self {
             method: method_named(name, &request.attribution_args)?,
-            attributed_fn: choose(function, &request.attributed_fn_args)?,
+            attributed_fn: match function {
+                StepFunctionChoice::Named(name) => model.step_function(name, &request.attributed_fn_args)?,
+                StepFunctionChoice::Own(function) => function.clone(),
+            },
             step_scores: {
                 let names = request.step_scores.iter().filter_map(|choice| match choice {
                     StepFunctionChoice::Named(name) => Some(name.as_str()),
                     StepFunctionChoice::Own(_) => None,
                 });
-                let mut named = step_functions::sharing(names, &request.step_scores_args)?.into_iter();
+                let names: Vec<&str> = names.collect();
+                let mut named = model.shared_step_functions(&names, &request.step_scores_args)?.into_iter();
                 let each = request.step_scores.iter().filter_map(|choice| match choice {
                     StepFunctionChoice::Named(_) => named.next(),
                     StepFunctionChoice::Own(function) => Some(function.clone()),

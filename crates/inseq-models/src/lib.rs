@@ -1,7 +1,7 @@
 //! Burn implementations of Hugging Face sequence models: layers with batched pullbacks, architectures, checkpoints,
 //! tokenizers and generation. Knows no attribution method.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod architectures;
 pub mod checkpoint;
@@ -16,6 +16,5 @@ pub mod parallel;
 pub mod tokenizer;
 
 mod error;
-mod mapped;
 
 pub use error::{Error, Result};

@@ -123,7 +123,9 @@ fn equals_transformers(name: &str) {
     );
     assert_eq!(special.all, expected.all);
     assert_eq!(special.model_max_length, expected.model_max_length);
-    assert_eq!(tokenizer.class().trim_end_matches("Fast"), golden.class);
+    // Transformers 5 has another name for the class of a `tokenizer.json` without a family.
+    let class = |name: &str| name.trim_end_matches("Fast").replace("TokenizersBackend", "PreTrainedTokenizer");
+    assert_eq!(class(tokenizer.class()), class(&golden.class));
 
     for language in &golden.languages {
         let (source, target) = &language.codes;
@@ -223,5 +225,5 @@ families! {
     t5, mt5, pegasus, mbart, mbart50, xglm,
     nllb, llama, llama_legacy, gemma, mistral,
     m2m_100, byt5,
-    gpt2_json, nllb_json,
+    gpt2_json, nllb_json, bloom_json, llama3_json, galactica_json, phi3_json,
 }

@@ -3,6 +3,7 @@
 //! Each workload gets fresh worker processes, so that the peak memory read from them is of loading the model and doing
 //! that one thing. Runs alternate (A B A B ...): a machine that slows down slows both.
 
+pub mod aggregation;
 mod operations;
 mod report;
 mod worker;
@@ -16,7 +17,7 @@ use xshell::{Shell, cmd};
 
 use crate::python::absolute;
 use report::{Report, Row};
-use worker::{Measured, Side};
+use worker::{Contestant, Measured, Side};
 use workload::{Shape, Subject, Workload};
 
 /// What to measure, and with what.
@@ -26,8 +27,8 @@ pub struct Options {
     /// benchmark's model must be there from an earlier run.
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// The model whose size is measured: marian-base, gpt2, opt-125m, bloom-560m, pythia-160m, qwen2-0.5b, t5-small or
-    /// bart-base.
+    /// The model whose size is measured: marian-base, gpt2, opt-125m, bloom-560m, pythia-160m, qwen2-0.5b, qwen2-124m (of
+    /// GPT-2's shape), tinyllama-1.1b (kept in bf16), t5-small or bart-base.
     #[arg(long, default_value = "marian-base", value_name = "NAME")]
     model: String,
     /// Measured runs of each side; workloads of minutes get at most three.
@@ -39,6 +40,9 @@ pub struct Options {
     /// Threads of each side.
     #[arg(long, default_value_t = 2, value_name = "N")]
     threads: usize,
+    /// Generate greedily with candle's models as well (marian-base, qwen2-0.5b and qwen2-124m).
+    #[arg(long)]
+    candle: bool,
 }
 
 /// Runs the benchmark and writes `target/bench/MODEL.{json,md}`.
@@ -49,7 +53,9 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     make_model(shell, &options.model, &model, python.as_deref())?;
     cmd!(shell, "cargo build --release --locked --workspace --bins").run()?;
     let subject = Subject::load(&model.join("bench.json"))?;
-    let bench = worker::Bench { model, python, threads: options.threads, programs: programs(shell)? };
+    let dtype = subject.dtype.clone();
+    let candle = options.candle.then(|| candle(shell)).transpose()?;
+    let bench = worker::Bench { model, python, threads: options.threads, dtype, programs: programs(shell)?, candle };
 
     let mut report = Report::new(shell, &bench, options.runs)?;
     for workload in workload::all(&subject) {
@@ -86,20 +92,36 @@ fn programs(shell: &Shell) -> Result<PathBuf> {
     Ok(PathBuf::from(target).join("release"))
 }
 
+/// Builds the program that runs candle's models, for this machine's own instructions, as its documentation says.
+fn candle(shell: &Shell) -> Result<PathBuf> {
+    let target = crate::root().join("target/candle");
+    let _flags = shell.push_env("RUSTFLAGS", "-C target-cpu=native");
+    cmd!(shell, "cargo build --release --locked --manifest-path benches/candle/Cargo.toml --target-dir {target}")
+        .run()?;
+    Ok(target.join("release/candle-worker"))
+}
+
 /// Seconds from which one run is enough.
 const ENOUGH: f64 = 60.0;
 
 fn measure(bench: &worker::Bench, shape: &Shape, workload: &Workload, runs: usize, plain: f64) -> Result<Row> {
     let runs = if workload.takes_minutes { runs.min(3) } else { runs };
-    let mut ours = Side::start(bench, workload, false)?;
-    let mut reference = match (&bench.python, workload.has_reference) {
-        (Some(_), true) => Some(Side::start(bench, workload, true)?),
-        _ => None,
-    };
-    let mut measured: [Vec<Measured>; 2] = Default::default();
+    let mut contestants = vec![Contestant::Ours];
+    if bench.python.is_some() && workload.has_reference {
+        contestants.push(Contestant::Reference);
+    }
+    let mut workload = workload.clone();
+    if bench.candle.is_some() && workload.is_greedy_generation() {
+        contestants.push(Contestant::Candle);
+        workload.job.source_ids = worker::source_ids(bench, &workload.job)?;
+    }
+    let workload = &workload;
+    let mut sides = contestants
+        .iter()
+        .map(|&one| Ok((Side::start(bench, workload, one)?, Vec::new())))
+        .collect::<Result<Vec<_>>>()?;
     for run in 0..=runs {
-        let sides = std::iter::once(&mut ours).chain(reference.as_mut());
-        for (side, measured) in sides.zip(&mut measured) {
+        for (side, measured) in &mut sides {
             if measured.iter().any(|one: &Measured| one.seconds > ENOUGH) {
                 continue;
             }
@@ -110,5 +132,10 @@ fn measure(bench: &worker::Bench, shape: &Shape, workload: &Workload, runs: usiz
             }
         }
     }
+    let of = |contestant| {
+        let place = contestants.iter().position(|&one| one == contestant);
+        place.map(|place| sides[place].1.clone()).unwrap_or_default()
+    };
+    let measured = [Contestant::Ours, Contestant::Reference, Contestant::Candle].map(of);
     Ok(Row::new(shape, workload, &measured, plain))
 }

@@ -2,12 +2,13 @@
 
 use super::workload::{Shape, Workload};
 
-/// Operations of the products with weights, which are nearly all; `None` for what is no gradient.
+/// Operations of the matrix products; `None` for what is no gradient.
 ///
 /// For `P` weights and `n` positions the trace takes `2 P n` and the pullback of a step `2 P n` again, whatever the code.
 /// Of the decoder only what a step's gradient depends on is counted: the `p` positions before its token, one row in the top
 /// layer above its self-attention, and, where targets are not attributed, nothing of the bottom layer's self-attention.
-/// Products between activations (attention) are left out, so the rate that comes of it is slightly too low.
+/// Attention takes a product of each query with each key that it may look at, and one of each weight with its value; their
+/// pullbacks take twice as many.
 pub fn count(shape: &Shape, workload: &Workload) -> Option<f64> {
     let points = match workload.job.task {
         "saliency" | "input_x_gradient" => 1,
@@ -28,19 +29,32 @@ pub fn count(shape: &Shape, workload: &Workload) -> Option<f64> {
     let cross = if has_encoder { query_output } else { 0 };
     let memory = if has_encoder { source * key_value } else { 0 };
     let head = target * shape.vocabulary * shape.width;
-    let trace = encoder + shape.decoder_layers * (prefixes.end() * (own + cross) + memory) + head;
+    // A pair of a query and a key costs the trace two products of a head's size, over all heads, and a pullback four.
+    let [seen, attended] = [2, 4].map(|products| products * shape.heads_inner);
+    let triangle = |length: u64| length * (length + 1) / 2;
+    let encoder_pairs = if has_encoder { shape.encoder_layers * source * source } else { 0 };
+    let cross_pairs = |rows: u64| if has_encoder { rows * source } else { 0 };
+    let decoder_pairs = shape.decoder_layers * (triangle(*prefixes.end()) + cross_pairs(*prefixes.end()));
+    let trace = encoder
+        + shape.decoder_layers * (prefixes.end() * (own + cross) + memory)
+        + head
+        + seen * (encoder_pairs + decoder_pairs);
 
     let pullback: u64 = prefixes
         .map(|prefix| {
             let layers: u64 = (0..shape.decoder_layers)
                 .map(|layer| {
                     let rows = if layer == shape.decoder_layers - 1 { 1 } else { prefix };
-                    let self_attention =
-                        if layer == 0 && has_encoder { 0 } else { rows * query_output + prefix * key_value };
-                    rows * (shape.feed_forward + cross) + memory + self_attention
+                    let pairs = if rows == 1 { prefix } else { triangle(prefix) };
+                    let self_attention = if layer == 0 && has_encoder {
+                        0
+                    } else {
+                        rows * query_output + prefix * key_value + attended * pairs
+                    };
+                    rows * (shape.feed_forward + cross) + memory + self_attention + attended * cross_pairs(rows)
                 })
                 .sum();
-            layers + encoder
+            layers + encoder + attended * encoder_pairs
         })
         .sum();
     let texts = workload.job.source.len() as u64;

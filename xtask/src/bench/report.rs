@@ -15,6 +15,9 @@ use super::workload::{Shape, Workload};
 /// Floating-point operations of the plain product.
 const PLAIN_PRODUCT: f64 = 2.0 * 1024.0 * 2048.0 * 2048.0;
 
+/// The version that `benches/candle` takes.
+const CANDLE: &str = "0.11";
+
 /// All that was measured, and where.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -39,31 +42,40 @@ pub struct Row {
     seconds: f64,
     reference_seconds: Option<f64>,
     ratio: Option<f64>,
+    candle_seconds: Option<f64>,
+    candle_ratio: Option<f64>,
+    /// Largest difference of what candle makes.
+    candle_difference: Option<f64>,
     peak: Option<u64>,
     reference_peak: Option<u64>,
-    /// Largest difference of aggregated scores, as a share of the largest score.
+    /// Largest difference of aggregated scores, as a share of the largest score; of generated ids, 0 where all are the same.
     difference: Option<f64>,
     /// Operations per second, as a share of the plain product's.
     rate: Option<f64>,
-    all_seconds: [Vec<f64>; 2],
+    all_seconds: [Vec<f64>; 3],
 }
 
 impl Row {
-    /// Summarizes the runs of this program and of the reference.
-    pub fn new(shape: &Shape, workload: &Workload, measured: &[Vec<Measured>; 2], plain: f64) -> Self {
-        let [ours, reference] = measured;
-        let all_seconds = [ours, reference].map(|runs| runs.iter().map(|run| run.seconds).collect::<Vec<_>>());
+    /// Summarizes the runs of this program, of the reference and of candle.
+    pub fn new(shape: &Shape, workload: &Workload, measured: &[Vec<Measured>; 3], plain: f64) -> Self {
+        let [ours, reference, candle] = measured;
+        let all_seconds = [ours, reference, candle].map(|runs| runs.iter().map(|run| run.seconds).collect::<Vec<_>>());
         let seconds = median(&all_seconds[0]).unwrap_or(f64::NAN);
-        let reference_seconds = median(&all_seconds[1]);
+        let [reference_seconds, candle_seconds] = [1, 2].map(|of| median(&all_seconds[of]));
+        let difference_from =
+            |other: &[Measured]| ours.last().zip(other.last()).and_then(|(a, b)| difference(&a.scores, &b.scores));
         let peak = |runs: &[Measured]| runs.iter().filter_map(|run| run.peak).max();
         Self {
             workload: workload.name.clone(),
             seconds,
             reference_seconds,
             ratio: reference_seconds.map(|reference| reference / seconds),
+            candle_seconds,
+            candle_ratio: candle_seconds.map(|candle| candle / seconds),
+            candle_difference: difference_from(candle),
             peak: peak(ours),
             reference_peak: peak(reference),
-            difference: ours.last().zip(reference.last()).and_then(|(a, b)| difference(&a.scores, &b.scores)),
+            difference: difference_from(reference),
             rate: operations::count(shape, workload).map(|operations| operations / seconds / plain),
             all_seconds,
         }
@@ -80,7 +92,8 @@ impl Row {
     }
 }
 
-fn median(values: &[f64]) -> Option<f64> {
+/// The middle value.
+pub fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -88,7 +101,8 @@ fn median(values: &[f64]) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { (values[middle - 1] + upper) / 2.0 })
 }
 
-fn difference(ours: &[f64], reference: &[f64]) -> Option<f64> {
+/// The largest difference, as a share of the reference's largest score.
+pub fn difference(ours: &[f64], reference: &[f64]) -> Option<f64> {
     let largest = reference.iter().fold(0.0f64, |a, b| a.max(b.abs()));
     (ours.len() == reference.len() && largest > 0.0)
         .then(|| ours.iter().zip(reference).fold(0.0f64, |a, (x, y)| a.max((x - y).abs())) / largest)
@@ -145,6 +159,16 @@ impl Report {
                 mib(row.reference_peak),
                 row.difference.map_or("-".into(), |difference| format!("{difference:.1e}")),
                 row.rate.map_or("-".into(), |rate| format!("{:.0} %", rate * 100.0)),
+            );
+        }
+        for row in self.rows.iter().filter(|row| row.candle_seconds.is_some()) {
+            let same = if row.candle_difference == Some(0.0) { "the same ids" } else { "other ids" };
+            let _ = writeln!(
+                text,
+                "\nWith candle {CANDLE}, {}: {} s, {}x, {same}.",
+                row.workload,
+                number(row.candle_seconds, 4),
+                number(row.candle_ratio, 1),
             );
         }
         let versions = match self.reference.as_object() {

@@ -6,11 +6,23 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::workload::{Job, Workload};
 
-/// What both sides work with.
+/// Whose work is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contestant {
+    /// This program.
+    Ours,
+    /// Python's inseq and transformers.
+    Reference,
+    /// candle's models, which generate only.
+    Candle,
+}
+
+/// What all sides work with.
 #[derive(Debug)]
 pub struct Bench {
     /// The checkpoint.
@@ -19,8 +31,12 @@ pub struct Bench {
     pub python: Option<PathBuf>,
     /// Threads of each side.
     pub threads: usize,
+    /// The type that weights are kept in, by PyTorch's name.
+    pub dtype: String,
     /// The folder of the release programs.
     pub programs: PathBuf,
+    /// The program that runs candle's models, where they are compared with.
+    pub candle: Option<PathBuf>,
 }
 
 /// One run.
@@ -38,17 +54,17 @@ pub struct Measured {
 pub enum Side {
     /// A process that stays and takes jobs.
     Worker(Worker),
-    /// A program that is started anew each time; whether it is the reference's.
-    Process(bool),
+    /// A program that is started anew each time.
+    Process(Contestant),
 }
 
 impl Side {
     /// Starts what a workload needs.
-    pub fn start(bench: &Bench, workload: &Workload, reference: bool) -> Result<Self> {
+    pub fn start(bench: &Bench, workload: &Workload, contestant: Contestant) -> Result<Self> {
         if workload.is_process() {
-            Ok(Self::Process(reference))
+            Ok(Self::Process(contestant))
         } else {
-            Worker::start(bench, reference).map(Self::Worker)
+            Worker::start(bench, contestant).map(Self::Worker)
         }
     }
 
@@ -56,7 +72,7 @@ impl Side {
     pub fn run(&mut self, bench: &Bench, workload: &Workload) -> Result<Measured> {
         match self {
             Self::Worker(worker) => worker.run(&workload.job),
-            Self::Process(reference) => process(bench, &workload.job, *reference),
+            Self::Process(contestant) => process(bench, &workload.job, *contestant),
         }
     }
 }
@@ -71,17 +87,24 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts this program's worker, or the reference's, and waits until it has loaded the model.
-    pub fn start(bench: &Bench, reference: bool) -> Result<Self> {
-        let mut command = if reference {
-            let mut command = Command::new(bench.python.as_ref().context("the reference needs --python")?);
-            command.arg(crate::root().join("xtask/bench/reference.py"));
-            command
-        } else {
-            Command::new(bench.programs.join("bench-worker"))
+    /// Starts a worker, and waits until it has loaded the model.
+    pub fn start(bench: &Bench, contestant: Contestant) -> Result<Self> {
+        let mut command = match contestant {
+            Contestant::Ours => Command::new(bench.programs.join("bench-worker")),
+            Contestant::Reference => {
+                let mut command = Command::new(bench.python.as_ref().context("the reference needs --python")?);
+                command.arg(crate::root().join("xtask/bench/reference.py"));
+                command
+            }
+            Contestant::Candle => Command::new(bench.candle.as_ref().context("candle needs --candle")?),
         };
-        command.arg(&bench.model).arg(bench.threads.to_string());
-        limit_threads(&mut command, bench.threads);
+        command.arg(&bench.model).arg(bench.threads.to_string()).arg(&bench.dtype);
+        Self::spawn(command, bench.threads)
+    }
+
+    /// Starts a program, and waits until it is ready.
+    pub fn spawn(mut command: Command, threads: usize) -> Result<Self> {
+        limit_threads(&mut command, threads);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().context("no standard input")?;
         let output = BufReader::new(child.stdout.take().context("no standard output")?);
@@ -91,7 +114,7 @@ impl Worker {
     }
 
     /// Does a job.
-    pub fn run(&mut self, job: &Job) -> Result<Measured> {
+    pub fn run(&mut self, job: &impl Serialize) -> Result<Measured> {
         writeln!(self.input, "{}", serde_json::to_string(job)?)?;
         let answer = self.answer()?;
         let scores = answer["scores"].as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
@@ -118,9 +141,10 @@ impl Drop for Worker {
 }
 
 /// A whole process, from its start to the page it writes. Both sides take the same command line.
-fn process(bench: &Bench, job: &Job, reference: bool) -> Result<Measured> {
-    let page = bench.model.with_file_name(if reference { "reference.html" } else { "inseq.html" });
-    let mut command = if reference {
+fn process(bench: &Bench, job: &Job, contestant: Contestant) -> Result<Measured> {
+    let is_reference = contestant == Contestant::Reference;
+    let page = bench.model.with_file_name(if is_reference { "reference.html" } else { "inseq.html" });
+    let mut command = if is_reference {
         let mut command = Command::new(bench.python.as_ref().context("the reference needs --python")?);
         command.args(["-m", "inseq.commands.cli"]).env("HF_HUB_OFFLINE", "1");
         command
@@ -130,6 +154,9 @@ fn process(bench: &Bench, job: &Job, reference: bool) -> Result<Measured> {
     limit_threads(&mut command, bench.threads);
     command.arg("attribute").arg("-m").arg(&bench.model);
     command.arg("-i").args(&job.source).arg("-g").args(&job.target);
+    if bench.dtype != "float32" {
+        command.arg("--model_kwargs").arg(json!({ "dtype": bench.dtype }).to_string());
+    }
     command.args(["--device", "cpu", "--hide", "--viz_path"]).arg(&page);
     let started = Instant::now();
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
@@ -162,14 +189,20 @@ fn peak_of(process: u32) -> Option<u64> {
 
 /// Seconds of one plain 1024 x 2048 x 2048 product in this program's worker: the yardstick of what the device reaches.
 pub fn plain_product(bench: &Bench) -> Result<f64> {
-    let job = Job { task: "matmul", source: vec![], target: vec![], n_steps: 0, new_tokens: 0, num_beams: 1 };
-    Ok(Worker::start(bench, false)?.run(&job)?.seconds)
+    let job = Job { task: "matmul", ..Job::default() };
+    Ok(Worker::start(bench, Contestant::Ours)?.run(&job)?.seconds)
+}
+
+/// The ids of a job's first text, by this program's tokenizer.
+pub fn source_ids(bench: &Bench, job: &Job) -> Result<Vec<u32>> {
+    let job = Job { task: "encode", source: job.source.clone(), ..Job::default() };
+    Ok(Worker::start(bench, Contestant::Ours)?.run(&job)?.scores.iter().map(|&id| id as u32).collect())
 }
 
 /// What the reference says of its versions.
 pub fn reference_versions(bench: &Bench) -> Result<Value> {
     match bench.python {
-        Some(_) => Ok(Worker::start(bench, true)?.ready.clone()),
+        Some(_) => Ok(Worker::start(bench, Contestant::Reference)?.ready.clone()),
         None => Ok(json!(null)),
     }
 }

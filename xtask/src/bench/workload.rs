@@ -10,7 +10,14 @@ use serde::{Deserialize, Serialize};
 pub struct Subject {
     /// Its sizes.
     pub shape: Shape,
+    /// The type that its weights are kept in, by PyTorch's name.
+    #[serde(default = "float32")]
+    pub dtype: String,
     texts: Vec<Text>,
+}
+
+fn float32() -> String {
+    "float32".into()
 }
 
 /// Sizes of a model.
@@ -44,12 +51,14 @@ impl Subject {
 }
 
 /// One thing that is measured, as a worker is told it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Job {
     /// What to do: a method's name, `generate`, `matmul`, or `command` for a whole process.
     pub task: &'static str,
     /// Input texts.
     pub source: Vec<String>,
+    /// The ids of the first, for who has no tokenizer.
+    pub source_ids: Vec<u32>,
     /// Texts to attribute; not used by `generate`.
     pub target: Vec<String>,
     /// Points of integrated gradients.
@@ -61,7 +70,7 @@ pub struct Job {
 }
 
 /// A job with its place in the table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Workload {
     /// Its name in the table.
     pub name: String,
@@ -77,11 +86,19 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Whether it is what candle is compared in.
+    pub fn is_greedy_generation(&self) -> bool {
+        self.job.task == "generate" && self.job.num_beams == 1
+    }
+
     /// Whether it is a process from start to end, rather than a call within one.
     pub fn is_process(&self) -> bool {
         self.job.task == "command"
     }
 }
+
+/// A prompt whose attention the reference cannot keep.
+const LONG: usize = 4096;
 
 /// Everything that is measured of a model, in the order of the table.
 pub fn all(subject: &Subject) -> Vec<Workload> {
@@ -89,6 +106,7 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
     let job = |task, text: &Text, copies| Job {
         task,
         source: vec![text.source.clone(); copies],
+        source_ids: vec![],
         target: vec![text.target.clone(); copies],
         n_steps: 50,
         new_tokens: text.lengths.1,
@@ -122,8 +140,8 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
     for text in longer {
         let (source, target) = text.lengths;
         all.push(Workload {
-            // The reference takes minutes for one of these.
-            has_reference: !has_encoder,
+            // The reference takes minutes for one of these, and keeps all attention of the longest.
+            has_reference: !has_encoder && source < LONG,
             takes_minutes: true,
             ..of(&format!("saliency, {source} + {target} tokens"), text, job("saliency", text, 1))
         });

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use ndarray::{ArrayD, IxDyn};
 
+use super::reduction;
 use crate::{Error, Result};
 
 /// Makes one score of the scores along an axis.
@@ -18,7 +19,7 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AggregationFunction {
-    /// Arithmetic mean; NaN of nothing.
+    /// Arithmetic mean.
     Mean,
     /// Sum.
     Sum,
@@ -57,17 +58,15 @@ impl AggregationFunction {
         }
     }
 
-    /// One score of `scores`; `None` where an extreme of nothing is asked for.
+    /// One score of `scores`; `None` of nothing, but for sums (0), products (1) and means (NaN).
     pub fn apply(self, scores: &[f32]) -> Option<f32> {
-        Some(match self {
-            Self::Mean => (sum(scores, f64::from) / scores.len() as f64) as f32,
-            Self::Sum => sum(scores, f64::from) as f32,
-            Self::Prod => scores.iter().map(|&x| f64::from(x)).product::<f64>() as f32,
-            Self::Min => extreme(scores, |x, best| x < best)?,
-            Self::Max => extreme(scores, |x, best| x > best)?,
-            Self::AbsMax => abs_max(scores)?,
-            Self::VectorNorm { order } => vector_norm(scores, order)?,
-        })
+        match (self, scores.is_empty()) {
+            (_, false) => Some(reduction::reduce(self, scores)),
+            (Self::Sum, true) => Some(0.0),
+            (Self::Prod, true) => Some(1.0),
+            (Self::Mean, true) => Some(f32::NAN),
+            (Self::Min | Self::Max | Self::AbsMax | Self::VectorNorm { .. }, true) => None,
+        }
     }
 
     /// Reduces the last axis of `scores`.
@@ -78,15 +77,14 @@ impl AggregationFunction {
         let Some((&n, outer)) = scores.shape().split_last() else {
             return Err(Error::Invalid(format!("`{self}` needs an axis to reduce, but the scores are one number")));
         };
-        let nothing =
-            || Error::Invalid(format!("`{self}` of an axis of length 0, in scores of shape {:?}", scores.shape()));
         let dense = scores.as_standard_layout();
-        let values = dense.as_slice().ok_or_else(nothing)?;
-        if n == 0 {
-            return Err(nothing());
-        }
-        let reduced =
-            values.chunks_exact(n).map(|chunk| self.apply(chunk)).collect::<Option<_>>().ok_or_else(nothing)?;
+        let Some(values) = dense.as_slice().filter(|_| n > 0) else {
+            return Err(Error::Invalid(format!(
+                "`{self}` of an axis of length 0, in scores of shape {:?}",
+                scores.shape()
+            )));
+        };
+        let reduced = reduction::reduce_rows(self, values, n);
         ArrayD::from_shape_vec(IxDyn(outer), reduced).map_err(|error| Error::Invalid(error.to_string()))
     }
 }
@@ -110,54 +108,10 @@ impl FromStr for AggregationFunction {
             "absmax" => Self::AbsMax,
             "vnorm" => Self::VNORM,
             _ => {
-                return Err(Error::Unknown {
-                    what: "aggregation function",
-                    name: name.to_owned(),
-                    known: Self::NAMES.map(str::to_owned).to_vec(),
-                });
+                return Err(Error::unknown("aggregation function", name, Self::NAMES));
             }
         })
     }
-}
-
-/// The sum of `term` over `scores`, in eight lanes so that the compiler can vectorize it.
-fn sum(scores: &[f32], term: impl Fn(f32) -> f64) -> f64 {
-    let mut lanes = [0.0; 8];
-    let chunks = scores.chunks_exact(lanes.len());
-    let rest: f64 = chunks.remainder().iter().map(|&x| term(x)).sum();
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += term(x);
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
-}
-
-/// The first score that `better` prefers to all others, or NaN if there is one.
-fn extreme(scores: &[f32], better: impl Fn(f32, f32) -> bool) -> Option<f32> {
-    scores.iter().copied().reduce(|best, x| if best.is_nan() || !(x.is_nan() || better(x, best)) { best } else { x })
-}
-
-fn abs_max(scores: &[f32]) -> Option<f32> {
-    let size = |x: f32| if x.is_nan() { 0.0 } else { x.abs().min(f32::MAX) };
-    scores.iter().copied().reduce(|best, x| if size(x) > size(best) { x } else { best })
-}
-
-fn vector_norm(scores: &[f32], order: f64) -> Option<f32> {
-    let magnitude = |x: f32| f64::from(x).abs();
-    let norm = if order == 2.0 {
-        sum(scores, |x| f64::from(x) * f64::from(x)).sqrt()
-    } else if order == 1.0 {
-        sum(scores, magnitude)
-    } else if order == 0.0 {
-        sum(scores, |x| f64::from(u8::from(x != 0.0)))
-    } else if order.is_infinite() {
-        let magnitudes: Vec<f32> = scores.iter().map(|x| x.abs()).collect();
-        return extreme(&magnitudes, |x, best| if order > 0.0 { x > best } else { x < best });
-    } else {
-        sum(scores, |x| magnitude(x).powf(order)).powf(1.0 / order)
-    };
-    Some(norm as f32)
 }
 
 #[cfg(test)]
@@ -188,6 +142,10 @@ mod tests {
         for name in ["mean", "sum", "prod", "min", "max", "vnorm"] {
             let function: AggregationFunction = name.parse().unwrap_or(AggregationFunction::AbsMax);
             assert!(function.apply(&scores).is_some_and(f32::is_nan), "{name}");
+        }
+        for order in [0.0, 1.0, 3.0, f64::INFINITY, f64::NEG_INFINITY] {
+            let norm = AggregationFunction::VectorNorm { order };
+            assert!(norm.apply(&scores).is_some_and(f32::is_nan), "order {order}");
         }
         assert_eq!(AggregationFunction::AbsMax.apply(&scores), Some(-2.0));
     }

@@ -25,7 +25,7 @@ impl Pair {
 }
 
 impl Aggregator for Pair {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "pair"
     }
 

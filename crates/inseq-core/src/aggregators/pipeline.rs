@@ -32,14 +32,19 @@ impl Pipeline {
     }
 
     /// The pipeline with one more stage at its end.
-    pub fn then(mut self, stage: impl Aggregator + 'static) -> Self {
-        self.stages.push(Box::new(stage));
+    pub fn then(self, stage: impl Aggregator + 'static) -> Self {
+        self.then_boxed(Box::new(stage))
+    }
+
+    /// [`then`](Self::then) with a stage whose type is not known before.
+    pub fn then_boxed(mut self, stage: Box<dyn Aggregator>) -> Self {
+        self.stages.push(stage);
         self
     }
 }
 
 impl Aggregator for Pipeline {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "pipeline"
     }
 

@@ -133,7 +133,7 @@ impl Scores {
 }
 
 impl Aggregator for Scores {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "scores"
     }
 

@@ -1,6 +1,6 @@
 //! Which entries of the last axis an aggregation looks at.
 
-use std::{collections::HashSet, ops::Range};
+use std::{collections::HashSet, ops::Range, str::FromStr};
 
 use ndarray::{ArrayD, Axis, Slice};
 
@@ -19,6 +19,23 @@ pub enum Selection {
     Span(i64, i64),
     /// The entries listed, each once.
     List(Vec<i64>),
+}
+
+impl FromStr for Selection {
+    type Err = Error;
+
+    /// An index (`-1`), a span (`1:3`), or a list (`0,2,5`).
+    fn from_str(text: &str) -> Result<Self> {
+        let index = |text: &str| text.trim().parse::<i64>().ok();
+        let parsed = match text.split_once(':') {
+            Some((start, end)) => index(start).zip(index(end)).map(|(start, end)| Self::Span(start, end)),
+            None if text.contains(',') => text.split(',').map(index).collect::<Option<_>>().map(Self::List),
+            None => index(text).map(Self::One),
+        };
+        parsed.ok_or_else(|| {
+            Error::Invalid(format!("{text:?} selects nothing; give an index (-1), a span (1:3) or a list (0,2,5)"))
+        })
+    }
 }
 
 impl Selection {

@@ -38,7 +38,7 @@ impl Slices {
 }
 
 impl Aggregator for Slices {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "slices"
     }
 

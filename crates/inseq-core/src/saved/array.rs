@@ -8,7 +8,7 @@ use half::f16;
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 use serde::{Deserialize, Serialize, de};
 
-use super::{nested::NestedNumbers, save::SaveOptions, tensor::numbers};
+use super::{nested::NestedNumbers, precision::numbers, save::SaveOptions};
 use crate::{Error, Result};
 
 /// Marks base64 text.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::attributes::{
     Extras, Names, OutputAttributes, SequenceAttributes, StepAttributes, Tagged, Text, class, kind_of,
 };
-use super::{EXTRAS, VERSION};
+use super::{EXTRAS, Format, MappedResult, VERSION};
 use super::{json, tensor};
 use crate::{AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
 
@@ -44,7 +44,7 @@ impl Default for LoadOptions {
 }
 
 impl AttributionResult {
-    /// Loads a result that this crate or the reference saved, gzipped or not.
+    /// Loads a result that this crate saved, as JSON or safetensors by the end of its name, or the reference, gzipped or not.
     ///
     /// # Errors
     /// The file cannot be read, is larger than [`LoadOptions::max_bytes`], or is no saved result; [`Error::Malformed`] then
@@ -59,11 +59,23 @@ impl AttributionResult {
     /// As [`load`](Self::load).
     pub fn load_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
         let path = path.as_ref();
-        let read = || Self::read(File::open(path)?, options);
+        let format = Format::of(path);
+        let read = || {
+            match format {
+            Format::Json { .. } => Self::read(File::open(path)?, options),
+            Format::Safetensors if path.metadata()?.len() > options.max_bytes => Err(too_large(options.max_bytes)),
+            Format::Safetensors => MappedResult::open(path)?.read(),
+            Format::Csv | Format::Parquet | Format::Arrow => Err(Error::Unsupported(
+                "is a table of aggregated scores for other programs, which is not read back; save results that are to be \
+                 loaded as .json, .json.gz or .safetensors"
+                    .into(),
+            )),
+        }
+        };
         read().map_err(|error| error.at(path))
     }
 
-    /// Reads a saved result, gzipped or not, to its end.
+    /// Reads a result saved as JSON, gzipped or not, to its end.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -87,13 +99,15 @@ fn unpack(bytes: &[u8], options: &LoadOptions) -> Result<Vec<u8>> {
     })
 }
 
+fn too_large(limit: u64) -> Error {
+    Error::Invalid(format!("the saved result is larger than {limit} bytes; raise `max_bytes` to load it"))
+}
+
 fn read_up_to(reader: impl Read, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(Error::Invalid(format!(
-            "the saved result is larger than {limit} bytes; raise `max_bytes` to load it"
-        )));
+        return Err(too_large(limit));
     }
     Ok(bytes)
 }

@@ -1,6 +1,12 @@
-//! Saved results, in the file format of the reference's `FeatureAttributionOutput`.
+//! Saved results.
 //!
-//! A file is JSON in which each object names its Python class (`__instance_type__`) beside its `attributes`. Scores of
+//! | [`Format`] | |
+//! |---|---|
+//! | JSON | the file format of the reference's `FeatureAttributionOutput` |
+//! | safetensors | opened by its header, scores read from the map of the file ([`MappedResult`]) |
+//! | CSV, Parquet, Arrow | tables of aggregated scores for other programs |
+//!
+//! A JSON file is one in which each object names its Python class (`__instance_type__`) beside its `attributes`. Scores of
 //! sequences are base64 text of a safetensors file with one tensor, `attribution`; scores of steps are base64 text, gzipped
 //! where that pays, or nested lists. The whole may be gzipped.
 //!
@@ -10,14 +16,22 @@
 
 mod array;
 mod attributes;
+mod format;
 mod json;
 mod load;
 mod nested;
+mod precision;
 mod save;
+#[cfg(any(feature = "csv", feature = "parquet", feature = "arrow"))]
+mod table;
 mod tensor;
+mod tensors;
+mod write;
 
+pub use format::Format;
 pub use load::LoadOptions;
 pub use save::{SaveOptions, ScoresPrecision};
+pub use tensors::MappedResult;
 
 /// The key of `info` under which a file keeps what the reference's layout has no place for.
 const EXTRAS: &str = "inseq_rs";

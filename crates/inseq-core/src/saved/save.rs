@@ -1,27 +1,17 @@
 //! Writing saved results.
 
 use std::{
-    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use flate2::{Compression, GzBuilder};
-use indexmap::IndexMap;
-use ndarray::{ArrayBase, ArrayD, Axis, Data, Dimension};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
-use super::array::{SavedArray, lists};
-use super::attributes::{Names, class, default_dimensions};
-use super::nested::NestedNumbers;
-use super::{EXTRAS, VERSION};
-use super::{json, tensor::Tensor};
-use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
-
-/// The gzip level of the reference.
-const GZIP_LEVEL: u32 = 5;
+#[cfg(any(feature = "csv", feature = "parquet", feature = "arrow"))]
+use super::table;
+use super::{Format, tensors};
+use crate::{AttributionResult, Error, Result};
 
 /// How precisely a sequence's scores are saved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +21,7 @@ pub enum ScoresPrecision {
     Float32,
     /// Rounded to 11 significant bits; beyond 65,504 infinite.
     Float16,
-    /// Rounded to 4 significant bits. Can be read, but not written yet.
+    /// Rounded to 4 significant bits (E4M3), in steps of at least 2^-9; beyond 448 not a number.
     Float8,
 }
 
@@ -44,11 +34,7 @@ impl FromStr for ScoresPrecision {
             "float16" => Self::Float16,
             "float8" => Self::Float8,
             _ => {
-                return Err(Error::Unknown {
-                    what: "scores precision",
-                    name: name.to_owned(),
-                    known: ["float32", "float16", "float8"].map(str::to_owned).to_vec(),
-                });
+                return Err(Error::unknown("scores precision", name, ["float32", "float16", "float8"]));
             }
         })
     }
@@ -59,7 +45,7 @@ impl FromStr for ScoresPrecision {
 pub struct SaveOptions {
     /// Whether a file that is there already is replaced.
     pub overwrite: bool,
-    /// Whether the file is gzipped.
+    /// Whether JSON is gzipped, as it is anyway where the name ends with `.gz`.
     pub compress: bool,
     /// Whether arrays of steps are base64 text rather than lists of numbers.
     pub ndarray_compact: bool,
@@ -86,7 +72,8 @@ impl Default for SaveOptions {
 }
 
 impl AttributionResult {
-    /// Saves the result to a new file that [`load`](Self::load) and the reference's `FeatureAttributionOutput.load` read.
+    /// Saves the result to a new file, in the [`Format`] that its name ends with; JSON is read by the reference's
+    /// `FeatureAttributionOutput.load`.
     ///
     /// # Errors
     /// The file exists, or cannot be written.
@@ -112,42 +99,43 @@ impl AttributionResult {
     /// Saves the result, and tells the files written. Each is complete or not there.
     ///
     /// # Errors
-    /// A file exists and `overwrite` is not set, a file cannot be written, or the precision is not supported.
+    /// A file exists and `overwrite` is not set, a file cannot be written, or this build does not write its format.
     pub fn save_with(&self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<Vec<PathBuf>> {
         let path = path.as_ref();
         if !options.split_sequences {
-            replace(path, options.overwrite, |file| self.write(file, options))?;
+            self.save_to(path, options)?;
             return Ok(vec![path.to_owned()]);
         }
-        let paths: Vec<PathBuf> =
-            (0..self.sequences.len()).map(|index| split_path(path, index, options.compress)).collect();
+        let paths: Vec<PathBuf> = (0..self.sequences.len()).map(|index| split_path(path, index, options)).collect();
         if let Some(taken) = paths.iter().find(|path| !options.overwrite && path.exists()) {
             return Err(Error::Exists(taken.clone()));
         }
         for (index, path) in paths.iter().enumerate() {
-            replace(path, options.overwrite, |file| self.only(index).write(file, options))?;
+            self.only(index).save_to(path, options)?;
         }
         Ok(paths)
     }
 
-    /// Writes the result as a file would hold it. `overwrite` and `split_sequences` mean nothing here.
-    ///
-    /// # Errors
-    /// Writing fails, the arrays do not fit the tokens, or the precision is not supported.
-    pub fn write(&self, writer: impl io::Write, options: &SaveOptions) -> Result<()> {
-        self.validate()?;
-        let output = output_of(self, options)?;
-        let written = |error: serde_json::Error| Error::Io(error.into());
-        if options.compress {
-            let mut encoder = GzBuilder::new().write(writer, Compression::new(GZIP_LEVEL));
-            json::write(&output, io::BufWriter::new(&mut encoder)).map_err(written)?;
-            encoder.finish()?.flush()?;
-            Ok(())
-        } else {
-            let mut writer = io::BufWriter::new(writer);
-            json::write(&output, &mut writer).map_err(written)?;
-            Ok(io::Write::flush(&mut writer)?)
-        }
+    /// Writes a file of the format that its name asks for.
+    fn save_to(&self, path: &Path, options: &SaveOptions) -> Result<()> {
+        let format = Format::of(path);
+        replace(path, options.overwrite, |file| match format {
+            Format::Json { gzipped } => {
+                let compress = options.compress || gzipped;
+                self.write(file, &SaveOptions { compress, ..*options })
+            }
+            Format::Safetensors => tensors::write(self, file, options.scores_precision),
+            #[cfg(feature = "csv")]
+            Format::Csv => table::write(self, |columns, _| table::csv::write(file, columns)),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => table::write(self, |columns, info| table::parquet::write(file, columns, info)),
+            #[cfg(feature = "arrow")]
+            Format::Arrow => table::write(self, |columns, info| table::arrow::write(file, columns, info)),
+            #[cfg(not(all(feature = "csv", feature = "parquet", feature = "arrow")))]
+            Format::Csv | Format::Parquet | Format::Arrow => Err(Error::Unsupported(format!(
+                "this build writes no {format:?} files; build inseq-core with its feature of that name"
+            ))),
+        })
     }
 
     /// The result of one sequence, without steps.
@@ -162,11 +150,17 @@ impl AttributionResult {
     }
 }
 
-/// Where the reference puts one of several sequences.
-fn split_path(path: &Path, index: usize, compress: bool) -> PathBuf {
+/// Where one of several sequences is put; of JSON, as the reference does.
+fn split_path(path: &Path, index: usize, options: &SaveOptions) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.split(".json").next().unwrap_or_default();
-    path.with_file_name(format!("{stem}_{index}.json{}", if compress { ".gz" } else { "" }))
+    let (stem, end) = match Format::of(path) {
+        Format::Json { gzipped } => {
+            let end = if options.compress || gzipped { "json.gz" } else { "json" };
+            (name.split(".json").next().unwrap_or_default(), end)
+        }
+        _ => name.rsplit_once('.').unwrap_or((&name, "")),
+    };
+    path.with_file_name(format!("{stem}_{index}.{end}"))
 }
 
 /// Writes a file beside its place, then moves it there, so that nobody sees half of it.
@@ -197,226 +191,4 @@ fn replace(path: &Path, overwrite: bool, write: impl FnOnce(&mut fs::File) -> Re
         Ok(())
     };
     steps().map_err(|error| error.at(path))
-}
-
-/// An object that names its Python class, unless only primitives are written.
-struct Object<T> {
-    class: Option<[&'static str; 2]>,
-    attributes: T,
-}
-
-impl<T> Object<T> {
-    fn new(class: [&'static str; 2], attributes: T, options: &SaveOptions) -> Self {
-        Self { class: (!options.use_primitives).then_some(class), attributes }
-    }
-}
-
-impl<T: Serialize> Serialize for Object<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(class) = self.class else { return self.attributes.serialize(serializer) };
-        let mut object = serializer.serialize_struct("Object", 2)?;
-        object.serialize_field("__instance_type__", &class)?;
-        object.serialize_field("attributes", &self.attributes)?;
-        object.end()
-    }
-}
-
-// Fields are in alphabetical order, as the reference writes them.
-
-#[derive(Serialize)]
-struct Output<'a> {
-    info: BTreeMap<&'a str, Info<'a>>,
-    sequence_attributions: Vec<Object<Sequence<'a>>>,
-    /// Always null: the reference fails on anything else.
-    step_attributions: Option<()>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Info<'a> {
-    Fact(&'a Value),
-    Extras(Extras<'a>),
-}
-
-/// See [`EXTRAS`].
-#[derive(Serialize)]
-struct Extras<'a> {
-    sequences: Vec<Names>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    step_attributions: Option<Vec<Object<Step<'a>>>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    steps: Vec<Names>,
-    version: u32,
-}
-
-#[derive(Serialize)]
-struct SavedToken<'a> {
-    id: i64,
-    token: &'a str,
-}
-
-#[derive(Serialize)]
-struct Sequence<'a> {
-    /// From which the reference knows, on loading, how many axes its default aggregation has to reduce.
-    #[serde(rename = "_num_dimensions", skip_serializing_if = "Option::is_none")]
-    dimensions: Option<usize>,
-    attr_pos_end: usize,
-    attr_pos_start: usize,
-    sequence_scores: BTreeMap<&'a str, Tensor>,
-    source: Vec<Object<SavedToken<'a>>>,
-    source_attributions: Option<Tensor>,
-    step_scores: BTreeMap<&'a str, Tensor>,
-    target: Vec<Object<SavedToken<'a>>>,
-    target_attributions: Option<Tensor>,
-}
-
-#[derive(Serialize)]
-struct Step<'a> {
-    prefix: Vec<Vec<Object<SavedToken<'a>>>>,
-    sequence_scores: BTreeMap<&'a str, StepArray>,
-    source: Vec<Vec<Object<SavedToken<'a>>>>,
-    source_attributions: Option<StepArray>,
-    step_scores: BTreeMap<&'a str, StepArray>,
-    target: Vec<Vec<Object<SavedToken<'a>>>>,
-    target_attributions: Option<StepArray>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum StepArray {
-    Array(SavedArray<'static>),
-    Lists(NestedNumbers),
-}
-
-fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Object<Output<'a>>> {
-    let mut info: BTreeMap<_, _> = result.info.iter().map(|(key, value)| (key.as_str(), Info::Fact(value))).collect();
-    if let Some(extras) = extras_of(result, options)? {
-        info.insert(EXTRAS, Info::Extras(extras));
-    }
-    let sequences = result.sequences.iter().map(|sequence| sequence_of(sequence, options));
-    let output = Output { info, sequence_attributions: sequences.collect::<Result<_>>()?, step_attributions: None };
-    Ok(Object::new(class::OUTPUT, output, options))
-}
-
-/// What the layout cannot hold of a result, if anything.
-fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Option<Extras<'a>>> {
-    let sequences = result.sequences.iter().map(|one| {
-        let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
-        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores)
-    });
-    let sequences: Vec<Option<Names>> = sequences.collect();
-    if result.steps.is_none() && sequences.iter().all(Option::is_none) {
-        return Ok(None);
-    }
-    let steps: Vec<_> = result.steps.iter().flatten().collect();
-    let names = steps.iter().map(|one| {
-        let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
-        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores)
-    });
-    let names: Vec<Option<Names>> = names.collect();
-    let listed = |names: Vec<Option<Names>>| match names.iter().all(Option::is_none) {
-        true => vec![],
-        false => names.into_iter().map(Option::unwrap_or_default).collect(),
-    };
-    let steps = steps.into_iter().map(|step| step_of(step, options)).collect::<Result<_>>()?;
-    Ok(Some(Extras {
-        sequences: listed(sequences),
-        step_attributions: result.steps.is_some().then_some(steps),
-        steps: listed(names),
-        version: VERSION,
-    }))
-}
-
-impl Names {
-    /// The names that the layout cannot hold, if any: axes named otherwise than [`kind_of`](super::attributes::kind_of)
-    /// names them, scores not in alphabetical order.
-    fn lost<T, U>(
-        kind: &AttributionKind,
-        has_axes: bool,
-        step: &IndexMap<String, T>,
-        sequence: &IndexMap<String, U>,
-    ) -> Option<Self> {
-        let dimensions = match kind {
-            AttributionKind::MultiDimensional { dimensions } => {
-                let default = default_dimensions(if has_axes { dimensions.len() } else { 0 });
-                (*dimensions != default).then(|| dimensions.clone())
-            }
-            AttributionKind::Granular | AttributionKind::Coarse => None,
-        };
-        let unsorted = |names: Vec<String>| if names.is_sorted() { vec![] } else { names };
-        let step_scores = unsorted(step.keys().cloned().collect());
-        let sequence_scores = unsorted(sequence.keys().cloned().collect());
-        let lost = dimensions.is_some() || !step_scores.is_empty() || !sequence_scores.is_empty();
-        lost.then_some(Self { dimensions, sequence_scores, step_scores })
-    }
-}
-
-fn tokens<'a>(tokens: &'a [Token], options: &SaveOptions) -> Vec<Object<SavedToken<'a>>> {
-    let tokens = tokens.iter().map(|token| SavedToken { id: token.id, token: &token.text });
-    tokens.map(|token| Object::new(class::TOKEN, token, options)).collect()
-}
-
-fn sequence_of<'a>(sequence: &'a SequenceAttribution, options: &SaveOptions) -> Result<Object<Sequence<'a>>> {
-    fn tensors<A: Data<Elem = f32>, D: Dimension>(
-        scores: &IndexMap<String, ArrayBase<A, D>>,
-        precision: ScoresPrecision,
-    ) -> Result<BTreeMap<&str, Tensor>> {
-        scores.iter().map(|(name, scores)| Ok((name.as_str(), Tensor::new(scores, precision)?))).collect()
-    }
-    let precision = options.scores_precision;
-    let source_attributions = sequence.source_attributions.as_ref();
-    let target_attributions = sequence.target_attributions.as_ref();
-    let attributes = Sequence {
-        dimensions: match &sequence.kind {
-            AttributionKind::MultiDimensional { dimensions } if !options.use_primitives => Some(dimensions.len()),
-            _ => None,
-        },
-        attr_pos_end: sequence.attr_pos_end,
-        attr_pos_start: sequence.attr_pos_start,
-        sequence_scores: tensors(&sequence.sequence_scores, precision)?,
-        source: tokens(&sequence.source, options),
-        source_attributions: source_attributions.map(|scores| Tensor::new(scores, precision)).transpose()?,
-        step_scores: tensors(&sequence.step_scores, precision)?,
-        target: tokens(&sequence.target, options),
-        target_attributions: target_attributions
-            .map(|scores| Tensor::new(&without_hidden_rows(scores, sequence.attr_pos_end), precision))
-            .transpose()?,
-    };
-    Ok(Object::new(class::sequence(&sequence.kind), attributes, options))
-}
-
-/// The rows before `end`, if all others are NaN: the reference has no others, and fails to aggregate if there are.
-fn without_hidden_rows(scores: &ArrayD<f32>, end: usize) -> ndarray::ArrayViewD<'_, f32> {
-    if scores.is_empty() {
-        return scores.view();
-    }
-    let end = end.min(scores.shape().first().copied().unwrap_or(0));
-    let (seen, hidden) = scores.view().split_at(Axis(0), end);
-    if hidden.iter().all(|x| x.is_nan()) { seen } else { scores.view() }
-}
-
-fn step_of<'a>(step: &'a StepAttribution, options: &SaveOptions) -> Result<Object<Step<'a>>> {
-    fn array<A: Data<Elem = f32>, D: Dimension>(scores: &ArrayBase<A, D>, options: &SaveOptions) -> Result<StepArray> {
-        match options.use_primitives {
-            true => Ok(StepArray::Lists(lists(scores))),
-            false => SavedArray::new(scores, options).map(StepArray::Array),
-        }
-    }
-    fn arrays<'a, A: Data<Elem = f32>, D: Dimension>(
-        scores: &'a IndexMap<String, ArrayBase<A, D>>,
-        options: &SaveOptions,
-    ) -> Result<BTreeMap<&'a str, StepArray>> {
-        scores.iter().map(|(name, scores)| Ok((name.as_str(), array(scores, options)?))).collect()
-    }
-    let texts = |texts: &'a [Vec<Token>]| texts.iter().map(|text| tokens(text, options)).collect();
-    let attributes = Step {
-        prefix: texts(&step.prefix),
-        sequence_scores: arrays(&step.sequence_scores, options)?,
-        source: texts(&step.source),
-        source_attributions: step.source_attributions.as_ref().map(|scores| array(scores, options)).transpose()?,
-        step_scores: arrays(&step.step_scores, options)?,
-        target: texts(&step.target),
-        target_attributions: step.target_attributions.as_ref().map(|scores| array(scores, options)).transpose()?,
-    };
-    Ok(Object::new(class::step(&step.kind), attributes, options))
 }

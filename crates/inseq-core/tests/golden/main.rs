@@ -4,7 +4,7 @@ mod expected;
 
 use expected::{Case, cases, fixture};
 use inseq_core::aggregators::{AggregationFunction, Pipeline, Scaling, Scores, Selection};
-use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution};
+use inseq_core::{AttributionKind, AttributionResult, LoadOptions, SaveOptions, ScoresPrecision, SequenceAttribution};
 
 /// How far aggregated scores may lie from the reference's, relative to the larger of 1 and the score.
 const TOLERANCE: f32 = 1e-6;
@@ -192,6 +192,16 @@ fn every_precision_and_layout_loads() {
         let loaded = load(file);
         for (expected, found) in expected.iter().zip(&loaded.sequences) {
             expected.check(found, 0.0, file);
+        }
+    }
+    // What is rounded here is what the reference rounds.
+    for (precision, expected) in [(ScoresPrecision::Float16, &case.float16), (ScoresPrecision::Float8, &case.float8)] {
+        let options = SaveOptions { scores_precision: precision, ..SaveOptions::default() };
+        let mut saved = Vec::new();
+        load("variants.json.gz").write(&mut saved, &options).expect("golden files can be saved");
+        let loaded = AttributionResult::read(saved.as_slice(), &LoadOptions::default()).expect("it loads again");
+        for (expected, found) in expected.iter().zip(&loaded.sequences) {
+            expected.check(found, 0.0, &format!("{precision:?}"));
         }
     }
     let error = AttributionResult::load(fixture("variants.primitives.json")).map_err(|error| error.to_string());

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Int, Tensor};
 use inseq_core::AttributionKind;
-use inseq_models::model::Memory;
+use inseq_models::model::{Memory, Source};
 use ndarray::Array2;
 
 pub use kernel_shap::KernelShap;
@@ -152,17 +152,20 @@ impl<'a> Perturbed<'a> {
             let kept = kept.cast(input.dtype());
             baseline.clone() + (input.clone() - baseline.clone()) * kept
         };
-        let memory = match (&self.input.source, &self.baseline.source, &self.memory) {
-            (Some(input), Some(baseline), Some(_)) if changes_source => {
+        let source = match (&self.input.source, &self.baseline.source) {
+            (Some(input), Some(baseline)) if changes_source => {
                 let embeddings = mixed(Side::Source, &input.embeddings, &baseline.embeddings);
-                let source = inseq_models::model::Source { embeddings, lengths: vec![input.lengths[0]; count] };
-                let output = self.engine.model.encode(&source);
-                output.map(|output| Memory { output, lengths: source.lengths })
+                Some(Source { embeddings, lengths: vec![input.lengths[0]; count] })
             }
-            (_, _, memory) => memory.as_ref().map(|memory| memory.repeat(count)),
+            (input, _) => input.as_ref().map(|input| input.repeat(0, count)),
+        };
+        let memory = match &source {
+            Some(source) if changes_source => encoded(self.engine, source),
+            _ => self.memory.as_ref().map(|memory| memory.repeat(count)),
         };
         let target = mixed(Side::Target, &self.input.target, &self.baseline.target);
-        forward_scores(self.engine, self.text, memory.as_ref(), target, &*self.function)
+        let point = Point { texts: vec![self.text; count], source, target };
+        forward_scores(self.engine, &point, memory.as_ref(), &*self.function)
     }
 
     /// The scores of features, `[feature][step]`, as one score for each token: a feature of several tokens spreads its score
@@ -191,21 +194,22 @@ impl<'a> Perturbed<'a> {
 
 /// The encoder's output for a point.
 pub(crate) fn memory(engine: &Engine, point: &Point) -> Option<Memory> {
-    let source = point.source.as_ref()?;
+    encoded(engine, point.source.as_ref()?)
+}
+
+fn encoded(engine: &Engine, source: &Source) -> Option<Memory> {
     Some(Memory { output: engine.model.encode(source)?, lengths: source.lengths.clone() })
 }
 
-/// Scores of every step, `[entry][step]`, for changed copies of one text.
+/// Scores of every step, `[entry][step]`, for changed copies of a text, whose sources the encoder makes `memory` of.
 pub(crate) fn forward_scores(
     engine: &Engine,
-    text: &TextSteps,
+    point: &Point,
     memory: Option<&Memory>,
-    target: Tensor<3>,
     function: &dyn crate::step_functions::StepFunction,
 ) -> Result<Vec<Vec<f32>>> {
-    let hidden = engine.model.decode(memory, target.clone());
-    let point = Point { texts: vec![text; target.dims()[0]], source: None, target };
-    Ok(engine.scores(&point, &hidden, &[function])?.swap_remove(0))
+    let hidden = engine.model.decode(memory, point.target.clone());
+    Ok(engine.scores(point, &hidden, &[function])?.swap_remove(0))
 }
 
 /// Embeddings of ids in equal rows, `[row, position, feature]`.

@@ -293,32 +293,32 @@ struct Copies<'a> {
 }
 
 impl Copies<'_> {
-    /// Runs copies that fit at once, and gives their memory and embedded targets.
-    fn chunks<'b>(&'b self, copies: &'b [Ids]) -> impl Iterator<Item = (usize, Option<Memory>, Tensor<3>)> + 'b {
+    /// Runs copies that fit at once, and gives their memory and embeddings.
+    fn chunks<'b>(&'b self, copies: &'b [Ids]) -> impl Iterator<Item = (usize, Option<Memory>, Point<'b>)> + 'b {
         let at_once = self.engine.forwards_that_fit(self.text);
         let model = self.engine.model;
         let length = self.text.steps.end.max(2) - 1;
         copies.chunks(at_once).enumerate().map(move |(chunk, copies)| {
             let (sources, targets): (Vec<_>, Vec<_>) = copies.iter().cloned().unzip();
             let unchanged = sources.iter().all(|source| *source == self.text.source);
-            let memory = match (&model.encoder, self.memory) {
-                (Some(encoder), Some(_)) if !unchanged => {
-                    let lengths = vec![self.text.source.len(); copies.len()];
-                    let embeddings = embedded(&encoder.embedding, &sources, self.text.source.len());
-                    let source = Source { embeddings, lengths };
-                    model.encode(&source).map(|output| Memory { output, lengths: source.lengths })
-                }
-                (_, memory) => memory.map(|memory| memory.repeat(copies.len())),
+            let source = model.encoder.as_ref().map(|encoder| Source {
+                embeddings: embedded(&encoder.embedding, &sources, self.text.source.len()),
+                lengths: vec![self.text.source.len(); copies.len()],
+            });
+            let memory = match &source {
+                Some(source) if !unchanged => super::encoded(self.engine, source),
+                _ => self.memory.map(|memory| memory.repeat(copies.len())),
             };
-            (chunk * at_once, memory, embedded(&model.target_embedding, &targets, length))
+            let target = embedded(&model.target_embedding, &targets, length);
+            (chunk * at_once, memory, Point { texts: vec![self.text; copies.len()], source, target })
         })
     }
 
     /// Scores of every step, `[copy][step]`.
     fn scores(&self, copies: &[Ids], function: &dyn crate::step_functions::StepFunction) -> Result<Vec<Vec<f32>>> {
         let mut scores = Vec::new();
-        for (_, memory, target) in self.chunks(copies) {
-            scores.extend(super::forward_scores(self.engine, self.text, memory.as_ref(), target, function)?);
+        for (_, memory, point) in self.chunks(copies) {
+            scores.extend(super::forward_scores(self.engine, &point, memory.as_ref(), function)?);
         }
         Ok(scores)
     }
@@ -327,8 +327,8 @@ impl Copies<'_> {
     fn is_likely(&self, copies: &[Ids], steps: &[(usize, usize)], k: usize) -> Result<Vec<bool>> {
         let model = self.engine.model;
         let mut likely = Vec::new();
-        for (first, memory, target) in self.chunks(copies) {
-            let hidden = model.decode(memory.as_ref(), target);
+        for (first, memory, point) in self.chunks(copies) {
+            let hidden = model.decode(memory.as_ref(), point.target);
             let [count, length, features] = hidden.dims();
             let own = &steps[first..first + count];
             let rows: Vec<i64> = own

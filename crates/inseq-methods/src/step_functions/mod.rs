@@ -1,8 +1,13 @@
 //! What about the output is scored or attributed at each generation step.
 
+mod alignment;
+mod alternative;
 mod contrast;
 mod distribution;
+mod expression;
 mod filter;
+mod mc_dropout;
+mod registry;
 mod target;
 
 use std::fmt;
@@ -12,8 +17,12 @@ use burn::tensor::{Int, Tensor};
 use inseq_models::model::Model;
 use serde_json::{Map, Value};
 
-pub(crate) use contrast::aligned;
-pub use contrast::{Alignments, ContrastArguments, OneOrMore, OtherContext};
+pub(crate) use alignment::aligned;
+pub use alternative::{Alignments, ContrastArguments, OneOrMore, OtherContext};
+pub use expression::GRAMMAR;
+pub(crate) use expression::Vocabulary;
+pub(crate) use registry::Registry;
+pub use registry::{arguments_of, list, named};
 
 use crate::{Error, Result};
 
@@ -26,6 +35,8 @@ pub struct StepContext {
     pub targets: Tensor<1, Int>,
     /// Whose step each row is.
     pub rows: Vec<Row>,
+    /// What the logits are in each of the [noisy forwards](StepFunction::noisy_forwards) that the function asks for.
+    pub noisy: Vec<Tensor<2>>,
     /// Whether gradients of the logits will be asked for: the logits are tracked by autodiff then.
     pub tracked: bool,
 }
@@ -67,6 +78,20 @@ pub trait StepFunction: Send + Sync {
         let _ = (model, contexts, attributed);
         None
     }
+
+    /// The forwards with dropout whose logits the function wants beside those of the one without; most want none.
+    fn noisy_forwards(&self) -> Option<NoisyForwards> {
+        None
+    }
+}
+
+/// Forwards with dropout that a function looks at beside the one without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoisyForwards {
+    /// How many there are.
+    pub count: usize,
+    /// The seed of their noise.
+    pub seed: u64,
 }
 
 /// A step function that is shared between calls.
@@ -114,7 +139,8 @@ pub struct StepFunctionInfo {
     pub name: &'static str,
     /// One line on what it measures.
     pub description: &'static str,
-    arguments: &'static [&'static str],
+    /// Names of its arguments.
+    pub arguments: &'static [&'static str],
     make: fn(&Map<String, Value>) -> Result<SharedStepFunction>,
 }
 
@@ -156,49 +182,9 @@ const ALL: &[StepFunctionInfo] = &[
     contrast::ALL[4],
     contrast::ALL[5],
     contrast::ALL[6],
+    mc_dropout::MC_DROPOUT_PROB_AVG,
     filter::TOP_P_SIZE,
 ];
-
-/// The step functions there are.
-pub fn list() -> &'static [StepFunctionInfo] {
-    ALL
-}
-
-/// Step functions that share their arguments: each takes those that it knows.
-///
-/// # Errors
-/// When a name is unknown, or no function knows an argument.
-pub(crate) fn sharing<'a>(
-    names: impl IntoIterator<Item = &'a str> + Clone,
-    arguments: &Map<String, Value>,
-) -> Result<Vec<SharedStepFunction>> {
-    let infos = names.clone().into_iter().filter_map(|name| ALL.iter().find(|info| info.name == name));
-    let known: Vec<&str> = infos.flat_map(|info| info.arguments.iter().copied()).collect();
-    if let Some(unknown) = arguments.keys().find(|key| !known.contains(&key.as_str())) {
-        return Err(Error::unknown("argument of the step functions", unknown, known));
-    }
-    let own = |name: &str| {
-        let known = ALL.iter().find(|info| info.name == name).map_or(&[][..], |info| info.arguments);
-        let of_name = arguments.iter().filter(|(key, _)| known.contains(&key.as_str()));
-        of_name.map(|(key, value)| (key.clone(), value.clone())).collect()
-    };
-    names.into_iter().map(|name| named(name, &own(name))).collect()
-}
-
-/// The step function of a name, with its arguments by the reference's names.
-///
-/// # Errors
-/// When the name is unknown, or an argument is unknown to the function or of the wrong type.
-pub fn named(name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
-    let info = ALL
-        .iter()
-        .find(|info| info.name == name)
-        .ok_or_else(|| Error::unknown("step function", name, ALL.iter().map(|info| info.name)))?;
-    if let Some(unknown) = arguments.keys().find(|key| !info.arguments.contains(&key.as_str())) {
-        return Err(Error::unknown("argument of the step function", unknown, info.arguments.iter().copied()));
-    }
-    (info.make)(arguments)
-}
 
 fn boolean(arguments: &Map<String, Value>, name: &str) -> Result<bool> {
     match arguments.get(name) {

@@ -17,5 +17,6 @@ const KIND: Kind = Kind {
     normalized_before: false,
     embedding_norm: true,
     positions: Positions::Learned,
+    attention_dropout: 0.0,
     logits_bias: true,
 };

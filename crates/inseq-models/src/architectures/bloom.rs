@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
@@ -13,6 +14,12 @@ use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Su
 
 pub(super) const ARCHITECTURE: Architecture =
     Architecture { model_type: "bloom", title: "BLOOM", paper: "https://arxiv.org/abs/2211.05100", load };
+
+const DROPOUT: DropoutFields = DropoutFields {
+    attention: Some(("attention_dropout", 0.0)),
+    residual: Some(("hidden_dropout", 0.0)),
+    ..DropoutFields::NONE
+};
 
 /// `config.json`.
 #[derive(Debug, Deserialize)]
@@ -93,6 +100,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme { visibility, rotary: None }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
+            dropout: DROPOUT.read(repository)?,
         },
         logit_cap: None,
     };

@@ -4,6 +4,7 @@
 use burn::tensor::Tensor;
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::sizes::{self, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple};
 use super::{LoadedModel, Loader};
 use crate::Result;
@@ -11,7 +12,7 @@ use crate::checkpoint::Repository;
 use crate::layers::{
     Activation, Attention, Embedding, FeedForward, Norm, Visibility, fairseq_positions, sinusoidal_positions,
 };
-use crate::model::{Block, Encoder, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
 
 /// What differs between the models of this layout.
 pub(super) struct Kind {
@@ -23,6 +24,8 @@ pub(super) struct Kind {
     pub(super) embedding_norm: bool,
     /// The positions that are added.
     pub(super) positions: Positions,
+    /// How likely attention weights are dropped in training where `config.json` does not say.
+    pub(super) attention_dropout: f32,
     /// Whether logits have a bias.
     pub(super) logits_bias: bool,
 }
@@ -111,7 +114,16 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     if kind.logits_bias && loader.contains("final_logits_bias") {
         head = head.with_bias(loader.tensor("final_logits_bias", [1, target])?.reshape([target]));
     }
-    let stack = |side: Side| Builder { kind, config: &config, loader, prefix, side }.stack();
+    let rate = Some(("dropout", 0.1));
+    let fields = DropoutFields {
+        entry: rate,
+        attention: Some(("attention_dropout", kind.attention_dropout)),
+        inner: Some(("activation_dropout", 0.0)),
+        residual: rate,
+        exit: None,
+    };
+    let dropout = fields.read(repository)?;
+    let stack = |side: Side| Builder { kind, config: &config, loader, prefix, side, dropout }.stack();
     let model = Model {
         encoder: Some(Encoder { embedding: Embedding::new(source_table, scale), stack: stack(Side::Encoder)? }),
         target_embedding: Embedding::new(target_table, scale),
@@ -143,6 +155,7 @@ struct Builder<'a> {
     loader: &'a Loader<'a>,
     prefix: &'a str,
     side: Side,
+    dropout: Dropout,
 }
 
 impl Builder<'_> {
@@ -163,6 +176,7 @@ impl Builder<'_> {
             blocks: (0..layers).map(|i| self.block(&format!("{prefix}.layers.{i}"))).collect::<Result<_>>()?,
             schemes: vec![Scheme { visibility, rotary: None }],
             exit: Exit { norm: norm("layer_norm", self.kind.normalized_before)?, projection: None },
+            dropout: self.dropout,
         })
     }
 

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::sizes::{
     HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_positive, check_table, invalid,
 };
@@ -18,6 +19,13 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "GPT-2 (also DistilGPT-2)",
     paper: "https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
     load,
+};
+
+const DROPOUT: DropoutFields = DropoutFields {
+    entry: Some(("embd_pdrop", 0.1)),
+    attention: Some(("attn_pdrop", 0.1)),
+    residual: Some(("resid_pdrop", 0.1)),
+    ..DropoutFields::NONE
 };
 
 /// `config.json`.
@@ -103,6 +111,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme::causal()],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
+            dropout: DROPOUT.read(repository)?,
         },
         logit_cap: None,
     };

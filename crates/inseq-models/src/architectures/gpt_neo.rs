@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::sizes::{
     HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_positive, check_table, invalid,
 };
@@ -15,6 +16,13 @@ use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer}
 
 pub(super) const ARCHITECTURE: Architecture =
     Architecture { model_type: "gpt_neo", title: "GPT-Neo", paper: "https://doi.org/10.5281/zenodo.5297715", load };
+
+const DROPOUT: DropoutFields = DropoutFields {
+    entry: Some(("embed_dropout", 0.0)),
+    attention: Some(("attention_dropout", 0.0)),
+    residual: Some(("resid_dropout", 0.0)),
+    ..DropoutFields::NONE
+};
 
 /// `config.json`.
 #[derive(Debug, Deserialize)]
@@ -122,6 +130,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             blocks: windowed.into_iter().enumerate().map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme::causal(), Scheme { visibility: windows, rotary: None }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
+            dropout: DROPOUT.read(repository)?,
         },
         logit_cap: None,
     };

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::rope::{RopeContext, RopeParameters};
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
 use super::{Architecture, LoadedModel, Loader, fused};
@@ -18,6 +19,13 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "GPT-NeoX (also Pythia)",
     paper: "https://arxiv.org/abs/2204.06745",
     load,
+};
+
+const DROPOUT: DropoutFields = DropoutFields {
+    entry: Some(("hidden_dropout", 0.0)),
+    attention: Some(("attention_dropout", 0.0)),
+    residual: Some(("hidden_dropout", 0.0)),
+    ..DropoutFields::NONE
 };
 
 /// `config.json`.
@@ -119,6 +127,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             blocks: (0..config.num_hidden_layers).map(block).collect::<Result<_>>()?,
             schemes: vec![config.scheme()?],
             exit: Exit { norm: Some(norm(&format!("{prefix}final_layer_norm"))?), projection: None },
+            dropout: DROPOUT.read(repository)?,
         },
         logit_cap: None,
     };

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
@@ -16,6 +17,13 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "GPT-J",
     paper: "https://github.com/kingoflolz/mesh-transformer-jax",
     load,
+};
+
+const DROPOUT: DropoutFields = DropoutFields {
+    entry: Some(("embd_pdrop", 0.0)),
+    attention: Some(("attn_pdrop", 0.0)),
+    residual: Some(("resid_pdrop", 0.0)),
+    ..DropoutFields::NONE
 };
 
 /// `config.json`.
@@ -107,6 +115,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme { rotary, ..Scheme::causal() }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
+            dropout: DROPOUT.read(repository)?,
         },
         logit_cap: None,
     };

@@ -17,5 +17,6 @@ const KIND: Kind = Kind {
     normalized_before: true,
     embedding_norm: false,
     positions: Positions::Fairseq,
+    attention_dropout: 0.1,
     logits_bias: false,
 };

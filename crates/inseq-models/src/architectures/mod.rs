@@ -2,6 +2,7 @@
 
 mod bart;
 mod bloom;
+mod dropout;
 mod encoder_decoder;
 mod fused;
 mod gated_decoder;

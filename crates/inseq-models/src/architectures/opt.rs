@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_table};
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
@@ -14,6 +15,12 @@ use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Su
 
 pub(super) const ARCHITECTURE: Architecture =
     Architecture { model_type: "opt", title: "OPT (also Galactica)", paper: "https://arxiv.org/abs/2205.01068", load };
+
+const DROPOUT: DropoutFields = DropoutFields {
+    attention: Some(("attention_dropout", 0.0)),
+    residual: Some(("dropout", 0.1)),
+    ..DropoutFields::NONE
+};
 
 /// `config.json`.
 #[derive(Debug, Deserialize)]
@@ -94,6 +101,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
                 norm: last_norm.then(|| norm(&config, loader, &format!("{prefix}final_layer_norm"))).transpose()?,
                 projection: projection("project_out", features, embedded)?,
             },
+            dropout: DROPOUT.read(repository)?,
         },
         logit_cap: None,
     };

@@ -17,5 +17,6 @@ const KIND: Kind = Kind {
     normalized_before: true,
     embedding_norm: false,
     positions: Positions::Sinusoidal,
+    attention_dropout: 0.0,
     logits_bias: true,
 };

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_positive, invalid};
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
 use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Visibility};
-use crate::model::{Block, Encoder, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "t5",
@@ -22,6 +23,11 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
         load(&kind, repository, loader)
     },
 };
+
+const RATE: Option<(&str, f32)> = Some(("dropout_rate", 0.1));
+
+/// Values are dropped everywhere, all at one rate.
+const DROPOUT: DropoutFields = DropoutFields { entry: RATE, attention: RATE, inner: RATE, residual: RATE, exit: RATE };
 
 /// What differs between the models of T5's layout.
 pub(super) struct Kind {
@@ -121,7 +127,8 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     let names = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"];
     let table = loader.weight(loader.first(&names), shape)?;
     let head = loader.head("lm_head", &table, false)?;
-    let mut decoder = stack(kind, &config, loader, "decoder")?;
+    let dropout = DROPOUT.read(repository)?;
+    let mut decoder = stack(kind, &config, loader, "decoder", dropout)?;
     if kind.scales_output && config.tie_word_embeddings != Some(false) {
         let scale = (config.d_model as f32).powf(-0.5);
         decoder.exit.norm = decoder.exit.norm.map(|norm| norm.scaled(scale));
@@ -129,7 +136,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     let model = Model {
         encoder: Some(Encoder {
             embedding: Embedding::new(table.clone(), 1.0),
-            stack: stack(kind, &config, loader, "encoder")?,
+            stack: stack(kind, &config, loader, "encoder", dropout)?,
         }),
         target_embedding: Embedding::new(table, 1.0),
         decoder,
@@ -143,7 +150,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     ))
 }
 
-fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str) -> Result<Stack> {
+fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str, dropout: Dropout) -> Result<Stack> {
     let decoder = side == "decoder";
     let layers = if decoder { config.decoder_layers() } else { config.num_layers };
     let scheme = |layer: usize| -> Result<Scheme> {
@@ -185,6 +192,7 @@ fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str) -> Result<St
         blocks: (0..layers).map(block).collect::<Result<_>>()?,
         schemes: (0..schemes).map(scheme).collect::<Result<_>>()?,
         exit: Exit { norm: Some(norm(&format!("{side}.final_layer_norm"))?), projection: None },
+        dropout,
     })
 }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use inseq_mapped::Mmap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -169,7 +169,7 @@ impl Repository {
                     Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
                     Err(e) => return Err(io(e)),
                 };
-                crate::mapped::map(&opened).map(|map| Some(FileBytes::Mapped(map))).map_err(io)
+                inseq_mapped::map(&opened).map(|map| Some(FileBytes::Mapped(map))).map_err(io)
             }
         }
     }

@@ -157,7 +157,7 @@ impl Weights {
             Contents::Torch(entries) => entries.get(name).map(|entry| entry.storage.clone()),
         };
         if let (FileBytes::Mapped(map), Some(range)) = (bytes, range) {
-            crate::mapped::release(map, range);
+            inseq_mapped::release(map, range);
         }
     }
 

@@ -52,11 +52,22 @@ impl FeedForward {
         self.output.forward(inner)
     }
 
-    /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled).
-    pub fn forward_traced(&self, x: Tensor<3>, detailed: bool) -> (Tensor<3>, FeedForwardTrace) {
+    /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled). The inner values
+    /// are multiplied by what `dropout` gives for them.
+    pub fn forward_traced(
+        &self,
+        x: Tensor<3>,
+        detailed: bool,
+        dropout: impl FnOnce(&Tensor<3>) -> Option<Tensor<3>>,
+    ) -> (Tensor<3>, FeedForwardTrace) {
         let x = self.input.forward(x);
         let kept = detailed.then(|| x.clone());
-        let (inner, slope) = if self.is_gated() { self.gate(x) } else { self.activation.forward_with_slope(x) };
+        let (mut inner, mut slope) = if self.is_gated() { self.gate(x) } else { self.activation.forward_with_slope(x) };
+        if let Some(factors) = dropout(&inner) {
+            inner = inner * factors.clone();
+            let halves = if self.is_gated() { 2 } else { 1 };
+            slope = slope * factors.repeat_dim(2, halves);
+        }
         (self.output.forward(inner), FeedForwardTrace { slope, inner: kept })
     }
 

@@ -67,6 +67,8 @@ impl Rows {
     pub fn reached(&self) -> Self {
         match self {
             Rows::Span(range) => Rows::prefix(range.end),
+            // Nothing is padded where there is one.
+            Rows::Own { positions, .. } if positions.len() == 1 => Rows::prefix(self.end()),
             Rows::Own { positions, probes } => Rows::Prefixes(Arc::new(Prefixes {
                 lengths: positions.iter().map(|position| position + 1).collect(),
                 probes: *probes,
@@ -143,10 +145,13 @@ impl Rows {
 
     /// Cotangents of these rows among those that they [reach](Self::reached), zero in the others.
     pub fn among_reached(&self, cotangent: Tensor<4>) -> Tensor<4> {
-        let (Rows::Own { .. }, Rows::Prefixes(prefixes)) = (self, self.reached()) else { return cotangent };
+        let Rows::Own { positions, .. } = self else { return cotangent };
         let [batch, probes, _, features] = cotangent.dims();
-        let own = prefixes.rows().map(|(probe, position)| (position + 1 == prefixes.lengths[probe]).then_some(probe));
-        let index: Vec<_> = own.collect();
+        let index: Vec<_> = positions
+            .iter()
+            .enumerate()
+            .flat_map(|(probe, &own)| (0..=own).map(move |position| (position == own).then_some(probe)))
+            .collect();
         gather_rows(cotangent.reshape([batch * probes, features]), &index).unsqueeze_dims(&[0, 0])
     }
 

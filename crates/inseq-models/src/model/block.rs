@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::dropout::{LayerNoise, Place};
 use super::sublayer::{Sublayer, SublayerTrace};
 use crate::layers::{Attention, AttentionTrace, FeedForward, FeedForwardTrace, KeyValues, Mask, Rotation, Rows};
 
@@ -68,6 +69,22 @@ pub struct Context<'a> {
     pub memory: Option<(&'a KeyValues, &'a Mask)>,
     /// Whether the trace keeps what [`Trace::rescaled`](super::Trace::rescaled) needs.
     pub detailed: bool,
+    /// What the layer drops.
+    pub noise: Option<LayerNoise>,
+}
+
+impl Context<'_> {
+    /// What the weights of `x` over keys are multiplied by.
+    fn dropped_weights(
+        &self,
+        place: Place,
+        attention: &Attention,
+        x: &Tensor<3>,
+        key_values: &KeyValues,
+    ) -> Option<Tensor<4>> {
+        let ([batch, queries, _], [_, _, keys, _]) = (x.dims(), key_values.keys.dims());
+        self.noise?.weights(place, [batch, attention.heads, queries, keys], x)
+    }
 }
 
 /// A cotangent with the rows it covers.
@@ -106,7 +123,7 @@ impl Block {
         let attend = |x: Tensor<3>| {
             let attention = &self.self_attention.inner;
             let all = attention.key_values(x.clone(), context.rotation).after(history.take());
-            let y = attention.forward(x, &all, context.mask, context.rotation).0;
+            let y = attention.forward(x, &all, context.mask, context.rotation, None).0;
             *history = Some(all);
             (y, ())
         };
@@ -119,10 +136,12 @@ impl Block {
         let attend = |x: Tensor<3>| {
             let attention = &self.self_attention.inner;
             let key_values = attention.key_values(x.clone(), context.rotation);
-            attention.forward(x, &key_values, context.mask, context.rotation)
+            let dropout = context.dropped_weights(Place::SelfWeights, attention, &x, &key_values);
+            attention.forward(x, &key_values, context.mask, context.rotation, dropout)
         };
         let cross = |x: Tensor<3>| self.attend_to_memory(x, context);
-        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed);
+        let inner = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(Place::Inner, like));
+        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, inner);
         let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, attend, cross, feed);
         let cross_attention = cross_attention.and_then(SublayerTrace::some);
         (y, BlockTrace { self_attention, cross_attention, feed_forward })
@@ -131,7 +150,8 @@ impl Block {
     fn attend_to_memory(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Option<AttentionTrace>) {
         match (&self.cross_attention, context.memory) {
             (Some(cross), Some((memory, mask))) => {
-                let (y, trace) = cross.inner.forward(x, memory, mask, None);
+                let dropout = context.dropped_weights(Place::CrossWeights, &cross.inner, &x, memory);
+                let (y, trace) = cross.inner.forward(x, memory, mask, None, dropout);
                 (y, Some(trace))
             }
             _ => (x, None),
@@ -156,13 +176,13 @@ impl Block {
         let attend = |x: Tensor<3>| {
             let attention = &self.self_attention.inner;
             let key_values = attention.key_values(x.clone(), context.rotation);
-            let forward = attention.forward(x, &key_values, context.mask, context.rotation);
+            let forward = attention.forward(x, &key_values, context.mask, context.rotation, None);
             (if of_cross { forward.0 } else { without(attention, forward) }, ())
         };
         let cross = |x: Tensor<3>| {
             let (Some(cross), Some((memory, mask))) = (&self.cross_attention, context.memory) else { return (x, ()) };
             let memory = memory.clone().repeat(left_out.len());
-            let forward = cross.inner.forward(x, &memory, mask, None);
+            let forward = cross.inner.forward(x, &memory, mask, None, None);
             (if of_cross { without(&cross.inner, forward) } else { forward.0 }, ())
         };
         self.run(x, context, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
@@ -178,20 +198,25 @@ impl Block {
         cross: impl FnOnce(Tensor<3>) -> (Tensor<3>, C),
         feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
     ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<C>>, SublayerTrace<F>)) {
+        let dropped = |place: Place, x: &Tensor<3>| context.noise.and_then(|noise| noise.values(place, x));
         if self.residual == Residual::Parallel {
-            let (attended, _, attention) = self.self_attention.branch(x.clone(), attend);
-            let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), feed);
+            let (attended, _, attention) =
+                self.self_attention.branch(x.clone(), dropped(Place::SelfAttention, &x), attend);
+            let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), dropped(Place::FeedForward, &x), feed);
             return (x + attended + fed, (attention, None, feed_forward));
         }
-        let (x, attention) = self.self_attention.around(x, attend);
+        let dropout = dropped(Place::SelfAttention, &x);
+        let (x, attention) = self.self_attention.around(x, dropout, attend);
         let (x, cross) = match (&self.cross_attention, context.memory) {
             (Some(sublayer), Some(_)) => {
-                let (x, trace) = sublayer.around(x, cross);
+                let dropout = dropped(Place::CrossAttention, &x);
+                let (x, trace) = sublayer.around(x, dropout, cross);
                 (x, Some(trace))
             }
             _ => (x, None),
         };
-        let (x, feed_forward) = self.feed_forward.around(x, feed);
+        let dropout = dropped(Place::FeedForward, &x);
+        let (x, feed_forward) = self.feed_forward.around(x, dropout, feed);
         (x, (attention, cross, feed_forward))
     }
 

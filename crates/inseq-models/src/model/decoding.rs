@@ -79,7 +79,13 @@ impl<'a> IncrementalDecoder<'a> {
             x = block.step(
                 x,
                 history,
-                &Context { mask, rotation, memory: memory.as_ref().zip(memory_mask.as_ref()), detailed: false },
+                &Context {
+                    mask,
+                    rotation,
+                    memory: memory.as_ref().zip(memory_mask.as_ref()),
+                    detailed: false,
+                    noise: None,
+                },
             );
         }
         self.length += new;

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::stack::Entry;
+use super::trace::Mode;
 use super::{Memory, Model, Source};
 
 /// The output of a block, counted from the input up.
@@ -37,12 +38,14 @@ impl Model {
         };
         match (layer, source) {
             (Layer::Encoder(wanted), Some(source)) => {
-                self.run_encoder(source, false, |block, x, context| run(wanted, block, x, context));
+                self.run_encoder(source, Mode::default(), |block, x, context| run(wanted, block, x, context));
             }
             (Layer::Decoder(wanted) | Layer::Encoder(wanted), source) => {
                 let memory = source
                     .and_then(|source| Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() }));
-                self.run_decoder(memory.as_ref(), target, false, |block, x, context| run(wanted, block, x, context));
+                self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| {
+                    run(wanted, block, x, context)
+                });
             }
         }
         states
@@ -56,6 +59,7 @@ impl Model {
             (Layer::Decoder(after) | Layer::Encoder(after), _) => (&mut model.decoder, after),
         };
         stack.entry = Entry::default();
+        stack.dropout.entry = 0.0;
         stack.blocks.drain(..(after + 1).min(stack.blocks.len()));
         model
     }

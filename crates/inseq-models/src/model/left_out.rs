@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 
 use super::stack::{Stack, StackTrace};
+use super::trace::Mode;
 use super::{Block, Context, Memory, Model, Source};
 
 /// Whose values are left out.
@@ -50,7 +51,7 @@ impl Model {
         };
         if let (LeftOut::Encoder, Some(encoder), Some(source)) = (which, &self.encoder, source) {
             let keys = source.embeddings.dims()[1];
-            self.run_encoder(source, false, |block, x, context| run(&encoder.stack, keys, block, x, context));
+            self.run_encoder(source, Mode::default(), |block, x, context| run(&encoder.stack, keys, block, x, context));
             return;
         }
         let memory =
@@ -59,7 +60,7 @@ impl Model {
             (LeftOut::Cross, Some(memory)) => memory.output.dims()[1],
             _ => target.dims()[1],
         };
-        self.run_decoder(memory.as_ref(), target, false, |block, x, context| {
+        self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| {
             run(&self.decoder, keys, block, x, context)
         });
     }

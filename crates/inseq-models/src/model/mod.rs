@@ -2,6 +2,7 @@
 
 mod block;
 mod decoding;
+mod dropout;
 mod layer;
 mod left_out;
 mod parts;
@@ -17,6 +18,7 @@ use burn::tensor::{Device, Tensor};
 
 pub use block::{Block, BlockTrace, Context, Cotangent, Reach, Residual};
 pub use decoding::IncrementalDecoder;
+pub use dropout::{Dropout, LayerNoise, Noise};
 pub use layer::Layer;
 pub use left_out::LeftOut;
 pub use pullback::{InputCotangents, Wanted};

@@ -10,7 +10,7 @@ use crate::parallel::processors;
 const LEAST_ROWS: usize = 128;
 
 /// Rows of a part beyond which its tensors leave the cache.
-const MOST_ROWS: usize = 768;
+const MOST_ROWS: usize = 512;
 
 /// Batch entries and probes that are pulled back together.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,6 +27,14 @@ pub struct InputCotangents {
     pub target: Option<Tensor<4>>,
 }
 
+impl InputCotangents {
+    /// The sum of two pullbacks of the same shapes.
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |a: Option<Tensor<4>>, b: Option<Tensor<4>>| a.zip(b).map(|(a, b)| a + b);
+        Self { source: sum(self.source, other.source), target: sum(self.target, other.target) }
+    }
+}
+
 impl Model {
     /// Pulls cotangents of hidden states back to the embeddings, all probes at once.
     ///

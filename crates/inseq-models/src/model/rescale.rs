@@ -39,6 +39,8 @@ impl StackTrace {
             entry_norm: rescaled(self.entry_norm.as_ref(), baseline.entry_norm.as_ref(), rescale),
             blocks: blocks.map(|((own, baseline), block)| own.rescaled(baseline, block, rescale)).collect(),
             exit_norm: rescaled(self.exit_norm.as_ref(), baseline.exit_norm.as_ref(), rescale),
+            noise: self.noise,
+            dropout: self.dropout.clone(),
         }
     }
 }
@@ -69,6 +71,7 @@ impl<T> SublayerTrace<T> {
             input: rescaled(self.input.as_ref(), baseline.input.as_ref(), rescale),
             output: rescaled(self.output.as_ref(), baseline.output.as_ref(), rescale),
             sum: rescaled(self.sum.as_ref(), baseline.sum.as_ref(), rescale),
+            dropout: self.dropout.clone(),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
-use super::sublayer::{normed, normed_pullback};
+use super::dropout::{Dropout, LayerNoise, Place};
+use super::sublayer::{normed, normed_pullback, times, times_pullback};
 use super::{Block, BlockTrace};
 use crate::layers::{Linear, Mask, Norm, NormTrace, Rotary, Rotation, Rows, Visibility};
 
@@ -19,6 +20,8 @@ pub struct Stack {
     pub schemes: Vec<Scheme>,
     /// From the last block to the stack's output.
     pub exit: Exit,
+    /// What is dropped in training.
+    pub dropout: Dropout,
 }
 
 /// What becomes of embeddings before the first block: `norm(project(x * scale) + positions)`.
@@ -71,6 +74,17 @@ pub(super) struct StackTrace {
     pub(super) entry_norm: Option<NormTrace>,
     pub(super) blocks: Vec<BlockTrace>,
     pub(super) exit_norm: Option<NormTrace>,
+    /// What the forward drops, and what that multiplied the stack's input and output by.
+    pub(super) noise: Option<LayerNoise>,
+    pub(super) dropout: [Option<Tensor<3>>; 2],
+}
+
+impl StackTrace {
+    /// `x` at one of the stack's ends as the forward drops of it, which is kept.
+    fn dropped(&mut self, end: usize, place: Place, x: Tensor<3>) -> Tensor<3> {
+        self.dropout[end] = self.noise.and_then(|noise| noise.values(place, &x));
+        times(x, self.dropout[end].as_ref())
+    }
 }
 
 impl StackTrace {
@@ -86,6 +100,11 @@ impl StackTrace {
             entry_norm: norm(&self.entry_norm),
             blocks: self.blocks.iter().map(|block| block.entries(range)).collect(),
             exit_norm: norm(&self.exit_norm),
+            noise: self.noise,
+            dropout: self
+                .dropout
+                .each_ref()
+                .map(|factors| factors.as_ref().map(|factors| factors.clone().narrow(0, range.start, range.len()))),
         }
     }
 }
@@ -133,13 +152,14 @@ impl Stack {
         };
         let (x, norm) = normed(norm.as_ref(), x);
         trace.entry_norm = norm;
-        x
+        trace.dropped(0, Place::Entry, x)
     }
 
     /// The last block's output to the stack's.
     pub(super) fn leave(&self, x: Tensor<3>, trace: &mut StackTrace) -> Tensor<3> {
         let (x, norm) = normed(self.exit.norm.as_ref(), x);
         trace.exit_norm = norm;
+        let x = trace.dropped(1, Place::Exit, x);
         match &self.exit.projection {
             Some(projection) => projection.forward(x),
             None => x,
@@ -148,6 +168,7 @@ impl Stack {
 
     /// Cotangents of the first block's input to those of the embeddings.
     pub(super) fn enter_pullback(&self, cotangent: Tensor<4>, trace: &StackTrace, rows: &Rows) -> Tensor<4> {
+        let cotangent = times_pullback(cotangent, trace.dropout[0].as_ref(), rows);
         let x = normed_pullback(self.entry.norm.as_ref(), trace.entry_norm.as_ref(), cotangent, rows);
         let x = match &self.entry.projection {
             Some(projection) => projection.pullback(x),
@@ -162,6 +183,7 @@ impl Stack {
             Some(projection) => projection.pullback(cotangent),
             None => cotangent,
         };
+        let x = times_pullback(x, trace.dropout[1].as_ref(), rows);
         normed_pullback(self.exit.norm.as_ref(), trace.exit_norm.as_ref(), x, rows)
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct SublayerTrace<T> {
     pub(super) input: Option<NormTrace>,
     pub(super) output: Option<NormTrace>,
     pub(super) sum: Option<NormTrace>,
+    /// What the inner layer's output was multiplied by.
+    pub(super) dropout: Option<Tensor<3>>,
 }
 
 impl<T> SublayerTrace<T> {
@@ -65,6 +67,7 @@ impl<T> SublayerTrace<T> {
             input: norm(&self.input),
             output: norm(&self.output),
             sum: norm(&self.sum),
+            dropout: self.dropout.as_ref().map(|factors| factors.clone().narrow(0, range.start, range.len())),
         }
     }
 }
@@ -72,8 +75,8 @@ impl<T> SublayerTrace<T> {
 impl<T> SublayerTrace<Option<T>> {
     /// The trace, where the inner layer kept something.
     pub(super) fn some(self) -> Option<SublayerTrace<T>> {
-        let Self { inner, input, output, sum } = self;
-        inner.map(|inner| SublayerTrace { inner, input, output, sum })
+        let Self { inner, input, output, sum, dropout } = self;
+        inner.map(|inner| SublayerTrace { inner, input, output, sum, dropout })
     }
 }
 
@@ -101,27 +104,47 @@ pub(super) fn normed_pullback(
     }
 }
 
+/// `x` times optional factors.
+pub(super) fn times(x: Tensor<3>, factors: Option<&Tensor<3>>) -> Tensor<3> {
+    match factors {
+        Some(factors) => x * factors.clone(),
+        None => x,
+    }
+}
+
+/// The pullback of [`times`].
+pub(super) fn times_pullback(cotangent: Tensor<4>, factors: Option<&Tensor<3>>, rows: &Rows) -> Tensor<4> {
+    match factors {
+        Some(factors) => cotangent * rows.of(factors),
+        None => cotangent,
+    }
+}
+
 impl<L> Sublayer<L> {
-    /// What is added to the residual stream, `output(f(input(x)))`, and what it is added to.
+    /// What is added to the residual stream, `output(f(input(x)))`, and what it is added to. `dropout` is what the inner
+    /// layer's output is multiplied by.
     pub(super) fn branch<T>(
         &self,
         x: Tensor<3>,
+        dropout: Option<Tensor<3>>,
         inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
     ) -> (Tensor<3>, Tensor<3>, SublayerTrace<T>) {
         let (normed_input, input) = normed(self.norms.input.as_ref(), x.clone());
         let residual = if self.norms.adds_to_normed { normed_input.clone() } else { x };
         let (y, inner) = inner(normed_input);
+        let y = times(y, dropout.as_ref());
         let (y, output) = normed(self.norms.output.as_ref(), y);
-        (y, residual, SublayerTrace { inner, input, output, sum: None })
+        (y, residual, SublayerTrace { inner, input, output, sum: None, dropout })
     }
 
     /// The residual stream after the sublayer.
     pub(super) fn around<T>(
         &self,
         x: Tensor<3>,
+        dropout: Option<Tensor<3>>,
         inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
     ) -> (Tensor<3>, SublayerTrace<T>) {
-        let (y, residual, mut trace) = self.branch(x, inner);
+        let (y, residual, mut trace) = self.branch(x, dropout, inner);
         let (y, sum) = normed(self.norms.sum.as_ref(), residual + y);
         trace.sum = sum;
         (y, trace)
@@ -134,7 +157,8 @@ impl<L> Sublayer<L> {
 
     /// The branch's cotangent to that of what the inner layer gave.
     pub(super) fn output_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
-        normed_pullback(self.norms.output.as_ref(), trace.output.as_ref(), cotangent, rows)
+        let cotangent = normed_pullback(self.norms.output.as_ref(), trace.output.as_ref(), cotangent, rows);
+        times_pullback(cotangent, trace.dropout.as_ref(), rows)
     }
 
     /// The cotangents of what the result is added to and of what the inner layer took, to that of the residual stream.

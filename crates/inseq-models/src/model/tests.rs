@@ -150,6 +150,7 @@ impl Random {
                 norm: norm(self),
                 projection: (causal && variant.projected).then(|| self.linear(WIDTH, WIDTH / 2)),
             },
+            dropout: Dropout { entry: 0.1, attention: 0.3, inner: 0.2, residual: 0.15, exit: 0.05 },
         }
     }
 
@@ -180,8 +181,8 @@ fn close<const D: usize>(a: Tensor<D>, b: Tensor<D>, tolerance: f32) {
     assert!(difference <= tolerance * scale, "differ by {difference} at a scale of {scale}");
 }
 
-/// What one model gives by the batched pullback and by one autodiff backward a probe.
-fn check(seed: u64, variant: &Variant) {
+/// What one model gives by the batched pullback and by one autodiff backward a probe, of a forward with noise where there is.
+fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
     let encoder = variant.encoder;
     let plain = crate::device::parse(&std::env::var("INSEQ_TEST_DEVICE").unwrap_or("flex".into())).unwrap();
     let graph = plain.clone().autodiff();
@@ -201,7 +202,11 @@ fn check(seed: u64, variant: &Variant) {
 
     let (source, target, cotangents) = inputs(&plain);
     let source = Source { embeddings: source, lengths: lengths.clone() };
-    let trace = model.trace(encoder.then_some(&source), target);
+    let run = |model: &Model, source: Option<&Source>, target| match noise {
+        Some(noise) => model.noisy_trace(source, target, noise),
+        None => model.trace(source, target),
+    };
+    let trace = run(&model, encoder.then_some(&source), target);
     let wanted = Wanted { source: encoder, target: true };
     let own: Vec<Tensor<3>> = (0..batch * probes)
         .map(|i| trace.hidden().clone().narrow(0, i / probes, 1).narrow(1, positions[i], 1))
@@ -219,7 +224,7 @@ fn check(seed: u64, variant: &Variant) {
             let (source, target, cotangents) = inputs(&graph);
             let (source, target) = (source.require_grad(), target.require_grad());
             let batch_source = Source { embeddings: source.clone(), lengths: lengths.clone() };
-            let trace = twin.trace(encoder.then_some(&batch_source), target.clone());
+            let trace = run(&twin, encoder.then_some(&batch_source), target.clone());
             let logits = twin.logits(trace.hidden().clone());
             let own = logits.narrow(0, b, 1).narrow(1, positions[b * probes + p], 1);
             let score = own * cotangents.narrow(0, b, 1).narrow(1, p, 1);
@@ -297,7 +302,35 @@ fn variants() -> Vec<Variant> {
 #[test]
 fn the_pullback_equals_autodiff() {
     for (seed, variant) in variants().iter().enumerate() {
-        check(seed as u64, variant);
+        check(seed as u64, variant, None);
+    }
+}
+
+#[test]
+fn the_pullback_of_a_noisy_forward_equals_autodiff() {
+    for (seed, variant) in variants().iter().enumerate() {
+        check(seed as u64, variant, Some(Noise { seed: 11, draw: 1 }));
+    }
+}
+
+#[test]
+fn noise_depends_on_neither_batch_nor_length() {
+    for (seed, variant) in variants().iter().enumerate() {
+        let device = crate::device::parse("auto").unwrap();
+        let mut random = Random::new(seed as u64, &device);
+        let model = random.model(variant);
+        let source = Source { embeddings: random.tensor([2, 5, variant.features()], 1.0), lengths: vec![3, 5] };
+        let target = random.tensor([2, 6, variant.features()], 1.0);
+        let hidden = |source: &Source, target: Tensor<3>, draw| {
+            let noise = Noise { seed: 3, draw };
+            model.noisy_trace(variant.encoder.then_some(source), target, noise).hidden().clone()
+        };
+        let together = hidden(&source, target.clone(), 0);
+        let shorter = target.clone().narrow(0, 0, 1).narrow(1, 0, 4);
+        let alone = hidden(&source.repeat(0, 1), shorter.clone(), 0);
+        close(alone.clone(), together.narrow(0, 0, 1).narrow(1, 0, 4), 1e-5);
+        let other: f32 = (hidden(&source.repeat(0, 1), shorter, 1) - alone).abs().max().into_scalar();
+        assert!(other > 1e-2, "two draws are one");
     }
 }
 

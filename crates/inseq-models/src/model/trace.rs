@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::dropout::{LayerNoise, Noise};
 use super::stack::StackTrace;
 use super::{Block, BlockTrace, Context, Model, Source};
 use crate::layers::{Mask, Visibility};
@@ -54,27 +55,39 @@ pub struct Memory {
     pub lengths: Vec<usize>,
 }
 
+/// What a forward does that not every one does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mode {
+    /// Its trace can be [rescaled](Trace::rescaled).
+    detailed: bool,
+    /// It drops values.
+    noise: Option<Noise>,
+}
+
 impl Model {
     /// The encoder's output `[batch, source, feature]`; `None` for decoder-only models.
     pub fn encode(&self, source: &Source) -> Option<Tensor<3>> {
-        self.run_encoder(source, false, |block, x, context| block.forward(x, context).0).map(|(output, _)| output)
+        self.run_encoder(source, Mode::default(), |block, x, context| block.forward(x, context).0)
+            .map(|(output, _)| output)
     }
 
     /// The encoder with each block run by `run`.
     pub(super) fn run_encoder(
         &self,
         source: &Source,
-        detailed: bool,
+        mode: Mode,
         mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
     ) -> Option<(Tensor<3>, StackTrace)> {
         let stack = &self.encoder.as_ref()?.stack;
         let x = source.embeddings.clone();
         let attending = stack.attending(0..x.dims()[1], &source.lengths, &x.device());
-        let mut trace = StackTrace::default();
+        let noise = |layer| mode.noise.map(|noise| LayerNoise::new(stack.dropout, noise, true, layer));
+        let mut trace = StackTrace { noise: noise(0), ..StackTrace::default() };
         let mut x = stack.enter(x, 0, &mut trace);
-        for block in &stack.blocks {
+        for (layer, block) in stack.blocks.iter().enumerate() {
             let (mask, rotation) = attending.of(block);
-            x = run(block, x, &Context { mask, rotation, memory: None, detailed });
+            let noise = noise(layer);
+            x = run(block, x, &Context { mask, rotation, memory: None, detailed: mode.detailed, noise });
         }
         Some((stack.leave(x, &mut trace), trace))
     }
@@ -84,7 +97,7 @@ impl Model {
         &self,
         memory: Option<&Memory>,
         target: Tensor<3>,
-        detailed: bool,
+        mode: Mode,
         mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
     ) -> (Tensor<3>, StackTrace) {
         let [_, length, _] = target.dims();
@@ -95,17 +108,23 @@ impl Model {
             let keys = memory.output.dims()[1];
             Mask::new(&Visibility::default(), 0..length, keys, &memory.lengths, &device)
         });
-        let mut trace = StackTrace::default();
+        let noise = |layer| mode.noise.map(|noise| LayerNoise::new(stack.dropout, noise, false, layer));
+        let mut trace = StackTrace { noise: noise(0), ..StackTrace::default() };
         let mut x = stack.enter(target, 0, &mut trace);
-        for block in &stack.blocks {
+        for (layer, block) in stack.blocks.iter().enumerate() {
             let key_values = block
                 .cross_attention
                 .as_ref()
                 .zip(memory)
                 .map(|(cross, memory)| cross.inner.key_values(memory.output.clone(), None));
             let (own_mask, rotation) = attending.of(block);
-            let context =
-                Context { mask: own_mask, rotation, memory: key_values.as_ref().zip(mask.as_ref()), detailed };
+            let context = Context {
+                mask: own_mask,
+                rotation,
+                memory: key_values.as_ref().zip(mask.as_ref()),
+                detailed: mode.detailed,
+                noise: noise(layer),
+            };
             x = run(block, x, &context);
         }
         (stack.leave(x, &mut trace), trace)
@@ -115,18 +134,28 @@ impl Model {
     ///
     /// `target` `[batch, position, feature]`: embeddings of the whole target, padded on the right, without positions.
     pub fn trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
-        self.traced(source, target, false)
+        self.traced(source, target, Mode::default())
     }
 
     /// As [`trace`](Self::trace), keeping what [`Trace::rescaled`] needs as well.
     pub fn detailed_trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
-        self.traced(source, target, true)
+        self.traced(source, target, Mode { detailed: true, noise: None })
     }
 
-    fn traced(&self, source: Option<&Source>, target: Tensor<3>, detailed: bool) -> Trace {
+    /// As [`trace`](Self::trace), of a forward with dropout.
+    pub fn noisy_trace(&self, source: Option<&Source>, target: Tensor<3>, noise: Noise) -> Trace {
+        self.traced(source, target, Mode { detailed: false, noise: Some(noise) })
+    }
+
+    /// Whether anything is dropped in [`noisy_trace`](Self::noisy_trace).
+    pub fn has_dropout(&self) -> bool {
+        self.encoder.as_ref().is_some_and(|encoder| encoder.stack.dropout.is_some()) || self.decoder.dropout.is_some()
+    }
+
+    fn traced(&self, source: Option<&Source>, target: Tensor<3>, mode: Mode) -> Trace {
         let mut blocks = Vec::new();
         let encoded = source.and_then(|source| {
-            let (output, trace) = self.run_encoder(source, detailed, |block, x, context| {
+            let (output, trace) = self.run_encoder(source, mode, |block, x, context| {
                 let (y, kept) = block.forward(x, context);
                 blocks.push(kept);
                 y
@@ -136,7 +165,7 @@ impl Model {
         let (memory, encoder) = encoded.unzip();
         let encoder = StackTrace { blocks, ..encoder.unwrap_or_default() };
         let mut blocks = Vec::new();
-        let (hidden, decoder) = self.run_decoder(memory.as_ref(), target, detailed, |block, x, context| {
+        let (hidden, decoder) = self.run_decoder(memory.as_ref(), target, mode, |block, x, context| {
             let (y, kept) = block.forward(x, context);
             blocks.push(kept);
             y
@@ -147,6 +176,6 @@ impl Model {
     /// The decoder's last hidden states `[batch, position, feature]`, as the head takes them, for the encoder's output
     /// (none for decoder-only models) and the embeddings of the whole target. Nothing is kept for a pullback.
     pub fn decode(&self, memory: Option<&Memory>, target: Tensor<3>) -> Tensor<3> {
-        self.run_decoder(memory, target, false, |block, x, context| block.forward(x, context).0).0
+        self.run_decoder(memory, target, Mode::default(), |block, x, context| block.forward(x, context).0).0
     }
 }

@@ -5,12 +5,20 @@ mod config;
 
 use burn::tensor::Tensor;
 
+use super::dropout::DropoutFields;
 use super::{LoadedModel, Loader};
 use crate::Result;
 use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Norm};
 use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Stack, Sublayer};
 use config::Config;
+
+/// Of these models only Phi-3 has the second.
+const DROPOUT: DropoutFields = DropoutFields {
+    attention: Some(("attention_dropout", 0.0)),
+    residual: Some(("resid_pdrop", 0.0)),
+    ..DropoutFields::NONE
+};
 
 /// What differs between the models of this layout.
 pub(super) struct Kind {
@@ -110,6 +118,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
                 .collect::<Result<_>>()?,
             schemes,
             exit: Exit { norm: Some(builder.norm(&format!("{prefix}norm"), config.hidden_size)?), projection: None },
+            dropout: DROPOUT.read(repository)?,
         },
         logit_cap: config.final_logit_softcapping,
     };

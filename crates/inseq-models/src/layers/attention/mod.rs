@@ -12,6 +12,9 @@ use super::{Linear, Mask, Norm, NormTrace, Rotation, Rows, kernels};
 /// with the length of a text and not with its square.
 const BLOCK: usize = 1 << 22;
 
+/// Rows of a block under a causal mask.
+const CAUSAL_ROWS: usize = 128;
+
 /// Multi-head scaled dot-product attention (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>), several query heads
 /// to each key and value head where there are fewer of those (Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
 #[derive(Clone, Debug)]
@@ -75,6 +78,8 @@ pub struct AttentionTrace {
     key_values: KeyValues,
     mask: Mask,
     rotation: Option<Rotation>,
+    /// What the weights were multiplied by, `[batch, head, query, key]`.
+    dropout: Option<Tensor<4>>,
     /// Where the pullback is that of differences to a baseline, the baseline's trace.
     baseline: Option<Box<AttentionTrace>>,
 }
@@ -99,6 +104,7 @@ impl AttentionTrace {
             },
             mask: self.mask.entries(range),
             rotation: self.rotation.clone(),
+            dropout: self.dropout.as_ref().map(of),
             baseline: self.baseline.as_ref().map(|baseline| Box::new(baseline.entries(range))),
         }
     }
@@ -164,13 +170,15 @@ impl Attention {
         }
     }
 
-    /// `[batch, query, feature]` to the same, with the trace.
+    /// `[batch, query, feature]` to the same, with the trace. The weights are multiplied by `dropout`
+    /// `[batch, head, query, key]`.
     pub fn forward(
         &self,
         x: Tensor<3>,
         key_values: &KeyValues,
         mask: &Mask,
         rotation: Option<&Rotation>,
+        dropout: Option<Tensor<4>>,
     ) -> (Tensor<3>, AttentionTrace) {
         let [batch, length, _] = x.dims();
         let [heads, group, head_dim] = [self.key_value_heads, self.group(), self.head_dim()];
@@ -187,14 +195,18 @@ impl Attention {
             key_values: key_values.clone(),
             mask: mask.clone(),
             rotation: rotation.cloned(),
+            dropout,
             baseline: None,
         };
         let all_keys = key_values.keys.dims()[2];
-        let mixed = blocks(length, batch * self.heads * all_keys).map(|rows| {
+        let mixed = blocks(mask, length, batch * self.heads * all_keys).map(|rows| {
             let keys = mask.keys_before(rows.end).min(all_keys);
             let queries = trace.queries.clone().narrow(3, rows.start, rows.len());
             let bias = mask.of_queries(rows.clone(), keys);
-            let weights = self.weights_of(self.scores(queries, &trace.key_values, keys), bias.as_ref());
+            let mut weights = self.weights_of(self.scores(queries, &trace.key_values, keys), bias.as_ref());
+            if let Some(factors) = &trace.dropout {
+                weights = weights * factors.clone().narrow(2, rows.start, rows.len()).narrow(3, 0, keys);
+            }
             let weights = weights.reshape([batch, heads, group * rows.len(), keys]);
             weights.matmul(key_values.values.clone().narrow(2, 0, keys)).reshape([
                 batch,
@@ -278,7 +290,7 @@ impl Attention {
 
         let mut to_queries = Vec::new();
         let mut to_keys_and_values: Option<Tensor<5>> = None;
-        for part in blocks(count, batch * self.heads * probes * all_keys) {
+        for part in blocks(&trace.mask, count, batch * self.heads * probes * all_keys) {
             let rows = rows.part(&part);
             let keys = trace.mask.keys_before(rows.end()).min(all_keys);
             let mixed = mixed.clone().narrow(4, part.start, part.len());
@@ -326,6 +338,10 @@ impl Attention {
             .reshape([batch, heads, probes * group * count, head_dim])
             .matmul(attended.values.swap_dims(2, 3))
             .reshape([batch, heads, probes, group * count, keys]);
+        let to_weights = match attended.dropout {
+            Some(factors) => to_weights * factors,
+            None => to_weights,
+        };
         let mut to_scores = kernels::softmax_pullback(to_weights, attended.softmax);
         if let Some(slope) = attended.cap_slope {
             to_scores = to_scores * slope;
@@ -343,12 +359,21 @@ impl Attention {
         let scores = self.scores(queries.clone(), &trace.key_values, keys);
         let cap_slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
         let weights = self.by_probe(self.weights_of(scores, trace.mask.of_rows(rows, keys).as_ref()), rows);
+        let dropout = trace.dropout.as_ref().map(|factors| {
+            let [batch, _, queries, all_keys] = factors.dims();
+            let factors = factors.clone().reshape([batch, self.key_value_heads, self.group(), queries, all_keys]);
+            rows.by_probe(rows.of_heads(&factors)).narrow(4, 0, keys)
+        });
         Attended {
             queries: rows.by_probe(queries),
             keys: trace.key_values.keys.clone().narrow(2, 0, keys),
             values: trace.key_values.values.clone().narrow(2, 0, keys),
             softmax: weights.clone(),
-            weights,
+            weights: match &dropout {
+                Some(factors) => weights * factors.clone(),
+                None => weights,
+            },
+            dropout,
             cap_slope: cap_slope.map(|slope| self.by_probe(slope, rows)),
         }
     }
@@ -394,11 +419,15 @@ struct Attended {
     weights: Tensor<5>,
     softmax: Tensor<5>,
     cap_slope: Option<Tensor<5>>,
+    /// What the weights were multiplied by.
+    dropout: Option<Tensor<5>>,
 }
 
-/// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row.
-fn blocks(count: usize, row_values: usize) -> impl Iterator<Item = Range<usize>> {
-    let size = (BLOCK / row_values.max(1)).clamp(1, count.max(1));
+/// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row, and few enough under a
+/// causal mask that what their first rows cannot see is little.
+fn blocks(mask: &Mask, count: usize, row_values: usize) -> impl Iterator<Item = Range<usize>> {
+    let most = if mask.is_causal() { CAUSAL_ROWS } else { usize::MAX };
+    let size = (BLOCK / row_values.max(1)).clamp(1, count.max(1)).min(most);
     (0..count).step_by(size).map(move |start| start..(start + size).min(count))
 }
 

@@ -72,6 +72,7 @@ impl Attention {
             weights: self.by_probe(weights_middle, rows),
             softmax: self.by_probe(mean / total, rows),
             cap_slope: Some(self.by_probe(scaled, rows)),
+            dropout: None,
         }
     }
 }

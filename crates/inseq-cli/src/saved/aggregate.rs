@@ -1,0 +1,48 @@
+//! `inseq aggregate`: a saved result with one score a token, or with what aggregators make of it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{InputArguments, SaveArguments};
+use crate::aggregation::{Aggregation, AggregationArguments};
+use crate::failure::Failure;
+use crate::output;
+
+const EXAMPLES: &str = "\
+Examples:
+  One score a token, by the default of what was saved:
+      inseq aggregate why.json -o small.json
+  The norm over features, of whole words; then into a table:
+      inseq aggregate why.json -o words.parquet --attribution-aggregators vnorm subwords
+  Of layers and heads, the largest head of the last two layers:
+      inseq aggregate attention.json -o a.json --attribution-aggregators max mean --attribution-selectors 0:8 4:6
+  By sentence:
+      inseq aggregate why.json -o a.json --attribution-aggregators vnorm split --aggregator-kwargs \\
+          '{\"split_pattern\": \"[.!?]\", \"split_mode\": \"end\"}'";
+
+/// `inseq aggregate`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct AggregateArguments {
+    /// What is aggregated.
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Where the aggregated result goes: .json, .json.gz, .safetensors, .csv, .parquet or .arrow; `-` for standard output, as
+    /// JSON.
+    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    pub save_path: PathBuf,
+    /// How it is saved.
+    #[command(flatten)]
+    pub save: SaveArguments,
+    /// How it is aggregated.
+    #[command(flatten)]
+    pub aggregation: AggregationArguments,
+}
+
+/// Runs the command.
+pub fn run(arguments: &AggregateArguments) -> Result<(), Failure> {
+    output::check_folder(Some(&arguments.save_path))?;
+    let aggregation = Aggregation::of(&arguments.aggregation)?;
+    arguments.save.save(&aggregation.apply(&arguments.input.load()?)?, &arguments.save_path)
+}

@@ -1,0 +1,61 @@
+//! `inseq diff`: what changed from one saved result to another.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{SaveArguments, load};
+use crate::aggregation::Aggregation;
+use crate::arguments::PictureArguments;
+use crate::failure::Failure;
+use crate::output;
+use crate::picture::Pictures;
+
+const EXAMPLES: &str = "\
+Both results are aggregated, then the first is subtracted from the second. They need as many tokens each; where tokens differ,
+both are shown.
+
+Example:
+  inseq attribute -i \"The tired nurse said that he was late.\" -o he.json --hide
+  inseq attribute -i \"The tired nurse said that she was late.\" -o she.json --hide
+  inseq diff he.json she.json";
+
+/// `inseq diff`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DiffArguments {
+    /// The first file; `-` for standard input.
+    pub from: PathBuf,
+    /// The second file; `-` for standard input.
+    pub to: PathBuf,
+    /// Save the difference, in the format that the end of the name asks for; `-` for standard output, as JSON, instead of the
+    /// map.
+    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    pub save_path: Option<PathBuf>,
+    /// How it is saved.
+    #[command(flatten)]
+    pub save: SaveArguments,
+    /// How to draw it.
+    #[command(flatten)]
+    pub picture: PictureArguments,
+}
+
+/// Runs the command.
+pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
+    output::check_folder(arguments.save_path.as_deref())?;
+    let pictures = Pictures::of(&arguments.picture)?;
+    let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
+    let from = aggregation.apply(&load(&arguments.from)?)?;
+    let to = aggregation.apply(&load(&arguments.to)?)?;
+    let difference = from.pair(&to)?;
+    // It is aggregated already.
+    let aggregation = Aggregation::default();
+    pictures.save(&difference, &aggregation)?;
+    if let Some(path) = &arguments.save_path {
+        arguments.save.save(&difference, path)?;
+        if output::is_standard(path) {
+            return Ok(());
+        }
+    }
+    pictures.print(&difference, &aggregation)
+}

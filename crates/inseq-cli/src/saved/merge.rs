@@ -1,0 +1,36 @@
+//! `inseq merge`: the sequences of several saved results in one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use inseq_core::AttributionResult;
+
+use super::{SaveArguments, load};
+use crate::failure::Failure;
+use crate::output;
+
+const EXAMPLES: &str = "\
+Results must be of one model and method. Example:
+  inseq merge part_*.json -o all.json.gz";
+
+/// `inseq merge`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct MergeArguments {
+    /// The files, in the order that their sequences are to have.
+    #[arg(required = true, num_args = 1.., value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Where the merged result goes, in the format that the end of its name asks for; `-` for standard output, as JSON.
+    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    pub save_path: PathBuf,
+    /// How it is saved.
+    #[command(flatten)]
+    pub save: SaveArguments,
+}
+
+/// Runs the command.
+pub fn run(arguments: &MergeArguments) -> Result<(), Failure> {
+    output::check_folder(Some(&arguments.save_path))?;
+    let results = arguments.files.iter().map(|file| load(file)).collect::<Result<Vec<_>, _>>()?;
+    arguments.save.save(&AttributionResult::merge(results)?, &arguments.save_path)
+}

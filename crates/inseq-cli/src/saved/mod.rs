@@ -1,0 +1,163 @@
+//! Commands on saved results, for which no model is loaded.
+
+pub mod aggregate;
+pub mod convert;
+pub mod diff;
+pub mod info;
+pub mod merge;
+pub mod show;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use inseq_core::{
+    AttributionResult, Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision, SequenceAttribution,
+};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// Which saved result is read, and what of it.
+#[derive(Debug, Args)]
+pub struct InputArguments {
+    /// The file, of this program or of Python inseq; `-` for standard input.
+    pub file: PathBuf,
+    /// Only these sequences, counted from 0. Of a .safetensors file nothing else is read.
+    #[arg(long, num_args = 1.., value_name = "N", help_heading = "Input")]
+    pub sequences: Vec<usize>,
+    /// Only these steps of each sequence, counted from 0: from the first to before the second. Of a .safetensors file nothing
+    /// else is read.
+    #[arg(long, value_name = "START:END", help_heading = "Input")]
+    pub steps: Option<Steps>,
+}
+
+/// A span of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    start: usize,
+    end: usize,
+}
+
+impl FromStr for Steps {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let span = text.split_once(':').and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?)));
+        span.filter(|(start, end)| start < end)
+            .map(|(start, end)| Self { start, end })
+            .ok_or_else(|| "expected two numbers such as 0:3, the second larger than the first".into())
+    }
+}
+
+impl InputArguments {
+    /// Reads what is asked for.
+    pub fn load(&self) -> Result<AttributionResult, Failure> {
+        if self.sequences.is_empty() && self.steps.is_none() {
+            return load(&self.file);
+        }
+        if !output::is_standard(&self.file) && Format::of(&self.file) == Format::Safetensors {
+            let mapped = MappedResult::open(&self.file)?;
+            let result = AttributionResult { info: mapped.info().clone(), ..AttributionResult::default() };
+            return self.picked(result, mapped.sequence_count(), |index| {
+                Ok(match self.steps {
+                    Some(steps) => mapped.sequence_steps(index, steps.start..steps.end)?,
+                    None => mapped.sequence(index)?,
+                })
+            });
+        }
+        let mut result = load(&self.file)?;
+        let sequences = std::mem::take(&mut result.sequences);
+        result.steps = None;
+        self.picked(result, sequences.len(), |index| {
+            // `picked` asks for those that there are.
+            let sequence = &sequences[index];
+            Ok(match self.steps {
+                Some(steps) => sequence.slice_steps(steps.start..steps.end)?,
+                None => sequence.clone(),
+            })
+        })
+    }
+
+    fn picked(
+        &self,
+        mut result: AttributionResult,
+        count: usize,
+        sequence: impl Fn(usize) -> Result<SequenceAttribution, Failure>,
+    ) -> Result<AttributionResult, Failure> {
+        let all: Vec<usize> = (0..count).collect();
+        let indices = if self.sequences.is_empty() { &all } else { &self.sequences };
+        if let Some(missing) = indices.iter().find(|index| **index >= count) {
+            return Err(Failure::Argument(format!(
+                "{}: there is no sequence {missing}; it has {count}, counted from 0",
+                self.file.display()
+            )));
+        }
+        for fact in ["input_texts", "generated_texts"] {
+            if let Some(serde_json::Value::Array(texts)) = result.info.get_mut(fact) {
+                *texts = indices.iter().filter_map(|&index| texts.get(index).cloned()).collect();
+            }
+        }
+        result.sequences = indices.iter().map(|&index| sequence(index)).collect::<Result<_, _>>()?;
+        Ok(result)
+    }
+}
+
+/// How a result is written.
+#[derive(Debug, Args)]
+pub struct SaveArguments {
+    /// How precisely scores are saved as JSON or safetensors.
+    #[arg(long, value_enum, default_value_t, value_name = "PRECISION", help_heading = "Output")]
+    pub scores_precision: Precision,
+    /// Put each sequence into a file of its own: out.json becomes out_0.json, out_1.json and so on.
+    #[arg(long, help_heading = "Output")]
+    pub split_sequences: bool,
+}
+
+/// A precision of saved scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    Float32,
+    /// 11 significant bits.
+    Float16,
+    /// 4 significant bits.
+    Float8,
+}
+
+impl SaveArguments {
+    /// Writes a result, in the format that the end of the name asks for; `-` is standard output, as JSON.
+    pub fn save(&self, result: &AttributionResult, path: &Path) -> Result<(), Failure> {
+        let scores_precision = match self.scores_precision {
+            Precision::Float32 => ScoresPrecision::Float32,
+            Precision::Float16 => ScoresPrecision::Float16,
+            Precision::Float8 => ScoresPrecision::Float8,
+        };
+        let options = SaveOptions { scores_precision, split_sequences: self.split_sequences, ..output::save_options() };
+        output::save_result_with(result, path, &options)
+    }
+}
+
+/// Reads a saved result; `-` is standard input, as JSON.
+pub fn load(path: &Path) -> Result<AttributionResult, Failure> {
+    Ok(if output::is_standard(path) {
+        AttributionResult::read(io::stdin().lock(), &LoadOptions::default())?
+    } else {
+        AttributionResult::load(path)?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_two_numbers_in_order() {
+        assert_eq!("2:5".parse(), Ok(Steps { start: 2, end: 5 }));
+        for text in ["2", "5:2", "2:2", "-1:2", ":"] {
+            assert!(text.parse::<Steps>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The `inseq` program, run as a person or a script runs it.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+/// The program, as if nothing were said of colours.
+pub fn inseq(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inseq"));
+    command.args(arguments);
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "COLORFGBG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs it to its end, with nothing on standard input.
+pub fn run(arguments: &[&str]) -> Output {
+    inseq(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// Runs it to its end, with these bytes on standard input.
+pub fn with_input(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child =
+        inseq(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a call printed that had nothing to complain about.
+pub fn printed(output: &Output) -> String {
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaints.is_empty(), "{}: {complaints}", output.status);
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The one line that a failed call says, and its exit code.
+pub fn complaint(output: &Output) -> (String, i32) {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    (text.trim_end().to_owned(), output.status.code().unwrap())
+}
+
+/// A path in a folder.
+pub fn path_in(folder: &tempfile::TempDir, name: &str) -> String {
+    folder.path().join(name).to_str().unwrap().to_owned()
+}

@@ -1,0 +1,307 @@
+//! The reference's aggregators, made from their arguments.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use serde_json::{Map, Value};
+
+use super::{
+    AggregationFunction, Aggregator, Merging, Scaling, Scores, Selection, Slices, Spans, Split, SplitMode, Subwords,
+};
+use crate::{Error, Result};
+
+/// Makes an aggregator from its arguments.
+type Make = fn(&Map<String, Value>) -> Result<Box<dyn Aggregator>>;
+
+/// An aggregator by name.
+pub(super) struct NamedAggregator {
+    pub name: &'static str,
+    pub description: &'static str,
+    pub details: &'static str,
+    pub arguments: &'static [&'static str],
+    pub make: Make,
+}
+
+/// Arguments of `scores`.
+const SCORES_ARGUMENTS: &[&str] = &["select_idx", "normalize", "rescale", "vnorm_ord", "aggregate_fn"];
+
+/// Arguments of a function in the place of `scores`.
+pub(super) const FUNCTION_ARGUMENTS: &[&str] = SCORES_ARGUMENTS.split_at(4).0;
+
+pub(super) const ALL: &[NamedAggregator] = &[
+    NamedAggregator {
+        name: "scores",
+        description: "Makes one score of the scores along the last axis: features, heads, or layers.",
+        details: "The function is the vector norm over features and the mean over other axes, unless `aggregate_fn` names \
+                  another; `vnorm_ord` is the norm's order (2). `select_idx` looks at some entries only: an index, which \
+                  takes the axis away without a function, a list of indices, or a span as \"start:end\"; negative ones \
+                  count from the end. Then each step's absolute scores are scaled to sum to 1 over source and target, \
+                  unless `normalize` is false; `rescale` has the largest score of the text be 1 instead.",
+        arguments: SCORES_ARGUMENTS,
+        make: |arguments| Ok(Box::new(scores(options("scores", arguments)?)?)),
+    },
+    NamedAggregator {
+        name: "spans",
+        description: "Merges spans of tokens.",
+        details: "`source_spans` and `target_spans` are [start, end] or a list of those, in order and without overlap. \
+                  Scores are merged by the score of largest absolute value, with its sign, and step scores as their \
+                  meaning asks (probabilities are multiplied, entropies added), unless `aggregate_fn` names one function \
+                  for all.",
+        arguments: &["source_spans", "target_spans", "aggregate_fn"],
+        make: |arguments| {
+            let SpansArguments { source_spans, target_spans, aggregate_fn } = options("spans", arguments)?;
+            let spans =
+                Spans::new().source(source_spans.unwrap_or_default().0).target(target_spans.unwrap_or_default().0);
+            Ok(Box::new(spans.merging(merging(aggregate_fn))))
+        },
+    },
+    NamedAggregator {
+        name: "subwords",
+        description: "Merges the pieces of words.",
+        details: "A word starts with a token that begins with one of `special_chars` (▁ of SentencePiece, and Ġ of byte \
+                  pairs); with `is_suffix_symbol`, they mark what goes on with a word instead (## of WordPiece). \
+                  `aggregate_source` and `aggregate_target` say which sides are merged, both unless false; `aggregate_fn` \
+                  as for `spans`.",
+        arguments: &["special_chars", "is_suffix_symbol", "aggregate_source", "aggregate_target", "aggregate_fn"],
+        make: |arguments| {
+            let arguments: SubwordsArguments = options("subwords", arguments)?;
+            let characters =
+                arguments.special_chars.map_or_else(Subwords::default_special_chars, |one_or_more| match one_or_more {
+                    OneOrMore::One(one) => vec![one],
+                    OneOrMore::More(more) => more,
+                });
+            let subwords = Subwords::new()
+                .special_chars(characters)
+                .is_suffix_symbol(arguments.is_suffix_symbol.unwrap_or(false))
+                .aggregate_source(arguments.aggregate_source.unwrap_or(true))
+                .aggregate_target(arguments.aggregate_target.unwrap_or(true));
+            Ok(Box::new(subwords.merging(merging(arguments.aggregate_fn))))
+        },
+    },
+    NamedAggregator {
+        name: "split",
+        description: "Merges the tokens between matches of a regular expression, such as those of a sentence.",
+        details: "`split_pattern` is matched against the tokens' texts put together, in the tokenizer's spelling. With \
+                  `split_mode` single (the default) what matches stays one of its own; with start it goes to what follows \
+                  it, with end to what it follows. `aggregate_source` and `aggregate_target` say which sides are merged, \
+                  both unless false; `aggregate_fn` as for `spans`.",
+        arguments: &["split_pattern", "split_mode", "aggregate_source", "aggregate_target", "aggregate_fn"],
+        make: |arguments| {
+            let arguments: SplitArguments = options("split", arguments)?;
+            let Some(pattern) = arguments.split_pattern else {
+                return Err(Error::Invalid(
+                    "the aggregator `split` needs `split_pattern`, a regular expression such as \"\\\\.\"".into(),
+                ));
+            };
+            let mode = arguments.split_mode.map_or(Ok(SplitMode::default()), |name| name.parse())?;
+            let split = Split::new(&pattern)?
+                .mode(mode)
+                .aggregate_source(arguments.aggregate_source.unwrap_or(true))
+                .aggregate_target(arguments.aggregate_target.unwrap_or(true));
+            Ok(Box::new(split.merging(merging(arguments.aggregate_fn))))
+        },
+    },
+    NamedAggregator {
+        name: "slices",
+        description: "Keeps spans of the input tokens.",
+        details: "`source_spans` and `target_spans` are [start, end] or a list of those; a side without spans stays whole. \
+                  Generated tokens stay whatever the spans say.",
+        arguments: &["source_spans", "target_spans"],
+        make: |arguments| {
+            let SlicesArguments { source_spans, target_spans } = options("slices", arguments)?;
+            Ok(Box::new(Slices {
+                source: source_spans.map(|spans| spans.0),
+                target: target_spans.map(|spans| spans.0),
+            }))
+        },
+    },
+    NamedAggregator {
+        name: "pair",
+        description: "Subtracts an attribution from another of its shape: what changed on the way to that.",
+        details: "Tokens that differ are shown as both. It is made of another attribution, so it cannot be asked for by name: \
+                  `inseq diff A B` on the command line, `Pair::new(b)` or `&b - &a` in Rust.",
+        arguments: &[],
+        make: |_| {
+            Err(Error::Invalid(
+                "the aggregator `pair` is made of another attribution, so it cannot be asked for by name: use `inseq diff`, or \
+                 `Pair::new` in Rust"
+                    .into(),
+            ))
+        },
+    },
+];
+
+/// What an aggregation function makes of several scores.
+pub(super) fn function_description(name: &str) -> &'static str {
+    match name {
+        "mean" => "The mean of the scores.",
+        "sum" => "The sum of the scores.",
+        "prod" => "The product of the scores.",
+        "min" => "The smallest score.",
+        "max" => "The largest score.",
+        "absmax" => "The score of largest absolute value, with its sign.",
+        _ => "The vector norm of the scores, of order `vnorm_ord` (2).",
+    }
+}
+
+/// The aggregator `scores` with a function.
+pub(super) fn scores_by(function: &str, arguments: &Map<String, Value>) -> Result<Box<dyn Aggregator>> {
+    let mut arguments: ScoresArguments = options(function, arguments)?;
+    arguments.aggregate_fn = Some(Function(function.parse()?));
+    Ok(Box::new(scores(arguments)?))
+}
+
+fn scores(arguments: ScoresArguments) -> Result<Scores> {
+    let function = arguments.aggregate_fn.map(|Function(function)| function);
+    let function = match (function, arguments.vnorm_ord) {
+        (function, None) => function,
+        (None | Some(AggregationFunction::VectorNorm { .. }), Some(Order(order))) => {
+            Some(AggregationFunction::VectorNorm { order })
+        }
+        // Of several functions that share their arguments, only norms have an order.
+        (Some(other), Some(_)) => Some(other),
+    };
+    let scaling = match (arguments.normalize, arguments.rescale.unwrap_or(false)) {
+        (Some(true), true) => {
+            return Err(Error::Invalid("scores are either normalized or rescaled; choose one of the two".into()));
+        }
+        (_, true) => Scaling::Rescale,
+        (Some(false), false) => Scaling::None,
+        (None | Some(true), false) => Scaling::Normalize,
+    };
+    let scores = function.map_or_else(Scores::by_kind, Scores::new);
+    Ok(scores.select(arguments.select_idx.map_or(Selection::All, |Chosen(selection)| selection)).scaling(scaling))
+}
+
+fn merging(function: Option<Function>) -> Merging {
+    function.map_or_else(Merging::default, |Function(function)| function.into())
+}
+
+fn options<T: DeserializeOwned>(name: &str, arguments: &Map<String, Value>) -> Result<T> {
+    serde_path_to_error::deserialize(Value::Object(arguments.clone())).map_err(|error| {
+        Error::Invalid(format!("argument `{}` of the aggregator `{name}`: {}", error.path(), error.inner()))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScoresArguments {
+    aggregate_fn: Option<Function>,
+    select_idx: Option<Chosen>,
+    normalize: Option<bool>,
+    rescale: Option<bool>,
+    vnorm_ord: Option<Order>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SpansArguments {
+    source_spans: Option<SpanList>,
+    target_spans: Option<SpanList>,
+    aggregate_fn: Option<Function>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SlicesArguments {
+    source_spans: Option<SpanList>,
+    target_spans: Option<SpanList>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubwordsArguments {
+    special_chars: Option<OneOrMore<String>>,
+    is_suffix_symbol: Option<bool>,
+    aggregate_source: Option<bool>,
+    aggregate_target: Option<bool>,
+    aggregate_fn: Option<Function>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SplitArguments {
+    split_pattern: Option<String>,
+    split_mode: Option<String>,
+    aggregate_source: Option<bool>,
+    aggregate_target: Option<bool>,
+    aggregate_fn: Option<Function>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore<T> {
+    One(T),
+    More(Vec<T>),
+}
+
+/// An aggregation function by its name.
+struct Function(AggregationFunction);
+
+impl<'de> Deserialize<'de> for Function {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A selection as an index, a list of indices, or the text of either or of a span.
+struct Chosen(Selection);
+
+impl<'de> Deserialize<'de> for Chosen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected an index, a list of indices, or a span such as \"1:3\"")]
+        enum Form {
+            Index(i64),
+            List(Vec<i64>),
+            Text(String),
+        }
+        Ok(Self(match Form::deserialize(deserializer)? {
+            Form::Index(index) => Selection::One(index),
+            Form::List(indices) => Selection::List(indices),
+            Form::Text(text) => text.parse().map_err(D::Error::custom)?,
+        }))
+    }
+}
+
+/// The order of a norm; infinities, which JSON has no numbers for, as text.
+struct Order(f64);
+
+impl<'de> Deserialize<'de> for Order {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a number, \"inf\" or \"-inf\"")]
+        enum Form {
+            Number(f64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(order) => Ok(Self(order)),
+            Form::Text(text) if text == "inf" => Ok(Self(f64::INFINITY)),
+            Form::Text(text) if text == "-inf" => Ok(Self(f64::NEG_INFINITY)),
+            Form::Text(text) => {
+                Err(D::Error::custom(format!("{text:?} is no order of a norm; give a number, \"inf\" or \"-inf\"")))
+            }
+        }
+    }
+}
+
+/// One span, or several.
+#[derive(Default)]
+struct SpanList(Vec<Range<usize>>);
+
+impl<'de> Deserialize<'de> for SpanList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a span such as [0, 2], or a list of spans")]
+        enum Form {
+            One([usize; 2]),
+            More(Vec<[usize; 2]>),
+        }
+        let spans = match Form::deserialize(deserializer)? {
+            Form::One(span) => vec![span],
+            Form::More(spans) => spans,
+        };
+        Ok(Self(spans.into_iter().map(|[start, end]| start..end).collect()))
+    }
+}

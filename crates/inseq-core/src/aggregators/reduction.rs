@@ -1,0 +1,183 @@
+//! The arithmetic of aggregation functions, in lanes that the compiler can vectorize, over many rows in parallel.
+//!
+//! Scores of every feature of a long text fill gigabytes, and what is done with each is little: the work is to read them at
+//! the speed of the memory.
+
+use pulp::{Arch, NullaryFnOnce};
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
+
+use super::AggregationFunction;
+
+/// Scores that are worked on side by side: as many as fill the registers of any processor.
+const LANES: usize = 16;
+
+/// Scores that one task reduces, at least: 256 KiB.
+const TASK: usize = 1 << 16;
+
+/// Reduces each row of `n` scores.
+///
+/// # Shapes
+/// `[row * n]` to `[row]`; `n` is not 0.
+pub(super) fn reduce_rows(function: AggregationFunction, scores: &[f32], n: usize) -> Vec<f32> {
+    let mut reduced = vec![0.0; scores.len() / n];
+    let rows = (TASK / n).max(1);
+    let task = |(reduced, scores): (&mut [f32], &[f32])| Arch::new().dispatch(Rows { function, scores, n, reduced });
+    if scores.len() <= TASK {
+        task((&mut reduced, scores));
+    } else {
+        reduced.par_chunks_mut(rows).zip(scores.par_chunks(rows * n)).for_each(task);
+    }
+    reduced
+}
+
+/// Rows that are reduced with the widest instructions of the processor at hand.
+struct Rows<'a> {
+    function: AggregationFunction,
+    scores: &'a [f32],
+    n: usize,
+    reduced: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (reduced, row) in self.reduced.iter_mut().zip(self.scores.chunks_exact(self.n)) {
+            *reduced = reduce(self.function, row);
+        }
+    }
+}
+
+/// One score of `scores`, of which there is at least one.
+#[inline(always)]
+pub(super) fn reduce(function: AggregationFunction, scores: &[f32]) -> f32 {
+    match function {
+        AggregationFunction::Mean => (sum(scores, f64::from) / scores.len() as f64) as f32,
+        AggregationFunction::Sum => sum(scores, f64::from) as f32,
+        AggregationFunction::Prod => product(scores) as f32,
+        AggregationFunction::Min => extreme(scores, |x| x, |x, best| x < best),
+        AggregationFunction::Max => extreme(scores, |x| x, |x, best| x > best),
+        AggregationFunction::AbsMax => abs_max(scores),
+        AggregationFunction::VectorNorm { order } => vector_norm(scores, order),
+    }
+}
+
+#[inline(always)]
+fn sum(scores: &[f32], term: impl Fn(f32) -> f64) -> f64 {
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane += term(x);
+        }
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|&x| term(x)).sum::<f64>()
+}
+
+#[inline(always)]
+fn product(scores: &[f32]) -> f64 {
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    let mut lanes = [1.0; LANES];
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane *= f64::from(x);
+        }
+    }
+    lanes.iter().product::<f64>() * rest.iter().map(|&x| f64::from(x)).product::<f64>()
+}
+
+/// The value of the score that `better` prefers to all others, or NaN if there is one.
+#[inline(always)]
+fn extreme(scores: &[f32], value: impl Fn(f32) -> f32, better: impl Fn(f32, f32) -> bool) -> f32 {
+    let choose = |best: f32, x: f32| if better(x, best) || x.is_nan() { x } else { best };
+    let (chunks, rest) = scores.as_chunks::<LANES>();
+    let mut lanes = [value(scores[0]); LANES];
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = choose(*lane, value(x));
+        }
+    }
+    rest.iter().map(|&x| value(x)).chain(lanes).fold(lanes[0], choose)
+}
+
+/// The first score of largest absolute value; NaN counts as 0, and infinity as the largest number, as in the reference.
+#[inline(always)]
+fn abs_max(scores: &[f32]) -> f32 {
+    let size = |x: f32| if x.is_nan() { 0.0 } else { x.abs().min(f32::MAX) };
+    let largest = extreme(scores, size, |x, best| x > best);
+    scores.iter().copied().find(|&x| size(x) == largest).unwrap_or(f32::NAN)
+}
+
+#[inline(always)]
+fn vector_norm(scores: &[f32], order: f64) -> f32 {
+    let magnitude = |x: f32| f64::from(x).abs();
+    let norm = if order == 2.0 {
+        sum(scores, |x| f64::from(x) * f64::from(x)).sqrt()
+    } else if order == 1.0 {
+        sum(scores, magnitude)
+    } else if order == 0.0 {
+        // What is not a number is not counted as one other than 0.
+        sum(scores, |x| if x.is_nan() { f64::NAN } else { f64::from(u8::from(x != 0.0)) })
+    } else if order == f64::INFINITY {
+        return extreme(scores, f32::abs, |x, best| x > best);
+    } else if order == f64::NEG_INFINITY {
+        return extreme(scores, f32::abs, |x, best| x < best);
+    } else {
+        sum(scores, |x| magnitude(x).powf(order)).powf(1.0 / order)
+    };
+    norm as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The same by its definition, one score after another.
+    fn plain(function: AggregationFunction, scores: &[f32]) -> f32 {
+        let precise = || scores.iter().map(|&x| f64::from(x));
+        let nan = |extreme: f32| if scores.iter().any(|x| x.is_nan()) { f32::NAN } else { extreme };
+        match function {
+            AggregationFunction::Mean => (precise().sum::<f64>() / scores.len() as f64) as f32,
+            AggregationFunction::Sum => precise().sum::<f64>() as f32,
+            AggregationFunction::Prod => precise().product::<f64>() as f32,
+            AggregationFunction::Min => nan(scores.iter().copied().fold(f32::INFINITY, f32::min)),
+            AggregationFunction::Max => nan(scores.iter().copied().fold(f32::NEG_INFINITY, f32::max)),
+            AggregationFunction::AbsMax => {
+                let zeroed = |x: f32| if x.is_nan() { 0.0 } else { x.abs() };
+                scores
+                    .iter()
+                    .copied()
+                    .reduce(|best, x| if zeroed(x) > zeroed(best) { x } else { best })
+                    .unwrap_or(f32::NAN)
+            }
+            AggregationFunction::VectorNorm { .. } => precise().map(|x| x * x).sum::<f64>().sqrt() as f32,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn lanes_and_tasks_change_nothing(
+            n in 1..100_usize,
+            rows in prop_oneof![0..4_usize, 1_000..3_000_usize],
+            pool in proptest::collection::vec(prop_oneof![20 => -2.0..2.0_f32, 1 => Just(f32::NAN), 1 => Just(0.0)], 61),
+        ) {
+            let scores: Vec<f32> = pool.iter().copied().cycle().take(n * rows).collect();
+            for name in AggregationFunction::NAMES {
+                let function: AggregationFunction = name.parse().expect("a known name");
+                let reduced = reduce_rows(function, &scores, n);
+                prop_assert_eq!(reduced.len(), rows);
+                for (found, row) in reduced.iter().zip(scores.chunks_exact(n)) {
+                    let expected = plain(function, row);
+                    let close = (found - expected).abs() <= 1e-6 * expected.abs() || (found.is_nan() && expected.is_nan());
+                    prop_assert!(close, "{name} of {row:?}: {found} instead of {expected}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Aggregator that merges tokens between separators.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use fancy_regex::Regex;
+
+use super::{Aggregator, Merging, Spans};
+use crate::{Error, Result, SequenceAttribution, Token};
+
+/// Where the tokens of a separator go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SplitMode {
+    /// They are one of their own.
+    #[default]
+    Single,
+    /// To what follows them.
+    Start,
+    /// To what they follow.
+    End,
+}
+
+impl SplitMode {
+    /// Every name that can be parsed.
+    pub const NAMES: [&'static str; 3] = ["single", "start", "end"];
+}
+
+impl FromStr for SplitMode {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "single" => Self::Single,
+            "start" => Self::Start,
+            "end" => Self::End,
+            _ => return Err(Error::unknown("split mode", name, Self::NAMES)),
+        })
+    }
+}
+
+/// Merges the tokens between matches of a regular expression, such as those of a sentence. The reference's `split`
+/// aggregator.
+///
+/// The expression is matched against the tokens' texts put together, in the tokenizer's spelling (`▁` or `Ġ` before words).
+/// A token that is matched in part counts as matched; matches of nothing do not count. A text without a match stays as it is.
+/// The syntax is that of Rust's `regex`, with look-around and back-references as in Python.
+///
+/// ```
+/// use inseq_core::aggregators::{Aggregator, Split, SplitMode};
+/// use inseq_core::{SequenceAttribution, Token};
+///
+/// let source = ["▁No", ".", "▁Go", "▁on", "."].map(|text| Token::new(text, 3)).to_vec();
+/// let attribution = SequenceAttribution { source, ..SequenceAttribution::default() };
+/// let sentences = Split::new(r"\.")?.mode(SplitMode::End).aggregate(&attribution)?;
+/// let texts: Vec<&str> = sentences.source.iter().map(|token| token.text.as_str()).collect();
+/// assert_eq!(texts, ["▁No.", "▁Go▁on."]);
+/// # Ok::<(), inseq_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// What separates.
+    pub pattern: Regex,
+    /// Where the tokens of a separator go.
+    pub mode: SplitMode,
+    /// Whether source tokens are merged.
+    pub aggregate_source: bool,
+    /// Whether target tokens are merged.
+    pub aggregate_target: bool,
+    /// What makes one score of several.
+    pub merging: Merging,
+}
+
+impl Split {
+    /// At matches of `pattern`, each of which stays one of its own.
+    ///
+    /// # Errors
+    /// The pattern is no regular expression.
+    pub fn new(pattern: &str) -> Result<Self> {
+        let pattern = Regex::new(pattern)
+            .map_err(|error| Error::Invalid(format!("split pattern {pattern:?} is no regular expression: {error}")))?;
+        Ok(Self {
+            pattern,
+            mode: SplitMode::default(),
+            aggregate_source: true,
+            aggregate_target: true,
+            merging: Merging::default(),
+        })
+    }
+
+    /// Puts the tokens of separators elsewhere.
+    pub fn mode(self, mode: SplitMode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Whether source tokens are merged.
+    pub fn aggregate_source(self, aggregate_source: bool) -> Self {
+        Self { aggregate_source, ..self }
+    }
+
+    /// Whether target tokens are merged.
+    pub fn aggregate_target(self, aggregate_target: bool) -> Self {
+        Self { aggregate_target, ..self }
+    }
+
+    /// Merges scores so; an [`AggregationFunction`](super::AggregationFunction) serves for attributions and step scores.
+    pub fn merging(self, merging: impl Into<Merging>) -> Self {
+        Self { merging: merging.into(), ..self }
+    }
+
+    /// The spans that tokens are merged to, each token in one of them; none where nothing matches.
+    fn spans(&self, tokens: &[Token]) -> Result<Vec<Range<usize>>> {
+        let separators = self.separators(tokens)?;
+        if separators.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut cuts = vec![0];
+        if self.mode != SplitMode::End {
+            cuts.extend(separators.iter().map(|span| span.start));
+        }
+        if self.mode != SplitMode::Start {
+            cuts.extend(separators.iter().map(|span| span.end));
+        }
+        cuts.push(tokens.len());
+        cuts.sort_unstable();
+        cuts.dedup();
+        Ok(cuts.windows(2).map(|cut| cut[0]..cut[1]).collect())
+    }
+
+    /// The tokens of each match. Those that two matches share are cut off, as a separator of their own.
+    fn separators(&self, tokens: &[Token]) -> Result<Vec<Range<usize>>> {
+        let mut ends = Vec::with_capacity(tokens.len());
+        let mut text = String::new();
+        for token in tokens {
+            text.push_str(&token.text);
+            ends.push(text.len());
+        }
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        for found in self.pattern.find_iter(&text) {
+            let found =
+                found.map_err(|error| Error::Invalid(format!("splitting at {:?}: {error}", self.pattern.as_str())))?;
+            if found.range().is_empty() {
+                continue;
+            }
+            let start = ends.partition_point(|&end| end <= found.start());
+            let end = ends.partition_point(|&end| end < found.end()) + 1;
+            match spans.pop_if(|last| last.end > start) {
+                Some(last) => {
+                    let pieces = [last.start..start, start..last.end, last.end..end];
+                    spans.extend(pieces.into_iter().filter(|piece| !piece.is_empty()));
+                }
+                None => spans.push(start..end),
+            }
+        }
+        Ok(spans)
+    }
+}
+
+impl Aggregator for Split {
+    fn name(&self) -> &str {
+        "split"
+    }
+
+    fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
+        let spans = |merges: bool, tokens: &[Token]| if merges { self.spans(tokens) } else { Ok(Vec::new()) };
+        Spans::new()
+            .source(spans(self.aggregate_source, &attribution.source)?)
+            .target(spans(self.aggregate_target, &attribution.target)?)
+            .merging(self.merging.clone())
+            .aggregate(attribution)
+    }
+}

@@ -1,0 +1,91 @@
+//! The difference of two results.
+
+use std::ops::Sub;
+
+use serde_json::{Map, Value};
+
+use crate::aggregators::{Aggregator as _, Pair};
+use crate::{AttributionResult, Error, Result, SequenceAttribution};
+
+impl AttributionResult {
+    /// What changed on the way from this result to another: for each sequence, the [`Pair`] of the two. `info` keeps the facts
+    /// that both share; texts that differ are shown as both. Steps are left out.
+    ///
+    /// # Errors
+    /// The results have different numbers of sequences, or two sequences differ in shape or kind.
+    ///
+    /// # Example
+    /// ```
+    /// use inseq_core::{AttributionResult, SequenceAttribution, Token};
+    /// use ndarray::array;
+    ///
+    /// let result = |word: &str, score| AttributionResult {
+    ///     sequences: vec![SequenceAttribution {
+    ///         source: vec![Token::new(word, 3)],
+    ///         target: vec![Token::new("▁infirmière", 4)],
+    ///         source_attributions: Some(array![[score]].into_dyn()),
+    ///         attr_pos_end: 1,
+    ///         ..SequenceAttribution::default()
+    ///     }],
+    ///     ..AttributionResult::default()
+    /// };
+    /// let changed = result("▁he", 0.25).pair(&result("▁she", 1.0))?;
+    /// assert_eq!(changed.sequences[0].source[0].text, "▁he → ▁she");
+    /// assert_eq!(changed.sequences[0].source_attributions, Some(array![[0.75]].into_dyn()));
+    /// # Ok::<(), inseq_core::Error>(())
+    /// ```
+    pub fn pair(&self, other: &Self) -> Result<Self> {
+        combine(self, other, |this, other| Pair::new(other.clone()).aggregate(this))
+    }
+}
+
+impl Sub for &AttributionResult {
+    type Output = Result<AttributionResult>;
+
+    /// Scores less those of another result of the same shape.
+    fn sub(self, other: Self) -> Self::Output {
+        combine(self, other, |this, other| this - other)
+    }
+}
+
+fn combine(
+    a: &AttributionResult,
+    b: &AttributionResult,
+    sequence: impl Fn(&SequenceAttribution, &SequenceAttribution) -> Result<SequenceAttribution>,
+) -> Result<AttributionResult> {
+    let (count, other) = (a.sequences.len(), b.sequences.len());
+    if count != other {
+        return Err(Error::Invalid(format!(
+            "only results of as many texts can be subtracted, but they have {count} and {other} sequences"
+        )));
+    }
+    let sequences =
+        a.sequences.iter().zip(&b.sequences).enumerate().map(|(index, (a, b))| {
+            sequence(a, b).map_err(|error| Error::Invalid(format!("sequence {index}: {error}")))
+        });
+    Ok(AttributionResult { sequences: sequences.collect::<Result<_>>()?, steps: None, info: shared(&a.info, &b.info) })
+}
+
+/// The facts that two results share.
+fn shared(a: &Map<String, Value>, b: &Map<String, Value>) -> Map<String, Value> {
+    let both = a.iter().filter_map(|(name, fact)| Some((name, fact, b.get(name)?)));
+    both.filter_map(|(name, a, b)| {
+        let fact = match (a, b) {
+            _ if a == b => a.clone(),
+            (Value::Array(a), Value::Array(b)) if name.ends_with("_texts") && a.len() == b.len() => {
+                a.iter().zip(b).map(text).collect::<Option<Vec<Value>>>()?.into()
+            }
+            _ => return None,
+        };
+        Some((name.clone(), fact))
+    })
+    .collect()
+}
+
+fn text((a, b): (&Value, &Value)) -> Option<Value> {
+    match (a, b) {
+        _ if a == b => Some(a.clone()),
+        (Value::String(a), Value::String(b)) => Some(format!("{a} → {b}").into()),
+        _ => None,
+    }
+}

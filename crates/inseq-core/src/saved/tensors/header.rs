@@ -1,0 +1,120 @@
+//! What a file says in JSON: everything but scores.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{AttributionKind, SequenceAttribution, StepAttribution, Token};
+
+/// The result without its scores.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Header<'a> {
+    pub version: u32,
+    pub info: Cow<'a, Map<String, Value>>,
+    pub sequences: Vec<SequenceHeader<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<StepHeader<'a>>>,
+}
+
+/// A token as `[text, id]`.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct TokenHeader<'a>(Cow<'a, str>, i64);
+
+/// A sequence without its scores.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct SequenceHeader<'a> {
+    pub source: Vec<TokenHeader<'a>>,
+    pub target: Vec<TokenHeader<'a>>,
+    pub attr_pos_start: usize,
+    pub attr_pos_end: usize,
+    pub kind: Kind,
+    /// Names in order.
+    pub step_scores: Vec<Cow<'a, str>>,
+    /// Names in order.
+    pub sequence_scores: Vec<Cow<'a, str>>,
+}
+
+/// A step without its scores.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct StepHeader<'a> {
+    pub source: Vec<Vec<TokenHeader<'a>>>,
+    pub target: Vec<Vec<TokenHeader<'a>>>,
+    pub prefix: Vec<Vec<TokenHeader<'a>>>,
+    pub kind: Kind,
+    pub step_scores: Vec<Cow<'a, str>>,
+    pub sequence_scores: Vec<Cow<'a, str>>,
+}
+
+/// What the axes after the first two are.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Granular,
+    Coarse,
+    MultiDimensional(Vec<String>),
+}
+
+impl From<&AttributionKind> for Kind {
+    fn from(kind: &AttributionKind) -> Self {
+        match kind {
+            AttributionKind::Granular => Self::Granular,
+            AttributionKind::Coarse => Self::Coarse,
+            AttributionKind::MultiDimensional { dimensions } => Self::MultiDimensional(dimensions.clone()),
+        }
+    }
+}
+
+impl From<&Kind> for AttributionKind {
+    fn from(kind: &Kind) -> Self {
+        match kind {
+            Kind::Granular => Self::Granular,
+            Kind::Coarse => Self::Coarse,
+            Kind::MultiDimensional(dimensions) => Self::MultiDimensional { dimensions: dimensions.clone() },
+        }
+    }
+}
+
+fn text(tokens: &[Token]) -> Vec<TokenHeader<'_>> {
+    tokens.iter().map(|token| TokenHeader(Cow::Borrowed(&token.text), token.id)).collect()
+}
+
+fn texts(texts: &[Vec<Token>]) -> Vec<Vec<TokenHeader<'_>>> {
+    texts.iter().map(|tokens| text(tokens)).collect()
+}
+
+/// The tokens of a text.
+pub(super) fn tokens(text: &[TokenHeader]) -> Vec<Token> {
+    text.iter().map(|TokenHeader(text, id)| Token::new(text.clone(), *id)).collect()
+}
+
+fn names<T>(scores: &indexmap::IndexMap<String, T>) -> Vec<Cow<'_, str>> {
+    scores.keys().map(|name| Cow::Borrowed(name.as_str())).collect()
+}
+
+impl<'a> From<&'a SequenceAttribution> for SequenceHeader<'a> {
+    fn from(sequence: &'a SequenceAttribution) -> Self {
+        Self {
+            source: text(&sequence.source),
+            target: text(&sequence.target),
+            attr_pos_start: sequence.attr_pos_start,
+            attr_pos_end: sequence.attr_pos_end,
+            kind: (&sequence.kind).into(),
+            step_scores: names(&sequence.step_scores),
+            sequence_scores: names(&sequence.sequence_scores),
+        }
+    }
+}
+
+impl<'a> From<&'a StepAttribution> for StepHeader<'a> {
+    fn from(step: &'a StepAttribution) -> Self {
+        Self {
+            source: texts(&step.source),
+            target: texts(&step.target),
+            prefix: texts(&step.prefix),
+            kind: (&step.kind).into(),
+            step_scores: names(&step.step_scores),
+            sequence_scores: names(&step.sequence_scores),
+        }
+    }
+}

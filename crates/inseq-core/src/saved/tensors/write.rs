@@ -1,0 +1,109 @@
+//! Writing a result as safetensors.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{BufWriter, Write};
+
+use indexmap::IndexMap;
+use ndarray::{ArrayBase, ArrayViewD, Axis, Data, Dimension};
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::header::Header;
+use super::{HEADER, VERSION};
+use crate::saved::save::ScoresPrecision;
+use crate::{AttributionResult, Error, Result};
+
+/// The longest header that the format's readers take, in bytes.
+const LONGEST_HEADER: usize = 100_000_000;
+
+/// Writes a result, the scores of one input token in memory at a time.
+pub(in crate::saved) fn write(
+    result: &AttributionResult,
+    writer: impl Write,
+    precision: ScoresPrecision,
+) -> Result<()> {
+    result.validate()?;
+    let tensors = tensors(result);
+    let mut header = header(result, &tensors, precision)?;
+    // Tensors are aligned for whoever maps the file.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    if header.len() > LONGEST_HEADER {
+        return Err(Error::Invalid(
+            "the texts and facts of the result take more than the 100 MB that the header of a safetensors file may have; save \
+             fewer sequences to a file"
+                .into(),
+        ));
+    }
+    let mut writer = BufWriter::new(writer);
+    writer.write_all(&(header.len() as u64).to_le_bytes())?;
+    writer.write_all(&header)?;
+    for (_, scores) in tensors {
+        match scores.ndim() {
+            0 => writer.write_all(&precision.encode(scores.iter()))?,
+            _ => scores.axis_iter(Axis(0)).try_for_each(|row| writer.write_all(&precision.encode(row.iter())))?,
+        }
+    }
+    Ok(writer.flush()?)
+}
+
+/// The header in JSON: what the result says beside scores, and where the scores are.
+fn header(
+    result: &AttributionResult,
+    tensors: &[(String, ArrayViewD<'_, f32>)],
+    precision: ScoresPrecision,
+) -> Result<Vec<u8>> {
+    let header = Header {
+        version: VERSION,
+        info: Cow::Borrowed(&result.info),
+        sequences: result.sequences.iter().map(Into::into).collect(),
+        steps: result.steps.as_ref().map(|steps| steps.iter().map(Into::into).collect()),
+    };
+    let written = |error: serde_json::Error| Error::Io(error.into());
+    let facts = HashMap::from([(HEADER.to_owned(), serde_json::to_string(&header).map_err(written)?)]);
+    let mut end = 0;
+    let places = tensors.iter().map(|(name, scores)| {
+        let start = end;
+        end += scores.len() * precision.dtype().bitsize() / 8;
+        let info = TensorInfo { dtype: precision.dtype(), shape: scores.shape().to_vec(), data_offsets: (start, end) };
+        (name.clone(), info)
+    });
+    let metadata = Metadata::new(Some(facts), places.collect())
+        .map_err(|error| Error::Invalid(format!("scores cannot be saved: {error}")))?;
+    serde_json::to_vec(&metadata).map_err(written)
+}
+
+/// Every array, by its name in the file.
+fn tensors(result: &AttributionResult) -> Vec<(String, ArrayViewD<'_, f32>)> {
+    let mut tensors = Vec::new();
+    let mut add = |name: String, view| tensors.push((name, view));
+    fn each<'a, A: Data<Elem = f32>, D: Dimension>(
+        add: &mut impl FnMut(String, ArrayViewD<'a, f32>),
+        place: &str,
+        scores: &'a IndexMap<String, ArrayBase<A, D>>,
+    ) {
+        for (name, scores) in scores {
+            add(format!("{place}.{name}"), scores.view().into_dyn());
+        }
+    }
+    for (index, sequence) in result.sequences.iter().enumerate() {
+        let place = format!("sequences.{index}");
+        for (side, scores) in [("source", &sequence.source_attributions), ("target", &sequence.target_attributions)] {
+            if let Some(scores) = scores {
+                add(format!("{place}.{side}_attributions"), scores.view());
+            }
+        }
+        each(&mut add, &format!("{place}.step_scores"), &sequence.step_scores);
+        each(&mut add, &format!("{place}.sequence_scores"), &sequence.sequence_scores);
+    }
+    for (index, step) in result.steps.iter().flatten().enumerate() {
+        let place = format!("steps.{index}");
+        for (side, scores) in [("source", &step.source_attributions), ("target", &step.target_attributions)] {
+            if let Some(scores) = scores {
+                add(format!("{place}.{side}_attributions"), scores.view());
+            }
+        }
+        each(&mut add, &format!("{place}.step_scores"), &step.step_scores);
+        each(&mut add, &format!("{place}.sequence_scores"), &step.sequence_scores);
+    }
+    tensors
+}

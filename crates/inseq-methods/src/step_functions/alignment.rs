@@ -1,0 +1,80 @@
+//! Which position of the other target stands for which of the target.
+
+use super::{Alignments, ContrastArguments};
+use crate::{Error, Result};
+
+/// Pairs for every position `start..end` of a target of ids `own`: those given, the best of them where there are several;
+/// positions without any go one to one from the right.
+///
+/// # Errors
+/// When a pair names a position that is not there.
+pub(crate) fn aligned(
+    arguments: &ContrastArguments,
+    text: usize,
+    own: &[u32],
+    other: &[u32],
+    steps: &std::ops::Range<usize>,
+) -> Result<Vec<usize>> {
+    let given: Vec<(usize, usize)> = match &arguments.contrast_targets_alignments {
+        None => Vec::new(),
+        Some(Alignments::Named(_)) => common(own, other),
+        Some(Alignments::One(pairs)) => pairs.clone(),
+        Some(Alignments::More(each)) => each.get(text).cloned().unwrap_or_default(),
+    };
+    if let Some((a, b)) = given.iter().find(|(a, b)| *a >= own.len() || *b >= other.len()) {
+        return Err(Error::Argument(format!(
+            "contrast_targets_alignments: the pair ({a}, {b}) is out of range; the target has {} tokens, the contrast target {}",
+            own.len(),
+            other.len()
+        )));
+    }
+    let mut pairs = given;
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut taken: Vec<usize> = Vec::new();
+    let mut found: Vec<Option<usize>> = Vec::new();
+    for position in steps.clone() {
+        let mut matches = pairs.iter().filter(|pair| pair.0 == position).map(|pair| pair.1);
+        let first = matches.clone().next();
+        let chosen = matches.find(|other| !taken.contains(other)).or(first);
+        taken.extend(chosen);
+        found.push(chosen);
+    }
+    let from_right = |index: usize| {
+        let back = steps.len() - index;
+        if other.len() > back { other.len() - back } else { other.len() - 1 }
+    };
+    Ok(found
+        .into_iter()
+        .enumerate()
+        .map(|(index, chosen)| chosen.unwrap_or_else(|| from_right(index)).max(1))
+        .collect())
+}
+
+/// Tokens that stand in both, in order; in a stretch that differs, one to one from its start.
+fn common(own: &[u32], other: &[u32]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for operation in similar::capture_diff_slices(similar::Algorithm::Myers, own, other) {
+        let (_, a, b) = operation.as_tag_tuple();
+        pairs.extend(a.zip(b));
+    }
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_without_pairs_go_from_the_right() {
+        let aligned = |arguments: &str, own: &[u32], other: &[u32]| {
+            let arguments: ContrastArguments = serde_json::from_str(arguments).unwrap();
+            aligned(&arguments, 0, own, other, &(1..own.len())).unwrap()
+        };
+        // A start, then tokens; the other has one more.
+        assert_eq!(aligned("{}", &[9, 1, 2, 0], &[9, 5, 1, 3, 0]), [2, 3, 4]);
+        assert_eq!(aligned(r#"{"contrast_targets_alignments": [[1, 1]]}"#, &[9, 1, 2, 0], &[9, 5, 1, 3, 0]), [1, 3, 4]);
+        let auto = r#"{"contrast_targets_alignments": "auto"}"#;
+        assert_eq!(aligned(auto, &[9, 1, 2, 3, 0], &[9, 1, 7, 8, 3, 0]), [1, 2, 4, 5]);
+    }
+}

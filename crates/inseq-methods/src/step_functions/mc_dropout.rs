@@ -1,0 +1,66 @@
+//! What a model says under dropout.
+
+use std::sync::Arc;
+
+use burn::tensor::{Tensor, activation::log_softmax};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{NoisyForwards, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
+use crate::{Error, Result};
+
+/// By how many standard deviations the token's probability lies above its mean over forwards with dropout.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct McDropout {
+    n_mcd_steps: usize,
+    logprob: bool,
+    seed: u64,
+}
+
+impl Default for McDropout {
+    fn default() -> Self {
+        Self { n_mcd_steps: 5, logprob: false, seed: 0 }
+    }
+}
+
+impl StepFunction for McDropout {
+    fn name(&self) -> &str {
+        MC_DROPOUT_PROB_AVG.name
+    }
+
+    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+        let probability = |logits: &Tensor<2>| {
+            let log = context.of_targets(log_softmax(logits.clone(), 1));
+            if self.logprob { log } else { log.exp() }
+        };
+        let noisy: Vec<Tensor<2>> = context.noisy.iter().map(|logits| probability(logits).unsqueeze_dim(0)).collect();
+        let noisy = Tensor::cat(noisy, 0);
+        let mean = noisy.clone().mean_dim(0);
+        let variance = (noisy - mean.clone()).square().sum_dim(0) / (self.n_mcd_steps as f64 - 1.0);
+        (probability(&context.logits) - mean.squeeze_dim(0)) / variance.sqrt().squeeze_dim(0)
+    }
+
+    fn noisy_forwards(&self) -> Option<NoisyForwards> {
+        Some(NoisyForwards { count: self.n_mcd_steps, seed: self.seed })
+    }
+}
+
+/// By how many standard deviations dropout lowers the token's probability.
+pub(super) const MC_DROPOUT_PROB_AVG: StepFunctionInfo = StepFunctionInfo {
+    name: "mc_dropout_prob_avg",
+    description: "By how many standard deviations the token's probability lies above its mean under dropout (Gal & \
+                  Ghahramani, 2016, https://arxiv.org/abs/1506.02142).",
+    arguments: &["n_mcd_steps", "logprob", "seed"],
+    make: |arguments: &Map<String, Value>| -> Result<SharedStepFunction> {
+        let refuse = |message: String| {
+            Error::Argument(format!("arguments of the step function `mc_dropout_prob_avg`: {message}"))
+        };
+        let function: McDropout =
+            serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| refuse(error.to_string()))?;
+        if function.n_mcd_steps < 2 {
+            return Err(refuse("`n_mcd_steps` must be at least 2, for a deviation".into()));
+        }
+        Ok(Arc::new(function))
+    },
+};

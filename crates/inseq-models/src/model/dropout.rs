@@ -1,0 +1,152 @@
+//! Dropout: the noise that a model was trained in, drawn anew for a forward that asks for it.
+//!
+//! Monte Carlo dropout (Gal & Ghahramani, 2016, <https://arxiv.org/abs/1506.02142>) reads a model's uncertainty off such
+//! forwards. What a value is multiplied by depends on the seed and on its place alone, neither on the length of the text nor
+//! on what else is in the batch, so that a text gets the same noise alone, in a batch, and with tokens after it.
+
+use burn::tensor::Tensor;
+use rand::SeedableRng;
+use rand::rand_core::RngCore;
+use rand_chacha::ChaCha8Rng;
+
+/// How likely values of a stack are dropped, by place; where transformers has them in training mode. Nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Dropout {
+    /// Of the first block's input.
+    pub entry: f32,
+    /// Of attention weights.
+    pub attention: f32,
+    /// Of the feed-forward's inner values.
+    pub inner: f32,
+    /// Of what a sublayer adds to the residual stream.
+    pub residual: f32,
+    /// Of the stack's output, after its norm.
+    pub exit: f32,
+}
+
+impl Dropout {
+    /// Whether anything is ever dropped.
+    pub fn is_some(&self) -> bool {
+        *self != Self::default()
+    }
+}
+
+/// Which draw of the noise a forward takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Noise {
+    /// The seed.
+    pub seed: u64,
+    /// The draw, counted from 0; draws are independent.
+    pub draw: u32,
+}
+
+/// The places of a layer, or of a stack's ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    Entry,
+    Exit,
+    SelfWeights,
+    SelfAttention,
+    CrossWeights,
+    CrossAttention,
+    Inner,
+    FeedForward,
+}
+
+/// The noise of one layer in one forward.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerNoise {
+    rates: Dropout,
+    noise: Noise,
+    /// The stack and the layer in it.
+    layer: u32,
+}
+
+impl LayerNoise {
+    pub(super) fn new(rates: Dropout, noise: Noise, is_encoder: bool, layer: usize) -> Self {
+        Self { rates, noise, layer: 2 * layer as u32 + u32::from(is_encoder) }
+    }
+
+    fn rate(&self, place: Place) -> f32 {
+        match place {
+            Place::Entry => self.rates.entry,
+            Place::Exit => self.rates.exit,
+            Place::SelfWeights | Place::CrossWeights => self.rates.attention,
+            Place::Inner => self.rates.inner,
+            Place::SelfAttention | Place::CrossAttention | Place::FeedForward => self.rates.residual,
+        }
+    }
+
+    /// What values `[batch, position, feature]` like `like` are multiplied by; none where nothing is dropped.
+    pub(super) fn values(&self, place: Place, like: &Tensor<3>) -> Option<Tensor<3>> {
+        let [batch, positions, features] = like.dims();
+        let factors = self.factors(place, 1, positions, features)?;
+        let factors = Tensor::<1>::from_data(factors.as_slice(), &like.device());
+        Some(factors.reshape([1, positions, features]).cast(like.dtype()).repeat_dim(0, batch))
+    }
+
+    /// What attention weights `[batch, head, query, key]` are multiplied by, where `like` is on their device.
+    pub(super) fn weights(
+        &self,
+        place: Place,
+        [batch, heads, queries, keys]: [usize; 4],
+        like: &Tensor<3>,
+    ) -> Option<Tensor<4>> {
+        let factors = self.factors(place, heads, queries, keys)?;
+        let factors = Tensor::<1>::from_data(factors.as_slice(), &like.device());
+        Some(factors.reshape([1, heads, queries, keys]).cast(like.dtype()).repeat_dim(0, batch))
+    }
+
+    /// 0 for what is dropped, and what keeps the mean for the rest, `[group, row, column]`.
+    fn factors(&self, place: Place, groups: usize, rows: usize, columns: usize) -> Option<Vec<f32>> {
+        let rate = self.rate(place);
+        if rate <= 0.0 {
+            return None;
+        }
+        let kept = if rate < 1.0 { 1.0 / (1.0 - rate) } else { 0.0 };
+        let mut random = ChaCha8Rng::seed_from_u64(self.noise.seed);
+        random.set_stream(u64::from(self.noise.draw) << 32 | u64::from(self.layer) << 4 | place as u64);
+        let threshold = (f64::from(rate) * f64::from(u32::MAX)) as u32;
+        let mut factors = Vec::with_capacity(groups * rows * columns);
+        for group in 0..groups as u128 {
+            for row in 0..rows as u128 {
+                // Each row has its own part of the stream, however long the others are.
+                random.set_word_pos(group << 48 | row << 24);
+                factors.extend((0..columns).map(|_| if random.next_u32() < threshold { 0.0 } else { kept }));
+            }
+        }
+        Some(factors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(draw: u32) -> LayerNoise {
+        let rates = Dropout { attention: 0.3, ..Dropout::default() };
+        LayerNoise::new(rates, Noise { seed: 4, draw }, false, 1)
+    }
+
+    #[test]
+    fn a_share_is_dropped_and_the_mean_stays() {
+        let factors = noise(0).factors(Place::SelfWeights, 4, 50, 100).unwrap();
+        let dropped = factors.iter().filter(|factor| **factor == 0.0).count() as f64 / factors.len() as f64;
+        // Five standard deviations of 20,000 draws.
+        assert!((dropped - 0.3).abs() < 5.0 * (0.3 * 0.7 / 20_000f64).sqrt(), "{dropped}");
+        assert!(factors.iter().all(|factor| *factor == 0.0 || *factor == 1.0 / 0.7));
+        assert_eq!(noise(0).factors(Place::Inner, 1, 2, 2), None);
+    }
+
+    #[test]
+    fn a_longer_text_has_the_same_noise_at_its_beginning() {
+        let short = noise(0).factors(Place::SelfWeights, 2, 3, 3).unwrap();
+        let long = noise(0).factors(Place::SelfWeights, 2, 5, 7).unwrap();
+        for (at, value) in short.iter().enumerate() {
+            let (group, row, column) = (at / 9, at / 3 % 3, at % 3);
+            assert_eq!(*value, long[(group * 5 + row) * 7 + column]);
+        }
+        assert_ne!(short, noise(1).factors(Place::SelfWeights, 2, 3, 3).unwrap());
+        assert_ne!(short, noise(0).factors(Place::CrossWeights, 2, 3, 3).unwrap());
+    }
+}
