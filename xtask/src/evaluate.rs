@@ -23,3 +23,9 @@ pub fn pages(shell: &Shell) -> Result<()> {
     cmd!(shell, "cargo run --release --locked --package inseq-tests --bin method-pages").run()?;
     Ok(())
 }
+
+/// Measures the page.
+pub fn frames(shell: &Shell) -> Result<()> {
+    cmd!(shell, "cargo run --release --locked --package inseq-tests --bin page-frames").run()?;
+    Ok(())
+}

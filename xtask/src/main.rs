@@ -1,4 +1,5 @@
-//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | evaluate | pages | demo-model | parity`.
+//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | evaluate | pages | frames | demo-model |
+//! parity`.
 
 #![forbid(unsafe_code)]
 
@@ -40,6 +41,8 @@ enum Chore {
     Evaluate,
     /// Write a page for each method, with what it finds on the demo model.
     Pages,
+    /// Measure how long the frames of a large page take in headless Chromium.
+    Frames,
     /// Train the embedded demo model anew.
     DemoModel {
         /// A Python with the packages of tests/reference/requirements.txt.
@@ -65,6 +68,7 @@ fn main() -> Result<()> {
         Chore::BenchAggregation(options) => bench::aggregation::run(&shell, &options),
         Chore::Evaluate => evaluate::run(&shell),
         Chore::Pages => evaluate::pages(&shell),
+        Chore::Frames => evaluate::frames(&shell),
         Chore::DemoModel { python } => python::demo_model(&shell, &python),
         Chore::Parity { python } => python::parity(&shell, &python),
     }

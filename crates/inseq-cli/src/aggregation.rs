@@ -35,7 +35,7 @@ pub struct AggregationArguments {
 }
 
 /// What the command line asks to be applied: aggregators in turn, or those of a result's kind.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Aggregation(Option<Pipeline>);
 
 impl Aggregation {

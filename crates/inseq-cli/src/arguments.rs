@@ -16,6 +16,7 @@ use crate::saved::diff::DiffArguments;
 use crate::saved::info::InfoArguments;
 use crate::saved::merge::MergeArguments;
 use crate::saved::show::ShowArguments;
+use crate::view::ViewArguments;
 
 /// Says which words of the input made a model write each word of its output.
 #[derive(Debug, Parser)]
@@ -143,12 +144,15 @@ pub enum Precision {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct PictureArguments {
-    /// Save a page for the browser (HTML).
+    /// Save a picture: a page for the browser with every view (.html), or the view for a paper (.svg, .png, .tex).
     #[arg(long, value_name = "PATH")]
     pub viz_path: Option<PathBuf>,
     /// When to use colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
+    /// What is shown.
+    #[command(flatten)]
+    pub view: ViewArguments,
     /// What is drawn.
     #[command(flatten)]
     pub aggregation: AggregationArguments,

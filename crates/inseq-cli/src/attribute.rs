@@ -16,12 +16,13 @@ use crate::arguments::{AttributeArguments, Object, Precision};
 use crate::chat::as_chats;
 use crate::failure::{Failure, say};
 use crate::output;
+use crate::picture::Pictures;
 use crate::progress::{Bar, downloads, watch_interrupts};
 
 /// Runs the command.
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_folder(arguments.save_path.as_deref())?;
-    output::check_folder(arguments.picture.viz_path.as_deref())?;
+    let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let mut request = request(arguments)?;
     let notes = Notes::of(arguments);
@@ -52,15 +53,17 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     notes.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
 
     // Files first: a pipe that closes early must not cost them.
-    let shown = aggregation.apply(&result)?;
-    output::save_page(&shown, &arguments.picture)?;
-    let aggregated = arguments.aggregate_output || aggregation.is_chosen();
+    pictures.save(&result, &aggregation)?;
     if let Some(path) = &arguments.save_path {
-        output::save_result(if aggregated { &shown } else { &result }, path)?;
+        if arguments.aggregate_output || aggregation.is_chosen() {
+            output::save_result(&aggregation.apply(&result)?, path)?;
+        } else {
+            output::save_result(&result, path)?;
+        }
         notes.say(|| format!("saved {}", path.display()));
     }
     let piped = arguments.save_path.as_deref().is_some_and(output::is_standard);
-    if arguments.hide_attributions || piped { Ok(()) } else { output::print_map(&shown, arguments.picture.color) }
+    if arguments.hide_attributions || piped { Ok(()) } else { pictures.print(&result, &aggregation) }
 }
 
 /// Says what each text would take.

@@ -10,9 +10,11 @@ mod compare;
 mod failure;
 mod listing;
 mod output;
+mod picture;
 mod progress;
 mod reference_flags;
 mod saved;
+mod view;
 
 use std::process::ExitCode;
 

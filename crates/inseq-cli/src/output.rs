@@ -5,30 +5,13 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use inseq_core::{AttributionResult, SaveOptions};
-use inseq_viz::html::{self, HtmlOptions};
-use inseq_viz::terminal::{self, TerminalOptions};
 
-use crate::arguments::{Color, PictureArguments};
 use crate::failure::Failure;
 
 /// Prints to standard output. A reader that has gone is no error.
 pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     output.write_all(bytes).and_then(|()| output.flush()).map_err(of_output)
-}
-
-/// The heat maps of an aggregated result, on standard output.
-pub fn print_map(result: &AttributionResult, color: Color) -> Result<(), Failure> {
-    let detected = TerminalOptions::detect();
-    let options = TerminalOptions { colors: color.of(detected.colors), ..detected };
-    print(terminal::render(result, &options)?.as_bytes())
-}
-
-/// The page of an aggregated result, where one is asked for.
-pub fn save_page(result: &AttributionResult, arguments: &PictureArguments) -> Result<(), Failure> {
-    let Some(path) = &arguments.viz_path else { return Ok(()) };
-    let page = html::render(result, &HtmlOptions::default())?;
-    write_whole(path, page.as_bytes()).map_err(|source| Failure::File { path: path.clone(), source })
 }
 
 /// A result in the format that the end of the name asks for; `-` is standard output, as JSON.
@@ -79,7 +62,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// Writes a file beside its place, then moves it there, so that nobody sees half of it.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
     // Temporary files are private; a page is as public as any other file, which the umask decides.
     #[cfg(unix)]

@@ -48,6 +48,62 @@ pub enum Error {
         /// Largest value asked for.
         max: f32,
     },
+    /// A generated token that should be explained is not there.
+    #[error("there is no generated token {step}; {known}")]
+    Step {
+        /// What was asked for.
+        step: String,
+        /// What there is.
+        known: String,
+    },
+    /// A step score that should colour the tokens is not there.
+    #[error(
+        "text {text}: there is no step score `{name}` to colour tokens by; there are {known}; ask for it when attributing, with --step-scores {name}"
+    )]
+    StepScore {
+        /// Position of the text in the result, from 0.
+        text: usize,
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// An axis that should be shown or sliced is not there, or not as long as that.
+    #[error("text {text}: {problem}")]
+    Axis {
+        /// Position of the text in the result, from 0.
+        text: usize,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Texts that should be compared do not pair up.
+    #[error("{0}")]
+    Pair(String),
+    /// What is drawn here does not have that view.
+    #[error("{picture} cannot show the view `{view}`; {instead}")]
+    View {
+        /// What is drawn.
+        picture: &'static str,
+        /// The view asked for.
+        view: &'static str,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// A picture would be too large.
+    #[error(
+        "the picture would be {width} x {height} pixels; at most {limit} are drawn in all: show fewer texts or tokens"
+    )]
+    TooLarge {
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// The largest number of pixels.
+        limit: u32,
+    },
+    /// The picture could not be drawn.
+    #[error("the picture could not be drawn: {0}")]
+    Drawing(String),
     /// The page could not be put together.
     #[error("the page could not be written: {0}")]
     Page(#[from] askama::Error),

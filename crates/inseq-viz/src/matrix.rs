@@ -1,24 +1,29 @@
 //! One text's attribution as a table: checked once, then drawn by every picture.
 
-use inseq_core::{AttributionKind, SequenceAttribution};
+use std::ops::Range;
+
+use inseq_core::{AttributionKind, SequenceAttribution, Token};
 
 use crate::number::NumberFormat;
 use crate::scale::Scale;
 use crate::token_text::TokenText;
+use crate::view::ViewOptions;
 use crate::{Error, Result};
 
-/// One input token and its score for every attributed step.
+/// One input token and its score for every column.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     /// Position of the token in its text.
     pub position: usize,
-    /// `[step]`; NaN where the step cannot see the token.
+    /// `[column]`; NaN where the column's step cannot see the token.
     pub scores: Vec<f32>,
 }
 
 /// One step score's value for every attributed step.
 #[derive(Clone, Debug)]
 pub(crate) struct StepScoreRow {
+    /// The step function's name as the result has it.
+    pub key: String,
     /// The step function's name, safe to show.
     pub name: String,
     /// `[step]`.
@@ -32,8 +37,10 @@ pub(crate) struct Matrix {
     pub source: Vec<TokenText>,
     /// All target tokens.
     pub target: Vec<TokenText>,
-    /// Position in `target` of each attributed token, in order: the columns.
-    pub columns: std::ops::Range<usize>,
+    /// Position in `target` of each attributed token, in order: the steps.
+    pub steps: Range<usize>,
+    /// The heads of the columns. In most pictures a column is a step, and its head the token attributed there.
+    pub heads: Vec<TokenText>,
     /// Whether target rows are text that was given to the model before the first attributed token (decoder-only).
     pub has_source: bool,
     /// A row for each source token, if the source was attributed.
@@ -46,7 +53,7 @@ pub(crate) struct Matrix {
 
 impl Matrix {
     /// Checks a coarse attribution and lays it out; `text` is its position in the result, for errors.
-    pub fn new(attribution: &SequenceAttribution, text: usize) -> Result<Self> {
+    pub fn new(attribution: &SequenceAttribution, text: usize, options: &ViewOptions) -> Result<Self> {
         match &attribution.kind {
             AttributionKind::Coarse => {}
             AttributionKind::Granular => {
@@ -59,51 +66,75 @@ impl Matrix {
                 });
             }
         }
+        let mut matrix = Self::without_scores(attribution, text, options)?;
+        let steps = matrix.steps.len();
+        matrix.source_rows = rows(attribution, text, Side::Source, steps)?;
+        matrix.target_rows = up_to_the_last_seen(rows(attribution, text, Side::Target, steps)?);
+        Ok(matrix)
+    }
+
+    /// The tokens and step scores of an attribution of any kind.
+    pub fn without_scores(attribution: &SequenceAttribution, text: usize, options: &ViewOptions) -> Result<Self> {
         let (start, end, target) = (attribution.attr_pos_start, attribution.attr_pos_end, attribution.target.len());
         if start > end || end > target {
             return Err(Error::Positions { text, start, end, target });
         }
         let steps = end - start;
-        let source_rows = rows(attribution, text, Side::Source, steps)?;
-        let mut target_rows = rows(attribution, text, Side::Target, steps)?;
-        // Tokens at and after the last step are seen by none: their rows would be blank.
-        let seen = target_rows
-            .iter()
-            .rposition(|row| row.scores.iter().any(|score| !score.is_nan()))
-            .map_or(0, |last| last + 1);
-        target_rows.truncate(seen);
         let mut step_scores = Vec::with_capacity(attribution.step_scores.len());
-        for (name, scores) in &attribution.step_scores {
+        for (key, scores) in &attribution.step_scores {
             if scores.len() != steps {
                 return Err(Error::Shape {
                     text,
-                    field: format!("step_scores.{name}"),
+                    field: format!("step_scores.{key}"),
                     expected: format!("[{steps}], one for each attributed token"),
                     found: vec![scores.len()],
                 });
             }
-            let name = TokenText::new(&inseq_core::Token::new(name.replace('_', " "), -1)).text.replace('␣', " ");
-            step_scores.push(StepScoreRow { name, scores: scores.to_vec() });
+            step_scores.push(StepScoreRow { key: key.clone(), name: readable(key), scores: scores.to_vec() });
         }
+        let shown = |tokens: &[Token]| tokens.iter().map(|token| TokenText::replaced(token, options)).collect();
+        let target: Vec<TokenText> = shown(&attribution.target);
         Ok(Self {
-            source: attribution.source.iter().map(TokenText::new).collect(),
-            target: attribution.target.iter().map(TokenText::new).collect(),
-            columns: start..end,
+            source: shown(&attribution.source),
+            heads: target[start..end].to_vec(),
+            target,
+            steps: start..end,
             has_source: attribution.source_attributions.is_some(),
-            source_rows,
-            target_rows,
+            source_rows: Vec::new(),
+            target_rows: Vec::new(),
             step_scores,
         })
     }
 
     /// Every attribution score, source first.
     pub fn scores(&self) -> impl Iterator<Item = f32> {
-        self.source_rows.iter().chain(&self.target_rows).flat_map(|row| row.scores.iter().copied())
+        self.rows().flat_map(|(_, row)| row.scores.iter().copied())
+    }
+
+    /// Every row with its token, source first.
+    pub fn rows(&self) -> impl Iterator<Item = (&TokenText, &Row)> {
+        let source = self.source_rows.iter().map(|row| (&self.source[row.position], row));
+        source.chain(self.target_rows.iter().map(|row| (&self.target[row.position], row)))
+    }
+
+    /// The tokens that were generated.
+    pub fn generated(&self) -> &[TokenText] {
+        &self.target[self.steps.clone()]
+    }
+
+    /// The text that the model was given.
+    pub fn given(&self) -> &[TokenText] {
+        if self.has_source { &self.source } else { &self.target[..self.steps.start] }
+    }
+
+    /// The text that the model wrote, with what it was made to begin with.
+    pub fn written(&self) -> &[TokenText] {
+        if self.has_source { &self.target } else { self.generated() }
     }
 
     /// The colour scale for this text alone.
-    pub fn scale(&self, min: Option<f32>, max: Option<f32>) -> Result<Scale> {
-        Scale::fitting(self.scores(), min, max)
+    pub fn scale(&self, options: &ViewOptions) -> Result<Scale> {
+        Scale::fitting(self.scores(), options.min_value, options.max_value)
     }
 
     /// How this text's attribution scores are written.
@@ -133,6 +164,18 @@ impl Matrix {
         self.target_rows.retain(|_| kept.next().unwrap_or(true));
         strengths.len()
     }
+}
+
+/// Rows without those after the last that some column sees: they would be blank.
+pub(crate) fn up_to_the_last_seen(mut rows: Vec<Row>) -> Vec<Row> {
+    let seen = rows.iter().rposition(|row| row.scores.iter().any(|score| !score.is_nan()));
+    rows.truncate(seen.map_or(0, |last| last + 1));
+    rows
+}
+
+/// The name of a step function or axis in words, safe to show.
+pub(crate) fn readable(name: &str) -> String {
+    TokenText::new(&Token::new(name.replace('_', " "), -1)).spelling().replace('␣', " ")
 }
 
 #[derive(Clone, Copy)]

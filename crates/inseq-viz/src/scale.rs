@@ -3,7 +3,7 @@
 //! Scores that are never negative run along *magma* (from matplotlib: perceptually uniform, readable with every
 //! common colour-vision deficiency, and in grey). On a dark page it starts dark, on a light one it runs the other way
 //! from near white, so that no influence always fades into the page. Scores of both signs run through the page's own tone from
-//! blue (negative) to orange (positive), mixed in Oklab.
+//! blue (negative) to orange (positive), mixed in Oklab. Step scores have colours of their own (*viridis*, and brown to green).
 
 use colorgrad::{BlendMode, Color, Gradient, GradientBuilder, LinearGradient};
 
@@ -106,6 +106,11 @@ impl Scale {
         Self::new(min.unwrap_or(low), max.unwrap_or(high))
     }
 
+    /// The scale with two sides, of the same length unless it had both already.
+    pub fn two_sided(self) -> Self {
+        if self.is_diverging() { self } else { Self { min: -self.max.max(f32::MIN_POSITIVE), ..self } }
+    }
+
     /// Smallest value shown apart from those below it.
     pub fn min(&self) -> f32 {
         self.min
@@ -149,6 +154,12 @@ impl Scale {
             theme,
         }
     }
+
+    /// Colours that nobody takes for those of influence, for step scores: *viridis*, or from brown to green for both signs.
+    pub fn step_score_palette(&self, theme: Theme) -> Palette {
+        let kind = if self.is_diverging() { Colors::Diverging(brown_to_green(theme)) } else { Colors::StepScore };
+        Palette { kind, theme }
+    }
 }
 
 /// The colours of a scale, by position.
@@ -159,6 +170,7 @@ pub struct Palette {
 
 enum Colors {
     Sequential,
+    StepScore,
     Diverging(Option<LinearGradient>),
 }
 
@@ -168,6 +180,8 @@ impl Palette {
         let position = if position.is_nan() { 0.0 } else { position.clamp(0.0, 1.0) };
         let color = match (&self.kind, self.theme) {
             (Colors::Diverging(Some(gradient)), _) => gradient.at(position),
+            (Colors::StepScore, Theme::Dark) => colorgrad::preset::viridis().at(0.02 + 0.96 * position),
+            (Colors::StepScore, Theme::Light) => paper(colorgrad::preset::viridis().at(1.0 - 0.9 * position), position),
             // The outermost ends of magma are pure black and a glaring cream: both are cut off.
             (_, Theme::Dark) => colorgrad::preset::magma().at(0.07 + 0.88 * position),
             (_, Theme::Light) => paper(colorgrad::preset::magma().at(1.0 - 0.86 * position), position),
@@ -193,9 +207,24 @@ fn diverging(theme: Theme) -> Option<LinearGradient> {
     GradientBuilder::new().html_colors(&colors).mode(BlendMode::Oklab).build().ok()
 }
 
+fn brown_to_green(theme: Theme) -> Option<LinearGradient> {
+    let colors = match theme {
+        Theme::Dark => ["#e6c48a", "#9a6a2c", "#17151d", "#2f8f6b", "#9fe3c4"],
+        Theme::Light => ["#5c3a0a", "#b98a45", "#fcfaf5", "#4fa888", "#0b5a44"],
+    };
+    GradientBuilder::new().html_colors(&colors).mode(BlendMode::Oklab).build().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn palettes(theme: Theme) -> Vec<(bool, Palette)> {
+        let each = scales().map(|scale| {
+            [scale.palette(theme), scale.step_score_palette(theme)].map(|palette| (scale.is_diverging(), palette))
+        });
+        each.into_iter().flatten().collect()
+    }
 
     fn scales() -> [Scale; 2] {
         [Scale::new(0.0, 1.0).unwrap(), Scale::new(-1.0, 1.0).unwrap()]
@@ -203,10 +232,10 @@ mod tests {
 
     #[test]
     fn text_is_readable_on_every_color() {
-        for scale in scales() {
-            for theme in [Theme::Dark, Theme::Light] {
+        for theme in [Theme::Dark, Theme::Light] {
+            for (_, palette) in palettes(theme) {
                 for step in 0..=255 {
-                    let color = scale.palette(theme).at(step as f32 / 255.0);
+                    let color = palette.at(step as f32 / 255.0);
                     assert!(color.contrast(color.ink()) >= 4.5, "{theme:?} {step}: {color:?}");
                     assert!(color.contrast(color.quiet_ink()) >= 4.5, "{theme:?} {step}: {color:?}");
                 }
@@ -225,9 +254,8 @@ mod tests {
     #[test]
     fn lightness_grows_steadily_away_from_the_page() {
         for (theme, sign) in [(Theme::Dark, 1.0), (Theme::Light, -1.0)] {
-            for scale in scales() {
-                let start = if scale.is_diverging() { 128 } else { 0 };
-                let palette = scale.palette(theme);
+            for (is_diverging, palette) in palettes(theme) {
+                let start = if is_diverging { 128 } else { 0 };
                 let mut last = palette.at(start as f32 / 255.0).luminance();
                 for step in (start + 5..=255).step_by(5) {
                     let luminance = palette.at(step as f32 / 255.0).luminance();

@@ -7,11 +7,15 @@ use unicode_bidi::BidiClass;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+use crate::view::ViewOptions;
+
 /// A token's text, safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenText {
     /// The tokenizer's mark of a word's start (`▁`, `Ġ`), where the token has one.
     pub word_start: Option<char>,
+    /// Whether the tokenizer marked the token as a word's start, even if the mark is not shown.
+    pub starts_word: bool,
     /// The rest. Control characters, direction overrides and other invisible ones are escaped (`\n`, `\u{202e}`), and a
     /// combining mark with nothing to sit on sits on a dotted circle. Never empty unless [`word_start`](Self::word_start)
     /// is there.
@@ -38,12 +42,43 @@ impl TokenText {
         let right_to_left = text.chars().any(|character| {
             matches!(unicode_bidi::bidi_class(character), BidiClass::R | BidiClass::AL | BidiClass::AN)
         });
-        Self { word_start, special: word_start.is_none() && is_special(rest), text, right_to_left }
+        Self {
+            word_start,
+            starts_word: word_start.is_some(),
+            special: word_start.is_none() && is_special(rest),
+            text,
+            right_to_left,
+        }
+    }
+
+    /// What to show for a token once the replacements of `options` are made.
+    pub(crate) fn replaced(token: &Token, options: &ViewOptions) -> Self {
+        let original = Self::new(token);
+        if options.replacements.is_empty() {
+            return original;
+        }
+        let made = options.replacements.iter().filter(|(from, _)| !from.is_empty());
+        let text = made.fold(token.text.clone(), |text, (from, to)| text.replace(from, to));
+        // A mark that became a space is the space before the word, which is there already.
+        let text = if original.starts_word { text.trim_start() } else { &text };
+        let shown = Self::new(&Token::new(if text.is_empty() && original.starts_word { " " } else { text }, token.id));
+        Self { starts_word: original.starts_word, special: original.special, ..shown }
     }
 
     /// Terminal cells taken by the marker and the text.
     pub fn width(&self) -> usize {
         usize::from(self.word_start.is_some()) + self.text.width()
+    }
+
+    /// This token, and what stands in its place in another text.
+    pub(crate) fn beside(&self, other: &Self) -> Self {
+        let text = format!("{}→{}", self.text, other.spelling());
+        if self == other { self.clone() } else { Self { text, ..self.clone() } }
+    }
+
+    /// Whether this is what a reader would call the token.
+    pub(crate) fn is_spelled(&self, text: &str) -> bool {
+        self.text == text || self.spelling() == text
     }
 
     /// The marker and the text.
@@ -55,13 +90,13 @@ impl TokenText {
 /// Whether each token of a text is written after a space. Where the spelling marks the starts of words, the marks tell;
 /// where it has none (a cleaned result), a space goes before everything but punctuation and scripts without spaces.
 pub fn spaces_before(tokens: &[TokenText]) -> Vec<bool> {
-    let marked = tokens.iter().any(|token| token.word_start.is_some());
+    let marked = tokens.iter().any(|token| token.starts_word);
     let mut spaces = Vec::with_capacity(tokens.len());
     let mut after_special = true;
     for token in tokens {
         let first = token.text.chars().next();
         spaces.push(if marked {
-            token.word_start.is_some() || token.special || after_special
+            token.starts_word || token.special || after_special
         } else {
             first.is_some_and(|first| token.special || first.is_alphanumeric() && first.to_string().width() < 2)
         });

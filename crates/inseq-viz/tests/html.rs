@@ -8,6 +8,7 @@ use base64::Engine as _;
 use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
 use inseq_viz::html::{HtmlOptions, render};
 use inseq_viz::scale::Theme;
+use inseq_viz::{View, ViewOptions};
 use ndarray::Array2;
 use proptest::prelude::*;
 use scraper::{ElementRef, Html, Selector};
@@ -29,70 +30,50 @@ fn data(page: &Html) -> serde_json::Value {
     serde_json::from_str(&texts(page, "script#data")[0]).unwrap()
 }
 
+/// What the page knows of a text.
+fn text_data(page: &Html, index: usize) -> serde_json::Value {
+    serde_json::from_str(&texts(page, &format!("script[data-text='{index}']"))[0]).unwrap()
+}
+
+/// Scores as the page's script reads them.
+fn scores(value: &serde_json::Value) -> Vec<f32> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
+    bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+fn same(one: &[f32], other: &[f32]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).all(|(one, other)| one.to_bits() == other.to_bits() || one.is_nan() && other.is_nan())
+}
+
 #[test]
 fn the_page_parses_without_errors() {
-    let page = page(vec![samples::french(), samples::arabic(), samples::hostile()]);
+    let page = page(vec![samples::french(), samples::arabic(), samples::hostile(), samples::heads()]);
     assert!(page.errors.is_empty(), "{:?}", page.errors);
 }
 
 #[test]
-fn the_matrix_is_a_table_with_heads_and_scores() {
-    let attribution = samples::french();
-    let page = page(vec![attribution.clone()]);
-    let spelled = |tokens: &[Token]| tokens.iter().map(|token| token.text.clone()).collect::<Vec<_>>();
-    assert_eq!(texts(&page, "thead th[scope=col]"), spelled(&attribution.target[1..]));
-    assert_eq!(texts(&page, "tbody.source th[scope=row]"), spelled(&attribution.source));
-    // The last target token is seen by no step, so it has no row.
-    assert_eq!(texts(&page, "tbody.target th[scope=row]"), spelled(&attribution.target[..14]));
-    assert_eq!(texts(&page, "tbody.steps th[scope=row]"), ["probability", "entropy"]);
-    let scores = attribution.source_attributions.unwrap();
-    let cells = texts(&page, "tbody.source td");
-    assert_eq!(cells.len(), 10 * 14);
-    for (cell, score) in cells.iter().zip(scores.iter()) {
-        assert!((cell.parse::<f32>().unwrap() - score).abs() <= 0.005 + 1e-6, "{cell} {score}");
-    }
-    // Below the diagonal nothing is known, and nothing is shown.
-    assert_eq!(texts(&page, "tbody.target td").iter().filter(|cell| cell.is_empty()).count(), 13 * 14 / 2);
-    assert_eq!(all(&page, "tbody.target td:not([class])").len(), 13 * 14 / 2);
-}
-
-#[test]
-fn the_strongest_score_has_the_strongest_color() {
-    let page = page(vec![samples::french(), samples::signed()]);
-    let strongest = |selector: &str| {
-        let cells = all(&page, selector);
-        let value = |cell: &ElementRef| cell.text().collect::<String>().parse::<f32>().unwrap().abs();
-        let cell = cells.iter().max_by(|one, two| value(one).total_cmp(&value(two))).unwrap();
-        cell.attr("class").unwrap().to_owned()
-    };
-    assert_eq!(strongest("#text-0 tbody.source td"), "s32");
-    assert_eq!(strongest("#text-1 tbody.source td"), "d32");
-}
-
-#[test]
-fn the_reading_view_has_every_token_and_its_step() {
-    let page = page(vec![samples::french()]);
-    assert_eq!(texts(&page, "#text-0 .source .flow"), ["The tired nurse said that she was late. </s>"]);
+fn every_text_can_be_read_without_a_script() {
+    // The parser takes scripts to be on, and so what stands in their place to be text.
+    let page = page(vec![samples::french(), samples::hostile()]);
+    let place: String = texts(&page, "noscript").concat();
+    let place = Html::parse_fragment(&place);
     assert_eq!(
-        texts(&page, "#text-0 .generated .flow"),
-        ["<pad> L'infirmière fatiguée a dit qu'elle était en retard. </s>"]
+        texts(&place, "p.plain"),
+        [
+            "The tired nurse said that she was late. → L'infirmière fatiguée a dit qu'elle était en retard.",
+            &texts(&place, "p.plain")[1]
+        ]
     );
-    let options = all(&page, "[role=listbox] [role=option]");
-    let steps: Vec<String> = options.iter().map(|option| option.attr("data-step").unwrap().to_owned()).collect();
-    assert_eq!(steps, (0..14).map(|step| step.to_string()).collect::<Vec<_>>());
-    assert_eq!(options.iter().filter(|option| option.attr("tabindex") == Some("0")).count(), 1);
+    assert!(texts(&place, "p.plain")[1].contains("<script>alert(1)</script>"));
+    assert!(all(&place, "script").is_empty());
 }
 
 #[test]
 fn right_to_left_text_runs_from_the_right() {
-    let page = page(vec![samples::arabic()]);
-    assert_eq!(all(&page, ".generated .flow")[0].attr("dir"), Some("rtl"));
-    assert_eq!(all(&page, ".source .flow")[0].attr("dir"), Some("ltr"));
-    assert!(
-        all(&page, "thead th > span, tbody.source th[scope=row] > span")
-            .iter()
-            .all(|label| label.attr("dir") == Some("auto"))
-    );
+    let text = text_data(&page(vec![samples::arabic()]), 0);
+    assert_eq!(text["passages"][1]["direction"], "rtl");
+    assert_eq!(text["passages"][0]["direction"], "ltr");
 }
 
 #[test]
@@ -105,15 +86,17 @@ fn a_decoder_only_text_is_prompt_and_continuation() {
     attribution.target_attributions = Some(columns.slice(ndarray::s![.., 4..]).to_owned().into_dyn());
     attribution.step_scores.clear();
     let page = page(vec![attribution]);
-    assert_eq!(texts(&page, ".prompt .flow"), ["<pad> L'infirmière fatiguée"]);
-    assert_eq!(texts(&page, ".generated .flow"), ["a dit qu'elle était en retard. </s>"]);
-    assert!(all(&page, ".prompt [role=option]").is_empty());
-    assert_eq!(texts(&page, "tr.group"), ["Text so far"]);
+    let text = text_data(&page, 0);
+    assert_eq!(text["passages"][0]["heading"], "Prompt");
+    assert_eq!([&text["passages"][0]["first"], &text["passages"][0]["last"]], [0, 5]);
+    assert_eq!([&text["passages"][1]["first"], &text["passages"][1]["last"]], [5, 15]);
+    assert_eq!(data(&page)["summaries"][0]["given"], "L'infirmière fatiguée");
+    assert_eq!(data(&page)["summaries"][0]["written"], "a dit qu'elle était en retard.");
 }
 
 #[test]
 fn the_policy_allows_the_page_itself_and_nothing_else() {
-    let page = page(vec![samples::french()]);
+    let page = page(vec![samples::french(), samples::heads()]);
     let policy = all(&page, "meta[http-equiv=Content-Security-Policy]")[0].attr("content").unwrap();
     assert!(policy.starts_with("default-src 'none'; "), "{policy}");
     assert!(!policy.contains("unsafe") && !policy.contains("http"), "{policy}");
@@ -129,46 +112,61 @@ fn hostile_tokens_stay_text() {
     let mut result = samples::result(vec![samples::hostile()]);
     result.info.insert("model_name".into(), "</dd><script>alert(2)</script>".into());
     result.info.insert("note".into(), "</script><!-- \u{2028}".into());
-    let options = HtmlOptions { title: Some("</title><script>alert(3)</script>".into()), ..HtmlOptions::default() };
-    let page = Html::parse_document(&render(&result, &options).unwrap());
-    assert_eq!(all(&page, "script").len(), 2, "the data and the page's own");
+    let view = ViewOptions { title: Some("</title><script>alert(3)</script>".into()), ..ViewOptions::default() };
+    let page = render(&result, &HtmlOptions { view, ..HtmlOptions::default() }).unwrap();
+    assert!(!page.contains('\u{1b}') && !page.contains('\u{7}') && !page.contains('\u{202e}'));
+    let page = Html::parse_document(&page);
+    assert_eq!(all(&page, "script").len(), 3, "the data, the text and the page's own");
     assert_eq!(texts(&page, "title"), ["</title><script>alert(3)</script>"]);
-    assert!(texts(&page, "thead th").contains(&"</script><!--".to_owned()));
     assert!(texts(&page, ".facts dd").contains(&"</dd><script>alert(2)</script>".to_owned()));
-    let visible: String = texts(&page, "body").concat();
-    assert!(
-        !visible.chars().any(|character| matches!(character, '\u{1b}' | '\u{7}' | '\u{202e}')),
-        "control characters are shown, not used"
-    );
-    let data = data(&page);
-    assert_eq!(data["info"]["note"], "</script><!-- \u{2028}");
-    assert_eq!(data["texts"][0]["target"][2]["token"], "</script><!--");
-    assert_eq!(data["texts"][0]["source"][1]["token"], "\u{1b}[2J", "what is downloaded is the text itself");
+    assert_eq!(data(&page)["info"]["note"], "</script><!-- \u{2028}");
+    let text = text_data(&page, 0);
+    assert_eq!(text["target"]["text"][2], "</script><!--");
+    assert_eq!(text["source"]["text"][1], "\u{1b}[2J", "what is downloaded is the text itself");
+    assert_eq!(text["source"]["shown"]["1"], "\\u{1b}[2J", "what is shown is safe");
 }
 
 #[test]
 fn the_data_is_the_result() {
     let attribution = samples::french();
-    let data = data(&page(vec![attribution.clone()]));
-    let text = &data["texts"][0];
+    let text = text_data(&page(vec![attribution.clone()]), 0);
     assert_eq!(text["attr_pos_start"], 1);
-    let scores = attribution.source_attributions.unwrap();
-    for ((row, step), &score) in scores.into_dimensionality::<ndarray::Ix2>().unwrap().indexed_iter() {
-        assert_eq!(text["source_attributions"][row][step].as_f64().unwrap() as f32, score);
-    }
-    assert!(text["target_attributions"][5][0].is_null());
-    assert_eq!(text["step_scores"]["entropy"].as_array().unwrap().len(), 14);
+    assert_eq!(text["axes"], serde_json::json!([]));
+    let flat = |scores: &Option<ndarray::ArrayD<f32>>| scores.as_ref().unwrap().iter().copied().collect::<Vec<_>>();
+    assert!(same(&scores(&text["source_attributions"]), &flat(&attribution.source_attributions)));
+    assert!(same(&scores(&text["target_attributions"]), &flat(&attribution.target_attributions)));
+    assert!(same(&scores(&text["step_scores"]["entropy"]), attribution.step_scores["entropy"].as_slice().unwrap()));
+}
+
+#[test]
+fn layers_and_heads_come_along_as_far_as_there_is_room() {
+    let result = samples::result(vec![samples::heads()]);
+    let at = |budget| {
+        let page = render(&result, &HtmlOptions { budget, ..HtmlOptions::default() }).unwrap();
+        text_data(&Html::parse_document(&page), 0)
+    };
+    let whole = at(32 << 20);
+    assert_eq!(whole["axes"], serde_json::json!([{"name": "layer", "length": 4}, {"name": "head", "length": 6}]));
+    let numbers = 14 * (10 + 15);
+    assert_eq!(scores(&whole["source_attributions"]).len() + scores(&whole["target_attributions"]).len(), numbers * 24);
+    let layers = at(numbers * 24 * 16 / 3 - 1);
+    assert_eq!(layers["axes"], serde_json::json!([{"name": "layer", "length": 4}]));
+    let coarse = at(0);
+    assert_eq!(coarse["axes"], serde_json::json!([]));
+    let aggregated = samples::heads().aggregate().unwrap().source_attributions.unwrap();
+    assert!(same(&scores(&coarse["source_attributions"]), &aggregated.iter().copied().collect::<Vec<_>>()));
 }
 
 #[test]
 fn options_are_heeded() {
-    let options =
-        HtmlOptions { theme: Some(Theme::Dark), max_value: Some(2.0), contributors: 3, ..HtmlOptions::default() };
+    let view = ViewOptions { max_value: Some(2.0), view: View::Links, ..ViewOptions::default() };
+    let options = HtmlOptions { theme: Some(Theme::Dark), contributors: 3, view, ..HtmlOptions::default() };
     let page = Html::parse_document(&render(&samples::result(vec![samples::french()]), &options).unwrap());
     assert_eq!(all(&page, "html")[0].attr("data-theme"), Some("dark"));
-    assert_eq!(texts(&page, ".legend > span:last-child"), ["2.00"]);
-    assert_eq!(data(&page)["contributors"], 3);
-    assert_eq!(all(&page, ".picker").len(), 0, "one text needs no list");
+    let data = data(&page);
+    assert_eq!((&data["range"]["max"], &data["range"]["min"]), (&2.0.into(), &serde_json::Value::Null));
+    assert_eq!((&data["contributors"], &data["view"]), (&3.into(), &"links".into()));
+    assert_eq!(all(&page, ".list").len(), 0, "one text needs no list");
 }
 
 #[test]
@@ -176,7 +174,10 @@ fn what_cannot_be_drawn_is_an_error_or_said() {
     let mut granular = samples::french();
     granular.kind = AttributionKind::Granular;
     let error = render(&samples::result(vec![samples::french(), granular]), &HtmlOptions::default()).unwrap_err();
-    assert!(error.to_string().starts_with("text 1: a picture needs one score a token"), "{error}");
+    assert!(error.to_string().starts_with("text 1: "), "{error}");
+    let view = ViewOptions { min_value: Some(2.0), max_value: Some(1.0), ..ViewOptions::default() };
+    let options = HtmlOptions { view, ..HtmlOptions::default() };
+    assert!(render(&samples::result(vec![samples::french()]), &options).is_err());
     let empty = Html::parse_document(&render(&AttributionResult::default(), &HtmlOptions::default()).unwrap());
     assert_eq!(texts(&empty, "main .hint"), ["There are no texts in this result."]);
 }
@@ -197,13 +198,12 @@ proptest! {
             attr_pos_end: 2,
             kind: AttributionKind::Coarse,
         };
-        let options = HtmlOptions { title: Some(title), ..HtmlOptions::default() };
+        let options = HtmlOptions { view: ViewOptions { title: Some(title), ..ViewOptions::default() }, ..HtmlOptions::default() };
         let page = Html::parse_document(&render(&samples::result(vec![attribution]), &options).unwrap());
-        prop_assert_eq!(all(&page, "script").len(), 2);
-        prop_assert_eq!(all(&page, "tbody.source th[scope=row]").len(), tokens.len());
-        let data = data(&page);
+        prop_assert_eq!(all(&page, "script").len(), 3);
+        let text = text_data(&page, 0);
         for (index, token) in tokens.iter().enumerate() {
-            prop_assert_eq!(&data["texts"][0]["source"][index]["token"], token);
+            prop_assert_eq!(&text["source"]["text"][index], token);
         }
     }
 }

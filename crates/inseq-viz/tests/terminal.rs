@@ -4,9 +4,10 @@
 #[allow(dead_code, reason = "each test file draws some of the samples")]
 mod samples;
 
-use inseq_core::{AttributionKind, SequenceAttribution, Token};
+use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
 use inseq_viz::scale::Theme;
 use inseq_viz::terminal::{ColorSupport, TerminalOptions, render, render_sequence};
+use inseq_viz::{Granular, Step, View, ViewOptions, Wrap};
 use ndarray::{Array1, Array2, array};
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -27,6 +28,21 @@ fn tiny() -> SequenceAttribution {
         attr_pos_end: 3,
         kind: AttributionKind::Coarse,
     }
+}
+
+fn viewed(width: usize, view: ViewOptions) -> TerminalOptions {
+    TerminalOptions { view, ..plain(width) }
+}
+
+/// The same scores for each of three heads, the second one's doubled and the third one's turned.
+fn with_heads(mut attribution: SequenceAttribution) -> SequenceAttribution {
+    for scores in [&mut attribution.source_attributions, &mut attribution.target_attributions].into_iter().flatten() {
+        let layers = [scores.clone(), scores.mapv(|score| 2.0 * score), scores.mapv(|score| -score)];
+        let views: Vec<_> = layers.iter().map(|layer| layer.view().insert_axis(ndarray::Axis(2))).collect();
+        *scores = ndarray::concatenate(ndarray::Axis(2), &views).unwrap();
+    }
+    attribution.kind = AttributionKind::MultiDimensional { dimensions: vec!["head".into()] };
+    attribution
 }
 
 /// The picture without its styles; fails if anything but styles and line ends is left that a terminal would act on.
@@ -95,7 +111,11 @@ fn true_and_indexed_colors() {
 #[test]
 fn tokens_cannot_reach_the_terminal_raw() {
     for colors in [ColorSupport::None, ColorSupport::TrueColor] {
-        let options = TerminalOptions { colors, title: Some("a\u{1b}[31m\nb".into()), ..plain(90) };
+        let options = TerminalOptions {
+            colors,
+            view: ViewOptions { title: Some("a\u{1b}[31m\nb".into()), ..ViewOptions::default() },
+            ..plain(90)
+        };
         let text = unstyled(&render(&samples::result(vec![samples::hostile()]), &options).unwrap());
         for shown in ["\\u{1b}[2J", "a\\nb", "\\u{202e}evil", "<script>", "a\\u{1b}[31m b"] {
             assert!(text.replace("…", "").contains(shown) || text.contains(&shown[..6]), "{shown} in {text}");
@@ -105,7 +125,7 @@ fn tokens_cannot_reach_the_terminal_raw() {
 
 #[test]
 fn the_strongest_input_tokens_can_be_chosen() {
-    let options = TerminalOptions { top_tokens: Some(2), ..plain(80) };
+    let options = viewed(80, ViewOptions { top_tokens: Some(2), ..ViewOptions::default() });
     let picture = render_sequence(&tiny(), &options).unwrap();
     // Strongest scores by row: ▁Hi 0.9, </s> 0.3, <pad> 0.1, ▁Salut 0.4.
     let rows: Vec<&str> = picture
@@ -115,6 +135,144 @@ fn the_strongest_input_tokens_can_be_chosen() {
         .collect();
     assert_eq!(rows.len(), 1, "{picture}");
     assert!(picture.contains("the 2 strongest of 4 input tokens"));
+}
+
+#[test]
+fn a_text_is_coloured_by_its_influence_on_a_token() {
+    let view = ViewOptions {
+        view: View::Tokens,
+        steps: vec![Step::Text("infirmière".into()), Step::Position(-2)],
+        highlight: Some("probability".into()),
+        ..ViewOptions::default()
+    };
+    let result = samples::result(vec![samples::french()]);
+    insta::assert_snapshot!(render(&result, &viewed(72, view.clone())).unwrap());
+    let colored = TerminalOptions { colors: ColorSupport::TrueColor, ..viewed(72, view) };
+    let picture = render(&result, &colored).unwrap();
+    // The strongest source token has the strongest colour of the whole text's scale, or near it.
+    let scores = samples::french().source_attributions.unwrap();
+    let (strongest, largest) = (scores[[2, 2]], scores.iter().copied().fold(0.0_f32, f32::max));
+    let color = inseq_viz::scale::Scale::new(0.0, largest).unwrap();
+    let ground = color.palette(Theme::Dark).at(color.position(strongest).unwrap());
+    assert!(
+        picture.contains(&format!("\u{1b}[48;2;{};{};{}mnurse\u{1b}[0m", ground.0, ground.1, ground.2)),
+        "{picture:?}"
+    );
+    assert_eq!(unstyled(&picture).matches("→").count(), 1);
+}
+
+#[test]
+fn tokens_are_replaced_and_lines_end_where_asked() {
+    let view = |wrap| ViewOptions {
+        view: View::Tokens,
+        steps: vec![Step::Position(0)],
+        replacements: vec![("▁".into(), String::new()), ("nurse".into(), "NURSE".into())],
+        wrap,
+        ..ViewOptions::default()
+    };
+    let lines = |wrap| -> Vec<String> {
+        let result = samples::result(vec![samples::french()]);
+        let picture = render(&result, &viewed(72, view(wrap))).unwrap();
+        let heading = picture.lines().position(|line| line.starts_with("L  ")).unwrap();
+        picture.lines().skip(heading + 1).take_while(|line| !line.is_empty()).map(str::to_owned).collect()
+    };
+    assert_eq!(lines(Wrap::Width)[0], "  The(.38) tired NURSE(.36) said that she was late. </s>");
+    assert_eq!(lines(Wrap::Every(4))[..3], ["  The(.38) tired NURSE(.36) said", "  that she was late", "  . </s>"]);
+    assert_eq!(
+        lines(Wrap::After(vec!["that".into()]))[..2],
+        ["  The(.38) tired NURSE(.36) said that", "  she was late. </s>"]
+    );
+}
+
+#[test]
+fn heads_of_a_score_stand_side_by_side() {
+    let view = ViewOptions { view: View::Granular, steps: vec![Step::Position(0)], ..ViewOptions::default() };
+    insta::assert_snapshot!(render_sequence(&with_heads(tiny()), &viewed(60, view.clone())).unwrap());
+    let sliced = Granular { slices: vec![("head".into(), 1..3)], ..Granular::default() };
+    let picture =
+        render_sequence(&with_heads(tiny()), &viewed(60, ViewOptions { granular: sliced, ..view.clone() })).unwrap();
+    let row: Vec<&str> = picture.lines().find(|line| line.contains("▁Hi")).unwrap().split_whitespace().collect();
+    assert_eq!(
+        row,
+        ["▁Hi", "█1.80", "▄-.90"],
+        "the second head's score is twice the first one's 0.9, the third one's minus that"
+    );
+    let error = |granular: Granular| {
+        render_sequence(&with_heads(tiny()), &viewed(60, ViewOptions { granular, ..view.clone() }))
+            .unwrap_err()
+            .to_string()
+    };
+    let slices = |span| Granular { slices: vec![("head".into(), span)], ..Granular::default() };
+    assert_eq!(error(slices(2..9)), "text 0: the slice 2:9 of `head` is empty or past its 3 entries");
+    let missing = Granular { dimension: Some("layer".into()), ..Granular::default() };
+    assert_eq!(error(missing), "text 0: there is no axis `layer` to show; there are head (3)");
+    let coarse = render_sequence(&tiny(), &viewed(60, view)).unwrap_err().to_string();
+    assert!(coarse.starts_with("text 0: there is one score a token"), "{coarse}");
+}
+
+#[test]
+fn features_are_cut_and_layers_averaged() {
+    // [source 2, step 2, feature 50] where feature f of every pair is f.
+    let mut granular = tiny();
+    granular.source_attributions =
+        Some(ndarray::Array3::from_shape_fn((2, 2, 50), |(_, _, feature)| feature as f32).into_dyn());
+    granular.target_attributions = None;
+    granular.kind = AttributionKind::Granular;
+    let view = ViewOptions { view: View::Granular, steps: vec![Step::Position(1)], ..ViewOptions::default() };
+    let picture = render_sequence(&granular, &viewed(200, view.clone())).unwrap();
+    assert!(
+        picture.contains("by feature (0–19 of 50)") && picture.contains("█19.0") && !picture.contains("20.0"),
+        "{picture}"
+    );
+    // [.., layer 2, head 3]: head h of layer l is 10 l + h, whose mean over layers is 5 + h.
+    let mut layered = granular.clone();
+    let scores = ndarray::Array4::from_shape_fn((2, 2, 2, 3), |(_, _, layer, head)| (10 * layer + head) as f32);
+    layered.source_attributions = Some(scores.into_dyn());
+    layered.kind = AttributionKind::MultiDimensional { dimensions: vec!["layer".into(), "head".into()] };
+    let heads = Granular { dimension: Some("head".into()), ..Granular::default() };
+    let picture = render_sequence(&layered, &viewed(100, ViewOptions { granular: heads, ..view })).unwrap();
+    assert!(picture.contains("by head, mean of 2 layers"), "{picture}");
+    let row: Vec<&str> = picture.lines().find(|line| line.contains("▁Hi")).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["▁Hi", "▆5.00", "▇6.00", "█7.00"]);
+}
+
+#[test]
+fn two_texts_are_compared() {
+    let mut other = tiny();
+    other.source[0] = Token::new("▁Hey", 6);
+    other.source_attributions.as_mut().unwrap()[[0, 0]] = 0.5;
+    let view = ViewOptions { view: View::Pair, ..ViewOptions::default() };
+    let result = AttributionResult { sequences: vec![tiny(), other], ..AttributionResult::default() };
+    insta::assert_snapshot!(render(&result, &viewed(60, view.clone())).unwrap());
+    let odd = AttributionResult { sequences: vec![tiny()], ..AttributionResult::default() };
+    assert!(
+        render(&odd, &viewed(60, view.clone())).unwrap_err().to_string().starts_with("texts are compared two by two")
+    );
+    let unequal = AttributionResult { sequences: vec![tiny(), samples::french()], ..AttributionResult::default() };
+    let error = render(&unequal, &viewed(60, view)).unwrap_err().to_string();
+    assert!(error.starts_with("texts 0 and 1 cannot be compared: "), "{error}");
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let error = |view: ViewOptions| render_sequence(&tiny(), &viewed(60, view)).unwrap_err().to_string();
+    let tokens = || ViewOptions { view: View::Tokens, ..ViewOptions::default() };
+    assert_eq!(
+        error(ViewOptions { steps: vec![Step::Position(2)], ..tokens() }),
+        "there is no generated token 2; 2 were attributed: give a position from 0, or a negative one from the end"
+    );
+    assert_eq!(
+        error(ViewOptions { steps: vec![Step::Text("Bonjour".into())], ..tokens() }),
+        "there is no generated token `Bonjour`; there are <pad> ▁Salut </s>"
+    );
+    assert!(
+        error(ViewOptions { highlight: Some("entropy".into()), ..tokens() })
+            .starts_with("text 0: there is no step score `entropy` to colour tokens by; there are probability; ")
+    );
+    assert_eq!(
+        error(ViewOptions { view: View::Links, ..ViewOptions::default() }),
+        "a terminal cannot show the view `links`; draw it into a page, .svg, .png or .tex file (--viz-path)"
+    );
 }
 
 #[test]
@@ -145,7 +303,8 @@ fn errors_say_what_to_do() {
         message(|attribution| drop(attribution.step_scores.insert("entropy".into(), array![1.0])))
             .contains("`step_scores.entropy` should have shape [2]")
     );
-    let options = TerminalOptions { min_value: Some(2.0), max_value: Some(1.0), ..plain(80) };
+    let range = ViewOptions { min_value: Some(2.0), max_value: Some(1.0), ..ViewOptions::default() };
+    let options = viewed(80, range);
     assert!(render_sequence(&tiny(), &options).unwrap_err().to_string().contains("finite minimum below its maximum"));
 }
 
@@ -196,10 +355,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn no_line_is_wider_than_asked(attribution in attribution(), width in TerminalOptions::MIN_WIDTH..140, values: bool, color in 0..3) {
+    fn no_line_is_wider_than_asked(attribution in attribution(), width in TerminalOptions::MIN_WIDTH..140, values: bool, color in 0..3, view in 0..4) {
+        let title = Some("a title that is long enough to wrap somewhere".into());
+        let (view, texts) = match view {
+            0 => (View::Matrix, vec![attribution]),
+            1 => (View::Tokens, vec![attribution]),
+            2 => (View::Granular, vec![with_heads(attribution)]),
+            _ => (View::Pair, vec![attribution.clone(), attribution]),
+        };
+        let view = ViewOptions { view, title, ..ViewOptions::default() };
+        let result = AttributionResult { sequences: texts, ..AttributionResult::default() };
         let colors = [ColorSupport::None, ColorSupport::Ansi256, ColorSupport::TrueColor][color as usize];
-        let options = TerminalOptions { colors, show_values: values, title: Some("a title that is long enough to wrap somewhere".into()), ..plain(width) };
-        let picture = unstyled(&render_sequence(&attribution, &options).unwrap());
+        let options = TerminalOptions { colors, show_values: values, ..viewed(width, view.clone()) };
+        let picture = unstyled(&render(&result, &options).unwrap());
         for line in picture.lines() {
             prop_assert!(line.width() <= width, "{} > {width}: {line:?}", line.width());
         }
@@ -212,7 +380,7 @@ proptest! {
         attribution.source_attributions.iter_mut().for_each(|scores| scores.fill(1.0));
         attribution.target_attributions = None;
         attribution.step_scores.clear();
-        let options = TerminalOptions { show_values: false, max_value: Some(1.0), ..plain(width) };
+        let options = TerminalOptions { show_values: false, ..viewed(width, ViewOptions { max_value: Some(1.0), ..ViewOptions::default() }) };
         let picture = unstyled(&render_sequence(&attribution, &options).unwrap());
         let mut ends: Option<usize> = None;
         for line in picture.lines() {

@@ -1,10 +1,12 @@
 //! `cargo xtask pages`: a page for each method, from what `inseq explain` says and what the method finds on the demo model.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use inseq_methods::{AttributionModel, AttributionRequest, MethodInfo, list_methods};
 use inseq_tests::fixture;
-use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
+use inseq_viz::figure::{self, FigureOptions};
+use inseq_viz::{View, ViewOptions};
 
 const SENTENCE: &str = "The doors are white.";
 
@@ -12,8 +14,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = AttributionModel::demo()?;
     let folder = fixture("../../docs/src");
     let mut table = String::from("| method | question | cost |\n|---|---|---|\n");
+    let images = folder.join("images/methods");
+    std::fs::create_dir_all(&images)?;
     for method in list_methods() {
-        std::fs::write(folder.join(format!("methods/{}.md", method.name)), page(&model, method)?)?;
+        std::fs::write(folder.join(format!("methods/{}.md", method.name)), page(&model, method, &images)?)?;
         let MethodInfo { name, description, cost, .. } = method;
         writeln!(table, "| [`{name}`](methods/{name}.md) | {description} | {cost} |")?;
     }
@@ -26,15 +30,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn page(model: &AttributionModel, method: &MethodInfo) -> Result<String, Box<dyn std::error::Error>> {
+fn page(model: &AttributionModel, method: &MethodInfo, images: &Path) -> Result<String, Box<dyn std::error::Error>> {
     let MethodInfo { name, description, cost, paper, details, .. } = method;
     let mut page = format!("# {name}\n\n{description}\n\n{details}\n\n- Cost: {cost}.\n- Paper: {}\n", linked(paper));
     let result = model.attribute(&AttributionRequest::new([SENTENCE]).method(*name).attribute_target(true))?;
     if result.sequences[0].source_attributions.is_some() {
-        let options = TerminalOptions { colors: ColorSupport::None, width: 100, ..TerminalOptions::default() };
-        let map = terminal::render(&result.aggregate()?, &options)?;
-        let map: String = map.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-        write!(page, "\n```console\n$ inseq attribute -i {SENTENCE:?} -a {name} --attribute-target\n{map}```\n")?;
+        let view = ViewOptions { view: View::Matrix, ..ViewOptions::default() };
+        let picture = figure::svg(&result.aggregate()?, &FigureOptions { view, ..FigureOptions::default() })?;
+        std::fs::write(images.join(format!("{name}.svg")), picture)?;
+        let command = format!("inseq attribute -i {SENTENCE:?} -a {name} --attribute-target --viz-path {name}.svg");
+        write!(
+            page,
+            "\n```sh\n{command}\n```\n\n![{name}: input tokens down, generated tokens across](../images/methods/{name}.svg)\n"
+        )?;
     }
     Ok(page)
 }

@@ -2,31 +2,54 @@
 // shows. The test compares that with the scores.
 (async () => {
   const seen = {};
-  const text = (index) => document.getElementById(`text-${index}`);
-  const one = (selector, index = 0) => text(index).querySelector(selector);
-  const option = (step, index = 0) => one(`[role=option][data-step="${step}"]`, index);
-  const lit = (index = 0) =>
-    [...text(index).querySelectorAll(".token.lit[data-source]")].map((token) => [Number(token.dataset.source), token.className.match(/\b[sd](\d+)\b/)[1]]);
-  const panel = () => [...text(0).querySelectorAll(".contributors li")].map((item) => [item.querySelector("bdi").textContent, item.querySelector(".value").textContent]);
+  const byId = (id) => document.getElementById(id);
+  const one = (selector) => document.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const option = (step) => one(`[role=option][data-step="${step}"]`);
+  const sourceTokens = () => [...one(".passage.source .flow").querySelectorAll(".token")];
+  const lit = () => sourceTokens().flatMap((token, position) => (token.matches(".lit") ? [[position, token.className.match(/\b[sd](\d+)\b/)[1]]] : []));
+  const panel = () => all(".contributors li").map((item) => [item.querySelector("bdi").textContent, item.querySelector(".value").textContent]);
   const pointer = (target, kind, pointerType = "mouse") => target.dispatchEvent(new PointerEvent(kind, { bubbles: true, pointerType }));
-  const key = (name) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
-  const announced = () => document.getElementById("announcer").textContent;
-  const selected = (index = 0) => [...text(index).querySelectorAll("[aria-selected=true]")].map((token) => Number(token.dataset.step));
+  const key = (name, target = document.activeElement) => target.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
+  const announced = () => byId("announcer").textContent;
+  const selected = () => all("[aria-selected=true][data-step]").map((token) => Number(token.dataset.step));
+  const chosen = () => one(".chosen-token").textContent;
+  const passage = (role) => one(`.passage.${role} .flow`).textContent;
+  // `[row label, [numbers of the columns in sight]]` of every row in sight.
+  const matrix = (id = "matrix") =>
+    all(`#${id} .row:not(.group)`).map((row) => [row.querySelector(".label").textContent, [...row.querySelectorAll(".cell")].map((cell) => cell.textContent)]);
+  const set = async (id, value) => {
+    byId(id).value = value;
+    byId(id).dispatchEvent(new Event("input", { bubbles: true }));
+    await frame();
+  };
+  const open = async (index) => {
+    location.hash = `#text-${index}`;
+    await frame();
+    await frame();
+  };
 
+  await frame();
   seen.selectedAtFirst = selected();
   seen.announcedAtFirst = announced();
+  seen.passages = [passage("source"), passage("generated")];
+  seen.heads = all("#matrix .head").map((head) => head.textContent);
+  seen.matrix = matrix();
+  seen.groups = all("#matrix .row.group").map((row) => row.textContent);
+  seen.strongest = all("#matrix .row.source .cell").sort((a, b) => b.textContent - a.textContent)[0].className;
 
   option(2).click();
   seen.afterClick = { selected: selected(), lit: lit(), panel: panel(), announced: announced(), steps: one(".step-scores").textContent };
-  seen.color = getComputedStyle(one('.token[data-source="2"]')).backgroundColor;
-  seen.cellColor = getComputedStyle(one('tr[data-side=source][data-position="2"] td:nth-child(4)')).backgroundColor;
+  seen.color = getComputedStyle(sourceTokens()[2]).backgroundColor;
+  seen.cellColor = getComputedStyle(one('#matrix .cell[data-row="3"][data-column="2"]')).backgroundColor;
 
   pointer(option(4), "pointerover");
-  seen.hover = one(".chosen-token").textContent;
-  pointer(option(4).parentElement, "pointerleave");
-  seen.afterHover = one(".chosen-token").textContent;
+  seen.hover = chosen();
+  byId("passages").dispatchEvent(new PointerEvent("pointerleave"));
+  seen.afterHover = chosen();
   pointer(option(4), "pointerover", "touch");
-  seen.touchDoesNotHover = one(".chosen-token").textContent;
+  seen.touchDoesNotHover = chosen();
 
   option(2).focus();
   key("ArrowRight");
@@ -36,13 +59,18 @@
   key("ArrowRight");
   seen.pastTheEnd = selected();
   key("Escape");
-  seen.escape = { selected: selected(), hidden: one(".panel").hidden, lit: lit().length };
+  seen.escape = { selected: selected(), hidden: byId("panel").hidden, lit: lit().length };
 
-  pointer(one("tr[data-side=source] td"), "pointerover");
-  seen.readout = one(".readout").textContent;
-  seen.marked = text(0).querySelectorAll(".matrix .on").length;
-  one("tr[data-side=source] td:nth-child(3)").click();
+  pointer(one("#matrix .cell"), "pointerover");
+  seen.readout = byId("readout").textContent;
+  seen.marked = all("#matrix .on").length;
+  one('#matrix .cell[data-column="1"]').click();
   seen.cellClick = selected();
+  byId("matrix").focus();
+  key("ArrowRight", byId("matrix"));
+  key("ArrowDown", byId("matrix"));
+  seen.gridKeys = [byId("readout").textContent, byId("matrix").getAttribute("aria-activedescendant")];
+  seen.gridSize = [byId("matrix").ariaRowCount, byId("matrix").ariaColCount];
 
   let blob = null;
   URL.createObjectURL = (made) => ((blob = made), "data:,");
@@ -51,24 +79,93 @@
   one("[data-download=json]").click();
   seen.json = JSON.parse(await blob.text());
 
-  const shown = () => [...document.querySelectorAll("section.text")].filter((section) => getComputedStyle(section).display !== "none").map((section) => section.id);
-  seen.shown = [shown()];
-  document.getElementById("next").click();
-  seen.shown.push(shown());
-  option(1, 1).focus();
+  await set("threshold", "50");
+  seen.aboveHalf = all("#matrix .row:not(.steps) .cell").filter((cell) => cell.textContent !== "").length;
+  await set("threshold", "0");
+  await set("scaling", "rescale");
+  seen.rescaled = byId("scale-max").textContent;
+  byId("restore").click();
+  await frame();
+  seen.reset = [byId("scale-max").textContent, byId("threshold").value];
+
+  byId("tab-links").click();
+  await frame();
+  seen.links = all("#links path").length;
+  one('#links button[data-step="3"]').click();
+  seen.linkClick = selected();
+  seen.linksOn = all("#links path.on").length;
+  byId("tab-matrix").click();
+
+  seen.found = [byId("found").textContent];
+  await set("search", "المتعبة");
+  seen.found.push(byId("found").textContent, all("#texts li:not([hidden])").length);
+  await set("search", "");
+  byId("next").click();
+  await frame();
+  await frame();
+  seen.second = [passage("generated"), one("#texts [aria-current]").textContent];
+  option(1).focus();
   key("ArrowLeft");
-  seen.leftIsForwardInArabic = selected(1);
-  document.getElementById("picker").value = "2";
-  document.getElementById("picker").dispatchEvent(new Event("change"));
-  seen.shown.push(shown());
-  seen.nextDisabled = document.getElementById("next").disabled;
+  seen.leftIsForwardInArabic = selected();
+
+  // The text with layers and heads.
+  await open(3);
+  seen.axes = all("#axes input").map((input) => [input.dataset.axis, input.max]);
+  one("[data-download=json]").click();
+  seen.standard = JSON.parse(await blob.text());
+  await set("axis-0", "2");
+  await set("axis-1", "5");
+  await set("scaling", "none");
+  one("[data-download=json]").click();
+  seen.oneHead = JSON.parse(await blob.text());
+  await set("axis-0", "-1");
+  await set("axis-1", "-1");
+  await set("function", "max");
+  one("[data-download=json]").click();
+  seen.largest = JSON.parse(await blob.text());
+  byId("restore").click();
+  await frame();
+  option(0).click();
+  byId("tab-axes").click();
+  await frame();
+  await set("axis", "head");
+  seen.byHead = matrix("axis-matrix")[0];
+  byId("tab-matrix").click();
+  await set("other", "0");
+  seen.misfit = !byId("misfit").hidden;
+
+  // The first text less its twin.
+  await open(0);
+  await set("other", "4");
+  await frame();
+  one("[data-download=json]").click();
+  seen.difference = JSON.parse(await blob.text());
+  seen.diverges = all("#matrix .row.source .cell").every((cell) => /\bd\d+/.test(cell.className));
+
+  await open(2);
+  seen.hostile = [passage("generated"), all("main script, main img").length];
+  await open(5);
+  const long = byId("matrix");
+  seen.longRows = Number(long.ariaRowCount);
+  seen.cellsOfLong = all("#matrix .cell").length;
+  long.scrollTop = long.scrollHeight;
+  long.scrollLeft = long.scrollWidth;
+  await frame();
+  await frame();
+  seen.lastCell = all("#matrix .row").at(-1).querySelectorAll(".cell").length > 0 && one(`#matrix .cell[data-column="${long.ariaColCount - 2}"]`) !== null;
+
+  dispatchEvent(new Event("beforeprint"));
+  seen.printed = [all("#paper table").length, all("#paper td").length];
+  dispatchEvent(new Event("afterprint"));
+  seen.printedAfter = all("#paper table").length;
 
   seen.grounds = [];
   for (let press = 0; press < 3; press++) {
-    document.getElementById("theme").click();
+    byId("theme").click();
     seen.grounds.push([document.documentElement.dataset.theme ?? "auto", getComputedStyle(document.documentElement).backgroundColor]);
   }
   seen.overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  seen.unnamed = all("button, input, select").filter((control) => !control.textContent.trim() && !control.ariaLabel && !control.labels?.length).length;
 
   const output = document.createElement("pre");
   output.id = "seen";

@@ -6,8 +6,10 @@
 #[allow(dead_code, reason = "not every sample is needed here")]
 mod samples;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use inseq_core::SequenceAttribution;
 use inseq_viz::html::{HtmlOptions, render};
@@ -36,7 +38,7 @@ fn open(page: &str, width: u32) -> Option<(String, Vec<String>)> {
     let output = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--enable-logging=stderr", "--log-level=0", "--virtual-time-budget=3000", "--dump-dom"])
+        .args(["--enable-logging=stderr", "--log-level=0", "--virtual-time-budget=20000", "--dump-dom"])
         .arg(format!("--window-size={width},900"))
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .arg(format!("file://{}", file.display()))
@@ -54,9 +56,22 @@ fn page(sequences: Vec<SequenceAttribution>) -> String {
     render(&samples::result(sequences), &HtmlOptions::default()).unwrap()
 }
 
-/// What the driver saw. The page's own policy would not let another script in, so it is taken off for this.
+/// The texts that the driver walks through.
+fn texts() -> Vec<SequenceAttribution> {
+    let long = samples::many(1, 120).remove(0);
+    vec![samples::french(), samples::arabic(), samples::hostile(), samples::heads(), samples::signed(), long]
+}
+
+/// What the driver saw in a window of a width; one visit a width serves all tests.
 fn seen(width: u32) -> Option<Value> {
-    let page = page(vec![samples::french(), samples::arabic(), samples::hostile()])
+    static VISITS: Mutex<BTreeMap<u32, Option<Value>>> = Mutex::new(BTreeMap::new());
+    let mut visits = VISITS.lock().unwrap_or_else(PoisonError::into_inner);
+    visits.entry(width).or_insert_with(|| visit(width)).clone()
+}
+
+/// The page's own policy would not let another script in, so it is taken off for this.
+fn visit(width: u32) -> Option<Value> {
+    let page = page(texts())
         .replace("http-equiv=\"Content-Security-Policy\"", "name=\"policy\"")
         .replace("</body>", &format!("<script>{}</script></body>", include_str!("driver.js")));
     let (dom, console) = open(&page, width)?;
@@ -75,13 +90,62 @@ fn strongest(attribution: &SequenceAttribution, step: usize) -> Vec<(usize, f32)
     rows
 }
 
+/// Asserts that what the page downloads is an attribution's scores.
+fn assert_scores(downloaded: &Value, expected: &SequenceAttribution, tolerance: f32) {
+    for (field, expected) in
+        [("source_attributions", &expected.source_attributions), ("target_attributions", &expected.target_attributions)]
+    {
+        let rows = downloaded[field].as_array().unwrap();
+        for (row, scores) in rows.iter().enumerate() {
+            for (step, score) in scores.as_array().unwrap().iter().enumerate() {
+                let expected = expected.as_ref().unwrap()[[row, step]];
+                match score.as_f64() {
+                    None => assert!(expected.is_nan(), "{field}[{row}][{step}]: {expected}"),
+                    Some(score) => assert!(
+                        (score as f32 - expected).abs() <= tolerance * expected.abs().max(1.0),
+                        "{field}[{row}][{step}]: {score}, expected {expected}"
+                    ),
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_page_runs_under_its_own_policy() {
     let Some((dom, console)) = open(&page(vec![samples::french(), samples::hostile()]), 1200) else { return };
     assert_eq!(console, Vec::<String>::new());
     assert!(dom.contains("class=\"js"), "the script ran");
-    assert!(dom.contains("class=\"token s"), "and lit something up");
-    assert!(dom.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "a token that looks like markup is text");
+    assert!(dom.contains("class=\"token lit"), "and lit something up");
+}
+
+#[test]
+fn the_matrix_has_every_token_and_score() {
+    let Some(seen) = seen(1600) else { return };
+    let attribution = samples::french();
+    assert_eq!(
+        seen["passages"],
+        json!([
+            "The tired nurse said that she was late. </s>",
+            "<pad> L'infirmière fatiguée a dit qu'elle était en retard. </s>"
+        ])
+    );
+    let spelled = |tokens: &[inseq_core::Token]| tokens.iter().map(|token| token.text.clone()).collect::<Vec<_>>();
+    assert_eq!(seen["heads"], json!(spelled(&attribution.target[1..])));
+    assert_eq!(seen["groups"], json!(["Source", "Generated so far", "Step scores"]));
+    let rows = seen["matrix"].as_array().unwrap();
+    // The last target token is seen by no step, so it has no row.
+    let labels = [spelled(&attribution.source), spelled(&attribution.target[..14])].concat();
+    assert_eq!(rows.iter().take(24).map(|row| row[0].as_str().unwrap()).collect::<Vec<_>>(), labels);
+    let scores = attribution.source_attributions.as_ref().unwrap();
+    for (row, cells) in rows[..10].iter().enumerate() {
+        for (step, cell) in cells[1].as_array().unwrap().iter().enumerate() {
+            assert_eq!(cell.as_str().unwrap(), format!("{:.2}", scores[[row, step]]));
+        }
+    }
+    let blank = rows[10..24].iter().flat_map(|row| row[1].as_array().unwrap()).filter(|cell| *cell == "").count();
+    assert_eq!(blank, 13 * 14 / 2, "below the diagonal nothing is known, and nothing is shown");
+    assert!(seen["strongest"].as_str().unwrap().contains("s32"));
 }
 
 #[test]
@@ -129,17 +193,97 @@ fn pointer_and_keyboard_move_through_the_text() {
     assert_eq!(seen["cellClick"], json!([1]));
     assert_eq!(seen["marked"], 3, "a cell, its row's head and its column's");
     assert!(seen["readout"].as_str().unwrap().starts_with("▁The → ▁L"));
+    assert!(seen["gridKeys"][0].as_str().unwrap().starts_with("▁tired → '"), "{}", seen["gridKeys"]);
+    // Rows are counted with the head's and the groups' headings: 1 + 10 + 14 + 2 and 3.
+    assert_eq!(seen["gridSize"], json!(["30", "15"]));
 }
 
 #[test]
-fn texts_themes_and_widths() {
-    let Some(seen) = seen(500) else { return };
-    assert_eq!(seen["shown"], json!([["text-0"], ["text-1"], ["text-2"]]));
-    assert_eq!(seen["nextDisabled"], true);
-    let grounds = &seen["grounds"];
-    assert_eq!([&grounds[0][0], &grounds[1][0], &grounds[2][0]], [&json!("light"), &json!("dark"), &json!("auto")]);
-    assert_ne!(grounds[0][1], grounds[1][1]);
-    assert_eq!(seen["overflow"], 0, "only the matrix scrolls sideways");
+fn scores_are_aggregated_as_by_the_program() {
+    use inseq_core::aggregators::{AggregationFunction, Pipeline, Scaling, Scores, Selection};
+
+    let Some(seen) = seen(1200) else { return };
+    let attribution = samples::heads();
+    assert_eq!(seen["axes"], json!([["layer", "3"], ["head", "5"]]));
+    assert_scores(&seen["standard"], &attribution.aggregate().unwrap(), 1e-6);
+    let one = |index| Scores::by_kind().select(Selection::One(index)).scaling(Scaling::None);
+    assert_scores(
+        &seen["oneHead"],
+        &attribution.aggregate_with(&Pipeline::new().then(one(5)).then(one(2))).unwrap(),
+        0.0,
+    );
+    let largest = || Scores::new(AggregationFunction::Max).scaling(Scaling::None);
+    assert_scores(
+        &seen["largest"],
+        &attribution.aggregate_with(&Pipeline::new().then(largest()).then(largest())).unwrap(),
+        0.0,
+    );
+    // The first source token's heads at the first step: the mean over layers.
+    let scores = attribution.source_attributions.as_ref().unwrap();
+    assert_eq!(seen["byHead"][0], "▁The");
+    for (head, cell) in seen["byHead"][1].as_array().unwrap().iter().enumerate() {
+        let mean = (0..4).map(|layer| scores[[0, 0, layer, head]]).sum::<f32>() / 4.0;
+        assert!((cell.as_str().unwrap().parse::<f32>().unwrap() - mean).abs() < 0.006, "{head}: {cell}, {mean}");
+    }
+}
+
+#[test]
+fn controls_scale_cut_and_compare() {
+    let Some(seen) = seen(1200) else { return };
+    let attribution = samples::french();
+    let sides = [&attribution.source_attributions, &attribution.target_attributions];
+    let scores = || sides.into_iter().flatten().flat_map(|scores| scores.iter().copied());
+    let largest = scores().fold(0.0, f32::max);
+    assert_eq!(seen["aboveHalf"], scores().filter(|score| score / largest >= 0.5).count());
+    assert_eq!(seen["rescaled"], "1.00");
+    assert_eq!(seen["reset"], json!([format!("{largest:.2}"), "0"]));
+    assert_scores(&seen["difference"], &(&attribution - &samples::signed()).unwrap(), 1e-6);
+    assert_eq!(seen["diverges"], true);
+    assert_eq!(seen["misfit"], true, "a text without layers cannot be subtracted from one that has them");
+}
+
+#[test]
+fn links_are_the_scores_that_matter() {
+    let Some(seen) = seen(1200) else { return };
+    let attribution = samples::french();
+    let sides = [&attribution.source_attributions, &attribution.target_attributions];
+    let largest = sides.into_iter().flatten().flat_map(|scores| scores.iter().copied()).fold(0.0, f32::max);
+    let strong = |score: &f32| score / largest >= 0.1;
+    let count = sides.into_iter().flatten().flat_map(|scores| scores.iter().copied()).filter(strong).count();
+    assert_eq!(seen["links"], count);
+    assert_eq!(seen["linkClick"], json!([3]));
+    let of_step =
+        |scores: &ndarray::ArrayD<f32>| scores.index_axis(ndarray::Axis(1), 3).iter().copied().filter(strong).count();
+    assert_eq!(seen["linksOn"], sides.into_iter().flatten().map(of_step).sum::<usize>());
+}
+
+#[test]
+fn texts_are_found_and_long_ones_drawn_in_part() {
+    let Some(seen) = seen(1200) else { return };
+    assert_eq!(seen["found"], json!(["6 texts", "1 of 6 texts", 1]));
+    assert!(seen["second"][0].as_str().unwrap().contains("الممرضة"));
+    assert!(seen["second"][1].as_str().unwrap().contains("The tired nurse"));
+    assert!(seen["hostile"][0].as_str().unwrap().contains("<script>"), "a token that looks like markup is text");
+    assert_eq!(seen["hostile"][1], 0);
+    // 120 source and 120 target tokens, two step scores, three headings and the head.
+    assert_eq!(seen["longRows"], 120 + 120 + 2 + 3 + 1);
+    assert!(seen["cellsOfLong"].as_u64().unwrap() < 4000, "{}", seen["cellsOfLong"]);
+    assert_eq!(seen["lastCell"], true);
+    // On paper there are all of them, in tables of 22 columns, each with a corner.
+    assert_eq!(seen["printed"], json!([6, 120 * (120 + 120 + 2) + 6]));
+    assert_eq!(seen["printedAfter"], 0);
+}
+
+#[test]
+fn themes_and_widths() {
+    for width in [500, 1200] {
+        let Some(seen) = seen(width) else { return };
+        let grounds = &seen["grounds"];
+        assert_eq!([&grounds[0][0], &grounds[1][0], &grounds[2][0]], [&json!("light"), &json!("dark"), &json!("auto")]);
+        assert_ne!(grounds[0][1], grounds[1][1]);
+        assert_eq!(seen["overflow"], 0, "only the matrix scrolls sideways");
+        assert_eq!(seen["unnamed"], 0, "every control has a name");
+    }
 }
 
 #[test]
@@ -160,4 +304,5 @@ fn downloads_are_the_scores() {
     assert_eq!(lines[25][..2], ["step_score", "probability"]);
     assert_eq!(seen["json"]["info"]["attribution_method"], "integrated_gradients");
     assert_eq!(seen["json"]["target"][3]["token"], "infirmière");
+    assert_scores(&seen["json"], &attribution, 0.0);
 }

@@ -9,6 +9,7 @@ use crate::aggregation::Aggregation;
 use crate::arguments::PictureArguments;
 use crate::failure::Failure;
 use crate::output;
+use crate::picture::Pictures;
 
 const EXAMPLES: &str = "\
 Both results are aggregated, then the first is subtracted from the second. They need as many tokens each; where tokens differ,
@@ -42,17 +43,19 @@ pub struct DiffArguments {
 /// Runs the command.
 pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
     output::check_folder(arguments.save_path.as_deref())?;
-    output::check_folder(arguments.picture.viz_path.as_deref())?;
+    let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let from = aggregation.apply(&load(&arguments.from)?)?;
     let to = aggregation.apply(&load(&arguments.to)?)?;
     let difference = from.pair(&to)?;
-    output::save_page(&difference, &arguments.picture)?;
+    // It is aggregated already.
+    let aggregation = Aggregation::default();
+    pictures.save(&difference, &aggregation)?;
     if let Some(path) = &arguments.save_path {
         arguments.save.save(&difference, path)?;
         if output::is_standard(path) {
             return Ok(());
         }
     }
-    output::print_map(&difference, arguments.picture.color)
+    pictures.print(&difference, &aggregation)
 }

@@ -6,7 +6,7 @@ use super::InputArguments;
 use crate::aggregation::Aggregation;
 use crate::arguments::PictureArguments;
 use crate::failure::Failure;
-use crate::output;
+use crate::picture::Pictures;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +29,9 @@ pub struct ShowArguments {
 
 /// Runs the command.
 pub fn run(arguments: &ShowArguments) -> Result<(), Failure> {
-    output::check_folder(arguments.picture.viz_path.as_deref())?;
+    let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
-    let shown = aggregation.apply(&arguments.input.load()?)?;
-    output::save_page(&shown, &arguments.picture)?;
-    output::print_map(&shown, arguments.picture.color)
+    let result = arguments.input.load()?;
+    pictures.save(&result, &aggregation)?;
+    pictures.print(&result, &aggregation)
 }

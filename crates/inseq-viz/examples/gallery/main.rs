@@ -2,35 +2,54 @@
 //!
 //! `cargo run -p inseq-viz --example gallery -- terminal french 100 truecolor dark`
 //! `cargo run -p inseq-viz --example gallery -- html all > report.html`
+//! `cargo run -p inseq-viz --features png --example gallery -- png french links > links.png`
 
 mod samples;
+
+use std::io::Write as _;
 
 use inseq_viz::html::{self, HtmlOptions};
 use inseq_viz::scale::Theme;
 use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
+use inseq_viz::{View, ViewOptions};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument = |index: usize, default: &'static str| arguments.get(index).map_or(default, String::as_str);
-    let sample = argument(1, "french");
-    let sequences = match sample {
+    let sequences = match argument(1, "french") {
         "french" => vec![samples::french()],
         "japanese" => vec![samples::japanese()],
         "arabic" => vec![samples::arabic()],
         "german" => vec![samples::german()],
         "signed" => vec![samples::signed()],
+        "heads" => vec![samples::heads()],
         "hostile" => vec![samples::hostile()],
+        "pair" => vec![samples::french(), samples::signed()],
+        "many" => samples::many(200, 100),
         "all" => vec![
             samples::french(),
             samples::german(),
             samples::japanese(),
             samples::arabic(),
             samples::signed(),
+            samples::heads(),
             samples::hostile(),
         ],
         other => return Err(format!("no sample `{other}`").into()),
     };
     let result = samples::result(sequences);
+    let view = |name: &str| -> ViewOptions {
+        let view = match name {
+            "tokens" => View::Tokens,
+            "granular" => View::Granular,
+            "pair" => View::Pair,
+            "links" => View::Links,
+            _ => View::Matrix,
+        };
+        let highlight = (view == View::Tokens).then(|| "probability".to_owned());
+        ViewOptions { view, highlight, ..ViewOptions::default() }
+    };
+    let theme = |name: &str| if name == "light" { Theme::Light } else { Theme::Dark };
     match argument(0, "terminal") {
         "terminal" => {
             let options = TerminalOptions {
@@ -40,14 +59,35 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     "256" => ColorSupport::Ansi256,
                     _ => ColorSupport::TrueColor,
                 },
-                theme: if argument(4, "dark") == "light" { Theme::Light } else { Theme::Dark },
+                theme: theme(argument(4, "dark")),
                 show_values: argument(5, "values") == "values",
-                ..TerminalOptions::default()
+                view: view(argument(6, "matrix")),
             };
             print!("{}", terminal::render(&result, &options)?);
         }
-        "html" => print!("{}", html::render(&result, &HtmlOptions::default())?),
-        other => return Err(format!("no picture `{other}`: terminal or html").into()),
+        "html" => print!(
+            "{}",
+            html::render(&result, &HtmlOptions { view: view(argument(2, "matrix")), ..HtmlOptions::default() })?
+        ),
+        #[cfg(feature = "png")]
+        format @ ("svg" | "png" | "tex") => {
+            use inseq_viz::figure::{self, FigureOptions};
+            let options = FigureOptions {
+                theme: theme(argument(3, "light")),
+                show_values: argument(4, "values") == "values",
+                view: view(argument(2, "matrix")),
+                ..FigureOptions::default()
+            };
+            let bytes = match format {
+                "svg" => figure::svg(&result, &options)?.into_bytes(),
+                "png" => figure::png(&result, &options)?,
+                _ => figure::tex(&result, &options)?.into_bytes(),
+            };
+            std::io::stdout().write_all(&bytes)?;
+        }
+        other => {
+            return Err(format!("no picture `{other}`: terminal, html, or with the feature `png` svg, png, tex").into());
+        }
     }
     Ok(())
 }

@@ -154,6 +154,55 @@ pub fn signed() -> SequenceAttribution {
     sequence
 }
 
+/// As the French one, by 4 layers of 6 heads: each head looks a little elsewhere.
+pub fn heads() -> SequenceAttribution {
+    let mut sequence = french();
+    let mut noise = Noise(29);
+    for scores in [&mut sequence.source_attributions, &mut sequence.target_attributions].into_iter().flatten() {
+        let (rows, steps) = (scores.shape()[0], scores.shape()[1]);
+        let of_head = |row: usize, step: usize, layer: usize, head: usize, noise: &mut Noise| {
+            let sharpness = 0.5 + layer as f32 * 0.7;
+            let other = scores[[(row + head) % rows, step]];
+            let score = scores[[row, step]];
+            if score.is_nan() {
+                f32::NAN
+            } else {
+                (if other.is_nan() || head < 3 { score } else { other }).powf(sharpness) * (0.4 + noise.next())
+            }
+        };
+        let mut heads = ndarray::Array4::zeros((rows, steps, 4, 6));
+        for ((row, step, layer, head), entry) in heads.indexed_iter_mut() {
+            *entry = of_head(row, step, layer, head, &mut noise);
+        }
+        *scores = heads.into_dyn();
+    }
+    sequence.kind = AttributionKind::MultiDimensional { dimensions: vec!["layer".into(), "head".into()] };
+    sequence
+}
+
+/// Texts of some number of source and of target tokens.
+pub fn many(count: usize, length: usize) -> Vec<SequenceAttribution> {
+    const WORDS: [&str; 24] = [
+        "the", "nurse", "said", "that", "door", "white", "late", "river", "house", "tired", "was", "green", "old",
+        "city", "music", "before", "never", "small", "garden", "winter", "letter", "bread", "under", "light",
+    ];
+    (0..count)
+        .map(|text| {
+            let word =
+                |index: usize, salt: usize| WORDS[(index * 7 + text * 13 + salt * (index / 3 + 1)) % WORDS.len()];
+            let tokens =
+                |salt: usize| (0..length - 1).map(|index| format!("▁{}", word(index, salt))).collect::<Vec<_>>();
+            let (source, target) = (tokens(1), tokens(5));
+            let source: Vec<&str> = source.iter().map(String::as_str).chain(["</s>"]).collect();
+            let target: Vec<&str> =
+                ["<pad>"].into_iter().chain(target.iter().map(String::as_str)).chain(["</s>"]).collect();
+            let alignment: Vec<[usize; 2]> = (0..length).map(|step| [step, (step * 5 + text) % length]).collect();
+            let alignment: Vec<&[usize]> = alignment.iter().map(|positions| positions.as_slice()).collect();
+            translation(&source, &target, &alignment, text as u64)
+        })
+        .collect()
+}
+
 /// Tokens that try to break out of the picture.
 pub fn hostile() -> SequenceAttribution {
     translation(

@@ -28,37 +28,31 @@ mod grid;
 mod labels;
 mod options;
 mod paint;
+mod tokens;
 
 use inseq_core::{AttributionResult, SequenceAttribution};
 
 pub use options::{ColorSupport, TerminalOptions};
 
-use crate::Result;
-use crate::caption;
-use crate::matrix::Matrix;
+use crate::number::NumberFormat;
+use crate::panel::{Panel, Passage, Plate, plates};
+use crate::token_text::{TokenText, reading};
+use crate::{Error, Result, View, caption};
 use grid::Grid;
+use labels::Label;
+use paint::Painter;
 
 /// Draws every text of a result, under a line that says how it was made.
 ///
 /// # Errors
 ///
-/// [`Error::NotCoarse`](crate::Error::NotCoarse) for a result that must be aggregated first,
-/// [`Error::Shape`](crate::Error::Shape) and [`Error::Positions`](crate::Error::Positions) for one that does not fit
-/// together, [`Error::Range`](crate::Error::Range) for an empty range of values.
+/// [`Error::NotCoarse`] for a result that must be aggregated first, [`Error::Shape`] and [`Error::Positions`] for one that
+/// does not fit together, [`Error::Range`] for an empty range of values; [`Error::Step`], [`Error::StepScore`],
+/// [`Error::Axis`] and [`Error::Pair`] where what the view should show is not there, [`Error::View`] for
+/// [`View::Links`].
 pub fn render(result: &AttributionResult, options: &TerminalOptions) -> Result<String> {
-    let mut picture = String::new();
-    let title = options.title.clone().or_else(|| caption::line(&result.info));
-    let count = result.sequences.len();
-    for (index, sequence) in result.sequences.iter().enumerate() {
-        if index > 0 {
-            picture.push('\n');
-        }
-        let matrix = Matrix::new(sequence, index)?;
-        let title = title.as_deref().filter(|_| index == 0);
-        let ordinal = (count > 1).then(|| format!("text {} of {count}", index + 1));
-        picture.push_str(&Grid::new(matrix, options)?.draw(title, ordinal.as_deref()));
-    }
-    Ok(picture)
+    let title = options.view.title.clone().or_else(|| caption::line(&result.info));
+    draw(result, title.as_deref(), options)
 }
 
 /// Draws one text.
@@ -67,6 +61,113 @@ pub fn render(result: &AttributionResult, options: &TerminalOptions) -> Result<S
 ///
 /// Those of [`render`].
 pub fn render_sequence(attribution: &SequenceAttribution, options: &TerminalOptions) -> Result<String> {
-    let matrix = Matrix::new(attribution, 0)?;
-    Ok(Grid::new(matrix, options)?.draw(options.title.as_deref(), None))
+    let result = AttributionResult { sequences: vec![attribution.clone()], ..AttributionResult::default() };
+    draw(&result, options.view.title.as_deref(), options)
+}
+
+fn draw(result: &AttributionResult, title: Option<&str>, options: &TerminalOptions) -> Result<String> {
+    if options.view.view == View::Links {
+        return Err(Error::View {
+            picture: "a terminal",
+            view: "links",
+            instead: "draw it into a page, .svg, .png or .tex file (--viz-path)",
+        });
+    }
+    let mut picture = String::new();
+    for (index, plate) in plates(result, &options.view)?.iter().enumerate() {
+        let mut lines: Vec<String> = Vec::new();
+        if index > 0 {
+            lines.push(String::new());
+        }
+        let painter = plate_painter(plate, options)?;
+        if let Some(title) = title.filter(|_| index == 0) {
+            lines.extend(dimmed(&painter, &caption::one_line(title), options));
+        }
+        lines.extend(plate.ordinal.iter().map(|ordinal| painter.dim(ordinal)));
+        match (options.view.view, plate.panels.first()) {
+            (View::Tokens, Some(panel)) => tokens::draw(plate, panel, &painter, options, &mut lines)?,
+            _ => tables(plate, &painter, options, &mut lines),
+        }
+        for line in lines {
+            picture.push_str(line.trim_end());
+            picture.push('\n');
+        }
+    }
+    Ok(picture)
+}
+
+fn plate_painter(plate: &Plate, options: &TerminalOptions) -> Result<Painter> {
+    let scale = match plate.panels.first() {
+        Some(panel) => panel.scale,
+        None => crate::scale::Scale::new(0.0, 1.0)?,
+    };
+    Ok(Painter::new(scale, options.theme, options.colors))
+}
+
+/// The texts, then the tables below each other.
+fn tables(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
+    for passage in &plate.passages {
+        read(passage, painter, options, lines);
+    }
+    for panel in &plate.panels {
+        if let Some(heading) = &panel.heading {
+            lines.push(String::new());
+            let token = Label::line(&heading.token, options.width() / 2);
+            let detail = labels::wrap(&heading.detail, options.width() - token.width() - 2).swap_remove(0);
+            lines.push(format!("{}  {}", painter.bold(&token.paint(painter)), painter.dim(&detail)));
+        }
+        Grid::new(panel, painter, options).draw(lines);
+    }
+    lines.push(String::new());
+    legend(plate.panels.last(), painter, options, lines);
+}
+
+/// A text as a person reads it.
+fn read(passage: &Passage, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
+    let text = reading(&passage.tokens);
+    let first = match passage.of_pair {
+        Some(name) => format!("{name} "),
+        None if passage.is_written => "→ ".to_owned(),
+        None => "  ".to_owned(),
+    };
+    let right_to_left = TokenText::new(&inseq_core::Token::new(text.clone(), -1)).right_to_left;
+    for (index, line) in labels::wrap(&text, options.width() - 2).iter().enumerate() {
+        let lead = if index == 0 { first.as_str() } else { "  " };
+        let line = if passage.is_written { painter.bold(line) } else { line.clone() };
+        lines.push(if right_to_left {
+            format!("\u{200e}{lead}{}", labels::isolated(&line))
+        } else {
+            format!("{lead}{line}")
+        });
+    }
+}
+
+/// What the colours mean.
+fn legend(panel: Option<&Panel>, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
+    let Some(panel) = panel else {
+        lines.push(painter.dim("no attributed tokens"));
+        return;
+    };
+    let ends = NumberFormat::fitting([panel.scale.min(), panel.scale.max()]);
+    let (min, max) = (ends.write(panel.scale.min()), ends.write(panel.scale.max()));
+    let words = if options.view.view == View::Pair { "  A less B" } else { "" };
+    let room = options.width().saturating_sub(min.len() + max.len() + words.len() + 2);
+    let strip = painter.strip(room.min(24));
+    lines.push(format!("{} {strip} {}{}", painter.dim(&min), painter.dim(&max), painter.dim(words)));
+    if let Some(total) = panel.chosen_from {
+        let shown = panel.matrix.source_rows.len() + panel.matrix.target_rows.len();
+        lines.extend(dimmed(painter, &format!("the {shown} strongest of {total} input tokens"), options));
+    }
+}
+
+/// Words on the side, in lines that fit.
+fn dimmed(painter: &Painter, text: &str, options: &TerminalOptions) -> Vec<String> {
+    labels::wrap(text, options.width()).iter().map(|line| painter.dim(line)).collect()
+}
+
+/// `text`, which takes `width` cells, in the middle of `room` cells.
+fn centered(text: &str, width: usize, room: usize) -> String {
+    let space = room.saturating_sub(width);
+    let before = space / 2;
+    format!("{}{text}{}", " ".repeat(before), " ".repeat(space - before))
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+use crate::ViewOptions;
 use crate::scale::Theme;
 
 /// What colours a terminal shows.
@@ -63,14 +64,8 @@ pub struct TerminalOptions {
     pub theme: Theme,
     /// Whether cells have numbers as well as colours (or glyphs). Without them columns are narrower. Default true.
     pub show_values: bool,
-    /// A heading instead of the one made from the result's `info`.
-    pub title: Option<String>,
-    /// Score at the low end of the colour scale, instead of 0 (or minus the largest magnitude where scores are negative).
-    pub min_value: Option<f32>,
-    /// Score at the high end of the colour scale, instead of the largest of the text.
-    pub max_value: Option<f32>,
-    /// Show only so many input tokens, those with the strongest scores.
-    pub top_tokens: Option<usize>,
+    /// What is shown.
+    pub view: ViewOptions,
 }
 
 impl Default for TerminalOptions {
@@ -80,10 +75,7 @@ impl Default for TerminalOptions {
             colors: ColorSupport::None,
             theme: Theme::Dark,
             show_values: true,
-            title: None,
-            min_value: None,
-            max_value: None,
-            top_tokens: None,
+            view: ViewOptions::default(),
         }
     }
 }
@@ -91,6 +83,11 @@ impl Default for TerminalOptions {
 impl TerminalOptions {
     /// The least width that a heat map is laid out for.
     pub const MIN_WIDTH: usize = 32;
+
+    /// The width that is laid out for.
+    pub(super) fn width(&self) -> usize {
+        self.width.max(Self::MIN_WIDTH)
+    }
 
     /// The options for standard output as it is: its width and colours, and whether it says it is light (`COLORFGBG`).
     pub fn detect() -> Self {

@@ -10,11 +10,22 @@ pub(super) struct Painter {
     scale: Scale,
     palette: Palette,
     colors: ColorSupport,
+    ramps: &'static Ramps,
 }
 
 impl Painter {
     pub fn new(scale: Scale, theme: Theme, colors: ColorSupport) -> Self {
-        Self { scale, palette: scale.palette(theme), colors }
+        Self { scale, palette: scale.palette(theme), colors, ramps: &INFLUENCE }
+    }
+
+    /// Paints step scores, in colours that are not those of influence.
+    pub fn of_step_scores(scale: Scale, theme: Theme, colors: ColorSupport) -> Self {
+        Self { scale, palette: scale.step_score_palette(theme), colors, ramps: &STEP_SCORE }
+    }
+
+    /// How strong a score is, in 0..=1; 0 for none.
+    pub fn strength(&self, score: f32) -> f32 {
+        self.scale.strength(score).unwrap_or(0.0)
     }
 
     /// Whether scores are told by glyphs instead of colours.
@@ -49,16 +60,16 @@ impl Painter {
 
     /// The indexed colour as light as the scale is at a position.
     fn indexed(&self, position: f32) -> Ansi256Color {
-        let ramp: &[u8] = match (self.scale.is_diverging(), position < 0.5) {
-            (false, _) => &SEQUENTIAL,
-            (true, true) => &NEGATIVE,
-            (true, false) => &POSITIVE,
+        let ramp = match (self.scale.is_diverging(), position < 0.5) {
+            (false, _) => self.ramps.sequential,
+            (true, true) => self.ramps.negative,
+            (true, false) => self.ramps.positive,
         };
         let lightness = |color: Rgb| color.luminance().cbrt();
         let wanted = lightness(self.palette.at(position));
         let distance = |index: u8| (lightness(shown(Ansi256Color(index))) - wanted).abs();
         let closest = ramp.iter().copied().min_by(|&one, &two| distance(one).total_cmp(&distance(two)));
-        Ansi256Color(closest.unwrap_or(SEQUENTIAL[0]))
+        Ansi256Color(closest.unwrap_or(ramp[0]))
     }
 
     /// A bar glyph that grows with the strength of a score; a space for none.
@@ -99,11 +110,24 @@ fn rgb(color: Rgb) -> Color {
     Color::Rgb(RgbColor(color.0, color.1, color.2))
 }
 
-/// The few of xterm's 256 colours that follow the scale without jumping between hues, from dark to light: sequential,
-/// then the negative and the positive side of a diverging scale.
-const SEQUENTIAL: [u8; 15] = [233, 234, 235, 53, 54, 90, 126, 162, 168, 204, 209, 215, 222, 229, 231];
-const NEGATIVE: [u8; 9] = [234, 236, 24, 31, 74, 117, 153, 195, 231];
-const POSITIVE: [u8; 10] = [234, 236, 94, 130, 172, 208, 215, 223, 230, 231];
+/// The few of xterm's 256 colours that follow a scale without jumping between hues, from dark to light.
+struct Ramps {
+    sequential: &'static [u8],
+    negative: &'static [u8],
+    positive: &'static [u8],
+}
+
+const INFLUENCE: Ramps = Ramps {
+    sequential: &[233, 234, 235, 53, 54, 90, 126, 162, 168, 204, 209, 215, 222, 229, 231],
+    negative: &[234, 236, 24, 31, 74, 117, 153, 195, 231],
+    positive: &[234, 236, 94, 130, 172, 208, 215, 223, 230, 231],
+};
+
+const STEP_SCORE: Ramps = Ramps {
+    sequential: &[233, 234, 235, 22, 23, 29, 35, 71, 77, 113, 149, 185, 192, 230, 231],
+    negative: &[234, 236, 52, 95, 131, 174, 181, 224, 231],
+    positive: &[234, 236, 22, 29, 35, 77, 114, 157, 194, 231],
+};
 
 fn shown(index: Ansi256Color) -> Rgb {
     let RgbColor(red, green, blue) = anstyle_lossy::xterm_to_rgb(index, anstyle_lossy::palette::DEFAULT);
@@ -118,19 +142,22 @@ mod tests {
     fn indexed_colors_are_fixed_ones_readable_and_in_order() {
         for (theme, sign) in [(Theme::Dark, 1.0), (Theme::Light, -1.0)] {
             for (scale, first) in [(Scale::new(0.0, 1.0).unwrap(), 0), (Scale::new(-1.0, 1.0).unwrap(), 128)] {
-                let painter = Painter::new(scale, theme, ColorSupport::Ansi256);
-                let mut last = None;
-                for step in first..=255 {
-                    let index = painter.indexed(step as f32 / 255.0);
-                    // The first sixteen are the user's own and may be any colour.
-                    assert!(index.0 >= 16, "{index:?}");
-                    let color = shown(index);
-                    assert!(color.contrast(color.ink()) >= 4.5);
-                    assert!(
-                        last.is_none_or(|last| sign * (color.luminance() - last) >= 0.0),
-                        "{theme:?} {step} {index:?}"
-                    );
-                    last = Some(color.luminance());
+                for painter in
+                    [Painter::new, Painter::of_step_scores].map(|paint| paint(scale, theme, ColorSupport::Ansi256))
+                {
+                    let mut last = None;
+                    for step in first..=255 {
+                        let index = painter.indexed(step as f32 / 255.0);
+                        // The first sixteen are the user's own and may be any colour.
+                        assert!(index.0 >= 16, "{index:?}");
+                        let color = shown(index);
+                        assert!(color.contrast(color.ink()) >= 4.5);
+                        assert!(
+                            last.is_none_or(|last| sign * (color.luminance() - last) >= 0.0),
+                            "{theme:?} {step} {index:?}"
+                        );
+                        last = Some(color.luminance());
+                    }
                 }
             }
         }

@@ -1,0 +1,139 @@
+//! The token view: for each generated token the text that led to it, on the colours of its influence.
+
+use super::drawing::{Anchor, Mark, Part};
+use super::style::{GAP, MIDDLE, Style, TEXT};
+use crate::Result;
+use crate::matrix::Matrix;
+use crate::panel::{Panel, Plate};
+use crate::scale::{FAINT, Palette, Rgb, Scale};
+use crate::token_text::{TokenText, spaces_before};
+
+/// Height of a line of text.
+const LINE: f32 = 14.0;
+
+/// One line for each chosen step: the token on the left, what led to it on the right.
+pub(super) fn draw(plate: &Plate, panel: &Panel, style: &Style) -> Result<Part> {
+    let matrix = &panel.matrix;
+    let names: Vec<_> = plate.steps.iter().map(|&step| style.label(&matrix.heads[step])).collect();
+    let names_width = names.iter().map(|(text, _)| style.fonts.width(text, TEXT)).fold(0.0, f32::max);
+    let left = names_width + 2.0 * GAP;
+    let room = (style.options.width - left).max(120.0);
+    let colors = Coloring { scale: panel.scale, palette: style.palette(&panel.scale) };
+    let mut part = Part::default();
+    let highlight = highlight(matrix, style)?;
+    if let Some((coloring, scores)) = &highlight {
+        for passage in plate.passages.iter().filter(|passage| passage.is_written) {
+            let given = passage.tokens.len().saturating_sub(scores.len());
+            let scores: Vec<f32> = std::iter::repeat_n(f32::NAN, given).chain(scores.iter().copied()).collect();
+            part.below(flow(&passage.tokens, &scores, coloring, style.options.width, style), 0.0);
+        }
+    }
+    for (index, &step) in plate.steps.iter().enumerate() {
+        let mut text = Part::default();
+        let flows = [(&matrix.source_rows, &matrix.source), (&matrix.target_rows, &matrix.target)];
+        for (rows, tokens) in flows {
+            let scores: Vec<f32> =
+                rows.iter().map(|row| row.scores[step]).take_while(|score| !score.is_nan()).collect();
+            if !scores.is_empty() {
+                text.below(flow(&tokens[..scores.len()], &scores, &colors, room, style), 2.0);
+            }
+        }
+        let mut line = Part::default();
+        let (name, color) = names[index].clone();
+        let baseline = LINE / 2.0 + TEXT * MIDDLE;
+        line.marks.push(Mark::Text {
+            x: names_width,
+            y: baseline,
+            text: name,
+            size: TEXT,
+            anchor: Anchor::End,
+            turn: 0.0,
+            color,
+        });
+        line.marks.push(Mark::Line {
+            from: (names_width + 0.8 * GAP, 1.0),
+            to: (names_width + 0.8 * GAP, text.height.max(LINE) - 1.0),
+            width: 0.5,
+            color: style.line,
+        });
+        line.height = LINE;
+        line.place(text, left, 0.0);
+        part.below(line, 0.6 * GAP);
+    }
+    let mut legend = style.legend(panel);
+    if let Some((coloring, _)) = &highlight {
+        let name = style.options.view.highlight.as_deref().map(crate::matrix::readable).unwrap_or_default();
+        let x = legend.width + 3.0 * GAP;
+        legend.place(style.ramp(&coloring.scale, &coloring.palette, &name), x, 0.0);
+    }
+    part.below(legend, GAP);
+    Ok(part)
+}
+
+struct Coloring {
+    scale: Scale,
+    palette: Palette,
+}
+
+/// The step score that colours generated tokens, with its values.
+fn highlight(matrix: &Matrix, style: &Style) -> Result<Option<(Coloring, Vec<f32>)>> {
+    let Some(name) = &style.options.view.highlight else { return Ok(None) };
+    let Some(row) = matrix.step_scores.iter().find(|row| row.key == *name) else { return Ok(None) };
+    let scale = Scale::fitting(row.scores.iter().copied(), None, None)?;
+    let palette = scale.step_score_palette(style.options.theme);
+    Ok(Some((Coloring { scale, palette }, row.scores.clone())))
+}
+
+/// Tokens that run on as text does.
+fn flow(tokens: &[TokenText], scores: &[f32], coloring: &Coloring, room: f32, style: &Style) -> Part {
+    let spaces = spaces_before(tokens);
+    let shown: Vec<String> =
+        tokens.iter().map(|token| if token.text.is_empty() { token.spelling() } else { token.text.clone() }).collect();
+    let widths: Vec<f32> = shown.iter().map(|text| style.fonts.width(text, TEXT)).collect();
+    let space = style.fonts.width(" ", TEXT) + 1.0;
+    let is_rtl = tokens.iter().find(|token| !token.special && token.text.chars().any(char::is_alphabetic));
+    let is_rtl = is_rtl.is_some_and(|token| token.right_to_left);
+    let mut part = Part::default();
+    let (mut x, mut y) = (0.0, 0.0);
+    for (index, token) in tokens.iter().enumerate() {
+        let word: f32 = widths[index]
+            + (index + 1..tokens.len()).take_while(|&next| !spaces[next]).map(|next| widths[next]).sum::<f32>();
+        let before = if spaces[index] && x > 0.0 { space } else { 0.0 };
+        let needed = if spaces[index] && word <= room { word } else { widths[index] };
+        if x > 0.0 && x + before + needed > room {
+            (x, y) = (0.0, y + LINE);
+        } else {
+            x += before;
+        }
+        let place = if is_rtl { room - x - widths[index] } else { x };
+        let strength = coloring.scale.strength(scores[index]).unwrap_or(0.0);
+        let colors = style.colors(&coloring.scale, &coloring.palette, scores[index]).filter(|_| strength >= FAINT);
+        let color = ground(&mut part, colors, (place, y), widths[index]);
+        let color = color.unwrap_or(if token.special { style.muted } else { style.ink });
+        let baseline = y + LINE / 2.0 + TEXT * MIDDLE;
+        part.marks.push(Mark::Text {
+            x: place,
+            y: baseline,
+            text: shown[index].clone(),
+            size: TEXT,
+            anchor: Anchor::Start,
+            turn: 0.0,
+            color,
+        });
+        x += widths[index];
+        part.width = part.width.max(if is_rtl { room } else { x });
+        if style.options.view.wrap.ends_line(index, token) && index + 1 < tokens.len() {
+            (x, y) = (0.0, y + LINE);
+        }
+    }
+    part.height = y + LINE;
+    part
+}
+
+/// The ground of a token, if it has one. Returns the ink that is read on it.
+fn ground(part: &mut Part, colors: Option<(Rgb, Rgb)>, (x, y): (f32, f32), width: f32) -> Option<Rgb> {
+    let (ground, ink) = colors?;
+    let (x, width) = (x - 0.8, width + 1.6);
+    part.marks.push(Mark::Rect { x, y: y + 1.2, width, height: LINE - 2.4, radius: 2.0, color: ground });
+    Some(ink)
+}

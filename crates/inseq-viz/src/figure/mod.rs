@@ -1,0 +1,164 @@
+//! Pictures for a paper: SVG, PNG and TikZ.
+//!
+//! In SVG and PNG, text is drawn as outlines from fonts that are part of this crate, so that a picture looks the same
+//! everywhere and no font need be installed; in TikZ it is set in the document's own fonts. Colours are those of every
+//! picture ([`scale`](crate::scale)): perceptually uniform, and told apart with every common colour-vision deficiency.
+//!
+//! ```
+//! use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
+//! use inseq_viz::figure::{self, FigureOptions};
+//! # use ndarray::array;
+//!
+//! let attribution = SequenceAttribution {
+//!     source: vec![Token::new("▁Hello", 5), Token::new("</s>", 0)],
+//!     target: vec![Token::new("<pad>", 1), Token::new("▁Bonjour", 7), Token::new("</s>", 0)],
+//!     source_attributions: Some(array![[0.9, 0.2], [0.1, 0.3]].into_dyn()),
+//!     attr_pos_start: 1,
+//!     attr_pos_end: 3,
+//!     kind: AttributionKind::Coarse,
+//!     ..SequenceAttribution::default()
+//! };
+//! let result = AttributionResult { sequences: vec![attribution], ..AttributionResult::default() };
+//! assert!(figure::svg(&result, &FigureOptions::default())?.starts_with("<svg"));
+//! # Ok::<(), inseq_viz::Error>(())
+//! ```
+
+mod drawing;
+mod flow;
+mod fonts;
+mod links;
+mod style;
+mod svg;
+mod table;
+mod tex;
+
+use inseq_core::AttributionResult;
+
+use crate::panel::{Plate, plates};
+use crate::scale::Theme;
+use crate::{Result, View, ViewOptions, caption};
+use drawing::{Drawing, Part};
+use fonts::Fonts;
+use style::Style;
+
+/// How a picture for a paper is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FigureOptions {
+    /// Whether it lies on a dark or a light page. Default light.
+    pub theme: Theme,
+    /// Whether cells have numbers as well as colours. Without them columns are narrower. Default true.
+    pub show_values: bool,
+    /// Whether a line above says how the result was made. Default false: a paper has captions.
+    pub show_title: bool,
+    /// How wide texts and rows of tables may become, in points. Default 480, the text width of a page.
+    pub width: f32,
+    /// Pixels a point in PNG. Default 4, which is 288 in an inch.
+    pub pixels: f32,
+    /// What is shown.
+    pub view: ViewOptions,
+}
+
+impl Default for FigureOptions {
+    fn default() -> Self {
+        Self {
+            theme: Theme::Light,
+            show_values: true,
+            show_title: false,
+            width: 480.0,
+            pixels: 4.0,
+            view: ViewOptions::default(),
+        }
+    }
+}
+
+/// The picture as SVG.
+///
+/// # Errors
+///
+/// Those of [`terminal::render`](crate::terminal::render), but that every view can be drawn.
+pub fn svg(result: &AttributionResult, options: &FigureOptions) -> Result<String> {
+    let fonts = Fonts::new();
+    svg::write(&drawing(result, options, &fonts)?, &fonts)
+}
+
+/// The picture as a `tikzpicture`, to be `\input` into a LaTeX document that uses TikZ.
+///
+/// # Errors
+///
+/// Those of [`svg`].
+pub fn tex(result: &AttributionResult, options: &FigureOptions) -> Result<String> {
+    Ok(tex::write(&drawing(result, options, &Fonts::new())?))
+}
+
+/// The most pixels of a PNG.
+#[cfg(feature = "png")]
+const MOST_PIXELS: u32 = 100_000_000;
+
+/// The picture as PNG.
+///
+/// # Errors
+///
+/// Those of [`svg`], and [`Error::TooLarge`](crate::Error::TooLarge).
+#[cfg(feature = "png")]
+pub fn png(result: &AttributionResult, options: &FigureOptions) -> Result<Vec<u8>> {
+    use crate::Error;
+    use resvg::{tiny_skia, usvg};
+
+    let svg = svg(result, options)?;
+    let failed = |error: String| Error::Drawing(error);
+    let tree = usvg::Tree::from_str(&svg, &usvg::Options::default()).map_err(|error| failed(error.to_string()))?;
+    // A point is 4/3 of the pixels that the renderer counts in.
+    let scale = options.pixels.max(0.1) * 0.75;
+    let [width, height] = [tree.size().width(), tree.size().height()].map(|length| (length * scale).ceil() as u32);
+    if u64::from(width) * u64::from(height) > u64::from(MOST_PIXELS) {
+        return Err(Error::TooLarge { width, height, limit: MOST_PIXELS });
+    }
+    let mut pixels = tiny_skia::Pixmap::new(width.max(1), height.max(1)).ok_or(Error::TooLarge {
+        width,
+        height,
+        limit: MOST_PIXELS,
+    })?;
+    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|error| failed(error.to_string()))
+}
+
+/// The texts of a result below each other.
+fn drawing(result: &AttributionResult, options: &FigureOptions, fonts: &Fonts) -> Result<Drawing> {
+    let style = Style::new(options, fonts);
+    let caption = options.view.title.clone().or_else(|| caption::line(&result.info));
+    let title = caption.as_deref().map_or_else(|| "Attributions".to_owned(), caption::one_line);
+    let mut all = Part::default();
+    if options.show_title || options.view.title.is_some() {
+        all.below(style.paragraph(&title, options.width), 0.0);
+    }
+    for plate in &plates(result, &options.view)? {
+        let mut part = Part::default();
+        if let Some(ordinal) = &plate.ordinal {
+            part.below(style.paragraph(ordinal, options.width), 0.0);
+        }
+        part.below(body(plate, &style)?, style::GAP);
+        all.below(part, 3.0 * style::GAP);
+    }
+    let margin = style::GAP / 2.0;
+    Ok(Drawing {
+        width: (all.width + 2.0 * margin).ceil(),
+        height: (all.height + 2.0 * margin).ceil(),
+        background: style.page,
+        title,
+        marks: all.marks.into_iter().map(|mark| mark.moved(margin, margin)).collect(),
+    })
+}
+
+/// One text as the view shows it.
+fn body(plate: &Plate, style: &Style) -> Result<Part> {
+    let Some(first) = plate.panels.first() else {
+        return Ok(style.paragraph("no attributed tokens", style.options.width));
+    };
+    let mut part = match style.options.view.view {
+        View::Tokens => return flow::draw(plate, first, style),
+        View::Links => links::draw(first, style),
+        View::Matrix | View::Pair | View::Granular => table::draw(plate, style),
+    };
+    part.below(style.legend(first), style::GAP);
+    Ok(part)
+}

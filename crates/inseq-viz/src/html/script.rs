@@ -1,0 +1,85 @@
+//! The page's script: modules, each in its own file, joined into one.
+//!
+//! A page that is opened from a disk may not import files, and its content policy names the digest of one script. So each
+//! module becomes a function that returns what it exports, called once, in an order in which none comes before what it imports.
+
+use std::fmt::Write as _;
+
+/// The modules, each after those that it imports.
+const MODULES: [(&str, &str); 15] = [
+    ("dom", include_str!("../../templates/report/dom.js")),
+    ("scale", include_str!("../../templates/report/scale.js")),
+    ("scores", include_str!("../../templates/report/scores.js")),
+    ("text", include_str!("../../templates/report/text.js")),
+    ("model", include_str!("../../templates/report/model.js")),
+    ("grid", include_str!("../../templates/report/grid.js")),
+    ("matrix", include_str!("../../templates/report/matrix.js")),
+    ("reading", include_str!("../../templates/report/reading.js")),
+    ("links", include_str!("../../templates/report/links.js")),
+    ("controls", include_str!("../../templates/report/controls.js")),
+    ("list", include_str!("../../templates/report/list.js")),
+    ("tabs", include_str!("../../templates/report/tabs.js")),
+    ("download", include_str!("../../templates/report/download.js")),
+    ("print", include_str!("../../templates/report/print.js")),
+    ("theme", include_str!("../../templates/report/theme.js")),
+];
+const MAIN: &str = include_str!("../../templates/report/main.js");
+
+/// The whole script.
+pub(super) fn joined() -> String {
+    let mut script = String::from("(() => {\n\"use strict\";\nconst modules = {};\n");
+    for (name, source) in MODULES.into_iter().chain([("main", MAIN)]) {
+        let _ = writeln!(script, "modules.{name} = (() => {{");
+        let mut exports = Vec::new();
+        for line in source.lines() {
+            if let Some((names, from)) = import(line) {
+                let _ = writeln!(script, "const {names} = modules.{from};");
+            } else if let Some(declaration) = line.strip_prefix("export ") {
+                exports.extend(declared(declaration));
+                script.push_str(declaration);
+                script.push('\n');
+            } else {
+                script.push_str(line);
+                script.push('\n');
+            }
+        }
+        let _ = writeln!(script, "return {{ {} }};\n}})();", exports.join(", "));
+    }
+    script.push_str("})();\n");
+    script
+}
+
+/// The names in braces and the module of an import.
+fn import(line: &str) -> Option<(&str, &str)> {
+    let (names, from) = line.strip_prefix("import ")?.split_once(" from \"./")?;
+    Some((names, from.strip_suffix(".js\";")?))
+}
+
+/// The name that a declaration declares.
+fn declared(declaration: &str) -> Option<&str> {
+    let mut words = declaration.split(|character: char| !character.is_alphanumeric() && character != '_');
+    words.find(|word| !matches!(*word, "const" | "function" | "class" | ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_import_what_is_there_already() {
+        let mut known: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (name, source) in MODULES.into_iter().chain([("main", MAIN)]) {
+            for line in source.lines().filter(|line| line.starts_with("import ")) {
+                let (names, from) = import(line).unwrap_or_else(|| panic!("{name}.js: {line}"));
+                let (_, exports) =
+                    known.iter().find(|(known, _)| *known == from).unwrap_or_else(|| panic!("{name}.js: {line}"));
+                for import in names.trim_matches(['{', '}', ' ']).split(", ") {
+                    assert!(exports.contains(&import), "{name}.js imports {import}");
+                }
+            }
+            let exports = source.lines().filter_map(|line| line.strip_prefix("export ")).filter_map(declared).collect();
+            known.push((name, exports));
+        }
+        assert!(!joined().contains("\nimport ") && !joined().contains("\nexport "));
+    }
+}

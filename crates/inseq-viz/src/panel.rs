@@ -1,0 +1,217 @@
+//! What a view shows of each text: what is read, and the tables.
+
+mod granular;
+
+use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution};
+
+use crate::matrix::Matrix;
+use crate::number::NumberFormat;
+use crate::scale::Scale;
+use crate::token_text::TokenText;
+use crate::view::{Step, View, ViewOptions};
+use crate::{Error, Result};
+
+/// One text (or pair of texts) as a view shows it.
+pub(crate) struct Plate {
+    /// Which of several texts this is, in words.
+    pub ordinal: Option<String>,
+    /// The texts that are read above the tables.
+    pub passages: Vec<Passage>,
+    /// The tables. None for a text without attributed tokens.
+    pub panels: Vec<Panel>,
+    /// The steps that are explained one by one, in [`View::Tokens`].
+    pub steps: Vec<usize>,
+}
+
+/// A text to read.
+pub(crate) struct Passage {
+    /// Whether the model wrote it.
+    pub is_written: bool,
+    /// Which of a pair of texts it belongs to.
+    pub of_pair: Option<char>,
+    /// Its tokens.
+    pub tokens: Vec<TokenText>,
+}
+
+/// A table.
+pub(crate) struct Panel {
+    /// What it shows.
+    pub matrix: Matrix,
+    /// Its colours, which all tables of a text share.
+    pub scale: Scale,
+    /// How its scores are written.
+    pub number: NumberFormat,
+    /// What tells it from the other tables of its text.
+    pub heading: Option<Heading>,
+    /// How many input tokens there were before the strongest were chosen, if any were left out.
+    pub chosen_from: Option<usize>,
+}
+
+/// A token that is explained, and what of it.
+pub(crate) struct Heading {
+    /// The token.
+    pub token: TokenText,
+    /// Which scores.
+    pub detail: String,
+}
+
+/// Every text of a result as `options` show it.
+pub(crate) fn plates(result: &AttributionResult, options: &ViewOptions) -> Result<Vec<Plate>> {
+    let count = result.sequences.len();
+    let mut plates: Vec<Plate> = match options.view {
+        View::Pair => {
+            if count % 2 == 1 {
+                return Err(Error::Pair(format!(
+                    "texts are compared two by two, but there are {count}; give another result of as many to compare with"
+                )));
+            }
+            let pairs = result.sequences.chunks_exact(2).enumerate();
+            pairs.map(|(index, pair)| of_pair(&pair[0], &pair[1], 2 * index, options)).collect::<Result<_>>()?
+        }
+        View::Granular => {
+            let texts = result.sequences.iter().enumerate();
+            texts.map(|(index, sequence)| granular::plate(sequence, index, options)).collect::<Result<_>>()?
+        }
+        View::Matrix | View::Tokens | View::Links => {
+            let texts = result.sequences.iter().enumerate();
+            texts.map(|(index, sequence)| of_text(sequence, index, options)).collect::<Result<_>>()?
+        }
+    };
+    let count = plates.len();
+    if count > 1 {
+        let what = if options.view == View::Pair { "pair" } else { "text" };
+        for (index, plate) in plates.iter_mut().enumerate() {
+            plate.ordinal = Some(format!("{what} {} of {count}", index + 1));
+        }
+    }
+    is_each_step_found(&plates, options)?;
+    Ok(plates)
+}
+
+fn of_text(sequence: &SequenceAttribution, text: usize, options: &ViewOptions) -> Result<Plate> {
+    let matrix = Matrix::new(sequence, text, options)?;
+    let scale = matrix.scale(options)?;
+    if let Some(name) = &options.highlight
+        && !matrix.step_scores.iter().any(|row| row.key == *name)
+    {
+        let known: Vec<&str> = matrix.step_scores.iter().map(|row| row.key.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(Error::StepScore { text, name: name.clone(), known });
+    }
+    Ok(Plate {
+        ordinal: None,
+        passages: passages(&matrix, None),
+        steps: chosen_steps(&matrix, options)?,
+        panels: panels(matrix, scale, options),
+    })
+}
+
+fn of_pair(
+    first: &SequenceAttribution,
+    second: &SequenceAttribution,
+    text: usize,
+    options: &ViewOptions,
+) -> Result<Plate> {
+    if first.kind != AttributionKind::Coarse {
+        // Says that it must be aggregated.
+        Matrix::new(first, text, options)?;
+    }
+    let difference = (first - second)
+        .map_err(|error| Error::Pair(format!("texts {text} and {} cannot be compared: {error}", text + 1)))?;
+    let texts = [Matrix::without_scores(first, text, options)?, Matrix::without_scores(second, text + 1, options)?];
+    let both =
+        |one: &[TokenText], other: &[TokenText]| one.iter().zip(other).map(|(one, other)| one.beside(other)).collect();
+    let matrix = Matrix {
+        source: both(&texts[0].source, &texts[1].source),
+        target: both(&texts[0].target, &texts[1].target),
+        heads: both(&texts[0].heads, &texts[1].heads),
+        ..Matrix::new(&difference, text, options)?
+    };
+    let scale = matrix.scale(options)?.two_sided();
+    let [mut passages, others] = [passages(&texts[0], Some('A')), passages(&texts[1], Some('B'))];
+    for (index, other) in others.into_iter().enumerate() {
+        // What both texts share is read once.
+        if passages[2 * index].tokens == other.tokens {
+            passages[2 * index].of_pair = None;
+        }
+        passages.insert(2 * index + 1, other);
+    }
+    let mut shared = false;
+    passages.retain(|passage| {
+        let is_double = shared && passage.of_pair == Some('B');
+        shared = passage.of_pair.is_none();
+        !is_double
+    });
+    Ok(Plate { ordinal: None, passages, steps: Vec::new(), panels: panels(matrix, scale, options) })
+}
+
+fn passages(matrix: &Matrix, of_pair: Option<char>) -> Vec<Passage> {
+    [(false, matrix.given()), (true, matrix.written())]
+        .map(|(is_written, tokens)| Passage { is_written, of_pair, tokens: tokens.to_vec() })
+        .into()
+}
+
+/// The one table of a text.
+fn panels(mut matrix: Matrix, scale: Scale, options: &ViewOptions) -> Vec<Panel> {
+    let number = matrix.number_format();
+    let chosen_from = match options.view {
+        View::Tokens => None,
+        _ => strongest(&mut matrix, options),
+    };
+    if matrix.heads.is_empty() {
+        return Vec::new();
+    }
+    vec![Panel { matrix, scale, number, heading: None, chosen_from }]
+}
+
+/// Keeps the strongest input tokens where that is asked for. Returns how many there were, if any went.
+fn strongest(matrix: &mut Matrix, options: &ViewOptions) -> Option<usize> {
+    let count = options.top_tokens?;
+    Some(matrix.keep_strongest(count)).filter(|&total| total > count)
+}
+
+/// The steps that are to be explained, in order.
+fn chosen_steps(matrix: &Matrix, options: &ViewOptions) -> Result<Vec<usize>> {
+    let count = matrix.steps.len();
+    let mut steps = Vec::new();
+    for step in &options.steps {
+        match step {
+            Step::Position(position) => {
+                let found = if *position < 0 {
+                    count.checked_add_signed(*position as isize)
+                } else {
+                    usize::try_from(*position).ok()
+                };
+                let found = found.filter(|&step| step < count).ok_or_else(|| Error::Step {
+                    step: position.to_string(),
+                    known: format!("{count} were attributed: give a position from 0, or a negative one from the end"),
+                })?;
+                steps.push(found);
+            }
+            Step::Text(text) => {
+                let generated = matrix.generated().iter().enumerate();
+                steps.extend(generated.filter(|(_, token)| token.is_spelled(text)).map(|(step, _)| step));
+            }
+        }
+    }
+    if options.steps.is_empty() {
+        steps = (0..count).collect();
+    }
+    steps.sort_unstable();
+    steps.dedup();
+    Ok(steps)
+}
+
+/// A token named by its text must be in one of the texts at least.
+fn is_each_step_found(plates: &[Plate], options: &ViewOptions) -> Result<()> {
+    for step in &options.steps {
+        let Step::Text(text) = step else { continue };
+        let written = || plates.iter().flat_map(|plate| &plate.passages).filter(|passage| passage.is_written);
+        if !written().any(|passage| passage.tokens.iter().any(|token| token.is_spelled(text))) {
+            let spelled: Vec<String> =
+                written().flat_map(|passage| &passage.tokens).take(12).map(TokenText::spelling).collect();
+            return Err(Error::Step { step: format!("`{text}`"), known: format!("there are {}", spelled.join(" ")) });
+        }
+    }
+    Ok(())
+}
