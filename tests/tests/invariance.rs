@@ -6,7 +6,7 @@ use inseq_methods::{AttributionModel, AttributionRequest};
 use inseq_tests::fixture;
 use ndarray::{ArrayD, Axis};
 use safetensors::SafeTensors;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const PROMPT: &str = "she was late and he was late";
 const WRITTEN: &str = "and she said no";

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 const TOLERANCE: f32 = 1e-4;
 
 /// Seeds whose mean is compared with that of the reference.
-const SEEDS: u64 = 30;
+const SEEDS: u64 = 60;
 
 /// `NAME.json`.
 #[derive(Deserialize)]
@@ -107,6 +107,7 @@ impl Subject {
         let names: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();
         let mut request = self.request(0, method, &quick(method), mode).step_scores(names);
         request.step_scores_args = self.other_context();
+        request.step_scores_args.insert("top_p".to_owned(), json!(0.9));
         Ok(self.model.attribute(&request)?.sequences.swap_remove(0))
     }
 
@@ -244,7 +245,7 @@ fn compare_distribution(subject: &Subject, case: &Case, key: usize, tensors: &Te
             worst = worst.max(away);
         }
     }
-    // Of so many means some are that far away by chance: 1 of 180 (Student's t of 29 degrees of freedom).
+    // Of so many means some are that far away by chance: 1 of 180 (Student's t of 59 degrees of freedom).
     if far > 1 + cells / 60 {
         return Err(format!("{far} of {cells} means are more than 3 errors away, the farthest {worst:.1}"));
     }
@@ -371,7 +372,10 @@ fn every_function_can_be_attributed() {
             for function in step_functions::list() {
                 let mut request =
                     subject.request(0, method.name, &quick(method.name), true).attributed_fn(function.name);
-                let other = subject.other_context();
+                let other = match function.name {
+                    "top_p_size" => Map::from_iter([("top_p".to_owned(), json!(0.9))]),
+                    _ => subject.other_context(),
+                };
                 if step_functions::named(function.name, &other).is_ok() {
                     request.attributed_fn_args = other;
                 }

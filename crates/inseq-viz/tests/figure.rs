@@ -121,7 +121,7 @@ fn tex_sets_tokens_as_text() {
         '}' => depth - 1,
         _ => depth,
     });
-    assert_eq!(depth, tex.matches("\\}").count() as i32 * -1 + tex.matches("\\{").count() as i32, "braces pair up");
+    assert_eq!(depth, tex.matches("\\{").count() as i32 - tex.matches("\\}").count() as i32, "braces pair up");
 }
 
 #[test]

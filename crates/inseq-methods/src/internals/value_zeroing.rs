@@ -183,7 +183,7 @@ impl ValueZeroing {
             LeftOut::Decoder => (seen(text), seen(text)),
             LeftOut::Cross => (seen(text), text.source.len()),
         };
-        let features = match which {
+        let features: Vec<_> = match which {
             LeftOut::Decoder => text.seen_target_features().collect(),
             LeftOut::Encoder | LeftOut::Cross => text.source_features.clone(),
         };
@@ -200,12 +200,12 @@ impl ValueZeroing {
         let mut scores = Array3::<f32>::zeros((layers.len(), queries, keys));
         let mut failure = None;
         let at_once = context.engine.forwards_that_fit(text);
+        let parts: Vec<_> = features.chunks(at_once.max(1)).collect();
         model.left_out_values(
             point.source.as_ref(),
             point.target,
             which,
-            &features,
-            at_once,
+            &parts,
             |layer| heads[layer].clone(),
             |layer, left_out, states, clean| {
                 match read(self.distance(states, clean)) {
@@ -252,8 +252,9 @@ impl ValueZeroing {
         let norm = |x: Tensor<3>| x.square().sum_dim(2).sqrt();
         let distance = match self.similarity_metric {
             Similarity::Cosine => {
-                let product = (states.clone() * clean.clone()).sum_dim(2);
-                (product / (norm(states).clamp_min(1e-8) * norm(clean).clamp_min(1e-8))).neg() + 1.0
+                // `1 - cos` loses its digits where states are near each other, and half the distance of unit vectors none.
+                let unit = |x: Tensor<3>| x.clone() / norm(x).clamp_min(1e-8);
+                (unit(states) - unit(clean)).square().sum_dim(2) * 0.5
             }
             Similarity::Euclidean => norm(states - clean),
         };

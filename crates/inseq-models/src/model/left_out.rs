@@ -23,15 +23,15 @@ impl Model {
     /// Runs one text, and each layer again for every span of positions whose values it cannot take; every layer by itself, on
     /// the states of the text as it is.
     ///
-    /// `heads` says of each layer which heads lose the values. `each` gets a layer's index, spans left out (`at_once` at most), the layer's states `[left out, position, feature]`, and those that it has otherwise, `[1, position, feature]`;
-    /// those of the last layer are the stack's output.
+    /// `parts` has the spans that are left out, those of a part at once. `heads` says of each layer which heads lose the
+    /// values. `each` gets a layer's index, a part's spans, the layer's states `[span, position, feature]`, and those that it
+    /// has otherwise, `[1, position, feature]`; those of the last layer are the stack's output.
     pub fn left_out_values(
         &self,
         source: Option<&Source>,
         target: Tensor<3>,
         which: LeftOut,
-        spans: &[Range<usize>],
-        at_once: usize,
+        parts: &[&[Range<usize>]],
         heads: impl Fn(usize) -> Vec<bool>,
         mut each: impl FnMut(usize, &[Range<usize>], Tensor<3>, Tensor<3>),
     ) {
@@ -41,7 +41,7 @@ impl Model {
             let is_last = layer + 1 == stack.blocks.len();
             let left = |y: Tensor<3>| if is_last { stack.leave(y, &mut StackTrace::default()) } else { y };
             let clean = left(y.clone());
-            for spans in spans.chunks(at_once.max(1)) {
+            for &spans in parts {
                 let states = block.without_values(&x, context, which == LeftOut::Cross, spans, &heads(layer));
                 each(layer, spans, left(states), clean.clone());
             }

@@ -98,7 +98,7 @@ impl<'a> Grid<'a> {
                 .map(|label| (line + label.len()).checked_sub(height).and_then(|index| label.get(index)))
                 .collect();
             let cells = pieces.iter().map(|piece| match piece {
-                Some(label) => centered(&label.paint(&self.painter), label.width(), self.column_width),
+                Some(label) => centered(&label.paint(self.painter), label.width(), self.column_width),
                 None => " ".repeat(self.column_width),
             });
             let text = format!("{}{}", " ".repeat(self.label_width + 1), cells.collect::<String>());
@@ -130,7 +130,7 @@ impl<'a> Grid<'a> {
     fn row(&self, token: &TokenText, row: &Row, block: &Range<usize>) -> String {
         let label = Label::line(token, self.label_width);
         let cells: String = row.scores[block.clone()].iter().map(|&score| self.cell(score)).collect();
-        let text = format!("{}{} {cells}", " ".repeat(self.label_width - label.width()), label.paint(&self.painter));
+        let text = format!("{}{} {cells}", " ".repeat(self.label_width - label.width()), label.paint(self.painter));
         left_to_right(text, label.is_right_to_left())
     }
 
