@@ -93,7 +93,8 @@ def value_zeroing(model, inputs, metric="cosine", chosen=None, spans=None):
                 handle.remove()
                 own = clean[stack][index + 1][0]
                 if metric == "cosine":
-                    distance = 1 - torch.nn.functional.cosine_similarity(own, changed, dim=-1)
+                    # One less a cosine near one has few digits left in single precision.
+                    distance = (1 - torch.nn.functional.cosine_similarity(own.double(), changed.double(), dim=-1)).float()
                 else:
                     distance = (own - changed).norm(dim=-1)
                 if which == "decoder":

@@ -104,11 +104,17 @@ impl Subject {
 
     /// A method with quick arguments, with every step function as a step score.
     fn with_step_scores(&self, method: &str, mode: bool) -> Result<SequenceAttribution, Error> {
-        let names: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();
-        let mut request = self.request(0, method, &quick(method), mode).step_scores(names);
+        let mut request = self.request(0, method, &quick(method), mode).step_scores(self.step_functions());
         request.step_scores_args = self.other_context();
         request.step_scores_args.insert("top_p".to_owned(), json!(0.9));
         Ok(self.model.attribute(&request)?.sequences.swap_remove(0))
+    }
+
+    /// Every step function; without that of dropout where the model has none.
+    fn step_functions(&self) -> Vec<&'static str> {
+        let has_dropout = !["bloom", "gpt_neox", "llama"].contains(&self.name.as_str());
+        let names = step_functions::list().iter().map(|function| function.name);
+        names.filter(|&name| has_dropout || name != "mc_dropout_prob_avg").collect()
     }
 
     /// What contrastive functions compare with.
@@ -306,7 +312,7 @@ fn examine(name: &str) -> (BTreeMap<(String, bool), String>, Vec<String>) {
                         .flat_map(|(side, array)| array.map(|array| (side, array)))
                         .all(|(side, array)| array.iter().all(|v| v.is_finite() || (v.is_nan() && side == "target")));
                     let scores = sequence.step_scores.values().all(|scores| scores.iter().all(|v| v.is_finite()));
-                    if !finite || !scores || sequence.step_scores.len() < step_functions::list().len() {
+                    if !finite || !scores || sequence.step_scores.len() < subject.step_functions().len() {
                         wrong.push(format!("{name} {} {mode}: scores that are no numbers", method.name));
                     }
                     cells.insert(cell, "completes".into());
