@@ -77,6 +77,8 @@ function slider({ name, length }, index) {
   input.dataset.axis = name;
   const title = make("span", "", `${name[0].toUpperCase()}${name.slice(1)} `);
   title.append(make("output", "", "all"));
+  // Else the label would be that of the output in it.
+  control.htmlFor = input.id;
   control.append(title, input);
   return control;
 }
