@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use inseq_core::{AttributionResult, LoadOptions, SaveOptions};
-use inseq_methods::{AttributionModel, AttributionRequest};
+use inseq_methods::{AttributionModel, AttributionRequest, list_methods};
 use serde_json::Map;
 
 const TEXT: &str = "The tired nurse said that she was late.";
@@ -17,9 +17,13 @@ fn attribution(criterion: &mut Criterion) {
 
     criterion.bench_function("generate", |b| b.iter(|| model.generate(&[TEXT], &Map::new())));
     let translation = model.generate(&[TEXT], &Map::new()).expect("the model translates");
-    for method in ["saliency", "input_x_gradient", "integrated_gradients"] {
-        let request = AttributionRequest::new([TEXT]).generated_texts(&translation).method(method);
-        criterion.bench_function(&format!("attribute/{method}"), |b| b.iter(|| model.attribute(&request)));
+    for method in list_methods() {
+        let mut request = AttributionRequest::new([TEXT]).generated_texts(&translation).method(method.name);
+        if method.name == "reagent" {
+            // It stops when it has found what it looks for, after thousands of iterations at the latest.
+            request = request.attribution_argument("max_probe_steps", 5);
+        }
+        criterion.bench_function(&format!("attribute/{}", method.name), |b| b.iter(|| model.attribute(&request)));
     }
 
     let request = AttributionRequest::new([TEXT]).generated_texts(&translation).attribute_target(true);

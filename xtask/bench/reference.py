@@ -2,13 +2,14 @@
 
     python reference.py MODEL_FOLDER THREADS DTYPE
 
-In: {"task": "saliency" | "input_x_gradient" | "integrated_gradients" | "generate", "source": [..], "target": [..]}.
-Out: seconds, peak resident memory in bytes, and the aggregated scores of the first text.
+In: {"task": "generate" or a method's name, "source": [..], "target": [..], "arguments": {..}}.
+Out: seconds, peak resident memory in bytes, and the aggregated scores of the first text; or an error.
 """
 
 import json
 import os
 import resource
+import shutil
 import sys
 import time
 
@@ -20,7 +21,15 @@ import torch  # noqa: E402
 
 torch.set_num_threads(int(sys.argv[2]))
 import inseq  # noqa: E402
+from inseq.attr.feat import FeatureAttribution  # noqa: E402
+from inseq.attr.feat.ops.reagent_core import token_sampler  # noqa: E402
+from inseq.utils import INSEQ_ARTIFACTS_CACHE  # noqa: E402
 from transformers import __version__  # noqa: E402
+
+# ReAGent would download a tagger of parts of speech; with one part of speech for all it draws any token, as fast.
+token_sampler.POSTagTokenSampler.build_pos_mapping_from_vocab = staticmethod(
+    lambda *_, tokenizer, **__: {"any": list(range(tokenizer.vocab_size))}
+)
 
 kept = {} if sys.argv[3] == "float32" else {"dtype": sys.argv[3]}
 model = inseq.load_model(sys.argv[1], "saliency", device="cpu", model_kwargs=kept)
@@ -28,9 +37,9 @@ model = inseq.load_model(sys.argv[1], "saliency", device="cpu", model_kwargs=kep
 scaled = getattr(getattr(model.model, "model", None), "decoder", None) if model.model.config.model_type == "marian" else None
 scale = scaled.embed_scale if scaled else None
 print(json.dumps({"ready": True, "torch": torch.__version__, "transformers": __version__}), file=out, flush=True)
-for line in sys.stdin:
-    job = json.loads(line)
-    scores = None
+
+
+def run(job):
     if job["task"] == "generate":
         if scaled:
             scaled.embed_scale = scale
@@ -38,17 +47,29 @@ for line in sys.stdin:
         start = time.perf_counter()
         with torch.no_grad():
             ids = model.model.generate(**batch, num_beams=job["num_beams"], max_new_tokens=job["new_tokens"], min_new_tokens=job["new_tokens"])
-        seconds = time.perf_counter() - start
-        scores = ids[0].tolist()
-    else:
-        if scaled:
-            scaled.embed_scale = 1.0
-        arguments = {"n_steps": job["n_steps"], "internal_batch_size": job.get("internal_batch_size")} if job["task"] == "integrated_gradients" else {}
-        start = time.perf_counter()
-        result = model.attribute(job["source"], job["target"], method=job["task"], show_progress=False, **arguments)
-        seconds = time.perf_counter() - start
-        sequence = result.sequence_attributions[0].aggregate()
-        scores = sequence.source_attributions if sequence.source_attributions is not None else sequence.target_attributions
-        scores = scores.nan_to_num().flatten().tolist()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"seconds": seconds, "peak": peak, "scores": scores}), file=out, flush=True)
+        return {"seconds": time.perf_counter() - start, "scores": ids[0].tolist()}
+    if scaled:
+        scaled.embed_scale = 1.0
+    method, arguments = job["task"], job["arguments"]
+    if method == "discretized_integrated_gradients":
+        # Its cache of neighbours goes by the model's name.
+        shutil.rmtree(INSEQ_ARTIFACTS_CACHE / "dig_knn", ignore_errors=True)
+    if method == "reagent":
+        # Its arguments are taken when it is made, and not in a call.
+        model.attribution_method = FeatureAttribution.load(method, attribution_model=model, **arguments)
+        method, arguments = None, {}
+    start = time.perf_counter()
+    result = model.attribute(job["source"], job["target"], method=method, show_progress=False, **arguments)
+    seconds = time.perf_counter() - start
+    sequence = result.sequence_attributions[0].aggregate()
+    scores = sequence.source_attributions if sequence.source_attributions is not None else sequence.target_attributions
+    return {"seconds": seconds, "scores": scores.nan_to_num().flatten().tolist()}
+
+
+for line in sys.stdin:
+    try:
+        answer = run(json.loads(line))
+    except Exception as error:  # noqa: BLE001
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    answer["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps(answer), file=out, flush=True)

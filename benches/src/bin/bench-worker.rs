@@ -33,7 +33,8 @@ struct Job {
     task: String,
     source: Vec<String>,
     target: Vec<String>,
-    n_steps: usize,
+    arguments: Map<String, Value>,
+    own_arguments: Map<String, Value>,
     new_tokens: usize,
     num_beams: usize,
 }
@@ -83,8 +84,8 @@ fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
                 .generated_texts(&job.target)
                 .method(method)
                 .batch_size(Some(job.source.len()));
-            if method == "integrated_gradients" {
-                request = request.attribution_argument("n_steps", job.n_steps);
+            for (name, value) in job.arguments.iter().chain(&job.own_arguments) {
+                request = request.attribution_argument(name, value.clone());
             }
             let started = Instant::now();
             let result = model.attribute(&request)?;

@@ -118,14 +118,23 @@ fn measure(bench: &worker::Bench, shape: &Shape, workload: &Workload, runs: usiz
     let workload = &workload;
     let mut sides = contestants
         .iter()
-        .map(|&one| Ok((Side::start(bench, workload, one)?, Vec::new())))
+        .map(|&one| Ok((Some(Side::start(bench, workload, one)?), Vec::new())))
         .collect::<Result<Vec<_>>>()?;
     for run in 0..=runs {
-        for (side, measured) in &mut sides {
-            if measured.iter().any(|one: &Measured| one.seconds > ENOUGH) {
+        for (&contestant, (side, measured)) in contestants.iter().zip(&mut sides) {
+            let Some(worker) = side.as_mut().filter(|_| !measured.iter().any(|one: &Measured| one.seconds > ENOUGH))
+            else {
                 continue;
-            }
-            let one = side.run(bench, workload)?;
+            };
+            let one = match worker.run(bench, workload) {
+                // What the reference cannot do, with the packages that it has, is no reason to stop.
+                Err(error) if contestant == Contestant::Reference && run == 0 => {
+                    eprintln!("{}: the reference: {error}", workload.name);
+                    *side = None;
+                    continue;
+                }
+                one => one?,
+            };
             // The first of each warms caches and thread pools up; what takes longer has no need of it.
             if run > 0 || runs == 0 || one.seconds > ENOUGH {
                 measured.push(one);

@@ -13,7 +13,7 @@ pub fn count(shape: &Shape, workload: &Workload) -> Option<f64> {
     let points = match workload.job.task {
         "saliency" | "input_x_gradient" => 1,
         // The forward at the input gives the step scores.
-        "integrated_gradients" => workload.job.n_steps as u64,
+        "integrated_gradients" => workload.job.arguments["n_steps"].as_u64()?,
         _ => return None,
     };
     let (source, target) = (workload.lengths.0 as u64, workload.lengths.1 as u64);

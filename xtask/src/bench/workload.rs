@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 /// What lies beside a benchmark's model.
 #[derive(Debug, Deserialize)]
@@ -61,8 +62,10 @@ pub struct Job {
     pub source_ids: Vec<u32>,
     /// Texts to attribute; not used by `generate`.
     pub target: Vec<String>,
-    /// Points of integrated gradients.
-    pub n_steps: usize,
+    /// Arguments of the method, the same for both sides.
+    pub arguments: Map<String, Value>,
+    /// Arguments that only this program has.
+    pub own_arguments: Map<String, Value>,
     /// Length of what is generated.
     pub new_tokens: usize,
     /// Beams of the generation.
@@ -97,6 +100,12 @@ impl Workload {
     }
 }
 
+/// A workload with arguments.
+fn with(mut workload: Workload, arguments: Value) -> Workload {
+    workload.job.arguments = arguments.as_object().cloned().unwrap_or_default();
+    workload
+}
+
 /// A prompt whose attention the reference cannot keep.
 const LONG: usize = 4096;
 
@@ -108,7 +117,8 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
         source: vec![text.source.clone(); copies],
         source_ids: vec![],
         target: vec![text.target.clone(); copies],
-        n_steps: 50,
+        arguments: Map::new(),
+        own_arguments: Map::new(),
         new_tokens: text.lengths.1,
         num_beams: 1,
     };
@@ -125,13 +135,32 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
     let mut all = vec![
         workload("saliency", "saliency", 1),
         workload("input_x_gradient", "input_x_gradient", 1),
-        Workload { takes_minutes: true, ..workload("integrated_gradients, 50 steps", "integrated_gradients", 1) },
+        with(
+            Workload { takes_minutes: true, ..workload("integrated_gradients, 50 steps", "integrated_gradients", 1) },
+            json!({ "n_steps": 50 }),
+        ),
         workload("generation, greedy", "generate", 1),
         beams,
         workload("whole process, to HTML", "command", 1),
     ];
     for method in ["deeplift", "gradient_shap", "layer_gradient_x_activation", "attention", "occlusion"] {
         all.push(Workload { takes_minutes: method == "occlusion", ..workload(method, method, 1) });
+    }
+    for (name, task, arguments) in [
+        ("layer_integrated_gradients, 50 steps", "layer_integrated_gradients", json!({ "n_steps": 50 })),
+        ("sequential_integrated_gradients, 10 steps", "sequential_integrated_gradients", json!({ "n_steps": 10 })),
+        ("discretized_integrated_gradients, 50 steps", "discretized_integrated_gradients", json!({ "n_steps": 50 })),
+        ("lime, 50 samples", "lime", json!({ "n_samples": 50 })),
+        // The reference does this with transformers 4.57.6 (for T5 and BLOOM, with any).
+        ("value_zeroing", "value_zeroing", json!({})),
+        // Random weights never come to the method's end by themselves.
+        ("reagent, 5 iterations", "reagent", json!({ "max_probe_steps": 5 })),
+    ] {
+        let mut workload = with(Workload { takes_minutes: true, ..workload(name, task, 1) }, arguments);
+        if task == "reagent" {
+            workload.job.own_arguments.insert("replacements".to_owned(), json!("uniform"));
+        }
+        all.push(workload);
     }
     let has_encoder = subject.shape.encoder_layers > 0;
     if has_encoder {
