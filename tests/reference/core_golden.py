@@ -4,10 +4,11 @@
 
 needs inseq 0.7.1 with torch 2.9.0. No model is run: the reference's result objects are made of seeded random numbers.
 
-For each case there is NAME.json, saved by the reference. `expected.json` holds, as plain numbers, what the case was made of
+For each case there is NAME.json, saved by the reference. `expected.json.gz` holds, as plain numbers, what the case was made of
 and what the reference makes of it.
 """
 
+import gzip
 import json
 import sys
 from copy import deepcopy
@@ -212,8 +213,8 @@ def main(folder):
     steps_out.save(folder / "variants.steps_lists.json", overwrite=True, ndarray_compact=False)
     steps_out.save(folder / "variants.steps.json.gz", overwrite=True, compress=True)
 
-    with open(folder / "expected.json", "w") as file:
-        json.dump(expected, file, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(expected, separators=(",", ":"), allow_nan=False)
+    (folder / "expected.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
 if __name__ == "__main__":

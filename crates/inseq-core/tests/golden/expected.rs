@@ -1,7 +1,8 @@
-//! `expected.json` of the golden files: what the reference has and makes of each case, as plain numbers.
+//! `expected.json.gz` of the golden files: what the reference has and makes of each case, as plain numbers.
 
-use std::{fs, path::PathBuf};
+use std::{fs::File, path::PathBuf};
 
+use flate2::read::GzDecoder;
 use indexmap::IndexMap;
 use inseq_core::{SequenceAttribution, Token};
 use ndarray::{ArrayD, Dimension, IxDyn};
@@ -12,8 +13,8 @@ pub fn fixture(name: &str) -> PathBuf {
 }
 
 pub fn cases() -> IndexMap<String, Case> {
-    let text = fs::read_to_string(fixture("expected.json")).expect("the golden files are committed");
-    serde_json::from_str(&text).expect("the golden files fit this test")
+    let file = File::open(fixture("expected.json.gz")).expect("the golden files are committed");
+    serde_json::from_reader(GzDecoder::new(file)).expect("the golden files fit this test")
 }
 
 #[derive(Deserialize)]
