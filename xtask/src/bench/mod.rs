@@ -17,7 +17,7 @@ use xshell::{Shell, cmd};
 
 use crate::python::absolute;
 use report::{Report, Row};
-use worker::{Contestant, Measured, Side};
+use worker::{Contestant, Measured, Side, Yardstick};
 use workload::{Shape, Subject, Workload};
 
 /// What to measure, and with what.
@@ -34,9 +34,9 @@ pub struct Options {
     /// Measured runs of each side; workloads of minutes get at most three.
     #[arg(long, default_value_t = 7, value_name = "N")]
     runs: usize,
-    /// Only the workloads whose name contains this.
+    /// Only the workload of this name, or those whose names contain it where none has it; may be given several times.
     #[arg(long, value_name = "NAME")]
-    only: Option<String>,
+    only: Vec<String>,
     /// Threads of each side.
     #[arg(long, default_value_t = 2, value_name = "N")]
     threads: usize,
@@ -57,13 +57,11 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let candle = options.candle.then(|| candle(shell)).transpose()?;
     let bench = worker::Bench { model, python, threads: options.threads, dtype, programs: programs(shell)?, candle };
 
+    let mut yardstick = Yardstick::start(&bench)?;
     let mut report = Report::new(shell, &bench, options.runs)?;
-    for workload in workload::all(&subject) {
-        if options.only.as_ref().is_some_and(|only| !workload.name.contains(only.as_str())) {
-            continue;
-        }
+    for workload in chosen(workload::all(&subject), &options.only) {
         eprintln!("{} ...", workload.name);
-        let row = measure(&bench, &subject.shape, &workload, options.runs, report.operations_per_second)?;
+        let row = measure(&bench, &subject.shape, &workload, options.runs, &mut yardstick)?;
         eprintln!("{}", row.summary());
         report.rows.push(row);
         // Saved after each, so that an interrupted run is not lost.
@@ -71,6 +69,19 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     }
     println!("{}", report.markdown());
     Ok(())
+}
+
+/// The workloads that are asked for; all where none is.
+fn chosen(all: Vec<Workload>, only: &[String]) -> Vec<Workload> {
+    let is_name = |name: &str| all.iter().any(|workload| workload.name == name);
+    let is_wanted = |workload: &Workload| {
+        let mut wanted = only.iter();
+        only.is_empty()
+            || wanted
+                .any(|name| if is_name(name) { workload.name == *name } else { workload.name.contains(name.as_str()) })
+    };
+    let wanted: Vec<bool> = all.iter().map(is_wanted).collect();
+    all.into_iter().zip(wanted).filter_map(|(workload, wanted)| wanted.then_some(workload)).collect()
 }
 
 fn make_model(shell: &Shell, name: &str, model: &std::path::Path, python: Option<&std::path::Path>) -> Result<()> {
@@ -104,7 +115,15 @@ fn candle(shell: &Shell) -> Result<PathBuf> {
 /// Seconds from which one run is enough.
 const ENOUGH: f64 = 60.0;
 
-fn measure(bench: &worker::Bench, shape: &Shape, workload: &Workload, runs: usize, plain: f64) -> Result<Row> {
+fn measure(
+    bench: &worker::Bench,
+    shape: &Shape,
+    workload: &Workload,
+    runs: usize,
+    yardstick: &mut Yardstick,
+) -> Result<Row> {
+    let is_counted = operations::count(shape, workload).is_some();
+    let mut plain = Vec::new();
     let runs = if workload.takes_minutes { runs.min(3) } else { runs };
     let mut contestants = vec![Contestant::Ours];
     if bench.python.is_some() && workload.has_reference {
@@ -121,6 +140,9 @@ fn measure(bench: &worker::Bench, shape: &Shape, workload: &Workload, runs: usiz
         .map(|&one| Ok((Some(Side::start(bench, workload, one)?), Vec::new())))
         .collect::<Result<Vec<_>>>()?;
     for run in 0..=runs {
+        if is_counted {
+            plain.push(yardstick.operations_per_second()?);
+        }
         for (&contestant, (side, measured)) in contestants.iter().zip(&mut sides) {
             let Some(worker) = side.as_mut().filter(|_| !measured.iter().any(|one: &Measured| one.seconds > ENOUGH))
             else {

@@ -12,9 +12,6 @@ use super::operations;
 use super::worker::{self, Bench, Measured};
 use super::workload::{Shape, Workload};
 
-/// Floating-point operations of the plain product.
-const PLAIN_PRODUCT: f64 = 2.0 * 1024.0 * 2048.0 * 2048.0;
-
 /// The version that `benches/candle` takes.
 const CANDLE: &str = "0.11";
 
@@ -29,8 +26,6 @@ pub struct Report {
     commit: String,
     reference: Value,
     command_line: String,
-    /// What a plain product reaches in this run.
-    pub operations_per_second: f64,
     /// One for each workload.
     pub rows: Vec<Row>,
 }
@@ -52,12 +47,14 @@ pub struct Row {
     difference: Option<f64>,
     /// Operations per second, as a share of the plain product's.
     rate: Option<f64>,
+    /// What the plain product reached before each run, in operations per second.
+    plain: Vec<f64>,
     all_seconds: [Vec<f64>; 3],
 }
 
 impl Row {
     /// Summarizes the runs of this program, of the reference and of candle.
-    pub fn new(shape: &Shape, workload: &Workload, measured: &[Vec<Measured>; 3], plain: f64) -> Self {
+    pub fn new(shape: &Shape, workload: &Workload, measured: &[Vec<Measured>; 3], plain: Vec<f64>) -> Self {
         let [ours, reference, candle] = measured;
         let all_seconds = [ours, reference, candle].map(|runs| runs.iter().map(|run| run.seconds).collect::<Vec<_>>());
         let seconds = median(&all_seconds[0]).unwrap_or(f64::NAN);
@@ -76,7 +73,10 @@ impl Row {
             peak: peak(ours),
             reference_peak: peak(reference),
             difference: difference_from(reference),
-            rate: operations::count(shape, workload).map(|operations| operations / seconds / plain),
+            rate: operations::count(shape, workload)
+                .zip(median(&plain))
+                .map(|(operations, plain)| operations / seconds / plain),
+            plain,
             all_seconds,
         }
     }
@@ -128,7 +128,6 @@ impl Report {
                 .chain(std::env::args().skip(1))
                 .collect::<Vec<_>>()
                 .join(" "),
-            operations_per_second: PLAIN_PRODUCT / worker::plain_product(bench)?,
             rows: Vec::new(),
         })
     }
@@ -179,17 +178,19 @@ impl Report {
             }
             None => "no reference".into(),
         };
+        let plain = self.rows.iter().flat_map(|row| &row.plain).map(|rate| rate / 1e9);
+        let (slowest, fastest) = plain.fold((f64::INFINITY, 0.0f64), |(a, b), x| (a.min(x), b.max(x)));
+        let plain = match fastest > 0.0 {
+            true => format!(
+                "; a plain 1024x2048x2048 product, before each run, reached {slowest:.0} to {fastest:.0} GFLOP/s"
+            ),
+            false => String::new(),
+        };
         let _ = write!(
             text,
-            "\nMedians of interleaved runs after one to warm up, {} threads; {} with {} cores; a plain 1024x2048x2048 product \
-             reaches {:.0} GFLOP/s. {}; {versions}; commit {}. `{}`\n",
-            self.threads,
-            self.machine,
-            self.cores,
-            self.operations_per_second / 1e9,
-            self.rustc,
-            self.commit,
-            self.command_line,
+            "\nMedians of interleaved runs after one to warm up, {} threads; {} with {} cores{plain}. {}; {versions}; \
+             commit {}. `{}`\n",
+            self.threads, self.machine, self.cores, self.rustc, self.commit, self.command_line,
         );
         text
     }

@@ -187,10 +187,23 @@ fn peak_of(process: u32) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Seconds of one plain 1024 x 2048 x 2048 product in this program's worker: the yardstick of what the device reaches.
-pub fn plain_product(bench: &Bench) -> Result<f64> {
-    let job = Job { task: "matmul", ..Job::default() };
-    Ok(Worker::start(bench, Contestant::Ours)?.run(&job)?.seconds)
+/// A worker of this program that does plain products: the yardstick of what the device reaches at the time.
+pub struct Yardstick(Worker);
+
+/// Floating-point operations of the plain product.
+const PLAIN_PRODUCT: f64 = 2.0 * 1024.0 * 2048.0 * 2048.0;
+
+impl Yardstick {
+    /// Starts the worker.
+    pub fn start(bench: &Bench) -> Result<Self> {
+        Worker::start(bench, Contestant::Ours).map(Self)
+    }
+
+    /// Operations per second of a plain 1024 x 2048 x 2048 product.
+    pub fn operations_per_second(&mut self) -> Result<f64> {
+        let job = Job { task: "matmul", ..Job::default() };
+        Ok(PLAIN_PRODUCT / self.0.run(&job)?.seconds)
+    }
 }
 
 /// The ids of a job's first text, by this program's tokenizer.
