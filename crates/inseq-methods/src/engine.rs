@@ -128,7 +128,8 @@ impl Engine<'_> {
         let trace = self.model.bytes_per_trace(text.source.len(), text.target.len());
         let probe = self.model.bytes_per_probe(text.source.len(), text.target.len());
         let rows = text.steps.len() * text.source.len().max(text.target.len());
-        (self.memory_budget / (trace + 4 * probe).max(1)).min(self.rows_at_once() / rows.max(1)).max(1)
+        let fits = (self.memory_budget / (trace + 4 * probe).max(1)).min(self.most_for_traces() / trace.max(1));
+        fits.min(self.rows_at_once() / rows.max(1)).max(1)
     }
 
     /// About how many bytes the tensors take at once of a text that needs so many forwards, and pullbacks a step.
@@ -140,19 +141,24 @@ impl Engine<'_> {
         }
         let entries = forwards.min(self.entries_that_fit(text));
         let probes = text.steps.len().min((self.rows_at_once() / (entries * source.max(target)).max(1)).max(1));
-        let bytes = entries * (self.model.bytes_per_trace(source, target) + probes * probe);
-        bytes.min(self.memory_budget.max(self.model.bytes_per_trace(source, target) + probe))
+        let trace = |entries| self.model.bytes_of_trace_within(entries, source, target, self.most_for_traces());
+        let bytes = trace(entries) + entries * probes * probe;
+        bytes.min(self.memory_budget.max(trace(1) + probe))
     }
 
-    /// Probes of each entry that a pullback fits for, once so many `traces` of all entries are there.
-    fn probes_that_fit(&self, point: &Point, traces: usize) -> usize {
+    /// Probes of each entry that a pullback fits for, beside `traces` of the point.
+    fn probes_that_fit(&self, point: &Point, traces: &[&Trace]) -> usize {
         let source = point.texts.iter().map(|text| text.source.len()).max().unwrap_or(0);
         let target = point.target.dims()[1];
         let entries = point.texts.len().max(1);
-        let traces = traces * entries * self.model.bytes_per_trace(source, target);
-        let left = self.memory_budget.saturating_sub(traces).max(self.memory_budget / 4);
-        let fits = left / (entries * self.model.bytes_per_probe(source, target)).max(1);
-        fits.min(self.rows_at_once() / (entries * source.max(target)).max(1)).max(1)
+        let taken: usize = traces.iter().map(|trace| trace.bytes()).sum();
+        let left = self.memory_budget.saturating_sub(taken).max(self.memory_budget / 4);
+        let fits = self.model.probes_within(entries, source, target, left);
+        // What is run again is run again for each lot of probes.
+        match traces.iter().any(|trace| trace.is_run_again()) {
+            true => fits.max(1),
+            false => fits.min(self.rows_at_once() / (entries * source.max(target)).max(1)).max(1),
+        }
     }
 
     /// Rows of a cotangent, of all entries and probes, that make the largest tensor of [`LARGEST_TENSOR`].
@@ -165,9 +171,14 @@ impl Engine<'_> {
         self.model.detailed_trace(point.source.as_ref(), point.target.clone())
     }
 
-    /// The forward of a point.
+    /// The forward of a point; what of it does not fit the budget is run again by each pullback.
     pub fn trace(&self, point: &Point) -> Trace {
-        self.model.trace(point.source.as_ref(), point.target.clone())
+        self.model.trace_within(point.source.as_ref(), point.target.clone(), self.most_for_traces())
+    }
+
+    /// Bytes that traces may take: some are left for what is pulled back.
+    fn most_for_traces(&self) -> usize {
+        self.memory_budget / 4 * 3
     }
 
     /// Scores of steps, by function `[batch][step]`, from the decoder's last hidden states `[batch, position, feature]`.
@@ -324,7 +335,7 @@ impl Engine<'_> {
         wanted: Wanted,
         mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
-        let probes = self.probes_that_fit(point, traces.len()).min(self.rows_that_fit(point));
+        let probes = self.probes_that_fit(point, traces).min(self.rows_that_fit(point));
         for range in chunks(0..longest(point), probes) {
             let rows: Vec<StepRow> = step_rows(point, &range).collect();
             let done = side_by_side(&row_ranges(rows.len(), &point.target.device()), |part| head(&rows[part.clone()]));

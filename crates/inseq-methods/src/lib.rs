@@ -16,6 +16,7 @@ mod method;
 mod other_contexts;
 mod pipeline;
 mod request;
+mod targets;
 
 pub use attribution_model::{AttributionModel, DEFAULT_MEMORY_BUDGET, LoadOptions};
 pub use dummy::Dummy;

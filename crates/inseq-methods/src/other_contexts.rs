@@ -3,13 +3,52 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{Memory, Source};
+use inseq_models::model::{IncrementalDecoder, Memory, Model, Source, Trace};
 use inseq_models::tokenizer::Role;
 
-use crate::engine::TextSteps;
+use crate::engine::Point;
 use crate::request::AttributionRequest;
-use crate::step_functions::{ContrastArguments, OneOrMore, OtherContext, SharedStepFunction, aligned};
+use crate::step_functions::{ContrastArguments, OneOrMore, OtherContext, OtherContexts, SharedStepFunction, aligned};
 use crate::{AttributionModel, Error, Result};
+
+/// What has been run of the texts themselves.
+pub(crate) struct Run<'a> {
+    pub(crate) point: &'a Point<'a>,
+    pub(crate) trace: &'a Trace,
+}
+
+impl Run<'_> {
+    /// The last hidden states `[position, feature]` of a text with another target, and another source where there is one
+    /// (of an encoder-decoder). What it shares with the text at its start is not run again.
+    fn hidden(&self, model: &Model, entry: usize, source: Option<&[u32]>, target: &[u32]) -> Tensor<2> {
+        let (text, trace) = (self.point.texts[entry], self.trace);
+        let encoder = model.encoder.as_ref();
+        let embeddings = model.target_embedding.forward(target, 1);
+        let memory = match (encoder, source) {
+            (Some(encoder), Some(ids)) => {
+                let source = Source { embeddings: encoder.embedding.forward(ids, 1), lengths: vec![ids.len()] };
+                let output = model.encode(&source);
+                output.map(|output| Memory { output, lengths: source.lengths })
+            }
+            _ => trace.memory_of(entry, text.source.len()),
+        };
+        let shared = match encoder.and(source) {
+            Some(_) => 0,
+            None => text.target.iter().zip(target).take_while(|(own, other)| own == other).count(),
+        };
+        let shared = shared.min(trace.hidden().dims()[1]);
+        let Some(mut decoder) = IncrementalDecoder::after_trace(model, trace, entry, text.source.len(), shared) else {
+            return model.decode(memory.as_ref(), embeddings).squeeze_dim(0);
+        };
+        let own = trace.hidden().clone().narrow(0, entry, 1).narrow(1, 0, shared);
+        let others = target.len() - shared;
+        let all = match others {
+            0 => own,
+            others => Tensor::cat(vec![own, decoder.extend(embeddings.narrow(1, shared, others), others)], 1),
+        };
+        all.squeeze_dim(0)
+    }
+}
 
 impl AttributionModel {
     /// A function that compares with another context, with what the model says there.
@@ -17,7 +56,7 @@ impl AttributionModel {
         &self,
         function: &SharedStepFunction,
         request: &AttributionRequest,
-        texts: &[TextSteps],
+        run: &Run,
         attributed: bool,
     ) -> Result<SharedStepFunction> {
         if function.noisy_forwards().is_some() && !self.model().has_dropout() {
@@ -32,17 +71,19 @@ impl AttributionModel {
             [("contrast_sources", &arguments.contrast_sources), ("contrast_targets", &arguments.contrast_targets)];
         for (name, others) in given {
             if let Some(others) = others
-                && others.as_slice().len() != texts.len()
+                && others.as_slice().len() != request.input_texts.len()
             {
                 return Err(Error::Argument(format!(
                     "`{name}` has {} texts for {} input texts; give one for each",
                     others.as_slice().len(),
-                    texts.len()
+                    request.input_texts.len()
                 )));
             }
         }
-        let contexts =
-            texts.iter().map(|text| self.other_context(arguments, request, text)).collect::<Result<Vec<_>>>()?;
+        let entries = run.point.texts.iter().enumerate();
+        let contexts = entries
+            .map(|(entry, text)| Ok((text.index, self.other_context(arguments, request, run, entry)?)))
+            .collect::<Result<OtherContexts>>()?;
         let model = Arc::new(self.model().clone());
         Ok(function.bound(model, contexts, attributed).unwrap_or_else(|| function.clone()))
     }
@@ -51,8 +92,10 @@ impl AttributionModel {
         &self,
         arguments: &ContrastArguments,
         request: &AttributionRequest,
-        text: &TextSteps,
+        run: &Run,
+        entry: usize,
     ) -> Result<OtherContext> {
+        let text = run.point.texts[entry];
         let model = self.model();
         let special = !(request.skip_special_tokens || arguments.skip_special_tokens);
         let other = |texts: &Option<OneOrMore<String>>, role| -> Result<Option<Vec<u32>>> {
@@ -85,12 +128,7 @@ impl AttributionModel {
         if target.len() < 2 {
             return Err(Error::Argument(format!("contrast text {} has no token to compare with", text.index + 1)));
         }
-        let memory = model.encoder.as_ref().and_then(|encoder| {
-            let ids = other_source.as_ref().unwrap_or(&text.source);
-            let source = Source { embeddings: encoder.embedding.forward(ids, 1), lengths: vec![ids.len()] };
-            model.encode(&source).map(|output| Memory { output, lengths: source.lengths })
-        });
-        let hidden = model.decode(memory.as_ref(), model.target_embedding.forward(&target, 1)).squeeze_dim::<2>(0);
+        let hidden = run.hidden(model, entry, other_source.as_deref(), &target);
         let rows: Vec<i64> = positions.iter().map(|position| *position as i64 - 1).collect();
         let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
         let targets = positions.iter().map(|&position| target[position]).collect();

@@ -12,8 +12,10 @@ use serde_json::{Map, Value, json};
 use crate::engine::{Engine, TextSteps};
 use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
+use crate::other_contexts::Run;
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
+use crate::targets::Target;
 use crate::{AttributionModel, Error, Result};
 
 impl AttributionModel {
@@ -34,13 +36,9 @@ impl AttributionModel {
         request: &AttributionRequest,
         progress: ProgressCallback,
     ) -> Result<AttributionResult> {
-        let mut options = Options::new(self, request)?;
+        let options = Options::new(self, request)?;
         let targets = self.targets(request, progress)?;
         let texts = self.all_steps(request, &targets)?;
-        options.attributed_fn = self.bound(&options.attributed_fn, request, &texts, true)?;
-        for function in &mut options.step_scores {
-            *function = self.bound(function, request, &texts, false)?;
-        }
         let started = Instant::now();
         let sequences = self.attribute_texts(request, &options, &texts, progress)?;
         let seconds = started.elapsed().as_secs_f64();
@@ -76,129 +74,6 @@ impl AttributionModel {
 
     fn all_steps(&self, request: &AttributionRequest, targets: &[Target]) -> Result<Vec<TextSteps>> {
         targets.iter().enumerate().map(|(index, target)| self.text_steps(request, target, index)).collect()
-    }
-
-    /// Source ids and whole target ids of each text, generated where they are not given.
-    fn targets(&self, request: &AttributionRequest, progress: ProgressCallback) -> Result<Vec<Target>> {
-        let inputs = &request.input_texts;
-        if inputs.is_empty() {
-            return Err(Error::Argument("there is no input text; give at least one".into()));
-        }
-        if let Some(given) = &request.generated_texts
-            && given.len() != inputs.len()
-        {
-            return Err(Error::Argument(format!(
-                "{} generated texts are given for {} input texts; give one for each",
-                given.len(),
-                inputs.len()
-            )));
-        }
-        let decoder_only = self.model().encoder.is_none();
-        // A decoder-only model has nothing but a prefix to go on from.
-        let goes_on = request.generate_from_target_prefix && !decoder_only;
-        if goes_on && request.generated_texts.is_none() {
-            return Err(Error::Argument("generate_from_target_prefix needs generated_texts to go on from".into()));
-        }
-        let special = !request.skip_special_tokens;
-        let sources = inputs
-            .iter()
-            .enumerate()
-            .map(|(index, text)| {
-                if text.trim().is_empty() && !decoder_only {
-                    return Err(Error::Argument(format!(
-                        "input text {} is empty; an encoder-decoder model needs something to read",
-                        index + 1
-                    )));
-                }
-                let mut ids = self.encode(text, Role::Source, special)?;
-                let mut positions = self.model().max_source_positions();
-                if decoder_only {
-                    positions = self.model().max_target_positions();
-                    if ids.is_empty() {
-                        ids = vec![self.first_token(index)?];
-                    }
-                }
-                self.fit(ids, positions, "input", index, request)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let encode_given = |special: bool| -> Result<Option<Vec<Vec<u32>>>> {
-            let Some(given) = &request.generated_texts else { return Ok(None) };
-            let encoded = given.iter().enumerate().map(|(index, text)| {
-                let mut ids = self.encode(text, Role::Target, special)?;
-                if decoder_only && !text.starts_with(&inputs[index]) {
-                    return Err(Error::Argument(format!(
-                        "generated text {} must start with its input text, since a decoder-only model goes on from it: \
-                         {text:?} does not start with {:?}",
-                        index + 1,
-                        inputs[index]
-                    )));
-                }
-                if decoder_only && inputs[index].is_empty() && self.special_tokens().bos != ids.first().copied() {
-                    ids.insert(0, self.first_token(index)?);
-                }
-                self.fit(ids, self.model().max_target_positions(), "generated", index, request)
-            });
-            encoded.collect::<Result<Vec<_>>>().map(Some)
-        };
-        let targets = match encode_given(special && !goes_on)? {
-            Some(given) if !goes_on => given,
-            prefixes => self
-                .generate_ids(&sources, prefixes.as_deref(), &request.generation_args, progress)?
-                .into_iter()
-                .map(|generated| generated.ids)
-                .collect(),
-        };
-        sources
-            .into_iter()
-            .zip(targets)
-            .map(|(source, target)| {
-                let text = self.decode(&target, Role::Target, true)?;
-                let warning = (decoder_only && !target.starts_with(&source)).then(|| {
-                    format!(
-                        "the last tokens of the prompt and the first of what follows are written as one in {text:?}; \
-                         attribution starts after the {} tokens that the prompt has alone",
-                        source.len()
-                    )
-                });
-                Ok(Target { source, target, text, warning })
-            })
-            .collect()
-    }
-
-    /// What an empty prompt becomes: a decoder needs something to start from.
-    fn first_token(&self, index: usize) -> Result<u32> {
-        self.special_tokens().bos.ok_or_else(|| {
-            Error::Argument(format!(
-                "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
-                index + 1
-            ))
-        })
-    }
-
-    /// Refuses, or cuts, what the model has no positions for.
-    pub(crate) fn fit(
-        &self,
-        mut ids: Vec<u32>,
-        positions: Option<usize>,
-        what: &str,
-        index: usize,
-        request: &AttributionRequest,
-    ) -> Result<Vec<u32>> {
-        let Some(positions) = positions.filter(|&positions| ids.len() > positions) else { return Ok(ids) };
-        if !request.truncate {
-            return Err(Error::Argument(format!(
-                "{what} text {} has {} tokens, but the model has {positions} positions; shorten it, or let it be cut \
-                 with `truncate`",
-                index + 1,
-                ids.len()
-            )));
-        }
-        let end = ids.last().copied();
-        ids.truncate(positions);
-        if let (Some(last), Some(end)) = (ids.last_mut(), end.filter(|id| self.special_tokens().eos == Some(*id))) {
-            *last = end;
-        }
-        Ok(ids)
     }
 
     /// Baselines and the steps to attribute.
@@ -274,14 +149,18 @@ impl AttributionModel {
             advance(0)?;
             let point = engine.inputs(&batch_texts);
             let trace = engine.trace(&point);
-            let functions: Vec<&dyn StepFunction> = options.step_scores.iter().map(|f| &**f).collect();
+            let run = Run { point: &point, trace: &trace };
+            let function = self.bound(&options.attributed_fn, request, &run, true)?;
+            let step_scores = options.step_scores.iter().map(|function| self.bound(function, request, &run, false));
+            let step_scores = step_scores.collect::<Result<Vec<_>>>()?;
+            let functions: Vec<&dyn StepFunction> = step_scores.iter().map(|function| &**function).collect();
             let scores = engine.scores(&point, trace.hidden(), &functions)?;
             let attributions = options.method.attribute(&mut MethodContext {
                 attribution_model: self,
                 engine: &engine,
                 point: &point,
                 trace: &trace,
-                function: options.attributed_fn.clone(),
+                function,
                 attribute_target,
                 special_tokens: &special_tokens,
                 advance: &mut advance,
@@ -405,15 +284,6 @@ impl AttributionModel {
         }
         Ok(info)
     }
-}
-
-/// A text as ids.
-struct Target {
-    source: Vec<u32>,
-    target: Vec<u32>,
-    text: String,
-    /// What whoever reads the result should know.
-    warning: Option<String>,
 }
 
 /// The options of a request, looked up.

@@ -63,7 +63,7 @@ impl Method for DeepLift {
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
         let engine = context.engine;
         let model = engine.model;
-        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
+        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
         let texts = context.point.texts.clone();
         let mut baseline = engine.baselines(&texts);
         if !wanted.target {

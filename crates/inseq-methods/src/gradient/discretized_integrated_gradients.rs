@@ -101,7 +101,7 @@ impl DiscretizedIntegratedGradients {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let engine = context.engine;
         let model = engine.model;
-        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
+        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
         let input = engine.inputs(&[text]);
         let special = context.special_tokens;
         // `[point, position, feature]`, from the baseline to the text.

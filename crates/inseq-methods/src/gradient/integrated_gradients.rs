@@ -68,7 +68,7 @@ impl IntegratedGradients {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let engine = context.engine;
         let model = engine.model;
-        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
+        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
         let input = engine.inputs(&[text]);
         let mut baseline = engine.baselines(&[text]);
         if !wanted.target {

@@ -25,13 +25,13 @@ pub(super) struct Noisy<'a> {
     input: Point<'a>,
     baseline: Point<'a>,
     stdev: f64,
-    wanted: Wanted,
+    wanted: Wanted<'static>,
 }
 
 impl<'a> Noisy<'a> {
     pub(super) fn new(context: &MethodContext<'a>, text: &'a TextSteps, stdev: f64) -> Self {
         let engine = context.engine;
-        let wanted = Wanted { source: engine.model.encoder.is_some(), target: context.attribute_target };
+        let wanted = Wanted { source: engine.model.encoder.is_some(), target: context.attribute_target, first: &[] };
         let input = engine.inputs(&[text]);
         let mut baseline = engine.baselines(&[text]);
         if !wanted.target {

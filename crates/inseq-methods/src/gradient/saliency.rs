@@ -66,7 +66,7 @@ impl Method for Saliency {
 /// Gradients of the attributed function with regard to the texts' embeddings.
 pub(super) fn gradients(context: &mut MethodContext) -> Result<Vec<Attributions>> {
     let model = context.engine.model;
-    let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target };
+    let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
     let texts = context.point.texts.clone();
     let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
     let mut collector = Collector::new(shapes, context.engine.features(), wanted);

@@ -110,7 +110,9 @@ impl SequentialIntegratedGradients {
         let function = context.function.clone();
         for part in source_places.chunks(at_once).chain(target_places.chunks(at_once)) {
             let of_source = part[0].of_source;
-            let wanted = Wanted { source: of_source, target: !of_source };
+            // Nothing before the token that moves hangs on it.
+            let first: Vec<usize> = part.iter().filter(|_| !of_source).map(|place| place.position).collect();
+            let wanted = Wanted { source: of_source, target: !of_source, first: &first };
             let point = moved(&input, &baseline, text, part);
             let trace = engine.trace(&point);
             let into = if of_source { &mut source } else { &mut target };

@@ -6,7 +6,6 @@ mod attention_rollout;
 mod value_zeroing;
 
 use burn::tensor::Tensor;
-use inseq_models::model::{Block, BlockTrace};
 use ndarray::{Array2, Array4, ArrayD, Axis};
 
 pub use attention::AttentionWeights;
@@ -36,21 +35,16 @@ impl Weights {
         let text = context.point.texts[entry];
         let (source, target) = (text.source.len(), seen(text));
         let model = context.engine.model;
-        let blocks = model.decoder.blocks.iter().zip(context.trace.decoder_blocks());
-        let own = |block: &Block, trace: &BlockTrace| block.self_attention_weights(trace);
-        let decoder = stacked(blocks.clone().map(|(block, trace)| own(block, trace)), entry, target, target)?;
-        let (encoder, cross) = match &model.encoder {
-            Some(encoder) => {
-                let encoder_blocks = encoder.stack.blocks.iter().zip(context.trace.encoder_blocks());
-                let cross = blocks.filter_map(|(block, trace)| block.cross_attention_weights(trace));
-                (
-                    Some(stacked(encoder_blocks.map(|(block, trace)| own(block, trace)), entry, source, source)?),
-                    Some(stacked(cross, entry, target, source)?),
-                )
-            }
-            None => (None, None),
-        };
-        Ok(Self { encoder, decoder, cross })
+        let mut decoder = Stacked::new(entry, target, target);
+        let mut cross = Stacked::new(entry, target, source);
+        context.trace.decoder_blocks(model, |block, trace| {
+            decoder.push(block.self_attention_weights(trace))?;
+            block.cross_attention_weights(trace).map_or(Ok(()), |weights| cross.push(weights))
+        })?;
+        let mut encoder = Stacked::new(entry, source, source);
+        context.trace.encoder_blocks(model, |block, trace| encoder.push(block.self_attention_weights(trace)))?;
+        let of_encoder = |stacked: Stacked| model.encoder.is_some().then(|| stacked.array()).transpose();
+        Ok(Self { encoder: of_encoder(encoder)?, decoder: decoder.array()?, cross: of_encoder(cross)? })
     }
 }
 
@@ -59,17 +53,34 @@ pub(crate) fn seen(text: &TextSteps) -> usize {
     text.steps.end - 1
 }
 
-fn stacked(layers: impl Iterator<Item = Tensor<4>>, entry: usize, queries: usize, keys: usize) -> Result<Array4<f32>> {
-    let mut values = Vec::new();
-    let (mut count, mut heads) = (0, 0);
-    for weights in layers {
-        let own = weights.narrow(0, entry, 1).narrow(2, 0, queries).narrow(3, 0, keys);
-        heads = own.dims()[1];
-        count += 1;
-        values.extend(read(own)?);
+/// Weights of one entry in layers above each other.
+struct Stacked {
+    entry: usize,
+    queries: usize,
+    keys: usize,
+    layers: usize,
+    heads: usize,
+    values: Vec<f32>,
+}
+
+impl Stacked {
+    fn new(entry: usize, queries: usize, keys: usize) -> Self {
+        Self { entry, queries, keys, layers: 0, heads: 0, values: Vec::new() }
     }
-    Array4::from_shape_vec((count, heads, queries, keys), values)
-        .map_err(|e| Error::Argument(format!("attention weights have another shape than expected: {e}")))
+
+    /// Takes a layer's weights `[batch, head, query, key]`.
+    fn push(&mut self, weights: Tensor<4>) -> Result<()> {
+        let own = weights.narrow(0, self.entry, 1).narrow(2, 0, self.queries).narrow(3, 0, self.keys);
+        self.heads = own.dims()[1];
+        self.layers += 1;
+        self.values.extend(read(own)?);
+        Ok(())
+    }
+
+    fn array(self) -> Result<Array4<f32>> {
+        Array4::from_shape_vec((self.layers, self.heads, self.queries, self.keys), self.values)
+            .map_err(|e| Error::Argument(format!("attention weights have another shape than expected: {e}")))
+    }
 }
 
 /// A tensor's values.

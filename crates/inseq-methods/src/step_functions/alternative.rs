@@ -1,5 +1,6 @@
 //! The alternatives that functions compare with, and the contexts that they stand in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
@@ -110,12 +111,15 @@ pub struct OtherContext {
     pub targets: Vec<u32>,
 }
 
+/// Other contexts by the index of the text that they belong to.
+pub type OtherContexts = BTreeMap<usize, OtherContext>;
+
 /// Where alternatives come from; [bound](Self::bound) to the texts of a call before they are asked for.
 #[derive(Clone)]
 pub(super) struct Alternative {
     pub(super) arguments: ContrastArguments,
     /// The head, and the other contexts by text; whether the function is attributed.
-    bound: Option<(Arc<Model>, Vec<OtherContext>, bool)>,
+    bound: Option<(Arc<Model>, OtherContexts, bool)>,
 }
 
 impl Alternative {
@@ -123,7 +127,7 @@ impl Alternative {
         Self { arguments, bound: None }
     }
 
-    pub(super) fn bound(&self, model: Arc<Model>, contexts: Vec<OtherContext>, attributed: bool) -> Self {
+    pub(super) fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Self {
         Self { arguments: self.arguments.clone(), bound: Some((model, contexts, attributed)) }
     }
 
@@ -136,7 +140,7 @@ impl Alternative {
             return (context.logits.clone(), context.targets.clone());
         };
         let rows = context.rows.iter().filter_map(|row| {
-            let other = contexts.get(row.text)?;
+            let other = contexts.get(&row.text)?;
             Some((other, row.step.min(other.targets.len().checked_sub(1)?)))
         });
         let targets: Vec<i64> = rows.clone().map(|(other, step)| i64::from(other.targets[step])).collect();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::alternative::Alternative;
 use super::filter::kept;
-use super::{ContrastArguments, OtherContext, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
+use super::{ContrastArguments, OtherContexts, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
 use crate::Result;
 
 /// What is made of the text's own scores and those of the other context.
@@ -40,7 +40,7 @@ impl StepFunction for Contrast {
         Some(&self.other.arguments)
     }
 
-    fn bound(&self, model: Arc<Model>, contexts: Vec<OtherContext>, attributed: bool) -> Option<SharedStepFunction> {
+    fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
         Some(Arc::new(Self { other: self.other.bound(model, contexts, attributed), ..self.clone() }))
     }
 

@@ -18,7 +18,7 @@ use inseq_models::model::Model;
 use serde_json::{Map, Value};
 
 pub(crate) use alignment::aligned;
-pub use alternative::{Alignments, ContrastArguments, OneOrMore, OtherContext};
+pub use alternative::{Alignments, ContrastArguments, OneOrMore, OtherContext, OtherContexts};
 pub use expression::GRAMMAR;
 pub(crate) use expression::Vocabulary;
 pub(crate) use registry::Registry;
@@ -74,7 +74,7 @@ pub trait StepFunction: Send + Sync {
 
     /// The function for the texts of one call, with what `model` says in the other context of each; `attributed` where it is
     /// what is attributed. Functions that compare with nothing have none.
-    fn bound(&self, model: Arc<Model>, contexts: Vec<OtherContext>, attributed: bool) -> Option<SharedStepFunction> {
+    fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
         let _ = (model, contexts, attributed);
         None
     }

@@ -28,11 +28,6 @@ pub struct FeedForwardTrace {
 }
 
 impl FeedForwardTrace {
-    /// Number of positions.
-    pub(crate) fn length(&self) -> usize {
-        self.slope.dims()[1]
-    }
-
     /// Of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> FeedForwardTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());

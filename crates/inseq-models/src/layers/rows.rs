@@ -20,31 +20,33 @@ pub enum Rows {
     Own {
         /// `[batch * probe]`: each probe's position, batch-major.
         positions: Vec<usize>,
+        /// `[batch * probe]`: the first position that is wanted of those that a probe reaches.
+        first: Vec<usize>,
         /// Probes of one batch entry.
         probes: usize,
     },
-    /// Each probe's positions up to its own, one probe after the other without padding: cotangents are
-    /// `[1, 1, row, feature]`.
+    /// Each probe's positions up to its own, from the first that is wanted, one probe after the other without padding:
+    /// cotangents are `[1, 1, row, feature]`. Nothing that is wanted hangs on positions before that.
     Prefixes(Arc<Prefixes>),
 }
 
-/// Positions that each probe sees.
+/// Positions that each probe sees and that are wanted.
 #[derive(Debug)]
 pub struct Prefixes {
-    /// `[batch * probe]`: the number of positions, batch-major.
-    lengths: Vec<usize>,
+    /// `[batch * probe]`, batch-major.
+    ranges: Vec<Range<usize>>,
     probes: usize,
     longest: usize,
 }
 
 impl Prefixes {
     fn batch(&self) -> usize {
-        self.lengths.len() / self.probes.max(1)
+        self.ranges.len() / self.probes.max(1)
     }
 
     /// Each row's probe (counted over the batch) and position.
     fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.lengths.iter().enumerate().flat_map(|(probe, &length)| (0..length).map(move |position| (probe, position)))
+        self.ranges.iter().enumerate().flat_map(|(probe, range)| range.clone().map(move |position| (probe, position)))
     }
 }
 
@@ -68,9 +70,10 @@ impl Rows {
         match self {
             Rows::Span(range) => Rows::prefix(range.end),
             // Nothing is padded where there is one.
-            Rows::Own { positions, .. } if positions.len() == 1 => Rows::prefix(self.end()),
-            Rows::Own { positions, probes } => Rows::Prefixes(Arc::new(Prefixes {
-                lengths: positions.iter().map(|position| position + 1).collect(),
+            Rows::Own { positions, first, .. } if positions.len() == 1 && first[0] == 0 => Rows::prefix(self.end()),
+            Rows::Own { positions, first, probes } => Rows::Prefixes(Arc::new(Prefixes {
+                // The own row of a probe that sees nothing wanted stays, so that no part is without rows.
+                ranges: positions.iter().zip(first).map(|(&own, &first)| first.min(own)..own + 1).collect(),
                 probes: *probes,
                 longest: self.end(),
             })),
@@ -100,7 +103,7 @@ impl Rows {
         let [batch, length, features] = trace.dims();
         match self {
             Rows::Span(range) => trace.clone().narrow(1, range.start, range.len()).unsqueeze_dim(1),
-            Rows::Own { positions, probes } => trace
+            Rows::Own { positions, probes, .. } => trace
                 .clone()
                 .reshape([batch * length, features])
                 .select(0, index(positions, *probes, 1, length, &trace.device()))
@@ -114,17 +117,17 @@ impl Rows {
         }
     }
 
-    /// Cotangents as `[batch, probe, row, feature]`, with zeros after a probe's last row.
+    /// Cotangents as `[batch, probe, row, feature]`, with zeros before a probe's first row and after its last.
     pub fn padded(&self, cotangent: Tensor<4>) -> Tensor<4> {
         let Rows::Prefixes(prefixes) = self else { return cotangent };
         let [_, _, rows, features] = cotangent.dims();
         let mut start = 0;
-        let mut index = vec![None; prefixes.lengths.len() * prefixes.longest];
-        for (rows, &length) in index.chunks_mut(prefixes.longest.max(1)).zip(&prefixes.lengths) {
-            for (position, row) in rows[..length].iter_mut().enumerate() {
-                *row = Some(start + position);
+        let mut index = vec![None; prefixes.ranges.len() * prefixes.longest];
+        for (rows, range) in index.chunks_mut(prefixes.longest.max(1)).zip(&prefixes.ranges) {
+            for row in &mut rows[range.clone()] {
+                *row = Some(start);
+                start += 1;
             }
-            start += length;
         }
         gather_rows(cotangent.reshape([rows, features]), &index).reshape([
             prefixes.batch(),
@@ -134,7 +137,7 @@ impl Rows {
         ])
     }
 
-    /// Cotangents `[batch, probe, row, feature]` without what is after a probe's last row: the inverse of
+    /// Cotangents `[batch, probe, row, feature]` without what is before a probe's first row and after its last: the inverse of
     /// [`padded`](Self::padded).
     pub fn unpadded(&self, cotangent: Tensor<4>) -> Tensor<4> {
         let Rows::Prefixes(prefixes) = self else { return cotangent };
@@ -145,12 +148,12 @@ impl Rows {
 
     /// Cotangents of these rows among those that they [reach](Self::reached), zero in the others.
     pub fn among_reached(&self, cotangent: Tensor<4>) -> Tensor<4> {
-        let Rows::Own { positions, .. } = self else { return cotangent };
+        let Rows::Own { positions, first, .. } = self else { return cotangent };
         let [batch, probes, _, features] = cotangent.dims();
-        let index: Vec<_> = positions
-            .iter()
-            .enumerate()
-            .flat_map(|(probe, &own)| (0..=own).map(move |position| (position == own).then_some(probe)))
+        let index: Vec<_> = (positions.iter().zip(first).enumerate())
+            .flat_map(|(probe, (&own, &first))| {
+                (first.min(own)..=own).map(move |position| (position == own).then_some(probe))
+            })
             .collect();
         gather_rows(cotangent.reshape([batch * probes, features]), &index).unsqueeze_dims(&[0, 0])
     }
@@ -160,7 +163,7 @@ impl Rows {
     pub(super) fn of_heads(&self, queries: &Tensor<5>) -> Tensor<5> {
         let [batch, heads, group, length, features] = queries.dims();
         match self.dense() {
-            Rows::Own { positions, probes } => queries
+            Rows::Own { positions, probes, .. } => queries
                 .clone()
                 .reshape([batch * heads * group * length, features])
                 .select(0, index(&positions, probes, heads * group, length, &queries.device()))
@@ -202,7 +205,7 @@ mod tests {
     fn prefixes_are_padded_and_unpadded() {
         let device = crate::device::parse("auto").unwrap();
         let values = |count: usize| (1..=count).map(|i| i as f32).collect::<Vec<f32>>();
-        let own = Rows::Own { positions: vec![0, 2, 1, 1], probes: 2 };
+        let own = Rows::Own { positions: vec![0, 2, 1, 1], first: vec![0; 4], probes: 2 };
         let prefixes = own.reached();
         let rows = 1 + 3 + 2 + 2;
         let x = Tensor::<1>::from_data(values(rows * 2).as_slice(), &device).reshape([1, 1, rows, 2]);
@@ -217,10 +220,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_before_the_first_wanted_position_has_no_row() {
+        let device = crate::device::parse("auto").unwrap();
+        let own = Rows::Own { positions: vec![0, 2, 3], first: vec![1, 1, 3], probes: 3 };
+        let prefixes = own.reached();
+        let x = Tensor::<1>::from_data([1.0, 2.0, 3.0, 4.0], &device).reshape([1, 1, 4, 1]);
+        let padded = prefixes.padded(x.clone());
+        let expected = [[1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 3.0, 0.0], [0.0, 0.0, 0.0, 4.0]].concat();
+        assert_eq!(padded.clone().try_into_vec_as::<f32>().unwrap(), expected);
+        assert_eq!(prefixes.unpadded(padded).try_into_vec_as::<f32>().unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        let values = Tensor::<1>::from_data([5.0, 6.0, 7.0], &device).reshape([1, 3, 1, 1]);
+        assert_eq!(own.among_reached(values).try_into_vec_as::<f32>().unwrap(), [5.0, 0.0, 6.0, 7.0]);
+    }
+
+    #[test]
     fn traces_are_brought_into_the_layout_of_prefixes() {
         let device = crate::device::parse("auto").unwrap();
         let trace = Tensor::<1>::from_data([0.0, 1.0, 2.0, 10.0, 11.0, 12.0], &device).reshape([2, 3, 1]);
-        let rows = Rows::Own { positions: vec![1, 0], probes: 1 }.reached();
+        let rows = Rows::Own { positions: vec![1, 0], first: vec![0; 2], probes: 1 }.reached();
         assert_eq!(rows.of(&trace).try_into_vec_as::<f32>().unwrap(), [0.0, 1.0, 10.0]);
     }
 }

@@ -42,11 +42,6 @@ pub struct BlockTrace {
 }
 
 impl BlockTrace {
-    /// Number of positions.
-    pub(super) fn length(&self) -> usize {
-        self.feed_forward.inner.length()
-    }
-
     /// Of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>) -> BlockTrace {
         let attention = |trace: &SublayerTrace<AttentionTrace>| trace.entries(range, AttentionTrace::entries);
@@ -94,6 +89,13 @@ pub struct Cotangent {
     pub value: Tensor<4>,
     /// Which positions the rows are.
     pub rows: Rows,
+}
+
+impl Cotangent {
+    /// With another value in the same rows.
+    pub(super) fn map(self, value: impl FnOnce(Tensor<4>, &Rows) -> Tensor<4>) -> Self {
+        Self { value: value(self.value, &self.rows), rows: self.rows }
+    }
 }
 
 /// How far down a pullback is wanted.

@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 
 use super::stack::StackTrace;
-use super::{Context, Memory, Model, Source};
+use super::{BlockTrace, Context, Memory, Model, Source, Trace};
 use crate::layers::{KeyValues, Mask, Visibility};
 
 /// Hypotheses that grow a token, or a prompt, a call, with their keys and values.
@@ -41,6 +41,33 @@ impl<'a> IncrementalDecoder<'a> {
             texts: (0..texts).collect(),
             length: 0,
         }
+    }
+
+    /// Goes on from the first `length` positions of one text of a forward, which has `source_length` source tokens; `None`
+    /// where the forward has not kept them.
+    pub fn after_trace(
+        model: &'a Model,
+        trace: &Trace,
+        entry: usize,
+        source_length: usize,
+        length: usize,
+    ) -> Option<Self> {
+        let blocks = trace.decoder.blocks.kept();
+        if blocks.len() != model.decoder.blocks.len() || length == 0 {
+            return None;
+        }
+        let own = |block: &BlockTrace| Some(block.self_attention.inner.key_values(entry, length));
+        let cross = |block: &BlockTrace| {
+            block.cross_attention.as_ref().map(|cross| cross.inner.key_values(entry, source_length))
+        };
+        Some(Self {
+            model,
+            history: blocks.iter().map(own).collect(),
+            memory: blocks.iter().map(cross).collect(),
+            source_lengths: model.encoder.as_ref().map(|_| (vec![source_length], source_length)),
+            texts: vec![0],
+            length,
+        })
     }
 
     /// Tokens of every row so far.

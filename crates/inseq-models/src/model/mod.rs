@@ -3,6 +3,8 @@
 mod block;
 mod decoding;
 mod dropout;
+mod forward;
+mod kept;
 mod layer;
 mod left_out;
 mod parts;
@@ -145,28 +147,51 @@ impl Model {
 
     /// Bytes of the largest tensors alive while one probe of one text is pulled back.
     pub fn bytes_per_probe(&self, source: usize, target: usize) -> usize {
+        self.bytes_at_work(source, target) + self.bytes_waiting(source, target)
+    }
+
+    /// Bytes of what a block makes of one probe of one text.
+    fn bytes_at_work(&self, source: usize, target: usize) -> usize {
         let widest = |stack: &Stack| stack.blocks.iter().map(Block::values_per_position).max().unwrap_or(0);
         let encoder = self.encoder.as_ref().map_or(0, |encoder| widest(&encoder.stack) * source);
         // Keys and values of the source have their cotangents beside the decoder's.
         let decoder = widest(&self.decoder) * (target + if self.encoder.is_some() { source } else { 0 });
+        4 * encoder.max(decoder)
+    }
+
+    /// Bytes of one probe's cotangents between blocks, and of its row of logits.
+    fn bytes_waiting(&self, source: usize, target: usize) -> usize {
         // The encoder's cotangents wait while the decoder's are at work.
-        4 * (encoder.max(decoder) + self.features() * (2 * source + target) + 2 * self.vocabulary())
+        4 * (self.features() * (2 * source + target) + 2 * self.vocabulary())
+    }
+
+    /// Probes of each of a batch's entries that can be pulled back in so many bytes; 0 where that is not even one.
+    pub fn probes_within(&self, entries: usize, source: usize, target: usize, bytes: usize) -> usize {
+        let (work, wait) = (self.bytes_at_work(source, target), self.bytes_waiting(source, target));
+        let each = bytes / (work + wait).max(1);
+        // Where processors take parts, only theirs are at work.
+        let at_once = parts::probes_at_once(source + target, &self.device());
+        let all = if each <= at_once { each } else { (bytes - at_once * work) / wait.max(1) };
+        all / entries.max(1)
     }
 
     /// Bytes of one text's trace.
     pub fn bytes_per_trace(&self, source: usize, target: usize) -> usize {
         let all = |stack: &Stack, own: usize, other: usize| {
-            let cross = |block: &Block| {
-                block.cross_attention.as_ref().map_or(0, |cross| cross.inner.key_value.output_size() * other)
-            };
-            stack.blocks.iter().map(|block| block.values_per_position() * own + cross(block)).sum::<usize>()
+            stack.blocks.iter().map(|block| block.bytes_of_trace(own, other)).sum::<usize>()
         };
         let encoder = self.encoder.as_ref().map_or(0, |encoder| all(&encoder.stack, source, 0));
-        4 * (encoder + all(&self.decoder, target, source))
+        encoder + all(&self.decoder, target, source)
     }
 }
 
 impl Block {
+    /// Bytes of a trace of `own` positions that attend to `other` ones of an encoder.
+    fn bytes_of_trace(&self, own: usize, other: usize) -> usize {
+        let cross = self.cross_attention.as_ref().map_or(0, |cross| cross.inner.key_value.output_size());
+        4 * (self.values_per_position() * own + cross * other)
+    }
+
     /// Values that a trace, or a probe at work, holds for a position of the block. Attention weights are not among them:
     /// they are made for a bounded number of queries at a time.
     fn values_per_position(&self) -> usize {

@@ -28,6 +28,14 @@ pub(super) fn parts(batch: usize, probes: usize, device: &Device, rows: impl Fn(
     }
 }
 
+/// Probes, of so many rows each, that all processors together work on at a time.
+pub(super) fn probes_at_once(rows: usize, device: &Device) -> usize {
+    match processors(device) {
+        0 => usize::MAX,
+        processors => processors * (2 * MOST_ROWS).div_ceil(rows.max(1)),
+    }
+}
+
 fn cut(batch: usize, probes: usize, processors: usize, rows: impl Fn(usize, usize) -> usize) -> Vec<Part> {
     let all = vec![Part { entries: 0..batch, probes: 0..probes }];
     let of_entry = |entry: usize| (0..probes).map(|probe| rows(entry, probe)).sum::<usize>();

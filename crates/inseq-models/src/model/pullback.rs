@@ -4,18 +4,22 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
+use super::kept::Stretch;
 use super::parts::{Part, parts};
-use super::{Cotangent, Model, Reach, Trace};
+use super::{Cotangent, Encoder, Model, Reach, Trace};
 use crate::layers::Rows;
 use crate::parallel::side_by_side;
 
 /// Which inputs a pullback is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Wanted<'a> {
     /// The source embeddings.
     pub source: bool,
     /// The target embeddings.
     pub target: bool,
+    /// Of each batch entry the first target position that is wanted; empty where all are. The source cannot be wanted as
+    /// well then: it is reached from every position.
+    pub first: &'a [usize],
 }
 
 /// Where [`Model::pullback`] leads: cotangents of the embeddings, after their scale and before positions.
@@ -23,7 +27,8 @@ pub struct Wanted {
 pub struct InputCotangents {
     /// `[batch, probe, source, feature]`.
     pub source: Option<Tensor<4>>,
-    /// `[batch, probe, target, feature]`; zero after each probe's own position.
+    /// `[batch, probe, target, feature]`; zero after each probe's own position, and untold before the
+    /// first that is wanted.
     pub target: Option<Tensor<4>>,
 }
 
@@ -40,7 +45,7 @@ impl Model {
     ///
     /// `cotangents` `[batch, probe, feature]` holds each probe's cotangent of the decoder's last hidden state at the
     /// probe's own position, `positions` (row-major `[batch, probe]`). Below its own position a probe has a row for each
-    /// position that it sees, and none for others.
+    /// position that it sees and that is wanted, and none for others.
     pub fn pullback(
         &self,
         trace: &Trace,
@@ -49,60 +54,84 @@ impl Model {
         wanted: Wanted,
     ) -> InputCotangents {
         let [batch, probes, _] = cotangents.dims();
-        let source = trace.encoder.length();
-        let rows = |entry: usize, probe: usize| source + positions[entry * probes + probe] + 1;
+        let source = trace.encoder.length;
+        let first = |entry: usize| wanted.first.get(entry).copied().unwrap_or(0);
+        let rows = |entry: usize, probe: usize| {
+            let own = positions[entry * probes + probe];
+            source + own + 1 - first(entry).min(own)
+        };
         let parts = parts(batch, probes, &cotangents.device(), rows);
-        let done = side_by_side(&parts, |part| {
-            let own: Vec<usize> = part
-                .entries
-                .clone()
-                .flat_map(|b| part.probes.clone().map(move |p| positions[b * probes + p]))
-                .collect();
-            let cotangents = cotangents.clone().narrow(0, part.entries.start, part.entries.len());
-            let cotangents = cotangents.narrow(1, part.probes.start, part.probes.len());
-            self.part_pullback(&trace.entries(&part.entries), cotangents, &own, wanted)
-        });
-        let (sources, targets) = done.into_iter().map(|part| (part.source, part.target)).unzip();
+        let start = |part: &Part| {
+            let own = |b: usize| part.probes.clone().map(move |p| positions[b * probes + p]);
+            let positions = part.entries.clone().flat_map(own).collect();
+            let value = cotangents.clone().narrow(0, part.entries.start, part.entries.len());
+            let [batch, probes, features] = [part.entries.len(), part.probes.len(), cotangents.dims()[2]];
+            let value = value.narrow(1, part.probes.start, probes).reshape([batch, probes, 1, features]);
+            let first = part.entries.clone().flat_map(|b| std::iter::repeat_n(first(b), part.probes.len())).collect();
+            let rows = Rows::Own { positions, first, probes };
+            (part.clone(), Progress { decoder: Some(Cotangent { value, rows }), ..Progress::default() })
+        };
+        let mut done: Vec<(Part, Progress)> = parts.iter().map(start).collect();
+        for stretch in trace.stretches() {
+            let opened = trace.opened(self, &stretch);
+            done = side_by_side(&done, |(part, progress)| {
+                (part.clone(), self.part_pullback(&opened.entries(&part.entries), &stretch, progress.clone(), wanted))
+            });
+        }
+        let (sources, targets) = done.into_iter().map(|(_, progress)| (progress.source, progress.target)).unzip();
         InputCotangents { source: joined(&parts, sources), target: joined(&parts, targets) }
     }
 
-    /// The pullback of what one processor takes at a time.
-    fn part_pullback(
-        &self,
-        trace: &Trace,
-        cotangents: Tensor<3>,
-        positions: &[usize],
-        wanted: Wanted,
-    ) -> InputCotangents {
-        let [batch, probes, features] = cotangents.dims();
-        let rows = Rows::Own { positions: positions.to_vec(), probes };
-        let value = cotangents.reshape([batch, probes, 1, features]);
-        let value = self.decoder.leave_pullback(value, &trace.decoder, &rows);
-        let mut memory = None;
-        let mut cotangent = Some(Cotangent { value, rows });
-        for (index, (block, trace)) in self.decoder.blocks.iter().zip(&trace.decoder.blocks).enumerate().rev() {
-            let reach = if index == 0 && !wanted.target { Reach::Memory } else { Reach::Input };
-            cotangent = cotangent.and_then(|cotangent| block.pullback(cotangent, trace, reach, &mut memory));
+    /// The pullback of what one processor takes at a time, through the blocks of a stretch, which are those of `trace`.
+    fn part_pullback(&self, trace: &Trace, stretch: &Stretch, from: Progress, wanted: Wanted) -> Progress {
+        let mut at = from;
+        if let Some(range) = &stretch.decoder {
+            let (stack, trace) = (&self.decoder, &trace.decoder);
+            if range.end == stack.blocks.len() {
+                at.decoder = at.decoder.map(|c| c.map(|value, rows| stack.leave_pullback(value, trace, rows)));
+            }
+            for (index, trace) in range.clone().zip(trace.blocks.kept()).rev() {
+                let reach = if index == 0 && !wanted.target { Reach::Memory } else { Reach::Input };
+                at.decoder = at.decoder.and_then(|c| stack.blocks[index].pullback(c, trace, reach, &mut at.memory));
+            }
+            if range.start == 0 {
+                at.target = at.decoder.take().filter(|_| wanted.target).map(|Cotangent { value, rows }| {
+                    let value = stack.enter_pullback(value, trace, &rows);
+                    let reached = rows.reached();
+                    extend(reached.padded(rows.among_reached(value)), trace.length)
+                });
+            }
         }
-        let target = cotangent.filter(|_| wanted.target).map(|Cotangent { value, rows }| {
-            let value = self.decoder.enter_pullback(value, &trace.decoder, &rows);
-            let reached = rows.reached();
-            extend(reached.padded(rows.among_reached(value)), trace.hidden().dims()[1])
-        });
-        let source = memory.filter(|_| wanted.source).and_then(|memory| self.encoder_pullback(trace, memory));
-        InputCotangents { source, target }
+        if let (Some(range), Some(Encoder { stack, .. })) = (&stretch.encoder, &self.encoder) {
+            let trace = &trace.encoder;
+            if range.end == stack.blocks.len() {
+                at.encoder = at.memory.take().filter(|_| wanted.source).map(|value| {
+                    let rows = Rows::prefix(value.dims()[2]);
+                    Cotangent { value: stack.leave_pullback(value, trace, &rows), rows }
+                });
+            }
+            for (index, trace) in range.clone().zip(trace.blocks.kept()).rev() {
+                at.encoder = at.encoder.and_then(|c| stack.blocks[index].pullback(c, trace, Reach::Input, &mut None));
+            }
+            if range.start == 0 {
+                at.source = at.encoder.take().map(|c| stack.enter_pullback(c.value, trace, &c.rows));
+            }
+        }
+        at
     }
+}
 
-    fn encoder_pullback(&self, trace: &Trace, cotangent: Tensor<4>) -> Option<Tensor<4>> {
-        let stack = &self.encoder.as_ref()?.stack;
-        let rows = Rows::prefix(cotangent.dims()[2]);
-        let value = stack.leave_pullback(cotangent, &trace.encoder, &rows);
-        let mut cotangent = Some(Cotangent { value, rows });
-        for (block, trace) in stack.blocks.iter().zip(&trace.encoder.blocks).rev() {
-            cotangent = cotangent.and_then(|c| block.pullback(c, trace, Reach::Input, &mut None));
-        }
-        cotangent.map(|c| stack.enter_pullback(c.value, &trace.encoder, &c.rows))
-    }
+/// How far a part's pullback has come.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// The cotangent of the decoder's blocks.
+    decoder: Option<Cotangent>,
+    /// What has reached the encoder's output, `[batch, probe, source, feature]`.
+    memory: Option<Tensor<4>>,
+    /// The cotangent of the encoder's blocks.
+    encoder: Option<Cotangent>,
+    source: Option<Tensor<4>>,
+    target: Option<Tensor<4>>,
 }
 
 /// The cotangents `[batch, probe, row, feature]` of parts, row-major over batch and probes, in one tensor.

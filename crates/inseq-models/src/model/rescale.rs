@@ -5,6 +5,7 @@
 //! its place. The rule is part of the trace, so that there is one pullback.
 
 use super::block::{Block, BlockTrace};
+use super::kept::Blocks;
 use super::stack::{Stack, StackTrace};
 use super::sublayer::SublayerTrace;
 use super::{Model, Trace};
@@ -34,10 +35,13 @@ impl Trace {
 
 impl StackTrace {
     fn rescaled(&self, baseline: &StackTrace, stack: &Stack, rescale: Rescale) -> StackTrace {
-        let blocks = self.blocks.iter().zip(&baseline.blocks).zip(&stack.blocks);
+        let blocks = self.blocks.kept().iter().zip(baseline.blocks.kept()).zip(&stack.blocks);
         StackTrace {
             entry_norm: rescaled(self.entry_norm.as_ref(), baseline.entry_norm.as_ref(), rescale),
-            blocks: blocks.map(|((own, baseline), block)| own.rescaled(baseline, block, rescale)).collect(),
+            blocks: Blocks::Kept(
+                blocks.map(|((own, baseline), block)| own.rescaled(baseline, block, rescale)).collect(),
+            ),
+            length: self.length,
             exit_norm: rescaled(self.exit_norm.as_ref(), baseline.exit_norm.as_ref(), rescale),
             noise: self.noise,
             dropout: self.dropout.clone(),

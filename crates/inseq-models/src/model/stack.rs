@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
+use super::Block;
 use super::dropout::{Dropout, LayerNoise, Place};
+use super::kept::Blocks;
 use super::sublayer::{normed, normed_pullback, times, times_pullback};
-use super::{Block, BlockTrace};
 use crate::layers::{Linear, Mask, Norm, NormTrace, Rotary, Rotation, Rows, Visibility};
 
 /// An encoder or a decoder: what is done to the embeddings, blocks, and what is done to the last hidden states.
@@ -72,7 +73,9 @@ impl Scheme {
 #[derive(Clone, Debug, Default)]
 pub(super) struct StackTrace {
     pub(super) entry_norm: Option<NormTrace>,
-    pub(super) blocks: Vec<BlockTrace>,
+    pub(super) blocks: Blocks,
+    /// Number of positions; 0 of a stack that has not run.
+    pub(super) length: usize,
     pub(super) exit_norm: Option<NormTrace>,
     /// What the forward drops, and what that multiplied the stack's input and output by.
     pub(super) noise: Option<LayerNoise>,
@@ -88,9 +91,9 @@ impl StackTrace {
 }
 
 impl StackTrace {
-    /// Number of positions; 0 of a stack that has not run.
-    pub(super) fn length(&self) -> usize {
-        self.blocks.first().map_or(0, BlockTrace::length)
+    /// Whether a pullback runs blocks again.
+    pub(super) fn is_run_again(&self) -> bool {
+        matches!(self.blocks, Blocks::Again { .. })
     }
 
     /// Of some batch entries.
@@ -98,7 +101,8 @@ impl StackTrace {
         let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
         StackTrace {
             entry_norm: norm(&self.entry_norm),
-            blocks: self.blocks.iter().map(|block| block.entries(range)).collect(),
+            blocks: self.blocks.entries(range),
+            length: self.length,
             exit_norm: norm(&self.exit_norm),
             noise: self.noise,
             dropout: self

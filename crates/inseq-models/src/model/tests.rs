@@ -3,6 +3,8 @@
 use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
+use super::kept::Kept;
+use super::trace::Mode;
 use super::*;
 use crate::layers::{
     Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Norm, NormKind, Rotary, Visibility,
@@ -207,7 +209,7 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
         None => model.trace(source, target),
     };
     let trace = run(&model, encoder.then_some(&source), target);
-    let wanted = Wanted { source: encoder, target: true };
+    let wanted = Wanted { source: encoder, target: true, first: &[] };
     let own: Vec<Tensor<3>> = (0..batch * probes)
         .map(|i| trace.hidden().clone().narrow(0, i / probes, 1).narrow(1, positions[i], 1))
         .collect();
@@ -215,9 +217,35 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
     let got = model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, wanted);
     let source_only = encoder.then(|| {
         let (_, _, cotangents) = inputs(&plain);
-        let wanted = Wanted { source: true, target: false };
+        let wanted = Wanted { source: true, target: false, first: &[] };
         model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, wanted)
     });
+
+    // From a position of each entry on.
+    let first = [2, 3];
+    let (_, _, cotangents) = inputs(&plain);
+    let from = Wanted { source: false, target: true, first: &first };
+    let from = model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, from).target.unwrap();
+    for (entry, first) in first.into_iter().enumerate() {
+        let of = |x: &Tensor<4>| x.clone().narrow(0, entry, 1).narrow(2, first, target_length - first);
+        for (probe, &own) in positions[entry * probes..][..probes].iter().enumerate().filter(|(_, own)| **own >= first)
+        {
+            let [from, all] = [of(&from), of(got.target.as_ref().unwrap())].map(|x| x.narrow(1, probe, 1));
+            close(from, all, 1e-6);
+            assert!(own < target_length);
+        }
+    }
+
+    for stride in [1, 2].into_iter().filter(|_| noise.is_none()) {
+        let (_, target, cotangents) = inputs(&plain);
+        let kept = Kept { encoder_stride: encoder.then_some(stride), decoder_stride: Some(stride), bytes: 0 };
+        let again = model.traced(encoder.then_some(&source), target, Mode::default(), kept);
+        let again = model.pullback(&again, model.logits_pullback(cotangents, &logits), &positions, wanted);
+        close(again.target.unwrap(), got.target.clone().unwrap(), 1e-6);
+        if encoder {
+            close(again.source.unwrap(), got.source.clone().unwrap(), 1e-6);
+        }
+    }
 
     for b in 0..batch {
         for p in 0..probes {

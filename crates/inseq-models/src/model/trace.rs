@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::dropout::{LayerNoise, Noise};
+use super::dropout::Noise;
+use super::forward::Forward;
+use super::kept::{Blocks, Kept};
 use super::stack::StackTrace;
-use super::{Block, BlockTrace, Context, Model, Source};
-use crate::layers::{Mask, Visibility};
+use super::{Block, Context, Model, Source};
 
 /// One forward over source and whole target, with what the pullback needs.
 ///
@@ -18,6 +19,9 @@ pub struct Trace {
     pub(super) encoder: StackTrace,
     pub(super) decoder: StackTrace,
     pub(super) hidden: Tensor<3>,
+    /// What the decoder's blocks attended to.
+    pub(super) memory: Option<Memory>,
+    pub(super) bytes: usize,
 }
 
 impl Trace {
@@ -26,23 +30,32 @@ impl Trace {
         &self.hidden
     }
 
+    /// The encoder's output for one text, of `length` source tokens.
+    pub fn memory_of(&self, entry: usize, length: usize) -> Option<Memory> {
+        let Memory { output, .. } = self.memory.as_ref()?;
+        let output = output.clone().narrow(0, entry, 1).narrow(1, 0, length);
+        Some(Memory { output, lengths: vec![length] })
+    }
+
+    /// About how many bytes it takes, with what a pullback runs again at a time.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether a pullback runs blocks again, rather than finding all of them kept.
+    pub fn is_run_again(&self) -> bool {
+        self.encoder.is_run_again() || self.decoder.is_run_again()
+    }
+
     /// Of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>) -> Trace {
         Trace {
             encoder: self.encoder.entries(range),
             decoder: self.decoder.entries(range),
             hidden: self.hidden.clone().narrow(0, range.start, range.len()),
+            memory: None,
+            bytes: self.bytes,
         }
-    }
-
-    /// What each encoder block kept, from the input up.
-    pub fn encoder_blocks(&self) -> &[BlockTrace] {
-        &self.encoder.blocks
-    }
-
-    /// What each decoder block kept, from the input up.
-    pub fn decoder_blocks(&self) -> &[BlockTrace] {
-        &self.decoder.blocks
     }
 }
 
@@ -59,9 +72,9 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mode {
     /// Its trace can be [rescaled](Trace::rescaled).
-    detailed: bool,
+    pub(super) detailed: bool,
     /// It drops values.
-    noise: Option<Noise>,
+    pub(super) noise: Option<Noise>,
 }
 
 impl Model {
@@ -76,20 +89,12 @@ impl Model {
         &self,
         source: &Source,
         mode: Mode,
-        mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
+        run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
     ) -> Option<(Tensor<3>, StackTrace)> {
         let stack = &self.encoder.as_ref()?.stack;
-        let x = source.embeddings.clone();
-        let attending = stack.attending(0..x.dims()[1], &source.lengths, &x.device());
-        let noise = |layer| mode.noise.map(|noise| LayerNoise::new(stack.dropout, noise, true, layer));
-        let mut trace = StackTrace { noise: noise(0), ..StackTrace::default() };
-        let mut x = stack.enter(x, 0, &mut trace);
-        for (layer, block) in stack.blocks.iter().enumerate() {
-            let (mask, rotation) = attending.of(block);
-            let noise = noise(layer);
-            x = run(block, x, &Context { mask, rotation, memory: None, detailed: mode.detailed, noise });
-        }
-        Some((stack.leave(x, &mut trace), trace))
+        let length = source.embeddings.dims()[1];
+        let forward = Forward::of_encoder(stack, length, &source.lengths, mode, &self.device());
+        Some(forward.all(source.embeddings.clone(), run))
     }
 
     /// The decoder with each block run by `run`.
@@ -98,53 +103,44 @@ impl Model {
         memory: Option<&Memory>,
         target: Tensor<3>,
         mode: Mode,
-        mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
+        run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
     ) -> (Tensor<3>, StackTrace) {
-        let [_, length, _] = target.dims();
-        let device = target.device();
-        let stack = &self.decoder;
-        let attending = stack.attending(0..length, &[], &device);
-        let mask = memory.map(|memory| {
-            let keys = memory.output.dims()[1];
-            Mask::new(&Visibility::default(), 0..length, keys, &memory.lengths, &device)
-        });
-        let noise = |layer| mode.noise.map(|noise| LayerNoise::new(stack.dropout, noise, false, layer));
-        let mut trace = StackTrace { noise: noise(0), ..StackTrace::default() };
-        let mut x = stack.enter(target, 0, &mut trace);
-        for (layer, block) in stack.blocks.iter().enumerate() {
-            let key_values = block
-                .cross_attention
-                .as_ref()
-                .zip(memory)
-                .map(|(cross, memory)| cross.inner.key_values(memory.output.clone(), None));
-            let (own_mask, rotation) = attending.of(block);
-            let context = Context {
-                mask: own_mask,
-                rotation,
-                memory: key_values.as_ref().zip(mask.as_ref()),
-                detailed: mode.detailed,
-                noise: noise(layer),
-            };
-            x = run(block, x, &context);
-        }
-        (stack.leave(x, &mut trace), trace)
+        Forward::of_decoder(&self.decoder, target.dims()[1], memory, mode, &self.device()).all(target, run)
     }
 
     /// One forward for all steps.
     ///
     /// `target` `[batch, position, feature]`: embeddings of the whole target, padded on the right, without positions.
     pub fn trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
-        self.traced(source, target, Mode::default())
+        let kept = self.kept_of(source, &target, usize::MAX);
+        self.traced(source, target, Mode::default(), kept)
+    }
+
+    /// As [`trace`](Self::trace), taking about so many bytes at most, as far as it can: where all of it takes more, only the
+    /// inputs of some blocks are kept, from which a pullback runs the blocks up to the next again, a stretch at a time. That
+    /// costs each pullback one more forward (Chen et al., 2016, <https://arxiv.org/abs/1604.06174>).
+    pub fn trace_within(&self, source: Option<&Source>, target: Tensor<3>, bytes: usize) -> Trace {
+        let kept = self.kept_of(source, &target, bytes);
+        self.traced(source, target, Mode::default(), kept)
     }
 
     /// As [`trace`](Self::trace), keeping what [`Trace::rescaled`] needs as well.
     pub fn detailed_trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
-        self.traced(source, target, Mode { detailed: true, noise: None })
+        let kept = self.kept_of(source, &target, usize::MAX);
+        self.traced(source, target, Mode { detailed: true, noise: None }, kept)
     }
 
     /// As [`trace`](Self::trace), of a forward with dropout.
     pub fn noisy_trace(&self, source: Option<&Source>, target: Tensor<3>, noise: Noise) -> Trace {
-        self.traced(source, target, Mode { detailed: false, noise: Some(noise) })
+        let kept = self.kept_of(source, &target, usize::MAX);
+        self.traced(source, target, Mode { detailed: false, noise: Some(noise) }, kept)
+    }
+
+    /// What is kept of a trace that is to take about so many bytes at most.
+    fn kept_of(&self, source: Option<&Source>, target: &Tensor<3>, bytes: usize) -> Kept {
+        let [batch, length, _] = target.dims();
+        let source = source.map_or(0, |source| source.embeddings.dims()[1]);
+        self.kept_within(batch, source, length, bytes)
     }
 
     /// Whether anything is dropped in [`noisy_trace`](Self::noisy_trace).
@@ -152,25 +148,18 @@ impl Model {
         self.encoder.as_ref().is_some_and(|encoder| encoder.stack.dropout.is_some()) || self.decoder.dropout.is_some()
     }
 
-    fn traced(&self, source: Option<&Source>, target: Tensor<3>, mode: Mode) -> Trace {
-        let mut blocks = Vec::new();
+    pub(super) fn traced(&self, source: Option<&Source>, target: Tensor<3>, mode: Mode, kept: Kept) -> Trace {
         let encoded = source.and_then(|source| {
-            let (output, trace) = self.run_encoder(source, mode, |block, x, context| {
-                let (y, kept) = block.forward(x, context);
-                blocks.push(kept);
-                y
-            })?;
-            Some((Memory { output, lengths: source.lengths.clone() }, trace))
+            let mut blocks = Blocks::new(kept.encoder_stride);
+            let (output, trace) = self.run_encoder(source, mode, |block, x, context| blocks.take(block, x, context))?;
+            Some((Memory { output, lengths: source.lengths.clone() }, StackTrace { blocks, ..trace }))
         });
         let (memory, encoder) = encoded.unzip();
-        let encoder = StackTrace { blocks, ..encoder.unwrap_or_default() };
-        let mut blocks = Vec::new();
-        let (hidden, decoder) = self.run_decoder(memory.as_ref(), target, mode, |block, x, context| {
-            let (y, kept) = block.forward(x, context);
-            blocks.push(kept);
-            y
-        });
-        Trace { encoder, decoder: StackTrace { blocks, ..decoder }, hidden }
+        let mut blocks = Blocks::new(kept.decoder_stride);
+        let (hidden, decoder) =
+            self.run_decoder(memory.as_ref(), target, mode, |block, x, context| blocks.take(block, x, context));
+        let decoder = StackTrace { blocks, ..decoder };
+        Trace { encoder: encoder.unwrap_or_default(), decoder, hidden, memory, bytes: kept.bytes }
     }
 
     /// The decoder's last hidden states `[batch, position, feature]`, as the head takes them, for the encoder's output

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as JsonValue};
 
 use self::grammar::{Node, NodeKind, Operator};
 use super::alternative::Alternative;
-use super::{ContrastArguments, OtherContext, SharedStepFunction, StepContext, StepFunction};
+use super::{ContrastArguments, OtherContexts, SharedStepFunction, StepContext, StepFunction};
 use crate::error::nearest;
 use crate::{Error, Result};
 
@@ -258,7 +258,7 @@ impl StepFunction for Expression {
         self.other.as_ref().map(|other| &other.arguments)
     }
 
-    fn bound(&self, model: Arc<Model>, contexts: Vec<OtherContext>, attributed: bool) -> Option<SharedStepFunction> {
+    fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
         let other = self.other.as_ref()?.bound(model, contexts, attributed);
         Some(Arc::new(Self { other: Some(other), ..self.clone() }))
     }

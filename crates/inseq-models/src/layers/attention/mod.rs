@@ -96,6 +96,12 @@ impl AttentionTrace {
         self.mask.is_causal()
     }
 
+    /// What one batch entry looked at in its first `length` positions.
+    pub(crate) fn key_values(&self, entry: usize, length: usize) -> KeyValues {
+        let of = |x: &Tensor<4>| x.clone().narrow(0, entry, 1).narrow(2, 0, length);
+        KeyValues { keys: of(&self.key_values.keys), values: of(&self.key_values.values), norm: None }
+    }
+
     /// Of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> AttentionTrace {
         let of = |x: &Tensor<4>| x.clone().narrow(0, range.start, range.len());

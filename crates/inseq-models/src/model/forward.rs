@@ -1,0 +1,74 @@
+//! A stack's blocks, one after the other.
+
+use burn::tensor::{Device, Tensor};
+
+use super::dropout::LayerNoise;
+use super::stack::{Attending, Stack, StackTrace};
+use super::trace::Mode;
+use super::{Block, Context, Memory};
+use crate::layers::{Mask, Visibility};
+
+/// A forward through a stack: what each of its blocks attends to and drops.
+pub(super) struct Forward<'a> {
+    stack: &'a Stack,
+    attending: Attending,
+    memory: Option<(&'a Memory, Mask)>,
+    mode: Mode,
+    is_encoder: bool,
+}
+
+impl<'a> Forward<'a> {
+    /// Through an encoder, over so many positions, of which the texts have `lengths`.
+    pub(super) fn of_encoder(stack: &'a Stack, length: usize, lengths: &[usize], mode: Mode, device: &Device) -> Self {
+        let attending = stack.attending(0..length, lengths, device);
+        Self { stack, attending, memory: None, mode, is_encoder: true }
+    }
+
+    /// Through a decoder, over so many positions.
+    pub(super) fn of_decoder(
+        stack: &'a Stack,
+        length: usize,
+        memory: Option<&'a Memory>,
+        mode: Mode,
+        device: &Device,
+    ) -> Self {
+        let attending = stack.attending(0..length, &[], device);
+        let memory = memory.map(|memory| {
+            let keys = memory.output.dims()[1];
+            (memory, Mask::new(&Visibility::default(), 0..length, keys, &memory.lengths, device))
+        });
+        Self { stack, attending, memory, mode, is_encoder: false }
+    }
+
+    fn noise(&self, layer: usize) -> Option<LayerNoise> {
+        self.mode.noise.map(|noise| LayerNoise::new(self.stack.dropout, noise, self.is_encoder, layer))
+    }
+
+    /// Embeddings `[batch, position, feature]` to the stack's output, each block run by `run`. The blocks keep nothing.
+    pub(super) fn all(
+        &self,
+        embeddings: Tensor<3>,
+        mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
+    ) -> (Tensor<3>, StackTrace) {
+        let length = embeddings.dims()[1];
+        let mut trace = StackTrace { noise: self.noise(0), length, ..StackTrace::default() };
+        let mut x = self.stack.enter(embeddings, 0, &mut trace);
+        for layer in 0..self.stack.blocks.len() {
+            x = self.block(layer, |block, context| run(block, x, context));
+        }
+        (self.stack.leave(x, &mut trace), trace)
+    }
+
+    /// What `run` makes of a block.
+    pub(super) fn block<T>(&self, layer: usize, run: impl FnOnce(&Block, &Context) -> T) -> T {
+        let block = &self.stack.blocks[layer];
+        let key_values = block
+            .cross_attention
+            .as_ref()
+            .zip(self.memory.as_ref())
+            .map(|(cross, (memory, mask))| (cross.inner.key_values(memory.output.clone(), None), mask));
+        let (mask, rotation) = self.attending.of(block);
+        let memory = key_values.as_ref().map(|(key_values, mask)| (key_values, *mask));
+        run(block, &Context { mask, rotation, memory, detailed: self.mode.detailed, noise: self.noise(layer) })
+    }
+}
