@@ -17,17 +17,21 @@ fn of_every_architecture() {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
         let attribution = AttributionModel::load(folder.to_str().unwrap()).unwrap();
         let model = attribution.model();
-        let memory = model.encoder.as_ref().map(|encoder| {
+        let source = model.encoder.as_ref().map(|encoder| {
             let ids = attribution.encode("a dog ran", Role::Source, true).unwrap();
-            let source = Source { embeddings: encoder.embedding.forward(&ids, 1), lengths: vec![ids.len()] };
-            Memory { output: model.encode(&source).unwrap(), lengths: source.lengths }
+            Source { embeddings: encoder.embedding.forward(&ids, 1), lengths: vec![ids.len()] }
         });
+        let memory = source
+            .as_ref()
+            .map(|source| Memory { output: model.encode(source).unwrap(), lengths: source.lengths.clone() });
         let ids = attribution.encode("she was late and he was late", Role::Target, true).unwrap();
         let length = ids.len();
         let text = model.target_embedding.forward(&ids, 1);
         let mut decoder = IncrementalDecoder::after_encoder(model, memory.as_ref(), 1);
         let unchanged = decoder.extend(text.clone(), length);
         assert_close(&name, &values(unchanged), &values(model.decode(memory.as_ref(), text.clone())), 1e-5);
+        let trace = model.trace(source.as_ref(), text.clone());
+        let source_length = source.as_ref().map_or(0, |source| source.lengths[0]);
         for first in [0, 1, length / 2, length - 1] {
             // Two copies with other tokens from `first` on.
             let tail = |shift: u32| ids[first..].iter().map(move |id| (id + shift) % 40).collect::<Vec<_>>();
@@ -42,11 +46,14 @@ fn of_every_architecture() {
                 lengths: vec![memory.lengths[0]; 2],
             });
             let whole = model.decode(copies.as_ref(), both).narrow(1, first, length - first);
-            let mut copy = decoder.prefix(first);
-            assert_eq!(copy.length(), first);
-            copy.reorder(&[0, 0]);
-            let found = copy.extend(tails, length - first);
-            assert_close(&format!("{name} from {first}"), &values(found), &values(whole), 1e-5);
+            let of_trace = IncrementalDecoder::after_trace(model, &trace, 0, source_length, first);
+            assert_eq!(of_trace.is_some(), first > 0);
+            for mut copy in [Some(decoder.prefix(first)), of_trace].into_iter().flatten() {
+                assert_eq!(copy.length(), first);
+                copy.reorder(&[0, 0]);
+                let found = copy.extend(tails.clone(), length - first);
+                assert_close(&format!("{name} from {first}"), &values(found), &values(whole), 1e-5);
+            }
         }
     }
 }

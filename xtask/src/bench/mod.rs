@@ -51,7 +51,7 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let model = folder.join(&options.model);
     let python = options.python.as_deref().map(absolute).transpose()?;
     make_model(shell, &options.model, &model, python.as_deref())?;
-    cmd!(shell, "cargo build --release --locked --workspace --bins").run()?;
+    cmd!(shell, "cargo build --release --locked --workspace --bin inseq --bin bench-worker").run()?;
     let subject = Subject::load(&model.join("bench.json"))?;
     let dtype = subject.dtype.clone();
     let candle = options.candle.then(|| candle(shell)).transpose()?;
