@@ -12,6 +12,7 @@ import resource
 import shutil
 import sys
 import time
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -24,7 +25,7 @@ import inseq  # noqa: E402
 from inseq.attr.feat import FeatureAttribution  # noqa: E402
 from inseq.attr.feat.ops.reagent_core import token_sampler  # noqa: E402
 from inseq.utils import INSEQ_ARTIFACTS_CACHE  # noqa: E402
-from transformers import __version__  # noqa: E402
+from transformers import PreTrainedTokenizerFast, __version__  # noqa: E402
 
 # ReAGent would download a tagger of parts of speech; with one part of speech for all it draws any token, as fast.
 token_sampler.POSTagTokenSampler.build_pos_mapping_from_vocab = staticmethod(
@@ -32,7 +33,10 @@ token_sampler.POSTagTokenSampler.build_pos_mapping_from_vocab = staticmethod(
 )
 
 kept = {} if sys.argv[3] == "float32" else {"dtype": sys.argv[3]}
-model = inseq.load_model(sys.argv[1], "saliency", device="cpu", model_kwargs=kept)
+# The class that `AutoTokenizer` takes for some model types makes another tokenizer of the file.
+fast = Path(sys.argv[1], "tokenizer.json").is_file()
+tokenizer = PreTrainedTokenizerFast.from_pretrained(sys.argv[1]) if fast else sys.argv[1]
+model = inseq.load_model(sys.argv[1], "saliency", device="cpu", tokenizer=tokenizer, model_kwargs=kept)
 # The reference scales Marian's decoder embeddings twice.
 scaled = getattr(getattr(model.model, "model", None), "decoder", None) if model.model.config.model_type == "marian" else None
 scale = scaled.embed_scale if scaled else None
