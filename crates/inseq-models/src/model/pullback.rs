@@ -17,8 +17,8 @@ pub struct Wanted<'a> {
     pub source: bool,
     /// The target embeddings.
     pub target: bool,
-    /// Of each batch entry the first target position that is wanted; empty where all are. The source cannot be wanted as
-    /// well then: it is reached from every position.
+    /// Of each batch entry the first target position that is wanted; empty where all are. All are where the source is
+    /// wanted, which is reached from every position.
     pub first: &'a [usize],
 }
 
@@ -55,7 +55,7 @@ impl Model {
     ) -> InputCotangents {
         let [batch, probes, _] = cotangents.dims();
         let source = trace.encoder.length;
-        let first = |entry: usize| wanted.first.get(entry).copied().unwrap_or(0);
+        let first = |entry: usize| wanted.first.get(entry).filter(|_| !wanted.source).copied().unwrap_or(0);
         let rows = |entry: usize, probe: usize| {
             let own = positions[entry * probes + probe];
             source + own + 1 - first(entry).min(own)

@@ -50,8 +50,5 @@
   const at = (times, share) => times[Math.min(Math.floor(share * times.length), times.length - 1)].toFixed(1);
   const lines = ["| what the reader does | median ms | longest ms |", "|---|---:|---:|"];
   for (const [name, times] of Object.entries(measured)) lines.push(`| ${name} | ${at(times, 0.5)} | ${at(times, 1)} |`);
-  const output = document.createElement("pre");
-  output.id = "frames";
-  output.textContent = lines.join("\n");
-  document.body.append(output);
+  await fetch("/", { method: "POST", body: lines.join("\n") });
 })();
