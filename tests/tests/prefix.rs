@@ -21,9 +21,7 @@ fn of_every_architecture() {
             let ids = attribution.encode("a dog ran", Role::Source, true).unwrap();
             Source { embeddings: encoder.embedding.forward(&ids, 1), lengths: vec![ids.len()] }
         });
-        let memory = source
-            .as_ref()
-            .map(|source| Memory { output: model.encode(source).unwrap(), lengths: source.lengths.clone() });
+        let memory = source.as_ref().and_then(|source| model.memory(source));
         let ids = attribution.encode("she was late and he was late", Role::Target, true).unwrap();
         let length = ids.len();
         let text = model.target_embedding.forward(&ids, 1);

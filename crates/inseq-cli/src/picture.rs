@@ -63,7 +63,7 @@ impl<'a> Pictures<'a> {
     pub fn save(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<(), Failure> {
         let (Some(path), Some(format)) = (&self.arguments.viz_path, self.format) else { return Ok(()) };
         let options = || FigureOptions {
-            theme: self.arguments.view.theme.map(Into::into).unwrap_or(inseq_viz::scale::Theme::Light),
+            theme: self.arguments.view.theme.unwrap_or(inseq_viz::scale::Theme::Light),
             show_values: !self.arguments.view.hide_values,
             view: self.options.clone(),
             ..FigureOptions::default()
@@ -86,7 +86,7 @@ impl<'a> Pictures<'a> {
         let detected = TerminalOptions::detect();
         let options = TerminalOptions {
             colors: self.arguments.color.of(detected.colors),
-            theme: self.arguments.view.theme.map_or(detected.theme, Into::into),
+            theme: self.arguments.view.theme.unwrap_or(detected.theme),
             show_values: !self.arguments.view.hide_values,
             view: self.options.clone(),
             ..detected
@@ -102,11 +102,8 @@ impl<'a> Pictures<'a> {
 
     /// A page aggregates by itself, as its reader likes, unless that is decided here.
     fn page(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<String, Failure> {
-        let options = HtmlOptions {
-            theme: self.arguments.view.theme.map(Into::into),
-            view: self.options.clone(),
-            ..HtmlOptions::default()
-        };
+        let options =
+            HtmlOptions { theme: self.arguments.view.theme, view: self.options.clone(), ..HtmlOptions::default() };
         Ok(html::render(&self.prepared(result, aggregation, false)?, &options)?)
     }
 

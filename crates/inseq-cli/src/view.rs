@@ -3,43 +3,9 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use inseq_viz::scale::Theme;
 use inseq_viz::{Granular, Step, View, ViewOptions, Wrap};
-
-/// The views.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ViewName {
-    /// Input tokens down, generated tokens across.
-    #[default]
-    Matrix,
-    /// The text, coloured by its influence on each generated token.
-    Tokens,
-    /// The layers, heads or features of each score.
-    Granular,
-    /// Two texts, and the difference of their scores.
-    Pair,
-    /// Curved links from input to generated tokens; in files alone.
-    Links,
-}
-
-/// Whether the page that a picture lies on is dark or light.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ThemeName {
-    /// Dark.
-    Dark,
-    /// Light.
-    Light,
-}
-
-impl From<ThemeName> for Theme {
-    fn from(theme: ThemeName) -> Self {
-        match theme {
-            ThemeName::Dark => Theme::Dark,
-            ThemeName::Light => Theme::Light,
-        }
-    }
-}
 
 /// What is shown of a result.
 #[derive(Debug, Args)]
@@ -47,10 +13,10 @@ impl From<ThemeName> for Theme {
 pub struct ViewArguments {
     /// Which view to draw.
     #[arg(long, value_enum, default_value_t, value_name = "VIEW")]
-    pub view: ViewName,
+    pub view: View,
     /// Whether the picture lies on a dark or a light page. [default: as the terminal says; light in files]
     #[arg(long, value_enum, value_name = "THEME")]
-    pub theme: Option<ThemeName>,
+    pub theme: Option<Theme>,
     /// Score at the low end of the colours.
     #[arg(long, alias = "min-val", value_name = "SCORE", allow_negative_numbers = true)]
     pub min_value: Option<f32>,
@@ -94,13 +60,7 @@ impl ViewArguments {
     /// What a picture is asked to show.
     pub fn options(&self) -> ViewOptions {
         ViewOptions {
-            view: match self.view {
-                ViewName::Matrix => View::Matrix,
-                ViewName::Tokens => View::Tokens,
-                ViewName::Granular => View::Granular,
-                ViewName::Pair => View::Pair,
-                ViewName::Links => View::Links,
-            },
+            view: self.view,
             title: None,
             min_value: self.min_value,
             max_value: self.max_value,

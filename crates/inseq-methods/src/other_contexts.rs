@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{IncrementalDecoder, Memory, Model, Source, Trace};
+use inseq_models::model::{IncrementalDecoder, Model, Source, Trace};
 use inseq_models::tokenizer::Role;
 
 use crate::engine::Point;
@@ -27,8 +27,7 @@ impl Run<'_> {
         let memory = match (encoder, source) {
             (Some(encoder), Some(ids)) => {
                 let source = Source { embeddings: encoder.embedding.forward(ids, 1), lengths: vec![ids.len()] };
-                let output = model.encode(&source);
-                output.map(|output| Memory { output, lengths: source.lengths })
+                model.memory(&source)
             }
             _ => trace.memory_of(entry, text.source.len()),
         };

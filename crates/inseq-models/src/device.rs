@@ -49,10 +49,10 @@ pub fn parse(name: &str) -> Result<Device> {
         #[cfg(all(feature = "tch", not(feature = "flex")))]
         "cpu" => parse("tch"),
         #[cfg(feature = "tch")]
-        #[allow(deprecated)] // libtorch goes in Burn 0.23; users of 0.22 asked for it
+        #[expect(deprecated, reason = "libtorch goes in Burn 0.23; users of 0.22 asked for it")]
         "tch" => Ok(Device::libtorch()),
         #[cfg(feature = "tch")]
-        #[allow(deprecated)]
+        #[expect(deprecated, reason = "as above")]
         "tch-cuda" => Ok(Device::libtorch_cuda(index)),
         #[cfg(feature = "cuda")]
         "cuda" => Ok(Device::cuda(index)),

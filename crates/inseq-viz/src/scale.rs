@@ -55,6 +55,7 @@ impl Rgb {
 
 /// Whether the picture lies on a dark or a light page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Theme {
     /// Light text on a dark page: low scores are dark.
     #[default]

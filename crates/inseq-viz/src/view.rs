@@ -6,6 +6,7 @@ use crate::token_text::TokenText;
 
 /// Which side of a result is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum View {
     /// Input tokens down, generated tokens across.
     #[default]

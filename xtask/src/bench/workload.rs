@@ -23,15 +23,20 @@ fn float32() -> String {
 
 /// Sizes of a model.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[allow(missing_docs)] // the names say it
 pub struct Shape {
+    /// Layers of the encoder; 0 where there is none.
     pub encoder_layers: u64,
+    /// Layers of the decoder.
     pub decoder_layers: u64,
+    /// Size of hidden states.
     pub width: u64,
+    /// Size of all query heads together.
     pub heads_inner: u64,
+    /// Size of all key heads together.
     pub key_value_inner: u64,
     /// Weights of a feed-forward block.
     pub feed_forward: u64,
+    /// Tokens that the head scores.
     pub vocabulary: u64,
 }
 

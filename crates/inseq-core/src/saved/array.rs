@@ -149,9 +149,11 @@ impl SavedArray<'_> {
     }
 }
 
+/// Reads numbers from their bytes.
+type Reader = fn(&[u8]) -> Vec<f32>;
+
 /// How to read numbers of a type of numpy's, and how many bytes each takes.
-#[allow(clippy::type_complexity)]
-fn number_type(dtype: &str) -> Option<(fn(&[u8]) -> Vec<f32>, usize)> {
+fn number_type(dtype: &str) -> Option<(Reader, usize)> {
     Some(match dtype {
         "float16" => (|bytes| numbers(bytes, |number| f16::from_le_bytes(number).to_f32()), 2),
         "float32" => (|bytes| numbers(bytes, f32::from_le_bytes), 4),

@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 use inseq_core::AttributionKind;
-use inseq_models::model::{IncrementalDecoder, Memory, Source};
+use inseq_models::model::{IncrementalDecoder, Source};
 use ndarray::Array2;
 
 pub use kernel_shap::KernelShap;
@@ -235,7 +235,7 @@ impl<'a> Unchanged<'a> {
         point: &Point,
         function: SharedStepFunction,
     ) -> Result<Self> {
-        let memory = point.source.as_ref().and_then(|source| encoded(engine, source));
+        let memory = point.source.as_ref().and_then(|source| engine.model.memory(source));
         let mut decoder = IncrementalDecoder::after_encoder(engine.model, memory.as_ref(), 1);
         let states = decoder.extend(point.target.clone(), point.target.dims()[1]);
         let scores = engine.scores(point, &states, &[&*function])?.swap_remove(0).swap_remove(0);
@@ -247,7 +247,7 @@ impl<'a> Unchanged<'a> {
     pub(crate) fn hidden(&self, source: Option<&Source>, first: usize, target: Tensor<3>) -> Tensor<3> {
         let [count, length, _] = target.dims();
         if let Some(source) = source {
-            return self.engine.model.decode(encoded(self.engine, source).as_ref(), target);
+            return self.engine.model.decode(self.engine.model.memory(source).as_ref(), target);
         }
         let unchanged = |length: usize| self.states.clone().narrow(1, 0, length).repeat_dim(0, count);
         if first >= length {
@@ -277,11 +277,6 @@ impl<'a> Unchanged<'a> {
         let scores = self.engine.scores_from(affected, &point, &hidden, &[&*self.function])?.swap_remove(0);
         Ok(scores.into_iter().map(|own| self.scores[..affected].iter().copied().chain(own).collect()).collect())
     }
-}
-
-/// The encoder's output.
-fn encoded(engine: &Engine, source: &Source) -> Option<Memory> {
-    Some(Memory { output: engine.model.encode(source)?, lengths: source.lengths.clone() })
 }
 
 /// Embeddings of ids in equal rows, `[row, position, feature]`.

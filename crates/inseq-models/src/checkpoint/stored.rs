@@ -9,17 +9,26 @@ use crate::{Error, Result};
 
 /// How a checkpoint stores a tensor's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the names say it
 pub enum StoredDType {
+    /// IEEE 754 of 64 bits.
     F64,
+    /// IEEE 754 of 32 bits.
     F32,
+    /// IEEE 754 of 16 bits.
     F16,
+    /// The upper 16 bits of [`F32`](Self::F32).
     BF16,
+    /// Signed integer of 64 bits.
     I64,
+    /// Signed integer of 32 bits.
     I32,
+    /// Signed integer of 16 bits.
     I16,
+    /// Signed integer of 8 bits.
     I8,
+    /// Unsigned integer of 8 bits.
     U8,
+    /// A byte, 0 for false.
     Bool,
 }
 

@@ -56,30 +56,50 @@ const DEFAULT_NEW_TOKENS: usize = 20;
 /// How texts are generated; names, meanings and defaults are transformers'.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
-#[allow(missing_docs)] // the names are those of transformers' GenerationConfig
 pub struct GenerationConfig {
+    /// Longest text, its prompt or decoder start among its tokens.
     pub max_length: Option<usize>,
+    /// Most tokens after the prompt; it counts rather than `max_length`.
     pub max_new_tokens: Option<usize>,
+    /// No end-of-sequence token in shorter texts.
     pub min_length: usize,
+    /// No end-of-sequence token before so many after the prompt.
     pub min_new_tokens: Option<usize>,
+    /// Hypotheses kept; 1 for greedy search or sampling.
     pub num_beams: usize,
+    /// Whether tokens are drawn rather than chosen.
     pub do_sample: bool,
+    /// When a beam search is done.
     pub early_stopping: EarlyStopping,
+    /// Power of its length that a hypothesis' score is divided by.
     pub length_penalty: f64,
+    /// What logits of tokens that are there already are divided by, multiplied where negative; 1 for none.
     pub repetition_penalty: f64,
+    /// N-grams of this size occur once; 0 for no such rule.
     pub no_repeat_ngram_size: usize,
+    /// N-grams of this size of the source do not occur; 0 for no such rule.
     pub encoder_no_repeat_ngram_size: usize,
+    /// Sequences of ids that are not generated.
     pub bad_words_ids: Option<Vec<Vec<u32>>>,
+    /// The first generated token.
     pub forced_bos_token_id: Option<u32>,
     pub(super) forced_eos_token_id: Ids,
+    /// Tokens that are never generated.
     pub suppress_tokens: Option<Vec<u32>>,
+    /// Tokens that are not generated first.
     pub begin_suppress_tokens: Option<Vec<u32>>,
+    /// Whether scores are made log-probabilities again after all rules.
     pub renormalize_logits: bool,
+    /// What logits are divided by in sampling; above 0.
     pub temperature: f64,
+    /// Sampling is among so many of the likeliest; 0 for all.
     pub top_k: usize,
+    /// Sampling is among the likeliest that have this probability together; 0 to 1.
     pub top_p: f64,
+    /// Sampling is among those of at least this share of the likeliest's probability; 0 to 1.
     pub min_p: Option<f64>,
     pub(super) eos_token_id: Ids,
+    /// What follows the end of shorter texts of a batch.
     pub pad_token_id: Option<u32>,
     /// Seed of the sampling; not one of transformers' names.
     pub seed: u64,

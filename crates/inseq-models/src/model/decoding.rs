@@ -22,8 +22,7 @@ pub struct IncrementalDecoder<'a> {
 impl<'a> IncrementalDecoder<'a> {
     /// One hypothesis for each text of `source`, whose encoder runs now; for decoder-only models, of `texts` prompts.
     pub fn new(model: &'a Model, source: Option<&Source>, texts: usize) -> Self {
-        let memory =
-            source.and_then(|source| Some(Memory { output: model.encode(source)?, lengths: source.lengths.clone() }));
+        let memory = source.and_then(|source| model.memory(source));
         Self::after_encoder(model, memory.as_ref(), texts)
     }
 

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::stack::Entry;
 use super::trace::Mode;
-use super::{Memory, Model, Source};
+use super::{Model, Source};
 
 /// The output of a block, counted from the input up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,7 @@ impl Model {
                 self.run_encoder(source, Mode::default(), |block, x, context| run(wanted, block, x, context));
             }
             (Layer::Decoder(wanted) | Layer::Encoder(wanted), source) => {
-                let memory = source
-                    .and_then(|source| Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() }));
+                let memory = source.and_then(|source| self.memory(source));
                 self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| {
                     run(wanted, block, x, context)
                 });

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::stack::{Stack, StackTrace};
 use super::trace::Mode;
-use super::{Block, Context, Memory, Model, Source};
+use super::{Block, Context, Model, Source};
 
 /// Whose values are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,7 @@ impl Model {
             self.run_encoder(source, Mode::default(), |block, x, context| run(&encoder.stack, block, x, context));
             return;
         }
-        let memory =
-            source.and_then(|source| Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() }));
+        let memory = source.and_then(|source| self.memory(source));
         self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| {
             run(&self.decoder, block, x, context)
         });

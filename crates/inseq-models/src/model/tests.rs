@@ -228,11 +228,9 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
     let from = model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, from).target.unwrap();
     for (entry, first) in first.into_iter().enumerate() {
         let of = |x: &Tensor<4>| x.clone().narrow(0, entry, 1).narrow(2, first, target_length - first);
-        for (probe, &own) in positions[entry * probes..][..probes].iter().enumerate().filter(|(_, own)| **own >= first)
-        {
+        for probe in (0..probes).filter(|probe| positions[entry * probes + probe] >= first) {
             let [from, all] = [of(&from), of(got.target.as_ref().unwrap())].map(|x| x.narrow(1, probe, 1));
             close(from, all, 1e-6);
-            assert!(own < target_length);
         }
     }
 

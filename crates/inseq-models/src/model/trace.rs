@@ -84,6 +84,11 @@ impl Model {
             .map(|(output, _)| output)
     }
 
+    /// As [`encode`](Self::encode), for a decoder to attend to.
+    pub fn memory(&self, source: &Source) -> Option<Memory> {
+        Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() })
+    }
+
     /// The encoder with each block run by `run`.
     pub(super) fn run_encoder(
         &self,

@@ -5,6 +5,7 @@ use super::style::{GAP, MIDDLE, NUMBER, SMALL, Style, TEXT};
 use crate::matrix::Row;
 use crate::number::NumberFormat;
 use crate::panel::{Panel, Plate};
+use crate::scale::Rgb;
 use crate::token_text::TokenText;
 
 /// Space between a label and its cells.
@@ -66,6 +67,15 @@ fn table(panel: &Panel, style: &Style) -> Part {
     }
     part.height += heads(&mut part, matrix.heads.as_slice(), left, cell_width, style);
 
+    let in_cell = |text: String, x: f32, y: f32, color: Rgb| Mark::Text {
+        x: x + cell_width / 2.0,
+        y: y + cell_height / 2.0 + NUMBER * MIDDLE,
+        text,
+        size: NUMBER,
+        anchor: Anchor::Middle,
+        turn: 0.0,
+        color,
+    };
     let palette = style.palette(&panel.scale);
     let groups =
         [("", &matrix.source, &matrix.source_rows), (matrix.target_heading(), &matrix.target, &matrix.target_rows)];
@@ -93,15 +103,7 @@ fn table(panel: &Panel, style: &Style) -> Part {
                     color: ground,
                 });
                 if has_values {
-                    part.marks.push(Mark::Text {
-                        x: x + cell_width / 2.0,
-                        y: y + cell_height / 2.0 + NUMBER * MIDDLE,
-                        text: number.write(score),
-                        size: NUMBER,
-                        anchor: Anchor::Middle,
-                        turn: 0.0,
-                        color: ink,
-                    });
+                    part.marks.push(in_cell(number.write(score), x, y, ink));
                 }
             });
             y += cell_height;
@@ -118,15 +120,7 @@ fn table(panel: &Panel, style: &Style) -> Part {
             ));
             let row = Row { position: 0, scores: row.scores.clone() };
             cells(&mut part, &row, (left, y), (cell_width, cell_height), |part, score, x, y| {
-                part.marks.push(Mark::Text {
-                    x: x + cell_width / 2.0,
-                    y: y + cell_height / 2.0 + NUMBER * MIDDLE,
-                    text: number.write(score),
-                    size: NUMBER,
-                    anchor: Anchor::Middle,
-                    turn: 0.0,
-                    color: style.ink,
-                });
+                part.marks.push(in_cell(number.write(score), x, y, style.ink));
             });
             y += cell_height;
         }
