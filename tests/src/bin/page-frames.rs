@@ -21,19 +21,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let driven = page
         .replace("http-equiv=\"Content-Security-Policy\"", "name=\"policy\"")
         .replace("</body>", &format!("<script>{}</script></body>", include_str!("page-frames/driver.js")));
-    let folder = std::env::temp_dir().join(format!("inseq-frames-{}", std::process::id()));
+    // The browser's processes may still write when it is closed; the folder then goes as far as it can.
+    let folder = tempfile::tempdir()?;
     let server = TcpListener::bind("127.0.0.1:0")?;
     let browser = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"])
         .args(["--window-size=1400,1000", "--disable-background-networking"])
-        .arg(format!("--user-data-dir={}", folder.display()))
+        .arg(format!("--user-data-dir={}", folder.path().display()))
         .arg(format!("http://{}", server.local_addr()?))
         .stderr(std::process::Stdio::null())
         .spawn()
         .map(Browser)?;
     let table = measured(&server, &driven)?;
     drop(browser);
-    std::fs::remove_dir_all(&folder)?;
     println!("page of {:.1} MB\n\n{table}", page.len() as f64 / 1e6);
     Ok(())
 }

@@ -13,7 +13,11 @@
   const byId = (id) => document.getElementById(id);
   const one = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
-  const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const next = () => new Promise((done) => requestAnimationFrame(done));
+  // The page draws a view a frame after what asked for it.
+  const frame = async () => {
+    for (let count = 0; count < 4; count++) await next();
+  };
   const option = (step) => one(`[role=option][data-step="${step}"]`);
   const sourceTokens = () => [...one(".passage.source .flow").querySelectorAll(".token")];
   const lit = () => sourceTokens().flatMap((token, position) => (token.matches(".lit") ? [[position, token.className.match(/\b[sd](\d+)\b/)[1]]] : []));
@@ -50,7 +54,7 @@
   option(2).click();
   seen.afterClick = { selected: selected(), lit: lit(), panel: panel(), announced: announced(), steps: one(".step-scores").textContent };
   seen.color = getComputedStyle(sourceTokens()[2]).backgroundColor;
-  seen.cellColor = getComputedStyle(one('#matrix .cell[data-row="3"][data-column="2"]')).backgroundColor;
+  seen.cellColor = getComputedStyle(one('#matrix .row[aria-rowindex="5"] .cell[aria-colindex="4"]')).backgroundColor;
 
   pointer(option(4), "pointerover");
   seen.hover = chosen();
@@ -72,7 +76,7 @@
   pointer(one("#matrix .cell"), "pointerover");
   seen.readout = byId("readout").textContent;
   seen.marked = all("#matrix .on").length;
-  one('#matrix .cell[data-column="1"]').click();
+  one('#matrix .cell[aria-colindex="3"]').click();
   seen.cellClick = selected();
   byId("matrix").focus();
   key("ArrowRight", byId("matrix"));
@@ -168,7 +172,7 @@
   long.dispatchEvent(new Event("scroll"));
   await frame();
   await frame();
-  seen.lastCell = all("#matrix .row").at(-1).querySelectorAll(".cell").length > 0 && one(`#matrix .cell[data-column="${long.ariaColCount - 2}"]`) !== null;
+  seen.lastCell = all("#matrix .row").at(-1).querySelectorAll(".cell").length > 0 && one(`#matrix .cell[aria-colindex="${long.ariaColCount}"]`) !== null;
 
   dispatchEvent(new Event("beforeprint"));
   seen.printed = [all("#paper table").length, all("#paper td").length];

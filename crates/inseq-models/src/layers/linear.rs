@@ -62,14 +62,13 @@ impl Linear {
         self.weight.dims()[0]
     }
 
-    /// The weight in the type that is computed in: whole where it is kept in that, else a few outputs at a time, so that
-    /// the converted weight is never there at once.
-    fn weight_in(&self, dtype: DType) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
-        let outputs = self.output_size();
-        let size = if self.weight.dtype() == dtype { outputs } else { CONVERTED / self.input_size().max(1) };
-        (0..outputs).step_by(size.max(1)).map(move |start| {
-            let range = start..(start + size.max(1)).min(outputs);
-            let whole = range.len() == outputs;
+    /// The weight of some outputs in the type that is computed in: whole where it is kept in that, else a few outputs at a
+    /// time, so that the converted weight is never there at once.
+    fn weight_in(&self, outputs: Range<usize>, dtype: DType) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
+        let size = if self.weight.dtype() == dtype { outputs.len() } else { CONVERTED / self.input_size().max(1) };
+        outputs.clone().step_by(size.max(1)).map(move |start| {
+            let range = start..(start + size.max(1)).min(outputs.end);
+            let whole = range.len() == self.output_size();
             let part = if whole { self.weight.clone() } else { self.weight.clone().slice(range.clone()) };
             (range, if part.dtype() == dtype { part } else { part.cast(dtype) })
         })
@@ -80,7 +79,9 @@ impl Linear {
         let mut shape = x.dims();
         let rows = shape[..D - 1].iter().product::<usize>();
         let x = x.reshape([rows, shape[D - 1]]);
-        let parts = self.weight_in(x.dtype()).map(|(_, weight)| kernels::product_with_transposed(x.clone(), &weight));
+        let parts = self
+            .weight_in(0..self.output_size(), x.dtype())
+            .map(|(_, weight)| kernels::product_with_transposed(x.clone(), &weight));
         let y = joined(parts.collect());
         shape[D - 1] = self.output_size();
         match &self.bias {
@@ -92,16 +93,33 @@ impl Linear {
 
     /// The cotangent of the output, `[..., output]`, to that of the input, `[..., input]`.
     pub fn pullback<const D: usize>(&self, cotangent: Tensor<D>) -> Tensor<D> {
+        self.pullback_of(0..self.output_size(), cotangent)
+    }
+
+    /// The cotangent of some of the outputs, `[..., output]`, to that of the input, `[..., input]`.
+    pub(super) fn pullback_of<const D: usize>(&self, of: Range<usize>, cotangent: Tensor<D>) -> Tensor<D> {
         let mut shape = cotangent.dims();
         let rows = shape[..D - 1].iter().product::<usize>();
         let cotangent = cotangent.reshape([rows, shape[D - 1]]);
-        let parts = self.weight_in(cotangent.dtype()).map(|(outputs, weight)| match outputs.len() == shape[D - 1] {
+        let parts = self.weight_in(of.clone(), cotangent.dtype()).map(|(outputs, weight)| match outputs == of {
             true => cotangent.clone().matmul(weight),
-            false => cotangent.clone().narrow(1, outputs.start, outputs.len()).matmul(weight),
+            false => cotangent.clone().narrow(1, outputs.start - of.start, outputs.len()).matmul(weight),
         });
         let dx = parts.reduce(|sum, part| sum + part).unwrap_or_else(|| Tensor::zeros([rows, 0], &cotangent.device()));
         shape[D - 1] = self.input_size();
         dx.reshape(shape)
+    }
+
+    /// The cotangents of equal parts of the outputs, `[batch, part, row, output of a part]`, each to that of the input by
+    /// itself, `[batch, part, row, input]`. The parts are those from the first output on.
+    pub(super) fn pullback_of_parts(&self, cotangent: Tensor<4>) -> Tensor<4> {
+        let [batch, parts, rows, size] = cotangent.dims();
+        let each = (0..parts).map(|part| {
+            let cotangent = cotangent.clone().narrow(1, part, 1).reshape([batch * rows, size]);
+            let dx = self.pullback_of(part * size..(part + 1) * size, cotangent);
+            dx.reshape([batch, 1, rows, self.input_size()])
+        });
+        Tensor::cat(each.collect(), 1)
     }
 }
 
@@ -124,7 +142,7 @@ mod tests {
         let (x, cotangent, weight) = (tensor([5, 12]), tensor([5, 23]), tensor([23, 12]));
         for dtype in [DType::BF16, DType::F16] {
             let kept = Linear::new(weight.clone().cast(dtype), None);
-            assert_eq!(kept.weight_in(DType::F32).count(), 5);
+            assert_eq!(kept.weight_in(0..23, DType::F32).count(), 5);
             let plain = Linear::new(weight.clone(), None);
             let close = |a: Tensor<2>, b: Tensor<2>| assert!((a - b).abs().max().into_scalar::<f32>() < 1e-5);
             close(kept.forward(x.clone()), plain.forward(x.clone()));

@@ -65,6 +65,22 @@ impl Rows {
         }
     }
 
+    /// Number of rows of all probes and batch entries, where it is not the same for each.
+    pub(super) fn total(&self) -> Option<usize> {
+        match self {
+            Rows::Prefixes(prefixes) => Some(prefixes.ranges.iter().map(ExactSizeIterator::len).sum()),
+            Rows::Span(_) | Rows::Own { .. } => None,
+        }
+    }
+
+    /// Number of rows of each of `batch` batch entries, where rows without padding are divided among them equally.
+    pub(super) fn of_each_entry(&self, batch: usize) -> Option<usize> {
+        let Rows::Prefixes(prefixes) = self else { return None };
+        let each = self.total()? / batch.max(1);
+        let of_entry = |ranges: &[Range<usize>]| ranges.iter().map(ExactSizeIterator::len).sum::<usize>();
+        prefixes.ranges.chunks(prefixes.probes.max(1)).all(|ranges| of_entry(ranges) == each).then_some(each)
+    }
+
     /// What the rows reach through a causal self-attention: each the positions up to it.
     pub fn reached(&self) -> Self {
         match self {

@@ -170,24 +170,20 @@ impl Block {
         left_out: &[Range<usize>],
         heads: &[bool],
     ) -> Tensor<3> {
-        let x = x.clone().repeat_dim(0, left_out.len());
-        let without = |attention: &Attention, (y, trace): (Tensor<3>, AttentionTrace)| match y.dims()[0] {
-            0 => y,
-            _ => attention.without_values(&trace, left_out, heads),
-        };
+        // What comes before the attention that cannot take something is the same for all spans; after it, each has its own.
         let attend = |x: Tensor<3>| {
             let attention = &self.self_attention.inner;
             let key_values = attention.key_values(x.clone(), context.rotation);
-            let forward = attention.forward(x, &key_values, context.mask, context.rotation, None);
-            (if of_cross { forward.0 } else { without(attention, forward) }, ())
+            let (y, trace) = attention.forward(x, &key_values, context.mask, context.rotation, None);
+            (if of_cross { y } else { attention.without_values(&trace, left_out, heads) }, ())
         };
         let cross = |x: Tensor<3>| {
             let (Some(cross), Some((memory, mask))) = (&self.cross_attention, context.memory) else { return (x, ()) };
-            let memory = memory.clone().repeat(left_out.len());
-            let forward = cross.inner.forward(x, &memory, mask, None, None);
-            (if of_cross { without(&cross.inner, forward) } else { forward.0 }, ())
+            let memory = memory.clone().repeat(x.dims()[0]);
+            let (y, trace) = cross.inner.forward(x, &memory, mask, None, None);
+            (if of_cross { cross.inner.without_values(&trace, left_out, heads) } else { y }, ())
         };
-        self.run(x, context, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
+        self.run(x.clone(), context, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
     /// The sublayers joined, with what each keeps.

@@ -20,6 +20,14 @@ export function foreign(name, className, text) {
   return element;
 }
 
+const measure = document.createElement("canvas").getContext("2d");
+
+// The width of the widest label in an element's font, in pixels.
+export function widestOf(labels, style) {
+  measure.font = `${style.fontSize} ${style.fontFamily}`;
+  return labels.reduce((most, { mark, text }) => Math.max(most, measure.measureText(mark + text).width), 0);
+}
+
 // Calls at most once a frame, however often it is asked to.
 export function onceAFrame(work) {
   let isWaiting = false;
@@ -32,6 +40,9 @@ export function onceAFrame(work) {
     });
   };
 }
+
+// Calls once what has changed so far is on screen, in a frame of its own, however often it is asked to until then.
+export const afterThisFrame = (work) => onceAFrame(() => setTimeout(work));
 
 // Says something to a screen reader.
 export function announce(words) {

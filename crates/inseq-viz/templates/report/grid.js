@@ -1,16 +1,18 @@
-// A table of any size of which only what is in sight is in the page: cells are placed by their numbers.
+// A table of any size of which only what is in sight is in the page: rows are placed by their numbers, and in each of them a
+// margin stands for the cells before those in sight.
 
-import { foreign, make, onceAFrame } from "./dom.js";
+import { byId, foreign, make, onceAFrame, widestOf } from "./dom.js";
 
 // Cells kept ready around what is in sight, so that a small scroll draws nothing.
-const AHEAD = 8;
+const AHEAD = 4;
 
-const measure = document.createElement("canvas").getContext("2d");
+// Copies of an element cost less than its making.
+const plainCell = make("div", "cell");
+plainCell.role = "gridcell";
+const plainHead = make("div", "head");
+plainHead.role = "columnheader";
 
-function widthOf(label, font) {
-  measure.font = font;
-  return measure.measureText(label.mark + label.text).width;
-}
+const columnOf = (cell) => Number(cell.ariaColIndex) - 2;
 
 // `content`: columns (labels), rows ({ heading } or { label, className, cell(column) -> { text, className } }), and what happens
 // when a cell is pointed at (`onPoint(row, column)`, or nulls) and chosen (`onChoose(column)`).
@@ -28,25 +30,37 @@ export class Grid {
     this.content = null;
     this.active = null;
     this.shown = null;
+    // The rows that are in the page, by their numbers.
+    this.lines = new Map();
     const draw = onceAFrame(() => this.draw());
     container.addEventListener("scroll", draw, { passive: true });
     new ResizeObserver(draw).observe(container);
-    this.body.addEventListener("pointerover", (event) => this.pointAt(event.target.closest("[data-column]")));
+    this.body.addEventListener("pointerover", (event) => this.pointAt(event.target.closest(".cell")));
     this.body.addEventListener("pointerleave", () => this.pointAt(null));
     this.sheet.addEventListener("click", (event) => {
-      const cell = event.target.closest("[data-column]");
-      if (cell) this.content.onChoose(Number(cell.dataset.column));
+      const cell = event.target.closest(".cell,.head");
+      if (cell) this.content?.onChoose(columnOf(cell));
     });
     container.addEventListener("keydown", (event) => this.key(event));
     container.addEventListener("blur", () => this.activate(null));
+  }
+
+  // What is there stays in sight and does nothing, until there is something new.
+  leave() {
+    this.content = null;
+    this.chosen = null;
   }
 
   set(content) {
     this.content = content;
     this.chosen = content.chosen;
     this.active = null;
-    this.layOut();
     this.shown = null;
+    // What is there would be laid out once more, only to go.
+    this.heads.replaceChildren();
+    this.body.replaceChildren();
+    this.lines.clear();
+    this.layOut();
     this.draw();
   }
 
@@ -54,14 +68,12 @@ export class Grid {
   layOut() {
     const { columns, rows } = this.content;
     const style = getComputedStyle(this.container);
-    const font = `${style.fontSize} ${style.fontFamily}`;
     const unit = Number.parseFloat(style.fontSize);
-    const widest = (labels) => labels.reduce((most, label) => Math.max(most, widthOf(label, font)), 0);
-    const isNarrow = this.container.clientWidth < 480;
+    const isNarrow = innerWidth < 520;
     this.rowHeight = Math.round(2.3 * unit);
     this.columnWidth = Math.round(Math.max(3.4 * unit, this.content.numberLength * 0.62 * unit + 0.9 * unit));
-    this.labelWidth = Math.ceil(Math.min(widest(rows.filter((row) => row.label).map((row) => row.label)) + 1.2 * unit, (isNarrow ? 8 : 14) * unit));
-    const longest = widest(columns);
+    this.labelWidth = Math.ceil(Math.min(widestOf(rows.filter((row) => row.label).map((row) => row.label), style) + 1.2 * unit, (isNarrow ? 8 : 14) * unit));
+    const longest = widestOf(columns, style);
     this.isUpright = longest <= this.columnWidth - 0.4 * unit;
     this.headHeight = Math.ceil(this.isUpright ? 1.8 * unit : Math.min(longest, 11 * unit) + 0.8 * unit);
     const { container, sheet } = this;
@@ -108,8 +120,9 @@ export class Grid {
       shown.right >= Math.min(inSight.right, columns.length);
     if (isReady) return;
     this.shown = this.window();
-    this.drawHeads();
-    this.drawRows();
+    const isAcross = shown?.left !== this.shown.left || shown?.right !== this.shown.right;
+    if (isAcross) this.drawHeads();
+    this.drawRows(isAcross);
     this.mark();
   }
 
@@ -117,12 +130,10 @@ export class Grid {
     const { left, right } = this.shown;
     const heads = [];
     for (let column = left; column < right; column++) {
-      const head = make("div", "head");
-      head.role = "columnheader";
+      const head = plainHead.cloneNode();
       head.id = `${this.container.id}-h${column}`;
       head.ariaColIndex = String(column + 2);
-      head.dataset.column = String(column);
-      head.style.left = `${this.labelWidth + column * this.columnWidth}px`;
+      if (column === left) head.style.marginLeft = `${left * this.columnWidth}px`;
       head.append(labelled(this.content.columns[column]));
       heads.push(head);
     }
@@ -130,65 +141,79 @@ export class Grid {
     this.heads.replaceChildren(corner, ...heads);
   }
 
-  drawRows() {
-    const { top, bottom, left, right } = this.shown;
-    const lines = [];
-    for (let index = top; index < bottom; index++) {
-      const row = this.content.rows[index];
-      const line = make("div", `row ${row.className ?? ""}`);
-      line.role = "row";
-      line.ariaRowIndex = String(index + 2);
-      line.style.top = `${this.headHeight + index * this.rowHeight}px`;
-      const head = make("div", "label");
-      head.role = "rowheader";
-      if (row.heading) {
-        line.classList.add("group");
-        head.append(make("span", "", row.heading));
-      } else {
-        head.append(labelled(row.label));
-      }
-      line.append(head);
-      if (!row.heading)
-        for (let column = left; column < right; column++) {
-          const { text, className } = row.cell(column);
-          const cell = make("div", className ? `cell ${className}` : "cell", text);
-          cell.role = "gridcell";
-          cell.id = `${this.container.id}-${index}-${column}`;
-          cell.ariaColIndex = String(column + 2);
-          cell.dataset.row = String(index);
-          cell.dataset.column = String(column);
-          cell.style.left = `${this.labelWidth + column * this.columnWidth}px`;
-          line.append(cell);
-        }
-      lines.push(line);
+  // Rows that have the cells they should stay where they are.
+  drawRows(isAcross) {
+    const { top, bottom } = this.shown;
+    for (const [index, line] of this.lines) {
+      if (!isAcross && top <= index && index < bottom) continue;
+      line.remove();
+      this.lines.delete(index);
     }
-    this.body.replaceChildren(...lines);
+    const first = Math.min(...this.lines.keys());
+    const [above, below] = [[], []];
+    for (let index = top; index < bottom; index++) {
+      if (this.lines.has(index)) continue;
+      const line = this.line(index);
+      this.lines.set(index, line);
+      (index < first ? above : below).push(line);
+    }
+    this.body.prepend(...above);
+    this.body.append(...below);
+  }
+
+  line(index) {
+    const { left, right } = this.shown;
+    const row = this.content.rows[index];
+    const line = make("div", `row ${row.className ?? ""}`);
+    line.role = "row";
+    line.ariaRowIndex = String(index + 2);
+    line.style.top = `${this.headHeight + index * this.rowHeight}px`;
+    const head = make("div", "label");
+    head.role = "rowheader";
+    line.append(head);
+    if (row.heading) {
+      line.classList.add("group");
+      head.append(make("span", "", row.heading));
+      return line;
+    }
+    head.append(labelled(row.label));
+    for (let column = left; column < right; column++) {
+      const { text, className } = row.cell(column);
+      const cell = plainCell.cloneNode();
+      if (className) cell.className = `cell ${className}`;
+      cell.textContent = text;
+      cell.id = `${this.container.id}-${index}-${column}`;
+      cell.ariaColIndex = String(column + 2);
+      if (column === left) cell.style.marginLeft = `${left * this.columnWidth}px`;
+      line.append(cell);
+    }
+    return line;
   }
 
   // Shows which column is chosen and which cell is pointed at.
   mark() {
     for (const marked of this.sheet.querySelectorAll(".on,.chosen")) marked.classList.remove("on", "chosen");
-    const chosen = this.chosen === null ? [] : this.sheet.querySelectorAll(`[data-column="${this.chosen}"]`);
+    const chosen = this.chosen === null ? [] : this.sheet.querySelectorAll(`[aria-colindex="${this.chosen + 2}"]`);
     for (const cell of chosen) cell.classList.add("chosen");
     if (!this.active) return;
     const cell = this.cellAt(this.active.row, this.active.column);
     cell?.classList.add("on");
     cell?.parentElement.querySelector(".label")?.classList.add("on");
-    this.heads.querySelector(`[data-column="${this.active.column}"]`)?.classList.add("on");
+    byId(`${this.container.id}-h${this.active.column}`)?.classList.add("on");
   }
 
   choose(column) {
-    if (this.chosen === column) return;
+    if (!this.content || this.chosen === column) return;
     this.chosen = column;
     this.mark();
   }
 
   cellAt(row, column) {
-    return this.body.querySelector(`[data-row="${row}"][data-column="${column}"]`);
+    return byId(`${this.container.id}-${row}-${column}`);
   }
 
   pointAt(cell) {
-    this.activate(cell ? { row: Number(cell.dataset.row), column: Number(cell.dataset.column) } : null);
+    this.activate(cell ? { row: Number(cell.parentElement.ariaRowIndex) - 2, column: columnOf(cell) } : null);
   }
 
   activate(active) {
@@ -196,7 +221,7 @@ export class Grid {
     this.mark();
     if (active) this.container.setAttribute("aria-activedescendant", `${this.container.id}-${active.row}-${active.column}`);
     else this.container.removeAttribute("aria-activedescendant");
-    this.content.onPoint(active ? this.content.rows[active.row] : null, active?.column ?? null);
+    this.content?.onPoint(active ? this.content.rows[active.row] : null, active?.column ?? null);
   }
 
   key(event) {

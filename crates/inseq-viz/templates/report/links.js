@@ -1,6 +1,6 @@
 // Input tokens on the left, generated tokens on the right, and a curve for each score that matters.
 
-import { byId, foreign, make } from "./dom.js";
+import { byId, foreign, make, widestOf } from "./dom.js";
 import { FAINT } from "./scale.js";
 
 // More curves than this are a carpet, in which nobody follows one.
@@ -13,7 +13,7 @@ export class Links {
     this.onKeep = onKeep;
     this.container.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-step]");
-      if (button) this.onKeep(Number(button.dataset.step));
+      if (button && this.model) this.onKeep(Number(button.dataset.step));
     });
     this.container.addEventListener("pointerover", (event) => {
       const token = event.target.closest("[data-step],[data-row]");
@@ -22,12 +22,24 @@ export class Links {
     this.container.addEventListener("pointerleave", () => this.mark({ step: this.kept }));
   }
 
+  // What is there stays in sight and does nothing, until there is something new.
+  leave() {
+    this.model = null;
+  }
+
   set(model, kept) {
     this.model = model;
     this.kept = kept;
     const style = getComputedStyle(this.container);
-    this.line = Math.round(1.85 * Number.parseFloat(style.fontSize));
+    const unit = Number.parseFloat(style.fontSize);
+    this.line = Math.round(1.85 * unit);
     const { text } = model;
+    const inputs = model.rows.map((row) => model.label(row.side, row.position));
+    const outputs = Array.from({ length: text.steps }, (_, step) => model.label("target", text.start + step));
+    // Rows out of sight are not laid out, so that the columns cannot be as wide as they need.
+    const room = (labels) => `${Math.ceil(widestOf(labels, style) * 1.1 + unit)}px`;
+    this.container.style.setProperty("--inputs", room([...inputs, { mark: "", text: model.targetHeading }]));
+    this.container.style.setProperty("--outputs", room(outputs));
     const left = make("ol", "inputs");
     const right = make("ol", "outputs");
     this.inputs = [];
@@ -40,7 +52,7 @@ export class Links {
         top += this.line;
       }
       side = row.side;
-      const item = labelled(model.label(row.side, row.position), "span");
+      const item = labelled(inputs[index], "span");
       item.firstChild.dataset.row = String(index);
       left.append(item);
       this.inputs.push(top + this.line / 2);
@@ -50,7 +62,7 @@ export class Links {
     // The right column stands in the middle of the left one.
     this.offset = Math.max((height - text.steps * this.line) / 2, 0);
     for (let step = 0; step < text.steps; step++) {
-      const item = labelled(model.label("target", text.start + step), "button");
+      const item = labelled(outputs[step], "button");
       item.firstChild.dataset.step = String(step);
       right.append(item);
     }
@@ -98,7 +110,7 @@ export class Links {
 
   // Brings out the curves of a token.
   mark({ step = null, row = null }) {
-    if (!this.drawing) return;
+    if (!this.model) return;
     this.drawing.classList.toggle("marked", step !== null || row !== null);
     const ends = new Set();
     for (const curve of this.curves) {

@@ -1,7 +1,7 @@
 // The page as a whole: which text is open, and which of its scores are shown.
 
 import { Controls, offerFunctions } from "./controls.js";
-import { announce, byId, make, onceAFrame, root } from "./dom.js";
+import { afterThisFrame, announce, byId, make, onceAFrame, root } from "./dom.js";
 import { download } from "./download.js";
 import { Grid } from "./grid.js";
 import { Links } from "./links.js";
@@ -54,9 +54,11 @@ function start() {
     model = new Model(text, controls.choice, other, report.range, controls.threshold);
   }
 
-  // Only the view that is open is drawn.
+  // Only the view that is open is drawn, and only if something else was drawn there before.
+  const drawn = {};
   function drawView() {
-    if (!model) return;
+    if (!model || (tabs.view !== "axes" && drawn[tabs.view] === model)) return;
+    drawn[tabs.view] = model;
     if (tabs.view === "matrix") matrix.set(matrixContent(model, kept, (step) => keep(step === kept ? null : step)));
     if (tabs.view === "links") links.set(model, kept);
     if (tabs.view === "axes") drawAxes();
@@ -73,6 +75,8 @@ function start() {
     if (kept !== null) axes.set(axisContent(model, kept, Math.max(names.indexOf(select.value), 0), controls.choice.select));
   }
   byId("axis").addEventListener("input", drawView);
+  // The text is there first; a long one's matrix is as much work again.
+  const drawViewLater = afterThisFrame(drawView);
 
   function drawLegend() {
     const { scale } = model;
@@ -87,7 +91,7 @@ function start() {
     makeModel();
     reading.update(model);
     drawLegend();
-    drawView();
+    drawViewLater();
   }
 
   let current = null;
@@ -95,6 +99,8 @@ function start() {
     const chosen = Math.min(Math.max(Number.isInteger(index) ? index : 0, 0), texts.length - 1);
     if (chosen === current) return;
     current = chosen;
+    // It measures the list, which costs least before anything else has changed.
+    list.open(chosen);
     const text = texts.get(chosen);
     // Texts that came as pairs are compared with each other.
     const compared = report.view === "pair" ? Math.min(chosen ^ 1, texts.length - 1) : null;
@@ -102,14 +108,14 @@ function start() {
     makeModel();
     reading.set(model);
     kept = null;
+    for (const view of [matrix, links, axes]) view.leave();
     keep(model.interestingStep(), false);
     drawLegend();
     byId("nothing").hidden = text.steps > 0;
     byId("views").hidden = text.steps === 0;
     tabs.offer(text.axes.length ? ["matrix", "links", "axes"] : ["matrix", "links"]);
-    list.open(chosen);
     byId("title-of-text").textContent = `Text ${chosen + 1} of ${texts.length}`;
-    drawView();
+    drawViewLater();
   }
 
   for (const button of document.querySelectorAll("[data-download]")) button.addEventListener("click", () => download(button.dataset.download, model, report.info));

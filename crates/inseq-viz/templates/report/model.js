@@ -86,8 +86,8 @@ export class Model {
     for (let step = 0; step < this.text.steps; step++) {
       const position = this.text.start + step;
       if (this.text.target.isSpecial(position)) continue;
-      const [first] = this.contributors(step);
-      const interest = first ? Math.abs(first.score) * Math.min(this.text.target.word(position).length, 8) : 0;
+      const largest = this.rows.reduce((most, { scores }) => (this.isShown(scores[step]) ? Math.max(most, Math.abs(scores[step])) : most), 0);
+      const interest = largest * Math.min(this.text.target.word(position).length, 8);
       if (interest > strongest) [best, strongest] = [step, interest];
     }
     return best;

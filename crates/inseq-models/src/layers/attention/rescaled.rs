@@ -3,7 +3,8 @@
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use super::{Attended, Attention, AttentionTrace, KeyValues, NormTrace, Rows};
+use super::pullback::Attended;
+use super::{Attention, AttentionTrace, KeyValues, NormTrace, Rows};
 
 impl AttentionTrace {
     /// The trace whose pullback is that of differences to a baseline: multiplied by the difference of inputs, and summed,

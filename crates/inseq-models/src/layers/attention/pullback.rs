@@ -1,0 +1,198 @@
+//! The pullback of attention.
+
+use burn::tensor::Tensor;
+
+use super::{Attention, AttentionTrace, Rows, blocks, cat, kernels};
+
+/// Where [`Attention::pullback`] leads.
+#[derive(Clone, Debug)]
+pub struct AttentionCotangents {
+    /// To the attending positions' input, in the rows that came in.
+    pub queries: Tensor<4>,
+    /// To the input of the positions attended to: with a causal mask in the rows that those that came in reach, else
+    /// `[batch, probe, key, feature]`.
+    pub memory: Tensor<4>,
+}
+
+impl Attention {
+    /// Cotangents of the output in `rows` to those of both inputs.
+    ///
+    /// With a causal mask no key after a row gets a cotangent from it: `memory` covers what the rows
+    /// [reach](Rows::reached).
+    pub fn pullback(&self, cotangent: Tensor<4>, trace: &AttentionTrace, rows: &Rows) -> AttentionCotangents {
+        let all_keys = trace.mask.keys_before(rows.end()).min(trace.key_values.keys.dims()[2]);
+        let reached = if trace.mask.is_causal() { rows.reached() } else { Rows::prefix(all_keys) };
+        // Weights are products of all of a probe's rows with its keys, so that rows are padded to equal numbers.
+        let mixed = rows.padded(self.output.pullback(cotangent));
+        let [batch, probes, count, _] = mixed.dims();
+        let mixed = mixed
+            .reshape([batch, probes, count, self.key_value_heads, self.group(), self.head_dim()])
+            .permute([0, 3, 1, 4, 2, 5]);
+        match self.is_less_through_projections(trace, rows, &reached, [batch, probes, count], all_keys) {
+            true => self.pullback_through_projections(mixed, trace, rows, &reached, all_keys),
+            false => self.pullback_by_head(mixed, trace, rows, &reached, all_keys),
+        }
+    }
+
+    /// The pullback of cotangents of the mixed values, `[batch, key/value head, probe, group, row, head_dim]`, head by head
+    /// to queries and keys, then through their projections.
+    fn pullback_by_head(
+        &self,
+        mixed: Tensor<6>,
+        trace: &AttentionTrace,
+        given: &Rows,
+        reached: &Rows,
+        all_keys: usize,
+    ) -> AttentionCotangents {
+        let [batch, heads, probes, group, count, head_dim] = mixed.dims();
+        let rows = given.dense();
+        let mut to_queries = Vec::new();
+        let mut to_keys_and_values: Option<Tensor<5>> = None;
+        for part in blocks(&trace.mask, count, batch * self.heads * probes * all_keys) {
+            let rows = rows.part(&part);
+            let keys = trace.mask.keys_before(rows.end()).min(all_keys);
+            let mixed = mixed.clone().narrow(4, part.start, part.len());
+            let Block { to_scores, to_values, queries, keys: compared } =
+                self.block_pullback(mixed, trace, &rows, keys);
+            let to_rows = to_scores.clone().reshape([batch, heads, probes * group * part.len(), keys]).matmul(compared);
+            to_queries.push(to_rows.reshape([batch, heads, probes, group, part.len(), head_dim]));
+            let both = Tensor::cat(vec![to_scores.swap_dims(3, 4).matmul(queries), to_values], 1);
+            to_keys_and_values = Some(match to_keys_and_values.take() {
+                Some(sum) => lengthened(sum, keys) + both,
+                None => both,
+            });
+        }
+        // The last block's keys are all of them.
+        let to_keys_and_values = to_keys_and_values
+            .unwrap_or_else(|| Tensor::zeros([batch, 2 * heads, probes, all_keys, head_dim], &mixed.device()));
+        let to_queries = cat(to_queries, 4).permute([0, 2, 4, 1, 3, 5]);
+        let to_queries = to_queries.reshape([batch, probes, count, self.heads, head_dim]) * self.scale;
+        let to_queries = match &trace.rotation {
+            Some(rotation) => rotation.pullback(to_queries, &rows),
+            None => to_queries,
+        };
+        let mut to_queries = to_queries.reshape([batch, probes, count, self.heads * head_dim]);
+        if let (Some(norms), Some(norm)) = (&self.norms, &trace.query_norm) {
+            to_queries = norms[0].pullback(to_queries, norm, &rows);
+        }
+        let memory = self.memory_pullback(to_keys_and_values.permute([0, 2, 3, 1, 4]), trace, reached);
+        AttentionCotangents { queries: self.query.pullback(given.unpadded(to_queries)), memory }
+    }
+
+    /// Of cotangents of the mixed values `[batch, key/value head, probe, group, row, head_dim]` of a block of rows: those of
+    /// scores and values.
+    pub(super) fn block_pullback(&self, mixed: Tensor<6>, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Block {
+        let [batch, heads, probes, group, count, head_dim] = mixed.dims();
+        let attended = match &trace.baseline {
+            None => self.attended(trace, rows, keys),
+            Some(baseline) => self.attended_between(trace, baseline, rows, keys),
+        };
+        let mixed = mixed.reshape([batch, heads, probes, group * count, head_dim]);
+        let to_weights = mixed
+            .clone()
+            .reshape([batch, heads, probes * group * count, head_dim])
+            .matmul(attended.values.swap_dims(2, 3))
+            .reshape([batch, heads, probes, group * count, keys]);
+        let to_weights = match attended.dropout {
+            Some(factors) => to_weights * factors,
+            None => to_weights,
+        };
+        let mut to_scores = kernels::softmax_pullback(to_weights, attended.softmax);
+        if let Some(slope) = attended.cap_slope {
+            to_scores = to_scores * slope;
+        }
+        let to_values = attended.weights.swap_dims(3, 4).matmul(mixed);
+        Block { to_scores, to_values, queries: attended.queries, keys: attended.keys }
+    }
+
+    /// What a block of rows is pulled back with.
+    fn attended(&self, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Attended {
+        let queries = rows.of_heads(&trace.queries);
+        let scores = self.scores(queries.clone(), &trace.key_values, keys);
+        let cap_slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
+        let weights = self.by_probe(self.weights_of(scores, trace.mask.of_rows(rows, keys).as_ref()), rows);
+        let dropout = trace.dropout.as_ref().map(|factors| {
+            let [batch, _, queries, all_keys] = factors.dims();
+            let factors = factors.clone().reshape([batch, self.key_value_heads, self.group(), queries, all_keys]);
+            rows.by_probe(rows.of_heads(&factors)).narrow(4, 0, keys)
+        });
+        Attended {
+            queries: rows.by_probe(queries),
+            keys: trace.key_values.keys.clone().narrow(2, 0, keys),
+            values: trace.key_values.values.clone().narrow(2, 0, keys),
+            softmax: weights.clone(),
+            weights: match &dropout {
+                Some(factors) => weights * factors.clone(),
+                None => weights,
+            },
+            dropout,
+            cap_slope: cap_slope.map(|slope| self.by_probe(slope, rows)),
+        }
+    }
+
+    /// Of all rows `[batch, head, row, key]`, by probe: `[batch, key/value head, probe or 1, group * row, key]`.
+    pub(super) fn by_probe(&self, x: Tensor<4>, rows: &Rows) -> Tensor<5> {
+        let [batch, _, count, keys] = x.dims();
+        rows.by_probe(x.reshape([batch, self.key_value_heads, self.group(), count, keys]))
+    }
+
+    /// Of cotangents of keys and values `[batch, probe, key, 2 key/value head, head_dim]`, to those of the positions
+    /// attended to that are `reached`.
+    fn memory_pullback(&self, both: Tensor<5>, trace: &AttentionTrace, reached: &Rows) -> Tensor<4> {
+        let [batch, probes, keys, _, head_dim] = both.dims();
+        let inner = self.key_value_heads * head_dim;
+        if trace.rotation.is_none() && self.norms.is_none() {
+            return self.key_value.pullback(reached.unpadded(both.reshape([batch, probes, keys, 2 * inner])));
+        }
+        let rows = Rows::prefix(keys);
+        let mut to_keys = both.clone().narrow(3, 0, self.key_value_heads);
+        if let Some(rotation) = &trace.rotation {
+            to_keys = rotation.pullback(to_keys, &rows);
+        }
+        let mut to_keys = to_keys.reshape([batch, probes, keys, inner]);
+        if let (Some(norms), Some(norm)) = (&self.norms, &trace.key_values.norm) {
+            to_keys = norms[1].pullback(to_keys, norm, &rows);
+        }
+        let to_values =
+            both.narrow(3, self.key_value_heads, self.key_value_heads).reshape([batch, probes, keys, inner]);
+        self.key_value.pullback(reached.unpadded(Tensor::cat(vec![to_keys, to_values], 3)))
+    }
+}
+
+/// What a block of rows is pulled back with; `softmax` and `cap_slope` are the factors of the scores' pullback.
+pub(super) struct Attended {
+    /// `[batch, key/value head, probe or 1, group * row, head_dim]`.
+    pub(super) queries: Tensor<5>,
+    /// `[batch, key/value head, key, head_dim]`.
+    pub(super) keys: Tensor<4>,
+    /// `[batch, key/value head, key, head_dim]`.
+    pub(super) values: Tensor<4>,
+    /// `[batch, key/value head, probe or 1, group * row, key]`.
+    pub(super) weights: Tensor<5>,
+    pub(super) softmax: Tensor<5>,
+    pub(super) cap_slope: Option<Tensor<5>>,
+    /// What the weights were multiplied by.
+    pub(super) dropout: Option<Tensor<5>>,
+}
+
+/// Where the pullback of a block of rows leads, and what scores are products of.
+pub(super) struct Block {
+    /// `[batch, key/value head, probe, group * row, key]`.
+    pub(super) to_scores: Tensor<5>,
+    /// `[batch, key/value head, probe, key, head_dim]`.
+    pub(super) to_values: Tensor<5>,
+    /// Scaled, `[batch, key/value head, probe or 1, group * row, head_dim]`.
+    pub(super) queries: Tensor<5>,
+    /// `[batch, key/value head, key, head_dim]`.
+    pub(super) keys: Tensor<4>,
+}
+
+/// Zeros after the keys of `[batch, head, probe, key, head_dim]`, up to `keys`.
+fn lengthened(sum: Tensor<5>, keys: usize) -> Tensor<5> {
+    let [batch, heads, probes, before, head_dim] = sum.dims();
+    if before == keys {
+        return sum;
+    }
+    let zeros = Tensor::zeros([batch, heads, probes, keys - before, head_dim], (&sum.device(), sum.dtype()));
+    Tensor::cat(vec![sum, zeros], 3)
+}
