@@ -172,7 +172,7 @@ mod tests {
             agree(key_value_heads, 4, 6, false, &Rows::Span(1..4), [2, 3, 3]);
             agree(key_value_heads, 5, 5, true, &Rows::prefix(5), [2, 1, 5]);
             // Alike in both texts, and not.
-            for positions in [[2, 4, 1, 2, 4, 1], [2, 4, 1, 0, 3, 4]] {
+            for positions in [[2, 4, 1, 2, 4, 1], [2, 4, 1, 0, 3, 3]] {
                 let own = Rows::Own { positions: positions.to_vec(), first: vec![0, 1, 0, 0, 1, 0], probes: 3 };
                 agree(key_value_heads, 5, 5, true, &own.reached(), [2, 3, 5]);
             }

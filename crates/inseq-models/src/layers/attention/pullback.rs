@@ -36,7 +36,7 @@ impl Attention {
 
     /// The pullback of cotangents of the mixed values, `[batch, key/value head, probe, group, row, head_dim]`, head by head
     /// to queries and keys, then through their projections.
-    fn pullback_by_head(
+    pub(super) fn pullback_by_head(
         &self,
         mixed: Tensor<6>,
         trace: &AttentionTrace,
