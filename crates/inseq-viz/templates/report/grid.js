@@ -4,7 +4,7 @@
 import { byId, foreign, make, onceAFrame, widestOf } from "./dom.js";
 
 // Cells kept ready around what is in sight, so that a small scroll draws nothing.
-const AHEAD = 4;
+const AHEAD = 8;
 
 // Copies of an element cost less than its making.
 const plainCell = make("div", "cell");
