@@ -32,9 +32,11 @@ function start() {
     reading.keep(step);
     matrix.choose(step);
     links.keep(step);
+    // A text that is opened is drawn and read as a whole.
+    if (!isTold) return;
     if (tabs.view === "axes") drawView();
-    if (isTold && step === null) announce("");
-    if (isTold && step !== null) reading.read(step);
+    if (step === null) announce("");
+    else reading.read(step);
   };
   const reading = new Reading((step) => keep(step), report.contributors);
   const matrix = new Grid(byId("matrix"));

@@ -263,21 +263,21 @@ impl Attention {
     pub fn without_values(&self, trace: &AttentionTrace, left_out: &[Range<usize>], heads: &[bool]) -> Tensor<3> {
         let weights = self.weights(trace);
         let [_, _, queries, keys] = weights.dims();
-        let entries = left_out.len();
+        let spans = left_out.len();
         let (groups, head_dim) = (self.group(), self.head_dim());
-        let mut kept = vec![1f32; entries * self.heads * keys];
-        for (entry, span) in left_out.iter().enumerate() {
+        let mut kept = vec![1f32; spans * self.heads * keys];
+        for (index, span) in left_out.iter().enumerate() {
             for head in (0..self.heads).filter(|&head| heads.get(head).copied().unwrap_or(false)) {
-                let row = (entry * self.heads + head) * keys;
+                let row = (index * self.heads + head) * keys;
                 kept[row + span.start..row + span.end].fill(0.0);
             }
         }
         let kept = Tensor::<1>::from_data(kept.as_slice(), &weights.device());
-        let weights = weights * kept.reshape([entries, self.heads, 1, keys]);
-        let weights = weights.reshape([entries, self.key_value_heads, groups * queries, keys]);
+        let weights = weights * kept.reshape([spans, self.heads, 1, keys]);
+        let weights = weights.reshape([spans, self.key_value_heads, groups * queries, keys]);
         let mixed = weights.matmul(trace.key_values.values.clone());
-        let mixed = mixed.reshape([entries, self.heads, queries, head_dim]).swap_dims(1, 2);
-        self.output.forward(mixed.reshape([entries, queries, self.output.input_size()]))
+        let mixed = mixed.reshape([spans, self.heads, queries, head_dim]).swap_dims(1, 2);
+        self.output.forward(mixed.reshape([spans, queries, self.output.input_size()]))
     }
 }
 
