@@ -1,8 +1,12 @@
 // Plays a reader: moves through the page with the events that a pointer and a keyboard send, and writes down what it
 // shows. The test compares that with the scores.
 (async () => {
-  // Where the clock is virtual, nothing asks the page for frames.
-  window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 16);
+  // Where the clock is virtual, nothing asks the page for frames. A frame ends with the page laid out.
+  window.requestAnimationFrame = (draw) =>
+    setTimeout(() => {
+      draw(performance.now());
+      document.body.getBoundingClientRect();
+    }, 16);
   // A virtual clock without timers to stop at runs on to its end.
   setInterval(() => {}, 10);
   // Colours fade from frame to frame, too.

@@ -1,7 +1,7 @@
-// A table of any size of which only what is in sight is in the page: rows are placed by their numbers, and in each of them a
-// margin stands for the cells before those in sight.
+// A table of any size of which only what is in sight is in the page: rows are placed by their numbers, and in each of them an
+// empty room stands for the cells before those in sight.
 
-import { byId, foreign, make, onceAFrame, widestOf } from "./dom.js";
+import { afterThisFrame, byId, foreign, make, onceAFrame, widestOf } from "./dom.js";
 
 // Cells kept ready around what is in sight, so that a small scroll draws nothing.
 const AHEAD = 8;
@@ -11,6 +11,8 @@ const plainCell = make("div", "cell");
 plainCell.role = "gridcell";
 const plainHead = make("div", "head");
 plainHead.role = "columnheader";
+const plainRoom = make("div", "room");
+plainRoom.role = "presentation";
 
 const columnOf = (cell) => Number(cell.ariaColIndex) - 2;
 
@@ -30,9 +32,8 @@ export class Grid {
     this.content = null;
     this.active = null;
     this.shown = null;
-    // The rows that are in the page, by their numbers.
-    this.lines = new Map();
     const draw = onceAFrame(() => this.draw());
+    this.coverMore = afterThisFrame(() => this.shown && this.content && this.cover(AHEAD));
     container.addEventListener("scroll", draw, { passive: true });
     new ResizeObserver(draw).observe(container);
     this.body.addEventListener("pointerover", (event) => this.pointAt(event.target.closest(".cell")));
@@ -57,11 +58,13 @@ export class Grid {
     this.active = null;
     this.shown = null;
     // What is there would be laid out once more, only to go.
-    this.heads.replaceChildren();
+    this.heads.replaceChildren(make("div", "corner"), plainRoom.cloneNode());
     this.body.replaceChildren();
-    this.lines.clear();
     this.layOut();
-    this.draw();
+    if (this.container.clientHeight === 0) return;
+    // First what is in sight.
+    this.cover(0);
+    this.coverMore();
   }
 
   // Sizes: by the widest label and number, as a table would have them.
@@ -88,13 +91,13 @@ export class Grid {
     container.style.setProperty("--head", `${this.headHeight}px`);
   }
 
-  // The cells in sight, a few more on every side.
-  window() {
+  // The cells in sight, and so many more on every side.
+  window(ahead) {
     const { container } = this;
     const { columns, rows } = this.content;
     const part = (from, length, size, count) => {
-      const first = Math.max(Math.floor(from / size) - AHEAD, 0);
-      return [first, Math.min(Math.ceil((from + length) / size) + AHEAD, count)];
+      const first = Math.max(Math.floor(from / size) - ahead, 0);
+      return [first, Math.min(Math.ceil((from + length) / size) + ahead, count)];
     };
     const [top, bottom] = part(container.scrollTop, container.clientHeight, this.rowHeight, rows.length);
     const [left, right] = part(container.scrollLeft, container.clientWidth, this.columnWidth, columns.length);
@@ -118,51 +121,55 @@ export class Grid {
       shown.left <= inSight.left &&
       shown.bottom >= Math.min(inSight.bottom, rows.length) &&
       shown.right >= Math.min(inSight.right, columns.length);
-    if (isReady) return;
-    this.shown = this.window();
-    const isAcross = shown?.left !== this.shown.left || shown?.right !== this.shown.right;
-    if (isAcross) this.drawHeads();
-    this.drawRows(isAcross);
+    if (!isReady) this.cover(AHEAD);
+  }
+
+  cover(ahead) {
+    const had = this.shown ?? { top: 0, left: 0 };
+    this.shown = this.window(ahead);
+    this.drawHeads(had);
+    this.drawRows(had);
     this.mark();
   }
 
-  drawHeads() {
-    const { left, right } = this.shown;
-    const heads = [];
-    for (let column = left; column < right; column++) {
+  drawHeads(had) {
+    this.drawCells(this.heads, had, (column) => {
       const head = plainHead.cloneNode();
       head.id = `${this.container.id}-h${column}`;
       head.ariaColIndex = String(column + 2);
-      if (column === left) head.style.marginLeft = `${left * this.columnWidth}px`;
       head.append(labelled(this.content.columns[column]));
-      heads.push(head);
-    }
-    const corner = make("div", "corner");
-    this.heads.replaceChildren(corner, ...heads);
+      return head;
+    });
   }
 
-  // Rows that have the cells they should stay where they are.
-  drawRows(isAcross) {
+  drawRows(had) {
     const { top, bottom } = this.shown;
-    for (const [index, line] of this.lines) {
-      if (!isAcross && top <= index && index < bottom) continue;
-      line.remove();
-      this.lines.delete(index);
-    }
-    const first = Math.min(...this.lines.keys());
-    const [above, below] = [[], []];
-    for (let index = top; index < bottom; index++) {
-      if (this.lines.has(index)) continue;
-      const line = this.line(index);
-      this.lines.set(index, line);
-      (index < first ? above : below).push(line);
-    }
-    this.body.prepend(...above);
-    this.body.append(...below);
+    refill(this.body, 0, had.top, top, bottom, (index) => this.line(index));
+    [...this.body.children].forEach((line, place) => {
+      const index = top + place;
+      const row = this.content.rows[index];
+      if (row.heading) return;
+      this.drawCells(line, had, (column) => {
+        const { text, className } = row.cell(column);
+        const cell = plainCell.cloneNode();
+        if (className) cell.className = `cell ${className}`;
+        cell.textContent = text;
+        cell.id = `${this.container.id}-${index}-${column}`;
+        cell.ariaColIndex = String(column + 2);
+        return cell;
+      });
+    });
   }
 
-  line(index) {
+  // The cells of the columns shown, after a label and the room of the columns before.
+  drawCells(line, had, makeOne) {
     const { left, right } = this.shown;
+    line.children[1].style.width = `${left * this.columnWidth}px`;
+    refill(line, 2, had.left, left, right, makeOne);
+  }
+
+  // A row, as yet without cells.
+  line(index) {
     const row = this.content.rows[index];
     const line = make("div", `row ${row.className ?? ""}`);
     line.role = "row";
@@ -170,23 +177,11 @@ export class Grid {
     line.style.top = `${this.headHeight + index * this.rowHeight}px`;
     const head = make("div", "label");
     head.role = "rowheader";
-    line.append(head);
     if (row.heading) {
       line.classList.add("group");
       head.append(make("span", "", row.heading));
-      return line;
-    }
-    head.append(labelled(row.label));
-    for (let column = left; column < right; column++) {
-      const { text, className } = row.cell(column);
-      const cell = plainCell.cloneNode();
-      if (className) cell.className = `cell ${className}`;
-      cell.textContent = text;
-      cell.id = `${this.container.id}-${index}-${column}`;
-      cell.ariaColIndex = String(column + 2);
-      if (column === left) cell.style.marginLeft = `${left * this.columnWidth}px`;
-      line.append(cell);
-    }
+    } else head.append(labelled(row.label));
+    line.append(head, plainRoom.cloneNode());
     return line;
   }
 
@@ -266,6 +261,20 @@ export class Grid {
     container.scrollTop = Math.min(Math.max(container.scrollTop, top - height), top);
     container.scrollLeft = Math.min(Math.max(container.scrollLeft, left - width), left);
     this.draw();
+  }
+}
+
+// The children of an element after its first `fixed` ones, numbered from `had` on, become those from `from` to `to`. What is there
+// already stays where it is.
+function refill(parent, fixed, had, from, to, makeOne) {
+  const there = [...parent.children].slice(fixed);
+  const [first, last] = [Math.max(had, from), Math.min(had + there.length, to)];
+  const made = (start, end) => Array.from({ length: Math.max(end - start, 0) }, (_, index) => makeOne(start + index));
+  there.forEach((child, index) => (had + index < first || had + index >= last) && child.remove());
+  if (first >= last) parent.append(...made(from, to));
+  else {
+    parent.children[fixed].before(...made(from, first));
+    parent.append(...made(last, to));
   }
 }
 

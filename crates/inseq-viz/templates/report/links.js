@@ -1,6 +1,6 @@
 // Input tokens on the left, generated tokens on the right, and a curve for each score that matters.
 
-import { byId, foreign, make, widestOf } from "./dom.js";
+import { afterThisFrame, byId, foreign, make, widestOf } from "./dom.js";
 import { FAINT } from "./scale.js";
 
 // More curves than this are a carpet, in which nobody follows one.
@@ -11,6 +11,9 @@ export class Links {
   constructor(onKeep) {
     this.container = byId("links");
     this.onKeep = onKeep;
+    this.curves = [];
+    // The tokens are there first; their curves are as much work again.
+    this.drawLater = afterThisFrame(() => this.model && this.draw());
     this.container.addEventListener("click", (event) => {
       const button = event.target.closest("button[data-step]");
       if (button && this.model) this.onKeep(Number(button.dataset.step));
@@ -75,9 +78,9 @@ export class Links {
     this.drawing.setAttribute("role", "img");
     this.drawing.setAttribute("aria-label", "Curves from input tokens to the generated tokens that they led to; the matrix has their numbers.");
     this.drawing.style.height = `${height}px`;
-    this.draw();
+    this.curves = [];
     this.container.replaceChildren(left, this.drawing, right);
-    this.mark({ step: kept });
+    this.drawLater();
   }
 
   draw() {
@@ -101,6 +104,7 @@ export class Links {
       return { path, index, step };
     });
     this.drawing.replaceChildren(...this.curves.map(({ path }) => path));
+    this.mark({ step: this.kept });
   }
 
   keep(step) {

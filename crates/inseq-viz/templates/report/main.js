@@ -45,7 +45,7 @@ function start() {
   offerFunctions();
   const controls = new Controls(texts, summaries, onceAFrame(() => redraw()));
   const list = new List(report.summaries);
-  const tabs = new Tabs(() => drawView());
+  const tabs = new Tabs(() => drawViewLater());
 
   function makeModel() {
     const text = texts.get(current);
