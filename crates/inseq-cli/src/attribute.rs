@@ -21,7 +21,7 @@ use crate::progress::{Bar, downloads, watch_interrupts};
 
 /// Runs the command.
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
-    output::check_folder(arguments.save_path.as_deref())?;
+    output::check_result(arguments.save_path.as_deref())?;
     let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let mut request = request(arguments)?;

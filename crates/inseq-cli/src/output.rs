@@ -7,6 +7,7 @@ use std::path::Path;
 use inseq_core::{AttributionResult, SaveOptions};
 
 use crate::failure::Failure;
+use crate::picture;
 
 /// Prints to standard output. A reader that has gone is no error.
 pub fn print(bytes: &[u8]) -> Result<(), Failure> {
@@ -55,6 +56,19 @@ pub fn check_folder(path: Option<&Path>) -> Result<(), Failure> {
         format!("the folder {} is not there; make it first", folder.display())
     };
     Err(Failure::File { path: path.to_owned(), source: io::Error::other(message) })
+}
+
+/// As [`check_folder`], for a file that a result goes to: one that is named as a picture would be none.
+pub fn check_result(path: Option<&Path>) -> Result<(), Failure> {
+    check_folder(path)?;
+    match path.filter(|path| picture::Format::named(path).is_some()) {
+        None => Ok(()),
+        Some(path) => Err(Failure::Argument(format!(
+            "{}: results are saved as .json, .json.gz, .safetensors, .csv, .parquet or .arrow; draw pictures with --viz-path, of \
+             saved results with `inseq show`",
+            path.display()
+        ))),
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

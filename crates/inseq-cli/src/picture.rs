@@ -23,26 +23,35 @@ pub struct Pictures<'a> {
 
 /// What a picture is written as, by the end of its file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
+pub enum Format {
+    /// A page for the browser: `.html` or `.htm`.
     Html,
+    /// Vector graphics.
     Svg,
+    /// A raster image.
     Png,
+    /// LaTeX with TikZ.
     Tex,
 }
 
 impl Format {
-    fn of(path: &Path) -> Result<Self, Failure> {
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-        match extension.as_deref() {
-            // As ever, what says nothing is a page.
-            Some("html" | "htm") | None => Ok(Self::Html),
-            Some("svg") => Ok(Self::Svg),
-            Some("png") => Ok(Self::Png),
-            Some("tex") => Ok(Self::Tex),
-            Some(other) => {
-                Err(Failure::Argument(format!("--viz-path: pictures are .html, .svg, .png or .tex, not .{other}")))
-            }
+    /// The format that the end of a name stands for, if it is a picture's.
+    pub fn named(path: &Path) -> Option<Self> {
+        match path.extension()?.to_string_lossy().to_lowercase().as_str() {
+            "html" | "htm" => Some(Self::Html),
+            "svg" => Some(Self::Svg),
+            "png" => Some(Self::Png),
+            "tex" => Some(Self::Tex),
+            _ => None,
         }
+    }
+
+    fn of(path: &Path) -> Result<Self, Failure> {
+        // As ever, what says nothing is a page.
+        let Some(end) = path.extension() else { return Ok(Self::Html) };
+        Self::named(path).ok_or_else(|| {
+            Failure::Argument(format!("--viz-path: pictures are .html, .svg, .png or .tex, not .{}", end.display()))
+        })
     }
 }
 

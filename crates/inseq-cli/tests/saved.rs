@@ -43,6 +43,12 @@ fn formats_follow_the_ends_of_names() {
         let (line, code) = complaint(&run(&["show", &table]));
         assert!(line.contains("is a table of aggregated scores") && code == 1, "{line}");
     }
+    for picture in ["p.html", "p.SVG", "p.png", "p.tex"] {
+        let picture = path_in(&folder, picture);
+        let (line, code) = complaint(&run(&["convert", &from, &picture]));
+        assert!(line.contains("draw pictures with --viz-path") && code == 1, "{line}");
+        assert!(!Path::new(&picture).exists());
+    }
     let rows = fs::read_to_string(path_in(&folder, "t.csv")).unwrap().lines().count() - 1;
     // 5 source tokens for each of 5 steps, and the target before each: 1 to 5 tokens.
     assert_eq!(rows, 5 * 5 + (1 + 2 + 3 + 4 + 5));

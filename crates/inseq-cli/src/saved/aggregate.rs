@@ -42,7 +42,7 @@ pub struct AggregateArguments {
 
 /// Runs the command.
 pub fn run(arguments: &AggregateArguments) -> Result<(), Failure> {
-    output::check_folder(Some(&arguments.save_path))?;
+    output::check_result(Some(&arguments.save_path))?;
     let aggregation = Aggregation::of(&arguments.aggregation)?;
     arguments.save.save(&aggregation.apply(&arguments.input.load()?)?, &arguments.save_path)
 }

@@ -35,6 +35,6 @@ pub struct ConvertArguments {
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments) -> Result<(), Failure> {
-    output::check_folder(Some(&arguments.to))?;
+    output::check_result(Some(&arguments.to))?;
     arguments.save.save(&arguments.input.load()?, &arguments.to)
 }

@@ -42,7 +42,7 @@ pub struct DiffArguments {
 
 /// Runs the command.
 pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
-    output::check_folder(arguments.save_path.as_deref())?;
+    output::check_result(arguments.save_path.as_deref())?;
     let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let from = aggregation.apply(&load(&arguments.from)?)?;

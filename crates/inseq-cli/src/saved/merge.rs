@@ -30,7 +30,7 @@ pub struct MergeArguments {
 
 /// Runs the command.
 pub fn run(arguments: &MergeArguments) -> Result<(), Failure> {
-    output::check_folder(Some(&arguments.save_path))?;
+    output::check_result(Some(&arguments.save_path))?;
     let results = arguments.files.iter().map(|file| load(file)).collect::<Result<Vec<_>, _>>()?;
     arguments.save.save(&AttributionResult::merge(results)?, &arguments.save_path)
 }

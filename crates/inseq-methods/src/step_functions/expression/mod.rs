@@ -49,15 +49,10 @@ struct Misread {
 }
 
 impl Misread {
-    /// The error, pointing at the place in the expression.
+    /// The error, which names the place in the expression.
     fn error(self, text: &str) -> Error {
-        let column = text.get(..self.at).map_or(0, |before| before.chars().count());
-        let pointer = " ".repeat(column);
-        Error::Argument(format!(
-            "the expression is wrong at column {}: {}\n  {text}\n  {pointer}^",
-            column + 1,
-            self.message
-        ))
+        let column = text.get(..self.at).map_or(0, |before| before.chars().count()) + 1;
+        Error::Argument(format!("the expression `{text}` is wrong at column {column}: {}", self.message))
     }
 }
 
