@@ -1,10 +1,11 @@
 //! Value zeroing.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use burn::tensor::Tensor;
 use inseq_core::AttributionKind;
-use inseq_models::model::LeftOut;
+use inseq_models::model::{LeftOut, LeftOutRequest};
 use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -148,14 +149,19 @@ impl Method for ValueZeroing {
 
 impl ValueZeroing {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+        // A step reads the query before its own position.
+        let steps = text.steps.start - 1..text.steps.end - 1;
         let has_encoder = context.engine.model.encoder.is_some();
-        let decoder = (context.attribute_target || self.output_decoder_self_scores)
-            .then(|| self.scores(context, text, LeftOut::Decoder))
-            .transpose()?;
-        let encoder = (has_encoder && self.output_encoder_self_scores)
-            .then(|| self.scores(context, text, LeftOut::Encoder))
-            .transpose()?;
-        let cross = has_encoder.then(|| self.scores(context, text, LeftOut::Cross)).transpose()?;
+        let of_target = if context.attribute_target { steps.clone() } else { 0..seen(text) };
+        let asked = [
+            (LeftOut::Decoder, context.attribute_target || self.output_decoder_self_scores, of_target),
+            (LeftOut::Encoder, has_encoder && self.output_encoder_self_scores, 0..text.source.len()),
+            (LeftOut::Cross, has_encoder, steps),
+        ];
+        let asked = asked.into_iter().filter_map(|(which, is_asked, wanted)| is_asked.then_some((which, wanted)));
+        let mut found = self.scores(context, text, &asked.collect::<Vec<_>>())?;
+        let [decoder, encoder, cross] =
+            [LeftOut::Decoder, LeftOut::Encoder, LeftOut::Cross].map(|which| found.remove(&which));
         (context.advance)(self.cost(text, context.attribute_target).forwards * text.steps.len())?;
         let mut sequence_scores = Vec::new();
         if let Some(decoder) = decoder.as_ref().filter(|_| !context.attribute_target) {
@@ -174,90 +180,103 @@ impl ValueZeroing {
         })
     }
 
-    /// `[layer, query, key]`: how much each state changes without each token's values.
-    fn scores(&self, context: &MethodContext, text: &TextSteps, which: LeftOut) -> Result<ArrayD<f32>> {
+    /// `[layer, query, key]` of each kind: how much each state changes without each token's values; 0 but for the queries that are
+    /// wanted of it.
+    fn scores(
+        &self,
+        context: &MethodContext,
+        text: &TextSteps,
+        asked: &[(LeftOut, Range<usize>)],
+    ) -> Result<BTreeMap<LeftOut, ArrayD<f32>>> {
         let model = context.engine.model;
         let point = context.engine.inputs(&[text]);
-        let (queries, keys) = match which {
-            LeftOut::Encoder => (text.source.len(), text.source.len()),
-            LeftOut::Decoder => (seen(text), seen(text)),
-            LeftOut::Cross => (seen(text), text.source.len()),
-        };
-        let features: Vec<_> = match which {
-            LeftOut::Decoder => text.seen_target_features().collect(),
-            LeftOut::Encoder | LeftOut::Cross => text.source_features.clone(),
-        };
-        let (layers, chosen) = match (which, &model.encoder) {
-            (LeftOut::Encoder, Some(encoder)) => (&encoder.stack.blocks, &self.encoder_zeroed_units_indices),
-            (LeftOut::Cross, _) => (&model.decoder.blocks, &self.cross_zeroed_units_indices),
-            _ => (&model.decoder.blocks, &self.decoder_zeroed_units_indices),
-        };
-        let heads = layers
-            .iter()
-            .enumerate()
-            .map(|(layer, block)| chosen.of(layer, block.self_attention.inner.heads))
-            .collect::<Result<Vec<_>>>()?;
-        let mut scores = Array3::<f32>::zeros((layers.len(), queries, keys));
+        let target_features: Vec<_> = text.seen_target_features().collect();
+        let at_once = context.engine.forwards_that_fit(text).max(1);
+        let mut requests = Vec::new();
+        let mut scores = Vec::new();
+        for (which, wanted) in asked {
+            let (blocks, chosen) = match (which, &model.encoder) {
+                (LeftOut::Encoder, Some(encoder)) => (&encoder.stack.blocks, &self.encoder_zeroed_units_indices),
+                (LeftOut::Cross, _) => (&model.decoder.blocks, &self.cross_zeroed_units_indices),
+                _ => (&model.decoder.blocks, &self.decoder_zeroed_units_indices),
+            };
+            let heads = blocks.iter().enumerate();
+            let heads = heads.map(|(layer, block)| chosen.of(layer, block.self_attention.inner.heads));
+            let features = if *which == LeftOut::Decoder { &target_features } else { &text.source_features };
+            requests.push(LeftOutRequest {
+                which: *which,
+                parts: features.chunks(at_once).collect(),
+                heads: heads.collect::<Result<_>>()?,
+                wanted: wanted.clone(),
+            });
+            let (queries, keys) = match which {
+                LeftOut::Encoder => (text.source.len(), text.source.len()),
+                LeftOut::Decoder => (seen(text), seen(text)),
+                LeftOut::Cross => (seen(text), text.source.len()),
+            };
+            scores.push(Array3::<f32>::zeros((blocks.len(), queries, keys)));
+        }
         let mut failure = None;
-        let at_once = context.engine.forwards_that_fit(text);
-        let parts: Vec<_> = features.chunks(at_once.max(1)).collect();
         model.left_out_values(
             point.source.as_ref(),
             point.target,
-            which,
-            &parts,
-            |layer| heads[layer].clone(),
-            |layer, left_out, states, clean| {
-                match read(self.distance(states, clean)) {
-                    Ok(distances) => {
-                        for (span, distances) in left_out.iter().zip(distances.chunks(queries)) {
-                            for (query, distance) in distances.iter().enumerate() {
-                                // Nothing is taken from what a query cannot see; rounding is no distance either.
-                                let end = if which == LeftOut::Decoder { span.end.min(query + 1) } else { span.end };
-                                let seen = span.start..end;
-                                if !seen.is_empty() && *distance >= 1e-5 {
-                                    let share = *distance / seen.len() as f32;
-                                    seen.for_each(|key| scores[[layer, query, key]] = share);
-                                }
-                            }
-                        }
+            &requests,
+            |states, clean| read(self.distance(states, clean)),
+            |request, layer, left_out, distances| {
+                let is_causal = requests[request].which == LeftOut::Decoder;
+                let distances = distances.unwrap_or_else(|error| {
+                    failure = Some(error);
+                    Vec::new()
+                });
+                for ((span, query), distance) in left_out.rows().zip(distances) {
+                    let span = &left_out.spans[span];
+                    // Nothing is taken from what a query cannot see; rounding is no distance either.
+                    let seen = span.start..if is_causal { span.end.min(query + 1) } else { span.end };
+                    if !seen.is_empty() && distance >= 1e-5 {
+                        let share = distance / seen.len() as f32;
+                        seen.for_each(|key| scores[request][[layer, query, key]] = share);
                     }
-                    Err(error) => failure = Some(error),
                 }
             },
         );
         if let Some(error) = failure {
             return Err(error);
         }
-        for mut layer in scores.axis_iter_mut(Axis(0)) {
-            for mut row in layer.axis_iter_mut(Axis(0)) {
-                let total = row.sum();
-                if total > 0.0 {
-                    row /= total;
-                }
-            }
-        }
-        if which == LeftOut::Decoder {
-            for ((_, query, key), score) in scores.indexed_iter_mut() {
-                if key > query {
-                    *score = f32::NAN;
-                }
-            }
-        }
-        Ok(scores.into_dyn())
+        let shares =
+            requests.iter().zip(scores).map(|(request, scores)| (request.which, shares(request.which, scores)));
+        Ok(shares.collect())
     }
 
-    /// `[left out, position]` of states `[left out, position, feature]` and `[1, position, feature]`.
-    fn distance(&self, states: Tensor<3>, clean: Tensor<3>) -> Tensor<2> {
+    /// `[1, row, 1]` between states `[1, row, feature]`.
+    fn distance(&self, states: Tensor<3>, clean: Tensor<3>) -> Tensor<3> {
         let norm = |x: Tensor<3>| x.square().sum_dim(2).sqrt();
-        let distance = match self.similarity_metric {
+        match self.similarity_metric {
             Similarity::Cosine => {
                 // `1 - cos` loses its digits where states are near each other, and half the distance of unit vectors none.
                 let unit = |x: Tensor<3>| x.clone() / norm(x).clamp_min(1e-8);
                 (unit(states) - unit(clean)).square().sum_dim(2) * 0.5
             }
             Similarity::Euclidean => norm(states - clean),
-        };
-        distance.squeeze_dim(2)
+        }
     }
+}
+
+/// Each query's distances as shares of their sum, where it has any.
+fn shares(which: LeftOut, mut scores: Array3<f32>) -> ArrayD<f32> {
+    for mut layer in scores.axis_iter_mut(Axis(0)) {
+        for mut row in layer.axis_iter_mut(Axis(0)) {
+            let total = row.sum();
+            if total > 0.0 {
+                row /= total;
+            }
+        }
+    }
+    if which == LeftOut::Decoder {
+        for ((_, query, key), score) in scores.indexed_iter_mut() {
+            if key > query {
+                *score = f32::NAN;
+            }
+        }
+    }
+    scores.into_dyn()
 }

@@ -121,6 +121,23 @@ impl Linear {
         });
         Tensor::cat(each.collect(), 1)
     }
+
+    /// Equal parts of the input, `[batch, part, row, input of a part]`, each to what it adds to the output,
+    /// `[batch, part, row, output]`; the bias is no part's.
+    pub(super) fn forward_of_parts(&self, x: Tensor<4>) -> Tensor<4> {
+        let [batch, parts, rows, size] = x.dims();
+        let mut outputs = Vec::new();
+        for (_, weight) in self.weight_in(0..self.output_size(), x.dtype()) {
+            let each = (0..parts).map(|part| {
+                let x = x.clone().narrow(1, part, 1).reshape([batch * rows, size]);
+                let y = x.matmul(weight.clone().narrow(1, part * size, size).transpose());
+                let width = y.dims()[1];
+                y.reshape([batch, 1, rows, width])
+            });
+            outputs.push(Tensor::cat(each.collect(), 1));
+        }
+        Tensor::cat(outputs, 3)
+    }
 }
 
 /// The outputs of parts of a weight, side by side.

@@ -18,7 +18,7 @@ mod rotary;
 mod rows;
 
 pub use activation::Activation;
-pub use attention::{Attention, AttentionCotangents, AttentionTrace, KeyValues};
+pub use attention::{Attention, AttentionCotangents, AttentionTrace, KeyValues, LeftOutValues};
 pub use embedding::Embedding;
 pub use feed_forward::{FeedForward, FeedForwardTrace};
 pub(crate) use kernels::log_softmax_row;

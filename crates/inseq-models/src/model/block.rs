@@ -6,7 +6,9 @@ use burn::tensor::Tensor;
 
 use super::dropout::{LayerNoise, Place};
 use super::sublayer::{Sublayer, SublayerTrace};
-use crate::layers::{Attention, AttentionTrace, FeedForward, FeedForwardTrace, KeyValues, Mask, Rotation, Rows};
+use crate::layers::{
+    Attention, AttentionTrace, FeedForward, FeedForwardTrace, KeyValues, LeftOutValues, Mask, Rotation, Rows,
+};
 
 /// How a block's sublayers are joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +53,13 @@ impl BlockTrace {
             feed_forward: self.feed_forward.entries(range, FeedForwardTrace::entries),
         }
     }
+}
+
+/// What a block's attentions gave, with their traces.
+#[derive(Clone, Debug)]
+pub(super) struct Attended {
+    own: (Tensor<3>, AttentionTrace),
+    cross: Option<(Tensor<3>, AttentionTrace)>,
 }
 
 /// What a block attends to, beside the positions it is given.
@@ -130,23 +139,25 @@ impl Block {
             (y, ())
         };
         let cross = |x: Tensor<3>| (self.attend_to_memory(x, context).0, ());
-        self.run(x, context, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
+        self.run(x, context, |_, x| x, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
     /// The block's output for `x` `[batch, position, feature]`, with the trace.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, BlockTrace) {
-        let attend = |x: Tensor<3>| {
-            let attention = &self.self_attention.inner;
-            let key_values = attention.key_values(x.clone(), context.rotation);
-            let dropout = context.dropped_weights(Place::SelfWeights, attention, &x, &key_values);
-            attention.forward(x, &key_values, context.mask, context.rotation, dropout)
-        };
+        let attend = |x: Tensor<3>| self.attend_to_itself(x, context);
         let cross = |x: Tensor<3>| self.attend_to_memory(x, context);
         let inner = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(Place::Inner, like));
         let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, inner);
-        let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, attend, cross, feed);
+        let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, |_, x| x, attend, cross, feed);
         let cross_attention = cross_attention.and_then(SublayerTrace::some);
         (y, BlockTrace { self_attention, cross_attention, feed_forward })
+    }
+
+    fn attend_to_itself(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, AttentionTrace) {
+        let attention = &self.self_attention.inner;
+        let key_values = attention.key_values(x.clone(), context.rotation);
+        let dropout = context.dropped_weights(Place::SelfWeights, attention, &x, &key_values);
+        attention.forward(x, &key_values, context.mask, context.rotation, dropout)
     }
 
     fn attend_to_memory(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Option<AttentionTrace>) {
@@ -160,38 +171,57 @@ impl Block {
         }
     }
 
+    /// The block's output for `x` `[batch, position, feature]`, with what its attentions gave.
+    pub(super) fn forward_attended(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Attended) {
+        let attend = |x: Tensor<3>| {
+            let (y, trace) = self.attend_to_itself(x, context);
+            (y.clone(), (y, trace))
+        };
+        let cross = |x: Tensor<3>| {
+            let (y, trace) = self.attend_to_memory(x, context);
+            (y.clone(), trace.map(|trace| (y, trace)))
+        };
+        let feed = |x| (self.feed_forward.inner.forward(x), ());
+        let (y, (own, cross, _)) = self.run(x, context, |_, x| x, attend, cross, feed);
+        (y, Attended { own: own.inner, cross: cross.and_then(|cross| cross.inner) })
+    }
+
     /// The block's output for `x` `[1, position, feature]` when chosen heads of the self-attention, or of the
-    /// cross-attention, cannot take the values of a span of positions: `[left out, position, feature]`, for the spans `left_out`.
+    /// cross-attention, cannot take the values of spans of positions: `[1, row, feature]`. `attended` is of `x` as it is.
     pub(super) fn without_values(
         &self,
         x: &Tensor<3>,
         context: &Context,
+        attended: &Attended,
         of_cross: bool,
-        left_out: &[Range<usize>],
+        left_out: &LeftOutValues,
         heads: &[bool],
     ) -> Tensor<3> {
-        // What comes before the attention that cannot take something is the same for all spans; after it, each has its own.
-        let attend = |x: Tensor<3>| {
-            let attention = &self.self_attention.inner;
-            let key_values = attention.key_values(x.clone(), context.rotation);
-            let (y, trace) = attention.forward(x, &key_values, context.mask, context.rotation, None);
-            (if of_cross { y } else { attention.without_values(&trace, left_out, heads) }, ())
+        // What comes before the attention that cannot take something is the same for all spans; after it, each has its rows.
+        let without = |attention: &Attention, (y, trace): &(Tensor<3>, AttentionTrace)| {
+            attention.without_values(trace, y.clone(), left_out, heads)
         };
-        let cross = |x: Tensor<3>| {
-            let (Some(cross), Some((memory, mask))) = (&self.cross_attention, context.memory) else { return (x, ()) };
-            let memory = memory.clone().repeat(x.dims()[0]);
-            let (y, trace) = cross.inner.forward(x, &memory, mask, None, None);
-            (if of_cross { cross.inner.without_values(&trace, left_out, heads) } else { y }, ())
+        let attend = |_| match of_cross {
+            true => (attended.own.0.clone(), ()),
+            false => (without(&self.self_attention.inner, &attended.own), ()),
         };
-        self.run(x.clone(), context, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
+        let cross = |x| match (&self.cross_attention, &attended.cross) {
+            (Some(cross), Some(attended)) if of_cross => (without(&cross.inner, attended), ()),
+            _ => (self.attend_to_memory(x, context).0, ()),
+        };
+        let changed = if of_cross { Place::CrossAttention } else { Place::SelfAttention };
+        let residual = |place: Place, x: Tensor<3>| if place == changed { left_out.of_rows(x) } else { x };
+        self.run(x.clone(), context, residual, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
-    /// The sublayers joined, with what each keeps.
+    /// The sublayers joined, with what each keeps. `residual` gives the rows of the residual stream that what comes from a place
+    /// is added to.
     #[expect(clippy::type_complexity, reason = "the traces of the three sublayers")]
     fn run<A, C, F>(
         &self,
         x: Tensor<3>,
         context: &Context,
+        residual: impl Fn(Place, Tensor<3>) -> Tensor<3>,
         attend: impl FnOnce(Tensor<3>) -> (Tensor<3>, A),
         cross: impl FnOnce(Tensor<3>) -> (Tensor<3>, C),
         feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
@@ -201,20 +231,20 @@ impl Block {
             let (attended, _, attention) =
                 self.self_attention.branch(x.clone(), dropped(Place::SelfAttention, &x), attend);
             let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), dropped(Place::FeedForward, &x), feed);
-            return (x + attended + fed, (attention, None, feed_forward));
+            return (residual(Place::SelfAttention, x + fed) + attended, (attention, None, feed_forward));
         }
         let dropout = dropped(Place::SelfAttention, &x);
-        let (x, attention) = self.self_attention.around(x, dropout, attend);
+        let (x, attention) = self.self_attention.around(x, dropout, |x| residual(Place::SelfAttention, x), attend);
         let (x, cross) = match (&self.cross_attention, context.memory) {
             (Some(sublayer), Some(_)) => {
                 let dropout = dropped(Place::CrossAttention, &x);
-                let (x, trace) = sublayer.around(x, dropout, cross);
+                let (x, trace) = sublayer.around(x, dropout, |x| residual(Place::CrossAttention, x), cross);
                 (x, Some(trace))
             }
             _ => (x, None),
         };
         let dropout = dropped(Place::FeedForward, &x);
-        let (x, feed_forward) = self.feed_forward.around(x, dropout, feed);
+        let (x, feed_forward) = self.feed_forward.around(x, dropout, |x| residual(Place::FeedForward, x), feed);
         (x, (attention, cross, feed_forward))
     }
 

@@ -41,7 +41,7 @@ pub struct Noise {
 }
 
 /// The places of a layer, or of a stack's ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Entry,
     Exit,

@@ -22,7 +22,7 @@ pub use block::{Block, BlockTrace, Context, Cotangent, Reach, Residual};
 pub use decoding::IncrementalDecoder;
 pub use dropout::{Dropout, LayerNoise, Noise};
 pub use layer::Layer;
-pub use left_out::LeftOut;
+pub use left_out::{LeftOut, LeftOutRequest};
 pub use pullback::{InputCotangents, Wanted};
 pub use rescale::Rescale;
 pub use stack::{Entry, Exit, Scheme, Stack};

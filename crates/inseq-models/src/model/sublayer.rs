@@ -137,15 +137,16 @@ impl<L> Sublayer<L> {
         (y, residual, SublayerTrace { inner, input, output, sum: None, dropout })
     }
 
-    /// The residual stream after the sublayer.
+    /// The residual stream after the sublayer, in the rows that `residual` picks of it.
     pub(super) fn around<T>(
         &self,
         x: Tensor<3>,
         dropout: Option<Tensor<3>>,
+        residual: impl FnOnce(Tensor<3>) -> Tensor<3>,
         inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
     ) -> (Tensor<3>, SublayerTrace<T>) {
-        let (y, residual, mut trace) = self.branch(x, dropout, inner);
-        let (y, sum) = normed(self.norms.sum.as_ref(), residual + y);
+        let (y, stream, mut trace) = self.branch(x, dropout, inner);
+        let (y, sum) = normed(self.norms.sum.as_ref(), residual(stream) + y);
         trace.sum = sum;
         (y, trace)
     }

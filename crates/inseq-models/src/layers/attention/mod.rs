@@ -1,5 +1,6 @@
 //! Multi-head attention.
 
+mod left_out;
 mod projected;
 mod pullback;
 mod rescaled;
@@ -9,6 +10,7 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 
 use super::{Linear, Mask, Norm, NormTrace, Rotation, Rows, kernels};
+pub use left_out::LeftOutValues;
 pub use pullback::AttentionCotangents;
 
 /// Attention weights made at a time, in values. They are never kept: the pullback makes them again, so that memory grows
@@ -59,11 +61,6 @@ impl KeyValues {
             values: Tensor::cat(vec![earlier.values, self.values], 2),
             norm: None,
         }
-    }
-
-    /// The one batch entry, `count` times.
-    pub fn repeat(self, count: usize) -> KeyValues {
-        KeyValues { keys: self.keys.repeat_dim(0, count), values: self.values.repeat_dim(0, count), norm: None }
     }
 
     /// The first `length` positions.
@@ -256,28 +253,6 @@ impl Attention {
         let keys = trace.key_values.keys.dims()[2];
         let scores = self.scores(trace.queries.clone(), &trace.key_values, keys);
         self.weights_of(scores, trace.mask.of_queries(0..length, keys).as_ref())
-    }
-
-    /// The output `[span, query, feature]` of a forward of one batch entry when chosen heads cannot take the values of a span
-    /// of positions, for each of `left_out`.
-    pub fn without_values(&self, trace: &AttentionTrace, left_out: &[Range<usize>], heads: &[bool]) -> Tensor<3> {
-        let weights = self.weights(trace);
-        let [_, _, queries, keys] = weights.dims();
-        let spans = left_out.len();
-        let (groups, head_dim) = (self.group(), self.head_dim());
-        let mut kept = vec![1f32; spans * self.heads * keys];
-        for (index, span) in left_out.iter().enumerate() {
-            for head in (0..self.heads).filter(|&head| heads.get(head).copied().unwrap_or(false)) {
-                let row = (index * self.heads + head) * keys;
-                kept[row + span.start..row + span.end].fill(0.0);
-            }
-        }
-        let kept = Tensor::<1>::from_data(kept.as_slice(), &weights.device());
-        let weights = weights * kept.reshape([spans, self.heads, 1, keys]);
-        let weights = weights.reshape([spans, self.key_value_heads, groups * queries, keys]);
-        let mixed = weights.matmul(trace.key_values.values.clone());
-        let mixed = mixed.reshape([spans, self.heads, queries, head_dim]).swap_dims(1, 2);
-        self.output.forward(mixed.reshape([spans, queries, self.output.input_size()]))
     }
 }
 
