@@ -1,0 +1,151 @@
+//! Attention that cannot take the values of some positions.
+
+use std::ops::Range;
+
+use burn::tensor::{Int, Tensor};
+
+use super::{Attention, AttentionTrace};
+
+/// Spans of positions whose values are left out, one at a time, and the queries that are asked for without each.
+///
+/// Rows are those of the first span's queries, then the next one's, without padding.
+#[derive(Clone, Debug)]
+pub struct LeftOutValues<'a> {
+    /// Whose values are left out; none is empty.
+    pub spans: &'a [Range<usize>],
+    /// The queries of each span.
+    pub queries: Vec<Range<usize>>,
+}
+
+impl<'a> LeftOutValues<'a> {
+    /// Of `spans`, those of the queries `wanted` that change: under a causal mask nothing before a span does.
+    pub fn new(spans: &'a [Range<usize>], wanted: Range<usize>, causal: bool) -> Self {
+        let queries = spans.iter().map(|span| match causal {
+            true => span.start.clamp(wanted.start, wanted.end)..wanted.end,
+            false => wanted.clone(),
+        });
+        Self { spans, queries: queries.collect() }
+    }
+
+    /// Each row's span (counted from the first) and query.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.queries.iter().enumerate().flat_map(|(span, queries)| queries.clone().map(move |query| (span, query)))
+    }
+
+    /// What each row's query has of `[1, query, feature]`: `[1, row, feature]`.
+    pub fn of_rows(&self, x: Tensor<3>) -> Tensor<3> {
+        let index = self.index(&x, |_, query| query);
+        x.select(1, index)
+    }
+
+    /// What each row has of `[span, query, feature]`: `[1, row, feature]`.
+    fn of_spans(&self, x: Tensor<3>) -> Tensor<3> {
+        let [spans, queries, features] = x.dims();
+        let index = self.index(&x, |span, query| span * queries + query);
+        x.reshape([1, spans * queries, features]).select(1, index)
+    }
+
+    fn index(&self, x: &Tensor<3>, of: impl Fn(usize, usize) -> usize) -> Tensor<1, Int> {
+        let index: Vec<i64> = self.rows().map(|(span, query)| of(span, query) as i64).collect();
+        Tensor::from_data(index.as_slice(), &x.device())
+    }
+}
+
+impl Attention {
+    /// The output `y` `[1, query, feature]` of a forward of one batch entry, less what `heads` take of the values of each
+    /// span: `[1, row, feature]`.
+    ///
+    /// What a head takes of a position is its value, through the head's part of the output's weight, times one weight of the
+    /// attention; the former is the same for all queries.
+    pub fn without_values(
+        &self,
+        trace: &AttentionTrace,
+        y: Tensor<3>,
+        left_out: &LeftOutValues,
+        heads: &[bool],
+    ) -> Tensor<3> {
+        let device = y.device();
+        let positions: Vec<i64> = left_out.spans.iter().flat_map(|span| span.clone().map(|key| key as i64)).collect();
+        let positions = Tensor::<1, Int>::from_data(positions.as_slice(), &device);
+        let chosen: Vec<f32> = (0..self.heads).map(|head| f32::from(heads.get(head) == Some(&true))).collect();
+        let chosen = Tensor::<1>::from_data(chosen.as_slice(), &device).reshape([1, self.heads, 1, 1]);
+        let weights = (self.weights(trace) * chosen).select(3, positions.clone());
+        let [_, _, queries, count] = weights.dims();
+        let values = trace.key_values.values.clone().select(2, positions);
+        let (groups, size) = (self.group(), self.head_dim());
+        let values = values
+            .reshape([1, self.key_value_heads, 1, count, size])
+            .expand([1, self.key_value_heads, groups, count, size])
+            .reshape([1, self.heads, count, size]);
+        let given = self.output.forward_of_parts(values);
+        let features = self.output.output_size();
+        // `[position, query, head]` times `[position, head, feature]`
+        let weights = weights.reshape([self.heads, queries, count]).permute([2, 1, 0]);
+        let taken = weights.matmul(given.reshape([self.heads, count, features]).swap_dims(0, 1));
+        let taken = if count == left_out.spans.len() {
+            taken
+        } else {
+            let mut end = 0;
+            let each = left_out.spans.iter().map(|span| {
+                end += span.len();
+                taken.clone().narrow(0, end - span.len(), span.len()).sum_dim(0)
+            });
+            Tensor::cat(each.collect(), 0)
+        };
+        left_out.of_rows(y) - left_out.of_spans(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    use super::*;
+    use crate::layers::{Linear, Mask, Visibility};
+
+    const FEATURES: usize = 12;
+    const HEAD_DIM: usize = 4;
+
+    /// By definition: the values of a span put to zero where keys and values are a layer's own.
+    #[test]
+    fn it_is_the_output_of_values_put_to_zero() {
+        let device = crate::device::parse("auto").unwrap();
+        let mut random = StdRng::seed_from_u64(3);
+        let mut tensor = |count: usize| {
+            let values: Vec<f32> = (0..count).map(|_| random.random_range(-0.5..0.5)).collect();
+            Tensor::<1>::from_data(values.as_slice(), &device)
+        };
+        let heads = 4;
+        for (key_value_heads, causal, spans) in [
+            (4, false, vec![0..1, 1..2, 2..3, 3..4, 4..5]),
+            (2, true, vec![0..1, 1..2, 3..4]),
+            (1, true, vec![0..2, 2..3, 3..5]),
+        ] {
+            let mut linear = |input: usize, output: usize| {
+                Linear::new(tensor(input * output).reshape([output, input]), Some(tensor(output)))
+            };
+            let attention = Attention::new(
+                linear(FEATURES, heads * HEAD_DIM),
+                linear(FEATURES, 2 * key_value_heads * HEAD_DIM),
+                linear(heads * HEAD_DIM, FEATURES),
+                heads,
+            );
+            let x = tensor(5 * FEATURES).reshape([1, 5, FEATURES]);
+            let mask = Mask::new(&Visibility { causal, ..Visibility::default() }, 0..5, 5, &[], &device);
+            let key_values = attention.key_values(x.clone(), None);
+            let (y, trace) = attention.forward(x.clone(), &key_values, &mask, None, None);
+            let left_out = LeftOutValues::new(&spans, 1..5, causal);
+            let found = attention.without_values(&trace, y, &left_out, &[true; 4]);
+            let expected = spans.iter().zip(&left_out.queries).map(|(span, queries)| {
+                let kept: Vec<f32> = (0..5).map(|key| f32::from(!span.contains(&key))).collect();
+                let kept = Tensor::<1>::from_data(kept.as_slice(), &device).reshape([1, 1, 5, 1]);
+                let mut without = key_values.clone();
+                without.values = without.values * kept;
+                attention.forward(x.clone(), &without, &mask, None, None).0.narrow(1, queries.start, queries.len())
+            });
+            let expected = Tensor::cat(expected.collect(), 1);
+            assert_eq!(found.dims(), expected.dims());
+            assert!((found - expected).abs().max().into_scalar::<f32>() < 1e-6);
+        }
+    }
+}
