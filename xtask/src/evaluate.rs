@@ -3,13 +3,16 @@
 use anyhow::{Context as _, Result};
 use xshell::{Shell, cmd};
 
+use crate::programs;
+
 const DOCUMENT: &str = "docs/src/demo.md";
 const START: &str = "<!-- cargo xtask evaluate -->";
 const END: &str = "<!-- end -->";
 
 /// Runs every method on the demo grammar and puts the table into the docs.
 pub fn run(shell: &Shell) -> Result<()> {
-    let table = cmd!(shell, "cargo run --release --locked --package inseq-tests --bin evaluate").read()?;
+    let program = programs::build(shell, &["evaluate"])?.join("evaluate");
+    let table = cmd!(shell, "{program}").read()?;
     println!("{table}");
     let text = shell.read_file(DOCUMENT)?;
     let start = text.find(START).with_context(|| format!("{DOCUMENT} has no {START}"))? + START.len();
@@ -20,12 +23,14 @@ pub fn run(shell: &Shell) -> Result<()> {
 
 /// Writes the methods' pages.
 pub fn pages(shell: &Shell) -> Result<()> {
-    cmd!(shell, "cargo run --release --locked --package inseq-tests --bin method-pages").run()?;
+    let program = programs::build(shell, &["method-pages"])?.join("method-pages");
+    cmd!(shell, "{program}").run()?;
     Ok(())
 }
 
 /// Measures the page.
 pub fn frames(shell: &Shell) -> Result<()> {
-    cmd!(shell, "cargo run --release --locked --package inseq-tests --bin page-frames").run()?;
+    let program = programs::build(shell, &["page-frames"])?.join("page-frames");
+    cmd!(shell, "{program}").run()?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod ci;
 mod evaluate;
+mod programs;
 mod python;
 
 use std::path::{Path, PathBuf};

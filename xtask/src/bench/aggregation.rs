@@ -39,7 +39,7 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let file = folder.join("aggregation.safetensors");
     let sizes: Vec<String> = options.sizes.iter().map(ToString::to_string).collect();
 
-    let mut ours = Command::new(super::programs(shell)?.join("examples/aggregation_worker"));
+    let mut ours = Command::new(crate::programs::folder(shell)?.join("examples/aggregation_worker"));
     ours.arg(&file).args(&sizes);
     let mut ours = Worker::spawn(ours, options.threads)?;
     let mut reference = Command::new(absolute(&options.python)?);

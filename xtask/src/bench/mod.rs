@@ -51,11 +51,11 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let model = folder.join(&options.model);
     let python = options.python.as_deref().map(absolute).transpose()?;
     make_model(shell, &options.model, &model, python.as_deref())?;
-    cmd!(shell, "cargo build --release --locked --workspace --bin inseq --bin bench-worker").run()?;
+    let programs = crate::programs::build(shell, &["inseq", "bench-worker"])?;
     let subject = Subject::load(&model.join("bench.json"))?;
     let dtype = subject.dtype.clone();
     let candle = options.candle.then(|| candle(shell)).transpose()?;
-    let bench = worker::Bench { model, python, threads: options.threads, dtype, programs: programs(shell)?, candle };
+    let bench = worker::Bench { model, python, threads: options.threads, dtype, programs, candle };
 
     let mut yardstick = Yardstick::start(&bench)?;
     let mut report = Report::new(shell, &bench, options.runs)?;
@@ -93,14 +93,6 @@ fn make_model(shell: &Shell, name: &str, model: &std::path::Path, python: Option
     let demo = crate::root().join("crates/inseq-models/demo");
     cmd!(shell, "{python} xtask/bench/make_model.py {name} {model} {demo}").run()?;
     Ok(())
-}
-
-/// The folder of the release programs, which need not be `target/release`.
-fn programs(shell: &Shell) -> Result<PathBuf> {
-    let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps --locked").quiet().read()?;
-    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let target = metadata["target_directory"].as_str().context("cargo does not say where it builds")?;
-    Ok(PathBuf::from(target).join("release"))
 }
 
 /// Builds the program that runs candle's models, for this machine's own instructions, as its documentation says.
