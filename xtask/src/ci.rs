@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
+use crate::cargo;
 use crate::python::absolute;
 
 /// A backend besides the default.
@@ -23,11 +24,11 @@ pub enum Backend {
 
 /// Formatting, lints, tests and documentation.
 pub fn check(shell: &Shell) -> Result<()> {
-    cmd!(shell, "cargo fmt --all --check").run()?;
-    cmd!(shell, "cargo clippy --workspace --all-targets --locked -- -D warnings").run()?;
-    cmd!(shell, "cargo test --workspace --locked").run()?;
+    cargo(shell, "fmt --all --check").run()?;
+    cargo(shell, "clippy --workspace --all-targets --locked -- -D warnings").run()?;
+    cargo(shell, "test --workspace --locked").run()?;
     let _warnings = shell.push_env("RUSTDOCFLAGS", "-D warnings");
-    cmd!(shell, "cargo doc --workspace --no-deps --locked").run()?;
+    cargo(shell, "doc --workspace --no-deps --locked").run()?;
     Ok(())
 }
 
@@ -45,12 +46,9 @@ pub fn parity_on(shell: &Shell, backend: Backend, python: &Path) -> Result<()> {
         _ => Vec::new(),
     };
     let feature = format!("inseq-cli/{name}");
-    cmd!(shell, "cargo build --locked -p inseq-cli --features {feature}").run()?;
-    cmd!(
-        shell,
-        "cargo test --locked -p inseq-cli -p inseq-tests --features {feature} --test marian --test architectures"
-    )
-    .run()?;
+    cargo(shell, &format!("build --locked -p inseq-cli --features {feature}")).run()?;
+    let tests = "--test marian --test architectures";
+    cargo(shell, &format!("test --locked -p inseq-cli -p inseq-tests --features {feature} {tests}")).run()?;
     Ok(())
 }
 

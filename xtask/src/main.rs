@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xshell::Shell;
+use xshell::{Cmd, Shell, cmd};
 
 /// Chores of this workspace.
 #[derive(Debug, Parser)]
@@ -79,4 +79,16 @@ fn main() -> Result<()> {
 fn root() -> &'static Path {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     folder.parent().unwrap_or(folder)
+}
+
+/// Cargo as it is when it is called by hand.
+///
+/// `cargo run` tells a program its package in variables. Build scripts that watch variables of these names would run again,
+/// and everything that needs what they make would be built again, at each change between the two.
+fn cargo<'a>(shell: &'a Shell, arguments: &str) -> Cmd<'a> {
+    let of_this_package = std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    });
+    of_this_package.fold(cmd!(shell, "cargo"), Cmd::env_remove).args(arguments.split_whitespace())
 }

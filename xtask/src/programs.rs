@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use xshell::{Shell, cmd};
+use xshell::Shell;
+
+use crate::cargo;
 
 /// Builds programs by name and says which folder they are in.
 ///
@@ -11,13 +13,13 @@ use xshell::{Shell, cmd};
 /// program, and then again for the next.
 pub fn build(shell: &Shell, names: &[&str]) -> Result<PathBuf> {
     let chosen = names.iter().flat_map(|name| ["--bin", name]);
-    cmd!(shell, "cargo build --release --locked --workspace {chosen...}").run()?;
+    cargo(shell, "build --release --locked --workspace").args(chosen).run()?;
     folder(shell)
 }
 
 /// The folder of the release programs, which need not be `target/release`.
 pub fn folder(shell: &Shell) -> Result<PathBuf> {
-    let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps --locked").quiet().read()?;
+    let metadata = cargo(shell, "metadata --format-version 1 --no-deps --locked").quiet().read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
     let target = metadata["target_directory"].as_str().context("cargo does not say where it builds")?;
     Ok(PathBuf::from(target).join("release"))

@@ -31,6 +31,6 @@ pub fn parity(shell: &Shell, python: &Path) -> Result<()> {
         cmd!(shell, "{python} core_golden.py ../fixtures/core").run()?;
         cmd!(shell, "{python} marian_golden.py ../fixtures/marian").run()?;
     }
-    cmd!(shell, "cargo test -p inseq-core -p inseq-tests").run()?;
+    crate::cargo(shell, "test -p inseq-core -p inseq-tests").run()?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
 use super::report::{difference, median};
 use super::worker::Worker;
@@ -33,7 +33,7 @@ pub struct Options {
 
 /// Runs the benchmark and prints its table.
 pub fn run(shell: &Shell, options: &Options) -> Result<()> {
-    cmd!(shell, "cargo build --release --locked -p inseq-core --example aggregation_worker").run()?;
+    crate::cargo(shell, "build --release --locked -p inseq-core --example aggregation_worker").run()?;
     let folder = crate::root().join("target/bench");
     shell.create_dir(&folder)?;
     let file = folder.join("aggregation.safetensors");

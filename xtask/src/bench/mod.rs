@@ -99,8 +99,8 @@ fn make_model(shell: &Shell, name: &str, model: &std::path::Path, python: Option
 fn candle(shell: &Shell) -> Result<PathBuf> {
     let target = crate::root().join("target/candle");
     let _flags = shell.push_env("RUSTFLAGS", "-C target-cpu=native");
-    cmd!(shell, "cargo build --release --locked --manifest-path benches/candle/Cargo.toml --target-dir {target}")
-        .run()?;
+    let build = "build --release --locked --manifest-path benches/candle/Cargo.toml --target-dir";
+    crate::cargo(shell, build).arg(&target).run()?;
     Ok(target.join("release/candle-worker"))
 }
 

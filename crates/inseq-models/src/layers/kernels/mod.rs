@@ -30,3 +30,31 @@ const TASK: usize = 1 << 14;
 fn values_mut(data: &mut TensorData) -> &mut [f32] {
     data.as_mut_slice::<f32>().unwrap_or_default()
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use pulp::{Arch, Simd, WithSimd};
+
+    struct Lanes;
+
+    impl WithSimd for Lanes {
+        type Output = usize;
+
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+
+    /// Where they are not, a fused multiplication and addition is a call of a function for every value.
+    #[test]
+    fn vectors_of_the_processor_are_used() {
+        let lanes = if !is_x86_feature_detected!("avx2") || !is_x86_feature_detected!("fma") {
+            1
+        } else if !is_x86_feature_detected!("avx512vl") {
+            8
+        } else {
+            16
+        };
+        assert!(Arch::new().dispatch(Lanes) >= lanes);
+    }
+}
