@@ -50,9 +50,14 @@ fn few_rows(x: &[f32], weight: &[f32], rows: usize, inner: usize, outputs: usize
         return transposed;
     }
     let mut product = vec![0f32; rows * outputs];
-    product.par_chunks_mut(outputs).enumerate().for_each(|(row, out)| {
-        for (out, column) in out.iter_mut().zip(transposed.chunks(rows)) {
-            *out = column[row];
+    let together = rows.div_ceil(rayon::current_num_threads());
+    product.par_chunks_mut(together * outputs).enumerate().for_each(|(part, out)| {
+        for (task, columns) in transposed.chunks(TASK * rows).enumerate() {
+            for (row, out) in out.chunks_mut(outputs).enumerate() {
+                for (out, column) in out[task * TASK..].iter_mut().zip(columns.chunks_exact(rows)) {
+                    *out = column[part * together + row];
+                }
+            }
         }
     });
     product
@@ -173,11 +178,11 @@ fn tile<S: Simd, const ROWS: usize, const LIVE: usize>(
     let live = const { if LIVE < ROWS { LIVE } else { ROWS } };
     let mut sums = [[simd.splat_f32s(0.0); TILE_OUTPUTS]; LIVE];
     for ((((x, a), b), c), d) in panel.iter().zip(a).zip(b).zip(c).zip(d) {
-        for i in 0..live {
-            sums[i][0] = simd.mul_add_f32s(x[i], *a, sums[i][0]);
-            sums[i][1] = simd.mul_add_f32s(x[i], *b, sums[i][1]);
-            sums[i][2] = simd.mul_add_f32s(x[i], *c, sums[i][2]);
-            sums[i][3] = simd.mul_add_f32s(x[i], *d, sums[i][3]);
+        // The rows' vectors stay in registers while those of the weight pass: with the sums they are as many as there are.
+        for (j, weight) in [a, b, c, d].into_iter().enumerate() {
+            for i in 0..live {
+                sums[i][j] = simd.mul_add_f32s(x[i], *weight, sums[i][j]);
+            }
         }
     }
     let mut out = [[0f32; TILE_OUTPUTS]; ROWS];
