@@ -69,12 +69,17 @@ impl Method for DeepLift {
         if !wanted.target {
             baseline.target = context.point.target.clone();
         }
-        let start = engine.detailed_trace(&baseline);
         let rescale = match self.rule {
             DeepLiftRule::Captum => Rescale::Rectifiers,
             DeepLiftRule::Full => Rescale::Everything,
         };
-        let trace = engine.detailed_trace(context.point).rescaled(&start, model, rescale);
+        // Where nothing is rescaled the baseline's trace is not needed, and the text's is there.
+        let start = (rescale.changes(model) || self.return_convergence_delta).then(|| engine.detailed_trace(&baseline));
+        let rescaled = start
+            .as_ref()
+            .filter(|_| rescale.changes(model))
+            .map(|start| engine.detailed_trace(context.point).rescaled(start, model, rescale));
+        let trace = rescaled.as_ref().unwrap_or(context.trace);
         let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
         let mut collector = Collector::new(shapes, engine.features(), wanted);
         let function = context.function.clone();
@@ -89,15 +94,19 @@ impl Method for DeepLift {
             let live = |t: &&TextSteps| steps.end.min(t.steps.len()).saturating_sub(steps.start);
             advance(2 * texts.iter().map(live).sum::<usize>())
         };
-        match self.rule {
-            DeepLiftRule::Captum => engine.gradients(point, &trace, &*function, wanted, each)?,
-            DeepLiftRule::Full => engine.differences(point, &trace, start.hidden(), &*function, wanted, each)?,
+        match &start {
+            Some(start) if rescale == Rescale::Everything => {
+                engine.differences(point, trace, start.hidden(), &*function, wanted, each)?;
+            }
+            _ => engine.gradients(point, trace, &*function, wanted, each)?,
         }
         let mut results = collector.finish();
         if self.multiply_by_inputs {
             times_embeddings(&mut results, point, Some(&baseline))?;
         }
-        if self.return_convergence_delta {
+        if self.return_convergence_delta
+            && let Some(start) = &start
+        {
             let starts = engine.scores(&baseline, start.hidden(), &[&*function])?.swap_remove(0);
             for (result, (start, end)) in results.iter_mut().zip(starts.iter().zip(&ends)) {
                 let delta: Array1<f32> = super::delta(result, start, end);
@@ -108,6 +117,7 @@ impl Method for DeepLift {
     }
 
     fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+        // At most: where nothing is rescaled, one forward is enough.
         Cost { forwards: 2, pullbacks: 1 }
     }
 }

@@ -89,6 +89,11 @@ impl FeedForward {
         FeedForwardTrace { slope, inner: None }
     }
 
+    /// Whether the activation is a rectifier.
+    pub fn is_rectified(&self) -> bool {
+        self.activation == Activation::Relu
+    }
+
     /// Gate and gated values `[.., 2 * inner]` to their product and its slopes with regard to both.
     fn gate(&self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let inner = self.output.input_size();

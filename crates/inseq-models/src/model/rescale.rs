@@ -21,6 +21,15 @@ pub enum Rescale {
     Everything,
 }
 
+impl Rescale {
+    /// Whether anything in `model` is pulled back otherwise than by its derivative.
+    pub fn changes(self, model: &Model) -> bool {
+        let encoder = model.encoder.iter().flat_map(|encoder| &encoder.stack.blocks);
+        let mut blocks = encoder.chain(&model.decoder.blocks);
+        self == Self::Everything || blocks.any(|block| block.feed_forward.inner.is_rectified())
+    }
+}
+
 impl Trace {
     /// The trace with difference quotients to `baseline` in the place of derivatives. Both are
     /// [detailed](Model::detailed_trace) traces of `model`, of texts of the same lengths.
