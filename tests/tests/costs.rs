@@ -43,7 +43,8 @@ fn expected(method: &str, plan: &Plan, decoder_only: bool) -> (usize, usize) {
     let changing = if decoder_only { tokens } else { tokens - 2 };
     match method {
         "saliency" | "input_x_gradient" | "layer_gradient_x_activation" => (1, steps),
-        "deeplift" | "layer_deeplift" => (2, steps),
+        // Neither model has a rectifier.
+        "deeplift" | "layer_deeplift" => (1, steps),
         "gradient_shap" | "smoothgrad" => (3, 3 * steps),
         "integrated_gradients" | "layer_integrated_gradients" | "discretized_integrated_gradients" => (4, 4 * steps),
         "sequential_integrated_gradients" => (4 * changing, 4 * changing * steps),
@@ -66,6 +67,44 @@ fn every_method_says_what_it_will_cost() {
             let found = (plan.forwards, plan.pullbacks);
             assert_eq!(found, expected(method.name, &plan, name == "gpt2"), "{name} {}", method.name);
             assert!(plan.bytes > 0 && plan.bytes < 1 << 24, "{name} {}: {} bytes", method.name, plan.bytes);
+        }
+    }
+}
+
+/// DeepLIFT runs the baseline where something is rescaled, and where its score is asked for; and its progress comes to the end
+/// that it said.
+#[test]
+fn deeplift_counts_the_baseline_where_it_needs_it() {
+    let cases = [
+        ("gpt2", json!({}), 1),
+        ("gpt2", json!({ "rule": "full" }), 2),
+        ("gpt2", json!({ "return_convergence_delta": true }), 2),
+        ("opt", json!({}), 2),
+    ];
+    for (name, arguments, forwards) in cases {
+        let model = model(name, 1 << 30);
+        let last = model.model().decoder.blocks.len() - 1;
+        // Above the last block there is nothing to rescale but, by the full rule, the norm and the function.
+        let above = if arguments == json!({}) { 1 } else { forwards };
+        for (method, layer, forwards) in
+            [("deeplift", None, forwards), ("layer_deeplift", Some(format!("decoder.{last}")), above)]
+        {
+            let mut request = request(method, "a dog ran", "a dog ran to the big house .");
+            request.attribution_args = arguments.as_object().cloned().unwrap();
+            if let Some(layer) = layer {
+                request.attribution_args.insert("target_layer".into(), layer.into());
+            }
+            let plan = model.plan(&request).unwrap().swap_remove(0);
+            assert_eq!(plan.forwards, forwards, "{name} {method} {arguments}");
+            let mut seen = None;
+            let each = &mut |progress| {
+                if let Progress::Attributing { done, total, .. } = progress {
+                    seen = Some((done, total));
+                }
+                ControlFlow::Continue(())
+            };
+            model.attribute_with_progress(&request, each).unwrap();
+            assert_eq!(seen, Some((forwards * plan.steps, forwards * plan.steps)), "{name} {method} {arguments}");
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask evaluate`: known answers.
 
 use anyhow::{Context as _, Result};
-use xshell::{Shell, cmd};
+use xshell::Shell;
 
-use crate::programs;
+use crate::programs::program;
 
 const DOCUMENT: &str = "docs/src/demo.md";
 const START: &str = "<!-- cargo xtask evaluate -->";
@@ -11,8 +11,7 @@ const END: &str = "<!-- end -->";
 
 /// Runs every method on the demo grammar and puts the table into the docs.
 pub fn run(shell: &Shell) -> Result<()> {
-    let program = programs::build(shell, &["evaluate"])?.join("evaluate");
-    let table = cmd!(shell, "{program}").read()?;
+    let table = program(shell, "evaluate")?.read()?;
     println!("{table}");
     let text = shell.read_file(DOCUMENT)?;
     let start = text.find(START).with_context(|| format!("{DOCUMENT} has no {START}"))? + START.len();
@@ -23,14 +22,12 @@ pub fn run(shell: &Shell) -> Result<()> {
 
 /// Writes the methods' pages.
 pub fn pages(shell: &Shell) -> Result<()> {
-    let program = programs::build(shell, &["method-pages"])?.join("method-pages");
-    cmd!(shell, "{program}").run()?;
+    program(shell, "method-pages")?.run()?;
     Ok(())
 }
 
 /// Measures the page.
 pub fn frames(shell: &Shell) -> Result<()> {
-    let program = programs::build(shell, &["page-frames"])?.join("page-frames");
-    cmd!(shell, "{program}").run()?;
+    program(shell, "page-frames")?.run()?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use xshell::Shell;
+use xshell::{Cmd, Shell, cmd};
 
 use crate::cargo;
 
@@ -15,6 +15,12 @@ pub fn build(shell: &Shell, names: &[&str]) -> Result<PathBuf> {
     let chosen = names.iter().flat_map(|name| ["--bin", name]);
     cargo(shell, "build --release --locked --workspace").args(chosen).run()?;
     folder(shell)
+}
+
+/// One of them, built and ready to run.
+pub fn program<'a>(shell: &'a Shell, name: &str) -> Result<Cmd<'a>> {
+    let program = build(shell, &[name])?.join(name);
+    Ok(cmd!(shell, "{program}"))
 }
 
 /// The folder of the release programs, which need not be `target/release`.

@@ -1,5 +1,7 @@
 //! No attribution.
 
+use inseq_models::model::Model;
+
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
@@ -32,7 +34,7 @@ impl Method for Dummy {
         Ok(vec![Attributions::default(); texts.len()])
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost::forwards(1)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use inseq_core::AttributionKind;
-use inseq_models::model::Trace;
+use inseq_models::model::{Model, Trace};
 use ndarray::{Array1, ArrayD, Axis};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -70,8 +70,8 @@ pub trait Method: fmt::Debug + Send + Sync {
     /// When the device, the step function or the progress callback fails.
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>>;
 
-    /// What a text costs; a step counts as many times in the progress as there are forwards.
-    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost;
+    /// What a text costs on a model; a step counts as many times in the progress as there are forwards.
+    fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost;
 }
 
 /// What a method does with a text.

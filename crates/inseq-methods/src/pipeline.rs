@@ -56,7 +56,7 @@ impl AttributionModel {
         let attribute_target = options.attribute_target || self.model().encoder.is_none();
         let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
         let plan = |(target, text): (&Target, TextSteps)| {
-            let Cost { forwards, pullbacks } = options.method.cost(&text, attribute_target);
+            let Cost { forwards, pullbacks } = options.method.cost(self.model(), &text, attribute_target);
             let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
             Plan {
                 text: target.text.clone(),
@@ -128,7 +128,8 @@ impl AttributionModel {
         let longest = order.last().map_or(1, |&i| engine.entries_that_fit(&texts[i]));
         let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
         let attribute_target = options.attribute_target || self.model().encoder.is_none();
-        let work = |text: &TextSteps| text.steps.len() * options.method.cost(text, attribute_target).forwards;
+        let work =
+            |text: &TextSteps| text.steps.len() * options.method.cost(self.model(), text, attribute_target).forwards;
         let total = texts.iter().map(work).sum::<usize>();
         let special_tokens = self.special_tokens().all;
         let mut done = 0;

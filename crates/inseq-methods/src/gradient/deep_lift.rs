@@ -1,6 +1,6 @@
 //! DeepLIFT.
 
-use inseq_models::model::{Rescale, Wanted};
+use inseq_models::model::{Model, Rescale, Wanted};
 use ndarray::Array1;
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, optio
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "deeplift",
     description: "How much does each feature's difference from the baseline explain of the score's difference?",
-    cost: "2 forwards, 1 pullback a step",
+    cost: "1 forward, 2 where something is rescaled, 1 pullback a step",
     paper: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation Differences, \
             https://arxiv.org/abs/1704.02685",
     details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum` (the default, as in \
@@ -25,7 +25,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 
 /// How much does each feature's difference from the baseline explain of the score's difference?
 ///
-/// Granular scores `[input, step, feature]`, signed. Cost: two forwards and one pullback a step.
+/// Granular scores `[input, step, feature]`, signed. Cost: one forward, two where something is rescaled, and one pullback a step.
 /// Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -55,6 +55,20 @@ pub enum DeepLiftRule {
     Full,
 }
 
+impl DeepLift {
+    fn rescale(&self) -> Rescale {
+        match self.rule {
+            DeepLiftRule::Captum => Rescale::Rectifiers,
+            DeepLiftRule::Full => Rescale::Everything,
+        }
+    }
+
+    /// The baseline is needed only where something is rescaled, or where its score is asked for.
+    fn forwards(&self, model: &Model) -> usize {
+        if self.rescale().changes(model) || self.return_convergence_delta { 2 } else { 1 }
+    }
+}
+
 impl Method for DeepLift {
     fn name(&self) -> &'static str {
         INFO.name
@@ -69,16 +83,14 @@ impl Method for DeepLift {
         if !wanted.target {
             baseline.target = context.point.target.clone();
         }
-        let rescale = match self.rule {
-            DeepLiftRule::Captum => Rescale::Rectifiers,
-            DeepLiftRule::Full => Rescale::Everything,
+        let (rescale, forwards) = (self.rescale(), self.forwards(model));
+        let start = (forwards > 1).then(|| engine.detailed_trace(&baseline));
+        let rescaled = match &start {
+            Some(start) if rescale.changes(model) => {
+                Some(engine.detailed_trace(context.point).rescaled(start, model, rescale))
+            }
+            _ => None,
         };
-        // Where nothing is rescaled the baseline's trace is not needed, and the text's is there.
-        let start = (rescale.changes(model) || self.return_convergence_delta).then(|| engine.detailed_trace(&baseline));
-        let rescaled = start
-            .as_ref()
-            .filter(|_| rescale.changes(model))
-            .map(|start| engine.detailed_trace(context.point).rescaled(start, model, rescale));
         let trace = rescaled.as_ref().unwrap_or(context.trace);
         let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
         let mut collector = Collector::new(shapes, engine.features(), wanted);
@@ -92,7 +104,7 @@ impl Method for DeepLift {
                 collector.add(entry, entry, steps.clone(), &gradients)?;
             }
             let live = |t: &&TextSteps| steps.end.min(t.steps.len()).saturating_sub(steps.start);
-            advance(2 * texts.iter().map(live).sum::<usize>())
+            advance(forwards * texts.iter().map(live).sum::<usize>())
         };
         match &start {
             Some(start) if rescale == Rescale::Everything => {
@@ -116,8 +128,7 @@ impl Method for DeepLift {
         Ok(results)
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
-        // At most: where nothing is rescaled, one forward is enough.
-        Cost { forwards: 2, pullbacks: 1 }
+    fn cost(&self, model: &Model, _: &TextSteps, _: bool) -> Cost {
+        Cost { forwards: self.forwards(model), pullbacks: 1 }
     }
 }

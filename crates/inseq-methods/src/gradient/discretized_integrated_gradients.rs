@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Int, Tensor};
 use inseq_models::layers::Embedding;
-use inseq_models::model::{InputCotangents, Source, Wanted};
+use inseq_models::model::{InputCotangents, Model, Source, Wanted};
 use serde::Deserialize;
 
 use super::{Collector, weighted};
@@ -92,7 +92,7 @@ impl Method for DiscretizedIntegratedGradients {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost { forwards: self.n_steps, pullbacks: self.n_steps }
     }
 }

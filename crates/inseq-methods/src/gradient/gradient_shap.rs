@@ -1,5 +1,6 @@
 //! GradientSHAP.
 
+use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -64,7 +65,7 @@ impl Method for GradientShap {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost { forwards: self.n_samples, pullbacks: self.n_samples }
     }
 }

@@ -1,5 +1,7 @@
 //! Input times gradient.
 
+use inseq_models::model::Model;
+
 use super::saliency;
 use crate::Result;
 use crate::engine::TextSteps;
@@ -35,7 +37,7 @@ impl Method for InputXGradient {
         Ok(gradients)
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost { forwards: 1, pullbacks: 1 }
     }
 }

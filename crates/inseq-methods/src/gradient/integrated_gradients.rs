@@ -1,7 +1,7 @@
 //! Integrated gradients.
 
 use burn::tensor::Tensor;
-use inseq_models::model::{Source, Wanted};
+use inseq_models::model::{Model, Source, Wanted};
 use serde::Deserialize;
 
 use super::{Collector, Quadrature, delta, weighted};
@@ -112,7 +112,7 @@ impl Method for IntegratedGradients {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost { forwards: self.n_steps, pullbacks: self.n_steps }
     }
 }

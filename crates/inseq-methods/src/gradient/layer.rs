@@ -1,6 +1,6 @@
 //! Gradient methods at an inner layer.
 
-use inseq_models::model::Layer;
+use inseq_models::model::{Layer, Model};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -41,7 +41,7 @@ pub(crate) const GRADIENT_X_ACTIVATION: MethodInfo = MethodInfo {
 pub(crate) const DEEP_LIFT: MethodInfo = MethodInfo {
     name: "layer_deeplift",
     description: "How much does the difference of each feature of a layer explain of the score's difference?",
-    cost: "2 forwards, 1 pullback a step",
+    cost: "1 forward, 2 where something is rescaled, 1 pullback a step",
     paper: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation Differences, \
             https://arxiv.org/abs/1704.02685",
     details: "DeepLIFT between a layer's states. Signed. Arguments: those of deeplift, and `target_layer` (the embeddings; \
@@ -136,7 +136,12 @@ impl<M: Method> Method for AtLayer<M> {
         })
     }
 
-    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
-        self.method.cost(text, attribute_target)
+    fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        match self.layer {
+            Some(layer @ (Layer::Encoder(index) | Layer::Decoder(index))) if index < model.blocks(layer) => {
+                self.method.cost(&model.above(layer), text, attribute_target)
+            }
+            _ => self.method.cost(model, text, attribute_target),
+        }
     }
 }

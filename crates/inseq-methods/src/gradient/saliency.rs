@@ -1,6 +1,6 @@
 //! Saliency.
 
-use inseq_models::model::Wanted;
+use inseq_models::model::{Model, Wanted};
 
 use super::Collector;
 use crate::Result;
@@ -58,7 +58,7 @@ impl Method for Saliency {
         Ok(gradients)
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost { forwards: 1, pullbacks: 1 }
     }
 }

@@ -1,7 +1,7 @@
 //! Sequential integrated gradients.
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{Source, Wanted};
+use inseq_models::model::{Model, Source, Wanted};
 use ndarray::{Array3, Axis};
 use serde::Deserialize;
 
@@ -63,7 +63,7 @@ impl Method for SequentialIntegratedGradients {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         // What is equal to its baseline has no way to go.
         let moved =
             |ids: &[u32], baseline: &[u32]| ids.iter().zip(baseline).filter(|(id, baseline)| id != baseline).count();

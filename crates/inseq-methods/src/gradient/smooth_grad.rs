@@ -1,5 +1,6 @@
 //! SmoothGrad and its relatives.
 
+use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -82,7 +83,7 @@ impl Method for SmoothGrad {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost { forwards: self.n_samples, pullbacks: self.n_samples }
     }
 }

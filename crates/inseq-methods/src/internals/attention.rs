@@ -1,6 +1,7 @@
 //! Attention weights.
 
 use inseq_core::AttributionKind;
+use inseq_models::model::Model;
 
 use super::{Weights, by_key, by_step, padded};
 use crate::Result;
@@ -60,7 +61,7 @@ impl Method for AttentionWeights {
         each.collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost::forwards(1)
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use inseq_core::AttributionKind;
+use inseq_models::model::Model;
 use ndarray::Array2;
 use petgraph::algo::ford_fulkerson;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -74,7 +75,7 @@ impl Method for AttentionFlow {
         Ok(results)
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost::forwards(1)
     }
 }

@@ -1,6 +1,7 @@
 //! Attention rollout.
 
 use inseq_core::AttributionKind;
+use inseq_models::model::Model;
 use ndarray::Array2;
 
 use super::{Mixing, Weights, by_step, padded};
@@ -49,7 +50,7 @@ impl Method for AttentionRollout {
         each.collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost::forwards(1)
     }
 }

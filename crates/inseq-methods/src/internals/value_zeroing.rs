@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 use inseq_core::AttributionKind;
-use inseq_models::model::{LeftOut, LeftOutRequest};
+use inseq_models::model::{LeftOut, LeftOutRequest, Model};
 use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -142,7 +142,7 @@ impl Method for ValueZeroing {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, text: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, text: &TextSteps, _: bool) -> Cost {
         Cost::forwards(1 + text.count_features(true))
     }
 }
@@ -162,7 +162,7 @@ impl ValueZeroing {
         let mut found = self.scores(context, text, &asked.collect::<Vec<_>>())?;
         let [decoder, encoder, cross] =
             [LeftOut::Decoder, LeftOut::Encoder, LeftOut::Cross].map(|which| found.remove(&which));
-        (context.advance)(self.cost(text, context.attribute_target).forwards * text.steps.len())?;
+        (context.advance)(self.cost(context.engine.model, text, context.attribute_target).forwards * text.steps.len())?;
         let mut sequence_scores = Vec::new();
         if let Some(decoder) = decoder.as_ref().filter(|_| !context.attribute_target) {
             sequence_scores.push(("decoder_self_scores".to_owned(), by_key(decoder)));

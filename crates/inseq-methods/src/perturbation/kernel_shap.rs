@@ -1,5 +1,6 @@
 //! KernelSHAP.
 
+use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -61,7 +62,7 @@ impl Method for KernelShap {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         // Where nothing can be put to its baseline, both ends are one.
         Cost::forwards(text.count_choices(attribute_target, self.n_samples).map_or(self.n_samples, |all| all.max(2)))
     }

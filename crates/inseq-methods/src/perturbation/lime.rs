@@ -1,5 +1,6 @@
 //! LIME.
 
+use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -71,7 +72,7 @@ impl Method for Lime {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         Cost::forwards(text.count_choices(attribute_target, self.n_samples).unwrap_or(self.n_samples))
     }
 }

@@ -1,5 +1,6 @@
 //! Occlusion.
 
+use inseq_models::model::Model;
 use serde::Deserialize;
 
 use super::{Perturbed, Side};
@@ -88,7 +89,7 @@ impl Method for Occlusion {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         let of = |length, side| windows(length, self.sliding_window_shapes.of(side), self.strides.of(side));
         let target = if attribute_target { of(text.seen_target_features().count(), Side::Target) } else { 0 };
         Cost::forwards(1 + of(text.source_features.len(), Side::Source) + target)

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use inseq_models::model::Model;
 use serde::Deserialize;
 
 use super::Perturbed;
@@ -58,7 +59,7 @@ impl Method for PartitionShap {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost::forwards(self.max_evals)
     }
 }

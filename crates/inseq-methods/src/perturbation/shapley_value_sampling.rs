@@ -1,5 +1,6 @@
 //! Shapley values by sampled orders.
 
+use inseq_models::model::Model;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -60,7 +61,7 @@ impl Method for ShapleyValueSampling {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, text: &TextSteps, attribute_target: bool) -> Cost {
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         Cost::forwards(self.n_samples * (text.count_changing(attribute_target) + 1))
     }
 }

@@ -28,13 +28,18 @@ impl Activation {
         kernels::activation(self, x)
     }
 
+    /// Whether it is linear on either side of zero.
+    pub fn is_rectifier(self) -> bool {
+        self == Activation::Relu
+    }
+
     /// The difference quotient from `b` to `x` (DeepLIFT's rescale rule: Shrikumar et al., 2017,
     /// <https://arxiv.org/abs/1704.02685>), of a rectifier or, with `all`, of any activation; else the slope at `x`.
     pub fn quotient(self, x: Tensor<3>, b: Tensor<3>, all: bool) -> Tensor<3> {
         let (y, slope) = self.forward_with_slope(x.clone());
         // Rectifiers are linear on either side of zero, so that their quotient keeps its precision; others lose it where
         // the difference is small, and there the mean of the slopes at both ends is as good.
-        let (near, limit) = match (self == Activation::Relu, all) {
+        let (near, limit) = match (self.is_rectifier(), all) {
             (true, _) => (1e-10, slope),
             (false, false) => return slope,
             (false, true) => (1e-3, (slope + self.forward_with_slope(b.clone()).1) * 0.5),

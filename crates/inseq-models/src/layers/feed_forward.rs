@@ -91,7 +91,7 @@ impl FeedForward {
 
     /// Whether the activation is a rectifier.
     pub fn is_rectified(&self) -> bool {
-        self.activation == Activation::Relu
+        self.activation.is_rectifier()
     }
 
     /// Gate and gated values `[.., 2 * inner]` to their product and its slopes with regard to both.

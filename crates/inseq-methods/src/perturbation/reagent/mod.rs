@@ -3,7 +3,7 @@
 mod replacements;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::Source;
+use inseq_models::model::{Model, Source};
 use rand::Rng;
 use serde::Deserialize;
 
@@ -106,7 +106,7 @@ impl Method for Loaded {
         texts.into_iter().map(|text| self.method.attribute_text(context, text, &self.pool)).collect()
     }
 
-    fn cost(&self, text: &TextSteps, _: bool) -> Cost {
+    fn cost(&self, _: &Model, text: &TextSteps, _: bool) -> Cost {
         Cost::forwards(self.method.forwards(text))
     }
 }
