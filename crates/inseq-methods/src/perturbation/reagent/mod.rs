@@ -4,6 +4,7 @@ mod replacements;
 
 use burn::tensor::{Int, Tensor};
 use inseq_models::model::{Model, Source};
+use inseq_models::parallel::{row_ranges, side_by_side};
 use rand::Rng;
 use serde::Deserialize;
 
@@ -177,8 +178,7 @@ impl Reagent {
                     }
                 }
             }
-            let mut checked: Vec<(usize, usize)> = Vec::new();
-            let mut changed = Vec::new();
+            let mut checks = Vec::new();
             for &probe in &live {
                 for step in (0..steps).filter(|&step| !ended[probe][step]) {
                     let mut order = seen[step].clone();
@@ -194,13 +194,14 @@ impl Reagent {
                     for &feature in replace {
                         sampler.replace(&perturbed.features[feature], &mut ids);
                     }
-                    checked.push((probe, step));
-                    changed.push(ids);
+                    checks.push(Check { probe, step, ids });
                 }
             }
-            let hits = copies.is_likely(&changed, &checked, self.stopping_condition_top_k)?;
-            for ((probe, step), hit) in checked.iter().zip(hits) {
-                ended[*probe][*step] |= hit;
+            // Texts that run together are about as long.
+            checks.sort_by_key(|check| check.step);
+            let hits = copies.are_likely(&checks, self.stopping_condition_top_k)?;
+            for (check, hit) in checks.iter().zip(hits) {
+                ended[check.probe][check.step] |= hit;
             }
             (context.advance)(if iteration == 0 { self.forwards(text) * steps } else { 0 })?;
         }
@@ -222,6 +223,14 @@ impl Reagent {
     }
 }
 
+/// Whether what a probe keeps for a step suffices.
+struct Check {
+    probe: usize,
+    step: usize,
+    /// The text with the rest replaced.
+    ids: Ids,
+}
+
 /// Runs changed copies of a text.
 struct Copies<'a> {
     engine: &'a Engine<'a>,
@@ -230,57 +239,60 @@ struct Copies<'a> {
 }
 
 impl Copies<'_> {
-    /// Of copies that fit at once, the sources, where these are changed, and the targets, embedded.
-    fn chunks<'b>(&'b self, copies: &'b [Ids]) -> impl Iterator<Item = (usize, Option<Source>, Tensor<3>)> + 'b {
-        let at_once = self.engine.forwards_that_fit(self.text);
+    /// Of copies, the sources, where these are changed, and the first positions of the targets, embedded.
+    fn inputs<'b>(&self, copies: impl Iterator<Item = &'b Ids>, length: usize) -> (Option<Source>, Tensor<3>) {
         let model = self.engine.model;
-        let length = self.text.steps.end.max(2) - 1;
-        copies.chunks(at_once).enumerate().map(move |(chunk, copies)| {
-            let (sources, targets): (Vec<_>, Vec<_>) = copies.iter().cloned().unzip();
-            let unchanged = sources.iter().all(|source| *source == self.text.source);
-            let source = model.encoder.as_ref().filter(|_| !unchanged).map(|encoder| Source {
-                embeddings: embedded(&encoder.embedding, &sources, self.text.source.len()),
-                lengths: vec![self.text.source.len(); copies.len()],
-            });
-            (chunk * at_once, source, embedded(&model.target_embedding, &targets, length))
-        })
+        let (sources, targets): (Vec<_>, Vec<_>) = copies.cloned().unzip();
+        let unchanged = sources.iter().all(|source| *source == self.text.source);
+        let source = model.encoder.as_ref().filter(|_| !unchanged).map(|encoder| Source {
+            embeddings: embedded(&encoder.embedding, &sources, self.text.source.len()),
+            lengths: vec![self.text.source.len(); sources.len()],
+        });
+        (source, embedded(&model.target_embedding, &targets, length))
     }
 
     /// Scores of every step, `[copy][step]`.
     fn scores(&self, copies: &[Ids]) -> Result<Vec<Vec<f32>>> {
         let mut scores = Vec::new();
-        for (_, source, target) in self.chunks(copies) {
+        for copies in copies.chunks(self.engine.forwards_that_fit(self.text)) {
+            let (source, target) = self.inputs(copies.iter(), self.text.steps.end.max(2) - 1);
             scores.extend(self.unchanged.scores_of(source, 0, target)?);
         }
         Ok(scores)
     }
 
-    /// Of each copy, whether the written token is among the `k` likeliest at its own step.
-    fn is_likely(&self, copies: &[Ids], steps: &[(usize, usize)], k: usize) -> Result<Vec<bool>> {
-        let model = self.engine.model;
+    /// Of each check, whether the written token is among the `k` likeliest at its own step.
+    fn are_likely(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
         let mut likely = Vec::new();
-        for (first, source, target) in self.chunks(copies) {
-            let hidden = self.unchanged.hidden(source.as_ref(), 0, target);
-            let [count, length, features] = hidden.dims();
-            let own = &steps[first..first + count];
-            let rows: Vec<i64> = own
-                .iter()
-                .enumerate()
-                .map(|(copy, (_, step))| (copy * length + self.text.steps.start + step - 1) as i64)
-                .collect();
-            let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
-            let logits = model.logits(hidden.reshape([count * length, features]).select(0, rows));
-            let written: Vec<i64> =
-                own.iter().map(|(_, step)| i64::from(self.text.target[self.text.steps.start + step])).collect();
-            let written = Tensor::<1, Int>::from_data(written.as_slice(), &logits.device()).reshape([count, 1]);
-            let own = logits.clone().gather(1, written);
-            // Tokens that are likelier.
-            let above = logits.greater(own.expand([count, model.vocabulary()])).int().sum_dim(1);
-            let above = above
-                .try_into_vec_as::<i64>()
-                .map_err(|e| Error::Argument(format!("logits cannot be read from the device: {e:?}")))?;
-            likely.extend(above.into_iter().map(|above| (above as usize) < k));
+        for checks in checks.chunks(self.engine.forwards_that_fit(self.text)) {
+            let ranges = row_ranges(checks.len(), &self.unchanged.states().device());
+            for part in side_by_side(&ranges, |range| self.are_likely_together(&checks[range.clone()], k)) {
+                likely.extend(part?);
+            }
         }
         Ok(likely)
+    }
+
+    /// As [`are_likely`](Self::are_likely), in one forward, as long as the last of the steps needs it.
+    fn are_likely_together(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
+        let model = self.engine.model;
+        let before = |check: &Check| self.text.steps.start + check.step;
+        let length = checks.iter().map(before).max().unwrap_or(1);
+        let (source, target) = self.inputs(checks.iter().map(|check| &check.ids), length);
+        let hidden = self.unchanged.hidden(source.as_ref(), 0, target);
+        let [count, length, features] = hidden.dims();
+        let rows: Vec<i64> =
+            checks.iter().enumerate().map(|(copy, check)| (copy * length + before(check) - 1) as i64).collect();
+        let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
+        let logits = model.logits(hidden.reshape([count * length, features]).select(0, rows));
+        let written: Vec<i64> = checks.iter().map(|check| i64::from(self.text.target[before(check)])).collect();
+        let written = Tensor::<1, Int>::from_data(written.as_slice(), &logits.device()).reshape([count, 1]);
+        let own = logits.clone().gather(1, written);
+        // Tokens that are likelier.
+        let above = logits.greater(own.expand([count, model.vocabulary()])).int().sum_dim(1);
+        let above = above
+            .try_into_vec_as::<i64>()
+            .map_err(|e| Error::Argument(format!("logits cannot be read from the device: {e:?}")))?;
+        Ok(above.into_iter().map(|above| (above as usize) < k).collect())
     }
 }
