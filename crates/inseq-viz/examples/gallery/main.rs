@@ -6,8 +6,6 @@
 
 mod samples;
 
-use std::io::Write as _;
-
 use inseq_viz::html::{self, HtmlOptions};
 use inseq_viz::scale::Theme;
 use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
@@ -71,6 +69,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ),
         #[cfg(feature = "png")]
         format @ ("svg" | "png" | "tex") => {
+            use std::io::Write as _;
+
             use inseq_viz::figure::{self, FigureOptions};
             let options = FigureOptions {
                 theme: theme(argument(3, "light")),

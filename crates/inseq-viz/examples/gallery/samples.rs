@@ -2,7 +2,6 @@
 
 use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
 use ndarray::{Array1, Array2};
-use serde_json::json;
 
 /// A small reproducible generator, so that the pictures are the same everywhere.
 struct Noise(u64);
@@ -226,12 +225,12 @@ pub fn hostile() -> SequenceAttribution {
 
 /// A result of one sequence or several, with what a real one says about how it was made.
 pub fn result(sequences: Vec<SequenceAttribution>) -> AttributionResult {
-    let info = json!({
-        "model_name": "Helsinki-NLP/opus-mt-en-fr",
-        "attribution_method": "integrated_gradients",
-        "attributed_fn": "probability",
-        "attribution_date": "2025-05-14 10:12:33",
-    });
-    let serde_json::Value::Object(info) = info else { unreachable!("an object was written above") };
+    let info = [
+        ("model_name", "Helsinki-NLP/opus-mt-en-fr"),
+        ("attribution_method", "integrated_gradients"),
+        ("attributed_fn", "probability"),
+        ("attribution_date", "2025-05-14 10:12:33"),
+    ];
+    let info = info.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     AttributionResult { sequences, steps: None, info }
 }

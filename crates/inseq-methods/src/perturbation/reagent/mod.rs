@@ -265,6 +265,7 @@ impl Copies<'_> {
     fn are_likely(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
         let mut likely = Vec::new();
         for checks in checks.chunks(self.engine.forwards_that_fit(self.text)) {
+            // Each has one row of logits.
             let ranges = row_ranges(checks.len(), &self.unchanged.states().device());
             for part in side_by_side(&ranges, |range| self.are_likely_together(&checks[range.clone()], k)) {
                 likely.extend(part?);
