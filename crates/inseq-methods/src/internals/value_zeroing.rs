@@ -111,10 +111,10 @@ pub enum OneOrMore {
 }
 
 impl ZeroedHeads {
-    /// Whether each of `heads` heads of a layer is put to zero.
-    fn of(&self, layer: usize, heads: usize) -> Result<Vec<bool>> {
+    /// Those of a layer's `heads` heads that are put to zero, in order.
+    fn of(&self, layer: usize, heads: usize) -> Result<Vec<usize>> {
         let some = match self {
-            ZeroedHeads::All => return Ok(vec![true; heads]),
+            ZeroedHeads::All => return Ok((0..heads).collect()),
             ZeroedHeads::One(head) => std::slice::from_ref(head),
             ZeroedHeads::Some(some) => some,
             ZeroedHeads::ByLayer(layers) => match layers.get(&layer) {
@@ -128,7 +128,7 @@ impl ZeroedHeads {
                 "value_zeroing: there is no head {head}; layer {layer} has {heads} heads"
             )));
         }
-        Ok((0..heads).map(|head| some.contains(&head)).collect())
+        Ok((0..heads).filter(|head| some.contains(head)).collect())
     }
 }
 
@@ -221,7 +221,8 @@ impl ValueZeroing {
             point.source.as_ref(),
             point.target,
             &requests,
-            |states, clean| read(self.distance(states, clean)),
+            |clean| self.similarity_metric.compared(clean),
+            |states, clean| read(self.similarity_metric.distance(states, clean)),
             |request, layer, left_out, distances| {
                 let is_causal = requests[request].which == LeftOut::Decoder;
                 let distances = distances.unwrap_or_else(|error| {
@@ -246,17 +247,24 @@ impl ValueZeroing {
             requests.iter().zip(scores).map(|(request, scores)| (request.which, shares(request.which, scores)));
         Ok(shares.collect())
     }
+}
 
-    /// `[1, row, 1]` between states `[1, row, feature]`.
-    fn distance(&self, states: Tensor<3>, clean: Tensor<3>) -> Tensor<3> {
-        let norm = |x: Tensor<3>| x.square().sum_dim(2).sqrt();
-        match self.similarity_metric {
-            Similarity::Cosine => {
-                // `1 - cos` loses its digits where states are near each other, and half the distance of unit vectors none.
-                let unit = |x: Tensor<3>| x.clone() / norm(x).clamp_min(1e-8);
-                (unit(states) - unit(clean)).square().sum_dim(2) * 0.5
-            }
-            Similarity::Euclidean => norm(states - clean),
+impl Similarity {
+    /// What is compared of states `[1, row, feature]`.
+    fn compared(self, states: Tensor<3>) -> Tensor<3> {
+        match self {
+            Similarity::Cosine => states.clone() / states.square().sum_dim(2).sqrt().clamp_min(1e-8),
+            Similarity::Euclidean => states,
+        }
+    }
+
+    /// `[1, row, 1]` between states `[1, row, feature]` and what is compared of others.
+    fn distance(self, states: Tensor<3>, others: Tensor<3>) -> Tensor<3> {
+        let square = (self.compared(states) - others).square().sum_dim(2);
+        match self {
+            // `1 - cos` loses its digits where states are near each other, and half the squared distance of unit vectors none.
+            Similarity::Cosine => square * 0.5,
+            Similarity::Euclidean => square.sqrt(),
         }
     }
 }

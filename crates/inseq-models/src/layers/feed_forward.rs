@@ -42,7 +42,11 @@ impl FeedForward {
 
     /// `[batch, position, feature]` to the same.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = self.input.forward(x);
+        self.forward_from_first(self.input.forward(x))
+    }
+
+    /// The output for what the first layer gave.
+    pub fn forward_from_first(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = if self.is_gated() { self.gate(x).0 } else { self.activation.forward(x) };
         self.output.forward(inner)
     }

@@ -74,21 +74,29 @@ impl Linear {
         })
     }
 
+    /// What is added to the product, `[output]`.
+    pub fn bias(&self) -> Option<Tensor<1>> {
+        self.bias.clone()
+    }
+
     /// `[..., input]` to `[..., output]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let mut shape = x.dims();
-        let rows = shape[..D - 1].iter().product::<usize>();
-        let x = x.reshape([rows, shape[D - 1]]);
-        let parts = self
-            .weight_in(0..self.output_size(), x.dtype())
-            .map(|(_, weight)| kernels::product_with_transposed(x.clone(), &weight));
-        let y = joined(parts.collect());
+        let y = self.linear_part(x.reshape([shape[..D - 1].iter().product(), shape[D - 1]]));
         shape[D - 1] = self.output_size();
         match &self.bias {
             Some(bias) => y + bias.clone().unsqueeze::<2>(),
             None => y,
         }
         .reshape(shape)
+    }
+
+    /// `[row, input]` to `[row, output]` without the bias.
+    pub fn linear_part(&self, x: Tensor<2>) -> Tensor<2> {
+        let parts = self
+            .weight_in(0..self.output_size(), x.dtype())
+            .map(|(_, weight)| kernels::product_with_transposed(x.clone(), &weight));
+        joined(parts.collect())
     }
 
     /// The cotangent of the output, `[..., output]`, to that of the input, `[..., input]`.
@@ -122,14 +130,14 @@ impl Linear {
         Tensor::cat(each.collect(), 1)
     }
 
-    /// Equal parts of the input, `[batch, part, row, input of a part]`, each to what it adds to the output,
-    /// `[batch, part, row, output]`; the bias is no part's.
-    pub(super) fn forward_of_parts(&self, x: Tensor<4>) -> Tensor<4> {
-        let [batch, parts, rows, size] = x.dims();
+    /// Some of the equal parts of the input, `[batch, part, row, input of a part]`, each to what it adds to the output,
+    /// `[batch, part, row, output]`; `which` counts them from the first input on. The bias is no part's.
+    pub(super) fn forward_of_parts(&self, x: Tensor<4>, which: &[usize]) -> Tensor<4> {
+        let [batch, _, rows, size] = x.dims();
         let mut outputs = Vec::new();
         for (_, weight) in self.weight_in(0..self.output_size(), x.dtype()) {
-            let each = (0..parts).map(|part| {
-                let x = x.clone().narrow(1, part, 1).reshape([batch * rows, size]);
+            let each = which.iter().enumerate().map(|(index, part)| {
+                let x = x.clone().narrow(1, index, 1).reshape([batch * rows, size]);
                 let y = x.matmul(weight.clone().narrow(1, part * size, size).transpose());
                 let width = y.dims()[1];
                 y.reshape([batch, 1, rows, width])

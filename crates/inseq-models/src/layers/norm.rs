@@ -47,6 +47,11 @@ impl NormTrace {
         }
     }
 
+    /// `[batch, position, group]`: one over the deviation.
+    pub fn inverse_deviation(&self) -> Tensor<3> {
+        self.inverse_deviation.clone()
+    }
+
     /// The trace whose pullback is that of differences to a baseline: multiplied by the difference of inputs, and summed,
     /// it gives the difference of outputs.
     pub fn rescaled(&self, baseline: &NormTrace) -> NormTrace {
@@ -70,15 +75,28 @@ impl Norm {
         Self { gain: self.gain * scale, bias: self.bias.map(|bias| bias * scale), ..self }
     }
 
+    /// What is added to the normalized input, `[feature]`.
+    pub fn bias(&self) -> Option<Tensor<1>> {
+        self.bias.clone()
+    }
+
+    /// What the norm makes of `[batch, position, feature]` but for the division by the deviation and the bias, which is linear;
+    /// `None` of a norm in groups, whose deviations are several.
+    pub fn linear_part(&self, x: Tensor<3>) -> Option<Tensor<3>> {
+        let centred = match self.kind {
+            NormKind::Layer => x.clone() - x.mean_dim(2),
+            NormKind::RootMeanSquare => x,
+        };
+        (self.groups == 1).then(|| centred * self.gain.clone().unsqueeze())
+    }
+
     /// `[batch, position, feature]` to the same, with the trace.
     pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, NormTrace) {
         let [batch, length, features] = x.dims();
         let x = x.reshape([batch, length * self.groups, features / self.groups]);
-        let (normalized, inverse_deviation) = kernels::normalize(x, self.kind == NormKind::Layer, self.epsilon);
-        let mut y = normalized.clone() * self.gain.clone().unsqueeze();
-        if let Some(bias) = &self.bias {
-            y = y + bias.clone().unsqueeze();
-        }
+        let is_centred = self.kind == NormKind::Layer;
+        let [normalized, y, inverse_deviation] =
+            kernels::normalize(x, &self.gain, self.bias.as_ref(), is_centred, self.epsilon);
         let trace = NormTrace {
             normalized: normalized.reshape([batch, length, features]),
             inverse_deviation: inverse_deviation.reshape([batch, length, self.groups]),

@@ -122,31 +122,33 @@ pub(super) fn times_pullback(cotangent: Tensor<4>, factors: Option<&Tensor<3>>, 
 
 impl<L> Sublayer<L> {
     /// What is added to the residual stream, `output(f(input(x)))`, and what it is added to. `dropout` is what the inner
-    /// layer's output is multiplied by.
+    /// layer's output is multiplied by. `inner` gets the trace of the norm before it, too.
     pub(super) fn branch<T>(
         &self,
         x: Tensor<3>,
         dropout: Option<Tensor<3>>,
-        inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
+        inner: impl FnOnce(Tensor<3>, Option<&NormTrace>) -> (Tensor<3>, T),
     ) -> (Tensor<3>, Tensor<3>, SublayerTrace<T>) {
         let (normed_input, input) = normed(self.norms.input.as_ref(), x.clone());
         let residual = if self.norms.adds_to_normed { normed_input.clone() } else { x };
-        let (y, inner) = inner(normed_input);
+        let (y, inner) = inner(normed_input, input.as_ref());
         let y = times(y, dropout.as_ref());
         let (y, output) = normed(self.norms.output.as_ref(), y);
         (y, residual, SublayerTrace { inner, input, output, sum: None, dropout })
     }
 
-    /// The residual stream after the sublayer, in the rows that `residual` picks of it.
+    /// The residual stream after the sublayer. `dropout` and `inner` are those of [`branch`](Self::branch); `stream` sees what
+    /// the branch is added to.
     pub(super) fn around<T>(
         &self,
         x: Tensor<3>,
         dropout: Option<Tensor<3>>,
-        residual: impl FnOnce(Tensor<3>) -> Tensor<3>,
-        inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
+        stream: impl FnOnce(&Tensor<3>),
+        inner: impl FnOnce(Tensor<3>, Option<&NormTrace>) -> (Tensor<3>, T),
     ) -> (Tensor<3>, SublayerTrace<T>) {
-        let (y, stream, mut trace) = self.branch(x, dropout, inner);
-        let (y, sum) = normed(self.norms.sum.as_ref(), residual(stream) + y);
+        let (y, residual, mut trace) = self.branch(x, dropout, inner);
+        stream(&residual);
+        let (y, sum) = normed(self.norms.sum.as_ref(), residual + y);
         trace.sum = sum;
         (y, trace)
     }

@@ -171,12 +171,12 @@ impl Random {
 }
 
 impl Variant {
-    fn features(&self) -> usize {
+    pub(super) fn features(&self) -> usize {
         if self.projected { WIDTH / 2 } else { WIDTH }
     }
 }
 
-fn close<const D: usize>(a: Tensor<D>, b: Tensor<D>, tolerance: f32) {
+pub(super) fn close<const D: usize>(a: Tensor<D>, b: Tensor<D>, tolerance: f32) {
     assert_eq!(a.dims(), b.dims());
     let scale: f32 = b.clone().abs().max().into_scalar();
     let difference: f32 = (a - b).abs().max().into_scalar();
@@ -279,7 +279,7 @@ fn buckets(bidirectional: bool) -> Option<DistanceBias> {
 }
 
 /// A variant near to each kind of architecture, and some that none has.
-fn variants() -> Vec<Variant> {
+pub(super) fn variants() -> Vec<Variant> {
     let default = Variant::default;
     let mut all = Vec::new();
     for encoder in [true, false] {

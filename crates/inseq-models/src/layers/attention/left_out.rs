@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 
+use super::super::Mixture;
 use super::{Attention, AttentionTrace};
 
 /// Spans of positions whose values are left out, one at a time, and the queries that are asked for without each.
@@ -34,65 +35,50 @@ impl<'a> LeftOutValues<'a> {
 
     /// What each row's query has of `[1, query, feature]`: `[1, row, feature]`.
     pub fn of_rows(&self, x: Tensor<3>) -> Tensor<3> {
-        let index = self.index(&x, |_, query| query);
-        x.select(1, index)
-    }
-
-    /// What each row has of `[span, query, feature]`: `[1, row, feature]`.
-    fn of_spans(&self, x: Tensor<3>) -> Tensor<3> {
-        let [spans, queries, features] = x.dims();
-        let index = self.index(&x, |span, query| span * queries + query);
-        x.reshape([1, spans * queries, features]).select(1, index)
-    }
-
-    fn index(&self, x: &Tensor<3>, of: impl Fn(usize, usize) -> usize) -> Tensor<1, Int> {
-        let index: Vec<i64> = self.rows().map(|(span, query)| of(span, query) as i64).collect();
-        Tensor::from_data(index.as_slice(), &x.device())
+        let index: Vec<i64> = self.rows().map(|(_, query)| query as i64).collect();
+        x.clone().select(1, Tensor::from_data(index.as_slice(), &x.device()))
     }
 }
 
 impl Attention {
     /// The output `y` `[1, query, feature]` of a forward of one batch entry, less what `heads` take of the values of each
-    /// span: `[1, row, feature]`.
+    /// span, for the rows of `left_out`. `weights` are the forward's.
     ///
     /// What a head takes of a position is its value, through the head's part of the output's weight, times one weight of the
     /// attention; the former is the same for all queries.
     pub fn without_values(
         &self,
         trace: &AttentionTrace,
+        weights: &Tensor<4>,
         y: Tensor<3>,
         left_out: &LeftOutValues,
-        heads: &[bool],
-    ) -> Tensor<3> {
-        let device = y.device();
-        let positions: Vec<i64> = left_out.spans.iter().flat_map(|span| span.clone().map(|key| key as i64)).collect();
-        let positions = Tensor::<1, Int>::from_data(positions.as_slice(), &device);
-        let chosen: Vec<f32> = (0..self.heads).map(|head| f32::from(heads.get(head) == Some(&true))).collect();
-        let chosen = Tensor::<1>::from_data(chosen.as_slice(), &device).reshape([1, self.heads, 1, 1]);
-        let weights = (self.weights(trace) * chosen).select(3, positions.clone());
-        let [_, _, queries, count] = weights.dims();
-        let values = trace.key_values.values.clone().select(2, positions);
-        let (groups, size) = (self.group(), self.head_dim());
-        let values = values
-            .reshape([1, self.key_value_heads, 1, count, size])
-            .expand([1, self.key_value_heads, groups, count, size])
-            .reshape([1, self.heads, count, size]);
-        let given = self.output.forward_of_parts(values);
-        let features = self.output.output_size();
-        // `[position, query, head]` times `[position, head, feature]`
-        let weights = weights.reshape([self.heads, queries, count]).permute([2, 1, 0]);
-        let taken = weights.matmul(given.reshape([self.heads, count, features]).swap_dims(0, 1));
-        let taken = if count == left_out.spans.len() {
-            taken
-        } else {
-            let mut end = 0;
-            let each = left_out.spans.iter().map(|span| {
-                end += span.len();
-                taken.clone().narrow(0, end - span.len(), span.len()).sum_dim(0)
-            });
-            Tensor::cat(each.collect(), 0)
+        heads: &[usize],
+    ) -> Mixture {
+        let index = |of: &[usize]| {
+            let of: Vec<i64> = of.iter().map(|&i| i as i64).collect();
+            Tensor::<1, Int>::from_data(of.as_slice(), &y.device())
         };
-        left_out.of_rows(y) - left_out.of_spans(taken)
+        let positions = index(&left_out.spans.iter().cloned().flatten().collect::<Vec<_>>());
+        let weights = weights.clone().select(1, index(heads)).select(3, positions.clone());
+        let [_, _, queries, count] = weights.dims();
+        let of_heads: Vec<usize> = heads.iter().map(|head| head / self.group()).collect();
+        let values = trace.key_values.values.clone().select(1, index(&of_heads)).select(2, positions);
+        let given = self.output.forward_of_parts(values, heads);
+        let features = self.output.output_size();
+        // Of each position, a part of each head.
+        let parts = count * heads.len();
+        let mut end = 0;
+        let groups = left_out.spans.iter().zip(&left_out.queries).map(|(span, queries)| {
+            let start = end;
+            end += span.len() * heads.len();
+            (queries.clone(), start..end)
+        });
+        Mixture {
+            base: y,
+            groups: groups.collect(),
+            given: given.reshape([heads.len(), count, features]).swap_dims(0, 1).reshape([parts, features]),
+            weights: weights.reshape([heads.len(), queries, count]).permute([1, 2, 0]).reshape([queries, parts]),
+        }
     }
 }
 
@@ -135,7 +121,8 @@ mod tests {
             let key_values = attention.key_values(x.clone(), None);
             let (y, trace) = attention.forward(x.clone(), &key_values, &mask, None, None);
             let left_out = LeftOutValues::new(&spans, 1..5, causal);
-            let found = attention.without_values(&trace, y, &left_out, &[true; 4]);
+            let weights = attention.weights(&trace);
+            let found = attention.without_values(&trace, &weights, y, &left_out, &[0, 1, 2, 3]).rows();
             let expected = spans.iter().zip(&left_out.queries).map(|(span, queries)| {
                 let kept: Vec<f32> = (0..5).map(|key| f32::from(!span.contains(&key))).collect();
                 let kept = Tensor::<1>::from_data(kept.as_slice(), &device).reshape([1, 1, 5, 1]);

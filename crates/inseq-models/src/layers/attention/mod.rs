@@ -221,6 +221,11 @@ impl Attention {
         (self.output.forward(mixed), trace)
     }
 
+    /// What other queries, `[batch, query, feature]`, get of what a forward attended to, where that is the same for every query.
+    pub fn forward_of_others(&self, x: Tensor<3>, trace: &AttentionTrace) -> Tensor<3> {
+        self.forward(x, &trace.key_values, &trace.mask, None, None).0
+    }
+
     /// Scores `[batch, head, query, key]` of queries `[batch, key/value head, group, query, head_dim]` over the first
     /// `keys` keys.
     fn scores(&self, queries: Tensor<5>, key_values: &KeyValues, keys: usize) -> Tensor<4> {

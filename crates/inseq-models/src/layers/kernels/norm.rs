@@ -1,18 +1,103 @@
 //! Normalization and its pullback.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::host::{HostTensor, is_host};
 use super::{TASK, dot, sum, values_mut};
 
-/// Each row of `[batch, row, feature]` centred (where asked for) and divided by its deviation, and one over the deviation,
-/// `[batch, row, 1]`.
-pub(in crate::layers) fn normalize(x: Tensor<3>, centred: bool, epsilon: f64) -> (Tensor<3>, Tensor<3>) {
-    let x = if centred { x.clone() - x.mean_dim(2) } else { x };
-    let inverse_deviation = (x.clone().square().mean_dim(2) + epsilon).sqrt().recip();
-    (x * inverse_deviation.clone(), inverse_deviation)
+/// Each row of `[batch, row, feature]` centred (where asked for) and divided by its deviation, the same times `gain` plus `bias`
+/// `[feature]`, and one over the deviation, `[batch, row, 1]`.
+pub(in crate::layers) fn normalize(
+    x: Tensor<3>,
+    gain: &Tensor<1>,
+    bias: Option<&Tensor<1>>,
+    centred: bool,
+    epsilon: f64,
+) -> [Tensor<3>; 3] {
+    let host_bias = bias.map(HostTensor::of);
+    let host = HostTensor::of(&x).zip(HostTensor::of(gain)).filter(|_| !matches!(host_bias, Some(None)));
+    let Some((values, gain)) = host else {
+        let x = if centred { x.clone() - x.mean_dim(2) } else { x };
+        let inverse_deviation = (x.clone().square().mean_dim(2) + epsilon).sqrt().recip();
+        let normalized = x * inverse_deviation.clone();
+        let y = normalized.clone() * gain.clone().unsqueeze();
+        let y = match bias {
+            Some(bias) => y + bias.clone().unsqueeze(),
+            None => y,
+        };
+        return [normalized, y, inverse_deviation];
+    };
+    let (device, [batch, rows, features]) = (x.device(), x.dims());
+    let (values, gain): (&[f32], &[f32]) = (&values, &gain);
+    let bias = host_bias.flatten();
+    let bias: &[f32] = bias.as_deref().unwrap_or_default();
+    let mut normalized = vec![0f32; values.len()];
+    let mut y = vec![0f32; values.len()];
+    let mut inverse_deviation = vec![0f32; batch * rows];
+    let group = (TASK / features.max(1)).max(1);
+    let size = (features * group).max(1);
+    let tasks =
+        normalized.par_chunks_mut(size).zip(y.par_chunks_mut(size)).zip(inverse_deviation.par_chunks_mut(group));
+    tasks.zip(values.par_chunks(size)).for_each(|(((normalized, y), inverse_deviation), x)| {
+        let rows = normalized.chunks_mut(features).zip(y.chunks_mut(features)).zip(inverse_deviation);
+        for (((normalized, y), inverse_deviation), x) in rows.zip(x.chunks(features)) {
+            let row = Normalize { x, normalized, y, gain, bias, centred, epsilon };
+            *inverse_deviation = Arch::new().dispatch(row);
+        }
+    });
+    let tensor = |values, features| Tensor::from_data(TensorData::new(values, [batch, rows, features]), &device);
+    [tensor(normalized, features), tensor(y, features), tensor(inverse_deviation, 1)]
+}
+
+struct Normalize<'a> {
+    x: &'a [f32],
+    normalized: &'a mut [f32],
+    y: &'a mut [f32],
+    gain: &'a [f32],
+    /// As long as a row, or empty.
+    bias: &'a [f32],
+    centred: bool,
+    epsilon: f64,
+}
+
+impl WithSimd for Normalize<'_> {
+    /// One over the deviation.
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        let Self { x, normalized, y, gain, bias, centred, epsilon } = self;
+        // Every value of a row has the mean's error and the deviation's, so that these are taken in double precision.
+        let features = x.len() as f64;
+        let mean = if centred { sum_of(x, |x| x) / features } else { 0.0 };
+        for (n, x) in normalized.iter_mut().zip(x) {
+            *n = (f64::from(*x) - mean) as f32;
+        }
+        let inverse = (sum_of(normalized, |n| n * n) / features + epsilon).sqrt().recip() as f32;
+        for ((n, y), gain) in normalized.iter_mut().zip(y.iter_mut()).zip(gain) {
+            *n *= inverse;
+            *y = *n * gain;
+        }
+        for (y, bias) in y.iter_mut().zip(bias) {
+            *y += bias;
+        }
+        inverse
+    }
+}
+
+/// A sum in double precision, in 8 lanes.
+#[inline(always)]
+fn sum_of(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0f64; 8];
+    let (head, tail) = values.as_chunks::<8>();
+    for values in head {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane += of(f64::from(*value));
+        }
+    }
+    lanes.iter().sum::<f64>() + tail.iter().map(|value| of(f64::from(*value))).sum::<f64>()
 }
 
 struct NormPullback<'a> {
