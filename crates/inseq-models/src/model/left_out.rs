@@ -64,6 +64,7 @@ impl Layer<'_> {
 /// Some of the spans of a request in one layer.
 struct Piece<'a> {
     request: usize,
+    heads: &'a [usize],
     layer: Arc<Layer<'a>>,
     /// Of the attention that the request is about.
     weights: Tensor<4>,
@@ -104,7 +105,8 @@ where
         layer.states = (self.prepare)(layer.leave(y.clone()));
         let layer = Arc::new(layer);
         for (index, request) in self.requests.iter().enumerate() {
-            if (request.which == LeftOut::Encoder) != is_encoder || request.heads[layer.index].is_empty() {
+            let heads = request.heads.get(layer.index).map(Vec::as_slice).unwrap_or_default();
+            if (request.which == LeftOut::Encoder) != is_encoder || heads.is_empty() {
                 continue;
             }
             let weights = layer.block.attended_weights(&layer.attended, request.which == LeftOut::Cross);
@@ -115,6 +117,7 @@ where
                 let cut = parts(1, spans.len(), &self.device, |_, span| rows[span].len());
                 self.waiting.extend(cut.into_iter().map(|part| Piece {
                     request: index,
+                    heads,
                     layer: Arc::clone(&layer),
                     weights: weights.clone(),
                     left_out: of(&spans[part.probes]),
@@ -135,11 +138,9 @@ where
         // A device that does its work by itself does one piece after the other.
         let at_once = if processors(&self.device) == 0 { 1 } else { pieces.len().max(1) };
         for pieces in pieces.chunks(at_once) {
-            let measured = side_by_side(pieces, |Piece { request, layer, weights, left_out }| {
-                let LeftOutRequest { which, heads, .. } = &self.requests[*request];
-                let (attended, of_cross) = (&layer.attended, *which == LeftOut::Cross);
-                let block = layer.block;
-                let states = block.without_values(attended, of_cross, weights, left_out, &heads[layer.index]);
+            let measured = side_by_side(pieces, |Piece { request, heads, layer, weights, left_out }| {
+                let (attended, of_cross) = (&layer.attended, self.requests[*request].which == LeftOut::Cross);
+                let states = layer.block.without_values(attended, of_cross, weights, left_out, heads);
                 (self.measure)(layer.leave(states), left_out.of_rows(layer.states.clone()))
             });
             for (piece, measured) in pieces.iter().zip(measured) {

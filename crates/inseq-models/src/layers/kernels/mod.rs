@@ -21,7 +21,7 @@ pub(super) use elementwise::{rotate, times_trace};
 pub(super) use gather::gather_rows;
 pub(super) use mixture::{RowScales, mixed_rows};
 pub(super) use norm::{norm_pullback, normalize};
-use reductions::{dot, exp, maximum, sum};
+use reductions::{dot, exp, maximum, sum, sum_of};
 pub(crate) use softmax::log_softmax_row;
 pub(super) use softmax::{softmax, softmax_pullback};
 pub(super) use transposed::product_with_transposed;

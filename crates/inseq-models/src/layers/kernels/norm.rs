@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::host::{HostTensor, is_host};
-use super::{TASK, dot, sum, values_mut};
+use super::{TASK, dot, sum, sum_of, values_mut};
 
 /// Each row of `[batch, row, feature]` centred (where asked for) and divided by its deviation, the same times `gain` plus `bias`
 /// `[feature]`, and one over the deviation, `[batch, row, 1]`.
@@ -87,19 +87,6 @@ impl WithSimd for Normalize<'_> {
     }
 }
 
-/// A sum in double precision, in 8 lanes.
-#[inline(always)]
-fn sum_of(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0f64; 8];
-    let (head, tail) = values.as_chunks::<8>();
-    for values in head {
-        for (lane, value) in lanes.iter_mut().zip(values) {
-            *lane += of(f64::from(*value));
-        }
-    }
-    lanes.iter().sum::<f64>() + tail.iter().map(|value| of(f64::from(*value))).sum::<f64>()
-}
-
 struct NormPullback<'a> {
     cotangents: &'a mut [f32],
     gain: &'a [f32],
@@ -158,4 +145,51 @@ pub(in crate::layers) fn norm_pullback(
         }
     });
     Tensor::from_data(data, &device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEATURES: usize = 37;
+
+    /// A common offset leaves few digits for what differs.
+    #[test]
+    fn rows_are_normalized_as_in_double_precision() {
+        let device = crate::device::parse("auto").unwrap();
+        let values: Vec<f32> = (0..3 * FEATURES).map(|i| ((i * 37 % 41) as f32 - 20.0) / 16.0 + 50.0).collect();
+        let [x, gain, bias] = [0..3 * FEATURES, 0..FEATURES, 5..5 + FEATURES]
+            .map(|range| Tensor::<1>::from_data(&values[range], &device));
+        let x = x.reshape([1, 3, FEATURES]);
+        for (centred, has_bias) in [(true, true), (true, false), (false, false)] {
+            let bias = has_bias.then_some(&bias);
+            let found = normalize(x.clone(), &gain, bias, centred, 1e-5);
+            // What takes part in autodiff goes by Burn's operations, in single precision.
+            let bias_of_graph = bias.map(|bias| bias.clone().autodiff());
+            let by_burn =
+                normalize(x.clone().autodiff(), &gain.clone().autodiff(), bias_of_graph.as_ref(), centred, 1e-5);
+            let by_burn = by_burn.map(Tensor::inner);
+            for (row, x) in values.chunks(FEATURES).enumerate() {
+                let x: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+                let mean = if centred { x.iter().sum::<f64>() / FEATURES as f64 } else { 0.0 };
+                let square = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / FEATURES as f64;
+                let inverse = (square + 1e-5).sqrt().recip();
+                for (results, tolerance) in [(&found, 2e-7), (&by_burn, 5e-4)] {
+                    let [normalized, y, deviation] =
+                        results.each_ref().map(|x| x.clone().narrow(1, row, 1).try_into_vec_as::<f32>().unwrap());
+                    let near = |a: f32, b: f64, scale: f64| {
+                        assert!((f64::from(a) - b).abs() <= tolerance * scale.max(1.0), "{a} for {b}")
+                    };
+                    near(deviation[0], inverse, inverse);
+                    for (feature, x) in x.iter().enumerate() {
+                        let n = (x - mean) * inverse;
+                        near(normalized[feature], n, n.abs());
+                        let scaled = n * f64::from(values[feature]);
+                        let bias = if has_bias { f64::from(values[5 + feature]) } else { 0.0 };
+                        near(y[feature], scaled + bias, scaled.abs() + bias.abs());
+                    }
+                }
+            }
+        }
+    }
 }

@@ -57,6 +57,19 @@ pub(super) fn sum(a: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + tail.iter().sum::<f32>()
 }
 
+/// A sum of what `of` makes of values, in double precision, in 8 lanes.
+#[inline(always)]
+pub(super) fn sum_of(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0f64; 8];
+    let (head, tail) = values.as_chunks::<8>();
+    for values in head {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane += of(f64::from(*value));
+        }
+    }
+    lanes.iter().sum::<f64>() + tail.iter().map(|value| of(f64::from(*value))).sum::<f64>()
+}
+
 /// A dot product in 16 lanes.
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {

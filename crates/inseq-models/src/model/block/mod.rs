@@ -1,0 +1,281 @@
+//! A transformer block: attention, cross-attention and feed-forward, each with its residual and norms.
+
+mod without_values;
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+
+use super::dropout::{LayerNoise, Place};
+use super::sublayer::{Sublayer, SublayerTrace};
+use crate::layers::{
+    Attention, AttentionTrace, FeedForward, FeedForwardTrace, KeyValues, Mask, NormTrace, Rotation, Rows,
+};
+pub(super) use without_values::Attended;
+
+/// How a block's sublayers are joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Residual {
+    /// Each adds to what the one before it left.
+    #[default]
+    Sequential,
+    /// Attention and feed-forward both read the block's input, `x + attention(x) + feed_forward(x)`.
+    Parallel,
+}
+
+/// One layer of an encoder or a decoder.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Attention to the block's own positions.
+    pub self_attention: Sublayer<Attention>,
+    /// Attention to the encoder's output, in decoders that have one.
+    pub cross_attention: Option<Sublayer<Attention>>,
+    /// The position-wise network.
+    pub feed_forward: Sublayer<FeedForward>,
+    /// How the sublayers are joined.
+    pub residual: Residual,
+    /// Which of the stack's position schemes the self-attention has.
+    pub scheme: usize,
+}
+
+/// What [`Block::pullback`] needs of the forward.
+#[derive(Clone, Debug)]
+pub struct BlockTrace {
+    pub(super) self_attention: SublayerTrace<AttentionTrace>,
+    pub(super) cross_attention: Option<SublayerTrace<AttentionTrace>>,
+    pub(super) feed_forward: SublayerTrace<FeedForwardTrace>,
+}
+
+impl BlockTrace {
+    /// Of some batch entries.
+    pub(super) fn entries(&self, range: &Range<usize>) -> BlockTrace {
+        let attention = |trace: &SublayerTrace<AttentionTrace>| trace.entries(range, AttentionTrace::entries);
+        BlockTrace {
+            self_attention: attention(&self.self_attention),
+            cross_attention: self.cross_attention.as_ref().map(attention),
+            feed_forward: self.feed_forward.entries(range, FeedForwardTrace::entries),
+        }
+    }
+}
+
+/// What a block attends to, beside the positions it is given.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// Of the self-attention.
+    pub mask: &'a Mask,
+    /// Of the self-attention's queries and keys.
+    pub rotation: Option<&'a Rotation>,
+    /// Keys and values of the encoder's output under this block's cross-attention, and what of them is hidden.
+    pub memory: Option<(&'a KeyValues, &'a Mask)>,
+    /// Whether the trace keeps what [`Trace::rescaled`](super::Trace::rescaled) needs.
+    pub detailed: bool,
+    /// What the layer drops.
+    pub noise: Option<LayerNoise>,
+}
+
+impl Context<'_> {
+    /// What the weights of `x` over keys are multiplied by.
+    fn dropped_weights(
+        &self,
+        place: Place,
+        attention: &Attention,
+        x: &Tensor<3>,
+        key_values: &KeyValues,
+    ) -> Option<Tensor<4>> {
+        let ([batch, queries, _], [_, _, keys, _]) = (x.dims(), key_values.keys.dims());
+        self.noise?.weights(place, [batch, attention.heads, queries, keys], x)
+    }
+}
+
+/// A cotangent with the rows it covers.
+#[derive(Clone, Debug)]
+pub struct Cotangent {
+    /// In the layout of its rows.
+    pub value: Tensor<4>,
+    /// Which positions the rows are.
+    pub rows: Rows,
+}
+
+impl Cotangent {
+    /// With another value in the same rows.
+    pub(super) fn map(self, value: impl FnOnce(Tensor<4>, &Rows) -> Tensor<4>) -> Self {
+        Self { value: value(self.value, &self.rows), rows: self.rows }
+    }
+}
+
+/// How far down a pullback is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To the block's input (and the encoder's output).
+    Input,
+    /// To the encoder's output alone: what only leads to the block's input is left out.
+    Memory,
+}
+
+impl Block {
+    /// The weights of the self-attention in a forward, `[batch, head, query, key]`; rows sum to 1.
+    pub fn self_attention_weights(&self, trace: &BlockTrace) -> Tensor<4> {
+        self.self_attention.inner.weights(&trace.self_attention.inner)
+    }
+
+    /// The weights of the cross-attention in a forward, `[batch, head, query, key]`; rows sum to 1.
+    pub fn cross_attention_weights(&self, trace: &BlockTrace) -> Option<Tensor<4>> {
+        let (cross, trace) = self.cross_attention.as_ref().zip(trace.cross_attention.as_ref())?;
+        Some(cross.inner.weights(&trace.inner))
+    }
+
+    /// The block's output for `x` `[batch, position, feature]`; `history` holds the keys and values of earlier positions
+    /// and takes up those of `x`.
+    pub fn step(&self, x: Tensor<3>, history: &mut Option<KeyValues>, context: &Context) -> Tensor<3> {
+        let attend = |x: Tensor<3>| {
+            let attention = &self.self_attention.inner;
+            let all = attention.key_values(x.clone(), context.rotation).after(history.take());
+            let y = attention.forward(x, &all, context.mask, context.rotation, None).0;
+            *history = Some(all);
+            (y, ())
+        };
+        let cross = |x: Tensor<3>| (self.attend_to_memory(x, context).0, ());
+        self.run(x, context, |_, _| {}, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
+    }
+
+    /// The block's output for `x` `[batch, position, feature]`, with the trace.
+    pub fn forward(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, BlockTrace) {
+        let attend = |x: Tensor<3>| self.attend_to_itself(x, context);
+        let cross = |x: Tensor<3>| self.attend_to_memory(x, context);
+        let inner = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(Place::Inner, like));
+        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, inner);
+        let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, |_, _| {}, attend, cross, feed);
+        let cross_attention = cross_attention.and_then(SublayerTrace::some);
+        (y, BlockTrace { self_attention, cross_attention, feed_forward })
+    }
+
+    fn attend_to_itself(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, AttentionTrace) {
+        let attention = &self.self_attention.inner;
+        let key_values = attention.key_values(x.clone(), context.rotation);
+        let dropout = context.dropped_weights(Place::SelfWeights, attention, &x, &key_values);
+        attention.forward(x, &key_values, context.mask, context.rotation, dropout)
+    }
+
+    fn attend_to_memory(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Option<AttentionTrace>) {
+        match (&self.cross_attention, context.memory) {
+            (Some(cross), Some((memory, mask))) => {
+                let dropout = context.dropped_weights(Place::CrossWeights, &cross.inner, &x, memory);
+                let (y, trace) = cross.inner.forward(x, memory, mask, None, dropout);
+                (y, Some(trace))
+            }
+            _ => (x, None),
+        }
+    }
+
+    /// The sublayers joined, with what each keeps. `stream` sees what the branch of each place is added to.
+    #[expect(clippy::type_complexity, reason = "the traces of the three sublayers")]
+    fn run<A, C, F>(
+        &self,
+        x: Tensor<3>,
+        context: &Context,
+        stream: impl Fn(Place, &Tensor<3>),
+        attend: impl FnOnce(Tensor<3>) -> (Tensor<3>, A),
+        cross: impl FnOnce(Tensor<3>) -> (Tensor<3>, C),
+        feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
+    ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<C>>, SublayerTrace<F>)) {
+        let dropped = |place: Place, x: &Tensor<3>| context.noise.and_then(|noise| noise.values(place, x));
+        let attend = |x, _: Option<&NormTrace>| attend(x);
+        let cross = |x, _: Option<&NormTrace>| cross(x);
+        let feed = |x, _: Option<&NormTrace>| feed(x);
+        if self.residual == Residual::Parallel {
+            let (attended, _, attention) =
+                self.self_attention.branch(x.clone(), dropped(Place::SelfAttention, &x), attend);
+            let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), dropped(Place::FeedForward, &x), feed);
+            let x = x + fed;
+            stream(Place::SelfAttention, &x);
+            return (x + attended, (attention, None, feed_forward));
+        }
+        let dropout = dropped(Place::SelfAttention, &x);
+        let (x, attention) = self.self_attention.around(x, dropout, |x| stream(Place::SelfAttention, x), attend);
+        let (x, cross) = match (&self.cross_attention, context.memory) {
+            (Some(sublayer), Some(_)) => {
+                let dropout = dropped(Place::CrossAttention, &x);
+                let (x, trace) = sublayer.around(x, dropout, |x| stream(Place::CrossAttention, x), cross);
+                (x, Some(trace))
+            }
+            _ => (x, None),
+        };
+        let dropout = dropped(Place::FeedForward, &x);
+        let (x, feed_forward) = self.feed_forward.around(x, dropout, |x| stream(Place::FeedForward, x), feed);
+        (x, (attention, cross, feed_forward))
+    }
+
+    /// Pulls the output's cotangent back to the block's input. What reaches the encoder's output
+    /// `[batch, probe, source, feature]` is added to `memory`.
+    ///
+    /// With [`Reach::Memory`] the result is meaningless below the cross-attention and `None` is returned.
+    pub fn pullback(
+        &self,
+        cotangent: Cotangent,
+        trace: &BlockTrace,
+        reach: Reach,
+        memory: &mut Option<Tensor<4>>,
+    ) -> Option<Cotangent> {
+        let Cotangent { value, rows } = cotangent;
+        if self.residual == Residual::Parallel {
+            let fed = self.feed_forward.input_pullback(
+                self.feed_forward_pullback(value.clone(), trace, &rows),
+                &trace.feed_forward,
+                &rows,
+            );
+            return Some(self.self_attention_pullback(value, Some(fed), &rows, trace));
+        }
+        let value = self.feed_forward.sum_pullback(value, &trace.feed_forward, &rows);
+        let inner = self.feed_forward_pullback(value.clone(), trace, &rows);
+        let value = self.feed_forward.residual_pullback(value, inner, &trace.feed_forward, &rows);
+        let value = match (&self.cross_attention, &trace.cross_attention) {
+            (Some(cross), Some(trace)) => {
+                let value = cross.sum_pullback(value, trace, &rows);
+                let inner = cross.output_pullback(value.clone(), trace, &rows);
+                let back = cross.inner.pullback(inner, &trace.inner, &rows);
+                *memory = Some(match memory.take() {
+                    Some(sum) => sum + back.memory,
+                    None => back.memory,
+                });
+                cross.residual_pullback(value, back.queries, trace, &rows)
+            }
+            _ => value,
+        };
+        if reach == Reach::Memory {
+            return None;
+        }
+        let value = self.self_attention.sum_pullback(value, &trace.self_attention, &rows);
+        Some(self.self_attention_pullback(value, None, &rows, trace))
+    }
+
+    /// Through the feed-forward branch, to what the inner layer took.
+    fn feed_forward_pullback(&self, value: Tensor<4>, trace: &BlockTrace, rows: &Rows) -> Tensor<4> {
+        let (sublayer, trace) = (&self.feed_forward, &trace.feed_forward);
+        sublayer.inner.pullback(sublayer.output_pullback(value, trace, rows), &trace.inner, rows)
+    }
+
+    /// Through the self-attention and its residual, where each row reaches every position that it looks at. `beside` is
+    /// the cotangent that other branches give the same rows.
+    fn self_attention_pullback(
+        &self,
+        value: Tensor<4>,
+        beside: Option<Tensor<4>>,
+        rows: &Rows,
+        trace: &BlockTrace,
+    ) -> Cotangent {
+        let (sublayer, trace) = (&self.self_attention, &trace.self_attention);
+        let inner = sublayer.output_pullback(value.clone(), trace, rows);
+        let back = sublayer.inner.pullback(inner, &trace.inner, rows);
+        let reached = match trace.inner.is_causal() {
+            true => rows.reached(),
+            false => Rows::prefix(back.memory.dims()[2]),
+        };
+        let own = sublayer.residual_pullback(value, back.queries, trace, rows);
+        let own = match beside {
+            Some(beside) => own + beside,
+            None => own,
+        };
+        let value = rows.among_reached(own) + sublayer.input_pullback(back.memory, trace, &reached);
+        Cotangent { value, rows: reached }
+    }
+}
