@@ -6,6 +6,8 @@ Made with torch 2.9.0, safetensors 0.8.0 and transformers 5.23.0.
 """
 
 import json
+import pickle
+import struct
 import sys
 from pathlib import Path
 
@@ -74,6 +76,60 @@ def views():
     }
 
 
+def with_attributes():
+    """Tensors that are pickled with more than their values, or of the types that came with PyTorch 2.3."""
+    parameter = torch.nn.Parameter(torch.arange(4, dtype=torch.float32))
+    parameter.is_initialized = True
+    tensor = torch.arange(6, dtype=torch.float32).reshape(2, 3)
+    tensor.made_by = "a script"
+    return {
+        "parameter": torch.nn.Parameter(torch.arange(3, dtype=torch.float16) / 2),
+        "parameter_with_attribute": parameter,
+        "tensor_with_attribute": tensor,
+        "buffer": torch.nn.Buffer(torch.arange(2, dtype=torch.float64)),
+        "expanded": torch.tensor([[1.5], [2.5]]).expand(2, 4),
+        "uint16": torch.tensor([1, 65535], dtype=torch.uint16),
+        "uint32": torch.tensor([7, 2**32 - 1], dtype=torch.uint32)[1:],
+        "uint64": torch.tensor([2**40], dtype=torch.uint64),
+    }
+
+
+def parts_of_storages(path):
+    """As PyTorch once wrote storages that were parts of others: a persistent id with a part. PyTorch reads it still."""
+    whole = torch.arange(12, dtype=torch.float32) / 5
+    rebuild = torch._utils._rebuild_tensor_v2
+
+    class Part:
+        def __init__(self, part):
+            self.part = part
+
+    class Tensor:
+        def __init__(self, part, *arguments):
+            self.arguments = (Part(part), *arguments, False, type(torch.nn.Linear(1, 1).state_dict())())
+
+        def __reduce__(self):
+            return rebuild, self.arguments
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, value):
+            if isinstance(value, Part):
+                return ("storage", torch.FloatStorage, "1", "cpu", 12, value.part)
+            return None
+
+    tensors = {
+        "whole": Tensor(None, 0, (3, 4), (4, 1)),
+        "part": Tensor(("2", 4, 6), 0, (2, 3), (3, 1)),
+        "inside_a_part": Tensor(("3", 2, 8), 3, (2, 2), (1, 2)),
+    }
+    machine = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    with open(path, "wb") as file:
+        for value in [0x1950A86A20F9469CFC6C, 1001, machine]:
+            pickle.dump(value, file, protocol=2)
+        Pickler(file, protocol=2).dump(tensors)
+        pickle.dump(["1"], file, protocol=2)
+        file.write(struct.pack("<q", 12) + whole.numpy().tobytes())
+
+
 def main(out):
     types = every_type()
     save_file(types, folder(out, "types_safetensors") / "model.safetensors", metadata={"format": "pt"})
@@ -87,7 +143,20 @@ def main(out):
     torch.save(views(), path / "pytorch_model.bin")
     write(path / "values.json", values(views()))
 
-    torch.save(types, folder(out, "old_bin") / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    path = folder(out, "attributes_bin")
+    torch.save(with_attributes(), path / "pytorch_model.bin")
+    write(path / "values.json", values(torch.load(path / "pytorch_model.bin", weights_only=True)))
+
+    # The format before PyTorch 1.6, in which it writes unsigned types and cannot read them again.
+    old = {"_use_new_zipfile_serialization": False}
+    attributes = {name: tensor for name, tensor in with_attributes().items() if not name.startswith("uint")}
+    for name, tensors in [("types_old_bin", types), ("views_old_bin", views()), ("attributes_old_bin", attributes)]:
+        path = folder(out, name)
+        torch.save(tensors, path / "pytorch_model.bin", **old)
+        write(path / "values.json", values(torch.load(path / "pytorch_model.bin", weights_only=True)))
+    path = folder(out, "parts_old_bin")
+    parts_of_storages(path / "pytorch_model.bin")
+    write(path / "values.json", values(torch.load(path / "pytorch_model.bin", weights_only=True)))
 
     torch.manual_seed(0)
     sizes = dict.fromkeys(["encoder_layers", "decoder_layers", "encoder_attention_heads", "decoder_attention_heads"], 1)
@@ -103,18 +172,19 @@ def main(out):
     write(path / "values.json", values(stored))
 
     # As transformers wrote them before safetensors: an nn.Module's own state dictionary with its _metadata.
-    path = folder(out, "sharded_bin")
     state = model.state_dict()
     names = list(state)
-    weight_map = {}
-    for number, part in enumerate([names[: len(names) // 2], names[len(names) // 2 :]], 1):
-        file = f"pytorch_model-0000{number}-of-00002.bin"
-        shard = type(state)((name, state[name]) for name in part)
-        shard._metadata = state._metadata
-        torch.save(shard, path / file)
-        weight_map.update(dict.fromkeys(part, file))
-    write(path / "pytorch_model.bin.index.json", {"metadata": {"total_size": 1}, "weight_map": weight_map})
-    write(path / "values.json", values(state))
+    for folder_name, options in [("sharded_bin", {}), ("sharded_old_bin", old)]:
+        path = folder(out, folder_name)
+        weight_map = {}
+        for number, part in enumerate([names[: len(names) // 2], names[len(names) // 2 :]], 1):
+            file = f"pytorch_model-0000{number}-of-00002.bin"
+            shard = type(state)((name, state[name]) for name in part)
+            shard._metadata = state._metadata
+            torch.save(shard, path / file, **options)
+            weight_map.update(dict.fromkeys(part, file))
+        write(path / "pytorch_model.bin.index.json", {"metadata": {"total_size": 1}, "weight_map": weight_map})
+        write(path / "values.json", values(state))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Tensor};
 use inseq_core::aggregators::{AggregationFunction, Merging};
-use inseq_models::architectures::{self, LoadedModel};
+use inseq_models::architectures::{self, Architecture, LoadedModel};
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::generation::{Generated, GenerationConfig, generate};
 use inseq_models::model::{Model, Source};
@@ -92,6 +92,8 @@ impl AttributionModel {
     /// When a file is missing or does not fit, naming it.
     pub fn load_with(name_or_path: &str, options: &LoadOptions) -> Result<Self> {
         let repository = Repository::open(name_or_path, &options.hub)?;
+        // The configuration first: nothing large of a model that is not supported is fetched.
+        Architecture::of(&repository)?;
         let tokenizer = match &options.tokenizer {
             Some(name) => Tokenizer::load_with(&Repository::open(name, &options.hub)?, &options.languages)?,
             None => Tokenizer::load_with(&repository, &options.languages)?,

@@ -1,5 +1,5 @@
 //! Fetching from a hub: a small server on this machine answers as the hub does.
-#![cfg(feature = "hub")]
+#![cfg(all(feature = "hub", feature = "flex"))]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use inseq_models::checkpoint::{HubOptions, Repository};
+use burn::tensor::DType;
+use inseq_models::checkpoint::{HubOptions, Repository, Weights};
+use inseq_models::{architectures, device};
 use tempfile::TempDir;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -128,9 +130,23 @@ fn read(repository: &Repository, file: &str) -> Option<Vec<u8>> {
 
 const CONFIG: (&str, &[u8]) = ("config.json", br#"{"model_type":"marian"}"#);
 
+/// A weights file of one tensor of bytes, `w`.
+fn safetensors(bytes: &[u8]) -> Vec<u8> {
+    let tensor = serde_json::json!({ "dtype": "U8", "shape": [bytes.len()], "data_offsets": [0, bytes.len()] });
+    let header = serde_json::json!({ "w": tensor }).to_string();
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), bytes].concat()
+}
+
+/// Opens a model with its weights, and gives the tensor `w`.
+fn fetch(name: &str, options: &HubOptions) -> inseq_models::Result<Vec<u8>> {
+    let weights = Weights::open(&Repository::open(name, options)?)?;
+    Ok(weights.tensor("w")?.data.into_owned())
+}
+
 #[test]
 fn fetches_what_a_model_needs_and_nothing_else() {
-    let weights = vec![7u8; 100_000];
+    let bytes = vec![7u8; 100_000];
+    let weights = safetensors(&bytes);
     let hub = Hub::start(&[
         CONFIG,
         ("source.spm", b"spm"),
@@ -150,9 +166,10 @@ fn fetches_what_a_model_needs_and_nothing_else() {
         ..options(&hub, &cache)
     };
     let repository = Repository::open("org/tiny", &options).unwrap();
+    assert_eq!(hub.requests().len(), 1, "the names of the files are asked for, and no file");
     assert_eq!(read(&repository, "config.json").unwrap(), CONFIG.1);
-    assert_eq!(read(&repository, "model.safetensors").unwrap(), weights);
-    assert_eq!(read(&repository, "README.md"), None);
+    assert_eq!(read(&repository, "tokenizer.json"), None);
+    assert_eq!(*Weights::open(&repository).unwrap().tensor("w").unwrap().data, bytes);
     assert!(!hub.requests().iter().any(|path| path.contains("tf_model") || path.contains("pytorch_model")));
 
     // Python's layout.
@@ -166,7 +183,7 @@ fn fetches_what_a_model_needs_and_nothing_else() {
     // The progress of each file ends at its size.
     let seen = seen.lock().unwrap();
     let last = seen.iter().rev().find(|(file, ..)| file == "model.safetensors").unwrap();
-    assert_eq!((last.1, last.2), (100_000, 100_000));
+    assert_eq!((last.1, last.2), (weights.len() as u64, weights.len() as u64));
     // The token goes to the hub.
     let state = hub.state.lock().unwrap();
     assert!(
@@ -180,22 +197,27 @@ fn fetches_what_a_model_needs_and_nothing_else() {
 
 #[test]
 fn a_second_time_asks_only_whether_the_model_has_changed() {
-    let hub = Hub::start(&[CONFIG, ("pytorch_model.bin", b"weights")]);
+    let hub = Hub::start(&[CONFIG, ("model.safetensors", &safetensors(b"weights"))]);
     let cache = tempfile::tempdir().unwrap();
-    Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    let options = options(&hub, &cache);
+    for name in ["org/tiny", "org/tiny@v1"] {
+        let repository = Repository::open(name, &options).unwrap();
+        assert_eq!(read(&repository, "config.json").unwrap(), CONFIG.1);
+        Weights::open(&repository).unwrap();
+    }
     let before = hub.requests().len();
-    Repository::open("org/tiny@v1", &options(&hub, &cache)).unwrap();
+    fetch("org/tiny@v1", &options).unwrap();
     assert_eq!(hub.requests()[before..], ["/api/models/org/tiny/revision/v1"]);
     let refs = cache.path().join("models--org--tiny/refs");
     assert_eq!(std::fs::read_to_string(refs.join("v1")).unwrap(), COMMIT);
 
     // From the cache alone: by a branch, a tag and a commit.
-    let offline = HubOptions { offline: true, ..options(&hub, &cache) };
+    let offline = HubOptions { offline: true, ..options };
     let before = hub.requests().len();
     for name in ["org/tiny", "org/tiny@v1", &format!("org/tiny@{COMMIT}")] {
         let repository = Repository::open(name, &offline).unwrap();
-        assert_eq!(read(&repository, "pytorch_model.bin").unwrap(), b"weights");
         assert_eq!(repository.name(), name);
+        assert_eq!(fetch(name, &offline).unwrap(), b"weights");
     }
     assert_eq!(hub.requests().len(), before);
     let message = Repository::open("org/other", &offline).unwrap_err().to_string();
@@ -204,27 +226,76 @@ fn a_second_time_asks_only_whether_the_model_has_changed() {
 
 #[test]
 fn shards_are_those_that_the_index_names() {
-    let index = br#"{"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}}"#;
-    let files: &[(&str, &[u8])] = &[
+    let index = br#"{"weight_map":{"w":"model-1.safetensors"}}"#;
+    let two = br#"{"weight_map":{"w":"model-1.safetensors","v":"model-2.safetensors"}}"#;
+    let shard = safetensors(b"1");
+    let hub = Hub::start(&[
         CONFIG,
         ("model.safetensors.index.json", index),
-        ("model-1.safetensors", b"1"),
-        ("model-2.safetensors", b"22"),
+        ("model-1.safetensors", &shard),
         ("model-3.safetensors", b"333"),
-    ];
-    let hub = Hub::start(files);
+    ]);
     let cache = tempfile::tempdir().unwrap();
-    let repository = Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
-    assert_eq!(read(&repository, "model-2.safetensors").unwrap(), b"22");
-    assert_eq!(read(&repository, "model-3.safetensors"), None);
+    assert_eq!(fetch("org/tiny", &options(&hub, &cache)).unwrap(), b"1");
+    assert!(!hub.requests().iter().any(|path| path.contains("model-3")));
 
     let evil = br#"{"weight_map":{"a":"../../../evil"}}"#;
     let hub = Hub::start(&[CONFIG, ("model.safetensors.index.json", evil), ("../../../evil", b"x")]);
-    let message = Repository::open("org/tiny", &options(&hub, &tempfile::tempdir().unwrap())).unwrap_err().to_string();
-    assert!(message.contains("lies outside the repository"), "{message}");
-    let hub = Hub::start(&files[..3]);
-    let message = Repository::open("org/tiny", &options(&hub, &tempfile::tempdir().unwrap())).unwrap_err().to_string();
-    assert!(message.contains("names the shard `model-2.safetensors`"), "{message}");
+    let message = fetch("org/tiny", &options(&hub, &tempfile::tempdir().unwrap())).unwrap_err().to_string();
+    assert!(message.contains("must lie inside the model's folder"), "{message}");
+    // A shard that is missing is noticed before another is fetched.
+    let hub = Hub::start(&[CONFIG, ("model.safetensors.index.json", two), ("model-1.safetensors", &shard)]);
+    let message = fetch("org/tiny", &options(&hub, &tempfile::tempdir().unwrap())).unwrap_err().to_string();
+    assert!(message.contains("model-2.safetensors") && message.contains("names this shard"), "{message}");
+    assert!(!hub.requests().iter().any(|path| path.contains("model-1")));
+}
+
+/// What is wrong with a model, and the files of it that were asked for.
+fn refused(files: &[(&'static str, &[u8])]) -> (String, Vec<String>) {
+    let hub = Hub::start(files);
+    let cache = tempfile::tempdir().unwrap();
+    let repository = Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    let loaded = architectures::load(&repository, &device::parse("flex").unwrap(), DType::F32);
+    let names = hub.requests().into_iter().filter_map(|path| Some(path.rsplit_once(COMMIT)?.1[1..].to_string()));
+    let mut names: Vec<String> = names.collect();
+    names.dedup();
+    (loaded.map(|_| ()).unwrap_err().to_string(), names)
+}
+
+#[test]
+fn what_is_not_supported_is_refused_before_its_weights_are_fetched() {
+    let weights: (&str, &[u8]) = ("model.safetensors", &safetensors(b"never fetched"));
+    let tokenizer: (&str, &[u8]) = ("tokenizer.json", b"never fetched");
+    let refused = |config: &str, more: &[(&'static str, &[u8])]| {
+        refused(&[&[("config.json", config.as_bytes()), weights, tokenizer], more].concat())
+    };
+    let (message, asked) = refused(r#"{"model_type":"mixtral"}"#, &[]);
+    assert!(message.contains("`mixtral`, a mixture of experts"), "{message}");
+    assert_eq!(asked, ["config.json"]);
+    let (message, asked) =
+        refused(r#"{"model_type":"llama","quantization_config":{"quant_method":"gptq","bits":4}}"#, &[]);
+    assert!(message.contains("quantized (GPTQ, 4 bits)"), "{message}");
+    assert_eq!(asked, ["config.json"]);
+    let (message, asked) =
+        refused(r#"{"model_type":"llama"}"#, &[("quantize_config.json", br#"{"bits":3,"group_size":128}"#)]);
+    assert!(message.starts_with("quantize_config.json: ") && message.contains("(GPTQ, 3 bits)"), "{message}");
+    assert_eq!(asked, ["config.json", "quantize_config.json"]);
+    // A field that does not fit is one more reason.
+    let (message, asked) = refused(r#"{"model_type":"llama"}"#, &[]);
+    assert!(message.starts_with("config.json: missing field"), "{message}");
+    assert_eq!(asked, ["config.json"]);
+}
+
+#[test]
+fn what_is_no_model_is_called_what_it_is() {
+    let lora = br#"{"peft_type":"LORA","base_model_name_or_path":"org/base","task_type":"CAUSAL_LM"}"#;
+    let (message, asked) = refused(&[("adapter_config.json", lora), ("adapter_model.safetensors", b"never fetched")]);
+    assert!(message.contains("a LoRA adapter (adapter_config.json) of the model `org/base`"), "{message}");
+    assert!(message.contains("merge_and_unload()"), "{message}");
+    assert_eq!(asked, ["adapter_config.json"]);
+    let (message, asked) = refused(&[("tiny.Q4_K_M.gguf", b"never fetched"), ("README.md", b"")]);
+    assert!(message.contains("it holds weights for llama.cpp (GGUF): tiny.Q4_K_M.gguf; "), "{message}");
+    assert!(asked.is_empty(), "{asked:?}");
 }
 
 #[test]
@@ -238,10 +309,12 @@ fn refusals_say_what_to_do() {
         "{unknown}"
     );
     assert!(message("org/tiny@nowhere").contains("no such model or no such revision"));
-    assert!(
-        message("org/tiny").contains("neither safetensors nor PyTorch weights; it holds: config.json, tf_model.h5")
-    );
+    let without = fetch("org/tiny", &options(&hub, &cache)).unwrap_err().to_string();
+    assert!(without.contains("no weights found") && without.contains("TensorFlow weights: tf_model.h5"), "{without}");
     assert!(message("./org/unknown").contains("neither a folder nor the name of a model"));
+    // A cache that has the model would do where the hub is out of order.
+    let cache = tempfile::tempdir().unwrap();
+    let message = |name: &str| Repository::open(name, &options(&hub, &cache)).unwrap_err().to_string();
     for (status, text) in [(401, "HF_TOKEN"), (403, "gated"), (429, "too many requests"), (500, "cannot be fetched")] {
         hub.state.lock().unwrap().status = Some(status);
         let message = message("org/tiny");
@@ -251,17 +324,24 @@ fn refusals_say_what_to_do() {
 
 #[test]
 fn without_the_hub_the_cache_is_used() {
-    let hub = Hub::start(&[CONFIG, ("model.safetensors", b"weights")]);
+    let hub = Hub::start(&[CONFIG, ("model.safetensors", &safetensors(b"weights"))]);
     let cache = tempfile::tempdir().unwrap();
-    Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    fetch("org/tiny", &options(&hub, &cache)).unwrap();
     hub.state.lock().unwrap().status = Some(503);
-    Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    assert_eq!(fetch("org/tiny", &options(&hub, &cache)).unwrap(), b"weights");
     // A port where nobody listens.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nowhere = HubOptions { endpoint: Some(format!("http://{nobody}")), ..options(&hub, &cache) };
-    Repository::open("org/tiny", &nowhere).unwrap();
+    assert_eq!(fetch("org/tiny", &nowhere).unwrap(), b"weights");
     let message = Repository::open("org/other", &nowhere).unwrap_err().to_string();
     assert!(message.contains("cannot be fetched") && message.contains("check the connection"), "{message}");
+    // A model whose weights were never fetched.
+    let cache = tempfile::tempdir().unwrap();
+    hub.state.lock().unwrap().status = None;
+    read(&Repository::open("org/tiny", &options(&hub, &cache)).unwrap(), "config.json").unwrap();
+    let offline = HubOptions { offline: true, ..options(&hub, &cache) };
+    let message = fetch("org/tiny", &offline).unwrap_err().to_string();
+    assert!(message.contains("only the cache was looked at"), "{message}");
     // A refusal is an answer: the cache does not hide it.
     hub.state.lock().unwrap().status = Some(403);
     assert!(Repository::open("org/tiny", &options(&hub, &cache)).is_err());
@@ -270,12 +350,11 @@ fn without_the_hub_the_cache_is_used() {
 #[test]
 fn a_download_that_breaks_off_is_taken_up_again() {
     let weights: Vec<u8> = (0..50_000u32).map(|i| (i % 251) as u8).collect();
-    let hub = Hub::start(&[CONFIG, ("model.safetensors", &weights)]);
+    let hub = Hub::start(&[CONFIG, ("model.safetensors", &safetensors(&weights))]);
     // Popped from the end: config.json comes whole, the weights in three parts.
     hub.state.lock().unwrap().breaks = vec![20_000, 10_000, 1000];
     let cache = tempfile::tempdir().unwrap();
-    let repository = Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
-    assert_eq!(read(&repository, "model.safetensors").unwrap(), weights);
+    assert_eq!(fetch("org/tiny", &options(&hub, &cache)).unwrap(), weights);
     let state = hub.state.lock().unwrap();
     assert!(state.requests.iter().any(|(path, _, range)| path.starts_with("/large") && range == "bytes=10000-"));
 }
@@ -284,8 +363,9 @@ fn a_download_that_breaks_off_is_taken_up_again() {
 fn a_local_folder_comes_before_the_hub() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
-    let message = Repository::open(path, &HubOptions::default()).unwrap_err().to_string();
-    assert!(message.contains("config.json") && message.contains("not found"), "{message}");
+    let empty = Repository::open(path, &HubOptions::default()).unwrap();
+    let message = empty.config::<serde_json::Value>().unwrap_err().to_string();
+    assert!(message.contains("config.json: not found; a model folder holds"), "{message}");
     std::fs::write(folder.path().join(CONFIG.0), CONFIG.1).unwrap();
     let repository = Repository::open(path, &HubOptions::default()).unwrap();
     assert_eq!(repository.json("config.json").unwrap().unwrap()["model_type"], "marian");

@@ -1,17 +1,23 @@
 //! From stored tensors to layers, checking names and shapes.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::inventory::Inventory;
-use crate::checkpoint::{StoredTensor, Weights, check_finite};
+use crate::checkpoint::{Repository, StoredTensor, Weights, check_finite, check_tensors};
 use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result, device};
 
 /// Takes tensors out of a checkpoint onto a device.
+///
+/// The weights are opened when the first of them is asked for, by when an architecture has read its configuration: what does
+/// not fit is refused before weights are fetched.
 pub struct Loader<'a> {
-    weights: &'a Weights,
+    repository: &'a Repository,
+    weights: OnceCell<Option<Weights>>,
+    /// Why the weights cannot be opened.
+    failure: RefCell<Option<Error>>,
     device: &'a Device,
     /// Of the weights.
     stored: DType,
@@ -22,10 +28,31 @@ pub struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    /// For the tensors of `weights`, on `device`, kept as `dtype`.
-    pub fn new(weights: &'a Weights, device: &'a Device, dtype: DType) -> Self {
+    /// For the tensors of `repository`, on `device`, kept as `dtype`.
+    pub fn new(repository: &'a Repository, device: &'a Device, dtype: DType) -> Self {
         let computed = device::computing_dtype(device, dtype);
-        Self { weights, device, stored: dtype, computed, inventory: RefCell::default() }
+        let (weights, failure, inventory) = (OnceCell::new(), RefCell::default(), RefCell::default());
+        Self { repository, weights, failure, device, stored: dtype, computed, inventory }
+    }
+
+    /// The weights; `None` where they cannot be opened, which is an error once a tensor is asked for.
+    fn opened(&self) -> Option<&Weights> {
+        let open = || {
+            let weights = Weights::open(self.repository)?;
+            check_tensors(&weights)?;
+            Ok(weights)
+        };
+        let weights = self.weights.get_or_init(|| open().map_err(|error| self.failure.replace(Some(error))).ok());
+        weights.as_ref()
+    }
+
+    fn weights(&self) -> Result<&Weights> {
+        self.opened().ok_or_else(|| {
+            self.failure.take().unwrap_or_else(|| Error::Checkpoint {
+                file: self.repository.name().into(),
+                message: "the weights cannot be opened".into(),
+            })
+        })
     }
 
     /// The tensors of the checkpoint that no part of the model asked for.
@@ -33,12 +60,13 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// When some were asked for that are not there, naming them.
     pub(super) fn unexpected(self) -> Result<Vec<String>> {
-        self.inventory.into_inner().close(self.weights)
+        let inventory = self.inventory.take();
+        inventory.close(self.weights()?)
     }
 
     /// Whether the checkpoint has a tensor of this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.weights.contains(name)
+        self.opened().is_some_and(|weights| weights.contains(name))
     }
 
     /// The first of `names` that the checkpoint has, else the first of all (whose absence then is the error). The others
@@ -69,7 +97,7 @@ impl<'a> Loader<'a> {
             _ => None,
         };
         let Some(data) = kept else { return Ok(self.kept(self.values(name, &shape)?, shape)) };
-        self.weights.release(name);
+        self.weights()?.release(name);
         Ok(Tensor::from_data(data, (self.device, self.stored)))
     }
 
@@ -80,11 +108,12 @@ impl<'a> Loader<'a> {
 
     /// A tensor as it is stored, noted as read; `None` where the checkpoint lacks it.
     fn found(&self, name: &str, shape: &[usize]) -> Result<Option<StoredTensor<'_>>> {
-        if !self.contains(name) {
+        let weights = self.weights()?;
+        if !weights.contains(name) {
             return Ok(None);
         }
         self.inventory.borrow_mut().read(name);
-        let stored = self.weights.tensor(name)?;
+        let stored = weights.tensor(name)?;
         if stored.shape != shape {
             return Err(Error::Checkpoint {
                 file: stored.name.to_string(),
@@ -100,10 +129,10 @@ impl<'a> Loader<'a> {
     /// As [`tensor`](Self::tensor).
     pub fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let Some(stored) = self.found(name, shape)? else {
-            return self.inventory.borrow_mut().stand_in(self.weights, name, shape);
+            return self.inventory.borrow_mut().stand_in(self.weights()?, name, shape);
         };
         let values = stored.to_f32()?;
-        self.weights.release(name);
+        self.weights()?.release(name);
         check_finite(name, &stored.shape, &values)?;
         Ok(values)
     }

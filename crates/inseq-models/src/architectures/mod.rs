@@ -32,11 +32,12 @@ mod sizes;
 mod smollm3;
 mod t5;
 mod umt5;
+mod unsupported;
 
 use burn::tensor::{DType, Device};
 use serde_json::Value;
 
-use crate::checkpoint::{Repository, Weights};
+use crate::checkpoint::{self, Adapter, Repository};
 use crate::model::Model;
 use crate::{Error, Result};
 
@@ -135,47 +136,43 @@ pub fn list() -> &'static [Architecture] {
     ARCHITECTURES
 }
 
+impl Architecture {
+    /// The architecture of a repository, by its configuration alone: of a model of the hub no weights are fetched.
+    ///
+    /// # Errors
+    /// When the model type is not supported, the weights are quantized, or an adapter lies beside them.
+    pub fn of(repository: &Repository) -> Result<Self> {
+        let config: Value = repository.config()?;
+        let invalid = |message| Error::Checkpoint { file: "config.json".into(), message };
+        let model_type = config.get("model_type").and_then(Value::as_str);
+        let model_type = model_type
+            .ok_or_else(|| invalid(format!("`model_type` is missing; it must be one of: {}", unsupported::names())))?;
+        let architecture = ARCHITECTURES.iter().find(|a| a.model_type == model_type).copied();
+        let architecture = architecture.ok_or_else(|| invalid(unsupported::reason(model_type, &config)))?;
+        checkpoint::check_configuration(repository)?;
+        match Adapter::read(repository)? {
+            // transformers would add it to the weights, so that they alone are another model.
+            Some(adapter) => Err(Error::Checkpoint {
+                file: repository.name().into(),
+                message: format!("beside the model there is {}, or remove adapter_config.json", adapter.described()),
+            }),
+            None => Ok(architecture),
+        }
+    }
+}
+
 /// Loads the model of a repository onto a device, its weights as `dtype`.
 ///
 /// # Errors
-/// When the model type is not supported, or a configuration field or tensor is missing or does not fit.
+/// When the architecture is not supported, as [`Architecture::of`] says, or a configuration field or tensor is missing or
+/// does not fit.
 pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<LoadedModel> {
-    let config: Value = repository.config()?;
-    let model_type = config.get("model_type").and_then(Value::as_str).ok_or_else(|| Error::Checkpoint {
-        file: "config.json".into(),
-        message: format!("`model_type` is missing; it must be one of: {}", names()),
-    })?;
-    let architecture = ARCHITECTURES.iter().find(|a| a.model_type == model_type).ok_or_else(|| Error::Checkpoint {
-        file: "config.json".into(),
-        message: format!(
-            "`model_type` is `{model_type}`, which is not supported{}; supported: {}",
-            nearest(model_type),
-            names()
-        ),
-    })?;
-    let weights = Weights::open(repository)?;
-    let loader = Loader::new(&weights, device, dtype);
+    let architecture = Architecture::of(repository)?;
+    let loader = Loader::new(repository, device, dtype);
     let loaded = (architecture.load)(repository, &loader)?;
     Ok(LoadedModel {
-        special_tokens: ConfiguredTokens::read(&config),
+        special_tokens: ConfiguredTokens::read(&repository.config()?),
         unexpected_tensors: loader.unexpected()?,
         ..loaded
     })
-}
-
-/// The model types that are named most like one that there is not.
-fn nearest(model_type: &str) -> String {
-    const LIKE: f64 = 0.8;
-    let mut near: Vec<(f64, &str)> = ARCHITECTURES
-        .iter()
-        .map(|a| (strsim::jaro_winkler(model_type, a.model_type), a.model_type))
-        .filter(|(likeness, _)| *likeness >= LIKE)
-        .collect();
-    near.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let near: Vec<String> = near.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
-    if near.is_empty() { String::new() } else { format!(" (nearest: {})", near.join(", ")) }
-}
-
-fn names() -> String {
-    ARCHITECTURES.iter().map(|a| a.model_type).collect::<Vec<_>>().join(", ")
 }

@@ -3,16 +3,20 @@
 //! Everything here comes from strangers: sizes in headers are checked against the file before anything is allocated,
 //! and pickles are read by a reader that executes nothing.
 
+mod contents;
 mod hub;
 mod index;
 mod pickle;
+mod quantization;
 mod repository;
 mod safetensors;
 mod stored;
 mod torch;
 mod weights;
 
+pub(crate) use contents::Adapter;
 pub use hub::{HubOptions, Progress};
+pub(crate) use quantization::{check_configuration, check_tensors};
 pub use repository::Repository;
 pub(crate) use stored::check_finite;
 pub use stored::{StoredDType, StoredTensor};

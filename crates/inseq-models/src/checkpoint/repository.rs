@@ -3,20 +3,26 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use inseq_mapped::Mmap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::hub::HubOptions;
+use super::contents;
+use super::hub::{HubOptions, Snapshot};
 use crate::{Error, Result};
 
 /// Files larger than this are not configuration or tokenizer files.
 const LARGEST_SMALL_FILE: u64 = 512 << 20;
 
-/// A model repository: a folder, or files embedded in the program.
+/// Folders inside each other that are looked through for names.
+const MOST_DEPTH: usize = 2;
+/// As many names of files as are looked at.
+const MOST_NAMES: usize = 10_000;
+
+/// A model repository: a folder, a model of the hub, or files embedded in the program.
 #[derive(Clone, Debug)]
 pub struct Repository {
     name: String,
@@ -26,6 +32,7 @@ pub struct Repository {
 #[derive(Clone, Debug)]
 enum Place {
     Folder(PathBuf),
+    Hub(Snapshot),
     Embedded(&'static [(&'static str, &'static [u8])]),
     Memory(Arc<BTreeMap<String, Arc<[u8]>>>),
 }
@@ -50,29 +57,22 @@ impl std::ops::Deref for FileBytes {
 }
 
 impl Repository {
-    /// Opens a local folder, or fetches `org/name` or `org/name@revision` from the hub.
+    /// Opens a local folder, or `org/name` or `org/name@revision` of the hub, whose files are fetched when they are read.
     ///
     /// # Errors
-    /// When there is neither such a folder nor such a model, or a file cannot be fetched.
+    /// When there is neither such a folder nor such a model.
     pub fn open(name_or_path: &str, options: &HubOptions) -> Result<Self> {
         let path = Path::new(name_or_path);
-        let folder = if path.is_dir() {
-            path.to_path_buf()
+        let place = if path.is_dir() {
+            Place::Folder(path.to_path_buf())
         } else if path.is_file() {
             return Err(Error::Argument(format!(
                 "`{name_or_path}` is a file; give the folder that holds config.json and the weights"
             )));
         } else {
-            super::hub::fetch(name_or_path, options)?
+            Place::Hub(Snapshot::open(name_or_path, options)?)
         };
-        let repository = Self { name: name_or_path.to_string(), place: Place::Folder(folder) };
-        if repository.read("config.json")?.is_none() {
-            return Err(Error::Checkpoint {
-                file: format!("{name_or_path}/config.json"),
-                message: "not found; a model folder holds config.json, the tokenizer's files and the weights".into(),
-            });
-        }
-        Ok(repository)
+        Ok(Self { name: name_or_path.to_string(), place })
     }
 
     /// Files that are part of the program.
@@ -91,6 +91,49 @@ impl Repository {
         &self.name
     }
 
+    /// The names of the files, those in folders as `folder/name`.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub(super) fn files(&self) -> Result<Vec<String>> {
+        match &self.place {
+            Place::Folder(folder) => names(folder),
+            Place::Hub(snapshot) => match snapshot.listed() {
+                Some(names) => Ok(names.to_vec()),
+                None => names(snapshot.folder()),
+            },
+            Place::Embedded(files) => Ok(files.iter().map(|(name, _)| name.to_string()).collect()),
+            Place::Memory(files) => Ok(files.keys().cloned().collect()),
+        }
+    }
+
+    /// Whether there is such a file.
+    ///
+    /// # Errors
+    /// When its name leads out of the repository.
+    pub(super) fn has(&self, file: &str) -> Result<bool> {
+        Ok(match &self.place {
+            Place::Folder(folder) => inside(folder, file)?.exists(),
+            Place::Hub(snapshot) => snapshot.has(inside(snapshot.folder(), file)?, file),
+            Place::Embedded(files) => files.iter().any(|(name, _)| *name == file),
+            Place::Memory(files) => files.contains_key(file),
+        })
+    }
+
+    /// Whether it is a model of the hub of which only what the cache has can be read.
+    pub(super) fn is_cached(&self) -> bool {
+        matches!(&self.place, Place::Hub(snapshot) if snapshot.listed().is_none())
+    }
+
+    /// Where a file of a folder lies, fetched where the hub has it and the cache does not.
+    fn path(&self, file: &str) -> Result<PathBuf> {
+        match &self.place {
+            Place::Hub(snapshot) => snapshot.fetched(inside(snapshot.folder(), file)?, file),
+            Place::Folder(folder) => inside(folder, file),
+            Place::Embedded(_) | Place::Memory(_) => Ok(PathBuf::from(file)),
+        }
+    }
+
     /// The bytes of a small file; `None` where there is no such file.
     ///
     /// # Errors
@@ -101,8 +144,8 @@ impl Repository {
                 Ok(files.iter().find(|(name, _)| *name == file).map(|(_, bytes)| Cow::Borrowed(*bytes)))
             }
             Place::Memory(files) => Ok(files.get(file).map(|bytes| Cow::Owned(bytes.to_vec()))),
-            Place::Folder(folder) => {
-                let path = folder.join(file);
+            Place::Folder(_) | Place::Hub(_) => {
+                let path = self.path(file)?;
                 let io = |source| Error::Io { path: path.clone(), source };
                 match std::fs::metadata(&path) {
                     Ok(metadata) if metadata.len() > LARGEST_SMALL_FILE => Err(Error::Checkpoint {
@@ -134,9 +177,7 @@ impl Repository {
     /// When it is missing, or a field does not fit, naming it.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
         let file = || "config.json".to_string();
-        let bytes = self
-            .read("config.json")?
-            .ok_or_else(|| Error::Checkpoint { file: file(), message: format!("not found in `{}`", self.name) })?;
+        let bytes = self.read("config.json")?.ok_or_else(|| contents::without_config(self))?;
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         serde_path_to_error::deserialize(&mut deserializer).map_err(|e| Error::Checkpoint {
             file: file(),
@@ -154,15 +195,8 @@ impl Repository {
                 Ok(files.iter().find(|(name, _)| *name == file).map(|(_, bytes)| FileBytes::Embedded(bytes)))
             }
             Place::Memory(files) => Ok(files.get(file).map(|bytes| FileBytes::Memory(bytes.clone()))),
-            Place::Folder(folder) => {
-                // Shard names come from an index: none may lead out of the folder.
-                if Path::new(file).components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
-                    return Err(Error::Checkpoint {
-                        file: file.to_string(),
-                        message: "a weights file must lie inside the model's folder".into(),
-                    });
-                }
-                let path = folder.join(file);
+            Place::Folder(_) | Place::Hub(_) => {
+                let path = self.path(file)?;
                 let io = |source| Error::Io { path: path.clone(), source };
                 let opened = match File::open(&path) {
                     Ok(opened) => opened,
@@ -173,4 +207,37 @@ impl Repository {
             }
         }
     }
+}
+
+/// A file in a folder. Names of shards come from an index: none may lead out of the folder.
+fn inside(folder: &Path, file: &str) -> Result<PathBuf> {
+    if Path::new(file).components().any(|c| !matches!(c, Component::Normal(_))) {
+        return Err(Error::Checkpoint {
+            file: file.to_string(),
+            message: "a weights file must lie inside the model's folder".into(),
+        });
+    }
+    Ok(folder.join(file))
+}
+
+/// The names of the files in a folder and the folders in it.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut folders = vec![(folder.to_path_buf(), String::new(), 1)];
+    while let Some((folder, prefix, depth)) = folders.pop() {
+        let io = |source| Error::Io { path: folder.clone(), source };
+        for entry in std::fs::read_dir(&folder).map_err(io)?.take(MOST_NAMES) {
+            let path = entry.map_err(io)?.path();
+            let Some(name) = path.file_name().map(|name| format!("{prefix}{}", name.to_string_lossy())) else {
+                continue;
+            };
+            if !path.is_dir() {
+                names.push(name);
+            } else if depth < MOST_DEPTH && !name.starts_with('.') {
+                folders.push((path, name + "/", depth + 1));
+            }
+        }
+    }
+    names.sort();
+    Ok(names)
 }

@@ -41,8 +41,16 @@ pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry
             Dtype::I16 => StoredDType::I16,
             Dtype::I8 => StoredDType::I8,
             Dtype::U8 => StoredDType::U8,
+            Dtype::U64 => StoredDType::U64,
+            Dtype::U32 => StoredDType::U32,
+            Dtype::U16 => StoredDType::U16,
             Dtype::BOOL => StoredDType::Bool,
-            other => return Err(invalid(format!("tensor `{name}` has the type {other:?}, which is not supported"))),
+            Dtype::C64 => StoredDType::Complex,
+            Dtype::F4 | Dtype::F6_E2M3 | Dtype::F6_E3M2 => StoredDType::Packed,
+            Dtype::F8_E4M3 | Dtype::F8_E5M2 | Dtype::F8_E8M0 | Dtype::F8_E4M3FNUZ | Dtype::F8_E5M2FNUZ => {
+                StoredDType::F8
+            }
+            other => return Err(invalid(format!("tensor `{name}` has the type {other:?}, which is not known"))),
         };
         let (from, to) = info.data_offsets;
         entries.insert(name, Entry { dtype, shape: info.shape.clone(), bytes: start + from..start + to });

@@ -28,18 +28,35 @@ pub enum StoredDType {
     I8,
     /// Unsigned integer of 8 bits.
     U8,
+    /// Unsigned integer of 64 bits.
+    U64,
+    /// Unsigned integer of 32 bits.
+    U32,
+    /// Unsigned integer of 16 bits.
+    U16,
     /// A byte, 0 for false.
     Bool,
+    /// Floating-point number of 8 bits, of any kind.
+    F8,
+    /// Number of less than 8 bits, of any kind.
+    Packed,
+    /// Complex number of two [`F32`](Self::F32).
+    Complex,
 }
 
 impl StoredDType {
-    /// Bytes of a value.
+    /// Whether values are numbers that a model computes with as they are.
+    pub(super) fn is_plain(self) -> bool {
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
+    }
+
+    /// Bytes of a value; of a [`Packed`](Self::Packed) one, bytes that it touches.
     pub fn size(self) -> usize {
         match self {
-            Self::F64 | Self::I64 => 8,
-            Self::F32 | Self::I32 => 4,
-            Self::F16 | Self::BF16 | Self::I16 => 2,
-            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::F64 | Self::I64 | Self::U64 | Self::Complex => 8,
+            Self::F32 | Self::I32 | Self::U32 => 4,
+            Self::F16 | Self::BF16 | Self::I16 | Self::U16 => 2,
+            Self::I8 | Self::U8 | Self::Bool | Self::F8 | Self::Packed => 1,
         }
     }
 }

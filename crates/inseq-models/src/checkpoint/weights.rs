@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
 use super::index::Index;
 use super::repository::{FileBytes, Repository};
-use super::stored::StoredTensor;
-use super::{safetensors, torch};
+use super::stored::{StoredDType, StoredTensor};
+use super::{contents, safetensors, torch};
 use crate::{Error, Result};
 
-/// The files that hold weights, whole and as the index of shards, in the order in which they are looked for.
-pub(super) const KINDS: [(&str, &str); 2] =
-    [("model.safetensors", "model.safetensors.index.json"), ("pytorch_model.bin", "pytorch_model.bin.index.json")];
+/// The files that hold weights, whole or as the index of shards, in the order in which transformers looks for them.
+pub(super) const WHOLE_OR_SHARDS: [&str; 4] =
+    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// The weights of a repository, mapped into memory.
 pub struct Weights {
@@ -41,26 +42,45 @@ impl std::fmt::Debug for Weights {
 
 impl Weights {
     /// The weights of a repository: `model.safetensors`, its shards, `pytorch_model.bin`, or its shards, whichever is
-    /// there first.
+    /// there first; before these, the file that `transformers_weights` of `config.json` names. Of a model of the hub they
+    /// are fetched now.
     ///
     /// # Errors
-    /// When none is there, or one is damaged, naming it.
+    /// When none is there, saying what is, or one is damaged, naming it.
     pub fn open(repository: &Repository) -> Result<Self> {
-        for (whole, index) in KINDS {
-            if let Some(bytes) = repository.map(whole)? {
-                let mut weights = Self::empty(repository);
-                weights.add(whole, bytes)?;
-                return Ok(weights);
+        let config = repository.json("config.json")?.unwrap_or_default();
+        let named = match config.get("transformers_weights").and_then(Value::as_str) {
+            Some(name) if !name.ends_with(".safetensors") && !name.ends_with(".safetensors.index.json") => {
+                return Err(Error::Checkpoint {
+                    file: "config.json".into(),
+                    message: format!(
+                        "`transformers_weights` is `{name}`; expected a file that ends in .safetensors or \
+                         .safetensors.index.json"
+                    ),
+                });
             }
-            if let Some(bytes) = repository.read(index)? {
-                return Self::from_index(repository, index, &Index::parse(index, &bytes)?);
+            named => named,
+        };
+        let files = named.map_or(&WHOLE_OR_SHARDS[..], |_| &[]);
+        for file in named.into_iter().chain(files.iter().copied()) {
+            let Some(bytes) = repository.map(file)? else { continue };
+            if file.ends_with(".json") {
+                return Self::from_index(repository, file, &Index::parse(file, &bytes)?);
             }
+            let mut weights = Self::empty(repository);
+            weights.add(file, bytes)?;
+            return Ok(weights);
         }
-        Err(Error::Checkpoint {
-            file: repository.name().to_string(),
-            message: "no weights found; expected model.safetensors, pytorch_model.bin, or one of their .index.json with shards"
-                .into(),
-        })
+        match named {
+            Some(file) => Err(Error::Checkpoint {
+                file: file.into(),
+                message: format!(
+                    "`transformers_weights` of config.json names this file, but `{}` does not have it",
+                    repository.name()
+                ),
+            }),
+            None => Err(contents::without_weights(repository)),
+        }
     }
 
     fn empty(repository: &Repository) -> Self {
@@ -69,12 +89,18 @@ impl Weights {
 
     fn from_index(repository: &Repository, file: &str, index: &Index) -> Result<Self> {
         let mut weights = Self::empty(repository);
+        let lacks = |shard: &str| Error::Checkpoint {
+            file: shard.to_string(),
+            message: format!("{file} names this shard, but `{}` does not have it", repository.name()),
+        };
+        // All are looked for before the first is fetched.
         for shard in index.shards() {
-            let bytes = repository.map(shard)?.ok_or_else(|| Error::Checkpoint {
-                file: shard.to_string(),
-                message: format!("{file} names this shard, but `{}` does not have it", repository.name()),
-            })?;
-            weights.add(shard, bytes)?;
+            if !repository.has(shard)? {
+                return Err(lacks(shard));
+            }
+        }
+        for shard in index.shards() {
+            weights.add(shard, repository.map(shard)?.ok_or_else(|| lacks(shard))?)?;
         }
         for (tensor, shard) in &index.weight_map {
             if !weights.contains(tensor) {
@@ -121,6 +147,14 @@ impl Weights {
     /// Whether there is a tensor of this name.
     pub fn contains(&self, name: &str) -> bool {
         self.places.contains_key(name)
+    }
+
+    /// The type of a tensor.
+    pub(super) fn dtype(&self, name: &str) -> Option<StoredDType> {
+        match &self.files[*self.places.get(name)?].contents {
+            Contents::SafeTensors(entries) => entries.get(name).map(|entry| entry.dtype),
+            Contents::Torch(entries) => entries.get(name).map(|entry| entry.dtype),
+        }
     }
 
     /// A tensor.

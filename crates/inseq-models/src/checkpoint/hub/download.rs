@@ -3,114 +3,92 @@
 use std::path::{Path, PathBuf};
 
 use hf_hub::api::Progress as HubProgress;
-use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
 use hf_hub::{Repo, RepoType};
 
-use super::files::{self, WeightFiles};
 use super::settings::Settings;
 use super::{ModelName, Progress, cache};
-use crate::checkpoint::index::Index;
 use crate::{Error, Result};
 
 /// How often a file that stops in the middle is taken up again.
 const RETRIES: usize = 3;
 
-/// Fetches what the cache does not have, all of one commit, and gives the folder of that commit.
-///
-/// Where the hub cannot be reached, `cached` is used, as Python does.
-pub(super) fn download(
-    model: &ModelName,
-    settings: &Settings,
-    progress: Option<&Progress>,
-    cached: Option<PathBuf>,
-) -> Result<PathBuf> {
-    let api = ApiBuilder::from_cache(hf_hub::Cache::new(settings.cache.clone()))
-        .with_endpoint(settings.endpoint.clone())
-        .with_token(settings.token.clone())
-        .with_progress(false)
-        .with_retries(RETRIES)
-        .with_user_agent("inseq-rs", env!("CARGO_PKG_VERSION"))
-        .build()
-        .map_err(|e| explain(model, settings, None, &e))?;
-    let revision = Repo::with_revision(model.id.clone(), RepoType::Model, model.revision.clone());
-    let info = match (api.repo(revision).info(), cached) {
-        (Ok(info), _) => info,
-        (Err(e), Some(cached)) if is_unreachable(&e) => return Ok(cached),
-        (Err(e), _) => return Err(explain(model, settings, None, &e)),
-    };
-    let commit = info.sha;
-    if !cache::is_commit(&commit) {
-        return Err(failed(model, format!("the hub answers with `{commit}` where the name of a commit is expected")));
+/// A model on the hub, at one commit.
+pub(super) struct Remote {
+    model: ModelName,
+    settings: Settings,
+    api: Api,
+    commit: String,
+    /// The folder of the commit in the cache.
+    folder: PathBuf,
+    files: Vec<String>,
+    progress: Option<Progress>,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote").field("model", &self.model).field("commit", &self.commit).finish_non_exhaustive()
     }
-    let folder = cache::model_folder(&settings.cache, model);
-    let fetcher = Fetcher {
-        model,
-        settings,
+}
+
+/// Why a model cannot be had.
+pub(super) enum Failure {
+    /// The hub does not answer, or is out of order.
+    Unreachable(Error),
+    Refused(Error),
+}
+
+impl Remote {
+    /// Asks the hub what a model has.
+    pub(super) fn open(model: ModelName, settings: Settings, progress: Option<Progress>) -> Result<Self, Failure> {
+        let explained = |error: &ApiError| {
+            let explained = explain(&model, &settings, None, error);
+            if is_unreachable(error) { Failure::Unreachable(explained) } else { Failure::Refused(explained) }
+        };
+        let api = ApiBuilder::from_cache(hf_hub::Cache::new(settings.cache.clone()))
+            .with_endpoint(settings.endpoint.clone())
+            .with_token(settings.token.clone())
+            .with_progress(false)
+            .with_retries(RETRIES)
+            .with_user_agent("inseq-rs", env!("CARGO_PKG_VERSION"))
+            .build()
+            .map_err(|e| Failure::Refused(explain(&model, &settings, None, &e)))?;
+        let revision = Repo::with_revision(model.id.clone(), RepoType::Model, model.revision.clone());
+        let info = api.repo(revision).info().map_err(|e| explained(&e))?;
+        let commit = info.sha;
+        if !cache::is_commit(&commit) {
+            let message = format!("the hub answers with `{commit}` where the name of a commit is expected");
+            return Err(Failure::Refused(failed(&model, message)));
+        }
+        let folder = cache::model_folder(&settings.cache, &model);
+        point(&folder, &model.revision, &commit).map_err(Failure::Refused)?;
+        let folder = folder.join("snapshots").join(&commit);
+        let files = info.siblings.into_iter().map(|sibling| sibling.rfilename).collect();
+        Ok(Self { model, settings, api, commit, folder, files, progress })
+    }
+
+    /// The folder of the commit in the cache.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The names of the files.
+    pub(super) fn files(&self) -> &[String] {
+        &self.files
+    }
+
+    /// Fetches a file to its path in the cache.
+    ///
+    /// # Errors
+    /// When the hub refuses it, or it does not arrive whole.
+    pub(super) fn fetch(&self, file: &str, path: &Path) -> Result<()> {
         // All files come from the commit that was listed, even if the branch moves on in between.
-        repo: api.repo(Repo::with_revision(model.id.clone(), RepoType::Model, commit.clone())),
-        snapshot: folder.join("snapshots").join(&commit),
-        progress,
-    };
-    let present: Vec<String> = info.siblings.into_iter().map(|sibling| sibling.rfilename).collect();
-    for file in files::small(&present) {
-        fetcher.fetch(file)?;
-    }
-    match files::weights(&present) {
-        WeightFiles::Whole(file) => {
-            fetcher.fetch(file)?;
-        }
-        WeightFiles::Sharded(index) => {
-            let path = fetcher.fetch(index)?;
-            let bytes = std::fs::read(&path).map_err(|source| Error::Io { path, source })?;
-            for shard in Index::parse(index, &bytes)?.shards() {
-                if !present.iter().any(|file| file == shard) {
-                    return Err(failed(
-                        model,
-                        format!("{index} names the shard `{shard}`, which the repository does not have"),
-                    ));
-                }
-                fetcher.fetch(shard)?;
-            }
-        }
-        WeightFiles::None => {
-            return Err(failed(
-                model,
-                format!(
-                    "the repository has neither safetensors nor PyTorch weights; it holds: {}",
-                    if present.is_empty() { "nothing".to_string() } else { present.join(", ") }
-                ),
-            ));
-        }
-    }
-    point(&folder, &model.revision, &commit)?;
-    Ok(fetcher.snapshot)
-}
-
-struct Fetcher<'a> {
-    model: &'a ModelName,
-    settings: &'a Settings,
-    repo: ApiRepo,
-    snapshot: PathBuf,
-    progress: Option<&'a Progress>,
-}
-
-impl Fetcher<'_> {
-    /// A file of the snapshot, fetched if it is not there.
-    fn fetch(&self, file: &str) -> Result<PathBuf> {
-        // The name goes into a path.
-        if Path::new(file).components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
-            return Err(failed(self.model, format!("`{file}` lies outside the repository")));
-        }
-        let path = self.snapshot.join(file);
-        if path.exists() {
-            return Ok(path);
-        }
+        let repo = self.api.repo(Repo::with_revision(self.model.id.clone(), RepoType::Model, self.commit.clone()));
         let total = std::cell::Cell::new(0);
-        let report = Report { file, total: &total, arrived: 0, progress: self.progress };
-        let fetched = self
-            .repo
+        let report = Report { file, total: &total, arrived: 0, progress: self.progress.as_ref() };
+        let fetched = repo
             .download_with_progress(file, report)
-            .map_err(|e| explain(self.model, self.settings, Some(file), &e))?;
+            .map_err(|e| explain(&self.model, &self.settings, Some(file), &e))?;
         let length = std::fs::metadata(&fetched).map_err(|source| Error::Io { path: fetched.clone(), source })?.len();
         if length != total.get() || fetched != path {
             // A short file must not stay in the cache as if it were whole.
@@ -119,11 +97,14 @@ impl Fetcher<'_> {
                 let _ = std::fs::remove_file(path);
             }
             return Err(failed(
-                self.model,
+                &self.model,
                 format!("{file}: {length} bytes of {} arrived at {}; try again", total.get(), fetched.display()),
             ));
         }
-        Ok(path)
+        // `hf-hub` writes a reference for the commit itself, which says nothing.
+        let references = cache::model_folder(&self.settings.cache, &self.model).join("refs");
+        let _ = std::fs::remove_file(references.join(&self.commit));
+        Ok(())
     }
 }
 
@@ -156,8 +137,6 @@ fn point(folder: &Path, revision: &str, commit: &str) -> Result<()> {
     if revision == commit {
         return Ok(());
     }
-    // `hf-hub` writes a reference for the commit itself, which says nothing.
-    let _ = std::fs::remove_file(folder.join("refs").join(commit));
     let path = folder.join("refs").join(revision);
     let write = || {
         std::fs::create_dir_all(path.parent().unwrap_or(folder))?;

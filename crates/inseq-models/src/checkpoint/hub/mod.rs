@@ -3,11 +3,9 @@
 mod cache;
 #[cfg(feature = "hub")]
 mod download;
-#[cfg(feature = "hub")]
-mod files;
 mod settings;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::{Error, Result};
@@ -80,34 +78,89 @@ impl std::fmt::Display for ModelName {
     }
 }
 
-/// The folder that holds the files of a model of the hub, fetching those that it needs and does not have.
-///
-/// # Errors
-/// When the name is none, the hub has no such model or refuses it, or a file cannot be fetched.
-pub(super) fn fetch(name: &str, options: &HubOptions) -> Result<PathBuf> {
-    let model = ModelName::parse(name)?;
-    let settings = Settings::new(options, &|variable| std::env::var(variable).ok())?;
-    let cached = cache::snapshot(&settings.cache, &model);
-    if settings.offline {
-        return cached.ok_or_else(|| Error::Hub {
-            name: model.to_string(),
-            message: format!(
-                "not in the cache ({}), and only the cache is used because HF_HUB_OFFLINE or the offline option is set; \
-                 fetch it once without, or give a local folder",
-                settings.cache.display()
-            ),
-        });
-    }
+/// The files of a model of the hub at one commit: those in the cache, and where the hub was asked, those that it has.
+#[derive(Clone, Debug)]
+pub(super) struct Snapshot {
+    folder: PathBuf,
     #[cfg(feature = "hub")]
-    return download::download(&model, &settings, options.progress.as_ref(), cached);
-    #[cfg(not(feature = "hub"))]
-    cached.ok_or_else(|| Error::Hub {
-        name: model.to_string(),
-        message:
-            "not in the cache, and this program was built without the feature `hub`, which fetches models; give a \
-                  local folder"
-                .into(),
-    })
+    remote: Option<Arc<download::Remote>>,
+}
+
+impl Snapshot {
+    /// A model of the hub. Nothing is fetched but the names of its files.
+    ///
+    /// # Errors
+    /// When the name is none, the hub has no such model or refuses it, or only the cache is used and does not have it.
+    pub(super) fn open(name: &str, options: &HubOptions) -> Result<Self> {
+        let model = ModelName::parse(name)?;
+        let settings = Settings::new(options, &|variable| std::env::var(variable).ok())?;
+        let cached = cache::snapshot(&settings.cache, &model);
+        if settings.offline {
+            return cached.map(Self::cached).ok_or_else(|| Error::Hub {
+                name: model.to_string(),
+                message: format!(
+                    "not in the cache ({}), and only the cache is used because HF_HUB_OFFLINE or the offline option is set; \
+                     fetch it once without, or give a local folder",
+                    settings.cache.display()
+                ),
+            });
+        }
+        #[cfg(feature = "hub")]
+        return match download::Remote::open(model, settings, options.progress.clone()) {
+            Ok(remote) => Ok(Self { folder: remote.folder().to_path_buf(), remote: Some(Arc::new(remote)) }),
+            Err(download::Failure::Unreachable(error)) => cached.map(Self::cached).ok_or(error),
+            Err(download::Failure::Refused(error)) => Err(error),
+        };
+        #[cfg(not(feature = "hub"))]
+        cached.map(Self::cached).ok_or_else(|| Error::Hub {
+            name: model.to_string(),
+            message:
+                "not in the cache, and this program was built without the feature `hub`, which fetches models; give a \
+                      local folder"
+                    .into(),
+        })
+    }
+
+    fn cached(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            #[cfg(feature = "hub")]
+            remote: None,
+        }
+    }
+
+    /// The folder in the cache that holds what was fetched.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The names of the files that the hub has, where it was asked.
+    pub(super) fn listed(&self) -> Option<&[String]> {
+        #[cfg(feature = "hub")]
+        return self.remote.as_ref().map(|remote| remote.files());
+        #[cfg(not(feature = "hub"))]
+        None
+    }
+
+    /// Whether there is a file of this path in the cache, or of this name on the hub.
+    pub(super) fn has(&self, path: PathBuf, file: &str) -> bool {
+        path.exists() || self.listed().is_some_and(|files| files.iter().any(|name| name == file))
+    }
+
+    /// A path in the cache, the file fetched where the cache lacks it and the hub has it.
+    ///
+    /// # Errors
+    /// When it cannot be fetched.
+    pub(super) fn fetched(&self, path: PathBuf, file: &str) -> Result<PathBuf> {
+        #[cfg(feature = "hub")]
+        if let Some(remote) = &self.remote
+            && !path.exists()
+            && self.has(path.clone(), file)
+        {
+            remote.fetch(file, &path)?;
+        }
+        Ok(path)
+    }
 }
 
 #[cfg(test)]

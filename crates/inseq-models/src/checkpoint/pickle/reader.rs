@@ -1,114 +1,28 @@
-//! A reader for the pickles that PyTorch writes. It executes nothing: a global is looked up in a fixed list.
-//!
-//! What is shared in a pickle is shared here too, and depth and number of values are bounded, so that a small file
-//! cannot ask for much memory.
+//! The operations of a pickle.
 
 use std::rc::Rc;
 
-use super::stored::StoredDType;
+use super::{Dict, Global, Items, Storages, Value, call, deeper, storage};
 
-/// Values deeper inside each other than this are no checkpoint's; PyTorch's lie four deep.
-const MOST_DEPTH: usize = 32;
 /// A tensor takes about 30 values.
 const MOST_VALUES: usize = 1 << 23;
+/// The number that opens a file of the format before PyTorch 1.6, 0x1950a86a20f9469cfc6c.
+const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-/// What a pickle of a state dictionary is made of.
-#[derive(Clone, Debug)]
-pub(super) enum Value {
-    /// `None`, a boolean or a float: nothing that a tensor depends on.
-    Ignored,
-    Int(i64),
-    String(Rc<str>),
-    Tuple(Rc<Items>),
-    List(Items),
-    Dict(Dict),
-    Global(Global),
-    Storage {
-        key: Rc<str>,
-        dtype: StoredDType,
-    },
-    Tensor(Rc<TensorRef>),
-}
-
-/// The members of a tuple or list.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Items {
-    values: Vec<Value>,
-    depth: usize,
-}
-
-/// A dictionary, in the order of the file.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Dict {
-    pub(super) items: Vec<(Value, Value)>,
-    depth: usize,
-}
-
-/// A tensor: a view of a storage.
-#[derive(Clone, Debug)]
-pub(super) struct TensorRef {
-    pub(super) storage: Rc<str>,
-    pub(super) dtype: StoredDType,
-    pub(super) offset: usize,
-    pub(super) shape: Vec<usize>,
-    pub(super) strides: Vec<usize>,
-}
-
-/// The globals that a state dictionary needs.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Global {
-    OrderedDict,
-    RebuildTensor,
-    RebuildParameter,
-    Storage(StoredDType),
-}
-
-impl Global {
-    fn find(module: &str, name: &str) -> Result<Self, String> {
-        let storage = |dtype| Ok(Global::Storage(dtype));
-        match (module, name) {
-            ("collections", "OrderedDict") => Ok(Global::OrderedDict),
-            ("torch._utils", "_rebuild_tensor_v2") => Ok(Global::RebuildTensor),
-            ("torch._utils", "_rebuild_parameter") => Ok(Global::RebuildParameter),
-            ("torch", "DoubleStorage") => storage(StoredDType::F64),
-            ("torch", "FloatStorage") => storage(StoredDType::F32),
-            ("torch", "HalfStorage") => storage(StoredDType::F16),
-            ("torch", "BFloat16Storage") => storage(StoredDType::BF16),
-            ("torch", "LongStorage") => storage(StoredDType::I64),
-            ("torch", "IntStorage") => storage(StoredDType::I32),
-            ("torch", "ShortStorage") => storage(StoredDType::I16),
-            ("torch", "CharStorage") => storage(StoredDType::I8),
-            ("torch", "ByteStorage") => storage(StoredDType::U8),
-            ("torch", "BoolStorage") => storage(StoredDType::Bool),
-            _ => Err(format!(
-                "it asks for `{}.{}`, which weights never need and this reader never runs; convert the weights to \
-                 safetensors where you trust the file, or take them from another source",
-                shown(module),
-                shown(name)
-            )),
-        }
-    }
-}
-
-/// A name of the file as it may stand in a message.
-fn shown(name: &str) -> String {
-    name.chars().take(80).flat_map(char::escape_debug).collect()
-}
-
-impl Value {
-    fn depth(&self) -> usize {
-        match self {
-            Value::Tuple(items) => items.depth,
-            Value::List(items) => items.depth,
-            Value::Dict(dict) => dict.depth,
-            _ => 0,
-        }
-    }
+/// A pickle that was read.
+#[derive(Debug)]
+pub(in super::super) struct Pickle {
+    pub(in super::super) value: Value,
+    pub(in super::super) storages: Storages,
+    /// Bytes that it takes.
+    pub(in super::super) length: usize,
 }
 
 /// Reads a pickle of protocol 2, or of a later one as far as it says the same.
-pub(super) fn read(bytes: &[u8]) -> Result<Value, String> {
-    Reader { bytes, at: 0, values: 0, stack: Vec::new(), marks: Vec::new(), memo: Vec::new() }.run()
+/// More bytes may follow it.
+pub(in super::super) fn read(bytes: &[u8]) -> Result<Pickle, String> {
+    let (stack, marks, memo) = (Vec::new(), Vec::new(), Vec::new());
+    Reader { bytes, at: 0, values: 0, stack, marks, memo, storages: Storages::new() }.run()
 }
 
 struct Reader<'a> {
@@ -118,16 +32,18 @@ struct Reader<'a> {
     values: usize,
     stack: Vec<Value>,
     marks: Vec<usize>,
-    memo: Vec<Option<Value>>,
+    memo: Vec<Value>,
+    storages: Storages,
 }
 
 impl<'a> Reader<'a> {
-    fn run(mut self) -> Result<Value, String> {
+    fn run(mut self) -> Result<Pickle, String> {
         loop {
             let place = self.at;
             let [op] = self.array()?;
             if op == b'.' {
-                return self.pop();
+                let value = self.pop()?;
+                return Ok(Pickle { value, storages: self.storages, length: self.at });
             }
             self.step(op).map_err(|message| format!("byte {place}: {message}"))?;
         }
@@ -145,7 +61,8 @@ impl<'a> Reader<'a> {
                 self.marks.push(self.stack.len());
                 self.count()
             }
-            b'N' | 0x88 | 0x89 => self.push(Value::Ignored),
+            b'N' => self.push(Value::Ignored),
+            0x88 | 0x89 => self.push(Value::Bool(op == 0x88)),
             b'G' => {
                 self.take(8)?;
                 self.push(Value::Ignored)
@@ -165,6 +82,9 @@ impl<'a> Reader<'a> {
             0x8a => {
                 let length = self.short()?;
                 let bytes = self.take(length)?;
+                if bytes == MAGIC {
+                    return self.push(Value::Magic);
+                }
                 if length > 8 {
                     return Err(format!("an integer of {length} bytes is larger than any size"));
                 }
@@ -176,7 +96,8 @@ impl<'a> Reader<'a> {
                 let length = self.long()?;
                 self.text(length)
             }
-            0x8c => {
+            // `U` is a text of Python 2.
+            0x8c | b'U' => {
                 let length = self.short()?;
                 self.text(length)
             }
@@ -233,9 +154,12 @@ impl<'a> Reader<'a> {
             }
             b'Q' => {
                 let id = self.pop()?;
-                self.push(storage(&id)?)
+                let (reference, storage) = storage(&id)?;
+                self.storages.entry(reference.key.clone()).or_insert(storage);
+                self.push(Value::Storage(reference))
             }
-            b'R' => {
+            // A function is called, or an object made.
+            b'R' | 0x81 => {
                 let arguments = self.pop()?;
                 let function = self.pop()?;
                 self.push(call(&function, &arguments)?)
@@ -328,15 +252,17 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Dictionaries and lists are filled after they are remembered, so that no copy would be right; no tensor depends on
+    /// one that is referred to again.
     fn remember(&mut self, index: usize) -> Result<(), String> {
         if index > self.memo.len() {
             return Err(format!("memo {index} comes before its turn"));
         }
         self.count()?;
         let value = match self.stack.last() {
-            // Dictionaries and lists are filled after they are remembered, and weights never refer to one again.
-            Some(Value::Dict(_) | Value::List(_)) | None => None,
-            Some(value) => Some(value.clone()),
+            Some(Value::Dict(_) | Value::List(_)) => Value::Ignored,
+            Some(value) => value.clone(),
+            None => return Err("it remembers what is not there".into()),
         };
         match self.memo.get_mut(index) {
             Some(slot) => *slot = value,
@@ -346,58 +272,7 @@ impl<'a> Reader<'a> {
     }
 
     fn recall(&mut self, index: usize) -> Result<(), String> {
-        let value = self.memo.get(index).cloned().flatten();
-        self.push(value.ok_or_else(|| format!("memo {index} holds nothing that weights refer to"))?)
-    }
-}
-
-/// The depth of something that holds these values.
-fn deeper<'a>(values: impl Iterator<Item = &'a Value>) -> Result<usize, String> {
-    let depth = values.map(Value::depth).max().unwrap_or(0) + 1;
-    if depth > MOST_DEPTH { Err(format!("its values lie more than {MOST_DEPTH} deep")) } else { Ok(depth) }
-}
-
-/// A persistent id: `("storage", type, key, location, size)`.
-fn storage(id: &Value) -> Result<Value, String> {
-    if let Value::Tuple(items) = id
-        && let [Value::String(tag), Value::Global(Global::Storage(dtype)), Value::String(key), ..] = &items.values[..]
-        && &**tag == "storage"
-    {
-        return Ok(Value::Storage { key: key.clone(), dtype: *dtype });
-    }
-    Err("a persistent id names no storage".into())
-}
-
-fn call(function: &Value, arguments: &Value) -> Result<Value, String> {
-    let (Value::Global(function), Value::Tuple(arguments)) = (function, arguments) else {
-        return Err("something that is no known function is called".into());
-    };
-    match (function, &arguments.values[..]) {
-        (Global::OrderedDict, []) => Ok(Value::Dict(Dict::default())),
-        (Global::RebuildParameter, [tensor @ Value::Tensor(_), ..]) => Ok(tensor.clone()),
-        (Global::RebuildTensor, [Value::Storage { key, dtype }, offset, shape, strides, ..]) => {
-            Ok(Value::Tensor(Rc::new(TensorRef {
-                storage: key.clone(),
-                dtype: *dtype,
-                offset: size(offset)?,
-                shape: sizes(shape)?,
-                strides: sizes(strides)?,
-            })))
-        }
-        _ => Err(format!("{function:?} is called with arguments that no tensor has")),
-    }
-}
-
-fn sizes(value: &Value) -> Result<Vec<usize>, String> {
-    match value {
-        Value::Tuple(items) => items.values.iter().map(size).collect(),
-        _ => Err("a shape is no tuple".into()),
-    }
-}
-
-fn size(value: &Value) -> Result<usize, String> {
-    match value {
-        Value::Int(n) => usize::try_from(*n).map_err(|_| format!("{n} is no size")),
-        _ => Err("a size is no number".into()),
+        let value = self.memo.get(index).cloned();
+        self.push(value.ok_or_else(|| format!("memo {index} holds nothing"))?)
     }
 }
