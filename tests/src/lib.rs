@@ -1,5 +1,6 @@
 //! Cross-crate tests: parity with the reference, the command line end to end, the report in a browser.
 
+pub mod edited;
 pub mod known_answers;
 
 use std::collections::HashMap;

@@ -16,8 +16,8 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     paper: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation Differences, \
             https://arxiv.org/abs/1704.02685",
     details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum` (the default, as in \
-              Captum and the reference) only rectifiers are rescaled, and everything else takes its gradient at the input. With \
-              `full` every non-linearity is, also attention, norms, gates and the attributed function, so that scores sum to \
+              Captum and the reference) only ReLU, leaky ReLU, sigmoid and tanh are rescaled, and everything else takes its gradient \
+              at the input. With `full` every non-linearity is, also attention, norms, gates and the attributed function, so that scores sum to \
               the difference of the scores at input and baseline. Signed. Arguments: `rule` (captum, full), \
               `multiply_by_inputs` (true), `return_convergence_delta` (false).",
     make: |arguments| Ok(Box::new(options::<DeepLift>("deeplift", arguments)?)),
@@ -48,7 +48,7 @@ impl Default for DeepLift {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeepLiftRule {
-    /// Rectifiers, as Captum does.
+    /// ReLU, leaky ReLU, sigmoid and tanh, as Captum does.
     #[default]
     Captum,
     /// Everything that is not linear.
@@ -58,7 +58,7 @@ pub enum DeepLiftRule {
 impl DeepLift {
     fn rescale(&self) -> Rescale {
         match self.rule {
-            DeepLiftRule::Captum => Rescale::Rectifiers,
+            DeepLiftRule::Captum => Rescale::Captum,
             DeepLiftRule::Full => Rescale::Everything,
         }
     }

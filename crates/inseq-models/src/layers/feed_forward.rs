@@ -70,8 +70,8 @@ impl FeedForward {
         (self.output.forward(inner), FeedForwardTrace { slope, inner: kept })
     }
 
-    /// The trace with difference quotients to a baseline in the place of derivatives: those of rectifiers alone, or, with
-    /// `products`, those of every activation and of the gate's product.
+    /// The trace with difference quotients to a baseline in the place of derivatives: those of activations that Captum
+    /// rescales alone, or, with `products`, those of every activation and of the gate's product.
     ///
     /// Both traces have to be detailed; one that is not stays as it is.
     pub fn rescaled(&self, trace: &FeedForwardTrace, baseline: &FeedForwardTrace, products: bool) -> FeedForwardTrace {
@@ -93,9 +93,9 @@ impl FeedForward {
         FeedForwardTrace { slope, inner: None }
     }
 
-    /// Whether the activation is a rectifier.
-    pub fn is_rectified(&self) -> bool {
-        self.activation.is_rectifier()
+    /// Whether Captum's DeepLIFT rescales the activation.
+    pub fn captum_rescales(&self) -> bool {
+        self.activation.captum_rescales()
     }
 
     /// Gate and gated values `[.., 2 * inner]` to their product and its slopes with regard to both.

@@ -14,8 +14,8 @@ use crate::layers::NormTrace;
 /// Which operations [`Trace::rescaled`] pulls back by difference quotients; the others keep their derivatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rescale {
-    /// Rectifiers: of the operations in these models, the one that Captum's DeepLIFT rescales.
-    Rectifiers,
+    /// The activations that [Captum's DeepLIFT rescales](crate::layers::Activation::captum_rescales).
+    Captum,
     /// Everything that is not linear, products among them: what is pulled back, multiplied by the difference of inputs, sums
     /// to the difference of outputs.
     Everything,
@@ -26,7 +26,7 @@ impl Rescale {
     pub fn changes(self, model: &Model) -> bool {
         let encoder = model.encoder.iter().flat_map(|encoder| &encoder.stack.blocks);
         let mut blocks = encoder.chain(&model.decoder.blocks);
-        self == Self::Everything || blocks.any(|block| block.feed_forward.inner.is_rectified())
+        self == Self::Everything || blocks.any(|block| block.feed_forward.inner.captum_rescales())
     }
 }
 
@@ -91,7 +91,7 @@ impl<T> SublayerTrace<T> {
 
 fn rescaled(own: Option<&NormTrace>, baseline: Option<&NormTrace>, rescale: Rescale) -> Option<NormTrace> {
     match rescale {
-        Rescale::Rectifiers => own.cloned(),
+        Rescale::Captum => own.cloned(),
         Rescale::Everything => own.zip(baseline).map(|(own, baseline)| own.rescaled(baseline)),
     }
 }
