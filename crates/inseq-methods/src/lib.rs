@@ -14,6 +14,7 @@ mod error;
 mod feature_groups;
 mod method;
 mod other_contexts;
+mod pieces;
 mod pipeline;
 mod request;
 mod targets;

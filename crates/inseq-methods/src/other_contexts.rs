@@ -33,6 +33,8 @@ impl Run<'_> {
         };
         let shared = match encoder.and(source) {
             Some(_) => 0,
+            // Keys of a text that rotates otherwise are others.
+            None if !model.decoder.rotates_alike(trace.hidden().dims()[1], target.len()) => 0,
             None => text.target.iter().zip(target).take_while(|(own, other)| own == other).count(),
         };
         let shared = shared.min(trace.hidden().dims()[1]);
@@ -127,8 +129,21 @@ impl AttributionModel {
         if target.len() < 2 {
             return Err(Error::Argument(format!("contrast text {} has no token to compare with", text.index + 1)));
         }
-        let hidden = run.hidden(model, entry, other_source.as_deref(), &target);
-        let rows: Vec<i64> = positions.iter().map(|position| *position as i64 - 1).collect();
+        // One forward for the positions before which the text rotates alike.
+        let mut lengths: Vec<usize> = Vec::new();
+        for &position in &positions {
+            match lengths.iter_mut().find(|length| model.decoder.rotates_alike(**length, position)) {
+                Some(length) => *length = position.max(*length),
+                None => lengths.push(position),
+            }
+        }
+        let each = lengths.iter().map(|&length| run.hidden(model, entry, other_source.as_deref(), &target[..length]));
+        let hidden = Tensor::cat(each.collect(), 0);
+        let row = |position: usize| {
+            let forward = lengths.iter().take_while(|length| !model.decoder.rotates_alike(**length, position));
+            forward.sum::<usize>() as i64 + position as i64 - 1
+        };
+        let rows: Vec<i64> = positions.iter().map(|&position| row(position)).collect();
         let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
         let targets = positions.iter().map(|&position| target[position]).collect();
         Ok(OtherContext { hidden: hidden.select(0, rows), targets })

@@ -3,7 +3,6 @@
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
-use indexmap::IndexMap;
 use inseq_core::{AttributionResult, SequenceAttribution, StepAttribution, Token};
 use inseq_models::tokenizer::Role;
 use ndarray::{Array1, ArrayD, Axis, Slice};
@@ -13,6 +12,7 @@ use crate::engine::{Engine, TextSteps};
 use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
 use crate::other_contexts::Run;
+use crate::pieces::{batches, joined, pieces};
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
 use crate::targets::Target;
@@ -122,20 +122,18 @@ impl AttributionModel {
         progress: ProgressCallback,
     ) -> Result<Vec<SequenceAttribution>> {
         let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
-        // Texts of like length go together, so that little of a batch is padding.
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|&i| (texts[i].target.len(), texts[i].source.len()));
-        let longest = order.last().map_or(1, |&i| engine.entries_that_fit(&texts[i]));
+        let pieces = pieces(self.model(), texts);
+        let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
         let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
         let attribute_target = options.attribute_target || self.model().encoder.is_none();
         let work =
             |text: &TextSteps| text.steps.len() * options.method.cost(self.model(), text, attribute_target).forwards;
-        let total = texts.iter().map(work).sum::<usize>();
+        let total = pieces.iter().map(|piece| work(&piece.steps)).sum::<usize>();
         let special_tokens = self.special_tokens().all;
         let mut done = 0;
-        let mut sequences: Vec<Option<SequenceAttribution>> = vec![None; texts.len()];
-        for batch in order.chunks(size) {
-            let batch_texts: Vec<&TextSteps> = batch.iter().map(|&i| &texts[i]).collect();
+        let mut of_pieces: Vec<Vec<Attributions>> = vec![Vec::new(); texts.len()];
+        for batch in batches(self.model(), &pieces, size) {
+            let batch_texts: Vec<&TextSteps> = batch.iter().map(|piece| &*piece.steps).collect();
             let shown = batch_texts
                 .iter()
                 .map(|text| self.decode(&text.target, Role::Target, true))
@@ -166,17 +164,15 @@ impl AttributionModel {
                 special_tokens: &special_tokens,
                 advance: &mut advance,
             })?;
-            for (entry, attributions) in attributions.into_iter().enumerate() {
-                let named = options
-                    .step_scores
-                    .iter()
-                    .zip(&scores)
-                    .map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
-                let sequence = self.sequence(request, batch_texts[entry], attributions, named.collect())?;
-                sequences[batch[entry]] = Some(sequence);
+            for (entry, mut attributions) in attributions.into_iter().enumerate() {
+                let named = options.step_scores.iter().zip(&scores);
+                let named = named.map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
+                attributions.step_scores = named.chain(attributions.step_scores).collect();
+                of_pieces[batch[entry].text].push(attributions);
             }
         }
-        Ok(sequences.into_iter().flatten().collect())
+        let each = of_pieces.into_iter().zip(texts);
+        each.map(|(pieces, text)| self.sequence(request, text, joined(pieces)?)).collect()
     }
 
     fn sequence(
@@ -184,9 +180,7 @@ impl AttributionModel {
         request: &AttributionRequest,
         text: &TextSteps,
         attributions: Attributions,
-        mut step_scores: IndexMap<String, Array1<f32>>,
     ) -> Result<SequenceAttribution> {
-        step_scores.extend(attributions.step_scores);
         let mut target_attributions = attributions.target;
         if let Some(array) = &mut target_attributions {
             hide_what_steps_cannot_see(array, text.steps.start);
@@ -200,7 +194,7 @@ impl AttributionModel {
             target,
             source_attributions: attributions.source,
             target_attributions,
-            step_scores,
+            step_scores: attributions.step_scores.into_iter().collect(),
             sequence_scores: attributions.sequence_scores.into_iter().collect(),
             attr_pos_start: text.steps.start,
             attr_pos_end: text.steps.end,

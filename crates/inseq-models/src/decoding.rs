@@ -9,28 +9,36 @@ use crate::{Error, Result};
 pub struct ModelDecoder<'a> {
     model: &'a Model,
     inner: IncrementalDecoder<'a>,
-    rows: usize,
+    /// What each hypothesis has so far.
+    rows: Vec<Vec<u32>>,
 }
 
 impl<'a> ModelDecoder<'a> {
     /// One hypothesis for each text of `source`, whose encoder runs now; for decoder-only models, of `texts` prompts.
     pub fn new(model: &'a Model, source: Option<&Source>, texts: usize) -> Self {
-        Self { model, inner: IncrementalDecoder::new(model, source, texts), rows: texts }
+        Self { model, inner: IncrementalDecoder::new(model, source, texts), rows: vec![Vec::new(); texts] }
     }
 }
 
 impl StepDecoder for ModelDecoder<'_> {
     fn step(&mut self, parents: &[usize], tokens: &[u32]) -> Result<Vec<f32>> {
         let new = tokens.len() / parents.len().max(1);
-        if let Some(positions) = self.max_positions().filter(|&positions| self.inner.length() + new > positions) {
+        let (before, after) = (self.inner.length(), self.inner.length() + new);
+        if let Some(positions) = self.max_positions().filter(|&positions| after > positions) {
             return Err(Error::Argument(format!("the target is longer than the model's {positions} positions")));
         }
-        if parents.len() != self.rows || parents.iter().enumerate().any(|(row, &parent)| row != parent) {
+        if parents.len() != self.rows.len() || parents.iter().enumerate().any(|(row, &parent)| row != parent) {
             self.inner.reorder(parents);
-            self.rows = parents.len();
         }
-        self.inner
-            .append(tokens)
+        let rows = parents.iter().zip(tokens.chunks(new.max(1)));
+        self.rows = rows.map(|(&parent, new)| [&self.rows[parent], new].concat()).collect();
+        let logits = if self.model.decoder.renews_keys(before, after) {
+            self.inner = self.inner.prefix(0);
+            self.inner.append(&self.rows.concat())
+        } else {
+            self.inner.append(tokens)
+        };
+        logits
             .try_into_vec_as::<f32>()
             .map_err(|e| Error::Argument(format!("logits cannot be read from the device: {e:?}")))
     }

@@ -4,6 +4,7 @@
 
 use super::Architecture;
 use super::gated_decoder::{Kind, NormPlaces, QueryKeyNorms, Windows, load};
+use super::rope::RopeFamily;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gemma3_text",
@@ -19,5 +20,7 @@ const KIND: Kind = Kind {
     norms: NormPlaces::Around,
     query_key_norms: QueryKeyNorms::Heads,
     windows: Windows::AllBut(6),
+    rope: RopeFamily::Gemma3,
+    theta: 1_000_000.0,
     ..Kind::LLAMA
 };

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::dropout::DropoutFields;
-use super::rope::{RopeContext, RopeParameters};
+use super::rope::{Layers, RopeContext, RopeFamily, RopeFields};
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
@@ -37,17 +37,11 @@ struct Config {
     num_attention_heads: usize,
     intermediate_size: usize,
     hidden_act: Activation,
-    max_position_embeddings: Option<usize>,
     layer_norm_eps: f64,
     #[serde(default = "yes")]
     use_parallel_residual: bool,
     #[serde(default = "yes")]
     attention_bias: bool,
-    rotary_pct: Option<f64>,
-    #[serde(alias = "rope_theta")]
-    rotary_emb_base: Option<f64>,
-    #[serde(alias = "rope_scaling")]
-    rope_parameters: Option<RopeParameters>,
     #[serde(default)]
     tie_word_embeddings: bool,
 }
@@ -69,16 +63,10 @@ impl Config {
         check_positive(&[("layer_norm_eps", self.layer_norm_eps)])
     }
 
-    fn scheme(&self) -> Result<Scheme> {
-        let mut parameters = self.rope_parameters.clone().unwrap_or_default();
-        parameters.partial_rotary_factor = parameters.partial_rotary_factor.or(self.rotary_pct).or(Some(0.25));
-        let context = RopeContext {
-            head_dim: self.hidden_size / self.num_attention_heads,
-            theta: self.rotary_emb_base.unwrap_or(10_000.0),
-            positions: self.max_position_embeddings,
-            original_positions: None,
-        };
-        Ok(Scheme { rotary: Some(parameters.rotary(&context)?), ..Scheme::causal() })
+    fn scheme(&self, rope: &RopeFields) -> Result<Scheme> {
+        let head_dim = self.hidden_size / self.num_attention_heads;
+        let context = RopeContext { family: RopeFamily::GptNeoX, head_dim, theta: 10_000.0 };
+        Ok(Scheme { rotary: Some(rope.rotary(&context, Layers::Full)?), ..Scheme::causal() })
     }
 }
 
@@ -125,7 +113,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
         decoder: Stack {
             entry: Entry::default(),
             blocks: (0..config.num_hidden_layers).map(block).collect::<Result<_>>()?,
-            schemes: vec![config.scheme()?],
+            schemes: vec![config.scheme(&RopeFields::read(repository)?)?],
             exit: Exit { norm: Some(norm(&format!("{prefix}final_layer_norm"))?), projection: None },
             dropout: DROPOUT.read(repository)?,
         },

@@ -4,6 +4,7 @@
 
 use super::Architecture;
 use super::gated_decoder::{Kind, Windows, load};
+use super::rope::RopeFamily;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "phi3",
@@ -12,4 +13,5 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     load: |repository, loader| load(&KIND, repository, loader),
 };
 
-const KIND: Kind = Kind { model_class: "Phi3ForCausalLM", fused: true, windows: Windows::All, ..Kind::LLAMA };
+const KIND: Kind =
+    Kind { model_class: "Phi3ForCausalLM", fused: true, windows: Windows::All, rope: RopeFamily::Phi3, ..Kind::LLAMA };

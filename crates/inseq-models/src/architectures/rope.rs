@@ -1,20 +1,82 @@
 //! Rotary frequencies as `config.json` describes them, with the ways of stretching them to longer texts.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::sizes::invalid;
 use crate::Result;
-use crate::layers::Rotary;
+use crate::checkpoint::Repository;
+use crate::layers::{Rotary, Stretch};
 
-/// `rope_parameters`, or `rope_scaling` of older configurations.
+/// The fields of `config.json` that say how queries and keys are rotated.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RopeParameters {
+pub(super) struct RopeFields {
+    rope_parameters: Option<Map<String, Value>>,
+    /// The name that transformers gave them before version 5, and which wins where both are there.
+    rope_scaling: Option<Map<String, Value>>,
+    rope_theta: Option<f64>,
+    rope_local_base_freq: Option<f64>,
+    rotary_emb_base: Option<f64>,
+    partial_rotary_factor: Option<f64>,
+    rotary_pct: Option<f64>,
+    max_position_embeddings: Option<usize>,
+    original_max_position_embeddings: Option<f64>,
+}
+
+/// How a family's configuration class reads these fields.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum RopeFamily {
+    /// All features of a head are rotated.
+    Llama,
+    /// `partial_rotary_factor` of a head's features are rotated. LongRoPE is the only way of stretching, and generation makes
+    /// all keys anew when a text outgrows the short factors.
+    Phi3,
+    /// `rotary_pct` of a head's features are rotated, by frequencies of the base `rotary_emb_base`.
+    GptNeoX,
+    /// Layers with and without a window have parameters of their own.
+    Gemma3,
+}
+
+/// Which layers parameters are for, where a family distinguishes them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Layers {
+    /// Those that see everything.
+    Full,
+    /// Those with a window.
+    Windowed,
+}
+
+impl Layers {
+    /// As `layer_types` names them.
+    fn name(self) -> &'static str {
+        match self {
+            Layers::Full => "full_attention",
+            Layers::Windowed => "sliding_attention",
+        }
+    }
+}
+
+/// What a family's layers have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RopeContext {
+    /// Who reads the fields.
+    pub(super) family: RopeFamily,
+    /// Features of a head.
+    pub(super) head_dim: usize,
+    /// Base of the frequencies where no field has one.
+    pub(super) theta: f64,
+}
+
+/// One set of parameters.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Parameters {
     rope_type: Option<String>,
     #[serde(rename = "type")]
     old_type: Option<String>,
-    pub(super) rope_theta: Option<f64>,
-    pub(super) partial_rotary_factor: Option<f64>,
+    rope_theta: Option<f64>,
+    partial_rotary_factor: Option<f64>,
     factor: Option<f64>,
     low_freq_factor: Option<f64>,
     high_freq_factor: Option<f64>,
@@ -29,68 +91,179 @@ pub(super) struct RopeParameters {
     short_factor: Option<Vec<f64>>,
 }
 
-/// What the frequencies depend on beside their parameters.
-pub(super) struct RopeContext {
-    /// Size of a head, of which `partial_rotary_factor` is rotated.
-    pub(super) head_dim: usize,
-    /// Base of the frequencies where the parameters have none.
-    pub(super) theta: f64,
-    /// `max_position_embeddings`.
-    pub(super) positions: Option<usize>,
-    /// `original_max_position_embeddings`, where it stands beside the parameters.
-    pub(super) original_positions: Option<usize>,
-}
-
-const TYPES: &str = "default, linear, llama3, yarn, longrope";
-
-impl RopeParameters {
-    /// Unscaled rotations by a base.
-    pub(super) fn plain(theta: Option<f64>) -> Self {
-        Self { rope_theta: theta, ..Self::default() }
+impl RopeFields {
+    /// Those of a checkpoint.
+    pub(super) fn read(repository: &Repository) -> Result<Self> {
+        repository.config()
     }
 
-    /// The rotations that these parameters mean.
-    pub(super) fn rotary(&self, context: &RopeContext) -> Result<Rotary> {
-        let theta = self.rope_theta.unwrap_or(context.theta);
-        let share = self.partial_rotary_factor.unwrap_or(1.0);
-        let rotated = (context.head_dim as f64 * share) as usize / 2 * 2;
-        if !(theta.is_finite() && theta > 0.0) || rotated == 0 || rotated > context.head_dim {
+    /// The rotations of some layers.
+    pub(super) fn rotary(&self, context: &RopeContext, layers: Layers) -> Result<Rotary> {
+        let parameters = self.parameters(context, layers)?;
+        Frequencies { fields: self, parameters: &parameters, context }.rotary()
+    }
+
+    /// The parameters of some layers, with what stands beside them.
+    fn parameters(&self, context: &RopeContext, layers: Layers) -> Result<Parameters> {
+        let (theta, share) = match context.family {
+            RopeFamily::Llama | RopeFamily::Phi3 => (self.rope_theta, self.partial_rotary_factor),
+            RopeFamily::GptNeoX => (self.rotary_emb_base, Some(self.rotary_pct.unwrap_or(0.25))),
+            RopeFamily::Gemma3 if layers == Layers::Windowed => {
+                (Some(self.rope_local_base_freq.unwrap_or(10_000.0)), self.partial_rotary_factor)
+            }
+            RopeFamily::Gemma3 => (self.rope_theta, self.partial_rotary_factor),
+        };
+        let mut parameters = match context.family {
+            RopeFamily::Gemma3 => self.of_layers(layers)?,
+            _ => self.of_all()?,
+        };
+        parameters.rope_theta = parameters.rope_theta.or(theta);
+        parameters.partial_rotary_factor = parameters.partial_rotary_factor.or(share);
+        let beside = match context.family {
+            RopeFamily::Gemma3 => None,
+            RopeFamily::Phi3 => Some(self.original_max_position_embeddings.unwrap_or(4096.0)),
+            _ => self.original_max_position_embeddings,
+        };
+        parameters.original_max_position_embeddings = beside.or(parameters.original_max_position_embeddings);
+        Ok(parameters)
+    }
+
+    /// One set for all layers. An empty `rope_scaling` is as good as none.
+    fn of_all(&self) -> Result<Parameters> {
+        let (name, map) = match &self.rope_scaling {
+            Some(scaling) if !scaling.is_empty() => ("rope_scaling", scaling.clone()),
+            _ => ("rope_parameters", self.rope_parameters.clone().unwrap_or_default()),
+        };
+        if let Some(layers) =
+            [Layers::Full, Layers::Windowed].into_iter().find(|layers| map.contains_key(layers.name()))
+        {
             return invalid(format!(
-                "`rope_theta` ({theta}) and `partial_rotary_factor` ({share}) cannot rotate heads of {} features",
-                context.head_dim
+                "`{name}` has parameters for `{}` alone, but all layers of this model type rotate alike; write them into \
+                 `{name}` itself",
+                layers.name()
+            ));
+        }
+        parse(name, map)
+    }
+
+    /// A set for each kind of layers in `rope_parameters`, of which `rope_scaling` changes that of layers without a window.
+    fn of_layers(&self, layers: Layers) -> Result<Parameters> {
+        let found = self.rope_parameters.as_ref().map(|all| all.get(layers.name()).unwrap_or(&Value::Null));
+        let mut map = match found {
+            Some(Value::Object(map)) => map.clone(),
+            // Those of a file without any are written out, so that only `rope_type` can change them.
+            None => Map::from_iter([("rope_type".to_owned(), "default".into())]),
+            Some(Value::Null) => Map::new(),
+            Some(other) => {
+                return invalid(format!("`rope_parameters.{}` must be an object, found {other}", layers.name()));
+            }
+        };
+        if let (Some(scaling), Layers::Full) = (&self.rope_scaling, layers) {
+            if found == Some(&Value::Null) {
+                return invalid(
+                    "`rope_scaling` changes `rope_parameters.full_attention`, which is missing; write the parameters there",
+                );
+            }
+            map.extend(scaling.clone());
+        }
+        parse(&format!("rope_parameters.{}", layers.name()), map)
+    }
+}
+
+fn parse(name: &str, map: Map<String, Value>) -> Result<Parameters> {
+    serde_path_to_error::deserialize(Value::Object(map))
+        .or_else(|error| invalid(format!("`{name}.{}`: {}", error.path(), error.inner())))
+}
+
+/// The frequencies that parameters mean.
+struct Frequencies<'a> {
+    fields: &'a RopeFields,
+    parameters: &'a Parameters,
+    context: &'a RopeContext,
+}
+
+const TYPES: &str = "default, linear, dynamic, yarn, longrope, llama3, proportional";
+
+impl Frequencies<'_> {
+    fn rotary(&self) -> Result<Rotary> {
+        let Parameters { rope_type, old_type, rope_theta, partial_rotary_factor, .. } = self.parameters;
+        let kind = rope_type.as_deref().or(old_type.as_deref()).unwrap_or("default");
+        let (family, head_dim) = (self.context.family, self.context.head_dim);
+        let theta = rope_theta.unwrap_or(self.context.theta);
+        let rotates_part = matches!(family, RopeFamily::Phi3 | RopeFamily::GptNeoX);
+        // As in transformers, unscaled frequencies of a family that rotates whole heads do not look at the share.
+        let share = partial_rotary_factor.filter(|_| rotates_part || kind != "default").unwrap_or(1.0);
+        if !(theta.is_finite() && theta > 0.0 && share > 0.0 && share <= 1.0) {
+            return invalid(format!(
+                "`rope_theta` ({theta}) must be a positive number, and `partial_rotary_factor` ({share}) at most 1"
+            ));
+        }
+        let rotated = match kind {
+            "proportional" => head_dim,
+            _ => (head_dim as f64 * share) as usize,
+        };
+        if rotated == 0 || rotated.next_multiple_of(2) > head_dim {
+            return invalid(format!(
+                "`partial_rotary_factor` ({share}) rotates {rotated} features of a head of {head_dim}; it must be an even \
+                 number, and at least 2"
+            ));
+        }
+        if !rotates_part && rotated != head_dim {
+            return invalid(format!(
+                "`partial_rotary_factor` is {share} beside the `rope_type` `{kind}`, but models of this type rotate whole \
+                 heads; remove it"
             ));
         }
         let plain = Rotary::new(rotated, theta);
-        let rotary = match self.rope_type.as_deref().or(self.old_type.as_deref()).unwrap_or("default") {
-            "default" => Ok(plain),
-            "linear" => {
-                let factor = positive("factor", self.factor)?;
+        let rotary = match (kind, family) {
+            ("default", _) => Ok(plain),
+            ("longrope" | "su" | "yarn", RopeFamily::Phi3) => self.longrope(plain, true),
+            (other, RopeFamily::Phi3) => {
+                invalid(format!("`rope_type` is `{other}`; that of this model type is default or longrope (or su)"))
+            }
+            ("linear", _) => {
+                let factor = positive("factor", self.parameters.factor)?;
                 Ok(plain.map(|_, frequency| frequency / factor))
             }
-            "llama3" => self.llama3(plain),
-            "yarn" => self.yarn(plain, theta, rotated, context),
-            "longrope" | "su" => self.longrope(plain, context),
-            other => invalid(format!("`rope_type` is `{other}`, which is not supported; supported: {TYPES}")),
+            ("dynamic", _) => self.dynamic(plain, theta, rotated),
+            ("yarn", _) => self.yarn(plain, theta, rotated),
+            ("longrope", _) => self.longrope(plain, false),
+            ("llama3", _) => self.llama3(plain),
+            ("proportional", _) => self.proportional(plain, partial_rotary_factor.unwrap_or(1.0)),
+            (other, _) => invalid(format!("`rope_type` is `{other}`, which is not supported; supported: {TYPES}")),
         }?;
-        let beyond = rotary.beyond.iter().flat_map(|(_, frequencies)| frequencies);
-        if !rotary.scale.is_finite() || !rotary.frequencies.iter().chain(beyond).all(|frequency| frequency.is_finite())
-        {
-            return invalid("the parameters of the rotary positions give frequencies that are no numbers");
-        }
-        Ok(rotary)
+        check(rotary)
     }
 
-    fn original(&self, context: &RopeContext) -> Result<f64> {
-        let beside = context.original_positions.or(context.positions).map(|positions| positions as f64);
-        positive("original_max_position_embeddings", self.original_max_position_embeddings.or(beside))
+    /// Positions that the model has.
+    fn positions(&self) -> Option<f64> {
+        self.fields.max_position_embeddings.map(|positions| positions as f64)
+    }
+
+    /// Positions that the model was trained with, before it was stretched.
+    fn original(&self) -> Result<f64> {
+        let own = self.parameters.original_max_position_embeddings.or(self.positions());
+        positive("original_max_position_embeddings", own)
+    }
+
+    /// Dynamic NTK: the base grows with the length of the text.
+    fn dynamic(&self, plain: Rotary, base: f64, rotated: usize) -> Result<Rotary> {
+        let factor = positive("factor", self.parameters.factor)?;
+        let limit = positive("max_position_embeddings", self.positions())? as usize;
+        if rotated <= 2 {
+            return invalid(format!(
+                "`rope_type` is `dynamic`, which needs heads of more than 2 features, found {rotated}"
+            ));
+        }
+        Ok(Rotary { stretch: Stretch::Dynamic { limit, factor, base, rotated }, ..plain })
     }
 
     /// Llama 3.1: long waves are slowed down, short ones stay, those between are mixed.
     fn llama3(&self, plain: Rotary) -> Result<Rotary> {
-        let factor = positive("factor", self.factor)?;
-        let low = positive("low_freq_factor", self.low_freq_factor)?;
-        let high = positive("high_freq_factor", self.high_freq_factor)?;
-        let original = positive("original_max_position_embeddings", self.original_max_position_embeddings)?;
+        let factor = positive("factor", self.parameters.factor)?;
+        let low = positive("low_freq_factor", self.parameters.low_freq_factor)?;
+        let high = positive("high_freq_factor", self.parameters.high_freq_factor)?;
+        let original = self.original()?;
         Ok(plain.map(|_, frequency| {
             let wavelength = 2.0 * std::f64::consts::PI / frequency;
             if wavelength < original / high {
@@ -105,20 +278,30 @@ impl RopeParameters {
     }
 
     /// YaRN (Peng et al., 2023, <https://arxiv.org/abs/2309.00071>).
-    fn yarn(&self, plain: Rotary, theta: f64, rotated: usize, context: &RopeContext) -> Result<Rotary> {
-        let original = self.original(context)?;
-        let stretched = context.positions.map(|positions| positions as f64 / original);
-        let factor = positive("factor", self.factor.or(stretched))?;
+    fn yarn(&self, plain: Rotary, theta: f64, rotated: usize) -> Result<Rotary> {
+        let &Parameters { attention_factor, beta_fast, beta_slow, mscale, mscale_all_dim, truncate, .. } =
+            self.parameters;
+        if !rotated.is_multiple_of(2) {
+            return invalid(format!(
+                "`rope_type` is `yarn`, which rotates an even number of features, found {rotated}"
+            ));
+        }
+        let original = self.original()?;
+        // Without a factor, the numbers of positions say it.
+        let said = self.parameters.original_max_position_embeddings.and(self.positions());
+        let factor = positive("factor", self.parameters.factor.or(said.map(|positions| positions / original)))?;
         let scale = |by: f64| if factor <= 1.0 { 1.0 } else { 0.1 * by * factor.ln() + 1.0 };
-        let attention = self.attention_factor.unwrap_or(match (self.mscale, self.mscale_all_dim) {
-            (Some(of), Some(all)) if of != 0.0 && all != 0.0 => scale(of) / scale(all),
+        let given = |value: Option<f64>| value.filter(|value| *value != 0.0);
+        let attention = attention_factor.unwrap_or(match (given(mscale), given(mscale_all_dim)) {
+            (Some(of), Some(all)) => scale(of) / scale(all),
             _ => scale(1.0),
         });
         let dimension =
             |turns: f64| rotated as f64 * (original / (turns * 2.0 * std::f64::consts::PI)).ln() / (2.0 * theta.ln());
         let (mut first, mut last) =
-            (dimension(self.beta_fast.unwrap_or(32.0)), dimension(self.beta_slow.unwrap_or(1.0)));
-        if self.truncate.unwrap_or(true) {
+            (dimension(given(beta_fast).unwrap_or(32.0)), dimension(given(beta_slow).unwrap_or(1.0)));
+        // Parameters by layer are not asked for `truncate` by transformers.
+        if truncate.unwrap_or(true) || self.context.family == RopeFamily::Gemma3 {
             (first, last) = (first.floor(), last.ceil());
         }
         let (first, mut last) = (first.max(0.0), last.min(rotated as f64 - 1.0));
@@ -133,11 +316,12 @@ impl RopeParameters {
     }
 
     /// LongRoPE (Ding et al., 2024, <https://arxiv.org/abs/2402.13753>).
-    fn longrope(&self, plain: Rotary, context: &RopeContext) -> Result<Rotary> {
-        let original = self.original(context)?;
-        let stretched = context.positions.map(|positions| positions as f64 / original);
-        let factor = self.factor.or(stretched).unwrap_or(1.0);
+    fn longrope(&self, plain: Rotary, renews_keys: bool) -> Result<Rotary> {
+        let original = self.original()?;
+        let factor = self.parameters.factor.or(self.positions().map(|positions| positions / original));
+        let factor = positive("factor", factor)?;
         let attention = self
+            .parameters
             .attention_factor
             .unwrap_or_else(|| if factor <= 1.0 { 1.0 } else { (1.0 + factor.ln() / original.ln()).sqrt() });
         let divided = |name: &str, factors: &Option<Vec<f64>>| match factors {
@@ -150,10 +334,30 @@ impl RopeParameters {
                 factors.as_ref().map_or(0, Vec::len)
             )),
         };
-        let long = divided("long_factor", &self.long_factor)?.frequencies;
-        let short = divided("short_factor", &self.short_factor)?;
-        Ok(Rotary { scale: attention as f32, beyond: Some((original as usize, long)), ..short })
+        let frequencies = divided("long_factor", &self.parameters.long_factor)?.frequencies;
+        let short = divided("short_factor", &self.parameters.short_factor)?;
+        let stretch = Stretch::Beyond { limit: original as usize, frequencies, renews_keys };
+        Ok(Rotary { scale: attention as f32, stretch, ..short })
     }
+
+    /// The fastest frequencies of a whole head; the others do not rotate.
+    fn proportional(&self, plain: Rotary, share: f64) -> Result<Rotary> {
+        let turning = (share * self.context.head_dim as f64 / 2.0) as usize;
+        let factor = positive("factor", Some(self.parameters.factor.unwrap_or(1.0)))?;
+        Ok(plain.map(|pair, frequency| if pair < turning { frequency / factor } else { 0.0 }))
+    }
+}
+
+/// Refuses rotations that are no numbers.
+fn check(rotary: Rotary) -> Result<Rotary> {
+    let long = match &rotary.stretch {
+        Stretch::Beyond { frequencies, .. } => frequencies.as_slice(),
+        _ => &[],
+    };
+    if !rotary.scale.is_finite() || !rotary.frequencies.iter().chain(long).all(|frequency| frequency.is_finite()) {
+        return invalid("the parameters of the rotary positions give frequencies that are no numbers");
+    }
+    Ok(rotary)
 }
 
 fn positive(name: &str, value: Option<f64>) -> Result<f64> {

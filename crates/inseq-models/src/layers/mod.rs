@@ -28,5 +28,5 @@ pub use mask::{DistanceBias, Mask, Visibility};
 pub use mixture::{Mapped, Mixture};
 pub use norm::{Norm, NormKind, NormTrace};
 pub use positions::{fairseq_positions, sinusoidal_positions};
-pub use rotary::{Rotary, Rotation};
+pub use rotary::{Rotary, Rotation, Stretch};
 pub use rows::Rows;

@@ -1,5 +1,7 @@
 //! Rotary position embeddings.
 
+use std::borrow::Cow;
+
 use burn::tensor::{Device, Tensor};
 
 use super::{Rows, kernels};
@@ -10,12 +12,42 @@ use super::{Rows, kernels};
 /// in the second. Checkpoints that pair neighbours are brought to this order when they are loaded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rotary {
-    /// Radians a position, for each pair.
+    /// Radians per position, for each pair.
     pub frequencies: Vec<f32>,
-    /// Factor on the rotated features; 1 but for a few scaled variants.
+    /// Factor on the rotated features; 1 except in a few scaled variants.
     pub scale: f32,
-    /// The frequencies of texts with more positions than a limit, where they differ.
-    pub beyond: Option<(usize, Vec<f32>)>,
+    /// What becomes of the frequencies in long texts.
+    pub stretch: Stretch,
+}
+
+/// How the frequencies of a text depend on its length.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Stretch {
+    /// Not at all.
+    #[default]
+    None,
+    /// Texts of more positions than `limit` have frequencies of their own (LongRoPE: Ding et al., 2024,
+    /// <https://arxiv.org/abs/2402.13753>).
+    Beyond {
+        /// Positions of the longest text with the usual frequencies.
+        limit: usize,
+        /// Radians per position, for each pair.
+        frequencies: Vec<f32>,
+        /// Whether generation makes the keys of all positions anew when a text outgrows the limit; else they stay as they
+        /// were rotated.
+        renews_keys: bool,
+    },
+    /// The base of the frequencies grows with every position after `limit` (dynamic NTK).
+    Dynamic {
+        /// Positions of the longest text with the usual frequencies.
+        limit: usize,
+        /// How much the base grows.
+        factor: f64,
+        /// The usual base.
+        base: f64,
+        /// Features that are rotated.
+        rotated: usize,
+    },
 }
 
 /// The rotations of a range of positions.
@@ -27,11 +59,15 @@ pub struct Rotation {
     sines: Tensor<3>,
 }
 
+/// `base^(-2 i / rotated)` for each pair `i`.
+fn powers(rotated: usize, base: f64) -> Vec<f32> {
+    (0..rotated.div_ceil(2)).map(|i| base.powf(-((2 * i) as f64) / rotated as f64) as f32).collect()
+}
+
 impl Rotary {
     /// The usual frequencies, `base^(-2 i / rotated)`.
     pub fn new(rotated: usize, base: f64) -> Self {
-        let frequencies = (0..rotated / 2).map(|i| base.powf(-((2 * i) as f64) / rotated as f64) as f32);
-        Self { frequencies: frequencies.collect(), scale: 1.0, beyond: None }
+        Self { frequencies: powers(rotated, base), scale: 1.0, stretch: Stretch::None }
     }
 
     /// With each pair's frequency changed.
@@ -42,17 +78,36 @@ impl Rotary {
         self
     }
 
-    /// The rotations of positions `start..start + length`.
+    /// The frequencies of a text of `length` positions.
+    pub fn frequencies_of(&self, length: usize) -> Cow<'_, [f32]> {
+        match &self.stretch {
+            Stretch::Beyond { limit, frequencies, .. } if length > *limit => Cow::Borrowed(frequencies),
+            &Stretch::Dynamic { limit, factor, base, rotated } if length > limit => {
+                let growth = factor * length as f64 / limit as f64 - (factor - 1.0);
+                Cow::Owned(powers(rotated, base * growth.powf(rotated as f64 / (rotated as f64 - 2.0))))
+            }
+            _ => Cow::Borrowed(&self.frequencies),
+        }
+    }
+
+    /// Whether texts of `a` and of `b` positions have the same frequencies.
+    pub fn rotates_alike(&self, a: usize, b: usize) -> bool {
+        a == b || self.frequencies_of(a) == self.frequencies_of(b)
+    }
+
+    /// Whether generation makes the keys of all positions anew when a text grows from `before` to `after` positions.
+    pub fn renews_keys(&self, before: usize, after: usize) -> bool {
+        matches!(self.stretch, Stretch::Beyond { limit, renews_keys: true, .. } if before <= limit && after > limit)
+    }
+
+    /// The rotations of positions `start..start + length`, the last of their text.
     pub fn rotation(&self, start: usize, length: usize, device: &Device) -> Rotation {
-        let frequencies = match &self.beyond {
-            Some((limit, frequencies)) if start + length > *limit => frequencies,
-            _ => &self.frequencies,
-        };
+        let frequencies = self.frequencies_of(start + length);
         let table = |function: fn(f32) -> f32| {
             let values: Vec<f32> = (start..start + length)
                 .flat_map(|position| frequencies.iter().map(move |f| function(position as f32 * f) * self.scale))
                 .collect();
-            Tensor::<1>::from_data(values.as_slice(), device).reshape([1, length, self.frequencies.len()])
+            Tensor::<1>::from_data(values.as_slice(), device).reshape([1, length, frequencies.len()])
         };
         Rotation { cosines: table(f32::cos), sines: table(f32::sin) }
     }

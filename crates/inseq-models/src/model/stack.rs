@@ -124,13 +124,27 @@ impl Attending {
 }
 
 impl Stack {
+    /// Whether texts of `a` and of `b` positions rotate by the same frequencies.
+    pub fn rotates_alike(&self, a: usize, b: usize) -> bool {
+        self.rotaries().all(|rotary| rotary.rotates_alike(a, b))
+    }
+
+    /// Whether generation makes the keys of all positions anew when a text grows from `before` to `after` positions.
+    pub fn renews_keys(&self, before: usize, after: usize) -> bool {
+        self.rotaries().any(|rotary| rotary.renews_keys(before, after))
+    }
+
+    fn rotaries(&self) -> impl Iterator<Item = &Rotary> {
+        self.schemes.iter().filter_map(|scheme| scheme.rotary.as_ref())
+    }
+
     /// Longest text that there are positions for; `None` where there is no such limit.
     pub fn max_positions(&self) -> Option<usize> {
         self.entry.positions.as_ref().map(|positions| positions.dims()[0])
     }
 
     /// Masks and rotations of queries at `queries` over keys at `0..queries.end`, where `lengths` (empty: all) are not
-    /// padding.
+    /// padding. The texts rotate as one of `queries.end` positions does.
     pub(super) fn attending(&self, queries: Range<usize>, lengths: &[usize], device: &Device) -> Attending {
         let each = self.schemes.iter().map(|scheme| {
             let mask = Mask::new(&scheme.visibility, queries.clone(), queries.end, lengths, device);

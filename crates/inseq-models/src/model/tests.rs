@@ -1,5 +1,7 @@
 //! The whole model's pullback and decoding, against Burn's autodiff and the plain forward.
 
+mod decoding;
+
 use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -7,7 +9,7 @@ use super::kept::Kept;
 use super::trace::Mode;
 use super::*;
 use crate::layers::{
-    Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Norm, NormKind, Rotary, Visibility,
+    Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Norm, NormKind, Rotary, Stretch, Visibility,
 };
 
 /// What can differ between architectures.
@@ -21,6 +23,7 @@ pub(crate) struct Variant {
     pub(crate) key_value_heads: usize,
     pub(crate) head_norms: bool,
     pub(crate) rotated: usize,
+    pub(crate) stretch: Stretch,
     pub(crate) learned_positions: bool,
     pub(crate) bias: Option<DistanceBias>,
     pub(crate) window: Option<usize>,
@@ -52,6 +55,7 @@ impl Default for Variant {
             key_value_heads: HEADS,
             head_norms: false,
             rotated: 0,
+            stretch: Stretch::None,
             learned_positions: true,
             bias: None,
             window: None,
@@ -133,7 +137,8 @@ impl Random {
             scheme,
         };
         let blocks = vec![block(self, 0), block(self, 1)];
-        let rotary = (variant.rotated > 0).then(|| Rotary::new(variant.rotated, 100.0));
+        let rotary = (variant.rotated > 0)
+            .then(|| Rotary { stretch: variant.stretch.clone(), ..Rotary::new(variant.rotated, 100.0) });
         let scheme = |window| Scheme {
             visibility: Visibility { causal, window, bias: variant.bias.clone() },
             rotary: rotary.clone(),
@@ -289,6 +294,13 @@ pub(super) fn variants() -> Vec<Variant> {
             }
         }
     }
+    // Each activation, plain and gated by turns.
+    all.extend(Activation::ALL.into_iter().enumerate().map(|(index, activation)| Variant {
+        encoder: false,
+        activation,
+        gated: index % 2 == 0,
+        ..default()
+    }));
     let rms = NormKind::RootMeanSquare;
     let before = Placement::Before;
     let decoder = || Variant { encoder: false, norms: before, learned_positions: false, ..default() };
@@ -325,6 +337,26 @@ pub(super) fn variants() -> Vec<Variant> {
     all
 }
 
+/// A decoder whose texts of more than four positions rotate by other frequencies.
+fn stretched(stretch: Stretch) -> Variant {
+    let norm_kind = NormKind::RootMeanSquare;
+    Variant { encoder: false, norms: Placement::Before, norm_kind, rotated: 4, stretch, ..Variant::default() }
+}
+
+fn stretches() -> [Stretch; 2] {
+    [
+        Stretch::Beyond { limit: 4, frequencies: vec![0.4, 0.05], renews_keys: false },
+        Stretch::Dynamic { limit: 4, factor: 4.0, base: 100.0, rotated: 4 },
+    ]
+}
+
+#[test]
+fn the_pullback_of_long_texts_equals_autodiff() {
+    for (seed, stretch) in stretches().into_iter().enumerate() {
+        check(seed as u64, &stretched(stretch), None);
+    }
+}
+
 #[test]
 fn the_pullback_equals_autodiff() {
     for (seed, variant) in variants().iter().enumerate() {
@@ -358,41 +390,4 @@ fn noise_depends_on_neither_batch_nor_length() {
         let other: f32 = (hidden(&source.repeat(0, 1), shorter, 1) - alone).abs().max().into_scalar();
         assert!(other > 1e-2, "two draws are one");
     }
-}
-
-#[test]
-fn decoding_with_a_cache_equals_the_whole_forward() {
-    for (seed, variant) in variants().iter().enumerate() {
-        decode(seed as u64, variant);
-    }
-}
-
-fn decode(seed: u64, variant: &Variant) {
-    let device = crate::device::parse("auto").unwrap();
-    let mut random = Random::new(seed, &device);
-    let model = random.model(variant);
-    let source = Source { embeddings: random.tensor([2, 5, variant.features()], 1.0), lengths: vec![3, 5] };
-    let source = variant.encoder.then_some(&source);
-    let tokens = [[1u32, 1], [7, 2], [3, 2], [9, 11], [4, 0], [12, 3]]; // [position][text]
-    let by_text: Vec<u32> = (0..2).flat_map(|text| tokens.map(|position| position[text])).collect();
-    let target = model.target_embedding.forward(&by_text, 2);
-    let expected = model.logits(model.trace(source, target).hidden().clone());
-
-    // Three tokens at once, then one by one; rows are swapped after the first four and swapped back after the next.
-    let mut decoder = IncrementalDecoder::new(&model, source, 2);
-    let check = |decoder: &mut IncrementalDecoder, positions: std::ops::Range<usize>, order: [usize; 2]| {
-        let tokens: Vec<u32> =
-            order.iter().flat_map(|&text| positions.clone().map(move |position| tokens[position][text])).collect();
-        let logits = decoder.append(&tokens);
-        for (row, text) in order.into_iter().enumerate() {
-            let expected = expected.clone().narrow(0, text, 1).narrow(1, positions.end - 1, 1).squeeze_dim::<2>(1);
-            close(logits.clone().narrow(0, row, 1), expected, 1e-5);
-        }
-    };
-    check(&mut decoder, 0..3, [0, 1]);
-    check(&mut decoder, 3..4, [0, 1]);
-    decoder.reorder(&[1, 0]);
-    check(&mut decoder, 4..5, [1, 0]);
-    decoder.reorder(&[1, 0]);
-    check(&mut decoder, 5..6, [0, 1]);
 }

@@ -2,11 +2,10 @@
 
 use indexmap::IndexSet;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{Kind, Windows};
 use crate::Result;
-use crate::architectures::rope::{RopeContext, RopeParameters};
+use crate::architectures::rope::{Layers, RopeContext, RopeFields};
 use crate::architectures::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
 use crate::layers::{Activation, Visibility};
 use crate::model::Scheme;
@@ -24,13 +23,6 @@ pub(super) struct Config {
     pub(super) hidden_act: Option<Activation>,
     pub(super) hidden_activation: Option<Activation>,
     pub(super) rms_norm_eps: f64,
-    pub(super) max_position_embeddings: Option<usize>,
-    pub(super) original_max_position_embeddings: Option<usize>,
-    pub(super) rope_theta: Option<f64>,
-    pub(super) rope_local_base_freq: Option<f64>,
-    pub(super) partial_rotary_factor: Option<f64>,
-    pub(super) rope_scaling: Option<RopeParameters>,
-    pub(super) rope_parameters: Option<Value>,
     pub(super) sliding_window: Option<usize>,
     #[serde(default)]
     pub(super) use_sliding_window: bool,
@@ -128,35 +120,12 @@ impl Config {
     }
 
     /// The schemes that there are, and that of each layer: what it sees, and how it rotates.
-    pub(super) fn schemes(&self, kind: &Kind) -> Result<(Vec<Scheme>, Vec<usize>)> {
-        let given = |part: Option<&str>| -> Result<RopeParameters> {
-            let value = self.rope_parameters.as_ref().map(|all| part.and_then(|part| all.get(part)).unwrap_or(all));
-            match value {
-                Some(value) => serde_json::from_value(value.clone())
-                    .or_else(|error| invalid(format!("`rope_parameters`: {error}"))),
-                None => Ok(self.rope_scaling.clone().unwrap_or_default()),
-            }
-        };
-        let by_layer = self.rope_parameters.as_ref().is_some_and(|all| all.get("full_attention").is_some());
-        let has_local = self.rope_local_base_freq.is_some();
-        let mut full = given(by_layer.then_some("full_attention"))?;
-        full.rope_theta = full.rope_theta.or(self.rope_theta);
-        full.partial_rotary_factor = full.partial_rotary_factor.or(self.partial_rotary_factor);
-        let windowed = match (by_layer, has_local) {
-            (true, _) => given(Some("sliding_attention"))?,
-            (false, true) => RopeParameters::plain(self.rope_local_base_freq),
-            (false, false) => full.clone(),
-        };
+    pub(super) fn schemes(&self, kind: &Kind, rope: &RopeFields) -> Result<(Vec<Scheme>, Vec<usize>)> {
+        let context = RopeContext { family: kind.rope, head_dim: self.head_dim(), theta: kind.theta };
         let scheme = |&(window, rotates): &(Option<usize>, bool)| -> Result<Scheme> {
-            let context = RopeContext {
-                head_dim: self.head_dim(),
-                theta: kind.theta,
-                positions: self.max_position_embeddings,
-                original_positions: self.original_max_position_embeddings,
-            };
-            let parameters = if window.is_some() { &windowed } else { &full };
+            let layers = if window.is_some() { Layers::Windowed } else { Layers::Full };
             let visibility = Visibility { causal: true, window, bias: None };
-            Ok(Scheme { visibility, rotary: rotates.then(|| parameters.rotary(&context)).transpose()? })
+            Ok(Scheme { visibility, rotary: rotates.then(|| rope.rotary(&context, layers)).transpose()? })
         };
         let mut sights = IndexSet::new();
         let of_layer = (0..self.num_hidden_layers)

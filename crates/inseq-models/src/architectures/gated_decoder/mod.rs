@@ -6,6 +6,7 @@ mod config;
 use burn::tensor::Tensor;
 
 use super::dropout::DropoutFields;
+use super::rope::{RopeFamily, RopeFields};
 use super::{LoadedModel, Loader};
 use crate::Result;
 use crate::checkpoint::Repository;
@@ -41,6 +42,8 @@ pub(super) struct Kind {
     /// Every so-many-th layer does not rotate queries and keys, where `no_rope_layers` and `no_rope_layer_interval` do not
     /// say; all rotate where there is none.
     pub(super) unrotated: Option<usize>,
+    /// How `config.json` says what is rotated.
+    pub(super) rope: RopeFamily,
     /// Base of the rotations where `config.json` does not say.
     pub(super) theta: f64,
 }
@@ -93,6 +96,7 @@ impl Kind {
         fused: false,
         windows: Windows::None,
         unrotated: None,
+        rope: RopeFamily::Llama,
         theta: 10_000.0,
     };
 }
@@ -104,7 +108,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
     let prefix = loader.prefix(&["model.", ""], "embed_tokens.weight");
     let table = loader.weight(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, config.hidden_size])?;
     let builder = Builder { kind, config: &config, loader };
-    let (schemes, of_layer) = config.schemes(kind)?;
+    let (schemes, of_layer) = config.schemes(kind, &RopeFields::read(repository)?)?;
     let model = Model {
         encoder: None,
         head: loader.head("lm_head", &table, config.tie_word_embeddings.unwrap_or(kind.tied))?,
