@@ -122,3 +122,20 @@ fn a_call_stops_where_it_is_told_to() {
     }
     assert_eq!(scores(&model.attribute(&request).unwrap()), scores(&whole));
 }
+
+/// Neither the tokenizer nor the weights are looked at, which may have to be fetched.
+#[test]
+fn the_configuration_is_judged_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = |config: &str| {
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        for file in ["tokenizer.json", "model.safetensors"] {
+            std::fs::write(folder.path().join(file), "damaged").unwrap();
+        }
+        AttributionModel::load(folder.path().to_str().unwrap()).unwrap_err().to_string()
+    };
+    assert!(message(r#"{"model_type":"mixtral"}"#).contains("`model_type` is `mixtral`, a mixture of experts"));
+    let quantized = r#"{"model_type":"llama","quantization_config":{"quant_method":"awq","bits":4}}"#;
+    assert!(message(quantized).contains("the weights are quantized (AWQ, 4 bits)"));
+    assert!(message(r#"{"model_type":"llama"}"#).contains("tokenizer.json"));
+}

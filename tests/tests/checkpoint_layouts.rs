@@ -143,31 +143,58 @@ fn safetensors(tensors: &Tensors, stored: &Stored, shards: usize) -> Vec<(String
     })
 }
 
+/// The pickle of a state dictionary, its storages in the order of the names. `end` ends what it says of a storage.
+fn pickled(names: &[&String], tensors: &Tensors, stored: &Stored, end: &[u8]) -> Vec<u8> {
+    let text = |text: &str| [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let number = |number: usize| [b"J", &(number as u32).to_le_bytes()[..]].concat();
+    let tuple =
+        |numbers: &[usize]| [b"(".to_vec(), numbers.iter().flat_map(|&n| number(n)).collect(), b"t".to_vec()].concat();
+    let mut pickle = b"\x80\x02}(".to_vec();
+    for (key, &name) in names.iter().enumerate() {
+        let (shape, values) = &tensors[name];
+        let strides: Vec<usize> = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
+        pickle.extend([text(name), b"ctorch._utils\n_rebuild_tensor_v2\n((".to_vec(), text("storage")].concat());
+        pickle.extend([format!("ctorch\n{}\n", stored.storage).into_bytes(), text(&key.to_string())].concat());
+        pickle.extend([text("cpu"), number(values.len()), end.to_vec(), number(0), tuple(shape)].concat());
+        pickle.extend([tuple(&strides), b"\x89ccollections\nOrderedDict\n)RtR".to_vec()].concat());
+    }
+    pickle.extend(b"u.");
+    pickle
+}
+
 /// As `torch.save` writes a state dictionary.
 fn torch(tensors: &Tensors, stored: &Stored, shards: usize) -> Vec<(String, Vec<u8>)> {
     files(&tensors.keys().collect::<Vec<_>>(), shards, "pytorch_model", "bin", |names| {
-        let text = |text: &str| [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
-        let number = |number: usize| [b"J", &(number as u32).to_le_bytes()[..]].concat();
-        let tuple = |numbers: &[usize]| {
-            [b"(".to_vec(), numbers.iter().flat_map(|&n| number(n)).collect(), b"t".to_vec()].concat()
-        };
-        let mut pickle = b"\x80\x02}(".to_vec();
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
         for (key, &name) in names.iter().enumerate() {
-            let (shape, values) = &tensors[name];
-            let strides: Vec<usize> = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
-            pickle.extend([text(name), b"ctorch._utils\n_rebuild_tensor_v2\n((".to_vec(), text("storage")].concat());
-            pickle.extend([format!("ctorch\n{}\n", stored.storage).into_bytes(), text(&key.to_string())].concat());
-            pickle.extend([text("cpu"), number(values.len()), b"tQ".to_vec(), number(0), tuple(shape)].concat());
-            pickle.extend([tuple(&strides), b"\x89ccollections\nOrderedDict\n)RtR".to_vec()].concat());
             zip.start_file(format!("archive/data/{key}"), options).unwrap();
-            zip.write_all(&stored.all(values)).unwrap();
+            zip.write_all(&stored.all(&tensors[name].1)).unwrap();
         }
-        pickle.extend(b"u.");
         zip.start_file("archive/data.pkl", options).unwrap();
-        zip.write_all(&pickle).unwrap();
+        zip.write_all(&pickled(names, tensors, stored, b"tQ")).unwrap();
         zip.finish().unwrap().into_inner()
+    })
+}
+
+/// As `torch.save` wrote it before 1.6.
+fn old_torch(tensors: &Tensors, stored: &Stored, shards: usize) -> Vec<(String, Vec<u8>)> {
+    files(&tensors.keys().collect::<Vec<_>>(), shards, "pytorch_model", "bin", |names| {
+        let mut file =
+            b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec();
+        file.extend(pickled(names, tensors, stored, b"NtQ"));
+        file.extend(b"\x80\x02]");
+        for key in 0..names.len() {
+            let key = key.to_string();
+            file.extend([b"X", &(key.len() as u32).to_le_bytes()[..], key.as_bytes(), b"a"].concat());
+        }
+        file.push(b'.');
+        for &name in names {
+            let values = &tensors[name].1;
+            file.extend((values.len() as u64).to_le_bytes());
+            file.extend(stored.all(values));
+        }
+        file
     })
 }
 
@@ -246,6 +273,7 @@ fn shards_and_pickles_of_any_precision_hold_the_same() {
             for shards in [1, 3] {
                 let what = format!("{}, {shards} files of {:?}", checkpoint.name, stored.dtype);
                 assert_eq!(logits(&what, torch(&checkpoint.tensors, stored, shards)), whole, "{what}: pickles");
+                assert_eq!(logits(&what, old_torch(&checkpoint.tensors, stored, shards)), whole, "{what}: old pickles");
                 assert_eq!(logits(&what, safetensors(&checkpoint.tensors, stored, shards)), whole, "{what}");
             }
         }

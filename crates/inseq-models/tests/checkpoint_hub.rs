@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use burn::tensor::DType;
 use inseq_models::checkpoint::{HubOptions, Repository, Weights};
+use inseq_models::tokenizer::Tokenizer;
 use inseq_models::{architectures, device};
 use tempfile::TempDir;
 
@@ -284,6 +285,17 @@ fn what_is_not_supported_is_refused_before_its_weights_are_fetched() {
     let (message, asked) = refused(r#"{"model_type":"llama"}"#, &[]);
     assert!(message.starts_with("config.json: missing field"), "{message}");
     assert_eq!(asked, ["config.json"]);
+}
+
+/// A tokenizer of another repository than the model's.
+#[test]
+fn a_tokenizer_is_fetched_without_weights() {
+    let hub = Hub::start(&[("tokenizer.json", b"{}"), ("model.safetensors", b"never fetched")]);
+    let cache = tempfile::tempdir().unwrap();
+    let repository = Repository::open("org/tiny", &options(&hub, &cache)).unwrap();
+    let message = Tokenizer::load(&repository).unwrap_err().to_string();
+    assert!(message.contains("tokenizer.json"), "{message}");
+    assert!(!hub.requests().iter().any(|path| path.contains("model.safetensors")));
 }
 
 #[test]

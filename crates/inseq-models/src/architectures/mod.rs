@@ -150,7 +150,7 @@ impl Architecture {
         let architecture = ARCHITECTURES.iter().find(|a| a.model_type == model_type).copied();
         let architecture = architecture.ok_or_else(|| invalid(unsupported::reason(model_type, &config)))?;
         checkpoint::check_configuration(repository)?;
-        match Adapter::read(repository)? {
+        match Adapter::beside(repository)? {
             // transformers would add it to the weights, so that they alone are another model.
             Some(adapter) => Err(Error::Checkpoint {
                 file: repository.name().into(),

@@ -194,19 +194,20 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
-    /// The adapter of a repository that has one.
+    /// The adapter whose weights lie in a repository, beside a model or not.
     ///
     /// # Errors
     /// When its configuration is not JSON.
-    pub(crate) fn read(repository: &Repository) -> Result<Option<Self>> {
+    pub(crate) fn beside(repository: &Repository) -> Result<Option<Self>> {
+        let adapter = Self::read(repository)?;
+        Ok(if repository.files()?.iter().any(|file| is_adapter(file)) { adapter } else { None })
+    }
+
+    fn read(repository: &Repository) -> Result<Option<Self>> {
         let Some(config) = repository.json("adapter_config.json")? else { return Ok(None) };
         let field = |names: &[&str]| {
             names.iter().find_map(|name| config.get(*name)?.as_str().filter(|text| !text.is_empty()).map(String::from))
         };
-        let files = repository.files()?;
-        if !files.iter().any(|file| is_adapter(file)) {
-            return Ok(None);
-        }
         Ok(Some(Self {
             kind: field(&["peft_type", "fine_tune_type"]),
             base: field(&["base_model_name_or_path", "model_name", "model"]),

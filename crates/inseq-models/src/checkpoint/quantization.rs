@@ -24,7 +24,7 @@ const SCHEMES: &[(&str, &str, WayOut)] = &[
     ("gptq", "GPTQ", WayOut::Original),
     ("awq", "AWQ", WayOut::Original),
     ("bitsandbytes", "bitsandbytes", WayOut::Dequantize),
-    ("fp8", "FP8 in blocks", WayOut::Load("FineGrainedFP8Config")),
+    ("fp8", "FP8", WayOut::Load("FineGrainedFP8Config")),
     ("mxfp8", "MXFP8", WayOut::Load("FineGrainedFP8Config")),
     ("fbgemm_fp8", "FP8 of FBGEMM", WayOut::Original),
     ("compressed-tensors", "compressed-tensors", WayOut::Load("CompressedTensorsConfig")),

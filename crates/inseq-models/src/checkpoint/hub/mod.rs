@@ -159,6 +159,8 @@ impl Snapshot {
         {
             remote.fetch(file, &path)?;
         }
+        #[cfg(not(feature = "hub"))]
+        let _ = file;
         Ok(path)
     }
 }
