@@ -123,6 +123,21 @@ impl SequenceAttribution {
         self.aggregate_with(&slices)
     }
 
+    /// Adds a row of NaN to the target attributions for each target token without one. Methods and files leave out the rows of
+    /// tokens that no step sees: those from the last attributed token on.
+    pub fn add_unseen_rows(&mut self) {
+        let Some(scores) = &mut self.target_attributions else { return };
+        let mut shape = scores.raw_dim();
+        let found = scores.shape().first().copied().unwrap_or(usize::MAX);
+        if found >= self.target.len() {
+            return;
+        }
+        shape[0] = self.target.len();
+        let mut all = ArrayD::from_elem(shape, f32::NAN);
+        all.slice_axis_mut(Axis(0), Slice::from(..found)).assign(scores);
+        *scores = all;
+    }
+
     /// Only the steps of a span of the attributed tokens, counted from the first of them. All tokens stay.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ mod method;
 mod other_contexts;
 mod pieces;
 mod pipeline;
+mod positions;
 mod request;
 mod targets;
 

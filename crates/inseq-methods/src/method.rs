@@ -37,7 +37,8 @@ pub struct MethodContext<'a> {
 pub struct Attributions {
     /// `[source, step, ...]`.
     pub source: Option<ArrayD<f32>>,
-    /// `[target, step, ...]`.
+    /// `[target, step, ...]`, with a row for each token that any step sees at least. What is at and after a step's own token does
+    /// not count: the pipeline makes it NaN, and adds the rows that are left out.
     pub target: Option<ArrayD<f32>>,
     /// Further scores of each step, such as convergence deltas, by name.
     pub step_scores: Vec<(String, Array1<f32>)>,
@@ -55,6 +56,24 @@ impl Default for Attributions {
             step_scores: Vec::new(),
             sequence_scores: Vec::new(),
             kind: AttributionKind::Granular,
+        }
+    }
+}
+
+impl Attributions {
+    /// Those that the same method has of a text of `source` and `target` tokens without any step.
+    pub(crate) fn without_steps(&self, source: usize, target: usize) -> Self {
+        let none = |scores: &Option<ArrayD<f32>>, rows: usize| {
+            let mut shape = scores.as_ref()?.raw_dim();
+            (shape[0], shape[1]) = (rows, 0);
+            Some(ArrayD::zeros(shape))
+        };
+        Self {
+            source: none(&self.source, source),
+            target: none(&self.target, target),
+            step_scores: self.step_scores.iter().map(|(name, _)| (name.clone(), Array1::zeros(0))).collect(),
+            sequence_scores: Vec::new(),
+            kind: self.kind.clone(),
         }
     }
 }

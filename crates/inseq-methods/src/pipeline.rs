@@ -3,9 +3,9 @@
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
-use inseq_core::{AttributionResult, SequenceAttribution, StepAttribution, Token};
+use inseq_core::{AttributionResult, SequenceAttribution, Token};
 use inseq_models::tokenizer::Role;
-use ndarray::{Array1, ArrayD, Axis, Slice};
+use ndarray::Array1;
 use serde_json::{Map, Value, json};
 
 use crate::engine::{Engine, TextSteps};
@@ -13,6 +13,7 @@ use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
 use crate::other_contexts::Run;
 use crate::pieces::{batches, joined, pieces};
+use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of};
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
 use crate::targets::Target;
@@ -38,12 +39,13 @@ impl AttributionModel {
     ) -> Result<AttributionResult> {
         let options = Options::new(self, request)?;
         let targets = self.targets(request, progress)?;
-        let texts = self.all_steps(request, &targets)?;
+        let positions = Positions::of(request, &targets, self.model().encoder.is_some())?;
+        let texts = self.all_steps(request, &targets, &positions)?;
         let started = Instant::now();
         let sequences = self.attribute_texts(request, &options, &texts, progress)?;
         let seconds = started.elapsed().as_secs_f64();
         let steps = request.output_step_attributions.then(|| sequences.iter().flat_map(steps_of).collect());
-        let info = self.info(request, &options, &targets, &sequences, seconds)?;
+        let info = self.info(request, &options, (&targets, &positions), &sequences, seconds)?;
         Ok(AttributionResult { sequences, steps, info })
     }
 
@@ -53,10 +55,9 @@ impl AttributionModel {
     /// As [`attribute`](Self::attribute).
     pub fn plan(&self, request: &AttributionRequest) -> Result<Vec<Plan>> {
         let options = Options::new(self, request)?;
-        let attribute_target = options.attribute_target || self.model().encoder.is_none();
         let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
         let plan = |(target, text): (&Target, TextSteps)| {
-            let Cost { forwards, pullbacks } = options.method.cost(self.model(), &text, attribute_target);
+            let Cost { forwards, pullbacks } = self.cost(&options, &text);
             let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
             Plan {
                 text: target.text.clone(),
@@ -68,16 +69,37 @@ impl AttributionModel {
                 bytes: engine.bytes_at_once(&text, forwards, pullbacks),
             }
         };
-        let texts = self.all_steps(request, &targets)?;
+        let positions = Positions::of(request, &targets, self.model().encoder.is_some())?;
+        let texts = self.all_steps(request, &targets, &positions)?;
         Ok(targets.iter().zip(texts).map(plan).collect())
     }
 
-    fn all_steps(&self, request: &AttributionRequest, targets: &[Target]) -> Result<Vec<TextSteps>> {
-        targets.iter().enumerate().map(|(index, target)| self.text_steps(request, target, index)).collect()
+    /// What the method does with a text. One without steps does not go through the model.
+    fn cost(&self, options: &Options, text: &TextSteps) -> Cost {
+        match text.steps.is_empty() {
+            true => Cost::default(),
+            false => options.method.cost(self.model(), text, options.has_target_scores),
+        }
     }
 
-    /// Baselines and the steps to attribute.
-    fn text_steps(&self, request: &AttributionRequest, target: &Target, index: usize) -> Result<TextSteps> {
+    fn all_steps(
+        &self,
+        request: &AttributionRequest,
+        targets: &[Target],
+        positions: &Positions,
+    ) -> Result<Vec<TextSteps>> {
+        let texts = targets.iter().zip(&positions.steps).enumerate();
+        texts.map(|(index, (target, steps))| self.text_steps(request, target, index, steps.clone())).collect()
+    }
+
+    /// A text with its baselines and features.
+    fn text_steps(
+        &self,
+        request: &AttributionRequest,
+        target: &Target,
+        index: usize,
+        steps: Range<usize>,
+    ) -> Result<TextSteps> {
         let special = self.special_tokens();
         let unknown = special.unk.unwrap_or(0);
         let baseline = |ids: &[u32]| -> Vec<u32> {
@@ -89,11 +111,7 @@ impl AttributionModel {
             *first = start;
         }
         // The prompt of a decoder-only model is the start of its target.
-        let (source, first) = match &self.model().encoder {
-            Some(_) => (target.source.clone(), None),
-            None => (Vec::new(), Some(target.source.len())),
-        };
-        let steps = positions(request, first, target.target.len(), &target.text)?;
+        let source = if self.model().encoder.is_some() { target.source.clone() } else { Vec::new() };
         let [source_features, target_features] = request.feature_groups.features(&TextTokens {
             index,
             texts: request.input_texts.len(),
@@ -125,9 +143,7 @@ impl AttributionModel {
         let pieces = pieces(self.model(), texts);
         let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
         let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
-        let attribute_target = options.attribute_target || self.model().encoder.is_none();
-        let work =
-            |text: &TextSteps| text.steps.len() * options.method.cost(self.model(), text, attribute_target).forwards;
+        let work = |text: &TextSteps| text.steps.len() * self.cost(options, text).forwards;
         let total = pieces.iter().map(|piece| work(&piece.steps)).sum::<usize>();
         let special_tokens = self.special_tokens().all;
         let mut done = 0;
@@ -160,7 +176,7 @@ impl AttributionModel {
                 point: &point,
                 trace: &trace,
                 function,
-                attribute_target,
+                attribute_target: options.has_target_scores,
                 special_tokens: &special_tokens,
                 advance: &mut advance,
             })?;
@@ -171,8 +187,16 @@ impl AttributionModel {
                 of_pieces[batch[entry].text].push(attributions);
             }
         }
-        let each = of_pieces.into_iter().zip(texts);
-        each.map(|(pieces, text)| self.sequence(request, text, joined(pieces)?)).collect()
+        // A text without steps has no pieces.
+        let nothing = of_pieces.iter().flatten().next().map(|some| some.without_steps(0, 0)).unwrap_or_default();
+        let each = of_pieces.into_iter().zip(texts).map(|(pieces, text)| {
+            let attributions = match text.steps.is_empty() {
+                true => nothing.without_steps(text.source.len(), text.target.len()),
+                false => joined(pieces)?,
+            };
+            self.sequence(request, text, attributions)
+        });
+        each.collect()
     }
 
     fn sequence(
@@ -186,7 +210,7 @@ impl AttributionModel {
             hide_what_steps_cannot_see(array, text.steps.start);
         }
         let target = self.tokens(&text.target, Role::Target, request.clean_special_chars)?;
-        let sequence = SequenceAttribution {
+        let mut sequence = SequenceAttribution {
             source: match &self.model().encoder {
                 Some(_) => self.tokens(&text.source, Role::Source, request.clean_special_chars)?,
                 None => target[..text.steps.start].to_vec(),
@@ -200,6 +224,7 @@ impl AttributionModel {
             attr_pos_end: text.steps.end,
             kind: attributions.kind,
         };
+        sequence.add_unseen_rows();
         if request.feature_groups == FeatureGroups::Tokens {
             return Ok(sequence);
         }
@@ -239,18 +264,20 @@ impl AttributionModel {
         &self,
         request: &AttributionRequest,
         options: &Options,
-        targets: &[Target],
+        (targets, positions): (&[Target], &Positions),
         sequences: &[SequenceAttribution],
         seconds: f64,
     ) -> Result<Map<String, Value>> {
         let names =
             |functions: &[SharedStepFunction]| functions.iter().map(|f| f.name().to_string()).collect::<Vec<_>>();
         let texts: Vec<&str> = targets.iter().map(|target| target.text.as_str()).collect();
-        let warnings: Vec<&String> = targets.iter().filter_map(|target| target.warning.as_ref()).collect();
+        let warnings = targets.iter().filter_map(|target| target.warning.as_ref());
+        let warnings: Vec<&String> = warnings.chain(&positions.warnings).collect();
+        let attributed = || sequences.iter().filter(|sequence| sequence.steps() > 0);
         let info = json!({
             "attribution_method": options.method.name(),
-            "attr_pos_start": sequences.iter().map(|s| s.attr_pos_start).min(),
-            "attr_pos_end": sequences.iter().map(|s| s.attr_pos_end).max(),
+            "attr_pos_start": attributed().map(|s| s.attr_pos_start).max(),
+            "attr_pos_end": attributed().map(|s| s.attr_pos_end).max(),
             "output_step_attributions": request.output_step_attributions,
             "attribute_target": options.attribute_target,
             "step_scores": names(&options.step_scores),
@@ -287,6 +314,8 @@ struct Options {
     attributed_fn: SharedStepFunction,
     step_scores: Vec<SharedStepFunction>,
     attribute_target: bool,
+    /// Whether target tokens have scores: those of a decoder-only model always have.
+    has_target_scores: bool,
 }
 
 impl Options {
@@ -313,76 +342,7 @@ impl Options {
                 each.collect()
             },
             attribute_target: request.attribute_target && model.model().encoder.is_some(),
+            has_target_scores: request.attribute_target || model.model().encoder.is_none(),
         })
     }
-}
-
-/// The positions `start..end` of a target of `length` tokens that a request asks for; those before `first`, the prompt of a
-/// decoder-only model, are never attributed.
-fn positions(request: &AttributionRequest, first: Option<usize>, length: usize, text: &str) -> Result<Range<usize>> {
-    let length = length as i64;
-    let from_end = |position: i64| if position < 0 { position + length } else { position };
-    let start = match first {
-        // As in the reference, positions from the end are raised as well.
-        Some(prompt) => request.attr_pos_start.unwrap_or(0).max(prompt as i64),
-        None => from_end(request.attr_pos_start.unwrap_or(1)),
-    };
-    let end = from_end(request.attr_pos_end.unwrap_or(length)).min(length);
-    let refuse = |message: String| Err(Error::Argument(message));
-    if length < 2 {
-        return refuse(format!("the generated text {text:?} has no token to attribute"));
-    }
-    if start < 1 || start >= length {
-        let first = first.unwrap_or(1);
-        let why =
-            if first > 1 { "what is before them is the prompt" } else { "position 0 is what the decoder starts from" };
-        return refuse(match length - 1 {
-            last if last < first as i64 => format!("the text {text:?} has nothing after its prompt to attribute"),
-            last => format!(
-                "attr_pos_start is {start}, but the generated text {text:?} has positions {first} to {last} ({why})"
-            ),
-        });
-    }
-    if end <= start {
-        return refuse(format!(
-            "attr_pos_end ({end}) must lie after attr_pos_start ({start}) in the generated text {text:?}"
-        ));
-    }
-    Ok(start as usize..end as usize)
-}
-
-/// Rows at or after a step's own token are NaN: the step could not see them.
-fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) {
-    for (step, mut column) in array.axis_iter_mut(Axis(1)).enumerate() {
-        let rows = column.shape()[0];
-        column.slice_axis_mut(Axis(0), Slice::from((start + step).min(rows)..)).fill(f32::NAN);
-    }
-}
-
-/// The raw output of each step of a text.
-fn steps_of(sequence: &SequenceAttribution) -> Vec<StepAttribution> {
-    (sequence.attr_pos_start..sequence.attr_pos_end)
-        .enumerate()
-        .map(|(step, position)| {
-            let row = |array: &ArrayD<f32>, rows: usize| {
-                let mut column = array.index_axis(Axis(1), step).to_owned();
-                column.slice_axis_inplace(Axis(0), Slice::from(..rows.min(column.shape()[0])));
-                column.insert_axis(Axis(0))
-            };
-            StepAttribution {
-                source: vec![sequence.source.clone()],
-                target: vec![vec![sequence.target[position].clone()]],
-                prefix: vec![sequence.target[..position].to_vec()],
-                source_attributions: sequence.source_attributions.as_ref().map(|a| row(a, usize::MAX)),
-                target_attributions: sequence.target_attributions.as_ref().map(|a| row(a, position)),
-                step_scores: sequence
-                    .step_scores
-                    .iter()
-                    .filter_map(|(name, scores)| Some((name.clone(), Array1::from(vec![*scores.get(step)?]))))
-                    .collect(),
-                kind: sequence.kind.clone(),
-                ..StepAttribution::default()
-            }
-        })
-        .collect()
 }

@@ -64,9 +64,10 @@ pub struct AttributionRequest {
     pub step_scores: Vec<StepFunctionChoice>,
     /// Arguments of the step scores, by the reference's names.
     pub step_scores_args: Map<String, Value>,
-    /// First target position to attribute; negative counts from the end.
+    /// First target position to attribute; negative counts from the end of each text. Of several texts, those that do not have
+    /// the positions get an attribution without steps, and a warning; a call in which none has them fails.
     pub attr_pos_start: Option<i64>,
-    /// Position after the last one to attribute; negative counts from the end.
+    /// Position after the last one to attribute; negative counts from the end of each text.
     pub attr_pos_end: Option<i64>,
     /// Whether the target prefix is attributed beside the source (encoder-decoder models).
     pub attribute_target: bool,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 
 use flate2::bufread::MultiGzDecoder;
 use indexmap::IndexMap;
-use ndarray::{Array1, ArrayD, Axis, Ix1, concatenate};
+use ndarray::{Array1, ArrayD, Ix1};
 use serde::{Deserialize, Deserializer};
 
 use super::attributes::{
@@ -177,9 +177,7 @@ fn sequence_of(
         text.map(|text| tensor::read(&text.0, &format!("{place}.{field}"))).transpose()
     };
     let source_attributions = array(sequence.source_attributions, "source_attributions")?;
-    let target_attributions = array(sequence.target_attributions, "target_attributions")?
-        .map(|scores| with_all_rows(scores, target.len(), room, &format!("{place}.target_attributions")))
-        .transpose()?;
+    let target_attributions = array(sequence.target_attributions, "target_attributions")?;
     let scores = |texts: Option<BTreeMap<String, Text>>, field: &str| {
         let texts = texts.unwrap_or_default().into_iter();
         let read = |(name, text): (String, Text)| {
@@ -190,7 +188,7 @@ fn sequence_of(
     };
     let step_scores = vectors(scores(sequence.step_scores, "step_scores")?, &format!("{place}.step_scores"))?;
     let sequence_scores = scores(sequence.sequence_scores, "sequence_scores")?;
-    let attribution = SequenceAttribution {
+    let mut attribution = SequenceAttribution {
         kind: kind_of(&class, source_attributions.as_ref().or(target_attributions.as_ref()), names),
         step_scores: in_order(step_scores, names.map(|names| names.step_scores.as_slice())),
         sequence_scores: in_order(sequence_scores, names.map(|names| names.sequence_scores.as_slice())),
@@ -202,6 +200,11 @@ fn sequence_of(
         source_attributions,
         target_attributions,
     };
+    if may_add_rows(&attribution, room)
+        .map_err(|reason| Error::malformed(format!("{place}.target_attributions"), reason))?
+    {
+        attribution.add_unseen_rows();
+    }
     attribution.validate().map_err(|error| Error::malformed(place, error.to_string()))?;
     Ok(attribution)
 }
@@ -248,22 +251,20 @@ fn tokens(tokens: Vec<Tagged<Token>>, place: &str) -> Result<Vec<Token>> {
     tokens.map(|(index, token)| Ok(token.open(&format!("{place}[{index}]"))?.1)).collect()
 }
 
-/// The reference leaves out the rows of target tokens after the last attributed one, which no step can see. What restoring
-/// them takes goes off `room`.
-fn with_all_rows(scores: ArrayD<f32>, rows: usize, room: &mut usize, place: &str) -> Result<ArrayD<f32>> {
-    let Some((&found, inner)) = scores.shape().split_first() else { return Ok(scores) };
+/// Whether rows of target tokens are to be added, which the reference leaves out where no step can see them. What they take goes
+/// off `room`.
+fn may_add_rows(attribution: &SequenceAttribution, room: &mut usize) -> std::result::Result<bool, String> {
+    let (Some(scores), rows) = (&attribution.target_attributions, attribution.target.len()) else { return Ok(false) };
+    let Some((&found, inner)) = scores.shape().split_first() else { return Ok(false) };
     if found >= rows || scores.is_empty() {
-        return Ok(scores);
+        return Ok(false);
     }
     let count = inner.iter().try_fold(rows, |product, &length| product.checked_mul(length));
     let Some(left) = count.and_then(|count| room.checked_sub(count)) else {
-        return Err(Error::malformed(place, format!("has {found} rows, far fewer than the {rows} target tokens")));
+        return Err(format!("has {found} rows, far fewer than the {rows} target tokens"));
     };
     *room = left;
-    let mut hidden = scores.raw_dim();
-    hidden[0] = rows - found;
-    concatenate(Axis(0), &[scores.view(), ArrayD::from_elem(hidden, f32::NAN).view()])
-        .map_err(|error| Error::malformed(place, error.to_string()))
+    Ok(true)
 }
 
 fn vectors(scores: BTreeMap<String, ArrayD<f32>>, place: &str) -> Result<BTreeMap<String, Array1<f32>>> {

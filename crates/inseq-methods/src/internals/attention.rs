@@ -3,7 +3,7 @@
 use inseq_core::AttributionKind;
 use inseq_models::model::Model;
 
-use super::{Weights, by_key, by_step, padded};
+use super::{Weights, by_key, by_step};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
@@ -52,7 +52,7 @@ impl Method for AttentionWeights {
             }
             Ok(Attributions {
                 source: weights.cross.map(|cross| by_step(&cross.into_dyn(), text)),
-                target: context.attribute_target.then(|| padded(by_step(&decoder, text), text)),
+                target: context.attribute_target.then(|| by_step(&decoder, text)),
                 sequence_scores,
                 kind: AttributionKind::MultiDimensional { dimensions: vec!["layer".into(), "head".into()] },
                 ..Attributions::default()

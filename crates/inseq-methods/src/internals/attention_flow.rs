@@ -9,7 +9,7 @@ use petgraph::algo::ford_fulkerson;
 use petgraph::graph::{DiGraph, NodeIndex};
 use rayon::prelude::*;
 
-use super::{Mixing, Weights, padded, seen};
+use super::{Mixing, Weights, seen};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
@@ -67,7 +67,7 @@ impl Method for AttentionFlow {
             }
             results.push(Attributions {
                 source: context.engine.model.encoder.is_some().then(|| source.into_dyn()),
-                target: context.attribute_target.then(|| padded(target.into_dyn(), text)),
+                target: context.attribute_target.then(|| target.into_dyn()),
                 kind: AttributionKind::Coarse,
                 ..Attributions::default()
             });

@@ -4,7 +4,7 @@ use inseq_core::AttributionKind;
 use inseq_models::model::Model;
 use ndarray::Array2;
 
-use super::{Mixing, Weights, by_step, padded};
+use super::{Mixing, Weights, by_step};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
@@ -44,7 +44,7 @@ impl Method for AttentionRollout {
             (context.advance)(text.steps.len())?;
             let (source, target) = rolled_out(&mixing, text);
             let source = source.map(|source| by_step(&source.into_dyn(), text));
-            let target = context.attribute_target.then(|| padded(by_step(&target.into_dyn(), text), text));
+            let target = context.attribute_target.then(|| by_step(&target.into_dyn(), text));
             Ok(Attributions { source, target, kind: AttributionKind::Coarse, ..Attributions::default() })
         });
         each.collect()

@@ -108,16 +108,6 @@ pub(crate) fn by_key(values: &ArrayD<f32>) -> ArrayD<f32> {
     values.view().permuted_axes(order).as_standard_layout().into_owned()
 }
 
-/// `[target, step, ..]` with a row for every position up to the last step's own.
-pub(crate) fn padded(values: ArrayD<f32>, text: &TextSteps) -> ArrayD<f32> {
-    let mut shape = values.shape().to_vec();
-    let rows = shape[0];
-    shape[0] = text.steps.end;
-    let mut all = ArrayD::zeros(shape);
-    all.slice_axis_mut(Axis(0), ndarray::Slice::from(..rows)).assign(&values);
-    all
-}
-
 /// How much each position of a layer's output is made of each position of its input: heads averaged, half of it the residual.
 pub(crate) struct Mixing {
     /// By layer, `[query, key]`.

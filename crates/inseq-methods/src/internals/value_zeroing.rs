@@ -10,7 +10,7 @@ use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{by_key, by_step, padded, read, seen};
+use super::{by_key, by_step, read, seen};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
 use crate::{Error, Result};
@@ -173,7 +173,7 @@ impl ValueZeroing {
         let target = decoder.filter(|_| context.attribute_target);
         Ok(Attributions {
             source: cross.map(|cross| by_step(&cross, text)),
-            target: target.map(|target| padded(by_step(&target, text), text)),
+            target: target.map(|target| by_step(&target, text)),
             sequence_scores,
             kind: AttributionKind::MultiDimensional { dimensions: vec!["layer".into()] },
             ..Attributions::default()

@@ -3,8 +3,9 @@
 use super::{Alignments, ContrastArguments};
 use crate::{Error, Result};
 
-/// Pairs for every position `start..end` of a target of ids `own`: those given, the best of them where there are several;
-/// positions without any go one to one from the right.
+/// The position in the target `other` for each position of `steps` in the target `own`: the given pair, the best of them where
+/// there are several; positions without any go one to one from the right. It does not depend on which other positions are
+/// attributed.
 ///
 /// # Errors
 /// When a pair names a position that is not there.
@@ -32,23 +33,18 @@ pub(crate) fn aligned(
     pairs.sort_unstable();
     pairs.dedup();
     let mut taken: Vec<usize> = Vec::new();
-    let mut found: Vec<Option<usize>> = Vec::new();
-    for position in steps.clone() {
+    let mut found: Vec<usize> = Vec::new();
+    for position in 1..own.len() {
         let mut matches = pairs.iter().filter(|pair| pair.0 == position).map(|pair| pair.1);
         let first = matches.clone().next();
         let chosen = matches.find(|other| !taken.contains(other)).or(first);
         taken.extend(chosen);
-        found.push(chosen);
+        let back = own.len() - position;
+        let from_right = if other.len() > back { other.len() - back } else { other.len() - 1 };
+        found.push(chosen.unwrap_or(from_right).max(1));
     }
-    let from_right = |index: usize| {
-        let back = steps.len() - index;
-        if other.len() > back { other.len() - back } else { other.len() - 1 }
-    };
-    Ok(found
-        .into_iter()
-        .enumerate()
-        .map(|(index, chosen)| chosen.unwrap_or_else(|| from_right(index)).max(1))
-        .collect())
+    // The first position is what the decoder starts from.
+    Ok(found[steps.start - 1..steps.end - 1].to_vec())
 }
 
 /// Tokens that stand in both, in order; in a stretch that differs, one to one from its start.
@@ -76,5 +72,24 @@ mod tests {
         assert_eq!(aligned(r#"{"contrast_targets_alignments": [[1, 1]]}"#, &[9, 1, 2, 0], &[9, 5, 1, 3, 0]), [1, 3, 4]);
         let auto = r#"{"contrast_targets_alignments": "auto"}"#;
         assert_eq!(aligned(auto, &[9, 1, 2, 3, 0], &[9, 1, 7, 8, 3, 0]), [1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn a_position_has_the_same_partner_whatever_is_attributed() {
+        let (own, other) = ([9, 1, 2, 3, 0], [9, 5, 1, 6, 3, 0]);
+        for arguments in [
+            "{}",
+            r#"{"contrast_targets_alignments": "auto"}"#,
+            r#"{"contrast_targets_alignments": [[1, 1], [2, 1], [2, 3]]}"#,
+        ] {
+            let arguments: ContrastArguments = serde_json::from_str(arguments).unwrap();
+            let aligned = |steps: std::ops::Range<usize>| aligned(&arguments, 0, &own, &other, &steps).unwrap();
+            let all = aligned(1..5);
+            for start in 1..5 {
+                for end in start..5 {
+                    assert_eq!(aligned(start..end), all[start - 1..end - 1], "{start}..{end}");
+                }
+            }
+        }
     }
 }
