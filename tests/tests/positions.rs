@@ -5,6 +5,7 @@ use std::ops::{ControlFlow, Range};
 use inseq_core::aggregators::{AggregationFunction, Aggregator as _, Slices, Spans};
 use inseq_core::{AttributionResult, SequenceAttribution};
 use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, Progress, TextSpans, list_methods};
+use inseq_models::tokenizer::Role;
 use inseq_tests::{assert_close, fixture, golden_tensors};
 use ndarray::{ArrayD, Axis, Slice};
 use serde::Deserialize;
@@ -287,6 +288,34 @@ fn convergence_deltas_are_cut_too() {
             let request = request.attribution_argument("return_convergence_delta", true);
             check_cuts(&subject, &format!("{method} with deltas"), &request, Agreement::Exact);
         }
+    }
+}
+
+/// Frequencies change at 64 positions, which a forward of its own goes up to.
+#[test]
+fn texts_that_outgrow_their_frequencies_give_the_whole_attribution_cut() {
+    let subject = Subject::load("phi3_longrope");
+    let tokens = |words: usize| {
+        let prompt = ["the cat sat"].repeat(words).join(" ");
+        (prompt.clone(), subject.model.encode(&prompt, Role::Source, true).unwrap().len())
+    };
+    let (prompt, length) = (1..).map(tokens).find(|(_, length)| *length >= 60).unwrap();
+    assert!(length < 64, "{length}");
+    for (function, method, agreement) in [
+        ("probability", "saliency", Agreement::Exact),
+        ("probability", "attention_rollout", Agreement::Exact),
+        ("contrast_prob_diff", "input_x_gradient", Agreement::Exact),
+        ("probability", "occlusion", Agreement::Differences),
+    ] {
+        let mut request = subject.texts(&[&prompt], &["sat on a mat and the dog ran"]).attributed_fn(function);
+        let other = json!({ "contrast_targets": format!("{prompt} ran to a house and the cat sat .") });
+        if function != "probability" {
+            request.attributed_fn_args = other.as_object().cloned().unwrap();
+        }
+        let request = request.method(method).step_scores(["probability"]).output_step_attributions(true);
+        let steps = subject.attribute(&request).sequences[0].steps();
+        assert!(length + steps > 66, "{length} and {steps}");
+        check_cuts(&subject, method, &request, agreement);
     }
 }
 
