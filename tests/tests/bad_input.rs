@@ -119,7 +119,9 @@ fn a_pickle_with_a_foreign_global_is_never_run() {
     std::fs::write(folder.path().join("pytorch_model.bin"), stored_zip("archive/data.pkl", &pickle[..6])).unwrap();
     does_not_load(folder.path(), &["data.pkl"]);
     std::fs::write(folder.path().join("pytorch_model.bin"), b"\x80\x02abc").unwrap();
-    does_not_load(folder.path(), &["not a zip archive"]);
+    does_not_load(folder.path(), &["a pickle that PyTorch did not write"]);
+    std::fs::write(folder.path().join("pytorch_model.bin"), pickle).unwrap();
+    does_not_load(folder.path(), &["a pickle that PyTorch did not write", "os.getcwd"]);
 }
 
 /// A zip archive of one stored member.

@@ -16,8 +16,15 @@ const VERSION: i64 = 1001;
 /// The tensors of a file.
 pub(super) fn read(bytes: &[u8]) -> Result<IndexMap<String, Entry>, String> {
     let mut pickles = Pickles { bytes, at: 0 };
-    if !matches!(pickles.next("the number that opens it")?.value, Value::Magic) {
-        return Err("a pickle that PyTorch did not write; save the model's state_dict with torch.save".into());
+    let no_weights = |found: &str| {
+        format!(
+            "a pickle that PyTorch did not write{found}; save the model's state_dict with torch.save or as safetensors"
+        )
+    };
+    match pickles.next("the number that opens it") {
+        Ok(Pickle { value: Value::Magic, .. }) => {}
+        Ok(_) => return Err(no_weights("")),
+        Err(message) => return Err(no_weights(&format!(" ({message})"))),
     }
     match pickles.next("its version")?.value {
         Value::Int(VERSION) => {}
