@@ -33,9 +33,6 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     let interrupted = watch_interrupts()?;
     notes.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
     notes.say_more(|| format!("loading took {:.2?}", started.elapsed()));
-    if !model.unexpected_tensors().is_empty() {
-        notes.say(|| unexpected(model.unexpected_tensors()));
-    }
     if arguments.chat {
         as_chats(&model, &mut request)?;
     }
@@ -105,15 +102,11 @@ impl Notes {
     }
 }
 
-/// A warning of tensors that were not read, naming the first few.
-fn unexpected(tensors: &[String]) -> String {
-    const NAMED: usize = 8;
-    let more = match tensors.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let named = tensors[..tensors.len().min(NAMED)].join(", ");
-    format!("warning: {} of the checkpoint's tensors are no part of the model: {named}{more}", tensors.len())
+/// A warning of parameters that the model has no use for, with their names where the user asked for more.
+fn unused(tensors: &[String], named: bool) -> String {
+    let parameters = if tensors.len() == 1 { "1 parameter".into() } else { format!("{} parameters", tensors.len()) };
+    let names = if named { tensors.join(", ") } else { "--verbose names them".into() };
+    format!("warning: the model does not use {parameters} of the checkpoint ({names})")
 }
 
 fn texts(count: usize) -> String {
@@ -246,11 +239,16 @@ pub(crate) fn load(arguments: &AttributeArguments) -> Result<AttributionModel, F
         languages: loading.languages,
         ..LoadOptions::default()
     };
-    match (&arguments.model_name_or_path, loading.revision) {
-        (Some(name), Some(revision)) => Ok(AttributionModel::load_with(&format!("{name}@{revision}"), &options)?),
-        (Some(name), None) => Ok(AttributionModel::load_with(name, &options)?),
-        (None, _) => demo(&options),
+    let model = match (&arguments.model_name_or_path, loading.revision) {
+        (Some(name), Some(revision)) => AttributionModel::load_with(&format!("{name}@{revision}"), &options)?,
+        (Some(name), None) => AttributionModel::load_with(name, &options)?,
+        (None, _) => demo(&options)?,
+    };
+    model.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
+    if !model.unexpected_tensors().is_empty() {
+        say(&unused(model.unexpected_tensors(), arguments.verbose || arguments.very_verbose));
     }
+    Ok(model)
 }
 
 #[cfg(feature = "demo")]

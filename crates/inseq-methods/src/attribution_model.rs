@@ -155,8 +155,13 @@ impl AttributionModel {
         &self.tokenizer
     }
 
-    /// Tensors of the checkpoint that are no part of the model, save those that are known to be no weights: a sign, where
-    /// there are any, that it holds another model than its configuration says, or one with a head of another kind.
+    /// What a user should know of how the checkpoint was read, one line each.
+    pub fn warnings(&self) -> &[String] {
+        &self.loaded.warnings
+    }
+
+    /// Tensors of the checkpoint that the model does not use, except those that are known to be no weights. Where there are
+    /// any, the checkpoint may hold another model than its configuration says, or a head of another kind.
     pub fn unexpected_tensors(&self) -> &[String] {
         &self.loaded.unexpected_tensors
     }

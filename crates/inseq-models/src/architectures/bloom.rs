@@ -3,43 +3,57 @@
 //! BigScience Workshop, 2022, <https://arxiv.org/abs/2211.05100>.
 
 use serde::Deserialize;
+use serde_json::json;
 
+use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, DistanceBias, Embedding, FeedForward, Visibility};
 use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
 
-pub(super) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "bloom", title: "BLOOM", paper: "https://arxiv.org/abs/2211.05100", load };
-
-const DROPOUT: DropoutFields = DropoutFields {
-    attention: Some(("attention_dropout", 0.0)),
-    residual: Some(("hidden_dropout", 0.0)),
-    ..DropoutFields::NONE
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "bloom",
+    title: "BLOOM",
+    paper: "https://arxiv.org/abs/2211.05100",
+    fields: FIELDS,
+    load,
 };
+
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 250_880,
+            "hidden_size": 64,
+            "n_layer": 2,
+            "n_head": 8,
+            "layer_norm_epsilon": 1e-5,
+            "apply_residual_connection_post_layernorm": false,
+            "hidden_dropout": 0.0,
+            "attention_dropout": 0.0,
+            "tie_word_embeddings": true,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+            "pad_token_id": null,
+        })
+    },
+    aliases: &[("n_embed", "hidden_size"), ("num_hidden_layers", "n_layer"), ("num_attention_heads", "n_head")],
+};
+
+const DROPOUT: DropoutFields =
+    DropoutFields { attention: Some("attention_dropout"), residual: Some("hidden_dropout"), ..DropoutFields::NONE };
 
 /// `config.json`.
 #[derive(Debug, Deserialize)]
 struct Config {
     vocab_size: usize,
-    #[serde(alias = "n_embed")]
     hidden_size: usize,
-    #[serde(alias = "num_hidden_layers")]
     n_layer: usize,
-    #[serde(alias = "num_attention_heads")]
     n_head: usize,
     layer_norm_epsilon: f64,
-    #[serde(default)]
     apply_residual_connection_post_layernorm: bool,
-    #[serde(default = "yes")]
     tie_word_embeddings: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {
@@ -55,12 +69,17 @@ impl Config {
     }
 }
 
-fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let features = config.hidden_size;
-    let prefix = loader.prefix(&["transformer.", ""], "word_embeddings.weight");
-    let table = loader.weight(&format!("{prefix}word_embeddings.weight"), [config.vocab_size, features])?;
+    let prefix = loader.prefix(&["transformer.", ""]);
+    let (table, head) = loader.embedding_and_head(
+        &format!("{prefix}word_embeddings.weight"),
+        "lm_head.weight",
+        [config.vocab_size, features],
+        config.tie_word_embeddings,
+    )?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
     let norms = |name: &str| -> Result<Norms> {
         let adds_to_normed = config.apply_residual_connection_post_layernorm;
@@ -93,14 +112,14 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     let visibility = Visibility { causal: true, window: None, bias: Some(bias) };
     let model = Model {
         encoder: None,
-        head: loader.head("lm_head", &table, config.tie_word_embeddings)?,
+        head,
         target_embedding: Embedding::new(table, 1.0),
         decoder: Stack {
             entry: Entry { norm: Some(norm(&format!("{prefix}word_embeddings_layernorm"))?), ..Entry::default() },
             blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme { visibility, rotary: None }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
-            dropout: DROPOUT.read(repository)?,
+            dropout: DROPOUT.read(configuration)?,
         },
         logit_cap: None,
     };

@@ -1,14 +1,11 @@
 //! What `config.json` says of dropout.
 
-use serde_json::{Map, Value};
-
-use super::sizes::invalid;
+use super::configuration::Configuration;
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::model::Dropout;
 
-/// A field of `config.json` with what transformers takes where it is missing; none where an architecture drops nothing.
-type Field = Option<(&'static str, f32)>;
+/// A field of `config.json`; none where an architecture drops nothing.
+type Field = Option<&'static str>;
 
 /// Which fields say how likely values are dropped, by place.
 #[derive(Clone, Copy, Debug)]
@@ -26,18 +23,11 @@ impl DropoutFields {
         DropoutFields { entry: None, attention: None, inner: None, residual: None, exit: None };
 
     /// The rates of a checkpoint.
-    pub(super) fn read(&self, repository: &Repository) -> Result<Dropout> {
-        let config: Map<String, Value> = repository.config()?;
-        let rate = |field: Field| -> Result<f32> {
-            let Some((name, missing)) = field else { return Ok(0.0) };
-            match config.get(name) {
-                None | Some(Value::Null) => Ok(missing),
-                Some(value) => match value.as_f64().filter(|rate| (0.0..=1.0).contains(rate)) {
-                    Some(rate) => Ok(rate as f32),
-                    None => invalid(format!("`{name}` must be a probability, found {value}")),
-                },
-            }
-        };
+    ///
+    /// # Errors
+    /// When one is no probability.
+    pub(super) fn read(&self, configuration: &Configuration) -> Result<Dropout> {
+        let rate = |field: Field| field.map_or(Ok(0.0), |name| configuration.rate(name));
         Ok(Dropout {
             entry: rate(self.entry)?,
             attention: rate(self.attention)?,

@@ -4,13 +4,13 @@
 use burn::tensor::Tensor;
 use serde::Deserialize;
 
+use super::configuration::Configuration;
 use super::dropout::DropoutFields;
 use super::sizes::{self, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple};
 use super::{LoadedModel, Loader};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{
-    Activation, Attention, Embedding, FeedForward, Norm, Visibility, fairseq_positions, sinusoidal_positions,
+    Activation, Attention, Embedding, FeedForward, Linear, Norm, Visibility, fairseq_positions, sinusoidal_positions,
 };
 use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
 
@@ -24,8 +24,6 @@ pub(super) struct Kind {
     pub(super) embedding_norm: bool,
     /// The positions that are added.
     pub(super) positions: Positions,
-    /// How likely attention weights are dropped in training where `config.json` does not say.
-    pub(super) attention_dropout: f32,
     /// Whether logits have a bias.
     pub(super) logits_bias: bool,
 }
@@ -41,10 +39,28 @@ pub(super) enum Positions {
     Fairseq,
 }
 
+/// Other names of fields.
+pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("hidden_size", "d_model"),
+    ("num_hidden_layers", "encoder_layers"),
+    ("num_attention_heads", "encoder_attention_heads"),
+];
+
+const RATE: Option<&str> = Some("dropout");
+
+const DROPOUT: DropoutFields = DropoutFields {
+    entry: RATE,
+    attention: Some("attention_dropout"),
+    inner: Some("activation_dropout"),
+    residual: RATE,
+    exit: None,
+};
+
 /// `config.json`.
 #[derive(Debug, Deserialize)]
 struct Config {
     vocab_size: usize,
+    /// Of Marian alone.
     decoder_vocab_size: Option<usize>,
     max_position_embeddings: usize,
     encoder_layers: usize,
@@ -55,13 +71,10 @@ struct Config {
     decoder_attention_heads: usize,
     activation_function: Activation,
     d_model: usize,
-    decoder_start_token_id: Option<u32>,
-    pad_token_id: Option<u32>,
-    #[serde(default)]
     scale_embedding: bool,
+    /// Only Marian has models that do not.
     #[serde(default = "yes")]
     share_encoder_decoder_embeddings: bool,
-    #[serde(default = "yes")]
     tie_word_embeddings: bool,
 }
 
@@ -89,41 +102,26 @@ impl Config {
     }
 
     fn target_vocabulary(&self) -> usize {
-        self.decoder_vocab_size.unwrap_or(self.vocab_size)
+        let own = self.decoder_vocab_size.filter(|_| !self.share_encoder_decoder_embeddings);
+        own.unwrap_or(self.vocab_size)
     }
 }
 
 /// Loads a checkpoint of this layout.
-pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+pub(super) fn load(kind: &Kind, configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let features = config.d_model;
     let scale = if config.scale_embedding { (features as f32).sqrt() } else { 1.0 };
-    let (source, target) = (config.vocab_size, config.target_vocabulary());
-    let prefix = loader.prefix(&["model.", ""], "encoder.layers.0.fc1.weight");
-    let [shared, encoder, decoder] =
-        ["shared", "encoder.embed_tokens", "decoder.embed_tokens"].map(|name| format!("{prefix}{name}.weight"));
-    let (source_table, target_table) = if config.share_encoder_decoder_embeddings {
-        let names = [shared.as_str(), encoder.as_str(), decoder.as_str(), "lm_head.weight"];
-        let shared = loader.weight(loader.first(&names), [source, features])?;
-        (shared.clone(), shared)
-    } else {
-        (loader.weight(&encoder, [source, features])?, loader.weight(&decoder, [target, features])?)
-    };
-    let mut head = loader.head("lm_head", &target_table, config.tie_word_embeddings)?;
+    let target = config.target_vocabulary();
+    let prefix = loader.prefix(&["model.", ""]);
+    let (source_table, target_table, mut head) = tables(&config, loader, prefix)?;
     if kind.logits_bias && loader.contains("final_logits_bias") {
         head = head.with_bias(loader.tensor("final_logits_bias", [1, target])?.reshape([target]));
     }
-    let rate = Some(("dropout", 0.1));
-    let fields = DropoutFields {
-        entry: rate,
-        attention: Some(("attention_dropout", kind.attention_dropout)),
-        inner: Some(("activation_dropout", 0.0)),
-        residual: rate,
-        exit: None,
-    };
-    let dropout = fields.read(repository)?;
-    let stack = |side: Side| Builder { kind, config: &config, loader, prefix, side, dropout }.stack();
+    let dropout = DROPOUT.read(configuration)?;
+    let padding = configuration.token("pad_token_id");
+    let stack = |side: Side| Builder { kind, config: &config, loader, prefix, side, dropout, padding }.stack();
     let model = Model {
         encoder: Some(Encoder { embedding: Embedding::new(source_table, scale), stack: stack(Side::Encoder)? }),
         target_embedding: Embedding::new(target_table, scale),
@@ -131,7 +129,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
         head,
         logit_cap: None,
     };
-    let start = config.decoder_start_token_id.or(config.pad_token_id);
+    let start = configuration.token("decoder_start_token_id").or(padding);
     Ok(LoadedModel::new(
         model,
         Some(start.map_or_else(
@@ -140,6 +138,23 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
         )?),
         kind.model_class,
     ))
+}
+
+/// Embeddings of the source and of the target, and the head.
+fn tables(config: &Config, loader: &Loader, prefix: &str) -> Result<(Tensor<2>, Tensor<2>, Linear)> {
+    let [shared, encoder, decoder] =
+        ["shared", "encoder.embed_tokens", "decoder.embed_tokens"].map(|name| format!("{prefix}{name}.weight"));
+    let (head, tied) = ("lm_head.weight", config.tie_word_embeddings);
+    let [source, target] = [config.vocab_size, config.target_vocabulary()].map(|rows| [rows, config.d_model]);
+    if !config.share_encoder_decoder_embeddings {
+        let source = loader.weight(&encoder, source)?;
+        let (target, head) = loader.embedding_and_head(&decoder, head, target, tied)?;
+        return Ok((source, target, head));
+    }
+    let names: [&str; 4] = [&shared, &encoder, &decoder, head];
+    let tables = loader.tables(&names[..if tied { 4 } else { 3 }], source, tied)?;
+    let head = if tied { Linear::new(tables[3].table.clone(), None) } else { loader.untied_head(head, source)? };
+    Ok((tables[1].table.clone(), tables[2].table.clone(), head))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -156,6 +171,7 @@ struct Builder<'a> {
     prefix: &'a str,
     side: Side,
     dropout: Dropout,
+    padding: Option<u32>,
 }
 
 impl Builder<'_> {
@@ -189,8 +205,8 @@ impl Builder<'_> {
             Positions::Sinusoidal if self.loader.contains(&name) => self.loader.tensor(&name, [count, features]),
             Positions::Sinusoidal => Ok(self.loader.computed(sinusoidal_positions(count, features), [count, features])),
             Positions::Fairseq => {
-                let first = self.config.pad_token_id.unwrap_or(1) as usize + 1;
-                sizes::check(&[("pad_token_id", first, VOCABULARY)])?;
+                let first = self.padding.map_or(0, |padding| padding as usize + 1);
+                sizes::check(&[("pad_token_id", first.max(1), VOCABULARY)])?;
                 Ok(self.loader.computed(fairseq_positions(first, count, features), [count, features]))
             }
         }

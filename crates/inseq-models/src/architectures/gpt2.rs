@@ -3,14 +3,15 @@
 //! Radford et al., 2019, <https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf>.
 
 use serde::Deserialize;
+use serde_json::json;
 
+use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
 use super::sizes::{
     HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_positive, check_table, invalid,
 };
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
 use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
 
@@ -18,13 +19,45 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gpt2",
     title: "GPT-2 (also DistilGPT-2)",
     paper: "https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
+    fields: FIELDS,
     load,
 };
 
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 50_257,
+            "n_positions": 1024,
+            "n_embd": 768,
+            "n_layer": 12,
+            "n_head": 12,
+            "n_inner": null,
+            "activation_function": "gelu_new",
+            "layer_norm_epsilon": 1e-5,
+            "scale_attn_weights": true,
+            "scale_attn_by_inverse_layer_idx": false,
+            "add_cross_attention": false,
+            "embd_pdrop": 0.1,
+            "attn_pdrop": 0.1,
+            "resid_pdrop": 0.1,
+            "tie_word_embeddings": true,
+            "bos_token_id": 50_256,
+            "eos_token_id": 50_256,
+            "pad_token_id": null,
+        })
+    },
+    aliases: &[
+        ("hidden_size", "n_embd"),
+        ("max_position_embeddings", "n_positions"),
+        ("num_attention_heads", "n_head"),
+        ("num_hidden_layers", "n_layer"),
+    ],
+};
+
 const DROPOUT: DropoutFields = DropoutFields {
-    entry: Some(("embd_pdrop", 0.1)),
-    attention: Some(("attn_pdrop", 0.1)),
-    residual: Some(("resid_pdrop", 0.1)),
+    entry: Some("embd_pdrop"),
+    attention: Some("attn_pdrop"),
+    residual: Some("resid_pdrop"),
     ..DropoutFields::NONE
 };
 
@@ -39,18 +72,10 @@ struct Config {
     n_inner: Option<usize>,
     activation_function: Activation,
     layer_norm_epsilon: f64,
-    #[serde(default = "yes")]
     scale_attn_weights: bool,
-    #[serde(default)]
     scale_attn_by_inverse_layer_idx: bool,
-    #[serde(default)]
     add_cross_attention: bool,
-    #[serde(default = "yes")]
     tie_word_embeddings: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {
@@ -77,12 +102,17 @@ impl Config {
     }
 }
 
-fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let features = config.n_embd;
-    let prefix = loader.prefix(&["transformer.", ""], "wte.weight");
-    let table = loader.weight(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
+    let prefix = loader.prefix(&["transformer.", ""]);
+    let (table, head) = loader.embedding_and_head(
+        &format!("{prefix}wte.weight"),
+        "lm_head.weight",
+        [config.vocab_size, features],
+        config.tie_word_embeddings,
+    )?;
     let positions = loader.tensor(&format!("{prefix}wpe.weight"), [config.n_positions, features])?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
     let block = |layer: usize| -> Result<Block> {
@@ -104,14 +134,14 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     };
     let model = Model {
         encoder: None,
-        head: loader.head("lm_head", &table, config.tie_word_embeddings)?,
+        head,
         target_embedding: Embedding::new(table, 1.0),
         decoder: Stack {
             entry: Entry { positions: Some(positions), ..Entry::default() },
             blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme::causal()],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
-            dropout: DROPOUT.read(repository)?,
+            dropout: DROPOUT.read(configuration)?,
         },
         logit_cap: None,
     };

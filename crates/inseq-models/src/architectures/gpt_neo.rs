@@ -3,24 +3,56 @@
 //! Black et al., 2021, <https://doi.org/10.5281/zenodo.5297715>.
 
 use serde::Deserialize;
+use serde_json::json;
 
+use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
 use super::sizes::{
     HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_positive, check_table, invalid,
 };
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Visibility};
 use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
 
-pub(super) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "gpt_neo", title: "GPT-Neo", paper: "https://doi.org/10.5281/zenodo.5297715", load };
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "gpt_neo",
+    title: "GPT-Neo",
+    paper: "https://doi.org/10.5281/zenodo.5297715",
+    fields: FIELDS,
+    load,
+};
+
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 50_257,
+            "max_position_embeddings": 2048,
+            "hidden_size": 2048,
+            "num_layers": 24,
+            "num_heads": 16,
+            "intermediate_size": null,
+            "attention_types": null,
+            "attention_layers": null,
+            "window_size": 256,
+            "activation_function": "gelu_new",
+            "layer_norm_epsilon": 1e-5,
+            "embed_dropout": 0.0,
+            "attention_dropout": 0.0,
+            "resid_dropout": 0.0,
+            "tie_word_embeddings": true,
+            "bos_token_id": 50_256,
+            "eos_token_id": 50_256,
+            "pad_token_id": null,
+        })
+    },
+    aliases: &[("num_attention_heads", "num_heads"), ("num_hidden_layers", "num_layers")],
+};
 
 const DROPOUT: DropoutFields = DropoutFields {
-    entry: Some(("embed_dropout", 0.0)),
-    attention: Some(("attention_dropout", 0.0)),
-    residual: Some(("resid_dropout", 0.0)),
+    entry: Some("embed_dropout"),
+    attention: Some("attention_dropout"),
+    residual: Some("resid_dropout"),
     ..DropoutFields::NONE
 };
 
@@ -34,16 +66,13 @@ struct Config {
     num_heads: usize,
     intermediate_size: Option<usize>,
     /// Kinds of layers, with how often they are repeated.
-    attention_types: Vec<(Vec<String>, usize)>,
+    attention_types: Option<Vec<(Vec<String>, usize)>>,
+    /// What `attention_types` means layer by layer, which counts where a file has both.
+    attention_layers: Option<Vec<String>>,
     window_size: usize,
     activation_function: Activation,
     layer_norm_epsilon: f64,
-    #[serde(default = "yes")]
     tie_word_embeddings: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {
@@ -66,32 +95,49 @@ impl Config {
         check_positive(&[("layer_norm_epsilon", self.layer_norm_epsilon)])
     }
 
-    /// Whether each layer sees a window.
-    fn windowed(&self) -> Result<Vec<bool>> {
-        let total = self.attention_types.iter().try_fold(0usize, |sum, (kinds, times)| {
+    /// The kind of each layer.
+    fn kinds(&self) -> Result<Vec<String>> {
+        if let Some(kinds) = &self.attention_layers {
+            if kinds.len() != self.num_layers {
+                let (found, layers) = (kinds.len(), self.num_layers);
+                return invalid(format!("`attention_layers` has {found} layers, but `num_layers` is {layers}"));
+            }
+            return Ok(kinds.clone());
+        }
+        let default = || vec![(vec!["global".to_string(), "local".to_string()], 12)];
+        let types = self.attention_types.clone().unwrap_or_else(default);
+        let total = types.iter().try_fold(0usize, |sum, (kinds, times)| {
             kinds.len().checked_mul(*times).and_then(|layers| sum.checked_add(layers))
         });
         if total != Some(self.num_layers) {
             return invalid(format!("`attention_types` does not describe `num_layers` ({}) layers", self.num_layers));
         }
-        let kinds = self.attention_types.iter().flat_map(|(kinds, times)| std::iter::repeat_n(kinds, *times)).flatten();
-        kinds
-            .map(|kind| match kind.as_str() {
-                "global" => Ok(false),
-                "local" => Ok(true),
-                other => invalid(format!("`attention_types` has `{other}`; supported: global, local")),
-            })
-            .collect()
+        Ok(types.iter().flat_map(|(kinds, times)| std::iter::repeat_n(kinds, *times)).flatten().cloned().collect())
+    }
+
+    /// Whether each layer sees a window.
+    fn windowed(&self) -> Result<Vec<bool>> {
+        let windowed = self.kinds()?.into_iter().map(|kind| match kind.as_str() {
+            "global" => Ok(false),
+            "local" => Ok(true),
+            other => invalid(format!("a layer of `attention_types` is `{other}`; supported: global, local")),
+        });
+        windowed.collect()
     }
 }
 
-fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let windowed = config.windowed()?;
     let features = config.hidden_size;
-    let prefix = loader.prefix(&["transformer.", ""], "wte.weight");
-    let table = loader.weight(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
+    let prefix = loader.prefix(&["transformer.", ""]);
+    let (table, head) = loader.embedding_and_head(
+        &format!("{prefix}wte.weight"),
+        "lm_head.weight",
+        [config.vocab_size, features],
+        config.tie_word_embeddings,
+    )?;
     let positions = loader.tensor(&format!("{prefix}wpe.weight"), [config.max_position_embeddings, features])?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
     let block = |(layer, windowed): (usize, bool)| -> Result<Block> {
@@ -123,14 +169,14 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     let windows = Visibility { causal: true, window: Some(config.window_size), bias: None };
     let model = Model {
         encoder: None,
-        head: loader.head("lm_head", &table, config.tie_word_embeddings)?,
+        head,
         target_embedding: Embedding::new(table, 1.0),
         decoder: Stack {
             entry: Entry { positions: Some(positions), ..Entry::default() },
             blocks: windowed.into_iter().enumerate().map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme::causal(), Scheme { visibility: windows, rotary: None }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
-            dropout: DROPOUT.read(repository)?,
+            dropout: DROPOUT.read(configuration)?,
         },
         logit_cap: None,
     };

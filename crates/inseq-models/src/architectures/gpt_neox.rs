@@ -4,13 +4,14 @@
 //! <https://arxiv.org/abs/2304.01373>.
 
 use serde::Deserialize;
+use serde_json::json;
 
+use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
 use super::rope::{Layers, RopeContext, RopeFamily, RopeFields};
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
 use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
 
@@ -18,13 +19,42 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gpt_neox",
     title: "GPT-NeoX (also Pythia)",
     paper: "https://arxiv.org/abs/2204.06745",
+    fields: FIELDS,
     load,
 };
 
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 50_432,
+            "hidden_size": 6144,
+            "num_hidden_layers": 44,
+            "num_attention_heads": 64,
+            "intermediate_size": 24_576,
+            "hidden_act": "gelu",
+            "max_position_embeddings": 2048,
+            "layer_norm_eps": 1e-5,
+            "use_parallel_residual": true,
+            "attention_bias": true,
+            "rotary_pct": 0.25,
+            "rotary_emb_base": 10_000.0,
+            "rope_scaling": null,
+            "rope_parameters": null,
+            "hidden_dropout": 0.0,
+            "attention_dropout": 0.0,
+            "tie_word_embeddings": false,
+            "bos_token_id": 0,
+            "eos_token_id": 2,
+            "pad_token_id": null,
+        })
+    },
+    aliases: &[],
+};
+
 const DROPOUT: DropoutFields = DropoutFields {
-    entry: Some(("hidden_dropout", 0.0)),
-    attention: Some(("attention_dropout", 0.0)),
-    residual: Some(("hidden_dropout", 0.0)),
+    entry: Some("hidden_dropout"),
+    attention: Some("attention_dropout"),
+    residual: Some("hidden_dropout"),
     ..DropoutFields::NONE
 };
 
@@ -38,16 +68,9 @@ struct Config {
     intermediate_size: usize,
     hidden_act: Activation,
     layer_norm_eps: f64,
-    #[serde(default = "yes")]
     use_parallel_residual: bool,
-    #[serde(default = "yes")]
     attention_bias: bool,
-    #[serde(default)]
     tie_word_embeddings: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {
@@ -65,17 +88,24 @@ impl Config {
 
     fn scheme(&self, rope: &RopeFields) -> Result<Scheme> {
         let head_dim = self.hidden_size / self.num_attention_heads;
-        let context = RopeContext { family: RopeFamily::GptNeoX, head_dim, theta: 10_000.0 };
+        let context = RopeContext { family: RopeFamily::GptNeoX, head_dim };
         Ok(Scheme { rotary: Some(rope.rotary(&context, Layers::Full)?), ..Scheme::causal() })
     }
 }
 
-fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let features = config.hidden_size;
-    let prefix = loader.prefix(&["gpt_neox.", ""], "embed_in.weight");
-    let table = loader.weight(&format!("{prefix}embed_in.weight"), [config.vocab_size, features])?;
+    let prefix = loader.prefix(&["gpt_neox.", ""]);
+    // What repositories call `embed_out`, transformers 5 saves as `lm_head`.
+    let head = if loader.contains("lm_head.weight") { "lm_head.weight" } else { "embed_out.weight" };
+    let (table, head) = loader.embedding_and_head(
+        &format!("{prefix}embed_in.weight"),
+        head,
+        [config.vocab_size, features],
+        config.tie_word_embeddings,
+    )?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_eps);
     let block = |layer: usize| -> Result<Block> {
         let name = format!("{prefix}layers.{layer}");
@@ -104,18 +134,16 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             scheme: 0,
         })
     };
-    // What repositories call `embed_out`, transformers 5 saves as `lm_head`.
-    let head = if loader.contains("lm_head.weight") { "lm_head" } else { "embed_out" };
     let model = Model {
         encoder: None,
-        head: loader.head(head, &table, config.tie_word_embeddings)?,
+        head,
         target_embedding: Embedding::new(table, 1.0),
         decoder: Stack {
             entry: Entry::default(),
             blocks: (0..config.num_hidden_layers).map(block).collect::<Result<_>>()?,
-            schemes: vec![config.scheme(&RopeFields::read(repository)?)?],
+            schemes: vec![config.scheme(&configuration.parse()?)?],
             exit: Exit { norm: Some(norm(&format!("{prefix}final_layer_norm"))?), projection: None },
-            dropout: DROPOUT.read(repository)?,
+            dropout: DROPOUT.read(configuration)?,
         },
         logit_cap: None,
     };

@@ -3,12 +3,13 @@
 //! Wang & Komatsuzaki, 2021, <https://github.com/kingoflolz/mesh-transformer-jax>.
 
 use serde::Deserialize;
+use serde_json::json;
 
+use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Rotary};
 use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
 
@@ -16,13 +17,37 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gptj",
     title: "GPT-J",
     paper: "https://github.com/kingoflolz/mesh-transformer-jax",
+    fields: FIELDS,
     load,
 };
 
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 50_400,
+            "n_embd": 4096,
+            "n_layer": 28,
+            "n_head": 16,
+            "n_inner": null,
+            "rotary_dim": 64,
+            "activation_function": "gelu_new",
+            "layer_norm_epsilon": 1e-5,
+            "embd_pdrop": 0.0,
+            "attn_pdrop": 0.0,
+            "resid_pdrop": 0.0,
+            "tie_word_embeddings": false,
+            "bos_token_id": 50_256,
+            "eos_token_id": 50_256,
+            "pad_token_id": null,
+        })
+    },
+    aliases: &[("hidden_size", "n_embd"), ("num_attention_heads", "n_head"), ("num_hidden_layers", "n_layer")],
+};
+
 const DROPOUT: DropoutFields = DropoutFields {
-    entry: Some(("embd_pdrop", 0.0)),
-    attention: Some(("attn_pdrop", 0.0)),
-    residual: Some(("resid_pdrop", 0.0)),
+    entry: Some("embd_pdrop"),
+    attention: Some("attn_pdrop"),
+    residual: Some("resid_pdrop"),
     ..DropoutFields::NONE
 };
 
@@ -34,11 +59,10 @@ struct Config {
     n_layer: usize,
     n_head: usize,
     n_inner: Option<usize>,
-    /// All features where there is none.
+    /// All features where it is null.
     rotary_dim: Option<usize>,
     activation_function: Activation,
     layer_norm_epsilon: f64,
-    #[serde(default)]
     tie_word_embeddings: bool,
 }
 
@@ -68,12 +92,17 @@ impl Config {
     }
 }
 
-fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let features = config.n_embd;
-    let prefix = loader.prefix(&["transformer.", ""], "wte.weight");
-    let table = loader.weight(&format!("{prefix}wte.weight"), [config.vocab_size, features])?;
+    let prefix = loader.prefix(&["transformer.", ""]);
+    let (table, mut head) = loader.embedding_and_head(
+        &format!("{prefix}wte.weight"),
+        "lm_head.weight",
+        [config.vocab_size, features],
+        config.tie_word_embeddings,
+    )?;
     let norm = |name: &str| loader.layer_norm(name, features, config.layer_norm_epsilon);
     let block = |layer: usize| -> Result<Block> {
         let name = format!("{prefix}h.{layer}");
@@ -101,7 +130,6 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             scheme: 0,
         })
     };
-    let mut head = loader.head("lm_head", &table, config.tie_word_embeddings)?;
     if loader.contains("lm_head.bias") {
         head = head.with_bias(loader.tensor("lm_head.bias", [config.vocab_size])?);
     }
@@ -115,7 +143,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
             blocks: (0..config.n_layer).map(block).collect::<Result<_>>()?,
             schemes: vec![Scheme { rotary, ..Scheme::causal() }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
-            dropout: DROPOUT.read(repository)?,
+            dropout: DROPOUT.read(configuration)?,
         },
         logit_cap: None,
     };

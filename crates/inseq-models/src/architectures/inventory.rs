@@ -25,6 +25,8 @@ const NO_WEIGHTS: [&str; 14] = [
 ];
 /// As many names as fit into a message.
 const NAMED: usize = 8;
+/// Bytes of zeros that may stand in for missing tensors, whatever the size of the checkpoint.
+const SPARE: usize = 64 << 20;
 
 /// The tensors of a checkpoint, as a model is put together from them.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub(super) struct Inventory {
     missing: Vec<String>,
     /// Values that stand in for what is missing.
     standing_in: usize,
+    /// The head is among what is missing, and the configuration does not tie it to the embeddings.
+    lacks_head: bool,
 }
 
 impl Inventory {
@@ -41,49 +45,67 @@ impl Inventory {
         self.read.insert(name.to_string());
     }
 
+    /// Notes that the head is missing, and is not the embeddings.
+    pub(super) fn lacks_head(&mut self) {
+        self.lacks_head = true;
+    }
+
     /// Notes that a tensor is missing. Loading goes on with zeros in its place, so that all that are missing can be named.
     ///
     /// # Errors
-    /// When the zeros would take more memory than the checkpoint has bytes, which a lying configuration could make them.
+    /// When the zeros would take several times the memory of the checkpoint, which a lying configuration could make them.
     pub(super) fn stand_in(&mut self, weights: &Weights, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         self.missing.push(name.to_string());
+        let most = weights.bytes().saturating_mul(4).saturating_add(SPARE) / size_of::<f32>();
         let values = shape.iter().try_fold(1usize, |values, &size| values.checked_mul(size));
-        let values =
-            values.filter(|values| values.saturating_add(self.standing_in) <= weights.bytes() / size_of::<f32>());
-        match values {
+        match values.filter(|values| values.saturating_add(self.standing_in) <= most) {
             Some(values) => {
                 self.standing_in += values;
                 Ok(vec![0.0; values])
             }
-            None => Err(self.error(weights)),
+            None => Err(self.error(weights, &[], "at least ")),
         }
     }
 
-    /// The tensors that nothing asked for, and that are not known to be of no use.
+    /// The tensors that nothing asked for, and that are not known to be of no use. `classes` are those that config.json
+    /// says the checkpoint holds.
     ///
     /// # Errors
     /// When tensors are missing, naming them.
-    pub(super) fn close(self, weights: &Weights) -> Result<Vec<String>> {
+    pub(super) fn close(self, weights: &Weights, classes: &[String]) -> Result<Vec<String>> {
         if !self.missing.is_empty() {
-            return Err(self.error(weights));
+            return Err(self.error(weights, classes, ""));
         }
         let unexpected = weights.names().filter(|name| !self.read.contains(*name) && !is_no_weight(name));
         Ok(unexpected.map(String::from).collect())
     }
 
-    fn error(&self, weights: &Weights) -> Error {
+    fn error(&self, weights: &Weights, classes: &[String], least: &str) -> Error {
         let (first, more) = (&self.missing[0], self.missing.len().saturating_sub(NAMED));
         let names = self.missing.iter().take(NAMED).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let tensors = if self.missing.len() == 1 { "tensor" } else { "tensors" };
-        Error::Checkpoint {
-            file: weights.repository().into(),
-            message: format!(
-                "the checkpoint lacks {} {tensors} that config.json asks for: {names}{more}; nearest to `{first}` are: {}",
-                self.missing.len(),
+        let count = self.missing.len();
+        let tensors = if count == 1 { "tensor" } else { "tensors" };
+        let held = match classes {
+            [] => "config.json does not say what the checkpoint holds (`architectures`)".to_string(),
+            classes => {
+                format!("config.json says that the checkpoint holds `{}` (`architectures`)", classes.join("`, `"))
+            }
+        };
+        let message = if self.lacks_head && count == 1 {
+            format!(
+                "the model's head is missing: there is no {names}, and `tie_word_embeddings` is false, so that the embeddings \
+                 are no head; {held}; load a checkpoint with a language-model head, or set `tie_word_embeddings` to true in \
+                 config.json if the embeddings are the head"
+            )
+        } else {
+            format!(
+                "the checkpoint lacks {least}{count} {tensors} that config.json asks for: {names}{more}; nearest to \
+                 `{first}` are: {}; {held}",
                 weights.nearest(first).join(", ")
-            ),
-        }
+            )
+        };
+        Error::Checkpoint { file: weights.repository().into(), message }
     }
 }
 

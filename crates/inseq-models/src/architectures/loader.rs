@@ -9,6 +9,14 @@ use crate::checkpoint::{Repository, StoredTensor, Weights, check_finite, check_t
 use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result, device};
 
+/// One of the tables that may be one.
+pub struct Table {
+    /// Its rows.
+    pub table: Tensor<2>,
+    /// Its values are others than those of the first.
+    pub differs: bool,
+}
+
 /// Takes tensors out of a checkpoint onto a device.
 ///
 /// The weights are opened when the first of them is asked for, by when an architecture has read its configuration: what does
@@ -25,14 +33,23 @@ pub struct Loader<'a> {
     computed: DType,
     /// In a cell, as the closures that put a model together share the loader.
     inventory: RefCell<Inventory>,
+    warnings: RefCell<Vec<String>>,
 }
 
 impl<'a> Loader<'a> {
     /// For the tensors of `repository`, on `device`, kept as `dtype`.
     pub fn new(repository: &'a Repository, device: &'a Device, dtype: DType) -> Self {
         let computed = device::computing_dtype(device, dtype);
-        let (weights, failure, inventory) = (OnceCell::new(), RefCell::default(), RefCell::default());
-        Self { repository, weights, failure, device, stored: dtype, computed, inventory }
+        Self {
+            repository,
+            weights: OnceCell::new(),
+            failure: RefCell::default(),
+            device,
+            stored: dtype,
+            computed,
+            inventory: RefCell::default(),
+            warnings: RefCell::default(),
+        }
     }
 
     /// The weights; `None` where they cannot be opened, which is an error once a tensor is asked for.
@@ -55,25 +72,20 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// The tensors of the checkpoint that no part of the model asked for.
+    /// What the checkpoint has that no part of the model asked for, and the warnings there were. `classes` are those that
+    /// config.json says the checkpoint holds.
     ///
     /// # Errors
-    /// When some were asked for that are not there, naming them.
-    pub(super) fn unexpected(self) -> Result<Vec<String>> {
+    /// When tensors were asked for that are not there, naming them.
+    pub(super) fn close(self, classes: &[String]) -> Result<(Vec<String>, Vec<String>)> {
         let inventory = self.inventory.take();
-        inventory.close(self.weights()?)
+        let unexpected = inventory.close(self.weights()?, classes)?;
+        Ok((unexpected, self.warnings.into_inner()))
     }
 
     /// Whether the checkpoint has a tensor of this name.
     pub fn contains(&self, name: &str) -> bool {
         self.opened().is_some_and(|weights| weights.contains(name))
-    }
-
-    /// The first of `names` that the checkpoint has, else the first of all (whose absence then is the error). The others
-    /// name the same tensor, and are not read.
-    pub fn first<'n>(&self, names: &[&'n str]) -> &'n str {
-        names.iter().for_each(|name| self.inventory.borrow_mut().read(name));
-        names.iter().find(|name| self.contains(name)).unwrap_or(&names[0])
     }
 
     /// A tensor of a known shape.
@@ -210,23 +222,72 @@ impl<'a> Loader<'a> {
         Ok(Norm::new(NormKind::RootMeanSquare, gain, None, epsilon))
     }
 
-    /// The head: its own tensor, or the embeddings where they are tied or it has none.
+    /// Tables that may be one: of `names` the first that the checkpoint has, and each of the others that it lacks. One that
+    /// it has as well is read only where its values are others; where the configuration says that they are `tied`, that is
+    /// worth a warning.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
-    pub fn head(&self, name: &str, table: &Tensor<2>, tied: bool) -> Result<Linear> {
-        let weight = format!("{name}.weight");
-        if tied || !self.contains(&weight) {
-            // Files that have it as well have the same again.
-            self.inventory.borrow_mut().read(&weight);
-            return Ok(Linear::new(table.clone(), None));
-        }
-        Ok(Linear::new(self.weight(&weight, table.dims())?, None))
+    pub fn tables(&self, names: &[&str], shape: [usize; 2], tied: bool) -> Result<Vec<Table>> {
+        let first = names.iter().find(|name| self.contains(name)).unwrap_or(&names[0]);
+        let table = self.weight(first, shape)?;
+        let tables = names.iter().map(|name| {
+            if name == first || !self.contains(name) {
+                return Ok(Table { table: table.clone(), differs: false });
+            }
+            let same = match (self.found(first, &shape)?, self.found(name, &shape)?) {
+                (Some(first), Some(other)) => first.has_values_of(&other)?,
+                _ => false,
+            };
+            if same {
+                return Ok(Table { table: table.clone(), differs: false });
+            }
+            if tied {
+                self.warnings.borrow_mut().push(format!(
+                    "config.json ties `{name}` to `{first}` (`tie_word_embeddings`), but the checkpoint has both with \
+                     different values; each keeps its own"
+                ));
+            }
+            Ok(Table { table: self.weight(name, shape)?, differs: true })
+        });
+        tables.collect()
     }
 
-    /// The first of `prefixes` under which the checkpoint has a tensor `name`; checkpoints of a model without its head lack
-    /// the prefix that those with one have.
-    pub fn prefix<'n>(&self, prefixes: &[&'n str], name: &str) -> &'n str {
-        prefixes.iter().find(|prefix| self.contains(&format!("{prefix}{name}"))).unwrap_or(&prefixes[0])
+    /// The embeddings and the head of a model that has one table of embeddings. Where they are `tied`, the head is the
+    /// embeddings, unless the checkpoint has another.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn embedding_and_head(
+        &self,
+        table: &str,
+        head: &str,
+        shape: [usize; 2],
+        tied: bool,
+    ) -> Result<(Tensor<2>, Linear)> {
+        if !tied {
+            return Ok((self.weight(table, shape)?, self.untied_head(head, shape)?));
+        }
+        let tables = self.tables(&[table, head], shape, true)?;
+        Ok((tables[0].table.clone(), Linear::new(tables[1].table.clone(), None)))
+    }
+
+    /// A head that is not the embeddings.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn untied_head(&self, name: &str, shape: [usize; 2]) -> Result<Linear> {
+        if !self.contains(name) {
+            self.inventory.borrow_mut().lacks_head();
+        }
+        Ok(Linear::new(self.weight(name, shape)?, None))
+    }
+
+    /// The first of `prefixes` that a tensor's name begins with, else the last; checkpoints of a model without its head lack the
+    /// prefix that those with one have.
+    pub fn prefix<'n>(&self, prefixes: &[&'n str]) -> &'n str {
+        let names = || self.opened().into_iter().flat_map(Weights::names);
+        let begins = |prefix: &&&str| names().any(|name| name.starts_with(**prefix));
+        prefixes.iter().find(begins).or(prefixes.last()).copied().unwrap_or_default()
     }
 }

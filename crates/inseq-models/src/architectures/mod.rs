@@ -2,6 +2,7 @@
 
 mod bart;
 mod bloom;
+mod configuration;
 mod dropout;
 mod encoder_decoder;
 mod fused;
@@ -35,11 +36,12 @@ mod umt5;
 mod unsupported;
 
 use burn::tensor::{DType, Device};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::checkpoint::{self, Adapter, Repository};
 use crate::model::Model;
 use crate::{Error, Result};
+use configuration::{Configuration, Fields};
 
 pub use loader::Loader;
 
@@ -54,8 +56,10 @@ pub struct LoadedModel {
     pub model_class: String,
     /// The special tokens that the configuration names.
     pub special_tokens: ConfiguredTokens,
-    /// Tensors of the checkpoint that are no part of the model, save those that are known to be no weights.
+    /// Tensors of the checkpoint that are no part of the model, except those that are known to be no weights.
     pub unexpected_tensors: Vec<String>,
+    /// What a user should know of how the checkpoint was read.
+    pub warnings: Vec<String>,
 }
 
 impl LoadedModel {
@@ -66,6 +70,7 @@ impl LoadedModel {
             model_class: model_class.into(),
             special_tokens: ConfiguredTokens::default(),
             unexpected_tensors: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }
@@ -82,13 +87,9 @@ pub struct ConfiguredTokens {
 }
 
 impl ConfiguredTokens {
-    fn read(config: &Value) -> Self {
-        let id = |name: &str| {
-            let value = config.get(name)?;
-            let first = value.as_array().map_or(Some(value), |ids| ids.first())?;
-            first.as_u64().and_then(|id| u32::try_from(id).ok())
-        };
-        Self { bos: id("bos_token_id"), eos: id("eos_token_id"), pad: id("pad_token_id") }
+    fn read(configuration: &Configuration) -> Self {
+        let token = |name: &str| configuration.token(name);
+        Self { bos: token("bos_token_id"), eos: token("eos_token_id"), pad: token("pad_token_id") }
     }
 }
 
@@ -101,7 +102,20 @@ pub struct Architecture {
     pub title: &'static str,
     /// The paper.
     pub paper: &'static str,
-    load: fn(&Repository, &Loader) -> Result<LoadedModel>,
+    fields: Fields,
+    load: fn(&Configuration, &Loader) -> Result<LoadedModel>,
+}
+
+impl Architecture {
+    /// The fields of `config.json` that are read, each with what a file that lacks it means.
+    pub fn fields(&self) -> Map<String, Value> {
+        self.fields.defaults()
+    }
+
+    /// Other names of these fields, as `(other, name)`.
+    pub fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        self.fields.aliases
+    }
 }
 
 const ARCHITECTURES: &[Architecture] = &[
@@ -168,11 +182,9 @@ impl Architecture {
 /// does not fit.
 pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<LoadedModel> {
     let architecture = Architecture::of(repository)?;
+    let configuration = Configuration::new(&repository.config()?, &architecture.fields);
     let loader = Loader::new(repository, device, dtype);
-    let loaded = (architecture.load)(repository, &loader)?;
-    Ok(LoadedModel {
-        special_tokens: ConfiguredTokens::read(&repository.config()?),
-        unexpected_tensors: loader.unexpected()?,
-        ..loaded
-    })
+    let loaded = (architecture.load)(&configuration, &loader)?;
+    let (unexpected_tensors, warnings) = loader.close(configuration.architectures())?;
+    Ok(LoadedModel { special_tokens: ConfiguredTokens::read(&configuration), unexpected_tensors, warnings, ..loaded })
 }

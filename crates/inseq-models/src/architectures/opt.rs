@@ -4,23 +4,52 @@
 //! <https://arxiv.org/abs/2211.09085>.
 
 use serde::Deserialize;
+use serde_json::json;
 
+use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_table};
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Norm, NormKind};
 use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
 
-pub(super) const ARCHITECTURE: Architecture =
-    Architecture { model_type: "opt", title: "OPT (also Galactica)", paper: "https://arxiv.org/abs/2205.01068", load };
-
-const DROPOUT: DropoutFields = DropoutFields {
-    attention: Some(("attention_dropout", 0.0)),
-    residual: Some(("dropout", 0.1)),
-    ..DropoutFields::NONE
+pub(super) const ARCHITECTURE: Architecture = Architecture {
+    model_type: "opt",
+    title: "OPT (also Galactica)",
+    paper: "https://arxiv.org/abs/2205.01068",
+    fields: FIELDS,
+    load,
 };
+
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 50_272,
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "ffn_dim": 3072,
+            "max_position_embeddings": 2048,
+            "num_attention_heads": 12,
+            "do_layer_norm_before": true,
+            "_remove_final_layer_norm": false,
+            "word_embed_proj_dim": null,
+            "activation_function": "relu",
+            "enable_bias": true,
+            "layer_norm_elementwise_affine": true,
+            "dropout": 0.1,
+            "attention_dropout": 0.0,
+            "tie_word_embeddings": true,
+            "bos_token_id": 2,
+            "eos_token_id": 2,
+            "pad_token_id": 1,
+        })
+    },
+    aliases: &[],
+};
+
+const DROPOUT: DropoutFields =
+    DropoutFields { attention: Some("attention_dropout"), residual: Some("dropout"), ..DropoutFields::NONE };
 
 /// `config.json`.
 #[derive(Debug, Deserialize)]
@@ -31,22 +60,14 @@ struct Config {
     ffn_dim: usize,
     max_position_embeddings: usize,
     num_attention_heads: usize,
-    #[serde(default = "yes")]
     do_layer_norm_before: bool,
-    #[serde(default, rename = "_remove_final_layer_norm")]
+    #[serde(rename = "_remove_final_layer_norm")]
     remove_final_layer_norm: bool,
     word_embed_proj_dim: Option<usize>,
     activation_function: Activation,
-    #[serde(default = "yes")]
     enable_bias: bool,
-    #[serde(default = "yes")]
     layer_norm_elementwise_affine: bool,
-    #[serde(default = "yes")]
     tie_word_embeddings: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {
@@ -69,12 +90,17 @@ impl Config {
     }
 }
 
-fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let (features, embedded) = (config.hidden_size, config.embedded());
-    let prefix = loader.prefix(&["model.decoder.", "decoder."], "embed_tokens.weight");
-    let table = loader.weight(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, embedded])?;
+    let prefix = loader.prefix(&["model.decoder.", "decoder."]);
+    let (table, head) = loader.embedding_and_head(
+        &format!("{prefix}embed_tokens.weight"),
+        "lm_head.weight",
+        [config.vocab_size, embedded],
+        config.tie_word_embeddings,
+    )?;
     // The first two rows are not used.
     let rows = config.max_position_embeddings + 2;
     let positions = loader.tensor(&format!("{prefix}embed_positions.weight"), [rows, features])?.narrow(0, 2, rows - 2);
@@ -85,7 +111,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
     let last_norm = config.do_layer_norm_before && !config.remove_final_layer_norm;
     let model = Model {
         encoder: None,
-        head: loader.head("lm_head", &table, config.tie_word_embeddings)?,
+        head,
         target_embedding: Embedding::new(table, 1.0),
         decoder: Stack {
             entry: Entry {
@@ -101,7 +127,7 @@ fn load(repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
                 norm: last_norm.then(|| norm(&config, loader, &format!("{prefix}final_layer_norm"))).transpose()?,
                 projection: projection("project_out", features, embedded)?,
             },
-            dropout: DROPOUT.read(repository)?,
+            dropout: DROPOUT.read(configuration)?,
         },
         logit_cap: None,
     };

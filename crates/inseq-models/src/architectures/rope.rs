@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 use super::sizes::invalid;
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Rotary, Stretch};
 
 /// The fields of `config.json` that say how queries and keys are rotated.
@@ -64,8 +63,6 @@ pub(super) struct RopeContext {
     pub(super) family: RopeFamily,
     /// Features of a head.
     pub(super) head_dim: usize,
-    /// Base of the frequencies where no field has one.
-    pub(super) theta: f64,
 }
 
 /// One set of parameters.
@@ -92,11 +89,6 @@ struct Parameters {
 }
 
 impl RopeFields {
-    /// Those of a checkpoint.
-    pub(super) fn read(repository: &Repository) -> Result<Self> {
-        repository.config()
-    }
-
     /// The rotations of some layers.
     pub(super) fn rotary(&self, context: &RopeContext, layers: Layers) -> Result<Rotary> {
         let parameters = self.parameters(context, layers)?;
@@ -107,10 +99,8 @@ impl RopeFields {
     fn parameters(&self, context: &RopeContext, layers: Layers) -> Result<Parameters> {
         let (theta, share) = match context.family {
             RopeFamily::Llama | RopeFamily::Phi3 => (self.rope_theta, self.partial_rotary_factor),
-            RopeFamily::GptNeoX => (self.rotary_emb_base, Some(self.rotary_pct.unwrap_or(0.25))),
-            RopeFamily::Gemma3 if layers == Layers::Windowed => {
-                (Some(self.rope_local_base_freq.unwrap_or(10_000.0)), self.partial_rotary_factor)
-            }
+            RopeFamily::GptNeoX => (self.rotary_emb_base, self.rotary_pct),
+            RopeFamily::Gemma3 if layers == Layers::Windowed => (self.rope_local_base_freq, self.partial_rotary_factor),
             RopeFamily::Gemma3 => (self.rope_theta, self.partial_rotary_factor),
         };
         let mut parameters = match context.family {
@@ -121,7 +111,6 @@ impl RopeFields {
         parameters.partial_rotary_factor = parameters.partial_rotary_factor.or(share);
         let beside = match context.family {
             RopeFamily::Gemma3 => None,
-            RopeFamily::Phi3 => Some(self.original_max_position_embeddings.unwrap_or(4096.0)),
             _ => self.original_max_position_embeddings,
         };
         parameters.original_max_position_embeddings = beside.or(parameters.original_max_position_embeddings);
@@ -189,7 +178,9 @@ impl Frequencies<'_> {
         let Parameters { rope_type, old_type, rope_theta, partial_rotary_factor, .. } = self.parameters;
         let kind = rope_type.as_deref().or(old_type.as_deref()).unwrap_or("default");
         let (family, head_dim) = (self.context.family, self.context.head_dim);
-        let theta = rope_theta.unwrap_or(self.context.theta);
+        let Some(theta) = *rope_theta else {
+            return invalid("the base of the rotary positions (`rope_theta`) is null");
+        };
         let rotates_part = matches!(family, RopeFamily::Phi3 | RopeFamily::GptNeoX);
         // As in transformers, unscaled frequencies of a family that rotates whole heads do not look at the share.
         let share = partial_rotary_factor.filter(|_| rotates_part || kind != "default").unwrap_or(1.0);

@@ -3,21 +3,53 @@
 //! Bakouch et al., 2025, <https://huggingface.co/blog/smollm3>; layers without positions: Yang et al., 2025,
 //! <https://arxiv.org/abs/2501.18795>.
 
+use serde_json::json;
+
 use super::Architecture;
+use super::configuration::Fields;
 use super::gated_decoder::{Kind, Windows, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "smollm3",
     title: "SmolLM3",
     paper: "https://huggingface.co/blog/smollm3",
-    load: |repository, loader| load(&KIND, repository, loader),
+    fields: FIELDS,
+    load: |configuration, loader| load(&KIND, configuration, loader),
 };
 
-const KIND: Kind = Kind {
-    model_class: "SmolLM3ForCausalLM",
-    tied: true,
-    windows: Windows::Unrotated,
-    unrotated: Some(4),
-    theta: 2_000_000.0,
-    ..Kind::LLAMA
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 128_256,
+            "hidden_size": 2048,
+            "intermediate_size": 11_008,
+            "num_hidden_layers": 36,
+            "num_attention_heads": 16,
+            "num_key_value_heads": 4,
+            "head_dim": null,
+            "hidden_act": "silu",
+            "rms_norm_eps": 1e-6,
+            "max_position_embeddings": 32_768,
+            "attention_bias": false,
+            "mlp_bias": false,
+            "use_sliding_window": false,
+            "sliding_window": null,
+            "layer_types": null,
+            "no_rope_layers": null,
+            "no_rope_layer_interval": 4,
+            "rope_theta": 2_000_000.0,
+            "original_max_position_embeddings": null,
+            "partial_rotary_factor": null,
+            "rope_scaling": null,
+            "rope_parameters": null,
+            "attention_dropout": 0.0,
+            "tie_word_embeddings": true,
+            "bos_token_id": 128_000,
+            "eos_token_id": 128_001,
+            "pad_token_id": 128_004,
+        })
+    },
+    aliases: &[],
 };
+
+const KIND: Kind = Kind { model_class: "SmolLM3ForCausalLM", windows: Windows::Unrotated, ..Kind::LLAMA };

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::json;
 
+use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_positive, invalid};
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Visibility};
 use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
 
@@ -18,13 +19,50 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "t5",
     title: "T5 (also v1.1, FLAN-T5, ByT5)",
     paper: "https://arxiv.org/abs/1910.10683",
-    load: |repository, loader| {
-        let kind = Kind { model_class: "T5ForConditionalGeneration", bias_per_layer: false, scales_output: true };
-        load(&kind, repository, loader)
+    fields: FIELDS,
+    load: |configuration, loader| {
+        let kind = Kind { model_class: "T5ForConditionalGeneration", bias_per_layer: false, scale: Scale::Configured };
+        load(&kind, configuration, loader)
     },
 };
 
-const RATE: Option<(&str, f32)> = Some(("dropout_rate", 0.1));
+const FIELDS: Fields = Fields {
+    defaults: || {
+        json!({
+            "vocab_size": 32_128,
+            "d_model": 512,
+            "d_kv": 64,
+            "d_ff": 2048,
+            "num_layers": 6,
+            "num_heads": 8,
+            "feed_forward_proj": "relu",
+            "num_decoder_layers": null,
+            "relative_attention_num_buckets": 32,
+            "relative_attention_max_distance": 128,
+            "dropout_rate": 0.1,
+            "layer_norm_epsilon": 1e-6,
+            "is_gated_act": null,
+            "dense_act_fn": null,
+            "tie_word_embeddings": null,
+            "scale_decoder_outputs": null,
+            "bos_token_id": null,
+            "eos_token_id": 1,
+            "pad_token_id": 0,
+            "decoder_start_token_id": null,
+        })
+    },
+    aliases: ALIASES,
+};
+
+/// Other names of fields.
+pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("hidden_size", "d_model"),
+    ("num_attention_heads", "num_heads"),
+    ("num_hidden_layers", "num_layers"),
+    ("head_dim", "d_kv"),
+];
+
+const RATE: Option<&str> = Some("dropout_rate");
 
 /// Values are dropped everywhere, all at one rate.
 const DROPOUT: DropoutFields = DropoutFields { entry: RATE, attention: RATE, inner: RATE, residual: RATE, exit: RATE };
@@ -35,8 +73,21 @@ pub(super) struct Kind {
     pub(super) model_class: &'static str,
     /// Every layer has a table of biases, not only the first.
     pub(super) bias_per_layer: bool,
-    /// Tied heads see hidden states divided by the root of their width.
-    pub(super) scales_output: bool,
+    /// Whether the head sees hidden states divided by the root of their width, as tied heads do.
+    pub(super) scale: Scale,
+}
+
+/// Whether the head sees hidden states divided by the root of their width.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Scale {
+    /// It does not.
+    Never,
+    /// As `scale_decoder_outputs` says, which transformers 5 saves beside a `tie_word_embeddings` that is always true; where
+    /// it is absent, unless `tie_word_embeddings` is false.
+    Configured,
+    /// Unless `tie_word_embeddings` is false, or is true of a checkpoint with a head of its own: transformers 5 saves it so
+    /// of a model whose head is not tied, and saves nothing else that says so.
+    TiedInFact,
 }
 
 /// `config.json`.
@@ -50,28 +101,14 @@ struct Config {
     num_decoder_layers: Option<usize>,
     num_heads: usize,
     relative_attention_num_buckets: usize,
-    /// Not in the configurations of the first models.
-    #[serde(default = "max_distance")]
     relative_attention_max_distance: usize,
-    #[serde(default = "epsilon")]
     layer_norm_epsilon: f64,
-    #[serde(default = "relu")]
     feed_forward_proj: String,
+    /// What follows from `feed_forward_proj`, unless a file has it.
+    is_gated_act: Option<bool>,
+    dense_act_fn: Option<String>,
     tie_word_embeddings: Option<bool>,
-    decoder_start_token_id: Option<u32>,
-    pad_token_id: Option<u32>,
-}
-
-fn max_distance() -> usize {
-    128
-}
-
-fn epsilon() -> f64 {
-    1e-6
-}
-
-fn relu() -> String {
-    "relu".into()
+    scale_decoder_outputs: Option<bool>,
 }
 
 impl Config {
@@ -112,42 +149,59 @@ impl Config {
             Some(name) => (true, name),
             None => (false, self.feed_forward_proj.as_str()),
         };
+        let (field, name) = match &self.dense_act_fn {
+            Some(name) => ("dense_act_fn", name.as_str()),
+            None => ("feed_forward_proj", name),
+        };
         match serde_json::from_value(name.into()) {
-            Ok(activation) => Ok((activation, gated)),
-            Err(error) => invalid(format!("`feed_forward_proj` is `{}`: {error}", self.feed_forward_proj)),
+            Ok(activation) => Ok((activation, self.is_gated_act.unwrap_or(gated))),
+            Err(error) => invalid(format!("`{field}` asks for `{name}`: {error}")),
+        }
+    }
+
+    /// Whether the head sees hidden states divided by the root of their width; `tied` says whether it is the embeddings.
+    fn scales(&self, scale: Scale, tied: bool) -> bool {
+        match (scale, self.tie_word_embeddings) {
+            (Scale::Never, _) => false,
+            (Scale::Configured, configured) => self.scale_decoder_outputs.unwrap_or(configured != Some(false)),
+            (Scale::TiedInFact, None) => true,
+            (Scale::TiedInFact, Some(configured)) => configured && tied,
         }
     }
 }
 
 /// Loads a checkpoint of T5's layout.
-pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+pub(super) fn load(kind: &Kind, configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
     let shape = [config.vocab_size, config.d_model];
     let names = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"];
-    let table = loader.weight(loader.first(&names), shape)?;
-    let head = loader.head("lm_head", &table, false)?;
-    let dropout = DROPOUT.read(repository)?;
+    // Files say that heads are not tied of models whose head is not scaled, though theirs may be one with the embeddings.
+    let own_head = config.tie_word_embeddings == Some(false);
+    let tables = loader.tables(&names[..if own_head { 3 } else { 4 }], shape, !own_head)?;
+    let (head, tied) = if own_head {
+        (loader.untied_head(names[3], shape)?, false)
+    } else {
+        (Linear::new(tables[3].table.clone(), None), !tables[3].differs)
+    };
+    let dropout = DROPOUT.read(configuration)?;
     let mut decoder = stack(kind, &config, loader, "decoder", dropout)?;
-    if kind.scales_output && config.tie_word_embeddings != Some(false) {
+    if config.scales(kind.scale, tied) {
         let scale = (config.d_model as f32).powf(-0.5);
         decoder.exit.norm = decoder.exit.norm.map(|norm| norm.scaled(scale));
     }
     let model = Model {
         encoder: Some(Encoder {
-            embedding: Embedding::new(table.clone(), 1.0),
+            embedding: Embedding::new(tables[1].table.clone(), 1.0),
             stack: stack(kind, &config, loader, "encoder", dropout)?,
         }),
-        target_embedding: Embedding::new(table, 1.0),
+        target_embedding: Embedding::new(tables[2].table.clone(), 1.0),
         decoder,
         head,
         logit_cap: None,
     };
-    Ok(LoadedModel::new(
-        model,
-        Some(config.decoder_start_token_id.or(config.pad_token_id).unwrap_or(0)),
-        kind.model_class,
-    ))
+    let start = configuration.token("decoder_start_token_id").or(configuration.token("pad_token_id")).unwrap_or(0);
+    Ok(LoadedModel::new(model, Some(start), kind.model_class))
 }
 
 fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str, dropout: Dropout) -> Result<Stack> {

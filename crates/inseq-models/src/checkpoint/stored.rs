@@ -95,6 +95,17 @@ impl StoredTensor<'_> {
         })
     }
 
+    /// Whether another tensor has the same shape and values.
+    ///
+    /// # Errors
+    /// When one of them holds no floating-point values.
+    pub(crate) fn has_values_of(&self, other: &StoredTensor) -> Result<bool> {
+        if self.dtype == other.dtype {
+            return Ok(self.shape == other.shape && self.data == other.data);
+        }
+        Ok(self.shape == other.shape && self.to_f32()? == other.to_f32()?)
+    }
+
     /// The values as they are, where they are stored in this type of 16 bits.
     ///
     /// # Errors

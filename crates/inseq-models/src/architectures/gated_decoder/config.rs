@@ -10,7 +10,7 @@ use crate::architectures::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check
 use crate::layers::{Activation, Visibility};
 use crate::model::Scheme;
 
-/// `config.json`.
+/// `config.json`. Fields that not every model of the layout has are absent where its table of fields lacks them.
 #[derive(Debug, Deserialize)]
 pub(super) struct Config {
     pub(super) vocab_size: usize,
@@ -20,25 +20,29 @@ pub(super) struct Config {
     pub(super) num_attention_heads: usize,
     pub(super) num_key_value_heads: Option<usize>,
     pub(super) head_dim: Option<usize>,
-    pub(super) hidden_act: Option<Activation>,
-    pub(super) hidden_activation: Option<Activation>,
+    /// A model has it by one of these names.
+    #[serde(alias = "hidden_activation")]
+    pub(super) hidden_act: Activation,
     pub(super) rms_norm_eps: f64,
     pub(super) sliding_window: Option<usize>,
     #[serde(default)]
     pub(super) use_sliding_window: bool,
-    pub(super) max_window_layers: Option<usize>,
+    #[serde(default)]
+    pub(super) max_window_layers: usize,
     pub(super) sliding_window_pattern: Option<usize>,
     pub(super) layer_types: Option<Vec<String>>,
     /// By layer, 1 where queries and keys are rotated.
     pub(super) no_rope_layers: Option<Vec<u8>>,
     pub(super) no_rope_layer_interval: Option<usize>,
-    pub(super) attention_bias: Option<bool>,
+    #[serde(default)]
+    pub(super) attention_bias: bool,
     #[serde(default)]
     pub(super) mlp_bias: bool,
-    pub(super) tie_word_embeddings: Option<bool>,
+    pub(super) tie_word_embeddings: bool,
     pub(super) query_pre_attn_scalar: Option<f64>,
     pub(super) attn_logit_softcapping: Option<f32>,
     pub(super) final_logit_softcapping: Option<f32>,
+    pub(super) use_bidirectional_attention: Option<bool>,
 }
 
 impl Config {
@@ -78,6 +82,11 @@ impl Config {
             let layers = self.num_hidden_layers;
             return invalid(format!("`{name}` has {count} layers, but `num_hidden_layers` is {layers}"));
         }
+        if self.use_bidirectional_attention == Some(true) {
+            return invalid(
+                "`use_bidirectional_attention` is true, but only models that see no later token are supported",
+            );
+        }
         check_positive(&[
             ("rms_norm_eps", self.rms_norm_eps),
             ("query_pre_attn_scalar", self.query_pre_attn_scalar.unwrap_or(1.0)),
@@ -100,8 +109,8 @@ impl Config {
                     ));
                 }
             },
-            (None, Windows::Upper) => layer >= self.max_window_layers.unwrap_or(0),
-            (None, Windows::Unrotated) => !self.rotates(kind, layer),
+            (None, Windows::Upper) => layer >= self.max_window_layers,
+            (None, Windows::Unrotated) => !self.rotates(layer),
             (None, Windows::AllBut(every)) => {
                 !(layer + 1).is_multiple_of(self.sliding_window_pattern.unwrap_or(*every))
             }
@@ -111,17 +120,17 @@ impl Config {
     }
 
     /// Whether a layer rotates queries and keys.
-    fn rotates(&self, kind: &Kind, layer: usize) -> bool {
-        match (&self.no_rope_layers, kind.unrotated) {
-            (_, None) => true,
+    fn rotates(&self, layer: usize) -> bool {
+        match (&self.no_rope_layers, self.no_rope_layer_interval) {
             (Some(rotated), _) => rotated[layer] != 0,
-            (None, Some(every)) => !(layer + 1).is_multiple_of(self.no_rope_layer_interval.unwrap_or(every)),
+            (None, Some(every)) => !(layer + 1).is_multiple_of(every),
+            (None, None) => true,
         }
     }
 
     /// The schemes that there are, and that of each layer: what it sees, and how it rotates.
     pub(super) fn schemes(&self, kind: &Kind, rope: &RopeFields) -> Result<(Vec<Scheme>, Vec<usize>)> {
-        let context = RopeContext { family: kind.rope, head_dim: self.head_dim(), theta: kind.theta };
+        let context = RopeContext { family: kind.rope, head_dim: self.head_dim() };
         let scheme = |&(window, rotates): &(Option<usize>, bool)| -> Result<Scheme> {
             let layers = if window.is_some() { Layers::Windowed } else { Layers::Full };
             let visibility = Visibility { causal: true, window, bias: None };
@@ -129,7 +138,7 @@ impl Config {
         };
         let mut sights = IndexSet::new();
         let of_layer = (0..self.num_hidden_layers)
-            .map(|layer| Ok(sights.insert_full((self.window(kind, layer)?, self.rotates(kind, layer))).0))
+            .map(|layer| Ok(sights.insert_full((self.window(kind, layer)?, self.rotates(layer))).0))
             .collect::<Result<_>>()?;
         Ok((sights.iter().map(scheme).collect::<Result<_>>()?, of_layer))
     }

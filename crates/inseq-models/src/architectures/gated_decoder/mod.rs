@@ -5,29 +5,25 @@ mod config;
 
 use burn::tensor::Tensor;
 
+use super::configuration::Configuration;
 use super::dropout::DropoutFields;
-use super::rope::{RopeFamily, RopeFields};
+use super::rope::RopeFamily;
 use super::{LoadedModel, Loader};
 use crate::Result;
-use crate::checkpoint::Repository;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Norm};
 use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Stack, Sublayer};
 use config::Config;
 
 /// Of these models only Phi-3 has the second.
-const DROPOUT: DropoutFields = DropoutFields {
-    attention: Some(("attention_dropout", 0.0)),
-    residual: Some(("resid_pdrop", 0.0)),
-    ..DropoutFields::NONE
-};
+const DROPOUT: DropoutFields =
+    DropoutFields { attention: Some("attention_dropout"), residual: Some("resid_pdrop"), ..DropoutFields::NONE };
 
 /// What differs between the models of this layout.
 pub(super) struct Kind {
     /// The class that transformers loads the checkpoint with.
     pub(super) model_class: &'static str,
-    /// Whether the head is the embeddings where `config.json` does not say.
-    pub(super) tied: bool,
-    /// Biases of queries, keys and values where `config.json` does not say.
+    /// Queries, keys and values have biases, and the output has none. Of other models `attention_bias` says whether all four
+    /// have.
     pub(super) query_key_value_bias: bool,
     /// How queries and keys are normalized.
     pub(super) query_key_norms: QueryKeyNorms,
@@ -35,17 +31,14 @@ pub(super) struct Kind {
     pub(super) norms: NormPlaces,
     /// Gemma: gains are stored less one, embeddings are scaled by the root of their width.
     pub(super) gemma: bool,
+    /// `gelu` in `config.json` means its approximation.
+    pub(super) approximates_gelu: bool,
     /// Projections of one input lie in one weight.
     pub(super) fused: bool,
     /// Which layers see a window.
     pub(super) windows: Windows,
-    /// Every so-many-th layer does not rotate queries and keys, where `no_rope_layers` and `no_rope_layer_interval` do not
-    /// say; all rotate where there is none.
-    pub(super) unrotated: Option<usize>,
     /// How `config.json` says what is rotated.
     pub(super) rope: RopeFamily,
-    /// Base of the rotations where `config.json` does not say.
-    pub(super) theta: f64,
 }
 
 /// How queries and keys are normalized before they are rotated.
@@ -80,7 +73,7 @@ pub(super) enum Windows {
     Upper,
     /// Those that do not rotate, where `use_sliding_window` is true.
     Unrotated,
-    /// All but every so-many-th, or as `sliding_window_pattern` says.
+    /// All but every so-many-th, unless `sliding_window_pattern` says how many.
     AllBut(usize),
 }
 
@@ -88,30 +81,33 @@ impl Kind {
     /// Llama's.
     pub(super) const LLAMA: Kind = Kind {
         model_class: "LlamaForCausalLM",
-        tied: false,
         query_key_value_bias: false,
         query_key_norms: QueryKeyNorms::None,
         norms: NormPlaces::Before,
         gemma: false,
+        approximates_gelu: false,
         fused: false,
         windows: Windows::None,
-        unrotated: None,
         rope: RopeFamily::Llama,
-        theta: 10_000.0,
     };
 }
 
 /// Loads a checkpoint of this layout.
-pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Result<LoadedModel> {
-    let config: Config = repository.config()?;
+pub(super) fn load(kind: &Kind, configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
+    let config: Config = configuration.parse()?;
     config.validate()?;
-    let prefix = loader.prefix(&["model.", ""], "embed_tokens.weight");
-    let table = loader.weight(&format!("{prefix}embed_tokens.weight"), [config.vocab_size, config.hidden_size])?;
+    let (schemes, of_layer) = config.schemes(kind, &configuration.parse()?)?;
+    let prefix = loader.prefix(&["model.", ""]);
+    let (table, head) = loader.embedding_and_head(
+        &format!("{prefix}embed_tokens.weight"),
+        "lm_head.weight",
+        [config.vocab_size, config.hidden_size],
+        config.tie_word_embeddings,
+    )?;
     let builder = Builder { kind, config: &config, loader };
-    let (schemes, of_layer) = config.schemes(kind, &RopeFields::read(repository)?)?;
     let model = Model {
         encoder: None,
-        head: loader.head("lm_head", &table, config.tie_word_embeddings.unwrap_or(kind.tied))?,
+        head,
         target_embedding: builder.embedding(table),
         decoder: Stack {
             entry: Entry::default(),
@@ -122,7 +118,7 @@ pub(super) fn load(kind: &Kind, repository: &Repository, loader: &Loader) -> Res
                 .collect::<Result<_>>()?,
             schemes,
             exit: Exit { norm: Some(builder.norm(&format!("{prefix}norm"), config.hidden_size)?), projection: None },
-            dropout: DROPOUT.read(repository)?,
+            dropout: DROPOUT.read(configuration)?,
         },
         logit_cap: config.final_logit_softcapping,
     };
@@ -182,7 +178,7 @@ impl Builder<'_> {
         let (config, loader) = (self.config, self.loader);
         let (features, head_dim) = (config.hidden_size, config.head_dim());
         let [inner, key_value_inner] = [config.num_attention_heads, config.key_value_heads()].map(|n| n * head_dim);
-        let biased = config.attention_bias.unwrap_or(self.kind.query_key_value_bias);
+        let biased = self.kind.query_key_value_bias || config.attention_bias;
         let (query, key_value) = if self.kind.fused {
             let all = inner + 2 * key_value_inner;
             let joined = loader.linear_with(&format!("{name}.qkv_proj"), features, all, false)?;
@@ -194,9 +190,7 @@ impl Builder<'_> {
                 loader.key_value([&key, &value], features, key_value_inner, biased)?,
             )
         };
-        // Where only queries, keys and values have biases, no configuration says so.
-        let output_biased = config.attention_bias.unwrap_or(false);
-        let output = loader.linear_with(&format!("{name}.o_proj"), inner, features, output_biased)?;
+        let output = loader.linear_with(&format!("{name}.o_proj"), inner, features, config.attention_bias)?;
         let mut attention = Attention::new(query, key_value, output, config.num_attention_heads);
         if let Some(scalar) = config.query_pre_attn_scalar {
             attention.scale = scalar.powf(-0.5) as f32;
@@ -221,10 +215,10 @@ impl Builder<'_> {
         let linear = |which: &str, input: usize, output: usize| {
             loader.linear_with(&format!("{name}.{which}"), input, output, biased)
         };
-        let activation = config.hidden_activation.or(config.hidden_act).unwrap_or(Activation::Silu);
-        // The first Gemma's configurations say `gelu` and mean its approximation.
-        let activation =
-            if self.kind.gemma && activation == Activation::Gelu { Activation::GeluTanh } else { activation };
+        let activation = match config.hidden_act {
+            Activation::Gelu if self.kind.approximates_gelu => Activation::GeluTanh,
+            activation => activation,
+        };
         Ok(FeedForward {
             input: if self.kind.fused {
                 linear("gate_up_proj", features, 2 * inner)?
