@@ -125,7 +125,7 @@ fn compare(model: &AttributionModel, case: &Case, differ: &mut dyn FnMut(String)
         differ(format!("target ids of {:?} are {target:?}, expected {:?}", case.answer, case.target_ids));
     }
     let got = sequence.step_scores["probability"].to_vec();
-    let apart = |(a, b): (&f32, &f32)| !((a - b).abs() <= TOLERANCE);
+    let apart = |(a, b): (&f32, &f32)| a.is_nan() || (a - b).abs() > TOLERANCE;
     if got.len() != case.probabilities.len() || got.iter().zip(&case.probabilities).any(apart) {
         differ(format!("probabilities of {:?} are {got:?}, expected {:?}", case.answer, case.probabilities));
     }
