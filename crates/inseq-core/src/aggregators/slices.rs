@@ -63,7 +63,11 @@ impl Aggregator for Slices {
         let sequence_scores = attribution.sequence_scores.iter().map(|(name, scores)| {
             // As in the reference: encoder scores pair source tokens with each other.
             let kept = if name.starts_with("decoder") {
-                select(scores, 0, target.as_deref())
+                // No step runs the last attributed token, nor what follows it: they have no rows.
+                let run = scores.shape().first().copied().unwrap_or(0);
+                let rows: Option<Vec<usize>> =
+                    target.as_ref().map(|rows| rows.iter().copied().filter(|&row| row < run).collect());
+                select(scores, 0, rows.as_deref())
             } else if name.starts_with("encoder") {
                 select(scores, 0, source.as_deref()).and_then(|scores| select(&scores, 1, source.as_deref()))
             } else {
@@ -137,6 +141,8 @@ fn select(scores: &ArrayD<f32>, axis: usize, rows: Option<&[usize]>) -> Option<A
 
 #[cfg(test)]
 mod tests {
+    use ndarray::array;
+
     use super::*;
 
     #[test]
@@ -149,5 +155,25 @@ mod tests {
         assert_eq!(kept(&[(1, 2), (3, 5)]), [(1, 2), (3, 6)]);
         assert_eq!(kept(&[(5, 6)]), [(4, 6)]);
         assert_eq!(kept(&[]), [(4, 6)]);
+    }
+
+    #[test]
+    fn scores_between_target_tokens_keep_the_rows_that_there_are() {
+        let token = |text: &str| Token::new(text, 1);
+        let attribution = SequenceAttribution {
+            target: ["</s>", "a", "b", "c", "d"].map(token).to_vec(),
+            sequence_scores: [(
+                "decoder_self_attentions".to_owned(),
+                array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]].into_dyn(),
+            )]
+            .into_iter()
+            .collect(),
+            attr_pos_start: 2,
+            attr_pos_end: 4,
+            ..SequenceAttribution::default()
+        };
+        let kept = Slices::new().target([0..1]).aggregate(&attribution).unwrap();
+        assert_eq!(kept.sequence_scores["decoder_self_attentions"], array![[1.0, 2.0], [5.0, 6.0]].into_dyn());
+        assert_eq!((kept.attr_pos_start, kept.attr_pos_end, kept.target.len()), (1, 3, 3));
     }
 }
