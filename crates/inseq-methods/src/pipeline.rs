@@ -12,7 +12,7 @@ use crate::engine::{Engine, TextSteps};
 use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
 use crate::other_contexts::Run;
-use crate::pieces::{batches, joined, pieces};
+use crate::pieces::{Piece, batches, joined, pieces};
 use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of};
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
@@ -57,17 +57,23 @@ impl AttributionModel {
         let options = Options::new(self, request)?;
         let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
         let plan = |(target, text): (&Target, TextSteps)| {
-            let Cost { forwards, pullbacks } = self.cost(&options, &text);
             let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
-            Plan {
+            let mut plan = Plan {
                 text: target.text.clone(),
                 source: text.source.len(),
                 target: text.target.len(),
                 steps: text.steps.len(),
-                forwards,
-                pullbacks: pullbacks * text.steps.len(),
-                bytes: engine.bytes_at_once(&text, forwards, pullbacks),
+                forwards: 0,
+                pullbacks: 0,
+                bytes: 0,
+            };
+            for Piece { steps: piece, .. } in pieces(self.model(), std::slice::from_ref(&text)) {
+                let Cost { forwards, pullbacks } = self.cost(&options, &piece);
+                plan.forwards += forwards;
+                plan.pullbacks += pullbacks * piece.steps.len();
+                plan.bytes = plan.bytes.max(engine.bytes_at_once(&piece, forwards, pullbacks));
             }
+            plan
         };
         let positions = Positions::of(request, &targets, self.model().encoder.is_some())?;
         let texts = self.all_steps(request, &targets, &positions)?;
