@@ -80,12 +80,9 @@ impl AttributionModel {
         Ok(targets.iter().zip(texts).map(plan).collect())
     }
 
-    /// What the method does with a text. One without steps does not go through the model.
-    fn cost(&self, options: &Options, text: &TextSteps) -> Cost {
-        match text.steps.is_empty() {
-            true => Cost::default(),
-            false => options.method.cost(self.model(), text, options.has_target_scores),
-        }
+    /// What the method does with a piece of a text.
+    fn cost(&self, options: &Options, piece: &TextSteps) -> Cost {
+        options.method.cost(self.model(), piece, options.has_target_scores)
     }
 
     fn all_steps(
