@@ -8,7 +8,6 @@ pub mod internals;
 pub mod perturbation;
 pub mod step_functions;
 
-mod alternatives;
 mod attribution_model;
 mod dummy;
 mod error;

@@ -1,13 +1,12 @@
 //! Gradient methods at an inner layer.
 
-use burn::tensor::Tensor;
 use inseq_models::model::{Layer, Model};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{DeepLift, InputXGradient, IntegratedGradients};
 use crate::engine::{Engine, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
 use crate::{Error, Result};
 
 pub(crate) const INTEGRATED_GRADIENTS: MethodInfo = MethodInfo {
@@ -16,9 +15,7 @@ pub(crate) const INTEGRATED_GRADIENTS: MethodInfo = MethodInfo {
     cost: "n_steps forwards, n_steps pullbacks a step",
     paper: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, https://arxiv.org/abs/1703.01365",
     details: "Integrated gradients between a layer's states. Signed. Arguments: those of integrated_gradients, and `target_layer` \
-              (the embeddings; a block by its number, counted from 0, as `encoder.2`, or a module by its name in transformers, as \
-              `transformer.h.3.mlp`: its output).",
-    arguments: || with_layer::<IntegratedGradients>(),
+              (the embeddings; `encoder.2`, `decoder.0`: the output of a block, counted from 0).",
     make: |arguments| {
         let (layer, rest) = taken(arguments)?;
         let method: IntegratedGradients = others("layer_integrated_gradients", &rest)?;
@@ -33,9 +30,7 @@ pub(crate) const GRADIENT_X_ACTIVATION: MethodInfo = MethodInfo {
     cost: "1 forward, 1 pullback a step",
     paper: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
     details: "A layer's state times the gradient of the attributed function with regard to it. Signed. Arguments: `target_layer` \
-              (the embeddings; a block by its number, counted from 0, as `encoder.2`, or a module by its name in transformers, as \
-              `transformer.h.3.mlp`: its output).",
-    arguments: || with_layer::<super::NoOptions>(),
+              (the embeddings; `encoder.2`, `decoder.0`: the output of a block, counted from 0).",
     make: |arguments| {
         let (layer, rest) = taken(arguments)?;
         others::<super::NoOptions>("layer_gradient_x_activation", &rest)?;
@@ -49,10 +44,8 @@ pub(crate) const DEEP_LIFT: MethodInfo = MethodInfo {
     cost: "1 forward, 2 where something is rescaled, 1 pullback a step",
     paper: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation Differences, \
             https://arxiv.org/abs/1704.02685",
-    details: "DeepLIFT between a layer's states. Signed. Arguments: those of deeplift, and `target_layer` (the embeddings; a block \
-              by its number, counted from 0, as `encoder.2`, or a module by its name in transformers, as `transformer.h.3.mlp`: \
-              its output).",
-    arguments: || with_layer::<DeepLift>(),
+    details: "DeepLIFT between a layer's states. Signed. Arguments: those of deeplift, and `target_layer` (the embeddings; \
+              `encoder.2`, `decoder.0`: the output of a block, counted from 0).",
     make: |arguments| {
         let (layer, rest) = taken(arguments)?;
         let method: DeepLift = others("layer_deeplift", &rest)?;
@@ -62,58 +55,28 @@ pub(crate) const DEEP_LIFT: MethodInfo = MethodInfo {
 
 /// A gradient method whose input is a layer's state rather than the embeddings.
 ///
-/// What is above the layer is a model of its own, and the method is run on that; what the layer's state is added to on its way
-/// up stays as the text has it. Granular scores `[input, step, feature]`, one row for each position of the layer.
+/// What is above the layer is a model of its own, and the method is run on that. Granular scores `[input, step, feature]`,
+/// one row for each position of the layer.
 #[derive(Clone, Debug)]
 pub struct AtLayer<M> {
     name: &'static str,
-    layer: Option<String>,
+    layer: Option<Layer>,
     method: M,
 }
 
 impl<M: Method> AtLayer<M> {
-    /// `method` at a layer, as [`Model::layer_named`] reads its name, or at the embeddings.
-    pub fn new(name: &'static str, layer: Option<String>, method: M) -> Self {
+    /// `method` at the output of a block, or at the embeddings.
+    pub fn new(name: &'static str, layer: Option<Layer>, method: M) -> Self {
         Self { name, layer, method }
-    }
-
-    fn layer(&self, model: &Model) -> Result<Option<Layer>> {
-        let Some(name) = &self.layer else { return Ok(None) };
-        model.layer_named(name).map_err(|problem| Error::Argument(format!("`target_layer` {name:?} {problem}")))
-    }
-
-    /// The method for texts of `context`, above a layer of its model.
-    fn attribute_above(
-        &self,
-        context: &mut MethodContext,
-        texts: &[&TextSteps],
-        layer: Layer,
-        residual: Option<Tensor<2>>,
-    ) -> Result<Vec<Attributions>> {
-        let whole = context.engine.model;
-        let model = whole.above(layer, residual);
-        let engine = Engine { model: &model, memory_budget: context.engine.memory_budget, layer: Some((whole, layer)) };
-        let point = engine.inputs(texts);
-        let trace = engine.trace(&point);
-        self.method.attribute(&mut MethodContext {
-            attribution_model: context.attribution_model,
-            engine: &engine,
-            point: &point,
-            trace: &trace,
-            function: context.function.clone(),
-            attribute_target: context.attribute_target,
-            special_tokens: context.special_tokens,
-            advance: &mut *context.advance,
-        })
     }
 }
 
 /// The argument `target_layer`, and the others.
-fn taken(arguments: &Map<String, Value>) -> Result<(Option<String>, Map<String, Value>)> {
+fn taken(arguments: &Map<String, Value>) -> Result<(Option<Layer>, Map<String, Value>)> {
     let mut rest = arguments.clone();
     let layer = match rest.remove("target_layer") {
         None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name),
+        Some(Value::String(name)) => parse(&name)?,
         Some(other) => {
             return Err(Error::Argument(format!("`target_layer` must be a name such as `encoder.2`, found {other}")));
         }
@@ -126,9 +89,19 @@ fn others<T: DeserializeOwned>(method: &str, rest: &Map<String, Value>) -> Resul
     options(method, rest).map_err(|error| Error::Argument(format!("{error} (beside `target_layer`)")))
 }
 
-/// Names of the arguments of a method at a layer.
-fn with_layer<T: DeserializeOwned>() -> Vec<&'static str> {
-    [names_of::<T>(), vec!["target_layer"]].concat()
+/// A block by its name: `encoder.2`, `decoder.0`, or as transformers names it, `model.decoder.layers.0`.
+fn parse(name: &str) -> Result<Option<Layer>> {
+    if name.split('.').any(|part| part.starts_with("embed") || part == "shared" || part == "wte") {
+        return Ok(None);
+    }
+    let index = name.rsplit('.').next().and_then(|last| last.parse().ok());
+    let index = index.ok_or_else(|| {
+        Error::Argument(format!(
+            "`target_layer` {name:?} names no layer: give `embeddings`, or a block by its number, such as `encoder.2` or \
+             `decoder.0`"
+        ))
+    })?;
+    Ok(Some(if name.contains("encoder") { Layer::Encoder(index) } else { Layer::Decoder(index) }))
 }
 
 impl<M: Method> Method for AtLayer<M> {
@@ -137,30 +110,37 @@ impl<M: Method> Method for AtLayer<M> {
     }
 
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        let Some(layer) = self.layer else { return self.method.attribute(context) };
         let whole = context.engine.model;
-        let Some(layer) = self.layer(whole)? else { return self.method.attribute(context) };
-        let texts = context.point.texts.clone();
-        if !layer.has_residual() {
-            return self.attribute_above(context, &texts, layer, None);
+        let (stack, Layer::Encoder(index) | Layer::Decoder(index)) = match layer {
+            Layer::Encoder(_) => ("encoder", layer),
+            Layer::Decoder(_) => ("decoder", layer),
+        };
+        let blocks = whole.blocks(layer);
+        if index >= blocks {
+            return Err(Error::Argument(format!("there is no layer {stack}.{index}: the {stack} has {blocks} blocks")));
         }
-        // Each text has a residual stream of its own.
-        let mut all = Vec::new();
-        for text in texts {
-            let point = context.engine.inputs(&[text]);
-            let residual = whole.states_at(layer, point.source.as_ref(), point.target).residual;
-            let residual = residual.map(|residual| residual.squeeze_dim(0));
-            all.extend(self.attribute_above(context, &[text], layer, residual)?);
-        }
-        Ok(all)
-    }
-
-    fn check(&self, model: &Model) -> Result<()> {
-        self.layer(model).map(drop)
+        let model = whole.above(layer);
+        let engine = Engine { model: &model, memory_budget: context.engine.memory_budget, layer: Some((whole, layer)) };
+        let point = engine.inputs(&context.point.texts);
+        let trace = engine.trace(&point);
+        self.method.attribute(&mut MethodContext {
+            attribution_model: context.attribution_model,
+            engine: &engine,
+            point: &point,
+            trace: &trace,
+            function: context.function.clone(),
+            attribute_target: context.attribute_target,
+            special_tokens: context.special_tokens,
+            advance: &mut *context.advance,
+        })
     }
 
     fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        match self.layer(model) {
-            Ok(Some(layer)) => self.method.cost(&model.above(layer, None), text, attribute_target),
+        match self.layer {
+            Some(layer @ (Layer::Encoder(index) | Layer::Decoder(index))) if index < model.blocks(layer) => {
+                self.method.cost(&model.above(layer), text, attribute_target)
+            }
             _ => self.method.cost(model, text, attribute_target),
         }
     }

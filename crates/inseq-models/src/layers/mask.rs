@@ -73,8 +73,10 @@ fn bucket(distance: isize, buckets: usize, max_distance: usize, bidirectional: b
     if distance < exact {
         return first + distance;
     }
+    // Without distances between the near ones and the last, the quotient is infinite.
     let wider = (distance as f32 / exact as f32).ln() / (max_distance as f32 / exact as f32).ln();
-    first + (exact + (wider * (buckets - exact) as f32) as usize).min(buckets - 1)
+    let wider = (wider * (buckets - exact) as f32).min(buckets as f32);
+    first + (exact + wider as usize).min(buckets - 1)
 }
 
 /// The mask of a forward's queries over its keys.
@@ -221,6 +223,9 @@ mod tests {
         let before: Vec<usize> =
             [-200, -100, -20, -9, -1, 0, 5].into_iter().map(|d| bucket(d, 32, 128, false)).collect();
         assert_eq!(before, [31, 30, 17, 9, 1, 0, 0]);
+        // The greatest distance is the first that is not near: those from it on share the last bucket.
+        let shared: Vec<usize> = [-200, -17, -16, -15, -1].into_iter().map(|d| bucket(d, 32, 16, false)).collect();
+        assert_eq!(shared, [31, 31, 31, 15, 1]);
     }
 
     #[test]

@@ -43,8 +43,7 @@ impl<'a> IncrementalDecoder<'a> {
     }
 
     /// Goes on from the first `length` positions of one text of a forward, which has `source_length` source tokens; `None`
-    /// where the forward has not kept them. Their keys stay rotated as those of the forward's text are
-    /// ([`rotates_alike`](super::Stack::rotates_alike)).
+    /// where the forward has not kept them.
     pub fn after_trace(
         model: &'a Model,
         trace: &Trace,
@@ -109,7 +108,7 @@ impl<'a> IncrementalDecoder<'a> {
     }
 
     /// Appends embeddings `[row, token, feature]` to every row, and returns the last hidden states of the last `last` of
-    /// them, as the head takes them. Keys that are there already stay rotated as they are.
+    /// them, as the head takes them.
     pub fn extend(&mut self, x: Tensor<3>, last: usize) -> Tensor<3> {
         let stack = &self.model.decoder;
         let new = x.dims()[1];
