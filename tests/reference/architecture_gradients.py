@@ -54,11 +54,11 @@ def compare(what, ours, theirs):
 class Reference:
     """The reference, with what it has wrong set right."""
 
-    def __init__(self, folder, model):
+    def __init__(self, folder, model, method="saliency", **options):
         import inseq
 
         self.config_scales = getattr(model.config, "scale_decoder_outputs", None)
-        self.model = inseq.load_model(model, "saliency", tokenizer=str(folder), device="cpu")
+        self.model = inseq.load_model(model, method, tokenizer=str(folder), device="cpu", **options)
         # It unscales T5's head where head and embedding are two tables in memory; the configuration decides.
         if self.config_scales is not None:
             self.model.model.config.scale_decoder_outputs = self.config_scales

@@ -121,15 +121,17 @@ def value_zeroing(model, inputs, metric="cosine", chosen=None, spans=None):
 class Above(torch.nn.Module):
     """The model above a layer: from the layer's states and the embeddings of the other side to what is attributed."""
 
-    def __init__(self, inputs, stack, index, step):
+    def __init__(self, inputs, stack, layer, step):
         super().__init__()
         self.model = inputs.direct.model
         self.inputs, self.stack, self.step = inputs, stack, step
-        self.block = blocks(self.model, stack)[index]
+        self.block = self.model.get_submodule(layer) if isinstance(layer, str) else blocks(self.model, stack)[layer]
 
     def run(self, source, target, replace):
         def hook(_, __, output):
-            states = replace(output[0] if isinstance(output, tuple) else output)
+            own = output[0] if isinstance(output, tuple) else output
+            # Some networks see all positions of all texts as rows.
+            states = replace(own.view(len(target), -1, own.shape[-1])).reshape(own.shape)
             return (states, *output[1:]) if isinstance(output, tuple) else states
         handle = self.block.register_forward_hook(hook)
         try:
@@ -154,18 +156,20 @@ class Above(torch.nn.Module):
         return score if other is None else score + 0 * other.sum((1, 2))
 
 
-def at_layer(inputs, method, stack, index, n_steps=None):
-    """Scores `[position, step, feature]` of the layer's side, and of the embeddings of the other one."""
+def at_layer(inputs, method, stack, layer, n_steps=None):
+    """Scores `[position, step, feature]` of the layer's side, and of the embeddings of the other one where the layer is the
+    output of a block, given by its number. Of the output of a module inside a block, given by its name, everything else stays
+    as the text has it."""
     steps = inputs.end - inputs.start
     out = {}
     for step in range(inputs.start, inputs.end):
-        above = Above(inputs, stack, index, step)
+        above = Above(inputs, stack, layer, step)
         target, target_baseline = inputs.whole[:, :step], inputs.target_baseline[:, :step]
         if not inputs.with_target:
             target_baseline = target
         ends = [above.states(inputs.source, target), above.states(inputs.source_baseline, target_baseline)]
         others = None
-        if inputs.encoder_decoder:
+        if inputs.encoder_decoder and not isinstance(layer, str):
             others = [inputs.source, inputs.source_baseline] if stack == "decoder" else [target, target_baseline]
         points = [[end, *([] if others is None else [others[i]])] for i, end in enumerate(ends)]
         if method == "layer_deeplift":
@@ -183,7 +187,7 @@ def at_layer(inputs, method, stack, index, n_steps=None):
                     at = [b + alpha * (p - b) for p, b in zip(*points)]
                     total = [t + size * g for t, g in zip(total, gradient(at))]
                 found = [t * (p - b) for t, p, b in zip(total, *points)]
-        sides = [stack == "encoder", stack == "decoder"] if inputs.encoder_decoder else [False]
+        sides = [stack == "encoder", stack == "decoder"] if others else [stack == "encoder"]
         for own, of_source in zip(found, sides):
             side = "source" if of_source else "target"
             if side == "target" and not inputs.with_target:

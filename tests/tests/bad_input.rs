@@ -46,11 +46,11 @@ fn requests_that_make_no_sense() {
     refused(&hi().method("salience"), &["`salience`", "did you mean `saliency`", "integrated_gradients"]);
     refused(&hi().attributed_fn("probabilty"), &["`probabilty`", "did you mean `probability`"]);
     refused(&hi().generated_texts(["a", "b"]), &["2 generated texts", "1 input texts"]);
-    refused(&hi().generated_texts(["Salut"]).positions(Some(50), None), &["attr_pos_start is 50", "positions 1 to"]);
-    refused(&hi().generated_texts(["Salut"]).positions(Some(0), None), &["attr_pos_start is 0"]);
+    refused(&hi().generated_texts(["Salut"]).positions(Some(50), None), &["`attr_pos_start` is 50", "positions 1 to"]);
+    refused(&hi().generated_texts(["Salut"]).positions(Some(0), None), &["`attr_pos_start` is 0"]);
     refused(
         &hi().generated_texts(["Salut"]).positions(Some(2), Some(2)),
-        &["attr_pos_end (2)", "after attr_pos_start"],
+        &["`attr_pos_end` (2)", "after `attr_pos_start`"],
     );
     refused(&AttributionRequest::new(["word ".repeat(300)]), &["input text 1 has", "128 positions", "truncate"]);
     refused(&hi().method("integrated_gradients").attribution_argument("n_step", 3), &["n_step", "n_steps"]);

@@ -1,7 +1,7 @@
 //! Step functions of a user's own: expressions and closures, beside those of the program; and all of them under every method.
 
-use inseq_core::SequenceAttribution;
-use inseq_core::aggregators::{AggregationFunction, Aggregator as _, Spans};
+use inseq_core::aggregators::{AggregationFunction, Aggregator as _, Spans, Subwords};
+use inseq_core::{AttributionResult, SequenceAttribution};
 use inseq_methods::step_functions::{self, from_closure};
 use inseq_methods::{AttributionModel, AttributionRequest, Error};
 use inseq_models::tokenizer::Role;
@@ -151,6 +151,25 @@ fn closures_are_registered_by_name() {
     let merged = spans.aggregate(&sequence).unwrap();
     let scores = &sequence.step_scores["margin"];
     assert!((merged.step_scores["margin"][0] - (scores[0] + scores[1])).abs() < 1e-6);
+
+    // The result knows it by itself, also out of a file; a function for all counts more.
+    let result = AttributionResult { sequences: vec![sequence.clone()], ..AttributionResult::default() };
+    let spans = || Spans::new().target(std::iter::once(1..3));
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["own.json", "own.json.gz", "own.safetensors"] {
+        let path = folder.path().join(name);
+        result.save(&path).unwrap();
+        let reloaded = AttributionResult::load(&path).unwrap().sequences.swap_remove(0);
+        for sequence in [&sequence, &reloaded] {
+            assert_eq!(spans().aggregate(sequence).unwrap().step_scores, merged.step_scores, "{name}");
+        }
+        let words = Subwords::new().aggregate(&reloaded).unwrap();
+        let total = words.step_scores["margin"].sum();
+        assert!((total - scores.sum()).abs() < 1e-4 * scores.sum().abs(), "{name}: {total}");
+    }
+    let largest = spans().merging(AggregationFunction::Max).aggregate(&sequence).unwrap();
+    assert_eq!(largest.step_scores["margin"][0], scores[0].max(scores[1]));
+    assert!(sequence.aggregate().unwrap().step_score_merging.contains_key("margin"));
 
     assert!(model.remove_step_function("margin").is_some() && model.remove_step_function("margin").is_none());
     assert!(attribute(&model, "saliency", "margin", &Map::new()).is_err());

@@ -3,7 +3,7 @@
 use std::ops::{ControlFlow, Range};
 
 use inseq_core::aggregators::{AggregationFunction, Aggregator as _, Slices, Spans};
-use inseq_core::{AttributionResult, SequenceAttribution};
+use inseq_core::{AttributionResult, SequenceAttribution, Token};
 use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, Progress, TextSpans, list_methods};
 use inseq_models::tokenizer::Role;
 use inseq_tests::{assert_close, fixture, golden_tensors};
@@ -131,7 +131,12 @@ fn same(what: &str, found: &[f32], expected: &[f32], scale: f32) {
 }
 
 fn check(what: &str, expected: &SequenceAttribution, found: &SequenceAttribution, agreement: Agreement) {
-    assert_eq!(found.target, expected.target, "{what}");
+    // Only attributed tokens are shown with what a contrast compares them with.
+    let plain =
+        |sequence: &SequenceAttribution| sequence.target.iter().map(|t| t.written().to_owned()).collect::<Vec<_>>();
+    let attributed = expected.attr_pos_start..expected.attr_pos_end;
+    assert_eq!(plain(found), plain(expected), "{what}");
+    assert_eq!(found.target[attributed.clone()], expected.target[attributed], "{what}");
     assert_eq!((found.attr_pos_start, found.attr_pos_end), (expected.attr_pos_start, expected.attr_pos_end), "{what}");
     assert_eq!(found.kind, expected.kind, "{what}");
     let probabilities = || expected.step_scores["probability"].iter().fold(0f32, |largest, &p| largest.max(p));
@@ -213,7 +218,9 @@ fn check_steps(what: &str, result: &AttributionResult) {
     for (index, step) in steps.iter().enumerate() {
         let position = sequence.attr_pos_start + index;
         assert_eq!(step.target, [[sequence.target[position].clone()]], "{what}");
-        assert_eq!(step.prefix, [&sequence.target[..position]], "{what}");
+        // As in the reference, only a step's own token is shown with what a contrast compares it with.
+        let before: Vec<&str> = sequence.target[..position].iter().map(Token::written).collect();
+        assert_eq!(step.prefix[0].iter().map(|token| token.text.as_str()).collect::<Vec<_>>(), before, "{what}");
         let sides = [
             (&sequence.source_attributions, &step.source_attributions, sequence.source.len()),
             (&sequence.target_attributions, &step.target_attributions, position),
@@ -563,7 +570,7 @@ fn a_call_without_any_step_is_refused() {
         let request = subject.texts(&["the cat", "the dog"], &["sat", "ran to a house"]).positions(Some(40), None);
         for refused in [subject.model.attribute(&request).map(drop), subject.model.plan(&request).map(drop)] {
             let message = refused.unwrap_err().to_string();
-            assert!(message.contains("attr_pos_start is 40") && message.contains("sat"), "{message}");
+            assert!(message.contains("`attr_pos_start` is 40") && message.contains("sat"), "{message}");
         }
     }
 }

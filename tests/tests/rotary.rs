@@ -1,9 +1,12 @@
 //! Rotary positions as `config.json` describes them, and texts that outgrow them, against transformers (golden file made by
 //! `tests/reference/rotary_golden.py`).
 
+use std::ops::Range;
+
 use burn::tensor::activation::log_softmax;
 use inseq_core::SequenceAttribution;
-use inseq_methods::{AttributionModel, AttributionRequest};
+use inseq_methods::{AttributionModel, AttributionRequest, list_methods};
+use inseq_models::tokenizer::Role;
 use inseq_tests::edited::edited;
 use inseq_tests::{assert_close, fixture};
 use ndarray::Axis;
@@ -187,6 +190,72 @@ fn steps_are_attributed_as_they_were_written() {
                     assert_close(&what, got, expected, 1e-4);
                 }
             }
+        }
+    }
+}
+
+/// A text that a model with dynamic NTK is taken to have written, with the ranges of steps that one forward serves.
+fn long_text() -> (AttributionModel, AttributionRequest, Vec<Range<usize>>) {
+    let scaling = json!({"rope_type": "dynamic", "factor": 8.0});
+    let fields = json!({"rope_theta": 50.0, "rope_scaling": scaling, "max_position_embeddings": 9});
+    let model = load("llama3", fields.as_object().unwrap()).unwrap();
+    let (prompt, text) = ("a dog ran", "a dog ran to the big house . the cat");
+    let count = |text: &str| model.encode(text, Role::Target, true).unwrap().len();
+    let (start, end) = (count(prompt), count(text));
+    assert!(start < 9 && end > 11, "{start} {end}");
+    let ranges = std::iter::once(start..10).chain((10..end).map(|position| position..position + 1));
+    (model, AttributionRequest::new([prompt]).generated_texts([text]), ranges.collect())
+}
+
+#[test]
+fn every_method_attributes_steps_with_their_own_frequencies() {
+    let (model, request, ranges) = long_text();
+    for method in list_methods().iter().map(|method| method.name).filter(|name| *name != "dummy") {
+        let mut request = request.clone().method(method).step_scores(["probability"]);
+        if method == "reagent" {
+            request = request.attribution_argument("max_probe_steps", 2).attribution_argument("num_probes", 2);
+        }
+        let whole = model.attribute(&request).unwrap().sequences.remove(0);
+        let scores = whole.target_attributions.as_ref().unwrap();
+        assert_eq!(scores.shape()[1], ranges.last().unwrap().end - ranges[0].start);
+        for range in &ranges {
+            let part = request.clone().positions(Some(range.start as i64), Some(range.end as i64));
+            let part = model.attribute(&part).unwrap().sequences.remove(0);
+            for position in range.clone() {
+                let column = |sequence: &SequenceAttribution| -> Vec<f32> {
+                    let scores = sequence.target_attributions.as_ref().unwrap();
+                    let column = scores.index_axis(Axis(1), position - sequence.attr_pos_start);
+                    let rows = column.axis_iter(Axis(0)).take(position);
+                    rows.flat_map(|row| row.iter().copied().collect::<Vec<_>>()).collect()
+                };
+                let what = format!("{method} at {position}");
+                assert_close(&what, &column(&whole), &column(&part), 1e-6);
+                let probability = |s: &SequenceAttribution| s.step_scores["probability"][position - s.attr_pos_start];
+                assert_close(&what, &[probability(&whole)], &[probability(&part)], 1e-6);
+            }
+        }
+    }
+}
+
+/// Another text has at each step the frequencies of what is before it there: those with which it has its own probabilities.
+#[test]
+fn contrast_texts_have_their_own_frequencies() {
+    for case in golden().attributed {
+        let what = what(&case.checkpoint, &case.fields);
+        let model = load(&case.checkpoint, &case.fields).unwrap();
+        for (own, other) in [(1, 3), (3, 1), (1, 2), (2, 1), (0, 3)].map(|(a, b)| (&case.texts[a], &case.texts[b])) {
+            // Without alignments the last tokens stand side by side.
+            let both = own.probability.len().min(other.probability.len());
+            let end = own.start + own.probability.len();
+            let arguments = json!({"contrast_targets": other.text});
+            let mut request = AttributionRequest::new([own.prompt.clone()])
+                .generated_texts([own.text.clone()])
+                .positions(Some((end - both) as i64), None)
+                .step_scores(["contrast_prob"]);
+            request.step_scores_args = arguments.as_object().unwrap().clone();
+            let sequence = model.attribute(&request).unwrap().sequences.remove(0);
+            let expected = &other.probability[other.probability.len() - both..];
+            assert_close(&what, &sequence.step_scores["contrast_prob"].to_vec(), expected, 2e-5);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! From a method's raw scores to one score a token, as the command line asks for it.
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
 use inseq_core::AttributionResult;
 use inseq_core::aggregators::{Aggregators, Pipeline};
 use serde_json::{Map, Value, json};
@@ -18,16 +17,14 @@ pub struct AggregationArguments {
     #[arg(long, num_args = 1.., value_name = "NAME")]
     pub attribution_aggregators: Vec<String>,
     /// For each aggregator, what it looks at of the last axis (layers, heads or features): an index (-1), a span (1:3), or a
-    /// list (0,2,5).
+    /// list (0,2,5). Aggregators without one have the last.
     #[arg(long, num_args = 1.., value_name = "INDEX", allow_negative_numbers = true)]
     pub attribution_selectors: Vec<String>,
     /// With aggregators: scale each step's scores to sum to 1.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true)]
+    #[arg(long)]
     pub normalize_attributions: bool,
     /// With aggregators: scale scores so that the largest is 1.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true)]
+    #[arg(long)]
     pub rescale_attributions: bool,
     /// Arguments of the aggregators, as a JSON object; `inseq explain` names those of each.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
@@ -72,9 +69,9 @@ impl Aggregation {
 
 fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
     let (names, selectors) = (&arguments.attribution_aggregators, &arguments.attribution_selectors);
-    if !selectors.is_empty() && selectors.len() != names.len() {
+    if selectors.len() > names.len() {
         return Err(Failure::Argument(format!(
-            "{} selectors are given for {} aggregators; give one for each, or none",
+            "--attribution-selectors: {} are given for {} aggregators; give one for each at most",
             selectors.len(),
             names.len()
         )));
@@ -102,7 +99,8 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
                         own.insert(key.to_owned(), value.into());
                     }
                 }
-                own.extend(selectors.get(index).map(|selector| ("select_idx".to_owned(), json!(selector))));
+                let selector = selectors.get(index).or(selectors.last());
+                own.extend(selector.map(|selector| ("select_idx".to_owned(), json!(selector))));
             }
             (name, own)
         })

@@ -1,15 +1,16 @@
 //! The command line's grammar.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use inseq_viz::terminal::ColorSupport;
 use serde_json::{Map, Value};
 
 use crate::aggregation::AggregationArguments;
+use crate::reference_flags;
 use crate::saved::aggregate::AggregateArguments;
 use crate::saved::convert::ConvertArguments;
 use crate::saved::diff::DiffArguments;
@@ -27,6 +28,23 @@ pub struct Arguments {
     pub command: Command,
 }
 
+impl Arguments {
+    /// Reads a command line, the name of the program first.
+    ///
+    /// # Errors
+    /// When it does not fit the grammar, or asks for help.
+    pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let grammar = grammar();
+        let line = reference_flags::translate(line, &grammar);
+        Self::from_arg_matches(&grammar.try_get_matches_from(line)?)
+    }
+}
+
+/// The grammar of the command line.
+pub fn grammar() -> clap::Command {
+    reference_flags::with_truth_values(Arguments::command())
+}
+
 const EXAMPLES: &str = "\
 Examples:
   inseq attribute -i \"The tired nurse said that she was late.\"
@@ -36,8 +54,8 @@ Examples:
   inseq explain integrated_gradients";
 
 const ATTRIBUTE_EXAMPLES: &str = "\
-Flags may be written as in Python inseq: with underscores (--save_path), by a unique beginning (--attribution_m), and by
-their short forms -fn (--attributed-fn), -bs (--batch-size), -vv (--very-verbose).
+Flags may be written as in Python inseq: with underscores (--save_path), by a unique beginning (--attribution_m), with a truth
+value (--hide no), and by their short forms -fn (--attributed-fn), -bs (--batch-size), -vv (--very-verbose).
 
 Examples:
   Why did the demo model write each word?
@@ -97,6 +115,7 @@ pub enum Listing {
     /// Model types that can be loaded.
     Models,
     /// Functions of a step's output that can be attributed, or put beside the map.
+    #[value(alias = "step_functions")]
     StepFunctions,
     /// Aggregators of scores and tokens, and the functions that they use.
     Aggregators,
@@ -160,7 +179,7 @@ pub struct PictureArguments {
 
 /// `inseq attribute`.
 #[derive(Debug, Args)]
-#[command(after_help = ATTRIBUTE_EXAMPLES, infer_long_args = true)]
+#[command(after_help = ATTRIBUTE_EXAMPLES)]
 pub struct AttributeArguments {
     /// Input texts; `-` for standard input, one text a line.
     #[arg(short, long, required = true, num_args = 1.., value_name = "TEXT", help_heading = "Texts")]
@@ -169,9 +188,7 @@ pub struct AttributeArguments {
     #[arg(short, long, num_args = 1.., value_name = "TEXT", help_heading = "Texts")]
     pub generated_texts: Option<Vec<String>>,
     /// Take the generated texts as beginnings that the model goes on from.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
-          help_heading = "Texts")]
+    #[arg(long, help_heading = "Texts")]
     pub generate_from_target_prefix: bool,
     /// Cut texts that the model has no positions for, with a warning, rather than refuse them.
     #[arg(long, help_heading = "Texts")]
@@ -227,9 +244,7 @@ pub struct AttributeArguments {
     #[arg(long, value_name = "FUNCTION", help_heading = "Attribution")]
     pub attributed_fn: Option<String>,
     /// Attribute the part of the output that is already written as well.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
-          help_heading = "Attribution")]
+    #[arg(long, help_heading = "Attribution")]
     pub attribute_target: bool,
     /// Attribute to groups of tokens rather than to each: words, sentences, or a JSON file of spans such as
     /// {"source": [[0, 2], [2, 5]], "target": [[1, 3]]}, or a list of such objects, one for each text.
@@ -245,14 +260,10 @@ pub struct AttributeArguments {
     #[arg(short, long, value_name = "N", allow_negative_numbers = true, help_heading = "Attribution")]
     pub end_pos: Option<i64>,
     /// Replace the end-of-sequence token in baselines too.
-    #[arg(long, alias = "eos", num_args = 0..=1, default_value = "false", default_missing_value = "true",
-          value_name = "BOOL", value_parser = BoolishValueParser::new(), hide_default_value = true,
-          hide_possible_values = true, help_heading = "Attribution")]
+    #[arg(long, alias = "eos", help_heading = "Attribution")]
     pub include_eos_baseline: bool,
     /// Keep the raw output of each step in what is saved.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
-          help_heading = "Attribution")]
+    #[arg(long, help_heading = "Attribution")]
     pub output_step_attributions: bool,
 
     /// Only say what it would take: forwards, pullbacks and memory of each text.
@@ -264,33 +275,25 @@ pub struct AttributeArguments {
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
     pub save_path: Option<PathBuf>,
     /// Save one score a token, by the method's default aggregation.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
-          help_heading = "Output")]
+    #[arg(long, help_heading = "Output")]
     pub aggregate_output: bool,
     /// Do not print the map.
-    #[arg(long, visible_alias = "hide", num_args = 0..=1, default_value = "false", default_missing_value = "true",
-          value_name = "BOOL", value_parser = BoolishValueParser::new(), hide_default_value = true,
-          hide_possible_values = true, help_heading = "Output")]
+    #[arg(long, visible_alias = "hide", help_heading = "Output")]
     pub hide_attributions: bool,
     /// How to draw it.
     #[command(flatten)]
     pub picture: PictureArguments,
     /// Say on standard error what is done.
-    #[arg(short, long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
-          action = ArgAction::Set, help_heading = "Output")]
+    #[arg(short, long, help_heading = "Output")]
     pub verbose: bool,
     /// As --verbose, with times and sizes.
-    #[arg(long, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "BOOL",
-          value_parser = BoolishValueParser::new(), hide_default_value = true, hide_possible_values = true,
-          help_heading = "Output")]
+    #[arg(long, help_heading = "Output")]
     pub very_verbose: bool,
 }
 
 /// `inseq compare`.
 #[derive(Debug, Args)]
-#[command(after_help = COMPARE_EXAMPLES, infer_long_args = true)]
+#[command(after_help = COMPARE_EXAMPLES)]
 pub struct CompareArguments {
     /// Methods to compare, of `inseq list methods`.
     #[arg(long, num_args = 1.., value_name = "METHOD", help_heading = "Attribution",
@@ -320,13 +323,10 @@ pub fn object(text: &str) -> Result<Object, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn attribute(line: &[&str]) -> Result<AttributeArguments, clap::Error> {
-        let words = ["inseq", "attribute"].iter().chain(line).map(std::ffi::OsString::from);
-        match Arguments::try_parse_from(crate::reference_flags::translate(words))?.command {
+        match Arguments::read(["inseq", "attribute"].iter().chain(line).map(OsString::from))?.command {
             Command::Attribute(arguments) => Ok(*arguments),
             other => panic!("not attribute: {other:?}"),
         }
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn the_grammar_is_sound() {
-        Arguments::command().debug_assert();
+        grammar().debug_assert();
     }
 
     #[test]

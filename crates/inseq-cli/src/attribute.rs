@@ -6,13 +6,14 @@ use std::time::Instant;
 use burn::tensor::DType;
 use bytesize::ByteSize;
 use comfy_table::{ContentArrangement, Table, presets};
-use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, LoadOptions, Plan, step_functions};
+use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, LoadOptions, Plan};
 use inseq_models::checkpoint::HubOptions;
 use inseq_models::tokenizer::TokenizerOptions;
 use serde_json::Value;
 
 use crate::aggregation::Aggregation;
-use crate::arguments::{AttributeArguments, Object, Precision};
+use crate::arguments::{AttributeArguments, Precision};
+use crate::attribution_kwargs;
 use crate::chat::as_chats;
 use crate::failure::{Failure, say};
 use crate::output;
@@ -24,7 +25,7 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_result(arguments.save_path.as_deref())?;
     let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
-    let mut request = request(arguments)?;
+    let mut request = request(arguments, std::slice::from_ref(&arguments.attribution_method))?;
     let notes = Notes::of(arguments);
 
     let started = Instant::now();
@@ -113,7 +114,8 @@ fn texts(count: usize) -> String {
     if count == 1 { "1 text".into() } else { format!("{count} texts") }
 }
 
-pub(crate) fn request(arguments: &AttributeArguments) -> Result<AttributionRequest, Failure> {
+/// What is asked of each of `methods`.
+pub(crate) fn request(arguments: &AttributeArguments, methods: &[String]) -> Result<AttributionRequest, Failure> {
     if arguments.batch_size == Some(0) {
         return Err(Failure::Argument("--batch-size must be at least 1".into()));
     }
@@ -135,7 +137,7 @@ pub(crate) fn request(arguments: &AttributeArguments) -> Result<AttributionReque
         truncate: arguments.truncate,
         ..AttributionRequest::default()
     };
-    sort_arguments(arguments, &mut request)?;
+    attribution_kwargs::sort(arguments, methods, &mut request)?;
     Ok(request)
 }
 
@@ -175,50 +177,6 @@ fn input_texts(given: &[String]) -> Result<Vec<String>, Failure> {
         return Err(Failure::Argument("standard input has no text; write one a line".into()));
     }
     Ok(texts)
-}
-
-/// Sorts `--attribution-kwargs` as the reference does: what names an option of the call sets it, what an attributed
-/// function or step score takes goes there, the rest to the method, which refuses what it does not know.
-fn sort_arguments(arguments: &AttributeArguments, request: &mut AttributionRequest) -> Result<(), Failure> {
-    let attributed_fn = arguments.attributed_fn.as_deref().unwrap_or("probability");
-    for (name, value) in &arguments.attribution_kwargs {
-        let boolean = || match value {
-            Value::Bool(value) => Ok(*value),
-            other => {
-                Err(Failure::Argument(format!("attribution argument `{name}` must be true or false, found {other}")))
-            }
-        };
-        match name.as_str() {
-            "skip_special_tokens" => request.skip_special_tokens = boolean()?,
-            "clean_special_chars" => request.clean_special_chars = boolean()?,
-            "attributed_fn_args" => request.attributed_fn_args.extend(as_object(name, value)?),
-            "step_scores_args" => request.step_scores_args.extend(as_object(name, value)?),
-            // How the reference shows its progress.
-            "show_progress" | "pretty_progress" => drop(boolean()?),
-            _ => {
-                let takes = |function: &str| step_functions::arguments_of(function).contains(&name.as_str());
-                let for_function = takes(attributed_fn);
-                let for_scores = arguments.step_scores.iter().any(|function| takes(function));
-                if for_function {
-                    request.attributed_fn_args.insert(name.clone(), value.clone());
-                }
-                if for_scores {
-                    request.step_scores_args.insert(name.clone(), value.clone());
-                }
-                if !for_function && !for_scores {
-                    request.attribution_args.insert(name.clone(), value.clone());
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-fn as_object(name: &str, value: &Value) -> Result<Object, Failure> {
-    value
-        .as_object()
-        .cloned()
-        .ok_or_else(|| Failure::Argument(format!("attribution argument `{name}` must be an object, found {value}")))
 }
 
 pub(crate) fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {

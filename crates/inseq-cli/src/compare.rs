@@ -1,21 +1,19 @@
 //! `inseq compare`: several methods on the same texts.
 
-use std::ops::ControlFlow;
-
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use inseq_core::SequenceAttribution;
-use inseq_methods::Error;
 use serde_json::Map;
 
 use crate::arguments::CompareArguments;
 use crate::attribute::{load, request};
+use crate::attribution_kwargs::knows;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::{Bar, watch_interrupts};
 
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
-    let request = request(&arguments.attribute)?;
+    let request = request(&arguments.attribute, &arguments.methods)?;
     let model = load(&arguments.attribute)?;
     let interrupted = watch_interrupts()?;
     // All methods explain the same texts, though each be asked by itself.
@@ -28,15 +26,9 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
     for method in &arguments.methods {
         let mut request = request.clone().method(method).generated_texts(texts.clone());
         request.generate_from_target_prefix = false;
-        request.attribution_args.retain(|name, value| {
-            let one = Map::from_iter([(name.clone(), value.clone())]);
-            !matches!(inseq_methods::method_named(method, &one), Err(Error::Argument(message)) if message.contains("unknown field"))
-        });
+        request.attribution_args.retain(|name, _| knows(method, name));
         let bar = Bar::new(interrupted.clone());
-        let result = model.attribute_with_progress(&request, &mut |progress| match bar.update(progress) {
-            ControlFlow::Break(()) => ControlFlow::Break(()),
-            ControlFlow::Continue(()) => ControlFlow::Continue(()),
-        })?;
+        let result = model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?;
         results.push(result.aggregate()?);
     }
     let mut text = String::new();

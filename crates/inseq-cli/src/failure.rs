@@ -51,11 +51,33 @@ impl Failure {
                 ExitCode::from(130)
             }
             _ => {
-                say(&format!("error: {}", one_line(&self.to_string())));
+                say(&format!("error: {}", one_line(&in_flags(&self.to_string()))));
                 ExitCode::FAILURE
             }
         }
     }
+}
+
+/// Options that a message of the library may name, and the flags that stand for them here.
+const FLAGS: [(&str, &str); 13] = [
+    ("truncate", "--truncate"),
+    ("attr_pos_start", "--start-pos"),
+    ("attr_pos_end", "--end-pos"),
+    ("generated_texts", "--generated-texts"),
+    ("generate_from_target_prefix", "--generate-from-target-prefix"),
+    ("contrast_targets", "`contrast_targets` (in --attribution-kwargs)"),
+    ("contrast_sources", "`contrast_sources` (in --attribution-kwargs)"),
+    ("contrast_targets_alignments", "`contrast_targets_alignments` (in --attribution-kwargs)"),
+    ("max_length", "`max_length` (in --generation-kwargs)"),
+    ("max_new_tokens", "`max_new_tokens` (in --generation-kwargs)"),
+    ("split_pattern", "`split_pattern` (in --aggregator-kwargs)"),
+    ("attribute_target", "--attribute-target"),
+    ("batch_size", "--batch-size"),
+];
+
+/// A message of the library, in which options stand in backquotes, with the flags of the command line in their place.
+pub fn in_flags(message: &str) -> String {
+    FLAGS.iter().fold(message.to_owned(), |said, (option, flag)| said.replace(&format!("`{option}`"), flag))
 }
 
 /// A message may quote a file of a stranger: no line breaks, no escape sequences.
@@ -75,5 +97,17 @@ mod tests {
     #[test]
     fn messages_are_one_line_without_escapes() {
         assert_eq!(one_line("config.json: `a\nb`\u{1b}[31m"), "config.json: `a b` [31m");
+    }
+
+    #[test]
+    fn options_are_called_by_their_flags() {
+        for (said, expected) in [
+            ("let it be cut with `truncate`", "let it be cut with --truncate"),
+            ("truncate it", "truncate it"),
+            ("`attr_pos_start` is 99, `attr_pos_end`: 3", "--start-pos is 99, --end-pos: 3"),
+            ("give `contrast_targets`", "give `contrast_targets` (in --attribution-kwargs)"),
+        ] {
+            assert_eq!(in_flags(said), expected);
+        }
     }
 }

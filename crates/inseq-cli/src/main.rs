@@ -5,6 +5,7 @@
 mod aggregation;
 mod arguments;
 mod attribute;
+mod attribution_kwargs;
 mod chat;
 mod compare;
 mod failure;
@@ -17,8 +18,6 @@ mod saved;
 mod view;
 
 use std::process::ExitCode;
-
-use clap::{CommandFactory as _, Parser as _};
 
 use arguments::{Arguments, Command};
 use failure::Failure;
@@ -39,7 +38,7 @@ fn keep_freed_memory() {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    let arguments = Arguments::parse_from(reference_flags::translate(std::env::args_os()));
+    let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
@@ -60,7 +59,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Info(arguments) => saved::info::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "inseq", &mut script);
+            clap_complete::generate(shell, &mut arguments::grammar(), "inseq", &mut script);
             output::print(&script)
         }
     }

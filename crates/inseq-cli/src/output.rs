@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use inseq_core::{AttributionResult, SaveOptions};
+use inseq_core::{AttributionResult, Format, SaveOptions};
 
 use crate::failure::Failure;
 use crate::picture;
@@ -58,17 +58,22 @@ pub fn check_folder(path: Option<&Path>) -> Result<(), Failure> {
     Err(Failure::File { path: path.to_owned(), source: io::Error::other(message) })
 }
 
-/// As [`check_folder`], for a file that a result goes to: one that is named as a picture would be none.
+/// As [`check_folder`], for a file that a result goes to: the end of its name must be that of a format, or it has none and is
+/// JSON, as the reference's files are whatever they are called.
 pub fn check_result(path: Option<&Path>) -> Result<(), Failure> {
     check_folder(path)?;
-    match path.filter(|path| picture::Format::named(path).is_some()) {
-        None => Ok(()),
-        Some(path) => Err(Failure::Argument(format!(
-            "{}: results are saved as .json, .json.gz, .safetensors, .csv, .parquet or .arrow; draw pictures with --viz-path, of \
-             saved results with `inseq show`",
-            path.display()
-        ))),
+    let Some(path) = path.filter(|path| !is_standard(path)) else { return Ok(()) };
+    if path.extension().is_none() || Format::named(path).is_some() {
+        return Ok(());
     }
+    let way_out = match picture::Format::named(path) {
+        Some(_) => "; draw pictures with --viz-path, of saved results with `inseq show`",
+        None => "",
+    };
+    Err(Failure::Argument(format!(
+        "{}: results are saved as .json, .json.gz, .safetensors, .csv, .parquet or .arrow{way_out}",
+        path.display()
+    )))
 }
 
 fn folder_of(path: &Path) -> &Path {

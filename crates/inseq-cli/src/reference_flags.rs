@@ -1,13 +1,17 @@
 //! Command lines written for Python inseq, put in this program's spelling before clap reads them.
 //!
-//! Its parser takes short flags of several letters (`-fn`, `-bs`, `-vv`), flags with underscores, and any unique beginning
-//! of a flag. Underscores become hyphens; beginnings are looked up among *its* flags first, so that a flag which only this
-//! program has (`--truncate`) does not make one of them (`--t` for `--tokenizer_kwargs`) ambiguous.
+//! Its parser takes short flags of several letters (`-fn`, `-bs`, `-vv`), flags with underscores, any unique beginning of a
+//! flag, and a truth value after a switch. All commands take them here. Underscores become hyphens; beginnings are looked up
+//! among *its* flags first, so that a flag which only this program has (`--truncate`) does not make one of them (`--t` for
+//! `--tokenizer_kwargs`) ambiguous.
 
 use std::ffi::OsString;
 
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, Command};
+
 /// Short flags of more than one letter.
-const SHORT: [(&str, &str); 3] = [("-fn", "--attributed-fn"), ("-bs", "--batch-size"), ("-vv", "--very-verbose")];
+const SHORT: [(&str, &str); 3] = [("-fn", "attributed-fn"), ("-bs", "batch-size"), ("-vv", "very-verbose")];
 
 /// The flags of the reference's `attribute`, and their long aliases.
 const REFERENCE: [&str; 32] = [
@@ -45,46 +49,101 @@ const REFERENCE: [&str; 32] = [
     "help",
 ];
 
-/// The arguments with the reference's flags in this program's spelling. What follows `--` stays as it is.
-pub fn translate(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut literal = false;
-    let mut of_attribute = false;
-    arguments
-        .into_iter()
-        .enumerate()
-        .map(|(index, argument)| {
-            literal |= argument == "--";
-            of_attribute |= index == 1 && argument == "attribute";
-            match argument.to_str() {
-                Some(text) if !literal && of_attribute => flag(text).map_or(argument, OsString::from),
-                _ => argument,
-            }
+/// The words that the reference takes for true or false.
+const TRUTH_VALUES: [&str; 10] = ["yes", "true", "t", "y", "1", "no", "false", "f", "n", "0"];
+
+/// Commands whose switches may have a truth value, as the reference's have, behind an equals sign: `--hide=no`.
+pub fn with_truth_values(grammar: Command) -> Command {
+    grammar.mut_subcommands(|command| {
+        command.mut_args(|argument| match argument.get_action() {
+            ArgAction::SetTrue => argument
+                .action(ArgAction::Set)
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_value("false")
+                .default_missing_value("true")
+                .value_name("BOOL")
+                .value_parser(BoolishValueParser::new())
+                .hide_default_value(true)
+                .hide_possible_values(true),
+            _ => argument,
         })
-        .collect()
+    })
 }
 
-/// A flag in this program's spelling; `None` for what is not a flag.
-fn flag(argument: &str) -> Option<String> {
-    let (name, value) = match argument.split_once('=') {
+/// A command line with the reference's flags in the spelling of `grammar`. What follows `--` stays as it is.
+pub fn translate(line: impl IntoIterator<Item = OsString>, grammar: &Command) -> Vec<OsString> {
+    let mut words = line.into_iter().peekable();
+    let mut translated: Vec<OsString> = words.next().into_iter().collect();
+    let mut command = None;
+    let mut is_literal = false;
+    while let Some(word) = words.next() {
+        is_literal |= word == "--";
+        let (Some(text), Some(flags)) = (word.to_str().filter(|_| !is_literal), command) else {
+            command = command.or_else(|| subcommand(grammar, word.to_str()?));
+            translated.push(word);
+            continue;
+        };
+        let (flag, is_switch) = flag(text, flags);
+        let truth = words.next_if(|next| is_switch && next.to_str().is_some_and(is_truth_value));
+        translated.push(match truth.as_ref().and_then(|truth| truth.to_str()) {
+            Some(truth) => format!("{flag}={truth}").into(),
+            None => flag.into(),
+        });
+    }
+    translated
+}
+
+fn is_truth_value(word: &str) -> bool {
+    TRUTH_VALUES.contains(&word.to_lowercase().as_str())
+}
+
+/// The command that a word names, whole or by a unique beginning.
+fn subcommand<'a>(grammar: &'a Command, word: &str) -> Option<&'a Command> {
+    let mut begun = grammar.get_subcommands().filter(|command| command.get_name().starts_with(word));
+    grammar.find_subcommand(word).or_else(|| begun.next().filter(|_| begun.next().is_none()))
+}
+
+/// A word in the spelling of a command's flags, and whether it is a switch without a value; what is no flag stays as it is.
+fn flag(word: &str, command: &Command) -> (String, bool) {
+    let (name, value) = match word.split_once('=') {
         Some((name, value)) => (name, Some(value)),
-        None => (argument, None),
+        None => (word, None),
     };
-    let long = match SHORT.iter().find(|(short, _)| *short == name) {
-        Some((_, long)) => (*long).to_owned(),
-        None => {
-            let name = name.strip_prefix("--").filter(|name| !name.is_empty())?.replace('_', "-");
-            format!("--{}", whole(&name).unwrap_or(&name))
-        }
+    let short = SHORT.iter().find(|(short, _)| *short == name).map(|(_, long)| (*long).to_owned());
+    let long = name.strip_prefix("--").filter(|name| !name.is_empty()).map(|name| name.replace('_', "-"));
+    let Some(given) = short.or(long) else {
+        let letter = name.strip_prefix('-').filter(|letter| letter.chars().count() == 1);
+        let argument = command.get_arguments().find(|argument| {
+            argument.get_short().is_some_and(|short| letter.is_some_and(|letter| letter.starts_with(short)))
+        });
+        return (word.to_owned(), value.is_none() && argument.is_some_and(Arg::is_require_equals_set));
     };
-    Some(value.map_or(long.clone(), |value| format!("{long}={value}")))
+    let (long, argument) = whole(&given, command).unwrap_or((&given, None));
+    let is_switch = value.is_none() && argument.is_some_and(Arg::is_require_equals_set);
+    (value.map_or_else(|| format!("--{long}"), |value| format!("--{long}={value}")), is_switch)
 }
 
-/// The one flag of the reference that begins so.
-fn whole(beginning: &str) -> Option<&'static str> {
-    let mut candidates = REFERENCE.iter().copied().filter(|flag| flag.starts_with(beginning));
-    let first = candidates.next()?;
-    // `--verb` begins one flag; `--dev` is itself a flag although `--device` begins so too.
-    if first == beginning || candidates.next().is_none() { Some(first) } else { None }
+/// A long flag, or an alias of one, with its argument; `help` has none yet.
+type Flag<'a> = (&'a str, Option<&'a Arg>);
+
+/// The one flag of a command that begins so.
+fn whole<'a>(beginning: &str, command: &'a Command) -> Option<Flag<'a>> {
+    let own = command.get_arguments().flat_map(|argument| {
+        let aliases = argument.get_all_aliases().into_iter().flatten();
+        argument.get_long().into_iter().chain(aliases).map(move |long| (long, Some(argument)))
+    });
+    let begun: Vec<Flag> = own.chain([("help", None)]).filter(|(long, _)| long.starts_with(beginning)).collect();
+    // `--dev` is itself a flag although `--device` begins so too.
+    if let Some(exact) = begun.iter().find(|(long, _)| *long == beginning) {
+        return Some(*exact);
+    }
+    let of_reference: Vec<Flag> = begun.iter().filter(|(long, _)| REFERENCE.contains(long)).copied().collect();
+    let candidates = if of_reference.is_empty() { begun } else { of_reference };
+    let first = candidates.first()?;
+    // Two spellings of one flag are one.
+    let is_first = |flag: &Flag| flag.1.map(Arg::get_id) == first.1.map(Arg::get_id);
+    candidates.iter().all(is_first).then_some(*first)
 }
 
 #[cfg(test)]
@@ -92,7 +151,8 @@ mod tests {
     use super::*;
 
     fn translated(line: &str) -> String {
-        let words = translate(line.split(' ').map(OsString::from));
+        let grammar = crate::arguments::grammar();
+        let words = translate(line.split(' ').map(OsString::from), &grammar);
         words.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
@@ -110,9 +170,37 @@ mod tests {
             // Ambiguous for the reference as well: left to clap, which says so.
             ("inseq attribute --attribution x", "inseq attribute --attribution x"),
             ("inseq attribute -i a_b -- --x_y", "inseq attribute -i a_b -- --x_y"),
-            ("inseq show a_b.json --x_y", "inseq show a_b.json --x_y"),
+            ("inseq att --hide No -v true -s -3", "inseq att --hide=No -v=true -s -3"),
+            ("inseq attribute --hide --eos", "inseq attribute --hide --eos"),
+            ("inseq show a_b.json --x_y", "inseq show a_b.json --x-y"),
         ] {
             assert_eq!(translated(given), expected);
+        }
+    }
+
+    #[test]
+    fn every_command_takes_it() {
+        for (given, expected) in [
+            ("show a.json --viz_path b.html --min_val 0", "show a.json --viz-path b.html --min-val 0"),
+            ("show a.json --attribution_agg vnorm", "show a.json --attribution-aggregators vnorm"),
+            ("show a.json --hide_v yes --seq 1", "show a.json --hide-values=yes --sequences 1"),
+            ("aggregate a.json --save_p b.json", "aggregate a.json --save-path b.json"),
+            ("aggregate a.json -o b --normalize_a 1", "aggregate a.json -o b --normalize-attributions=1"),
+            // A file stays a file.
+            ("convert --split_sequences a.json b.json", "convert --split-sequences a.json b.json"),
+            (
+                "convert a b --split_seq F --scores_precision float16",
+                "convert a b --split-sequences=F --scores-precision float16",
+            ),
+            ("merge a b --split_sequences t -o c", "merge a b --split-sequences=t -o c"),
+            ("diff a b --scores_p float8", "diff a b --scores-precision float8"),
+            (
+                "compare -i a --step_scores logit --attribute_t n",
+                "compare -i a --step-scores logit --attribute-target=n",
+            ),
+            ("compare -i a --meth saliency", "compare -i a --methods saliency"),
+        ] {
+            assert_eq!(translated(&format!("inseq {given}")), format!("inseq {expected}"));
         }
     }
 }

@@ -134,11 +134,10 @@ fn errors_are_one_line_with_a_way_out() {
     for (arguments, expected) in [
         (vec!["-i", TEXT, "-a", "salency"], "did you mean `saliency`?"),
         (vec!["-i", TEXT, "-fn", "probabilty"], "did you mean `probability`?"),
-        (vec!["-i", TEXT, "--attribution-kwargs", r#"{"n_step": 3}"#], "n_step"),
         (vec!["-i", TEXT, "--device", "abacus"], "unknown device `abacus`"),
         (vec!["-i", "", "--hide"], "input text 1 is empty"),
         (vec!["-i", TEXT, "-g", "un", "deux"], "2 generated texts are given for 1 input texts"),
-        (vec!["-i", TEXT, "-s", "99"], "attr_pos_start is 99"),
+        (vec!["-i", TEXT, "-s", "99"], "--start-pos is 99"),
         (vec!["-i", TEXT, "-bs", "0"], "must be at least 1"),
         (vec!["-i", TEXT, "-o", &no_folder], "make it first"),
         (vec!["-i", TEXT, "--attribution_aggregators", "median"], "choose from scores, spans"),

@@ -172,11 +172,11 @@ fn a_text_without_steps_is_drawn_saved_and_read() {
 fn positions_that_no_text_has_are_an_error() {
     let model = model("t5");
     for (positions, expected) in [
-        (["-s", "40", "-e", "50"], "attr_pos_start is 40"),
-        (["-s", "-40", "-e", "3"], "attr_pos_start"),
-        (["-s", "0", "-e", "3"], "attr_pos_start is 0"),
-        (["-s", "3", "-e", "3"], "attr_pos_end (3) must lie after attr_pos_start (3)"),
-        (["-s", "2", "-e", "-40"], "attr_pos_end"),
+        (["-s", "40", "-e", "50"], "--start-pos is 40"),
+        (["-s", "-40", "-e", "3"], "--start-pos is"),
+        (["-s", "0", "-e", "3"], "--start-pos is 0"),
+        (["-s", "3", "-e", "3"], "--end-pos (3) must lie after --start-pos (3)"),
+        (["-s", "2", "-e", "-40"], "--end-pos"),
     ] {
         let (said, code) = complaint(&run(&attribute(&model, &positions)));
         assert!(code == 1 && said.contains(expected) && said.contains("the cat sat"), "{said}");

@@ -43,6 +43,25 @@ fn formats_follow_the_ends_of_names() {
         let (line, code) = complaint(&run(&["show", &table]));
         assert!(line.contains("is a table of aggregated scores") && code == 1, "{line}");
     }
+    // A format that there is not is named before anything is written, whatever the command.
+    for unknown in ["a.xyz", "a.csv.gz", "a.jsonl", "a.xyz.gz"] {
+        let to = path_in(&folder, unknown);
+        for line in [
+            &["convert", &from, &to][..],
+            &["aggregate", &from, "-o", &to],
+            &["merge", &from, "-o", &to],
+            &["diff", &from, &from, "-o", &to],
+        ] {
+            let (said, code) = complaint(&run(line));
+            assert!(said.contains(unknown) && said.contains(".safetensors, .csv") && code == 1, "{line:?}: {said}");
+            assert!(!Path::new(&to).exists(), "{line:?}");
+        }
+    }
+    for like_the_reference in ["plain", "plain.gz", "UPPER.JSON"] {
+        let to = path_in(&folder, like_the_reference);
+        assert_eq!(printed(&run(&["convert", &from, &to])), "");
+        assert!(original.is_close(&load(&to), Tolerance::EXACT), "{like_the_reference}");
+    }
     for picture in ["p.html", "p.SVG", "p.png", "p.tex"] {
         let picture = path_in(&folder, picture);
         let (line, code) = complaint(&run(&["convert", &from, &picture]));
@@ -108,7 +127,7 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
     let folder = tempfile::tempdir().unwrap();
     let out = path_in(&folder, "out.json");
     let scores = |function| Scores::new(function).scaling(Scaling::None);
-    let cases: [(&str, &[&str], Pipeline); 7] = [
+    let cases: [(&str, &[&str], Pipeline); 8] = [
         ("granular.json", &[], Pipeline::default_for(&AttributionKind::Granular)),
         (
             "granular.json",
@@ -134,6 +153,14 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
             Pipeline::new()
                 .then(scores(AggregationFunction::Max).select(Selection::List(vec![0, 1])))
                 .then(scores(AggregationFunction::Sum).select(Selection::Span(1, 3))),
+        ),
+        // The last selector serves for the aggregators that have none.
+        (
+            "layers_heads.json",
+            &["--attribution-aggregators", "max", "sum", "--attribution-selectors", "0,1"],
+            Pipeline::new()
+                .then(scores(AggregationFunction::Max).select(Selection::List(vec![0, 1])))
+                .then(scores(AggregationFunction::Sum).select(Selection::List(vec![0, 1]))),
         ),
         (
             "coarse.json",
@@ -172,6 +199,7 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
         (&["--attribution-aggregators", "median"][..], "unknown aggregator \"median\"; choose from scores"),
         (&["--attribution-aggregators", "mean", "--attribution-selectors", "4"], "index 4 is out of range"),
         (&["--attribution-aggregators", "mean", "--attribution-selectors", "x"], "\"x\" selects nothing"),
+        (&["--attribution-aggregators", "mean", "--attribution-selectors", "1", "2"], "2 are given for 1 aggregators"),
         (&["--attribution-selectors", "1"], "name them with --attribution-aggregators"),
         (&["--attribution-aggregators", "split"], "needs `split_pattern`"),
         (&["--attribution-aggregators", "pair"], "use `inseq diff`"),

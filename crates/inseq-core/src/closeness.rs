@@ -38,7 +38,7 @@ impl Tolerance {
 }
 
 impl SequenceAttribution {
-    /// Whether two attributions have the same tokens and positions, and scores that differ by no more than a tolerance.
+    /// Whether two attributions have the same tokens, positions and merging functions, and scores that differ by no more than a tolerance.
     /// Unlike `==`, NaN equals NaN here.
     pub fn is_close(&self, found: &Self, tolerance: Tolerance) -> bool {
         self.source == found.source
@@ -48,6 +48,7 @@ impl SequenceAttribution {
             && tolerance.optional(self.source_attributions.as_ref(), found.source_attributions.as_ref())
             && tolerance.optional(self.target_attributions.as_ref(), found.target_attributions.as_ref())
             && self.step_scores.keys().eq(found.step_scores.keys())
+            && self.step_score_merging == found.step_score_merging
             && self.step_scores.values().zip(found.step_scores.values()).all(|(a, b)| tolerance.arrays(a, b))
             && self.sequence_scores.keys().eq(found.sequence_scores.keys())
             && self.sequence_scores.values().zip(found.sequence_scores.values()).all(|(a, b)| tolerance.arrays(a, b))

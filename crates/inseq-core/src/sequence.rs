@@ -1,11 +1,12 @@
 //! The attribution of one text.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use indexmap::IndexMap;
 use ndarray::{Array1, ArrayD, Axis, Slice};
 
-use crate::aggregators::{Aggregator, Pipeline, Slices};
+use crate::aggregators::{AggregationFunction, Aggregator, Pipeline, Slices};
 use crate::{Error, Result, Token};
 
 /// What the trailing axes of an attribution array are.
@@ -39,6 +40,9 @@ pub struct SequenceAttribution {
     pub target_attributions: Option<ArrayD<f32>>,
     /// `[step]` by step function name.
     pub step_scores: IndexMap<String, Array1<f32>>,
+    /// What makes one score of those of merged tokens, by the name of the step score: of step scores that were registered
+    /// with a function.
+    pub step_score_merging: BTreeMap<String, AggregationFunction>,
     /// Arrays that describe the whole text (such as encoder self-attention), by name.
     pub sequence_scores: IndexMap<String, ArrayD<f32>>,
     /// Position in `target` of the first attributed token.
@@ -155,6 +159,7 @@ impl SequenceAttribution {
             source_attributions: self.source_attributions.as_ref().map(columns),
             target_attributions: self.target_attributions.as_ref().map(columns),
             step_scores: self.step_scores.iter().map(|(name, scores)| (name.clone(), some(scores))).collect(),
+            step_score_merging: self.step_score_merging.clone(),
             sequence_scores: self.sequence_scores.clone(),
             attr_pos_start: self.attr_pos_start + steps.start,
             attr_pos_end: self.attr_pos_start + steps.end,

@@ -1,14 +1,16 @@
 //! A result that was saved and loaded is the same.
 
+use std::collections::BTreeMap;
 use std::{fs, io};
 
 use indexmap::IndexMap;
+use inseq_core::aggregators::AggregationFunction;
 use inseq_core::{
     AttributionKind, AttributionResult, Error, LoadOptions, MappedResult, SaveOptions, ScoresPrecision,
     SequenceAttribution, StepAttribution, Token, Tolerance,
 };
 use ndarray::{Array1, ArrayD, IxDyn, array};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
@@ -49,6 +51,12 @@ fn kind() -> impl Strategy<Value = (AttributionKind, Vec<usize>)> {
     ]
 }
 
+fn merging() -> impl Strategy<Value = BTreeMap<String, AggregationFunction>> {
+    let norm = any::<f64>().prop_map(|order| AggregationFunction::VectorNorm { order });
+    let function = prop_oneof![Just(AggregationFunction::Sum), Just(AggregationFunction::VNORM), norm];
+    btree_map(".{0,3}", function, 0..3)
+}
+
 fn sequence() -> impl Strategy<Value = SequenceAttribution> {
     let positions = any::<[prop::sample::Index; 2]>();
     (tokens(0..4), tokens(0..5), positions, kind()).prop_flat_map(|(source, target, positions, (kind, inner))| {
@@ -56,17 +64,20 @@ fn sequence() -> impl Strategy<Value = SequenceAttribution> {
         let (start, end) = (one.min(other), one.max(other));
         let shape = |rows: usize| [&[rows, end - start], inner.as_slice()].concat();
         let arrays = (option::of(scores(shape(source.len()))), option::of(scores(shape(target.len()))), arrays());
-        (arrays, vectors(end - start)).prop_map(
-            move |((source_attributions, target_attributions, sequence_scores), step_scores)| SequenceAttribution {
-                source: source.clone(),
-                target: target.clone(),
-                source_attributions,
-                target_attributions,
-                step_scores,
-                sequence_scores,
-                attr_pos_start: start,
-                attr_pos_end: end,
-                kind: kind.clone(),
+        (arrays, vectors(end - start), merging()).prop_map(
+            move |((source_attributions, target_attributions, sequence_scores), step_scores, step_score_merging)| {
+                SequenceAttribution {
+                    source: source.clone(),
+                    target: target.clone(),
+                    source_attributions,
+                    target_attributions,
+                    step_scores,
+                    step_score_merging,
+                    sequence_scores,
+                    attr_pos_start: start,
+                    attr_pos_end: end,
+                    kind: kind.clone(),
+                }
             },
         )
     })

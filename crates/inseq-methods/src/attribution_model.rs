@@ -196,8 +196,8 @@ impl AttributionModel {
         self.default_attributed_fn = function.into();
     }
 
-    /// Lets requests ask for a step function by its name. `aggregation` is what makes one score of a merged token's, as in
-    /// [`merging`](Self::merging).
+    /// Lets requests ask for a step function by its name. `aggregation` is what makes one score of a merged token's; results
+    /// keep it, also in files.
     ///
     /// ```
     /// # #[cfg(feature = "demo")] {
@@ -231,8 +231,14 @@ impl AttributionModel {
         self.step_functions.remove(name)
     }
 
-    /// How scores of several tokens become those of one, with what registered step functions ask for: what
-    /// [`Spans::merging`](inseq_core::aggregators::Spans::merging) takes.
+    /// The functions that merge the scores of registered step functions among these, by name.
+    pub(crate) fn step_score_merging(&self, functions: &[SharedStepFunction]) -> BTreeMap<String, AggregationFunction> {
+        self.step_functions.merging_of(functions.iter().map(|function| function.name()))
+    }
+
+    /// How scores of several tokens become those of one, with what registered step functions ask for. Results of the model
+    /// know it already ([`SequenceAttribution::step_score_merging`](inseq_core::SequenceAttribution::step_score_merging));
+    /// it is what [`Spans::merging`](inseq_core::aggregators::Spans::merging) takes for others.
     pub fn merging(&self) -> Merging {
         self.step_functions.merging()
     }

@@ -5,7 +5,7 @@ use inseq_models::model::Model;
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "dummy",
@@ -13,6 +13,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     cost: "1 forward",
     paper: "none",
     details: "Attributes nothing: for when step scores alone are wanted. No arguments.",
+    arguments: names_of::<NoOptions>,
     make: |arguments| {
         options::<NoOptions>("dummy", arguments)?;
         Ok(Box::new(Dummy))

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{InputCotangents, Layer, Model, Noise, Source, Trace, Wanted};
+use inseq_models::model::{InputCotangents, Layer, Model, Noise, Side, Source, Trace, Wanted};
 use inseq_models::parallel::{row_ranges, side_by_side};
 
 use crate::gradient::Quadrature;
@@ -87,12 +87,12 @@ pub struct Engine<'a> {
 impl Engine<'_> {
     /// Size of what gradients are taken of: an embedding, or a layer's state.
     pub fn features(&self) -> usize {
-        let widths = match self.layer {
-            None => return self.model.features(),
-            Some((whole, Layer::Encoder(_))) => whole.encoder.as_ref().map(|encoder| encoder.stack.blocks.first()),
-            Some((whole, Layer::Decoder(_))) => Some(whole.decoder.blocks.first()),
+        let Some((whole, layer)) = self.layer else { return self.model.features() };
+        let first = match (layer.side, &whole.encoder) {
+            (Side::Encoder, Some(encoder)) => encoder.stack.blocks.first(),
+            _ => whole.decoder.blocks.first(),
         };
-        widths.flatten().map_or(self.model.features(), |block| block.self_attention.inner.query.input_size())
+        first.map_or(self.model.features(), |block| block.self_attention.inner.query.input_size())
     }
 
     /// The embeddings of texts as they are; of what is above a layer, the layer's states.
@@ -108,9 +108,9 @@ impl Engine<'_> {
     fn point<'t>(&self, texts: &[&'t TextSteps], ids: impl Fn(&'t TextSteps) -> (&'t [u32], &'t [u32])) -> Point<'t> {
         let Some((whole, layer)) = self.layer else { return Point::of_ids(self.model, texts, ids) };
         let mut point = Point::of_ids(whole, texts, ids);
-        let states = whole.states_after(layer, point.source.as_ref(), point.target.clone());
-        match (&mut point.source, layer) {
-            (Some(source), Layer::Encoder(_)) => source.embeddings = states,
+        let states = whole.states_at(layer, point.source.as_ref(), point.target.clone()).states;
+        match (&mut point.source, layer.side) {
+            (Some(source), Side::Encoder) => source.embeddings = states,
             _ => point.target = states,
         }
         point

@@ -8,6 +8,7 @@ pub mod internals;
 pub mod perturbation;
 pub mod step_functions;
 
+mod alternatives;
 mod attribution_model;
 mod dummy;
 mod error;

@@ -5,7 +5,8 @@ use std::fmt;
 use inseq_core::AttributionKind;
 use inseq_models::model::{Model, Trace};
 use ndarray::{Array1, ArrayD, Axis};
-use serde::de::DeserializeOwned;
+use serde::Deserializer;
+use serde::de::{DeserializeOwned, Visitor};
 use serde_json::{Map, Value};
 
 use crate::engine::{Engine, Point, TextSteps};
@@ -89,6 +90,14 @@ pub trait Method: fmt::Debug + Send + Sync {
     /// When the device, the step function or the progress callback fails.
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>>;
 
+    /// Refuses options that do not fit a model, before any text is generated.
+    ///
+    /// # Errors
+    /// When an option names something that the model does not have.
+    fn check(&self, _: &Model) -> Result<()> {
+        Ok(())
+    }
+
     /// What a text costs on a model; a step counts as many times in the progress as there are forwards.
     fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost;
 }
@@ -125,7 +134,20 @@ pub struct MethodInfo {
     pub paper: &'static str,
     /// How it works, and what its scores mean.
     pub details: &'static str,
+    pub(crate) arguments: fn() -> Vec<&'static str>,
     pub(crate) make: Make,
+}
+
+impl MethodInfo {
+    /// Names of the arguments that [`method_named`] takes for it.
+    ///
+    /// ```
+    /// let saliency = inseq_methods::list_methods().iter().find(|method| method.name == "saliency").unwrap();
+    /// assert_eq!(saliency.arguments(), ["abs"]);
+    /// ```
+    pub fn arguments(&self) -> Vec<&'static str> {
+        (self.arguments)()
+    }
 }
 
 const METHODS: &[MethodInfo] = &[
@@ -181,6 +203,40 @@ fn find(name: &str) -> Result<&'static MethodInfo> {
         .iter()
         .find(|info| info.name == name)
         .ok_or_else(|| Error::unknown("attribution method", name, METHODS.iter().map(|info| info.name)))
+}
+
+/// Names of the arguments that [`options`] reads into a struct.
+pub(crate) fn names_of<T: DeserializeOwned>() -> Vec<&'static str> {
+    let mut names: &'static [&'static str] = &[];
+    // The struct names its fields before it asks for a value, and gets none.
+    let _ = T::deserialize(FieldNames(&mut names));
+    names.to_vec()
+}
+
+/// Takes down the names of a struct's fields.
+struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = fields;
+        Err(serde::de::Error::custom("no value"))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("not a struct"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
 }
 
 pub(crate) fn options<T: DeserializeOwned>(method: &str, arguments: &Map<String, Value>) -> Result<T> {

@@ -6,7 +6,7 @@ use burn::tensor::{Int, Tensor};
 use inseq_models::model::{IncrementalDecoder, Model, Source, Trace};
 use inseq_models::tokenizer::Role;
 
-use crate::engine::Point;
+use crate::engine::{Point, TextSteps};
 use crate::request::AttributionRequest;
 use crate::step_functions::{ContrastArguments, OneOrMore, OtherContext, OtherContexts, SharedStepFunction, aligned};
 use crate::{AttributionModel, Error, Result};
@@ -48,6 +48,23 @@ impl Run<'_> {
             others => Tensor::cat(vec![own, decoder.extend(embeddings.narrow(1, shared, others), others)], 1),
         };
         all.squeeze_dim(0)
+    }
+}
+
+/// Another text, that one is compared with.
+pub(crate) struct OtherText {
+    /// Ids of its source, where it has one of its own.
+    source: Option<Vec<u32>>,
+    /// Ids of its target.
+    target: Vec<u32>,
+    /// The position in it that stands for each step of the text.
+    positions: Vec<usize>,
+}
+
+impl OtherText {
+    /// The id that the token of each step is compared with.
+    pub(crate) fn alternatives(&self) -> Vec<u32> {
+        self.positions.iter().map(|&position| self.target[position]).collect()
     }
 }
 
@@ -96,7 +113,38 @@ impl AttributionModel {
         run: &Run,
         entry: usize,
     ) -> Result<OtherContext> {
-        let text = run.point.texts[entry];
+        let model = self.model();
+        let OtherText { source, target, positions } = self.other_text(arguments, request, run.point.texts[entry])?;
+        // One forward for the positions before which the text rotates alike.
+        let mut lengths: Vec<usize> = Vec::new();
+        for &position in &positions {
+            match lengths.iter_mut().find(|length| model.decoder.rotates_alike(**length, position)) {
+                Some(length) => *length = position.max(*length),
+                None => lengths.push(position),
+            }
+        }
+        let each = lengths.iter().map(|&length| run.hidden(model, entry, source.as_deref(), &target[..length]));
+        let hidden = Tensor::cat(each.collect(), 0);
+        let row = |position: usize| {
+            let forward = lengths.iter().take_while(|length| !model.decoder.rotates_alike(**length, position));
+            forward.sum::<usize>() as i64 + position as i64 - 1
+        };
+        let rows: Vec<i64> = positions.iter().map(|&position| row(position)).collect();
+        let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
+        let targets = positions.iter().map(|&position| target[position]).collect();
+        Ok(OtherContext { hidden: hidden.select(0, rows), targets })
+    }
+
+    /// What a text is compared with.
+    ///
+    /// # Errors
+    /// When a contrast text is too long or has no token, or an alignment names a position that is not there.
+    pub(crate) fn other_text(
+        &self,
+        arguments: &ContrastArguments,
+        request: &AttributionRequest,
+        text: &TextSteps,
+    ) -> Result<OtherText> {
         let model = self.model();
         let special = !(request.skip_special_tokens || arguments.skip_special_tokens);
         let other = |texts: &Option<OneOrMore<String>>, role| -> Result<Option<Vec<u32>>> {
@@ -122,30 +170,13 @@ impl AttributionModel {
             }
             _ => text.target.clone(),
         };
+        if target.len() < 2 {
+            return Err(Error::Argument(format!("contrast text {} has no token to compare with", text.index + 1)));
+        }
         let positions = match has_target || model.encoder.is_none() {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,
             false => text.steps.clone().collect(),
         };
-        if target.len() < 2 {
-            return Err(Error::Argument(format!("contrast text {} has no token to compare with", text.index + 1)));
-        }
-        // One forward for the positions before which the text rotates alike.
-        let mut lengths: Vec<usize> = Vec::new();
-        for &position in &positions {
-            match lengths.iter_mut().find(|length| model.decoder.rotates_alike(**length, position)) {
-                Some(length) => *length = position.max(*length),
-                None => lengths.push(position),
-            }
-        }
-        let each = lengths.iter().map(|&length| run.hidden(model, entry, other_source.as_deref(), &target[..length]));
-        let hidden = Tensor::cat(each.collect(), 0);
-        let row = |position: usize| {
-            let forward = lengths.iter().take_while(|length| !model.decoder.rotates_alike(**length, position));
-            forward.sum::<usize>() as i64 + position as i64 - 1
-        };
-        let rows: Vec<i64> = positions.iter().map(|&position| row(position)).collect();
-        let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
-        let targets = positions.iter().map(|&position| target[position]).collect();
-        Ok(OtherContext { hidden: hidden.select(0, rows), targets })
+        Ok(OtherText { source: other_source, target, positions })
     }
 }

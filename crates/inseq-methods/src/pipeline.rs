@@ -3,16 +3,17 @@
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
 
-use inseq_core::{AttributionResult, SequenceAttribution, Token};
+use inseq_core::{AttributionResult, SequenceAttribution, StepAttribution, Token};
 use inseq_models::tokenizer::Role;
 use ndarray::Array1;
 use serde_json::{Map, Value, json};
 
+use crate::alternatives::compare;
 use crate::engine::{Engine, TextSteps};
 use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
 use crate::other_contexts::Run;
-use crate::pieces::{batches, joined, pieces};
+use crate::pieces::{Piece, batches, joined, pieces};
 use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of};
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
@@ -41,10 +42,17 @@ impl AttributionModel {
         let targets = self.targets(request, progress)?;
         let positions = Positions::of(request, &targets, self.model().encoder.is_some())?;
         let texts = self.all_steps(request, &targets, &positions)?;
+        let functions = std::iter::once(&options.attributed_fn).chain(&options.step_scores);
+        let alternatives = self.alternatives(request, functions, &texts)?;
         let started = Instant::now();
-        let sequences = self.attribute_texts(request, &options, &texts, progress)?;
+        let mut sequences = self.attribute_texts(request, &options, &texts, progress)?;
         let seconds = started.elapsed().as_secs_f64();
-        let steps = request.output_step_attributions.then(|| sequences.iter().flat_map(steps_of).collect());
+        let mut steps: Vec<Vec<StepAttribution>> =
+            sequences.iter().map(|one| if request.output_step_attributions { steps_of(one) } else { vec![] }).collect();
+        for ((sequence, steps), others) in sequences.iter_mut().zip(&mut steps).zip(&alternatives) {
+            compare(sequence, steps, others);
+        }
+        let steps = request.output_step_attributions.then(|| steps.into_iter().flatten().collect());
         let info = self.info(request, &options, (&targets, &positions), &sequences, seconds)?;
         Ok(AttributionResult { sequences, steps, info })
     }
@@ -57,29 +65,32 @@ impl AttributionModel {
         let options = Options::new(self, request)?;
         let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
         let plan = |(target, text): (&Target, TextSteps)| {
-            let Cost { forwards, pullbacks } = self.cost(&options, &text);
             let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
-            Plan {
+            let mut plan = Plan {
                 text: target.text.clone(),
                 source: text.source.len(),
                 target: text.target.len(),
                 steps: text.steps.len(),
-                forwards,
-                pullbacks: pullbacks * text.steps.len(),
-                bytes: engine.bytes_at_once(&text, forwards, pullbacks),
+                forwards: 0,
+                pullbacks: 0,
+                bytes: 0,
+            };
+            for Piece { steps: piece, .. } in pieces(self.model(), std::slice::from_ref(&text)) {
+                let Cost { forwards, pullbacks } = self.cost(&options, &piece);
+                plan.forwards += forwards;
+                plan.pullbacks += pullbacks * piece.steps.len();
+                plan.bytes = plan.bytes.max(engine.bytes_at_once(&piece, forwards, pullbacks));
             }
+            plan
         };
         let positions = Positions::of(request, &targets, self.model().encoder.is_some())?;
         let texts = self.all_steps(request, &targets, &positions)?;
         Ok(targets.iter().zip(texts).map(plan).collect())
     }
 
-    /// What the method does with a text. One without steps does not go through the model.
-    fn cost(&self, options: &Options, text: &TextSteps) -> Cost {
-        match text.steps.is_empty() {
-            true => Cost::default(),
-            false => options.method.cost(self.model(), text, options.has_target_scores),
-        }
+    /// What the method does with a piece of a text.
+    fn cost(&self, options: &Options, piece: &TextSteps) -> Cost {
+        options.method.cost(self.model(), piece, options.has_target_scores)
     }
 
     fn all_steps(
@@ -194,7 +205,8 @@ impl AttributionModel {
                 true => nothing.without_steps(text.source.len(), text.target.len()),
                 false => joined(pieces)?,
             };
-            self.sequence(request, text, attributions)
+            let sequence = self.sequence(request, text, attributions)?;
+            Ok(SequenceAttribution { step_score_merging: self.step_score_merging(&options.step_scores), ..sequence })
         });
         each.collect()
     }
@@ -223,6 +235,7 @@ impl AttributionModel {
             attr_pos_start: text.steps.start,
             attr_pos_end: text.steps.end,
             kind: attributions.kind,
+            ..SequenceAttribution::default()
         };
         sequence.add_unseen_rows();
         if request.feature_groups == FeatureGroups::Tokens {
@@ -250,7 +263,7 @@ impl AttributionModel {
         Ok(())
     }
 
-    fn tokens(&self, ids: &[u32], role: Role, clean: bool) -> Result<Vec<Token>> {
+    pub(crate) fn tokens(&self, ids: &[u32], role: Role, clean: bool) -> Result<Vec<Token>> {
         ids.iter()
             .map(|&id| {
                 let token = self.tokenizer.token(id, self.role(role)).unwrap_or_default().to_string();
@@ -271,8 +284,9 @@ impl AttributionModel {
         let names =
             |functions: &[SharedStepFunction]| functions.iter().map(|f| f.name().to_string()).collect::<Vec<_>>();
         let texts: Vec<&str> = targets.iter().map(|target| target.text.as_str()).collect();
-        let warnings = targets.iter().filter_map(|target| target.warning.as_ref());
-        let warnings: Vec<&String> = warnings.chain(&positions.warnings).collect();
+        let of_texts = targets.iter().filter_map(|target| target.warning.clone());
+        let warnings = self.unused_options(request).map(str::to_owned).chain(of_texts);
+        let warnings: Vec<String> = warnings.chain(positions.warnings.iter().cloned()).collect();
         let attributed = || sequences.iter().filter(|sequence| sequence.steps() > 0);
         let info = json!({
             "attribution_method": options.method.name(),
@@ -294,8 +308,8 @@ impl AttributionModel {
             "input_texts": request.input_texts,
             "generated_texts": texts,
             "generation_args": request.generation_args,
-            "constrained_decoding": request.generated_texts.is_some() && !request.generate_from_target_prefix,
-            "generate_from_target_prefix": request.generate_from_target_prefix,
+            "constrained_decoding": request.generated_texts.is_some(),
+            "generate_from_target_prefix": request.generate_from_target_prefix && self.model().encoder.is_some(),
         });
         let Value::Object(mut info) = info else { return Ok(Map::new()) };
         if let Some(groups) = request.feature_groups.name() {
@@ -322,8 +336,10 @@ impl Options {
     fn new(model: &AttributionModel, request: &AttributionRequest) -> Result<Self> {
         let name = request.method.as_deref().unwrap_or(model.default_method());
         let function = request.attributed_fn.as_ref().unwrap_or(model.default_attributed_fn());
+        let method = method_named(name, &request.attribution_args)?;
+        method.check(model.model())?;
         Ok(Self {
-            method: method_named(name, &request.attribution_args)?,
+            method,
             attributed_fn: match function {
                 StepFunctionChoice::Named(name) => model.step_function(name, &request.attributed_fn_args)?,
                 StepFunctionChoice::Own(function) => function.clone(),

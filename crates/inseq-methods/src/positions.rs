@@ -71,13 +71,13 @@ fn positions(
         return Err(match length - 1 {
             last if last < first as i64 => format!("the text {text:?} has nothing after its prompt to attribute"),
             last => format!(
-                "attr_pos_start is {start}, but the generated text {text:?} has positions {first} to {last} ({why})"
+                "`attr_pos_start` is {start}, but the generated text {text:?} has positions {first} to {last} ({why})"
             ),
         });
     }
     if end <= start {
         return Err(format!(
-            "attr_pos_end ({end}) must lie after attr_pos_start ({start}) in the generated text {text:?}"
+            "`attr_pos_end` ({end}) must lie after `attr_pos_start` ({start}) in the generated text {text:?}"
         ));
     }
     Ok(start as usize..end as usize)

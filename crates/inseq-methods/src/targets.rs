@@ -34,7 +34,7 @@ impl AttributionModel {
         // A decoder-only model has nothing but a prefix to go on from.
         let goes_on = request.generate_from_target_prefix && !decoder_only;
         if goes_on && request.generated_texts.is_none() {
-            return Err(Error::Argument("generate_from_target_prefix needs generated_texts to go on from".into()));
+            return Err(Error::Argument("`generate_from_target_prefix` needs `generated_texts` to go on from".into()));
         }
         let special = !request.skip_special_tokens;
         let sources = inputs
@@ -100,6 +100,28 @@ impl AttributionModel {
                 Ok(Target { source, target, text, warning })
             })
             .collect()
+    }
+
+    /// What to say of options that the model, or the rest of the call, makes no use of.
+    pub(crate) fn unused_options(&self, request: &AttributionRequest) -> impl Iterator<Item = &'static str> {
+        let decoder_only = self.model().encoder.is_none();
+        let goes_on = request.generate_from_target_prefix && !decoder_only;
+        let are_given = request.generated_texts.is_some() && !goes_on;
+        let each = [
+            (
+                decoder_only && request.attribute_target,
+                "`attribute_target` has no effect: a decoder-only model has nothing else to attribute",
+            ),
+            (
+                decoder_only && request.generate_from_target_prefix,
+                "`generate_from_target_prefix` has no effect: a decoder-only model goes on from its prompt",
+            ),
+            (
+                are_given && !request.generation_args.is_empty(),
+                "arguments of the generation have no effect: the generated texts are given",
+            ),
+        ];
+        each.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning))
     }
 
     /// What an empty prompt becomes: a decoder needs something to start from.

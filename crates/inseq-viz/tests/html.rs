@@ -197,6 +197,7 @@ proptest! {
             attr_pos_start: 1,
             attr_pos_end: 2,
             kind: AttributionKind::Coarse,
+            ..SequenceAttribution::default()
         };
         let options = HtmlOptions { view: ViewOptions { title: Some(title), ..ViewOptions::default() }, ..HtmlOptions::default() };
         let page = Html::parse_document(&render(&samples::result(vec![attribution]), &options).unwrap());

@@ -27,6 +27,7 @@ fn tiny() -> SequenceAttribution {
         attr_pos_start: 1,
         attr_pos_end: 3,
         kind: AttributionKind::Coarse,
+        ..SequenceAttribution::default()
     }
 }
 
@@ -347,6 +348,7 @@ prop_compose! {
             kind: AttributionKind::Coarse,
             source: tokens(&source),
             target: tokens(&target),
+            ..SequenceAttribution::default()
         }
     }
 }

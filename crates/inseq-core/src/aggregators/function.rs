@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use ndarray::{ArrayD, IxDyn};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::reduction;
 use crate::{Error, Result};
@@ -95,9 +96,25 @@ impl fmt::Display for AggregationFunction {
     }
 }
 
+impl Serialize for AggregationFunction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::VectorNorm { order } if *order != 2.0 => serializer.collect_str(&format_args!("vnorm:{order}")),
+            other => serializer.serialize_str(other.name()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AggregationFunction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 impl FromStr for AggregationFunction {
     type Err = Error;
 
+    /// A name, or `vnorm:` with an order.
     fn from_str(name: &str) -> Result<Self> {
         Ok(match name {
             "mean" => Self::Mean,
@@ -108,7 +125,9 @@ impl FromStr for AggregationFunction {
             "absmax" => Self::AbsMax,
             "vnorm" => Self::VNORM,
             _ => {
-                return Err(Error::unknown("aggregation function", name, Self::NAMES));
+                let order = name.strip_prefix("vnorm:").and_then(|order| order.parse().ok());
+                let norm = order.map(|order| Self::VectorNorm { order });
+                return norm.ok_or_else(|| Error::unknown("aggregation function", name, Self::NAMES));
             }
         })
     }
@@ -133,6 +152,22 @@ mod tests {
         assert_eq!(norm(f64::NEG_INFINITY), Some(1.0));
         assert_eq!(norm(0.0), Some(3.0));
         assert!((norm(3.0).unwrap_or(0.0) - 73f32.cbrt()).abs() < 1e-6);
+        Ok(())
+    }
+
+    #[test]
+    fn functions_are_saved_by_name_with_their_order() -> Result<()> {
+        for (function, text) in [
+            (AggregationFunction::Sum, "\"sum\""),
+            (AggregationFunction::VNORM, "\"vnorm\""),
+            (AggregationFunction::VectorNorm { order: 2.5 }, "\"vnorm:2.5\""),
+            (AggregationFunction::VectorNorm { order: f64::NEG_INFINITY }, "\"vnorm:-inf\""),
+        ] {
+            let saved = serde_json::to_string(&function).unwrap_or_default();
+            assert_eq!(saved, text);
+            assert_eq!(serde_json::from_str::<AggregationFunction>(&saved).ok(), Some(function));
+        }
+        assert!("vnorm:x".parse::<AggregationFunction>().is_err());
         Ok(())
     }
 

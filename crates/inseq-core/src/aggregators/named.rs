@@ -236,13 +236,8 @@ enum OneOrMore<T> {
 }
 
 /// An aggregation function by its name.
+#[derive(Deserialize)]
 struct Function(AggregationFunction);
-
-impl<'de> Deserialize<'de> for Function {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
-    }
-}
 
 /// A selection as an index, a list of indices, or the text of either or of a span.
 struct Chosen(Selection);

@@ -83,6 +83,7 @@ fn difference(
         target_attributions: side("target attributions", &a.target_attributions, &b.target_attributions)?,
         step_scores: step_scores.collect::<Result<_>>()?,
         sequence_scores: sequence_scores.collect::<Result<_>>()?,
+        step_score_merging: a.step_score_merging.clone(),
         attr_pos_start: a.attr_pos_start,
         attr_pos_end: a.attr_pos_end,
         kind: a.kind.clone(),
@@ -90,9 +91,5 @@ fn difference(
 }
 
 fn tokens(a: &[Token], b: &[Token]) -> Vec<Token> {
-    let pair = |(a, b): (&Token, &Token)| match a.text == b.text {
-        true => a.clone(),
-        false => Token::new(format!("{} → {}", a.text, b.text), -1),
-    };
-    a.iter().zip(b).map(pair).collect()
+    a.iter().zip(b).map(|(a, b)| if a.text == b.text { a.clone() } else { Token::compared(&a.text, b) }).collect()
 }

@@ -161,6 +161,7 @@ impl Aggregator for Scores {
             target_attributions,
             step_scores: attribution.step_scores.clone(),
             sequence_scores,
+            step_score_merging: attribution.step_score_merging.clone(),
             attr_pos_start: attribution.attr_pos_start,
             attr_pos_end: attribution.attr_pos_end,
             kind,

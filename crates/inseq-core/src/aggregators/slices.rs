@@ -91,6 +91,7 @@ impl Aggregator for Slices {
             target_attributions: cut(&attribution.target_attributions, target.as_deref()),
             step_scores: attribution.step_scores.clone(),
             sequence_scores: sequence_scores.collect::<Result<_>>()?,
+            step_score_merging: attribution.step_score_merging.clone(),
             attr_pos_start: start - dropped,
             attr_pos_end: end - dropped,
             kind: attribution.kind.clone(),

@@ -74,7 +74,8 @@ impl Aggregator for Spans {
             merge(&by_step, 0, rows, self.merging.function).map(Some)
         };
         let step_scores = attribution.step_scores.iter().map(|(name, scores)| {
-            let merged = merge(&scores.clone().into_dyn(), 0, &steps, self.merging.of_step_score(name))?;
+            let merged =
+                merge(&scores.clone().into_dyn(), 0, &steps, self.merging.of_step_score_of(attribution, name))?;
             let merged = merged.into_dimensionality().map_err(|error| Error::Invalid(error.to_string()))?;
             Ok((name.clone(), merged))
         });
@@ -100,6 +101,7 @@ impl Aggregator for Spans {
             target_attributions: merged(&attribution.target_attributions, &self.target)?,
             step_scores: step_scores.collect::<Result<_>>()?,
             sequence_scores: sequence_scores.collect::<Result<_>>()?,
+            step_score_merging: attribution.step_score_merging.clone(),
             attr_pos_start: new_start,
             attr_pos_end: new_start + (end - start) - fewer_steps,
             kind: attribution.kind.clone(),
@@ -126,7 +128,7 @@ fn tokens(tokens: &[Token], spans: &[Range<usize>]) -> Vec<Token> {
     let mut next = 0;
     for span in spans {
         merged.extend_from_slice(&tokens[next..span.start]);
-        merged.push(Token::new(tokens[span.clone()].iter().map(|token| token.text.as_str()).collect::<String>(), -1));
+        merged.push(Token::joined(&tokens[span.clone()]));
         next = span.end;
     }
     merged.extend_from_slice(&tokens[next..]);

@@ -74,14 +74,15 @@ impl Subwords {
 
     /// The spans of words of several pieces.
     pub fn spans(&self, tokens: &[Token]) -> Vec<Range<usize>> {
-        let is_marked = |token: &Token| self.special_chars.iter().any(|mark| token.text.starts_with(mark.as_str()));
+        let is_marked =
+            |token: &Token| self.special_chars.iter().any(|mark| token.written().starts_with(mark.as_str()));
         if !tokens.iter().any(is_marked) {
             return Vec::new();
         }
         let mut spans: Vec<Range<usize>> = Vec::new();
         for (index, token) in tokens.iter().enumerate() {
-            let goes_on = is_marked(token) == self.is_suffix_symbol && !is_special(&token.text);
-            match spans.last_mut().filter(|span| goes_on && !is_special(&tokens[span.start].text)) {
+            let goes_on = is_marked(token) == self.is_suffix_symbol && !is_special(token.written());
+            match spans.last_mut().filter(|span| goes_on && !is_special(tokens[span.start].written())) {
                 Some(span) => span.end = index + 1,
                 None => spans.push(index..index + 1),
             }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::array::SavedArray;
+use crate::aggregators::AggregationFunction;
 use crate::{AttributionKind, Error, Result, Token};
 
 /// Python module and name of the classes that a file names.
@@ -106,8 +107,8 @@ pub(super) struct StepAttributes<'a> {
     pub sequence_scores: Option<BTreeMap<String, SavedArray<'a>>>,
 }
 
-/// What the reference's layout cannot hold of a sequence or a step.
-#[derive(Debug, Default, Deserialize, Serialize)]
+/// What the reference's layout cannot hold of a sequence or a step, all of it by name.
+#[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(super) struct Names {
     /// Names of the axes after the first two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +119,9 @@ pub(super) struct Names {
     /// Names of the step scores in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub step_scores: Vec<String>,
+    /// Functions that merge step scores, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub step_score_merging: BTreeMap<String, AggregationFunction>,
 }
 
 /// What a file holds beside the reference's layout, as it is read.

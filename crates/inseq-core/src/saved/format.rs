@@ -30,14 +30,32 @@ impl Format {
     /// assert_eq!(Format::of("why.safetensors"), Format::Safetensors);
     /// ```
     pub fn of(path: impl AsRef<Path>) -> Self {
-        let end = path.as_ref().extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
-        match end.as_str() {
-            "safetensors" => Self::Safetensors,
-            "csv" => Self::Csv,
-            "parquet" => Self::Parquet,
-            "arrow" | "feather" => Self::Arrow,
-            "gz" => Self::Json { gzipped: true },
-            _ => Self::Json { gzipped: false },
+        let path = path.as_ref();
+        Self::named(path).unwrap_or(Self::Json { gzipped: ends_with(path, "gz") })
+    }
+
+    /// The format that the end of a name is that of; `None` of any other end, and where there is none.
+    ///
+    /// ```
+    /// use inseq_core::Format;
+    ///
+    /// assert_eq!(Format::named("why.csv"), Some(Format::Csv));
+    /// assert_eq!(Format::named("why.csv.gz"), None);
+    /// ```
+    pub fn named(path: impl AsRef<Path>) -> Option<Self> {
+        let path = path.as_ref();
+        if ends_with(path, "gz") {
+            let inner = Path::new(path.file_stem()?);
+            let is_json = inner.extension().is_none() || ends_with(inner, "json");
+            return is_json.then_some(Self::Json { gzipped: true });
+        }
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "json" => Some(Self::Json { gzipped: false }),
+            "safetensors" => Some(Self::Safetensors),
+            "csv" => Some(Self::Csv),
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "feather" => Some(Self::Arrow),
+            _ => None,
         }
     }
 
@@ -45,4 +63,8 @@ impl Format {
     pub fn is_table(self) -> bool {
         matches!(self, Self::Csv | Self::Parquet | Self::Arrow)
     }
+}
+
+fn ends_with(path: &Path, end: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(end))
 }

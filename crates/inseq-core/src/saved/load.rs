@@ -191,6 +191,7 @@ fn sequence_of(
     let mut attribution = SequenceAttribution {
         kind: kind_of(&class, source_attributions.as_ref().or(target_attributions.as_ref()), names),
         step_scores: in_order(step_scores, names.map(|names| names.step_scores.as_slice())),
+        step_score_merging: names.map(|names| names.step_score_merging.clone()).unwrap_or_default(),
         sequence_scores: in_order(sequence_scores, names.map(|names| names.sequence_scores.as_slice())),
         attr_pos_start: sequence.attr_pos_start,
         // As in the reference, no end and an end beyond the target are the target's.

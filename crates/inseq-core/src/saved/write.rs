@@ -14,6 +14,7 @@ use super::nested::NestedNumbers;
 use super::save::{SaveOptions, ScoresPrecision};
 use super::{EXTRAS, VERSION};
 use super::{json, tensor::Tensor};
+use crate::aggregators::AggregationFunction;
 use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
 
 /// The gzip level of the reference.
@@ -144,7 +145,7 @@ fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Option<Extras<'a>>> {
     let sequences = result.sequences.iter().map(|one| {
         let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
-        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores)
+        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, &one.step_score_merging)
     });
     let sequences: Vec<Option<Names>> = sequences.collect();
     if result.steps.is_none() && sequences.iter().all(Option::is_none) {
@@ -153,7 +154,7 @@ fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
     let steps: Vec<_> = result.steps.iter().flatten().collect();
     let names = steps.iter().map(|one| {
         let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
-        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores)
+        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, &BTreeMap::new())
     });
     let names: Vec<Option<Names>> = names.collect();
     let listed = |names: Vec<Option<Names>>| match names.iter().all(Option::is_none) {
@@ -171,12 +172,13 @@ fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 
 impl Names {
     /// The names that the layout cannot hold, if any: axes named otherwise than [`kind_of`](super::attributes::kind_of)
-    /// names them, scores not in alphabetical order.
+    /// names them, scores not in alphabetical order, functions that merge step scores.
     fn lost<T, U>(
         kind: &AttributionKind,
         has_axes: bool,
         step: &IndexMap<String, T>,
         sequence: &IndexMap<String, U>,
+        merging: &BTreeMap<String, AggregationFunction>,
     ) -> Option<Self> {
         let dimensions = match kind {
             AttributionKind::MultiDimensional { dimensions } => {
@@ -188,8 +190,8 @@ impl Names {
         let unsorted = |names: Vec<String>| if names.is_sorted() { vec![] } else { names };
         let step_scores = unsorted(step.keys().cloned().collect());
         let sequence_scores = unsorted(sequence.keys().cloned().collect());
-        let lost = dimensions.is_some() || !step_scores.is_empty() || !sequence_scores.is_empty();
-        lost.then_some(Self { dimensions, sequence_scores, step_scores })
+        let names = Self { dimensions, sequence_scores, step_scores, step_score_merging: merging.clone() };
+        (names != Self::default()).then_some(names)
     }
 }
 

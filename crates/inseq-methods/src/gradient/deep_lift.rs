@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Collector;
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "deeplift",
@@ -20,6 +20,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               at the input. With `full` every non-linearity is, also attention, norms, gates and the attributed function, so that scores sum to \
               the difference of the scores at input and baseline. Signed. Arguments: `rule` (captum, full), \
               `multiply_by_inputs` (true), `return_convergence_delta` (false).",
+    arguments: names_of::<DeepLift>,
     make: |arguments| Ok(Box::new(options::<DeepLift>("deeplift", arguments)?)),
 };
 

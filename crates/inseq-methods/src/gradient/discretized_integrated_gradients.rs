@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{Collector, weighted};
 use crate::engine::{Point, TextSteps};
 use crate::internals::read;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -24,6 +24,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               point. Signed. Arguments: `n_steps` (50), `method` (greedy: the neighbour nearest to its monotonic version; \
               maxcount: the one monotonic in most dimensions), `n_neighbors` (50), `internal_batch_size` (from the memory \
               budget), `multiply_by_inputs` (false), `return_convergence_delta` (false).",
+    arguments: names_of::<DiscretizedIntegratedGradients>,
     make: |arguments| {
         let method: DiscretizedIntegratedGradients = options("discretized_integrated_gradients", arguments)?;
         if method.n_steps < 2 || method.n_neighbors == 0 || method.internal_batch_size == Some(0) {

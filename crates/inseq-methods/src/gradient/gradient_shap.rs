@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::noise::{Noisy, Sample};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -18,6 +18,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     details: "The gradient at a random point of the line from the baseline to the input with noise, times the way between them, \
               averaged. Source and target share the place on the line. Signed. Arguments: `n_samples` (5), `stdevs` (0.0: of the \
               noise), `multiply_by_inputs` (true), `seed` (0), `return_convergence_delta` (false).",
+    arguments: names_of::<GradientShap>,
     make: |arguments| {
         let method: GradientShap = options("gradient_shap", arguments)?;
         if method.n_samples == 0 || !(method.stdevs >= 0.0 && method.stdevs.is_finite()) {

@@ -5,7 +5,7 @@ use inseq_models::model::Model;
 use super::saliency;
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "input_x_gradient",
@@ -13,6 +13,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     cost: "1 forward, 1 pullback a step",
     paper: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
     details: "The embedding times the gradient of the attributed function with regard to it. Signed. No arguments.",
+    arguments: names_of::<super::NoOptions>,
     make: |arguments| {
         options::<super::NoOptions>("input_x_gradient", arguments)?;
         Ok(Box::new(InputXGradient))

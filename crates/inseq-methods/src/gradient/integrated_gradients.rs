@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Collector, Quadrature, delta, weighted};
 use crate::engine::{Point, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -20,6 +20,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               `n_steps` (50), `method` (gausslegendre, riemann_right, riemann_left, riemann_middle, \
               riemann_trapezoid), `internal_batch_size` (from the memory budget), `multiply_by_inputs` (true), \
               `return_convergence_delta` (false).",
+    arguments: names_of::<IntegratedGradients>,
     make: |arguments| {
         let method: IntegratedGradients = options("integrated_gradients", arguments)?;
         method.validate()?;

@@ -5,7 +5,7 @@ use inseq_models::model::{Model, Wanted};
 use super::Collector;
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "saliency",
@@ -14,6 +14,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     paper: "Simonyan et al. (2013), Deep Inside Convolutional Networks, https://arxiv.org/abs/1312.6034",
     details: "The absolute gradient of the attributed function with regard to each token's embedding. Scores have one \
               value for each feature; aggregated, a token's score is their L2 norm. Arguments: `abs` (true).",
+    arguments: names_of::<SaliencyOptions>,
     make: |arguments| {
         let options: SaliencyOptions = options("saliency", arguments)?;
         Ok(Box::new(Saliency { abs: options.abs }))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Quadrature;
 use crate::engine::{Point, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -18,6 +18,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     details: "Integrated gradients of one token at a time, all others being as they are. A token's scores sum to the difference \
               that the token alone makes. Signed. Arguments: `n_steps` (50), `method` (as of integrated_gradients), \
               `internal_batch_size` (from the memory budget), `multiply_by_inputs` (true).",
+    arguments: names_of::<SequentialIntegratedGradients>,
     make: |arguments| {
         let method: SequentialIntegratedGradients = options("sequential_integrated_gradients", arguments)?;
         super::integrated_gradients::validate(

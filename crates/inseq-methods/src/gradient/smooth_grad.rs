@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::noise::{Noisy, Sample};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -19,6 +19,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     details: "The mean gradient at inputs with normal noise, as an absolute value (`nt_type` `smoothgrad`), the mean of its square \
               (`smoothgrad_sq`), or its variance (`vargrad`). Arguments: `n_samples` (20), `stdevs` (of the noise; 0.15 of the \
               range of the text's embeddings), `nt_type`, `abs` (true), `seed` (0).",
+    arguments: names_of::<SmoothGrad>,
     make: |arguments| {
         let method: SmoothGrad = options("smoothgrad", arguments)?;
         if method.n_samples == 0 || !method.stdevs.is_none_or(|stdevs| stdevs >= 0.0 && stdevs.is_finite()) {

@@ -7,7 +7,7 @@ use super::{Weights, by_key, by_step};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "attention",
@@ -19,6 +19,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               the prefix. A step reads the row of the position that predicts its token. Scores have one value for each layer \
               and head; aggregated, a token's score is their mean. The encoder's self-attention (and the decoder's, where the \
               target is not attributed) is among the sequence scores. No arguments.",
+    arguments: names_of::<NoOptions>,
     make: |arguments| {
         options::<NoOptions>("attention", arguments)?;
         Ok(Box::new(AttentionWeights))

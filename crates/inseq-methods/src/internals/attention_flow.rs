@@ -13,7 +13,7 @@ use super::{Mixing, Weights, seen};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "attention_flow",
@@ -23,6 +23,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     details: "The layers' states are the nodes of a network whose capacities are those of attention_rollout: half residual, half \
               attention, heads averaged. A token's score is the largest flow from it to the state that predicts the step's \
               token, between 0 and 1. No arguments.",
+    arguments: names_of::<NoOptions>,
     make: |arguments| {
         options::<NoOptions>("attention_flow", arguments)?;
         Ok(Box::new(AttentionFlow))

@@ -8,7 +8,7 @@ use super::{Mixing, Weights, by_step};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "attention_rollout",
@@ -19,6 +19,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               of all layers are multiplied. In encoder-decoders a decoder's state is, after its self-attention, half of itself \
               and half the encoder's outputs that it attends to. A step's scores, over source and target together, sum to 1. No \
               arguments.",
+    arguments: names_of::<NoOptions>,
     make: |arguments| {
         options::<NoOptions>("attention_rollout", arguments)?;
         Ok(Box::new(AttentionRollout))

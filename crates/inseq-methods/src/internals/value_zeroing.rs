@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{by_key, by_step, read, seen};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -27,6 +27,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               scores. Arguments: `similarity_metric` (cosine, euclidean), `encoder_zeroed_units_indices`, \
               `decoder_zeroed_units_indices`, `cross_zeroed_units_indices` (the heads to zero: a number, a list, or a list by \
               layer; all), `output_decoder_self_scores` (true), `output_encoder_self_scores` (true).",
+    arguments: names_of::<ValueZeroing>,
     make: |arguments| Ok(Box::new(options::<ValueZeroing>("value_zeroing", arguments)?)),
 };
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -19,6 +19,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               that scores sum to the difference between the text and its baseline. Where all choices of kept tokens number no \
               more than `n_samples`, all are taken and the scores are exact Shapley values. All steps share the samples. \
               Arguments: `n_samples` (200), `seed` (0), `perturbations_per_eval` (accepted; the memory budget decides).",
+    arguments: names_of::<KernelShap>,
     make: |arguments| {
         let method: KernelShap = options("kernel_shap", arguments)?;
         if method.n_samples < 2 {

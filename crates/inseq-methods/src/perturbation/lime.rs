@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -20,6 +20,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               than `n_samples`, all are taken, each as often as it is to be expected. All steps share the samples. Arguments: \
               `n_samples` (50), `mask_prob` (0.3: of a token to be put to its baseline), `alpha` (1.0: of the ridge), `seed` \
               (0), `perturbations_per_eval` (accepted; the memory budget decides).",
+    arguments: names_of::<Lime>,
     make: |arguments| {
         let method: Lime = options("lime", arguments)?;
         if method.n_samples == 0

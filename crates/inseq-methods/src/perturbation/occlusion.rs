@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Perturbed, Side};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -18,6 +18,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               token and never negative. Arguments: `sliding_window_shapes` (1: tokens under the window; also `[tokens, \
               features]` or one such pair each for source and target, of which the features are not used), `strides` (1), \
               `perturbations_per_eval` (accepted; the memory budget decides).",
+    arguments: names_of::<Occlusion>,
     make: |arguments| {
         let method: Occlusion = options("occlusion", arguments)?;
         let smallest = |window: &Window| window.of(Side::Source).min(window.of(Side::Target));

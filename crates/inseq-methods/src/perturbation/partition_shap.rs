@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::Perturbed;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -20,6 +20,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               until tokens are left or `max_evals` forwards are spent; what is not divided then is shared evenly. The parts \
               with the largest changes are divided first. Scores are signed and sum to the difference between the text and \
               its baseline. Arguments: `max_evals` (500).",
+    arguments: names_of::<PartitionShap>,
     make: |arguments| {
         let method: PartitionShap = options("partition_shap", arguments)?;
         if method.max_evals < 2 {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Perturbed;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -21,6 +21,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               change that it makes. Scores are signed and sum to the difference between the text and its baseline, whatever \
               the number of samples. All steps share the samples. Arguments: `n_samples` (25: orders), `seed` (0), \
               `perturbations_per_eval` (accepted; the memory budget decides).",
+    arguments: names_of::<ShapleyValueSampling>,
     make: |arguments| {
         let method: ShapleyValueSampling = options("shapley_value_sampling", arguments)?;
         if method.n_samples == 0 {

@@ -24,7 +24,7 @@ pub(crate) fn aligned(
     };
     if let Some((a, b)) = given.iter().find(|(a, b)| *a >= own.len() || *b >= other.len()) {
         return Err(Error::Argument(format!(
-            "contrast_targets_alignments: the pair ({a}, {b}) is out of range; the target has {} tokens, the contrast target {}",
+            "`contrast_targets_alignments`: the pair ({a}, {b}) is out of range; the target has {} tokens, the contrast target {}",
             own.len(),
             other.len()
         )));

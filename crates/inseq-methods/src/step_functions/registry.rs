@@ -1,5 +1,7 @@
 //! Finding a step function: of the program, of a model, or written as an expression.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use inseq_core::aggregators::{AggregationFunction, Merging};
 use serde_json::{Map, Value};
@@ -71,6 +73,11 @@ impl Registry {
     /// Removes the function of a name.
     pub(crate) fn remove(&mut self, name: &str) -> Option<SharedStepFunction> {
         self.functions.shift_remove(name).map(|(function, _)| function)
+    }
+
+    /// The functions that step scores of these names were registered with.
+    pub(crate) fn merging_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeMap<String, AggregationFunction> {
+        names.filter_map(|name| Some((name.to_owned(), self.functions.get(name)?.1?))).collect()
     }
 
     /// How scores of several tokens become those of one, registered functions' among them.

@@ -11,7 +11,7 @@ use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, chec
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
 use crate::layers::{Activation, Attention, DistanceBias, Embedding, FeedForward, Visibility};
-use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Norms, Part, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "bloom",
@@ -120,6 +120,16 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             schemes: vec![Scheme { visibility, rotary: None }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
             dropout: DROPOUT.read(configuration)?,
+            modules: Modules {
+                blocks: "transformer.h",
+                // Attention and network add the residual stream themselves.
+                inner: vec![
+                    ("self_attention", Some(Part::SelfAttention.stream())),
+                    ("mlp", None),
+                    ("self_attention.dense", Some(Part::SelfAttention.output())),
+                    ("mlp.dense_4h_to_h", Some(Part::FeedForward.output())),
+                ],
+            },
         },
         logit_cap: None,
     };

@@ -12,7 +12,9 @@ use crate::Result;
 use crate::layers::{
     Activation, Attention, Embedding, FeedForward, Linear, Norm, Visibility, fairseq_positions, sinusoidal_positions,
 };
-use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
+use crate::model::{
+    Block, Dropout, Encoder, Entry, Exit, Model, Modules, Norms, Part, Residual, Scheme, Stack, Sublayer,
+};
 
 /// What differs between the models of this layout.
 pub(super) struct Kind {
@@ -193,7 +195,27 @@ impl Builder<'_> {
             schemes: vec![Scheme { visibility, rotary: None }],
             exit: Exit { norm: norm("layer_norm", self.kind.normalized_before)?, projection: None },
             dropout: self.dropout,
+            modules: self.modules(),
         })
+    }
+
+    fn modules(&self) -> Modules {
+        let blocks = match self.side {
+            Side::Encoder => "model.encoder.layers",
+            Side::Decoder => "model.decoder.layers",
+        };
+        let mut attentions = vec![("self_attn", "self_attn.out_proj", "self_attn_layer_norm", Part::SelfAttention)];
+        if self.side == Side::Decoder {
+            attentions.push(("encoder_attn", "encoder_attn.out_proj", "encoder_attn_layer_norm", Part::CrossAttention));
+        }
+        let mut inner = Vec::new();
+        for (attention, projection, norm, part) in attentions {
+            inner.extend([(attention, Some(part.output())), (projection, Some(part.output()))]);
+            inner.extend((!self.kind.normalized_before).then_some((norm, Some(part.stream()))));
+        }
+        inner.push(("fc2", Some(Part::FeedForward.output())));
+        inner.extend((!self.kind.normalized_before).then_some(("final_layer_norm", None)));
+        Modules { blocks, inner }
     }
 
     fn positions(&self, prefix: &str) -> Result<Tensor<2>> {

@@ -13,7 +13,7 @@ use super::sizes::{
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
-use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gpt2",
@@ -142,6 +142,15 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             schemes: vec![Scheme::causal()],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
             dropout: DROPOUT.read(configuration)?,
+            modules: Modules {
+                blocks: "transformer.h",
+                inner: vec![
+                    ("attn", Some(Part::SelfAttention.output())),
+                    ("attn.c_proj", Some(Part::SelfAttention.output())),
+                    ("mlp", Some(Part::FeedForward.output())),
+                    ("mlp.c_proj", Some(Part::FeedForward.output())),
+                ],
+            },
         },
         logit_cap: None,
     };

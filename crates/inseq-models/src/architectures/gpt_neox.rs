@@ -13,7 +13,7 @@ use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, chec
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
-use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gpt_neox",
@@ -144,6 +144,15 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             schemes: vec![config.scheme(&configuration.parse()?)?],
             exit: Exit { norm: Some(norm(&format!("{prefix}final_layer_norm"))?), projection: None },
             dropout: DROPOUT.read(configuration)?,
+            modules: Modules {
+                blocks: "gpt_neox.layers",
+                inner: vec![
+                    ("attention", Some(Part::SelfAttention.output())),
+                    ("attention.dense", Some(Part::SelfAttention.output())),
+                    ("mlp", Some(Part::FeedForward.output())),
+                    ("mlp.dense_4h_to_h", Some(Part::FeedForward.output())),
+                ],
+            },
         },
         logit_cap: None,
     };

@@ -11,7 +11,7 @@ use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, chec
 use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Rotary};
-use crate::model::{Block, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gptj",
@@ -144,6 +144,15 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             schemes: vec![Scheme { rotary, ..Scheme::causal() }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
             dropout: DROPOUT.read(configuration)?,
+            modules: Modules {
+                blocks: "transformer.h",
+                inner: vec![
+                    ("attn", Some(Part::SelfAttention.output())),
+                    ("attn.out_proj", Some(Part::SelfAttention.output())),
+                    ("mlp", Some(Part::FeedForward.output())),
+                    ("mlp.fc_out", Some(Part::FeedForward.output())),
+                ],
+            },
         },
         logit_cap: None,
     };

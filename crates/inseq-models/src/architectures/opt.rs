@@ -12,7 +12,7 @@ use super::sizes::{HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_mul
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Norm, NormKind};
-use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Norms, Part, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "opt",
@@ -128,10 +128,23 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
                 projection: projection("project_out", features, embedded)?,
             },
             dropout: DROPOUT.read(configuration)?,
+            modules: modules(&config),
         },
         logit_cap: None,
     };
     Ok(LoadedModel::new(model, None, "OPTForCausalLM"))
+}
+
+fn modules(config: &Config) -> Modules {
+    let mut inner = vec![
+        ("self_attn", Some(Part::SelfAttention.output())),
+        ("self_attn.out_proj", Some(Part::SelfAttention.output())),
+        ("fc2", Some(Part::FeedForward.output())),
+    ];
+    if !config.do_layer_norm_before {
+        inner.extend([("self_attn_layer_norm", Some(Part::SelfAttention.stream())), ("final_layer_norm", None)]);
+    }
+    Modules { blocks: "model.decoder.layers", inner }
 }
 
 fn norm(config: &Config, loader: &Loader, name: &str) -> Result<Norm> {

@@ -13,7 +13,7 @@ use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_positive, inva
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Visibility};
-use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "t5",
@@ -247,7 +247,35 @@ fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str, dropout: Dro
         schemes: (0..schemes).map(scheme).collect::<Result<_>>()?,
         exit: Exit { norm: Some(norm(&format!("{side}.final_layer_norm"))?), projection: None },
         dropout,
+        modules: modules(decoder),
     })
+}
+
+fn modules(decoder: bool) -> Modules {
+    let (attention, feed_forward) = (Part::SelfAttention, Some(Part::FeedForward.output()));
+    let mut inner = vec![
+        ("layer.0", Some(attention.stream())),
+        ("layer.0.SelfAttention", Some(attention.output())),
+        ("layer.0.SelfAttention.o", Some(attention.output())),
+    ];
+    if !decoder {
+        inner.extend([
+            ("layer.1", None),
+            ("layer.1.DenseReluDense", feed_forward),
+            ("layer.1.DenseReluDense.wo", feed_forward),
+        ]);
+        return Modules { blocks: "encoder.block", inner };
+    }
+    let attention = Part::CrossAttention;
+    inner.extend([
+        ("layer.1", Some(attention.stream())),
+        ("layer.1.EncDecAttention", Some(attention.output())),
+        ("layer.1.EncDecAttention.o", Some(attention.output())),
+        ("layer.2", None),
+        ("layer.2.DenseReluDense", feed_forward),
+        ("layer.2.DenseReluDense.wo", feed_forward),
+    ]);
+    Modules { blocks: "decoder.block", inner }
 }
 
 fn attention(config: &Config, loader: &Loader, name: &str) -> Result<Attention> {

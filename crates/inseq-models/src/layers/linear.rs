@@ -25,6 +25,11 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// A layer of the same sizes that gives zeros.
+    pub fn zeros_like(other: &Linear) -> Self {
+        Self { weight: other.weight.zeros_like(), bias: None }
+    }
+
     /// The same weight with a bias `[output]`.
     pub fn with_bias(self, bias: Tensor<1>) -> Self {
         Self { bias: Some(bias), ..self }

@@ -43,7 +43,8 @@ impl<'a> IncrementalDecoder<'a> {
     }
 
     /// Goes on from the first `length` positions of one text of a forward, which has `source_length` source tokens; `None`
-    /// where the forward has not kept them.
+    /// where the forward has not kept them. Their keys stay rotated as those of the forward's text are
+    /// ([`rotates_alike`](super::Stack::rotates_alike)).
     pub fn after_trace(
         model: &'a Model,
         trace: &Trace,
@@ -108,7 +109,7 @@ impl<'a> IncrementalDecoder<'a> {
     }
 
     /// Appends embeddings `[row, token, feature]` to every row, and returns the last hidden states of the last `last` of
-    /// them, as the head takes them.
+    /// them, as the head takes them. Keys that are there already stay rotated as they are.
     pub fn extend(&mut self, x: Tensor<3>, last: usize) -> Tensor<3> {
         let stack = &self.model.decoder;
         let new = x.dims()[1];

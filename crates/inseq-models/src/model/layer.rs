@@ -4,62 +4,243 @@ use burn::tensor::Tensor;
 
 use super::stack::Entry;
 use super::trace::Mode;
-use super::{Model, Source};
+use super::{Block, Context, Model, Source, Stack};
 
-/// The output of a block, counted from the input up.
+/// A place inside a model whose states [`Model::states_at`] gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layer {
-    /// Of an encoder's block.
-    Encoder(usize),
-    /// Of a decoder's block.
-    Decoder(usize),
+pub struct Layer {
+    /// The stack.
+    pub side: Side,
+    /// The block, counted from the input up.
+    pub block: usize,
+    /// The place in the block; its output where there is none.
+    pub tap: Option<Tap>,
+}
+
+/// One of a model's two stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The encoder.
+    Encoder,
+    /// The decoder.
+    Decoder,
+}
+
+/// A place in a block: `sum(x + output(f(input(x))))` is what a sublayer `f` makes of the residual stream `x`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tap {
+    /// The sublayer.
+    pub part: Part,
+    /// Where about it.
+    pub point: TapPoint,
+}
+
+/// A sublayer of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Attention to the block's own positions.
+    SelfAttention,
+    /// Attention to the encoder's output.
+    CrossAttention,
+    /// The position-wise network.
+    FeedForward,
+}
+
+/// A place about a sublayer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapPoint {
+    /// `f(input(x))`: what the sublayer gives.
+    Output,
+    /// `output(f(input(x)))`: what is added to the residual stream.
+    Branch,
+    /// `sum(x + output(f(input(x))))`: the residual stream after the sublayer.
+    Stream,
+}
+
+impl Part {
+    /// What the sublayer gives.
+    pub const fn output(self) -> Tap {
+        Tap { part: self, point: TapPoint::Output }
+    }
+
+    /// What is added to the residual stream.
+    pub const fn branch(self) -> Tap {
+        Tap { part: self, point: TapPoint::Branch }
+    }
+
+    /// The residual stream after the sublayer.
+    pub const fn stream(self) -> Tap {
+        Tap { part: self, point: TapPoint::Stream }
+    }
+}
+
+impl Layer {
+    /// Whether states at the layer are added to a residual stream on their way up.
+    pub fn has_residual(self) -> bool {
+        self.tap.is_some_and(|tap| tap.point != TapPoint::Stream)
+    }
+}
+
+/// What transformers calls a stack's blocks, and the modules in each of them.
+#[derive(Clone, Debug, Default)]
+pub struct Modules {
+    /// The list of blocks: `transformer.h`.
+    pub blocks: &'static str,
+    /// Modules of a block, and the places whose states are their outputs; none for the block's output.
+    pub inner: Vec<(&'static str, Option<Tap>)>,
+}
+
+/// States at a layer.
+#[derive(Clone, Debug)]
+pub struct LayerStates {
+    /// `[batch, position, feature]`.
+    pub states: Tensor<3>,
+    /// `[batch, position, feature]`: what the states are added to on their way up; none where they are the whole residual
+    /// stream.
+    pub residual: Option<Tensor<3>>,
 }
 
 impl Model {
-    /// The blocks of the stack that a layer belongs to; 0 where there is no such stack.
-    pub fn blocks(&self, layer: Layer) -> usize {
-        match layer {
-            Layer::Encoder(_) => self.encoder.as_ref().map_or(0, |encoder| encoder.stack.blocks.len()),
-            Layer::Decoder(_) => self.decoder.blocks.len(),
+    fn stack(&self, side: Side) -> Option<&Stack> {
+        match side {
+            Side::Encoder => self.encoder.as_ref().map(|encoder| &encoder.stack),
+            Side::Decoder => Some(&self.decoder),
         }
     }
 
-    /// The states `[batch, position, feature]` after a layer.
-    pub fn states_after(&self, layer: Layer, source: Option<&Source>, target: Tensor<3>) -> Tensor<3> {
-        let mut states = target.clone();
+    /// The blocks of a stack; 0 where there is no such stack.
+    pub fn blocks(&self, side: Side) -> usize {
+        self.stack(side).map_or(0, |stack| stack.blocks.len())
+    }
+
+    /// The layer of a name as transformers has it (`model.decoder.layers.0`, `transformer.h.3.mlp`, with or without what
+    /// stands before the stack), or of a block's number (`encoder.2`); `None` for the embeddings.
+    ///
+    /// # Errors
+    /// With what can be named, where the name is none of that.
+    pub fn layer_named(&self, name: &str) -> Result<Option<Layer>, String> {
+        const EMBEDDINGS: [&str; 6] = ["embeddings", "embed_tokens", "shared", "wte", "embed_in", "word_embeddings"];
+        let parts: Vec<&str> = name.split('.').collect();
+        if parts.last().is_some_and(|last| EMBEDDINGS.contains(last)) {
+            return Ok(None);
+        }
+        let numbered = parts.iter().enumerate().find_map(|(at, part)| Some((at, part.parse::<usize>().ok()?)));
+        let found = numbered.and_then(|(at, block)| {
+            let (blocks, inner) = (parts[..at].join("."), parts[at + 1..].join("."));
+            Some((self.side_named(&blocks)?, block, inner))
+        });
+        let Some((side, block, inner)) = found else {
+            return Err(format!("names no layer; {}", self.names()));
+        };
+        let (stack, count) = (side.name(), self.blocks(side));
+        if block >= count {
+            return Err(format!("there is no layer {stack}.{block}: the {stack} has {count} blocks, counted from 0"));
+        }
+        let tap = match self.stack(side).map(|stack| &stack.modules.inner) {
+            _ if inner.is_empty() => None,
+            Some(modules) => match modules.iter().find(|(module, _)| *module == inner) {
+                Some((_, tap)) => *tap,
+                None => return Err(format!("names no module whose output can be a layer; {}", self.names())),
+            },
+            None => None,
+        };
+        Ok(Some(Layer { side, block, tap }))
+    }
+
+    fn sides(&self) -> impl Iterator<Item = (Side, &Stack)> {
+        [Side::Encoder, Side::Decoder].into_iter().filter_map(|side| Some((side, self.stack(side)?)))
+    }
+
+    /// The stack whose blocks are called so, whole or from some point of their name on.
+    fn side_named(&self, blocks: &str) -> Option<Side> {
+        let is_named = |side: Side, whole: &str| {
+            side.name() == blocks
+                || whole == blocks
+                || whole.strip_suffix(blocks).is_some_and(|rest| rest.ends_with('.'))
+        };
+        let mut named = self.sides().filter(|(side, stack)| is_named(*side, stack.modules.blocks));
+        // What both stacks call their blocks names neither.
+        let first = named.next().filter(|_| !blocks.is_empty());
+        first.filter(|_| named.next().is_none()).map(|(side, _)| side)
+    }
+
+    /// What can be named.
+    fn names(&self) -> String {
+        let each = self.sides().map(|(side, stack)| {
+            let Modules { blocks, inner } = &stack.modules;
+            let inner: Vec<&str> = inner.iter().map(|(name, _)| *name).collect();
+            format!(
+                "`{}.0` or `{blocks}.0` for the output of the first block of the {}, and in it {}",
+                side.name(),
+                side.name(),
+                inner.iter().map(|name| format!("`{blocks}.0.{name}`")).collect::<Vec<_>>().join(", ")
+            )
+        });
+        format!("give `embeddings`; {}", each.collect::<Vec<_>>().join("; "))
+    }
+
+    /// The states at a layer, which its model [above](Self::above) takes in the place of embeddings.
+    pub fn states_at(&self, layer: Layer, source: Option<&Source>, target: Tensor<3>) -> LayerStates {
+        let mut found = None;
         let mut index = 0;
-        let mut run = |wanted: usize, block: &super::Block, x: Tensor<3>, context: &super::Context| {
-            let y = block.forward(x, context).0;
-            if index == wanted {
-                states = y.clone();
-            }
+        let mut run = |block: &Block, x: Tensor<3>, context: &Context| {
+            let is_wanted = index == layer.block;
             index += 1;
+            match layer.tap {
+                Some(tap) if is_wanted => found = Some(block.tapped(tap, x.clone(), context)),
+                _ => {}
+            }
+            let y = block.forward(x, context).0;
+            if is_wanted && layer.tap.is_none() {
+                found = Some(LayerStates { states: y.clone(), residual: None });
+            }
             y
         };
-        match (layer, source) {
-            (Layer::Encoder(wanted), Some(source)) => {
-                self.run_encoder(source, Mode::default(), |block, x, context| run(wanted, block, x, context));
-            }
-            (Layer::Decoder(wanted) | Layer::Encoder(wanted), source) => {
+        match (layer.side, source) {
+            (Side::Encoder, Some(source)) => drop(self.run_encoder(source, Mode::default(), &mut run)),
+            (_, source) => {
                 let memory = source.and_then(|source| self.memory(source));
-                self.run_decoder(memory.as_ref(), target, Mode::default(), |block, x, context| {
-                    run(wanted, block, x, context)
-                });
+                drop(self.run_decoder(memory.as_ref(), target.clone(), Mode::default(), &mut run));
             }
         }
-        states
+        found.unwrap_or(LayerStates { states: target, residual: None })
     }
 
-    /// The model above a layer: what was an embedding is the layer's state.
-    pub fn above(&self, layer: Layer) -> Model {
+    /// The model above a layer: what was an embedding is the layer's state. `residual` `[position, feature]` is what the
+    /// states of a text are added to.
+    pub fn above(&self, layer: Layer, residual: Option<Tensor<2>>) -> Model {
         let mut model = self.clone();
-        let (stack, after) = match (layer, &mut model.encoder) {
-            (Layer::Encoder(after), Some(encoder)) => (&mut encoder.stack, after),
-            (Layer::Decoder(after) | Layer::Encoder(after), _) => (&mut model.decoder, after),
+        let stack = match (layer.side, &mut model.encoder) {
+            (Side::Encoder, Some(encoder)) => &mut encoder.stack,
+            _ => &mut model.decoder,
         };
+        let mut upper = stack.blocks.split_off(layer.block.min(stack.blocks.len())).into_iter();
+        let cut = upper.next();
         stack.entry = Entry::default();
         stack.dropout.entry = 0.0;
-        stack.blocks.drain(..(after + 1).min(stack.blocks.len()));
+        stack.blocks.clear();
+        if let (Some(Tap { part, point }), Some(cut)) = (layer.tap, cut) {
+            let norms = cut.norms(part);
+            if point != TapPoint::Stream {
+                stack.entry.positions = residual;
+                stack.entry.norm = norms.sum.clone();
+            }
+            if point == TapPoint::Output {
+                stack.entry.input_norm = norms.output.clone();
+            }
+            stack.blocks.extend(cut.above(part));
+        }
+        stack.blocks.extend(upper);
         model
+    }
+}
+
+impl Side {
+    /// `encoder` or `decoder`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::Encoder => "encoder",
+            Side::Decoder => "decoder",
+        }
     }
 }

@@ -21,7 +21,7 @@ use burn::tensor::{Device, Tensor};
 pub use block::{Block, BlockTrace, Context, Cotangent, Reach, Residual};
 pub use decoding::IncrementalDecoder;
 pub use dropout::{Dropout, LayerNoise, Noise};
-pub use layer::Layer;
+pub use layer::{Layer, LayerStates, Modules, Part, Side, Tap, TapPoint};
 pub use left_out::{LeftOut, LeftOutRequest};
 pub use pullback::{InputCotangents, Wanted};
 pub use rescale::Rescale;

@@ -46,6 +46,7 @@ impl StackTrace {
     fn rescaled(&self, baseline: &StackTrace, stack: &Stack, rescale: Rescale) -> StackTrace {
         let blocks = self.blocks.kept().iter().zip(baseline.blocks.kept()).zip(&stack.blocks);
         StackTrace {
+            entry_input_norm: rescaled(self.entry_input_norm.as_ref(), baseline.entry_input_norm.as_ref(), rescale),
             entry_norm: rescaled(self.entry_norm.as_ref(), baseline.entry_norm.as_ref(), rescale),
             blocks: Blocks::Kept(
                 blocks.map(|((own, baseline), block)| own.rescaled(baseline, block, rescale)).collect(),

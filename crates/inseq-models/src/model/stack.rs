@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
-use super::Block;
 use super::dropout::{Dropout, LayerNoise, Place};
 use super::kept::Blocks;
 use super::sublayer::{normed, normed_pullback, times, times_pullback};
+use super::{Block, Modules};
 use crate::layers::{Linear, Mask, Norm, NormTrace, Rotary, Rotation, Rows, Visibility};
 
 /// An encoder or a decoder: what is done to the embeddings, blocks, and what is done to the last hidden states.
@@ -23,15 +23,19 @@ pub struct Stack {
     pub exit: Exit,
     /// What is dropped in training.
     pub dropout: Dropout,
+    /// What transformers calls its blocks, and the modules in each of them.
+    pub modules: Modules,
 }
 
-/// What becomes of embeddings before the first block: `norm(project(x * scale) + positions)`.
+/// What becomes of embeddings before the first block: `norm(input_norm(project(x * scale)) + positions)`.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Factor on the embeddings that is not part of the lookup.
     pub scale: f32,
     /// To the width of the blocks.
     pub projection: Option<Linear>,
+    /// Of what positions are added to.
+    pub input_norm: Option<Norm>,
     /// Added, `[position, feature]`.
     pub positions: Option<Tensor<2>>,
     /// Of the sum.
@@ -40,7 +44,7 @@ pub struct Entry {
 
 impl Default for Entry {
     fn default() -> Self {
-        Self { scale: 1.0, projection: None, positions: None, norm: None }
+        Self { scale: 1.0, projection: None, input_norm: None, positions: None, norm: None }
     }
 }
 
@@ -72,6 +76,7 @@ impl Scheme {
 /// What the pullback needs of a stack's forward.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StackTrace {
+    pub(super) entry_input_norm: Option<NormTrace>,
     pub(super) entry_norm: Option<NormTrace>,
     pub(super) blocks: Blocks,
     /// Number of positions; 0 of a stack that has not run.
@@ -100,6 +105,7 @@ impl StackTrace {
     pub(super) fn entries(&self, range: &Range<usize>) -> StackTrace {
         let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
         StackTrace {
+            entry_input_norm: norm(&self.entry_input_norm),
             entry_norm: norm(&self.entry_norm),
             blocks: self.blocks.entries(range),
             length: self.length,
@@ -155,12 +161,14 @@ impl Stack {
 
     /// Embeddings `[batch, position, feature]` of the positions `start..` to the first block's input.
     pub(super) fn enter(&self, x: Tensor<3>, start: usize, trace: &mut StackTrace) -> Tensor<3> {
-        let Entry { scale, projection, positions, norm } = &self.entry;
+        let Entry { scale, projection, input_norm, positions, norm } = &self.entry;
         let x = if *scale == 1.0 { x } else { x * *scale };
         let x = match projection {
             Some(projection) => projection.forward(x),
             None => x,
         };
+        let (x, input_norm) = normed(input_norm.as_ref(), x);
+        trace.entry_input_norm = input_norm;
         let x = match positions {
             Some(positions) => {
                 let length = x.dims()[1];
@@ -188,6 +196,7 @@ impl Stack {
     pub(super) fn enter_pullback(&self, cotangent: Tensor<4>, trace: &StackTrace, rows: &Rows) -> Tensor<4> {
         let cotangent = times_pullback(cotangent, trace.dropout[0].as_ref(), rows);
         let x = normed_pullback(self.entry.norm.as_ref(), trace.entry_norm.as_ref(), cotangent, rows);
+        let x = normed_pullback(self.entry.input_norm.as_ref(), trace.entry_input_norm.as_ref(), x, rows);
         let x = match &self.entry.projection {
             Some(projection) => projection.pullback(x),
             None => x,

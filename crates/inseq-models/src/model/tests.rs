@@ -148,6 +148,7 @@ impl Random {
             entry: Entry {
                 scale: if variant.projected { 3.0 } else { 1.0 },
                 projection: variant.projected.then(|| self.linear(WIDTH / 2, WIDTH)),
+                input_norm: None,
                 positions: variant.learned_positions.then(|| self.tensor([16, WIDTH], 0.5)),
                 norm: norm(self),
             },
@@ -158,6 +159,7 @@ impl Random {
                 projection: (causal && variant.projected).then(|| self.linear(WIDTH, WIDTH / 2)),
             },
             dropout: Dropout { entry: 0.1, attention: 0.3, inner: 0.2, residual: 0.15, exit: 0.05 },
+            modules: Modules::default(),
         }
     }
 

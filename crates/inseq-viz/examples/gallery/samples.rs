@@ -49,6 +49,7 @@ fn translation(source: &[&str], target: &[&str], alignment: &[&[usize]], seed: u
         attr_pos_start: 1,
         attr_pos_end: target.len(),
         kind: AttributionKind::Coarse,
+        ..SequenceAttribution::default()
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a file says in JSON: everything but scores.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::aggregators::AggregationFunction;
 use crate::{AttributionKind, SequenceAttribution, StepAttribution, Token};
 
 /// The result without its scores.
@@ -33,6 +35,9 @@ pub(super) struct SequenceHeader<'a> {
     pub step_scores: Vec<Cow<'a, str>>,
     /// Names in order.
     pub sequence_scores: Vec<Cow<'a, str>>,
+    /// Functions that merge step scores, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub step_score_merging: BTreeMap<String, AggregationFunction>,
 }
 
 /// A step without its scores.
@@ -102,6 +107,7 @@ impl<'a> From<&'a SequenceAttribution> for SequenceHeader<'a> {
             kind: (&sequence.kind).into(),
             step_scores: names(&sequence.step_scores),
             sequence_scores: names(&sequence.sequence_scores),
+            step_score_merging: sequence.step_score_merging.clone(),
         }
     }
 }

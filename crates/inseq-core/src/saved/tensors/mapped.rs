@@ -222,6 +222,7 @@ impl Contents {
             source_attributions: attributions("source")?,
             target_attributions: attributions("target")?,
             step_scores: step_scores.collect::<Result<_>>()?,
+            step_score_merging: header.step_score_merging.clone(),
             sequence_scores: self.arrays(bytes, &format!("{place}.sequence_scores"), &header.sequence_scores)?,
             attr_pos_start: start.saturating_add(steps.start),
             attr_pos_end: if steps == (0..attributed) { end } else { start.saturating_add(steps.end) },

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{Perturbed, Unchanged, embedded};
 use crate::engine::{Engine, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
 use replacements::{Ids, Pool, Sampler};
@@ -31,6 +31,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               token in a source; `uniform`: any token; {\"given_model\": \"folder or name\"}: what a decoder-only model with \
               the same tokens expects there, in a source too; {\"words\": \"words.json\"}, or the object itself, such as \
               {\"NOUN\": [\"cat\", \"dog\"]}: any token of the same list, such as a part of speech), `seed` (0).",
+    arguments: names_of::<Reagent>,
     make: |arguments| {
         let method: Reagent = options("reagent", arguments)?;
         let refuse = |message: &str| Err(Error::Argument(format!("reagent: {message}")));

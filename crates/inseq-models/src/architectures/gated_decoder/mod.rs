@@ -11,7 +11,7 @@ use super::rope::RopeFamily;
 use super::{LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Norm};
-use crate::model::{Block, Entry, Exit, Model, Norms, Residual, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Norms, Part, Residual, Stack, Sublayer};
 use config::Config;
 
 /// Of these models only Phi-3 has the second.
@@ -90,6 +90,23 @@ impl Kind {
         windows: Windows::None,
         rope: RopeFamily::Llama,
     };
+
+    fn modules(&self) -> Modules {
+        let (attention, feed_forward) = (Part::SelfAttention, Part::FeedForward);
+        let mut inner = vec![
+            ("self_attn", Some(attention.output())),
+            ("self_attn.o_proj", Some(attention.output())),
+            ("mlp", Some(feed_forward.output())),
+            ("mlp.down_proj", Some(feed_forward.output())),
+        ];
+        if self.norms != NormPlaces::Before {
+            inner.extend([
+                ("post_attention_layernorm", Some(attention.branch())),
+                ("post_feedforward_layernorm", Some(feed_forward.branch())),
+            ]);
+        }
+        Modules { blocks: "model.layers", inner }
+    }
 }
 
 /// Loads a checkpoint of this layout.
@@ -119,6 +136,7 @@ pub(super) fn load(kind: &Kind, configuration: &Configuration, loader: &Loader) 
             schemes,
             exit: Exit { norm: Some(builder.norm(&format!("{prefix}norm"), config.hidden_size)?), projection: None },
             dropout: DROPOUT.read(configuration)?,
+            modules: kind.modules(),
         },
         logit_cap: config.final_logit_softcapping,
     };

@@ -1,5 +1,6 @@
 //! A transformer block: attention, cross-attention and feed-forward, each with its residual and norms.
 
+mod tap;
 mod without_values;
 
 use std::ops::Range;

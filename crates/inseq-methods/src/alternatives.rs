@@ -1,0 +1,43 @@
+//! Tokens shown with what a contrast compares them with.
+
+use inseq_core::{SequenceAttribution, StepAttribution, Token};
+use inseq_models::tokenizer::Role;
+
+use crate::engine::TextSteps;
+use crate::request::AttributionRequest;
+use crate::step_functions::SharedStepFunction;
+use crate::{AttributionModel, Result};
+
+impl AttributionModel {
+    /// What each step's token of each text is compared with by the first of `functions` that has contrast targets, as it is
+    /// shown; nothing where none has.
+    ///
+    /// # Errors
+    /// As [`other_text`](Self::other_text).
+    pub(crate) fn alternatives<'f>(
+        &self,
+        request: &AttributionRequest,
+        functions: impl Iterator<Item = &'f SharedStepFunction>,
+        texts: &[TextSteps],
+    ) -> Result<Vec<Vec<Token>>> {
+        let mut contrasts = functions.filter_map(|function| function.contrast());
+        let Some(contrast) = contrasts.find(|contrast| contrast.contrast_targets.is_some()) else {
+            return Ok(vec![vec![]; texts.len()]);
+        };
+        let each = texts.iter().map(|text| {
+            let ids = self.other_text(contrast, request, text)?.alternatives();
+            self.tokens(&ids, Role::Target, request.clean_special_chars)
+        });
+        each.collect()
+    }
+}
+
+/// Shows the token of each step with the one that it is compared with.
+pub(crate) fn compare(sequence: &mut SequenceAttribution, steps: &mut [StepAttribution], others: &[Token]) {
+    for (token, other) in sequence.target[sequence.attr_pos_start..].iter_mut().zip(others) {
+        *token = Token::compared(&other.text, token);
+    }
+    for (token, other) in steps.iter_mut().flat_map(|step| step.target.iter_mut().flatten()).zip(others) {
+        *token = Token::compared(&other.text, token);
+    }
+}
