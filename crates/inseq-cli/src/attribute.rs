@@ -14,18 +14,18 @@ use serde_json::Value;
 use crate::aggregation::Aggregation;
 use crate::arguments::{AttributeArguments, Precision};
 use crate::attribution_kwargs;
-use crate::chat::as_chats;
 use crate::failure::{Failure, say};
 use crate::output;
 use crate::picture::Pictures;
 use crate::progress::{Bar, downloads, watch_interrupts};
+use crate::warnings::{Warnings, warn};
 
 /// Runs the command.
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     output::check_result(arguments.save_path.as_deref())?;
     let pictures = Pictures::of(&arguments.picture)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
-    let mut request = request(arguments, std::slice::from_ref(&arguments.attribution_method))?;
+    let request = request(arguments, std::slice::from_ref(&arguments.attribution_method))?;
     let notes = Notes::of(arguments);
 
     let started = Instant::now();
@@ -34,12 +34,12 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     let interrupted = watch_interrupts()?;
     notes.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
     notes.say_more(|| format!("loading took {:.2?}", started.elapsed()));
-    if arguments.chat {
-        as_chats(&model, &mut request)?;
-    }
+    let mut warnings = Warnings::default();
 
     if arguments.dry_run {
-        return print_plan(&model.plan(&request)?);
+        let plans = model.plan(&request)?;
+        warnings.say(plans.iter().flat_map(|plan| &plan.warnings));
+        return print_plan(&plans);
     }
 
     let started = Instant::now();
@@ -47,6 +47,7 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
         let bar = Bar::new(interrupted);
         model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?
     };
+    warnings.say_of(&result);
     notes.say(|| format!("attributed {} by {}", texts(result.sequences.len()), arguments.attribution_method));
     notes.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
 
@@ -107,7 +108,7 @@ impl Notes {
 fn unused(tensors: &[String], named: bool) -> String {
     let parameters = if tensors.len() == 1 { "1 parameter".into() } else { format!("{} parameters", tensors.len()) };
     let names = if named { tensors.join(", ") } else { "--verbose names them".into() };
-    format!("warning: the model does not use {parameters} of the checkpoint ({names})")
+    format!("the model does not use {parameters} of the checkpoint ({names})")
 }
 
 fn texts(count: usize) -> String {
@@ -135,6 +136,7 @@ pub(crate) fn request(arguments: &AttributeArguments, methods: &[String]) -> Res
         feature_groups: feature_groups(arguments.feature_groups.as_deref())?,
         generation_args: arguments.generation_kwargs.clone(),
         truncate: arguments.truncate,
+        chat: arguments.chat,
         ..AttributionRequest::default()
     };
     attribution_kwargs::sort(arguments, methods, &mut request)?;
@@ -202,9 +204,9 @@ pub(crate) fn load(arguments: &AttributeArguments) -> Result<AttributionModel, F
         (Some(name), None) => AttributionModel::load_with(name, &options)?,
         (None, _) => demo(&options)?,
     };
-    model.warnings().iter().for_each(|warning| say(&format!("warning: {warning}")));
+    model.warnings().iter().for_each(|warning| warn(warning));
     if !model.unexpected_tensors().is_empty() {
-        say(&unused(model.unexpected_tensors(), arguments.verbose || arguments.very_verbose));
+        warn(&unused(model.unexpected_tensors(), arguments.verbose || arguments.very_verbose));
     }
     Ok(model)
 }
@@ -239,7 +241,7 @@ impl Loading {
                 ("revision" | "local_files_only" | "dtype" | "torch_dtype", other) => {
                     return Err(Failure::Argument(format!("model argument `{name}` cannot be {other}")));
                 }
-                _ => say(&format!("warning: model argument `{name}` has no effect here")),
+                _ => warn(&format!("model argument `{name}` has no effect here")),
             }
         }
         for (name, value) in &arguments.tokenizer_kwargs {
@@ -249,7 +251,7 @@ impl Loading {
                 ("src_lang" | "tgt_lang", other) => {
                     return Err(Failure::Argument(format!("tokenizer argument `{name}` cannot be {other}")));
                 }
-                _ => say(&format!("warning: tokenizer argument `{name}` has no effect here")),
+                _ => warn(&format!("tokenizer argument `{name}` has no effect here")),
             }
         }
         if let Some(code) = &arguments.src_lang {

@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use inseq_core::SequenceAttribution;
+use inseq_methods::{AttributionRequest, FeatureGroups};
 use serde_json::Map;
 
 use crate::arguments::CompareArguments;
@@ -10,6 +11,7 @@ use crate::attribution_kwargs::knows;
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::{Bar, watch_interrupts};
+use crate::warnings::Warnings;
 
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
@@ -17,18 +19,31 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
     let model = load(&arguments.attribute)?;
     let interrupted = watch_interrupts()?;
     // All methods explain the same texts, though each be asked by itself.
-    let mut generated = request.clone().method("dummy");
-    generated.attribution_args = Map::new();
+    let generated = AttributionRequest {
+        attribution_args: Map::new(),
+        attributed_fn: None,
+        attributed_fn_args: Map::new(),
+        step_scores: Vec::new(),
+        step_scores_args: Map::new(),
+        feature_groups: FeatureGroups::Tokens,
+        ..request.clone().method("dummy")
+    };
     let targets = model.attribute(&generated)?;
+    let mut warnings = Warnings::default();
+    warnings.say_of(&targets);
     let texts: Vec<String> = serde_json::from_value(targets.info["generated_texts"].clone())
         .map_err(|_| Failure::Argument("the generated texts are not known".into()))?;
+    let ids = targets.sequences.iter().map(|sequence| sequence.target.iter().map(|token| token.id as u32).collect());
+    let ids: Vec<Vec<u32>> = ids.collect();
     let mut results = Vec::new();
     for method in &arguments.methods {
-        let mut request = request.clone().method(method).generated_texts(texts.clone());
+        let mut request = request.clone().method(method).generated_token_ids(Some(ids.clone()));
         request.generate_from_target_prefix = false;
+        request.generation_args = Map::new();
         request.attribution_args.retain(|name, _| knows(method, name));
         let bar = Bar::new(interrupted.clone());
         let result = model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?;
+        warnings.say_of(&result);
         results.push(result.aggregate()?);
     }
     let mut text = String::new();

@@ -6,7 +6,6 @@ mod aggregation;
 mod arguments;
 mod attribute;
 mod attribution_kwargs;
-mod chat;
 mod compare;
 mod failure;
 mod listing;
@@ -16,6 +15,7 @@ mod progress;
 mod reference_flags;
 mod saved;
 mod view;
+mod warnings;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,7 @@
 //! Tokens shown with what a contrast compares them with.
 
+use std::collections::HashSet;
+
 use inseq_core::{SequenceAttribution, StepAttribution, Token};
 use inseq_models::tokenizer::Role;
 
@@ -9,6 +11,28 @@ use crate::step_functions::SharedStepFunction;
 use crate::{AttributionModel, Result};
 
 impl AttributionModel {
+    /// What whoever reads the result should know of the texts that `functions` compare with, one sentence each.
+    ///
+    /// # Errors
+    /// As [`other_text`](Self::other_text).
+    pub(crate) fn contrast_warnings<'f>(
+        &self,
+        request: &AttributionRequest,
+        functions: impl Iterator<Item = &'f SharedStepFunction>,
+        texts: &[TextSteps],
+    ) -> Result<Vec<String>> {
+        let mut warnings: Vec<String> = Vec::new();
+        for contrast in functions.filter_map(|function| function.contrast()) {
+            for text in texts {
+                warnings.extend(self.other_text(contrast, request, text)?.warnings);
+            }
+        }
+        // Functions that compare with the same texts would say the same.
+        let mut said = HashSet::new();
+        warnings.retain(|warning| said.insert(warning.clone()));
+        Ok(warnings)
+    }
+
     /// What each step's token of each text is compared with by the first of `functions` that has contrast targets, as it is
     /// shown; nothing where none has.
     ///

@@ -7,7 +7,7 @@ use burn::tensor::{DType, Device, Tensor};
 use inseq_core::aggregators::{AggregationFunction, Merging};
 use inseq_models::architectures::{self, Architecture, LoadedModel};
 use inseq_models::checkpoint::{HubOptions, Repository};
-use inseq_models::generation::{Generated, GenerationConfig, generate};
+use inseq_models::generation::{Generated, GenerationConfig, Prompts, generate};
 use inseq_models::model::{Model, Source};
 use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer, TokenizerOptions};
 use inseq_models::{decoding::ModelDecoder, device};
@@ -123,8 +123,9 @@ impl AttributionModel {
 
     fn from_repository(repository: &Repository, tokenizer: Tokenizer, options: &LoadOptions) -> Result<Self> {
         let device = device::parse(&options.device)?;
-        let loaded = architectures::load(repository, &device, options.dtype)?;
+        let mut loaded = architectures::load(repository, &device, options.dtype)?;
         let mut generation = GenerationConfig::load(repository)?;
+        loaded.warnings.extend(generation.problems());
         if let Some(language) = tokenizer.forced_bos_token_id() {
             generation = generation.merge(&Map::from_iter([("forced_bos_token_id".into(), language.into())]))?;
         }
@@ -290,28 +291,6 @@ impl AttributionModel {
         if self.model().encoder.is_some() { role } else { Role::Source }
     }
 
-    /// The ids of a text; a target's start with the decoder start token, where the model has an encoder.
-    ///
-    /// # Errors
-    /// When the tokenizer fails.
-    pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Vec<u32>> {
-        let mut ids = self.tokenizer.encode(text, self.role(role), add_special_tokens)?.ids;
-        if let (Role::Target, Some(start)) = (role, self.loaded.decoder_start) {
-            ids.insert(0, start);
-        }
-        let vocabulary = match (&self.model().encoder, role) {
-            (Some(encoder), Role::Source) => encoder.embedding.vocabulary(),
-            _ => self.model().target_embedding.vocabulary(),
-        };
-        match ids.iter().find(|&&id| id as usize >= vocabulary) {
-            Some(id) => Err(Error::Argument(format!(
-                "the tokenizer gives the id {id}, but the model has embeddings for {vocabulary} tokens only: the tokenizer \
-                 belongs to another model"
-            ))),
-            None => Ok(ids),
-        }
-    }
-
     /// The text of ids.
     ///
     /// # Errors
@@ -352,7 +331,8 @@ impl AttributionModel {
     ) -> Result<Vec<Vec<u32>>> {
         let sources =
             texts.iter().map(|text| self.encode(text.as_ref(), Role::Source, true)).collect::<Result<Vec<_>>>()?;
-        let generated = self.generate_ids(&sources, None, arguments, &mut |_| ControlFlow::Continue(()))?;
+        let config = self.generation.merge(arguments)?;
+        let generated = self.generate_ids(&sources, None, &config, &mut |_| ControlFlow::Continue(()))?;
         Ok(generated.into_iter().map(|generated| generated.ids).collect())
     }
 
@@ -362,11 +342,11 @@ impl AttributionModel {
         &self,
         sources: &[Vec<u32>],
         prefixes: Option<&[Vec<u32>]>,
-        arguments: &Map<String, Value>,
+        config: &GenerationConfig,
         progress: ProgressCallback,
     ) -> Result<Vec<Generated>> {
-        let config = self.generation.merge(arguments)?;
-        let starts: Vec<Vec<u32>> = match (prefixes, self.loaded.decoder_start) {
+        let start = self.loaded.decoder_start.map(|start| config.decoder_start_token_id.unwrap_or(start));
+        let starts: Vec<Vec<u32>> = match (prefixes, start) {
             (Some(prefixes), _) => prefixes.to_vec(),
             (None, Some(start)) => vec![vec![start]; sources.len()],
             (None, None) => sources.to_vec(),
@@ -382,7 +362,7 @@ impl AttributionModel {
             let [sources, starts] =
                 [sources, &starts].map(|ids| texts.iter().map(|&i| ids[i].clone()).collect::<Vec<_>>());
             let mut tokens = 0;
-            let each = self.generate_group(&sources, &starts, &config, &mut |more| {
+            let each = self.generate_group(&sources, &starts, config, &mut |more| {
                 tokens = more;
                 progress(Progress::Generating { texts: generated.len(), tokens: before + more })
             })?;
@@ -415,8 +395,9 @@ impl AttributionModel {
         });
         let mut decoder = ModelDecoder::new(self.model(), source.as_ref(), sources.len());
         let mut cancelled = false;
-        let of_encoder = source.is_some().then_some(sources);
-        let result = generate(&mut decoder, starts, of_encoder, config, &mut |tokens| {
+        let text_of = |ids: &[u32]| self.tokenizer.decode(ids, self.role(Role::Target), false);
+        let prompts = Prompts { starts, sources, text_of: &text_of };
+        let result = generate(&mut decoder, &prompts, config, &mut |tokens| {
             let flow = progress(tokens);
             cancelled = flow.is_break();
             flow

@@ -10,6 +10,7 @@ pub mod step_functions;
 
 mod alternatives;
 mod attribution_model;
+mod chats;
 mod dummy;
 mod error;
 mod feature_groups;
@@ -18,6 +19,7 @@ mod other_contexts;
 mod pieces;
 mod pipeline;
 mod positions;
+mod reading;
 mod request;
 mod targets;
 

@@ -7,6 +7,7 @@ use inseq_models::model::{IncrementalDecoder, Model, Source, Trace};
 use inseq_models::tokenizer::Role;
 
 use crate::engine::{Point, TextSteps};
+use crate::reading::Text;
 use crate::request::AttributionRequest;
 use crate::step_functions::{ContrastArguments, OneOrMore, OtherContext, OtherContexts, SharedStepFunction, aligned};
 use crate::{AttributionModel, Error, Result};
@@ -59,6 +60,8 @@ pub(crate) struct OtherText {
     target: Vec<u32>,
     /// The position in it that stands for each step of the text.
     positions: Vec<usize>,
+    /// What whoever reads the result should know of the other texts, one sentence each.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl OtherText {
@@ -114,7 +117,8 @@ impl AttributionModel {
         entry: usize,
     ) -> Result<OtherContext> {
         let model = self.model();
-        let OtherText { source, target, positions } = self.other_text(arguments, request, run.point.texts[entry])?;
+        let OtherText { source, target, positions, .. } =
+            self.other_text(arguments, request, run.point.texts[entry])?;
         // One forward for the positions before which the text rotates alike.
         let mut lengths: Vec<usize> = Vec::new();
         for &position in &positions {
@@ -147,19 +151,24 @@ impl AttributionModel {
     ) -> Result<OtherText> {
         let model = self.model();
         let special = !(request.skip_special_tokens || arguments.skip_special_tokens);
-        let other = |texts: &Option<OneOrMore<String>>, role| -> Result<Option<Vec<u32>>> {
-            let Some(other) = texts.as_ref().and_then(|texts| texts.as_slice().get(text.index)) else {
-                return Ok(None);
-            };
-            let ids = self.encode(other, role, special)?;
-            let positions = match role {
-                Role::Source if model.encoder.is_some() => model.max_source_positions(),
-                _ => model.max_target_positions(),
-            };
-            self.fit(ids, positions, "contrast", text.index, request).map(Some)
+        let given = |texts: &Option<OneOrMore<String>>| {
+            texts.as_ref().and_then(|texts| texts.as_slice().get(text.index)).cloned()
         };
-        let other_source = other(&arguments.contrast_sources, Role::Source)?;
-        let other_target = other(&arguments.contrast_targets, Role::Target)?;
+        let (mut source, mut target) = (given(&arguments.contrast_sources), given(&arguments.contrast_targets));
+        if request.chat {
+            source = source.map(|text| self.as_chat(&text)).transpose()?;
+            let prompt = source.as_deref().unwrap_or(&request.input_texts[text.index]);
+            target = target.map(|answer| self.answered(prompt, &answer));
+        }
+        let mut warnings = Vec::new();
+        let mut encode = |other: Option<String>, role| -> Result<Option<Vec<u32>>> {
+            let Some(other) = other else { return Ok(None) };
+            let (what, index) = ("contrast", text.index);
+            let other = Text { what, index, text: &other, role, add_special_tokens: special, first: None };
+            self.fitting(other, request.truncate, &mut warnings).map(|fitting| Some(fitting.ids))
+        };
+        let other_source = encode(source, Role::Source)?;
+        let other_target = encode(target, Role::Target)?;
         let has_target = other_target.is_some();
         let target = match (other_target, &other_source, &model.encoder) {
             (Some(target), _, _) => target,
@@ -177,6 +186,6 @@ impl AttributionModel {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,
             false => text.steps.clone().collect(),
         };
-        Ok(OtherText { source: other_source, target, positions })
+        Ok(OtherText { source: other_source, target, positions, warnings })
     }
 }

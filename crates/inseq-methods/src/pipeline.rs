@@ -17,7 +17,7 @@ use crate::pieces::{Piece, batches, joined, pieces};
 use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of};
 use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
-use crate::targets::Target;
+use crate::targets::{Target, Targets};
 use crate::{AttributionModel, Error, Result};
 
 impl AttributionModel {
@@ -39,11 +39,15 @@ impl AttributionModel {
         progress: ProgressCallback,
     ) -> Result<AttributionResult> {
         let options = Options::new(self, request)?;
-        let targets = self.targets(request, progress)?;
-        let positions = Positions::of(request, &targets, self.model().encoder.is_some())?;
-        let texts = self.all_steps(request, &targets, &positions)?;
-        let functions = std::iter::once(&options.attributed_fn).chain(&options.step_scores);
-        let alternatives = self.alternatives(request, functions, &texts)?;
+        let chats = self.as_chats(request)?;
+        let request = &*chats;
+        let mut targets = self.targets(request, progress)?;
+        let positions = Positions::of(request, &targets.texts, self.model().encoder.is_some())?;
+        let texts = self.all_steps(request, &targets.texts, &positions)?;
+        let functions = || std::iter::once(&options.attributed_fn).chain(&options.step_scores);
+        targets.warnings.extend(self.contrast_warnings(request, functions(), &texts)?);
+        targets.warnings.extend(positions.warnings);
+        let alternatives = self.alternatives(request, functions(), &texts)?;
         let started = Instant::now();
         let mut sequences = self.attribute_texts(request, &options, &texts, progress)?;
         let seconds = started.elapsed().as_secs_f64();
@@ -53,7 +57,7 @@ impl AttributionModel {
             compare(sequence, steps, others);
         }
         let steps = request.output_step_attributions.then(|| steps.into_iter().flatten().collect());
-        let info = self.info(request, &options, (&targets, &positions), &sequences, seconds)?;
+        let info = self.info(request, &options, &targets, &sequences, seconds)?;
         Ok(AttributionResult { sequences, steps, info })
     }
 
@@ -63,7 +67,11 @@ impl AttributionModel {
     /// As [`attribute`](Self::attribute).
     pub fn plan(&self, request: &AttributionRequest) -> Result<Vec<Plan>> {
         let options = Options::new(self, request)?;
+        let chats = self.as_chats(request)?;
+        let request = &*chats;
         let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
+        let positions = Positions::of(request, &targets.texts, self.model().encoder.is_some())?;
+        let warnings: Vec<String> = targets.warnings.iter().chain(&positions.warnings).cloned().collect();
         let plan = |(target, text): (&Target, TextSteps)| {
             let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
             let mut plan = Plan {
@@ -74,6 +82,7 @@ impl AttributionModel {
                 forwards: 0,
                 pullbacks: 0,
                 bytes: 0,
+                warnings: warnings.clone(),
             };
             for Piece { steps: piece, .. } in pieces(self.model(), std::slice::from_ref(&text)) {
                 let Cost { forwards, pullbacks } = self.cost(&options, &piece);
@@ -83,9 +92,8 @@ impl AttributionModel {
             }
             plan
         };
-        let positions = Positions::of(request, &targets, self.model().encoder.is_some())?;
-        let texts = self.all_steps(request, &targets, &positions)?;
-        Ok(targets.iter().zip(texts).map(plan).collect())
+        let texts = self.all_steps(request, &targets.texts, &positions)?;
+        Ok(targets.texts.iter().zip(texts).map(plan).collect())
     }
 
     /// What the method does with a piece of a text.
@@ -277,16 +285,13 @@ impl AttributionModel {
         &self,
         request: &AttributionRequest,
         options: &Options,
-        (targets, positions): (&[Target], &Positions),
+        targets: &Targets,
         sequences: &[SequenceAttribution],
         seconds: f64,
     ) -> Result<Map<String, Value>> {
         let names =
             |functions: &[SharedStepFunction]| functions.iter().map(|f| f.name().to_string()).collect::<Vec<_>>();
-        let texts: Vec<&str> = targets.iter().map(|target| target.text.as_str()).collect();
-        let of_texts = targets.iter().filter_map(|target| target.warning.clone());
-        let warnings = self.unused_options(request).map(str::to_owned).chain(of_texts);
-        let warnings: Vec<String> = warnings.chain(positions.warnings.iter().cloned()).collect();
+        let texts: Vec<&str> = targets.texts.iter().map(|target| target.text.as_str()).collect();
         let attributed = || sequences.iter().filter(|sequence| sequence.steps() > 0);
         let info = json!({
             "attribution_method": options.method.name(),
@@ -308,15 +313,15 @@ impl AttributionModel {
             "input_texts": request.input_texts,
             "generated_texts": texts,
             "generation_args": request.generation_args,
-            "constrained_decoding": request.generated_texts.is_some(),
+            "constrained_decoding": request.gives_targets(),
             "generate_from_target_prefix": request.generate_from_target_prefix && self.model().encoder.is_some(),
         });
         let Value::Object(mut info) = info else { return Ok(Map::new()) };
         if let Some(groups) = request.feature_groups.name() {
             info.insert("feature_groups".into(), json!(groups));
         }
-        if !warnings.is_empty() {
-            info.insert("warnings".into(), json!(warnings));
+        if !targets.warnings.is_empty() {
+            info.insert("warnings".into(), json!(targets.warnings));
         }
         Ok(info)
     }

@@ -52,6 +52,9 @@ pub struct AttributionRequest {
     pub input_texts: Vec<String>,
     /// Texts that the model is taken to have generated, one for each input; generated where there are none.
     pub generated_texts: Option<Vec<String>>,
+    /// The same as ids, from the decoder start or the beginning of the prompt on, as results have them; they count rather than
+    /// `generated_texts`.
+    pub generated_token_ids: Option<Vec<Vec<u32>>>,
     /// Name of the attribution method; the model's default where there is none.
     pub method: Option<String>,
     /// Arguments of the method, by the reference's names.
@@ -89,6 +92,9 @@ pub struct AttributionRequest {
     pub generation_args: Map<String, Value>,
     /// Whether texts that the model has no positions for are cut rather than refused.
     pub truncate: bool,
+    /// Whether each input is what a user says to a chat model, in the words of the model's chat template; generated texts and
+    /// contrast targets are answers then.
+    pub chat: bool,
 }
 
 macro_rules! setters {
@@ -117,6 +123,11 @@ impl AttributionRequest {
     pub fn method(mut self, name: impl Into<String>) -> Self {
         self.method = Some(name.into());
         self
+    }
+
+    /// Whether targets are given, as texts or as ids.
+    pub(crate) fn gives_targets(&self) -> bool {
+        self.generated_texts.is_some() || self.generated_token_ids.is_some()
     }
 
     /// Sets one argument of the method.
@@ -162,12 +173,16 @@ impl AttributionRequest {
         clean_special_chars: bool,
         /// Sets whether `generated_texts` are prefixes to go on from.
         generate_from_target_prefix: bool,
+        /// Sets the ids that the model is taken to have generated.
+        generated_token_ids: Option<Vec<Vec<u32>>>,
         /// Sets how many texts go through the model at once.
         batch_size: Option<usize>,
         /// Sets which tokens are attributed together.
         feature_groups: FeatureGroups,
         /// Sets whether texts that are too long are cut.
         truncate: bool,
+        /// Sets whether each input is what a user says to a chat model.
+        chat: bool,
     }
 }
 
@@ -188,6 +203,8 @@ pub struct Plan {
     pub pullbacks: usize,
     /// About how many bytes the tensors take at once, beside the model's weights; what the memory budget allows at most.
     pub bytes: usize,
+    /// What whoever reads a result should know, one sentence each.
+    pub warnings: Vec<String>,
 }
 
 /// How far a call has come.

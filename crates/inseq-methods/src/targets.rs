@@ -2,6 +2,7 @@
 
 use inseq_models::tokenizer::Role;
 
+use crate::reading::{Fitting, Text};
 use crate::request::{AttributionRequest, ProgressCallback};
 use crate::{AttributionModel, Error, Result};
 
@@ -10,103 +11,92 @@ pub(crate) struct Target {
     pub(crate) source: Vec<u32>,
     pub(crate) target: Vec<u32>,
     pub(crate) text: String,
-    /// What whoever reads the result should know.
-    pub(crate) warning: Option<String>,
+}
+
+/// The texts of a call.
+pub(crate) struct Targets {
+    pub(crate) texts: Vec<Target>,
+    /// What whoever reads the result should know, one sentence each.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl AttributionModel {
     /// Source ids and whole target ids of each text, generated where they are not given.
-    pub(crate) fn targets(&self, request: &AttributionRequest, progress: ProgressCallback) -> Result<Vec<Target>> {
+    pub(crate) fn targets(&self, request: &AttributionRequest, progress: ProgressCallback) -> Result<Targets> {
         let inputs = &request.input_texts;
         if inputs.is_empty() {
             return Err(Error::Argument("there is no input text; give at least one".into()));
         }
-        if let Some(given) = &request.generated_texts
-            && given.len() != inputs.len()
-        {
+        let counts =
+            [request.generated_texts.as_ref().map(Vec::len), request.generated_token_ids.as_ref().map(Vec::len)];
+        if let Some(count) = counts.into_iter().flatten().find(|count| *count != inputs.len()) {
             return Err(Error::Argument(format!(
-                "{} generated texts are given for {} input texts; give one for each",
-                given.len(),
+                "{count} generated texts are given for {} input texts; give one for each",
                 inputs.len()
             )));
         }
         let decoder_only = self.model().encoder.is_none();
         // A decoder-only model has nothing but a prefix to go on from.
         let goes_on = request.generate_from_target_prefix && !decoder_only;
-        if goes_on && request.generated_texts.is_none() {
+        if goes_on && counts == [None, None] {
             return Err(Error::Argument("`generate_from_target_prefix` needs `generated_texts` to go on from".into()));
         }
         let special = !request.skip_special_tokens;
-        let sources = inputs
-            .iter()
-            .enumerate()
-            .map(|(index, text)| {
-                if text.trim().is_empty() && !decoder_only {
-                    return Err(Error::Argument(format!(
-                        "input text {} is empty; an encoder-decoder model needs something to read",
-                        index + 1
-                    )));
-                }
-                let mut ids = self.encode(text, Role::Source, special)?;
-                let mut positions = self.model().max_source_positions();
-                if decoder_only {
-                    positions = self.model().max_target_positions();
-                    if ids.is_empty() {
-                        ids = vec![self.first_token(index)?];
-                    }
-                }
-                self.fit(ids, positions, "input", index, request)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let encode_given = |special: bool| -> Result<Option<Vec<Vec<u32>>>> {
-            let Some(given) = &request.generated_texts else { return Ok(None) };
-            let encoded = given.iter().enumerate().map(|(index, text)| {
-                let mut ids = self.encode(text, Role::Target, special)?;
-                if decoder_only && !text.starts_with(&inputs[index]) {
-                    return Err(Error::Argument(format!(
-                        "generated text {} must start with its input text, since a decoder-only model goes on from it: \
-                         {text:?} does not start with {:?}",
-                        index + 1,
-                        inputs[index]
-                    )));
-                }
-                if decoder_only && inputs[index].is_empty() && self.special_tokens().bos != ids.first().copied() {
-                    ids.insert(0, self.first_token(index)?);
-                }
-                self.fit(ids, self.model().max_target_positions(), "generated", index, request)
+        let mut warnings: Vec<String> = self.unused_options(request).map(str::to_owned).collect();
+        // What is said of a prompt alone is said of what follows it, too.
+        let given = self.given_targets(request, special && !goes_on, &mut warnings)?;
+        let mut sources = Vec::new();
+        for (index, text) in inputs.iter().enumerate() {
+            if !decoder_only && text.trim().is_empty() {
+                return Err(Error::Argument(format!(
+                    "input text {} is empty; an encoder-decoder model needs something to read",
+                    index + 1
+                )));
+            }
+            if decoder_only && text.ends_with(' ') {
+                warnings.push(format!(
+                    "input text {} ends in a space: most models read a space as the start of the word that follows, and \
+                     rarely saw one alone",
+                    index + 1
+                ));
+            }
+            let first = self.first_of(text, special, index)?;
+            let input = Text { what: "input", index, text, role: Role::Source, add_special_tokens: special, first };
+            sources.push(match given.as_ref().filter(|_| decoder_only) {
+                Some(given) => self.without_start(input, given[index].lost_at_start)?,
+                None => self.fitting(input, request.truncate, &mut warnings)?.ids,
             });
-            encoded.collect::<Result<Vec<_>>>().map(Some)
+        }
+        let targets = match given {
+            Some(given) if !goes_on => given.into_iter().map(|given| given.ids).collect(),
+            prefixes => {
+                let prefixes: Option<Vec<_>> = prefixes.map(|given| given.into_iter().map(|given| given.ids).collect());
+                let config = self.generation.merge(&request.generation_args)?;
+                warnings.extend(config.warnings());
+                let generated = self.generate_ids(&sources, prefixes.as_deref(), &config, progress)?;
+                generated.into_iter().map(|generated| generated.ids).collect::<Vec<_>>()
+            }
         };
-        let targets = match encode_given(special && !goes_on)? {
-            Some(given) if !goes_on => given,
-            prefixes => self
-                .generate_ids(&sources, prefixes.as_deref(), &request.generation_args, progress)?
-                .into_iter()
-                .map(|generated| generated.ids)
-                .collect(),
-        };
-        sources
-            .into_iter()
-            .zip(targets)
-            .map(|(source, target)| {
-                let text = self.decode(&target, Role::Target, true)?;
-                let warning = (decoder_only && !target.starts_with(&source)).then(|| {
-                    format!(
-                        "the last tokens of the prompt and the first of what follows are written as one in {text:?}; \
-                         attribution starts after the {} tokens that the prompt has alone",
-                        source.len()
-                    )
-                });
-                Ok(Target { source, target, text, warning })
-            })
-            .collect()
+        let texts = sources.into_iter().zip(targets).map(|(source, target)| {
+            let text = self.decode(&target, Role::Target, true)?;
+            if decoder_only && !target.starts_with(&source) {
+                warnings.push(format!(
+                    "the last tokens of the prompt and the first of what follows are written as one in {text:?}; \
+                     attribution starts after the {} tokens that the prompt has alone",
+                    source.len()
+                ));
+            }
+            Ok(Target { source, target, text })
+        });
+        let texts = texts.collect::<Result<_>>()?;
+        Ok(Targets { texts, warnings })
     }
 
     /// What to say of options that the model, or the rest of the call, makes no use of.
     pub(crate) fn unused_options(&self, request: &AttributionRequest) -> impl Iterator<Item = &'static str> {
         let decoder_only = self.model().encoder.is_none();
         let goes_on = request.generate_from_target_prefix && !decoder_only;
-        let are_given = request.generated_texts.is_some() && !goes_on;
+        let are_given = request.gives_targets() && !goes_on;
         let each = [
             (
                 decoder_only && request.attribute_target,
@@ -124,39 +114,46 @@ impl AttributionModel {
         each.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning))
     }
 
-    /// What an empty prompt becomes: a decoder needs something to start from.
-    fn first_token(&self, index: usize) -> Result<u32> {
-        self.special_tokens().bos.ok_or_else(|| {
-            Error::Argument(format!(
-                "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
-                index + 1
-            ))
-        })
+    /// The targets, or target prefixes, that are given.
+    fn given_targets(
+        &self,
+        request: &AttributionRequest,
+        add_special_tokens: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Vec<Fitting>>> {
+        if let Some(ids) = &request.generated_token_ids {
+            let given = ids.iter().enumerate().map(|(index, ids)| self.given_ids(ids.clone(), index));
+            return given.collect::<Result<Vec<_>>>().map(Some);
+        }
+        let Some(given) = &request.generated_texts else { return Ok(None) };
+        let decoder_only = self.model().encoder.is_none();
+        let fitting = given.iter().zip(&request.input_texts).enumerate().map(|(index, (text, input))| {
+            if decoder_only && !text.starts_with(input) {
+                return Err(Error::Argument(format!(
+                    "generated text {} must start with its input text, since a decoder-only model goes on from it: \
+                     {text:?} does not start with {input:?}",
+                    index + 1
+                )));
+            }
+            let first = self.first_of(input, add_special_tokens, index)?;
+            let target = Text { what: "generated", index, text, role: Role::Target, add_special_tokens, first };
+            self.fitting(target, request.truncate, warnings)
+        });
+        fitting.collect::<Result<Vec<_>>>().map(Some)
     }
 
-    /// Refuses, or cuts, what the model has no positions for.
-    pub(crate) fn fit(
-        &self,
-        mut ids: Vec<u32>,
-        positions: Option<usize>,
-        what: &str,
-        index: usize,
-        request: &AttributionRequest,
-    ) -> Result<Vec<u32>> {
-        let Some(positions) = positions.filter(|&positions| ids.len() > positions) else { return Ok(ids) };
-        if !request.truncate {
+    /// The token that a text starts with where its prompt is empty: a decoder-only model needs something to start from.
+    fn first_of(&self, prompt: &str, add_special_tokens: bool, index: usize) -> Result<Option<u32>> {
+        if self.model().encoder.is_some() || !prompt.is_empty() {
+            return Ok(None);
+        }
+        let bos = self.special_tokens().bos;
+        if bos.is_none() && self.encode("", Role::Source, add_special_tokens)?.is_empty() {
             return Err(Error::Argument(format!(
-                "{what} text {} has {} tokens, but the model has {positions} positions; shorten it, or let it be cut \
-                 with `truncate`",
-                index + 1,
-                ids.len()
+                "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
+                index + 1
             )));
         }
-        let end = ids.last().copied();
-        ids.truncate(positions);
-        if let (Some(last), Some(end)) = (ids.last_mut(), end.filter(|id| self.special_tokens().eos == Some(*id))) {
-            *last = end;
-        }
-        Ok(ids)
+        Ok(bos)
     }
 }

@@ -50,4 +50,8 @@ impl StepDecoder for ModelDecoder<'_> {
     fn max_positions(&self) -> Option<usize> {
         self.model.max_target_positions()
     }
+
+    fn unprompted(&self, texts: usize) -> Option<Self> {
+        self.model.encoder.is_none().then(|| Self::new(self.model, None, texts))
+    }
 }

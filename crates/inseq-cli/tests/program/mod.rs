@@ -19,6 +19,7 @@ pub fn run(arguments: &[&str]) -> Output {
 }
 
 /// Runs it to its end, with these bytes on standard input.
+#[allow(dead_code)] // not every test has use for it
 pub fn with_input(arguments: &[&str], input: &[u8]) -> Output {
     let mut child =
         inseq(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -41,6 +42,7 @@ pub fn complaint(output: &Output) -> (String, i32) {
 }
 
 /// A path in a folder.
+#[allow(dead_code)] // not every test has use for it
 pub fn path_in(folder: &tempfile::TempDir, name: &str) -> String {
     folder.path().join(name).to_str().unwrap().to_owned()
 }

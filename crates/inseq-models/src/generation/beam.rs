@@ -5,8 +5,11 @@ use std::ops::ControlFlow;
 use rand::{SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
-use super::processors::{Row, process};
-use super::{EarlyStopping, FinishReason, Generated, GenerationConfig, StepDecoder, cancelled, prefill, sampling, top};
+use super::guidance::Guide;
+use super::processors::{Row, can_be_chosen, nothing_to_choose, process};
+use super::{
+    EarlyStopping, FinishReason, Generated, GenerationConfig, Prompts, StepDecoder, cancelled, prefill, sampling, top,
+};
 use crate::Result;
 use crate::layers::log_softmax_row;
 
@@ -33,15 +36,15 @@ type Next = (usize, u32);
 
 pub(super) fn search(
     decoder: &mut impl StepDecoder,
-    starts: &[Vec<u32>],
-    sources: Option<&[Vec<u32>]>,
+    prompts: &Prompts,
     config: &GenerationConfig,
     limit: usize,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<Generated>> {
     let vocabulary = decoder.vocabulary();
     let beams = config.num_beams;
-    let start = starts[0].len();
+    let starts = prompts.starts;
+    let start = starts.first().map_or(0, Vec::len);
     let mut searches: Vec<Search> = starts
         .iter()
         .map(|ids| {
@@ -55,6 +58,7 @@ pub(super) fn search(
         })
         .collect();
     let mut live: Vec<usize> = (0..starts.len()).collect();
+    let mut guide = Guide::new(decoder, starts, config)?;
     let mut logits = prefill(decoder, starts)?;
     // All beams of a text are alike at first, and share one row.
     let mut rows_per_text = 1;
@@ -67,13 +71,21 @@ pub(super) fn search(
         for (group, &text) in live.iter().enumerate() {
             let search = &mut searches[text];
             let rows = &mut logits[group * rows_per_text * vocabulary..(group + 1) * rows_per_text * vocabulary];
-            let source = sources.map(|sources| sources[text].as_slice());
-            let running = &search.running;
-            rows.par_chunks_mut(vocabulary).zip(running).for_each(|(scores, beam)| {
-                log_softmax_row(scores);
+            let source = prompts.sources[text].as_slice();
+            if let Some(guide) = &guide {
+                let base = group * rows_per_text;
+                rows.chunks_mut(vocabulary).enumerate().for_each(|(row, scores)| guide.guide(base + row, scores));
+            } else {
+                rows.par_chunks_mut(vocabulary).for_each(log_softmax_row);
+            }
+            rows.par_chunks_mut(vocabulary).zip(&search.running).for_each(|(scores, beam)| {
                 process(config, Row { ids: &beam.ids, source, start, limit }, scores);
             });
-            let next = search.advance(rows, vocabulary, config, start, limit);
+            if !rows.iter().any(|score| can_be_chosen(*score)) {
+                let rules = Row { ids: &search.running[0].ids, source, start, limit };
+                return Err(nothing_to_choose(config, rules, vocabulary));
+            }
+            let next = search.advance(rows, vocabulary, prompts, config, start, limit)?;
             if let Some(next) = next {
                 let base = group * rows_per_text;
                 for (row, token) in next {
@@ -92,9 +104,12 @@ pub(super) fn search(
             break;
         }
         logits = decoder.step(&parents, &tokens)?;
+        if let Some(guide) = &mut guide {
+            guide.step(&parents, &tokens)?;
+        }
         rows_per_text = beams;
     }
-    Ok(searches.into_iter().map(|search| search.best(config)).collect())
+    searches.into_iter().map(|search| search.best(prompts, config)).collect()
 }
 
 impl Search {
@@ -103,10 +118,11 @@ impl Search {
         &mut self,
         rows: &[f32],
         vocabulary: usize,
+        prompts: &Prompts,
         config: &GenerationConfig,
         start: usize,
         limit: usize,
-    ) -> Option<Vec<Next>> {
+    ) -> Result<Option<Vec<Next>>> {
         let beams = config.num_beams;
         let keep = (config.end_tokens().len() + 1).max(2) * beams;
         let candidates = self.candidates(rows, vocabulary, keep, config.do_sample);
@@ -116,10 +132,11 @@ impl Search {
             .map(|(beam, token, score)| {
                 let mut ids = self.running[beam].ids.clone();
                 ids.push(token);
-                let finished = length >= limit || config.end_tokens().contains(&token);
-                (beam, Hypothesis { ids, score, finished })
+                let finished =
+                    length >= limit || config.end_tokens().contains(&token) || prompts.stops(config, &ids)?;
+                Ok((beam, Hypothesis { ids, score, finished }))
             })
-            .collect();
+            .collect::<Result<_>>()?;
 
         let lowered: Vec<f32> =
             candidates.iter().map(|(_, h)| h.score + if h.finished { NEVER } else { 0.0 }).collect();
@@ -138,7 +155,7 @@ impl Search {
         self.may_improve &= self.could_improve(config, length - start, limit - start);
         let full = self.done.iter().all(|h| h.finished) && config.early_stopping == EarlyStopping::WhenFull;
         let can_go_on = candidates.iter().any(|(_, h)| !h.finished);
-        (self.may_improve && !full && can_go_on).then_some(next)
+        Ok((self.may_improve && !full && can_go_on).then_some(next))
     }
 
     /// The best continuations of all beams, best first: beam, token, accumulated score.
@@ -194,11 +211,15 @@ impl Search {
         self.done.iter().any(|h| best > if h.finished { worst } else { NEVER })
     }
 
-    fn best(self, config: &GenerationConfig) -> Generated {
+    fn best(self, prompts: &Prompts, config: &GenerationConfig) -> Result<Generated> {
         let best =
             self.done.into_iter().next().unwrap_or(Hypothesis { ids: Vec::new(), score: NEVER, finished: false });
         let ended = best.ids.last().is_some_and(|id| config.end_tokens().contains(id));
-        let finish = if ended { FinishReason::EndOfSequence } else { FinishReason::Length };
-        Generated { ids: best.ids, score: Some(best.score), finish }
+        let finish = match ended {
+            true => FinishReason::EndOfSequence,
+            false if prompts.stops(config, &best.ids)? => FinishReason::StopString,
+            false => FinishReason::Length,
+        };
+        Ok(Generated { ids: best.ids, score: Some(best.score), finish })
     }
 }

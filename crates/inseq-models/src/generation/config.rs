@@ -1,54 +1,14 @@
 //! `generation_config.json`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::fields::{self, Use};
+use super::values::{EarlyStopping, Ids, SequenceBias, count, id, optional_count, texts};
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
-
-/// When beam search stops.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EarlyStopping {
-    /// When the running beams look unlikely to become better (`false`).
-    #[default]
-    Heuristic,
-    /// As soon as there are as many finished beams as beams (`true`).
-    WhenFull,
-    /// Only when no running beam can become better (`"never"`).
-    Never,
-}
-
-impl<'de> Deserialize<'de> for EarlyStopping {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Bool(true) => Ok(Self::WhenFull),
-            Value::Bool(false) | Value::Null => Ok(Self::Heuristic),
-            Value::String(s) if s == "never" => Ok(Self::Never),
-            other => Err(serde::de::Error::custom(format!("expected true, false or \"never\", found {other}"))),
-        }
-    }
-}
-
-/// One id or several.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ids(pub(super) Vec<u32>);
-
-impl<'de> Deserialize<'de> for Ids {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum OneOrMore {
-            None(()),
-            One(u32),
-            More(Vec<u32>),
-        }
-        Ok(Self(match OneOrMore::deserialize(deserializer)? {
-            OneOrMore::None(()) => Vec::new(),
-            OneOrMore::One(id) => vec![id],
-            OneOrMore::More(ids) => ids,
-        }))
-    }
-}
 
 /// Tokens that are generated where nothing says how many.
 const DEFAULT_NEW_TOKENS: usize = 20;
@@ -62,9 +22,14 @@ pub struct GenerationConfig {
     /// Most tokens after the prompt; it counts rather than `max_length`.
     pub max_new_tokens: Option<usize>,
     /// No end-of-sequence token in shorter texts.
+    #[serde(deserialize_with = "count")]
     pub min_length: usize,
-    /// No end-of-sequence token before so many after the prompt.
+    /// No end-of-sequence token before so many after the prompt; it counts rather than `min_length`.
+    #[serde(deserialize_with = "optional_count")]
     pub min_new_tokens: Option<usize>,
+    /// Texts that end a text that contains them.
+    #[serde(deserialize_with = "texts")]
+    pub stop_strings: Vec<String>,
     /// Hypotheses kept; 1 for greedy search or sampling.
     pub num_beams: usize,
     /// Whether tokens are drawn rather than chosen.
@@ -75,37 +40,80 @@ pub struct GenerationConfig {
     pub length_penalty: f64,
     /// What logits of tokens that are there already are divided by, multiplied where negative; 1 for none.
     pub repetition_penalty: f64,
+    /// What logits of the tokens of the source are multiplied by, divided where negative; 1 for none.
+    pub encoder_repetition_penalty: f64,
     /// N-grams of this size occur once; 0 for no such rule.
+    #[serde(deserialize_with = "count")]
     pub no_repeat_ngram_size: usize,
     /// N-grams of this size of the source do not occur; 0 for no such rule.
+    #[serde(deserialize_with = "count")]
     pub encoder_no_repeat_ngram_size: usize,
     /// Sequences of ids that are not generated.
     pub bad_words_ids: Option<Vec<Vec<u32>>>,
+    /// What is added to the scores of tokens that would complete a sequence.
+    pub sequence_bias: SequenceBias,
+    /// How far scores are moved away from what the model says without the prompt; 1 for not at all.
+    pub guidance_scale: f64,
     /// The first generated token.
+    #[serde(deserialize_with = "id")]
     pub forced_bos_token_id: Option<u32>,
     pub(super) forced_eos_token_id: Ids,
+    /// New tokens after which scores of end-of-sequence tokens rise, and the factor of each token.
+    pub exponential_decay_length_penalty: Option<(i64, f64)>,
     /// Tokens that are never generated.
     pub suppress_tokens: Option<Vec<u32>>,
     /// Tokens that are not generated first.
     pub begin_suppress_tokens: Option<Vec<u32>>,
+    /// Whether scores that are no finite numbers become such.
+    pub remove_invalid_values: bool,
     /// Whether scores are made log-probabilities again after all rules.
     pub renormalize_logits: bool,
     /// What logits are divided by in sampling; above 0.
     pub temperature: f64,
     /// Sampling is among so many of the likeliest; 0 for all.
+    #[serde(deserialize_with = "count")]
     pub top_k: usize,
-    /// Sampling is among the likeliest that have this probability together; 0 to 1.
+    /// Sampling is among the likeliest that have this probability together; from 0, and 1 or more for all.
     pub top_p: f64,
+    /// Sampling is among the likeliest that have this share of the entropy together; above 0, up to 1.
+    pub top_h: Option<f64>,
     /// Sampling is among those of at least this share of the likeliest's probability; 0 to 1.
     pub min_p: Option<f64>,
+    /// Sampling is among the most typical that have this probability together; above 0, and 1 or more for all.
+    pub typical_p: f64,
+    /// Sampling is among those of at least this probability; 0 for all.
+    pub epsilon_cutoff: f64,
+    /// Sampling is among those of at least a probability that falls with the entropy; 0 for all.
+    pub eta_cutoff: f64,
+    /// The token that a decoder starts from, where it is another than `config.json` says.
+    #[serde(deserialize_with = "id")]
+    pub decoder_start_token_id: Option<u32>,
     pub(super) eos_token_id: Ids,
     /// What follows the end of shorter texts of a batch.
+    #[serde(deserialize_with = "id")]
     pub pad_token_id: Option<u32>,
     /// Seed of the sampling; not one of transformers' names.
     pub seed: u64,
-    /// What the configuration file held, for [`merge`](Self::merge).
+    /// Positions of the model, by its `config.json`: what a text without a length of its own is limited to.
     #[serde(skip)]
-    raw: Map<String, Value>,
+    positions: Option<usize>,
+    /// What the file and the arguments hold.
+    #[serde(skip)]
+    pub(super) given: BTreeMap<String, Given>,
+    /// Fields of the file that cannot be used.
+    #[serde(skip)]
+    pub(super) invalid: Vec<String>,
+    /// What is wrong with the file as a whole.
+    #[serde(skip)]
+    pub(super) damage: Option<String>,
+}
+
+/// A value of a field, and where it comes from.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) value: Value,
+    /// The file; an argument where there is none.
+    pub(super) file: Option<&'static str>,
 }
 
 impl Default for GenerationConfig {
@@ -115,90 +123,69 @@ impl Default for GenerationConfig {
             max_new_tokens: None,
             min_length: 0,
             min_new_tokens: None,
+            stop_strings: Vec::new(),
             num_beams: 1,
             do_sample: false,
             early_stopping: EarlyStopping::default(),
             length_penalty: 1.0,
             repetition_penalty: 1.0,
+            encoder_repetition_penalty: 1.0,
             no_repeat_ngram_size: 0,
             encoder_no_repeat_ngram_size: 0,
             bad_words_ids: None,
+            sequence_bias: SequenceBias::default(),
+            guidance_scale: 1.0,
             forced_bos_token_id: None,
             forced_eos_token_id: Ids::default(),
+            exponential_decay_length_penalty: None,
             suppress_tokens: None,
             begin_suppress_tokens: None,
+            remove_invalid_values: false,
             renormalize_logits: false,
             temperature: 1.0,
             top_k: 50,
             top_p: 1.0,
+            top_h: None,
             min_p: None,
+            typical_p: 1.0,
+            epsilon_cutoff: 0.0,
+            eta_cutoff: 0.0,
+            decoder_start_token_id: None,
             eos_token_id: Ids::default(),
             pad_token_id: None,
             seed: 0,
-            raw: Map::new(),
+            positions: None,
+            given: BTreeMap::new(),
+            invalid: Vec::new(),
+            damage: None,
         }
     }
 }
 
-/// Arguments that are honoured.
-const KNOWN: &[&str] = &[
-    "max_length",
-    "max_new_tokens",
-    "min_length",
-    "min_new_tokens",
-    "num_beams",
-    "do_sample",
-    "early_stopping",
-    "length_penalty",
-    "repetition_penalty",
-    "no_repeat_ngram_size",
-    "encoder_no_repeat_ngram_size",
-    "bad_words_ids",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "suppress_tokens",
-    "begin_suppress_tokens",
-    "renormalize_logits",
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "eos_token_id",
-    "pad_token_id",
-    "seed",
-];
-
-/// Arguments that transformers knows and that have no effect on the ids here.
-const WITHOUT_EFFECT: &[&str] = &[
-    "use_cache",
-    "bos_token_id",
-    "decoder_start_token_id",
-    "return_dict_in_generate",
-    "output_scores",
-    "output_logits",
-    "output_attentions",
-    "output_hidden_states",
-    "transformers_version",
-    "_from_model_config",
-    "num_return_sequences",
-];
-
 impl GenerationConfig {
-    /// The configuration of a repository: `generation_config.json`, or the fields of that kind in `config.json`.
+    /// The configuration of a repository: `generation_config.json`, or the fields of that kind in `config.json` where that
+    /// file is missing or damaged. A field that cannot be used is an error once a text is generated, and not before.
     ///
     /// # Errors
-    /// When a field has a wrong type or range, naming it.
+    /// When a file cannot be read.
     pub fn load(repository: &Repository) -> Result<Self> {
-        let (file, value) = match repository.json("generation_config.json")? {
-            Some(value) => ("generation_config.json", value),
-            None => ("config.json", repository.json("config.json")?.unwrap_or(Value::Null)),
+        const FILE: &str = "generation_config.json";
+        const CONFIG: &str = "config.json";
+        let config = repository.json(CONFIG)?.unwrap_or_default();
+        let (own, damage) = match repository.json(FILE) {
+            Ok(Some(Value::Object(values))) => (Some(values), None),
+            Ok(Some(_)) => (None, Some(format!("{FILE}: expected a JSON object"))),
+            Ok(None) => (None, None),
+            Err(error @ Error::Checkpoint { .. }) => (None, Some(error.to_string())),
+            Err(error) => return Err(error),
         };
-        let Value::Object(mut raw) = value else {
-            return Err(Error::Checkpoint { file: file.into(), message: "expected an object".into() });
+        let (file, values) = match own {
+            Some(values) => (FILE, values),
+            None => (CONFIG, of_model_config(&config)),
         };
-        raw.retain(|name, value| KNOWN.contains(&name.as_str()) && !value.is_null());
-        let config = Self::from_raw(raw).map_err(|message| Error::Checkpoint { file: file.into(), message })?;
-        Ok(config)
+        let given = values.into_iter().map(|(name, value)| (name, Given { value, file: Some(file) })).collect();
+        let loaded = Self::build(given)?;
+        Ok(Self { positions: positions(&config), damage, ..loaded })
     }
 
     /// With `arguments` over the configuration, by transformers' names.
@@ -206,59 +193,96 @@ impl GenerationConfig {
     /// # Errors
     /// When an argument is unknown, not supported, or of a wrong type or range, naming it.
     pub fn merge(&self, arguments: &Map<String, Value>) -> Result<Self> {
-        let mut raw = self.raw.clone();
+        let mut given = self.given.clone();
         for (name, value) in arguments {
-            if KNOWN.contains(&name.as_str()) {
-                raw.insert(name.clone(), value.clone());
-            } else if !WITHOUT_EFFECT.contains(&name.as_str()) {
-                return Err(Error::Argument(format!(
-                    "generation argument `{name}` is not supported; supported: {}",
-                    KNOWN.join(", ")
-                )));
+            match Use::of(name, value) {
+                Use::Honoured => drop(given.insert(name.clone(), Given { value: value.clone(), file: None })),
+                // What is said in a call counts, also where it is that the file's value is not to count.
+                Use::WithoutEffect => drop(given.remove(name)),
+                Use::NotHonoured | Use::Unknown => {
+                    return Err(Error::Argument(format!(
+                        "generation argument `{name}` is not supported; supported: {}",
+                        fields::HONOURED.join(", ")
+                    )));
+                }
             }
         }
         // A length given in the call counts over one of the other kind in the file.
         if arguments.contains_key("max_length") && !arguments.contains_key("max_new_tokens") {
-            raw.remove("max_new_tokens");
+            given.remove("max_new_tokens");
         }
-        raw.retain(|_, value| !value.is_null());
-        Self::from_raw(raw).map_err(|message| Error::Argument(format!("generation argument {message}")))
+        let merged = Self::build(given)?;
+        Ok(Self { positions: self.positions, damage: self.damage.clone(), ..merged })
     }
 
-    fn from_raw(raw: Map<String, Value>) -> Result<Self, String> {
-        let mut config: Self = serde_path_to_error::deserialize(Value::Object(raw.clone()))
-            .map_err(|e| format!("`{}`: {}", e.path(), e.inner()))?;
+    /// The fields that can be used. Those of a file that cannot are remembered; those of an argument are an error.
+    fn build(given: BTreeMap<String, Given>) -> Result<Self> {
+        let mut usable: Map<String, Value> = given
+            .iter()
+            .filter(|(name, field)| fields::HONOURED.contains(&name.as_str()) && !field.value.is_null())
+            .map(|(name, field)| (name.clone(), field.value.clone()))
+            .collect();
+        let mut invalid = Vec::new();
+        let mut config = loop {
+            match Self::parse(&usable) {
+                Ok(config) => break config,
+                Err((name, message)) => match given.get(&name).and_then(|field| field.file) {
+                    Some(file) if usable.remove(&name).is_some() => invalid.push(format!("{file}: {message}")),
+                    _ => return Err(Error::Argument(format!("generation argument {message}"))),
+                },
+            }
+        };
+        // The limit of ever lower temperatures is the likeliest token.
+        config.do_sample &= config.temperature > 0.0;
+        Ok(Self { given, invalid, ..config })
+    }
+
+    /// Reads fields; an error names the field, and says what is wrong with it.
+    fn parse(values: &Map<String, Value>) -> Result<Self, (String, String)> {
+        let config: Self = serde_path_to_error::deserialize(Value::Object(values.clone())).map_err(|e| {
+            let path = e.path().to_string();
+            let name = path.split(['.', '[']).next().unwrap_or_default().to_string();
+            (name, format!("`{path}`: {}", e.inner()))
+        })?;
         config.validate()?;
-        config.raw = raw;
         Ok(config)
     }
 
-    fn validate(&self) -> Result<(), String> {
-        let check = |fine: bool, name: &str, range: &str, found: &dyn std::fmt::Display| {
-            if fine { Ok(()) } else { Err(format!("`{name}` must be {range}, found {found}")) }
+    fn validate(&self) -> Result<(), (String, String)> {
+        let refuse = |name: &str, message: String| Err((name.to_string(), message));
+        let check = |fine: bool, name: &str, range: &str, found: &dyn std::fmt::Display| match fine {
+            true => Ok(()),
+            false => refuse(name, format!("`{name}` must be {range}, found {found}")),
         };
         check((1..=1024).contains(&self.num_beams), "num_beams", "between 1 and 1024", &self.num_beams)?;
         check(self.max_length != Some(0), "max_length", "at least 1", &0)?;
         check(self.max_new_tokens != Some(0), "max_new_tokens", "at least 1", &0)?;
-        check(self.temperature > 0.0 && self.temperature.is_finite(), "temperature", "above 0", &self.temperature)?;
-        check((0.0..=1.0).contains(&self.top_p), "top_p", "between 0 and 1", &self.top_p)?;
-        check(
-            self.min_p.is_none_or(|p| (0.0..=1.0).contains(&p)),
-            "min_p",
-            "between 0 and 1",
-            &self.min_p.unwrap_or(0.0),
-        )?;
-        check(
-            self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite(),
-            "repetition_penalty",
-            "above 0",
-            &self.repetition_penalty,
-        )?;
-        check(self.length_penalty.is_finite(), "length_penalty", "a finite number", &self.length_penalty)?;
-        if self.bad_words_ids.iter().flatten().any(Vec::is_empty) {
-            return Err("`bad_words_ids` has a word without ids".into());
+        for (name, penalty) in [
+            ("repetition_penalty", self.repetition_penalty),
+            ("encoder_repetition_penalty", self.encoder_repetition_penalty),
+        ] {
+            check(penalty > 0.0 && penalty.is_finite(), name, "above 0", &penalty)?;
         }
-        Ok(())
+        for (name, value) in [("length_penalty", self.length_penalty), ("guidance_scale", self.guidance_scale)] {
+            check(value.is_finite(), name, "a finite number", &value)?;
+        }
+        if let Some((_, factor)) = self.exponential_decay_length_penalty {
+            check(factor.is_finite(), "exponential_decay_length_penalty", "a start and a finite factor", &factor)?;
+        }
+        if self.bad_words_ids.iter().flatten().any(Vec::is_empty) {
+            return refuse("bad_words_ids", "`bad_words_ids` has a word without ids".into());
+        }
+        // Without sampling, nothing looks at these.
+        if !self.do_sample {
+            return Ok(());
+        }
+        let share = |value: Option<f64>| value.is_none_or(|value| (0.0..=1.0).contains(&value));
+        check(self.temperature >= 0.0 && self.temperature.is_finite(), "temperature", "0 or above", &self.temperature)?;
+        check(self.top_p >= 0.0, "top_p", "between 0 and 1", &self.top_p)?;
+        check(self.typical_p > 0.0, "typical_p", "above 0, up to 1", &self.typical_p)?;
+        check(share(self.min_p), "min_p", "between 0 and 1", &self.min_p.unwrap_or_default())?;
+        let top_h = self.top_h.unwrap_or(1.0);
+        check(share(self.top_h) && top_h > 0.0, "top_h", "above 0, up to 1", &top_h)
     }
 
     /// The greatest length of a target that starts with `start` tokens.
@@ -266,7 +290,7 @@ impl GenerationConfig {
         let limit = match (self.max_new_tokens, self.max_length) {
             (Some(new), _) => start.saturating_add(new),
             (None, Some(length)) => length,
-            (None, None) => start.saturating_add(DEFAULT_NEW_TOKENS),
+            (None, None) => start.saturating_add(DEFAULT_NEW_TOKENS).min(self.positions.unwrap_or(usize::MAX)),
         };
         // The last token is never fed back, so it needs no position.
         let limit = limit.min(positions.map_or(usize::MAX, |positions| positions + 1));
@@ -283,4 +307,27 @@ impl GenerationConfig {
     pub fn end_tokens(&self) -> &[u32] {
         &self.eos_token_id.0
     }
+
+    /// How far scores are moved away from what the model says without the prompt, where they are.
+    pub(super) fn guidance(&self) -> Option<f32> {
+        (self.guidance_scale != 1.0).then_some(self.guidance_scale as f32)
+    }
+}
+
+/// The fields about generation in a `config.json`, as older versions wrote them.
+fn of_model_config(config: &Value) -> Map<String, Value> {
+    let mut values: Map<String, Value> = config.as_object().cloned().unwrap_or_default();
+    if values.get("force_bos_token_to_be_generated") == Some(&Value::Bool(true)) {
+        let first = values.get("bos_token_id").cloned().unwrap_or_default();
+        values.entry("forced_bos_token_id").or_insert(first);
+    }
+    values.retain(|name, value| matches!(Use::of(name, value), Use::Honoured | Use::NotHonoured));
+    values
+}
+
+/// The positions that a `config.json` names.
+fn positions(config: &Value) -> Option<usize> {
+    let model_type = config.get("model_type").and_then(Value::as_str);
+    let name = if matches!(model_type, Some("gpt2" | "gptj")) { "n_positions" } else { "max_position_embeddings" };
+    config.get(name).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok())
 }

@@ -4,14 +4,19 @@
 
 mod beam;
 mod config;
+mod fields;
+mod guidance;
 mod processors;
 mod sampling;
 mod search;
 mod top;
+mod values;
+mod warnings;
 
 use std::ops::ControlFlow;
 
-pub use config::{EarlyStopping, GenerationConfig};
+pub use config::GenerationConfig;
+pub use values::{EarlyStopping, SequenceBias};
 
 use crate::{Error, Result};
 
@@ -29,6 +34,15 @@ pub trait StepDecoder {
 
     /// Longest target, in tokens from the decoder start on; `None` where there is no such limit.
     fn max_positions(&self) -> Option<usize>;
+
+    /// As many hypotheses of the same model that have seen nothing, for classifier-free guidance; `None` where that makes no
+    /// sense, since what the model writes depends on more than its prefix.
+    fn unprompted(&self, _texts: usize) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// Why a text ended.
@@ -36,6 +50,8 @@ pub trait StepDecoder {
 pub enum FinishReason {
     /// The end-of-sequence token.
     EndOfSequence,
+    /// A stop string.
+    StopString,
     /// The greatest length.
     Length,
 }
@@ -51,35 +67,66 @@ pub struct Generated {
     pub finish: FinishReason,
 }
 
-/// Generates one text for each of `starts`, which must be of one length (at least the decoder start token).
+/// What texts are generated from.
+pub struct Prompts<'a> {
+    /// Ids that each text starts with, all of one length: at least the decoder start token.
+    pub starts: &'a [Vec<u32>],
+    /// Ids that rules about the source look at: those of the encoder, or the prompt of a decoder-only model.
+    pub sources: &'a [Vec<u32>],
+    /// The text of ids, for `stop_strings`.
+    pub text_of: &'a dyn Fn(&[u32]) -> Result<String>,
+}
+
+/// Generates one text for each of `prompts`.
 ///
-/// `sources` are the encoder's ids, for processors that look at them. `progress` is told the number of tokens so far;
-/// `Break` stops and gives an error.
+/// `progress` gets the number of tokens so far; `Break` stops and gives an error.
 ///
 /// # Errors
-/// When the configuration asks for what the decoder cannot do, or the decoder fails.
+/// When the configuration asks for what the decoder cannot do or leaves no token to choose, or the decoder fails.
 pub fn generate(
     decoder: &mut impl StepDecoder,
-    starts: &[Vec<u32>],
-    sources: Option<&[Vec<u32>]>,
+    prompts: &Prompts,
     config: &GenerationConfig,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<Generated>> {
+    config.check()?;
+    let starts = prompts.starts;
     let Some(length) = starts.first().map(Vec::len) else { return Ok(Vec::new()) };
     if length == 0 || starts.iter().any(|start| start.len() != length) {
         return Err(Error::Argument("generation needs starts of one length, with at least one token".into()));
     }
-    if let Some(&id) = starts.iter().flatten().find(|&&id| id as usize >= decoder.vocabulary()) {
+    if prompts.sources.len() != starts.len() {
         return Err(Error::Argument(format!(
-            "the start token {id} is outside the vocabulary of {} tokens",
-            decoder.vocabulary()
+            "generation needs a source for each start, found {} for {}",
+            prompts.sources.len(),
+            starts.len()
+        )));
+    }
+    let vocabulary = decoder.vocabulary();
+    if let Some(&id) = starts.iter().flatten().find(|&&id| id as usize >= vocabulary) {
+        return Err(Error::Argument(format!("the start token {id} is outside the vocabulary of {vocabulary} tokens")));
+    }
+    if let Some(id) = config.sequence_bias.0.iter().flat_map(|(ids, _)| ids).find(|id| **id as usize >= vocabulary) {
+        return Err(Error::Argument(format!(
+            "`sequence_bias` has the token {id}, but the vocabulary has {vocabulary} tokens"
         )));
     }
     let limit = config.limit(length, decoder.max_positions())?;
     if config.num_beams > 1 {
-        beam::search(decoder, starts, sources, config, limit, progress)
+        beam::search(decoder, prompts, config, limit, progress)
     } else {
-        search::search(decoder, starts, sources, config, limit, progress)
+        search::search(decoder, prompts, config, limit, progress)
+    }
+}
+
+impl Prompts<'_> {
+    /// Whether one of the stop strings ends in the last token of a text.
+    fn stops(&self, config: &GenerationConfig, ids: &[u32]) -> Result<bool> {
+        let Some((_, before)) = ids.split_last().filter(|_| !config.stop_strings.is_empty()) else { return Ok(false) };
+        let (text, before) = ((self.text_of)(ids)?, (self.text_of)(before)?);
+        let old = text.bytes().zip(before.bytes()).take_while(|(a, b)| a == b).count();
+        let ends_after = |stop: &String| text.rmatch_indices(stop.as_str()).next().map(|(at, _)| at + stop.len());
+        Ok(config.stop_strings.iter().any(|stop| ends_after(stop).is_some_and(|end| end > old)))
     }
 }
 

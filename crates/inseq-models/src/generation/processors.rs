@@ -1,6 +1,7 @@
 //! What changes scores before a token is chosen, in transformers' order.
 
 use super::GenerationConfig;
+use crate::Error;
 use crate::layers::log_softmax_row;
 
 /// What a processor may look at.
@@ -8,45 +9,67 @@ use crate::layers::log_softmax_row;
 pub(super) struct Row<'a> {
     /// Ids so far, from the decoder start on.
     pub(super) ids: &'a [u32],
-    /// The encoder's ids.
-    pub(super) source: Option<&'a [u32]>,
+    /// The encoder's ids, or the prompt.
+    pub(super) source: &'a [u32],
     /// Length of the start.
     pub(super) start: usize,
     /// The greatest length.
     pub(super) limit: usize,
 }
 
+type Processor = fn(&GenerationConfig, Row, &mut [f32]);
+
+/// The processors by the field that asks for them, in transformers' order.
+const PROCESSORS: &[(&str, Processor)] = &[
+    ("sequence_bias", sequence_bias),
+    ("encoder_repetition_penalty", encoder_repetition_penalty),
+    ("repetition_penalty", repetition_penalty),
+    ("no_repeat_ngram_size", |config, row, scores| no_repeat(config.no_repeat_ngram_size, row.ids, row, scores)),
+    ("encoder_no_repeat_ngram_size", |config, row, scores| {
+        no_repeat(config.encoder_no_repeat_ngram_size, row.source, row, scores);
+    }),
+    ("bad_words_ids", bad_words),
+    ("min_length", |config, row, scores| {
+        if config.min_new_tokens.is_none() && row.ids.len() < config.min_length {
+            ban(scores, config.end_tokens().iter().copied());
+        }
+    }),
+    ("min_new_tokens", |config, row, scores| {
+        if config.min_new_tokens.is_some_and(|least| row.ids.len().saturating_sub(row.start) < least) {
+            ban(scores, config.end_tokens().iter().copied());
+        }
+    }),
+    ("forced_bos_token_id", |config, row, scores| {
+        if let (Some(id), 1) = (config.forced_bos_token_id, row.ids.len()) {
+            force(scores, &[id]);
+        }
+    }),
+    ("forced_eos_token_id", |config, row, scores| {
+        if !config.forced_eos_token_id.0.is_empty() && row.ids.len() + 1 == row.limit {
+            force(scores, &config.forced_eos_token_id.0);
+        }
+    }),
+    ("remove_invalid_values", |config, _, scores| {
+        if config.remove_invalid_values {
+            scores
+                .iter_mut()
+                .for_each(|score| *score = if score.is_nan() { 0.0 } else { score.clamp(f32::MIN, f32::MAX) });
+        }
+    }),
+    ("exponential_decay_length_penalty", exponential_decay),
+    ("suppress_tokens", |config, _, scores| ban(scores, config.suppress_tokens.iter().flatten().copied())),
+    ("begin_suppress_tokens", |config, row, scores| {
+        let forced = row.start <= 1 && config.forced_bos_token_id.is_some();
+        if row.ids.len() == row.start + usize::from(forced) {
+            ban(scores, config.begin_suppress_tokens.iter().flatten().copied());
+        }
+    }),
+];
+
 /// Changes the scores of one row.
 pub(super) fn process(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
-    repetition_penalty(config, row, scores);
-    let n = config.no_repeat_ngram_size;
-    if n > 0 {
-        ban(scores, repeated(row.ids, row.ids, n));
-    }
-    if let (n @ 1.., Some(source)) = (config.encoder_no_repeat_ngram_size, row.source) {
-        ban(scores, repeated(source, row.ids, n));
-    }
-    bad_words(config, row, scores);
-    let length = row.ids.len();
-    let too_short =
-        length < config.min_length || config.min_new_tokens.is_some_and(|least| length - row.start.min(length) < least);
-    if too_short {
-        ban(scores, config.end_tokens().iter().copied());
-    }
-    if let (Some(id), 1) = (config.forced_bos_token_id, length) {
-        force(scores, &[id]);
-    }
-    if !config.forced_eos_token_id.0.is_empty() && length + 1 == row.limit {
-        force(scores, &config.forced_eos_token_id.0);
-    }
-    if let Some(ids) = &config.suppress_tokens {
-        ban(scores, ids.iter().copied());
-    }
-    if let Some(ids) = &config.begin_suppress_tokens {
-        let forced = row.start <= 1 && config.forced_bos_token_id.is_some();
-        if length == row.start + usize::from(forced) {
-            ban(scores, ids.iter().copied());
-        }
+    for (_, processor) in PROCESSORS {
+        processor(config, row, scores);
     }
     if config.do_sample {
         super::sampling::warp(config, scores);
@@ -54,6 +77,38 @@ pub(super) fn process(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
     if config.renormalize_logits {
         log_softmax_row(scores);
     }
+}
+
+/// The error of a row in which no token can be chosen.
+pub(super) fn nothing_to_choose(config: &GenerationConfig, row: Row, vocabulary: usize) -> Error {
+    let mut scores = vec![0.0; vocabulary];
+    let mut banned = 0;
+    let mut fields = Vec::new();
+    for (field, processor) in PROCESSORS {
+        processor(config, row, &mut scores);
+        let now = scores.iter().filter(|score| **score == f32::NEG_INFINITY).count();
+        if now > banned {
+            fields.push(format!("`{field}`"));
+        }
+        banned = now;
+    }
+    let place = row.ids.len() - row.start.min(row.ids.len()) + 1;
+    Error::Argument(match banned == vocabulary {
+        true => format!(
+            "no token can be generated at new position {place}: {} ban all {vocabulary} tokens of the vocabulary; loosen them \
+             by a generation argument",
+            fields.join(", ")
+        ),
+        false => format!(
+            "no token can be generated at new position {place}: the model gives no finite score{}; compute in f32 (`dtype`)",
+            if fields.is_empty() { String::new() } else { format!(" to what {} leave", fields.join(", ")) }
+        ),
+    })
+}
+
+/// Whether a token with this score can be chosen.
+pub(super) fn can_be_chosen(score: f32) -> bool {
+    score > f32::MIN
 }
 
 fn ban(scores: &mut [f32], ids: impl IntoIterator<Item = u32>) {
@@ -73,19 +128,61 @@ fn force(scores: &mut [f32], ids: &[u32]) {
     }
 }
 
+/// What would complete a sequence gets its bias.
+fn sequence_bias(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
+    for (ids, bias) in &config.sequence_bias.0 {
+        if let Some((last, before)) = ids.split_last()
+            && row.ids.ends_with(before)
+            && let Some(score) = scores.get_mut(*last as usize)
+        {
+            *score += bias;
+        }
+    }
+}
+
 /// Keskar et al., 2019, <https://arxiv.org/abs/1909.05858>: scores of tokens that are there are scaled down.
 fn repetition_penalty(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
-    if config.repetition_penalty == 1.0 {
-        return;
+    if config.repetition_penalty != 1.0 {
+        scale_down(scores, row.ids, config.repetition_penalty as f32);
     }
-    let penalty = config.repetition_penalty as f32;
-    let mut seen = row.ids.to_vec();
+}
+
+/// The inverse, of tokens of the source.
+fn encoder_repetition_penalty(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
+    if config.encoder_repetition_penalty != 1.0 {
+        scale_down(scores, row.source, (1.0 / config.encoder_repetition_penalty) as f32);
+    }
+}
+
+fn scale_down(scores: &mut [f32], ids: &[u32], penalty: f32) {
+    let mut seen = ids.to_vec();
     seen.sort_unstable();
     seen.dedup();
     for id in seen {
         if let Some(score) = scores.get_mut(id as usize) {
             *score = if *score < 0.0 { *score * penalty } else { *score / penalty };
         }
+    }
+}
+
+/// The longer a text, the likelier its end.
+fn exponential_decay(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
+    let Some((start, factor)) = config.exponential_decay_length_penalty else { return };
+    let late = (row.ids.len() as i64).saturating_sub(row.start as i64).saturating_sub(start);
+    if late <= 0 {
+        return;
+    }
+    let growth = (factor.powf(late as f64) - 1.0) as f32;
+    for &id in config.end_tokens() {
+        if let Some(score) = scores.get_mut(id as usize).filter(|score| score.is_finite()) {
+            *score += score.abs() * growth;
+        }
+    }
+}
+
+fn no_repeat(n: usize, text: &[u32], row: Row, scores: &mut [f32]) {
+    if n > 0 {
+        ban(scores, repeated(text, row.ids, n));
     }
 }
 
@@ -123,7 +220,7 @@ mod tests {
         arguments: serde_json::Map<String, serde_json::Value>,
         start: usize,
         ids: Vec<Vec<u32>>,
-        source: Option<Vec<Vec<u32>>>,
+        source: Vec<Vec<u32>>,
         scores: Vec<Vec<f32>>,
         /// `None` where a token cannot be chosen.
         processed: Vec<Vec<Option<f32>>>,
@@ -140,7 +237,7 @@ mod tests {
             let config = GenerationConfig::default().merge(&case.arguments).unwrap();
             let limit = config.limit(case.start, None).unwrap();
             for (row, ids) in case.ids.iter().enumerate() {
-                let source = case.source.as_ref().map(|source| &source[row][..]);
+                let source = &case.source[row];
                 let mut scores = case.scores[row].clone();
                 process(&config, Row { ids, source, start: case.start, limit }, &mut scores);
                 let same = scores.iter().zip(&case.processed[row]).all(|(got, expected)| match expected {

@@ -4,19 +4,20 @@ use rand::Rng;
 
 use super::GenerationConfig;
 
-/// Temperature, top-k, top-p and min-p, in transformers' order.
+/// Which tokens may be drawn, by transformers' filters in their order.
 pub(super) fn warp(config: &GenerationConfig, scores: &mut [f32]) {
-    let keep = if config.num_beams > 1 { config.end_tokens().len() + 1 } else { 1 };
+    // Beams need one token to go on with beside those that end a text.
+    let keep = if config.num_beams > 1 { (config.end_tokens().len() + 1).max(2) } else { 1 };
     if config.temperature != 1.0 {
         let temperature = config.temperature as f32;
         scores.iter_mut().for_each(|score| *score /= temperature);
     }
+    if let Some(top_h) = config.top_h {
+        keep_entropy(scores, top_h as f32);
+    }
     if config.top_k > 0 {
-        let k = config.top_k.max(keep).min(scores.len());
-        let mut sorted = scores.to_vec();
-        let (_, kth, _) = sorted.select_nth_unstable_by(k - 1, |a, b| b.total_cmp(a));
-        let kth = *kth;
-        scores.iter_mut().filter(|score| **score < kth).for_each(|score| *score = f32::NEG_INFINITY);
+        let kth = kth_largest(scores, config.top_k.max(keep));
+        ban(scores, |_, score| score < kth);
     }
     if config.top_p < 1.0 {
         let order = ascending(scores);
@@ -39,6 +40,84 @@ pub(super) fn warp(config: &GenerationConfig, scores: &mut [f32]) {
             }
         }
     }
+    if config.typical_p < 1.0 {
+        keep_typical(scores, config.typical_p as f32, keep);
+    }
+    // Hewitt et al., 2022, <https://arxiv.org/abs/2210.15191>.
+    if 0.0 < config.epsilon_cutoff && config.epsilon_cutoff < 1.0 {
+        cut_off(scores, config.epsilon_cutoff as f32, keep);
+    }
+    if 0.0 < config.eta_cutoff && config.eta_cutoff < 1.0 {
+        let epsilon = config.eta_cutoff as f32;
+        let eta = epsilon.min(epsilon.sqrt() * (-entropy(&softmax(scores))).exp());
+        cut_off(scores, eta, keep);
+    }
+}
+
+fn ban(scores: &mut [f32], is_banned: impl Fn(usize, f32) -> bool) {
+    for (index, score) in scores.iter_mut().enumerate() {
+        if is_banned(index, *score) {
+            *score = f32::NEG_INFINITY;
+        }
+    }
+}
+
+/// The `k`-th largest score, or the least where there are fewer.
+fn kth_largest(scores: &[f32], k: usize) -> f32 {
+    let mut sorted = scores.to_vec();
+    let k = k.clamp(1, sorted.len().max(1)) - 1;
+    if k >= sorted.len() { f32::NEG_INFINITY } else { *sorted.select_nth_unstable_by(k, |a, b| b.total_cmp(a)).1 }
+}
+
+/// Leaves what has a probability, and the `keep` likeliest.
+fn cut_off(scores: &mut [f32], least: f32, keep: usize) {
+    let probabilities = softmax(scores);
+    let kth = kth_largest(scores, keep);
+    ban(scores, |index, score| probabilities[index] < least && score < kth);
+}
+
+/// Top-H (Baghaei Potraghloo et al., 2025, <https://arxiv.org/abs/2509.02510>): the likeliest tokens that have a share of the
+/// entropy together.
+fn keep_entropy(scores: &mut [f32], share: f32) {
+    const MOST: usize = 100;
+    let likeliest = super::top::largest(scores, MOST.min(scores.len()));
+    let probabilities = softmax(&likeliest.iter().map(|&index| scores[index]).collect::<Vec<_>>());
+    let budget = entropy(&probabilities) * share;
+    let mut sum = 0.0;
+    let mut kept = vec![false; scores.len()];
+    for (rank, (&index, p)) in likeliest.iter().zip(&probabilities).enumerate() {
+        sum += -p * p.ln();
+        // A token without a probability makes the sum NaN, which is within no budget.
+        kept[index] = rank == 0 || sum <= budget;
+    }
+    ban(scores, |index, _| !kept[index]);
+}
+
+/// Meister et al., 2022, <https://arxiv.org/abs/2202.00666>: the tokens whose surprise is nearest to what is expected, up to
+/// a probability.
+fn keep_typical(scores: &mut [f32], mass: f32, keep: usize) {
+    let probabilities = softmax(scores);
+    let mut normalized = scores.to_vec();
+    crate::layers::log_softmax_row(&mut normalized);
+    let expected = entropy(&probabilities);
+    let distances: Vec<f32> = normalized.iter().map(|log| (-log - expected).abs()).collect();
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| distances[a].total_cmp(&distances[b]));
+    let mut sum = 0.0;
+    let below = order.iter().take_while(|&&index| {
+        sum += probabilities[index];
+        sum < mass
+    });
+    let last = below.count().min(order.len().saturating_sub(1));
+    let Some(farthest) = order.get(last).map(|&index| distances[index]) else { return };
+    for &index in order.iter().skip(keep).filter(|&&index| distances[index] > farthest) {
+        scores[index] = f32::NEG_INFINITY;
+    }
+}
+
+/// In nats.
+fn entropy(probabilities: &[f32]) -> f32 {
+    probabilities.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum()
 }
 
 /// A token drawn by its probability.

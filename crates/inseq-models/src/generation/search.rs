@@ -4,40 +4,46 @@ use std::ops::ControlFlow;
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::processors::{Row, process};
-use super::{FinishReason, Generated, GenerationConfig, StepDecoder, cancelled, prefill, sampling, top};
+use super::guidance::Guide;
+use super::processors::{Row, can_be_chosen, nothing_to_choose, process};
+use super::{FinishReason, Generated, GenerationConfig, Prompts, StepDecoder, cancelled, prefill, sampling, top};
 use crate::Result;
 
 pub(super) fn search(
     decoder: &mut impl StepDecoder,
-    starts: &[Vec<u32>],
-    sources: Option<&[Vec<u32>]>,
+    prompts: &Prompts,
     config: &GenerationConfig,
     limit: usize,
     progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<Generated>> {
     let vocabulary = decoder.vocabulary();
-    let start = starts[0].len();
-    let mut texts = starts.to_vec();
+    let mut texts = prompts.starts.to_vec();
+    let start = texts.first().map_or(0, Vec::len);
     let mut finished: Vec<Option<FinishReason>> = vec![None; texts.len()];
     // A text draws from its own stream, so that it does not matter what it is batched with.
     let mut streams: Vec<StdRng> = (0..texts.len()).map(|_| StdRng::seed_from_u64(config.seed)).collect();
     let mut rows: Vec<usize> = (0..texts.len()).collect();
-    let mut logits = prefill(decoder, starts)?;
+    let mut guide = Guide::new(decoder, prompts.starts, config)?;
+    let mut logits = prefill(decoder, prompts.starts)?;
     loop {
         let mut next = Vec::new();
         for (row, &text) in rows.iter().enumerate() {
             let scores = &mut logits[row * vocabulary..(row + 1) * vocabulary];
-            let source = sources.map(|sources| sources[text].as_slice());
-            process(config, Row { ids: &texts[text], source, start, limit }, scores);
-            let token = if config.do_sample {
-                sampling::draw(scores, &mut streams[text])
-            } else {
-                top::largest(scores, 1)[0] as u32
-            };
+            if let Some(guide) = &guide {
+                guide.guide(row, scores);
+            }
+            let rules = Row { ids: &texts[text], source: &prompts.sources[text], start, limit };
+            process(config, rules, scores);
+            let likeliest = top::largest(scores, 1).first().copied().unwrap_or_default();
+            if !scores.get(likeliest).is_some_and(|score| can_be_chosen(*score)) {
+                return Err(nothing_to_choose(config, rules, vocabulary));
+            }
+            let token = if config.do_sample { sampling::draw(scores, &mut streams[text]) } else { likeliest as u32 };
             texts[text].push(token);
             if config.end_tokens().contains(&token) {
                 finished[text] = Some(FinishReason::EndOfSequence);
+            } else if prompts.stops(config, &texts[text])? {
+                finished[text] = Some(FinishReason::StopString);
             } else if texts[text].len() >= limit {
                 finished[text] = Some(FinishReason::Length);
             } else {
@@ -54,6 +60,9 @@ pub(super) fn search(
         let tokens: Vec<u32> = next.iter().map(|n| n.2).collect();
         rows = next.iter().map(|n| n.1).collect();
         logits = decoder.step(&parents, &tokens)?;
+        if let Some(guide) = &mut guide {
+            guide.step(&parents, &tokens)?;
+        }
     }
     let finish = finished.into_iter().map(|finish| finish.unwrap_or(FinishReason::Length));
     Ok(texts.into_iter().zip(finish).map(|(ids, finish)| Generated { ids, score: None, finish }).collect())

@@ -72,7 +72,7 @@ impl Bytes {
                 }
             }
         }
-        let encoding = Encoding { special: vec![false; ids.len()], ids, offsets: Some(offsets) };
+        let encoding = Encoding { special: vec![false; ids.len()], text: 0..ids.len(), ids, offsets: Some(offsets) };
         let has_end = encoding.ids.last() == Some(&self.eos);
         if add_special_tokens && !has_end { encoding.within(&[], &[self.eos], text.len()) } else { encoding }
     }

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use super::Side;
 use super::added::AddedToken;
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
@@ -26,6 +27,8 @@ pub(super) struct Configuration {
     has_extra: bool,
     /// Added tokens whose ids are known.
     pub(super) added: IndexMap<u32, AddedToken>,
+    /// The side of the truncation in `tokenizer.json`.
+    saved_truncation: Option<String>,
 }
 
 impl Configuration {
@@ -35,6 +38,9 @@ impl Configuration {
         let has_extra = EXTRA.iter().any(|name| values.contains_key(*name));
         let mut added = IndexMap::new();
         let mut unnumbered = Map::new();
+        let tokenizer = object(repository, "tokenizer.json")?.unwrap_or_default();
+        let saved_truncation = tokenizer.get("truncation").and_then(|truncation| truncation.get("direction"));
+        let saved_truncation = saved_truncation.and_then(Value::as_str).map(String::from);
         if let Some(tokens) = values.get("added_tokens_decoder") {
             let tokens = tokens.as_object().ok_or_else(|| invalid(FILE, "`added_tokens_decoder` is no object"))?;
             for (id, token) in tokens {
@@ -52,7 +58,6 @@ impl Configuration {
                 values.insert(name, token);
             }
             unnumbered = object(repository, "added_tokens.json")?.unwrap_or_default();
-            let tokenizer = object(repository, "tokenizer.json")?.unwrap_or_default();
             for token in tokenizer.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
                 let id = token.get("id").unwrap_or(&Value::Null);
                 added.insert(token_id("tokenizer.json", id)?, added_token("tokenizer.json", token)?);
@@ -77,7 +82,7 @@ impl Configuration {
         // The reference reads the older list of special tokens after it has looked which added tokens are special.
         let known: &[AddedToken] = if has_extra || values.contains_key(EXTRA[0]) { &extra } else { &[] };
         let special: Vec<String> = named.values().chain(known).map(|token| token.content.clone()).collect();
-        let mut configuration = Self { values, named, extra, has_extra, added };
+        let mut configuration = Self { values, named, extra, has_extra, added, saved_truncation };
         for (content, id) in unnumbered {
             let id = token_id("added_tokens.json", &id)?;
             let is_special = special.contains(&content);
@@ -157,6 +162,11 @@ impl Configuration {
         all
     }
 
+    /// Leaves out a field.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.values.remove(name);
+    }
+
     pub(super) fn flag(&self, name: &str) -> bool {
         self.values.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
@@ -191,6 +201,20 @@ impl Configuration {
     /// Whether an object of options is there and not empty.
     pub(super) fn has_options(&self, name: &str) -> bool {
         self.values.get(name).is_some_and(|value| !is_empty(value))
+    }
+
+    /// The side that a text is cut on: as `tokenizer_config.json` says, else as the truncation that was saved with the
+    /// tokenizer.
+    pub(super) fn truncation_side(&self) -> Result<Side> {
+        match self.values.get("truncation_side").and_then(Value::as_str).or(self.saved_truncation.as_deref()) {
+            None => Ok(Side::default()),
+            Some(side) if side.eq_ignore_ascii_case("right") => Ok(Side::Right),
+            Some(side) if side.eq_ignore_ascii_case("left") => Ok(Side::Left),
+            Some(other) => Err(invalid(
+                "tokenizer_config.json",
+                &format!("`truncation_side` must be `left` or `right`, found {other:?}"),
+            )),
+        }
     }
 
     /// `model_max_length`; transformers writes 1e30 where there is none.

@@ -3,7 +3,7 @@
 use tokenizers::{ModelWrapper, Tokenizer as Inner};
 
 use super::configuration::Configuration;
-use super::families::{Family, FrameRule};
+use super::families::{Family, FrameRule, Parts};
 use super::languages::Translation;
 use super::{Encoding, Role, SpecialTokens, TokenizerOptions, clean_up_spaces, guard};
 use crate::checkpoint::Repository;
@@ -32,13 +32,14 @@ enum Frame {
 }
 
 impl Fast {
-    /// Reads `tokenizer.json`; of the family, only what the file cannot know is used.
+    /// Reads `tokenizer.json`. Transformers' class of a `named` family and model type takes tokens and merges from it, and
+    /// the frame in part; what else the file says counts where there is no such class.
     pub(super) fn load(
         repository: &Repository,
         mut configuration: Configuration,
-        family: Option<&Family>,
+        (named, model_type): (Option<&str>, &str),
         options: &TokenizerOptions,
-    ) -> Result<(Self, SpecialTokens)> {
+    ) -> Result<(Self, SpecialTokens, Option<&'static Family>)> {
         const FILE: &str = "tokenizer.json";
         let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
         let bytes = repository.read(FILE)?.unwrap_or_default();
@@ -46,6 +47,11 @@ impl Fast {
         // A saved tokenizer may carry the padding and truncation of its last use.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|e| invalid(e.to_string()))?;
+        // The file says what surrounds a text.
+        ["add_bos_token", "add_eos_token"].into_iter().for_each(|name| configuration.forget(name));
+        const BYTE_LEVEL: &[u8] = b"\"ByteLevel\"";
+        let is_byte_level = bytes.windows(BYTE_LEVEL.len()).any(|part| part == BYTE_LEVEL);
+        let family = Family::of_json(named, model_type, is_byte_level);
         if let Some(family) = family {
             family.name_tokens(&mut configuration, |token| inner.token_to_id(token).is_some());
             for code in family.languages.into_iter().flat_map(|languages| languages.codes()) {
@@ -53,14 +59,19 @@ impl Fast {
                     configuration.ensure_special(super::added::AddedToken::special(code));
                 }
             }
+            if let Some(parts) = family.parts_of(&inner, &mut configuration)? {
+                let post_processor = inner.get_post_processor().cloned();
+                inner = assembled(parts).map_err(invalid)?;
+                inner.with_post_processor(post_processor);
+            }
         }
         add_tokens(&mut inner, &configuration).map_err(invalid)?;
         let mut fast = Self::new(inner, &configuration);
-        if let Some(family) = family.filter(|family| family.languages.is_some()) {
+        if let Some(family) = family.filter(|family| !family.frame.is_of_file()) {
             fast.frame = fast.frame_of(family, &configuration, options)?;
         }
         let special = fast.special(&configuration);
-        Ok((fast, special))
+        Ok((fast, special, family))
     }
 
     /// Builds a tokenizer from the files of its family.
@@ -74,10 +85,7 @@ impl Fast {
         let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
         family.name_tokens(&mut configuration, |_| true);
         let parts = family.parts(repository, &mut configuration)?;
-        let mut inner = Inner::new(parts.model);
-        inner.with_normalizer(parts.normalizer).map_err(|e| invalid(e.to_string()))?;
-        inner.with_pre_tokenizer(parts.pre_tokenizer);
-        inner.with_decoder(Some(parts.decoder));
+        let mut inner = assembled(parts).map_err(invalid)?;
         add_tokens(&mut inner, &configuration).map_err(invalid)?;
         let mut fast = Self::new(inner, &configuration);
         fast.frame = fast.frame_of(family, &configuration, options)?;
@@ -85,7 +93,8 @@ impl Fast {
         Ok((fast, special))
     }
 
-    fn new(inner: Inner, configuration: &Configuration) -> Self {
+    fn new(mut inner: Inner, configuration: &Configuration) -> Self {
+        inner.set_encode_special_tokens(configuration.flag("split_special_tokens"));
         // Spaces before punctuation are the tokens' own in byte pairs.
         let may_clean_up = !matches!(inner.get_model(), ModelWrapper::BPE(_))
             || configuration.flag("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output");
@@ -102,7 +111,7 @@ impl Fast {
         }
         let (before, after): (Vec<&str>, Vec<&str>) = match family.frame {
             FrameRule::Always { before, after } => (before.to_vec(), after.to_vec()),
-            FrameRule::Configured => {
+            FrameRule::Configured { .. } => {
                 let when = |flag: &str, name| if configuration.flag(flag) { vec![name] } else { Vec::new() };
                 (when("add_bos_token", "bos_token"), when("add_eos_token", "eos_token"))
             }
@@ -138,9 +147,13 @@ impl Fast {
         let own = matches!(self.frame, Frame::Own) && add_special_tokens;
         let encoding = guard(|| self.inner.encode(text, own))
             .map_err(|e| Error::Argument(format!("the tokenizer fails on {text:?}: {e}")))?;
+        let special: Vec<bool> = encoding.get_special_tokens_mask().iter().map(|&m| m == 1).collect();
+        let before = special.iter().take_while(|special| **special).count();
+        let after = special[before..].iter().rev().take_while(|special| **special).count();
         let encoding = Encoding {
             ids: encoding.get_ids().to_vec(),
-            special: encoding.get_special_tokens_mask().iter().map(|&m| m == 1).collect(),
+            text: before..special.len() - after,
+            special,
             offsets: Some(encoding.get_offsets().iter().map(|&(start, end)| start..end).collect()),
         };
         if !add_special_tokens {
@@ -171,6 +184,15 @@ impl Fast {
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)
     }
+}
+
+/// A tokenizer of its parts, without added tokens.
+fn assembled(parts: Parts) -> Result<Inner, String> {
+    let mut inner = Inner::new(parts.model);
+    inner.with_normalizer(parts.normalizer).map_err(|e| e.to_string())?;
+    inner.with_pre_tokenizer(parts.pre_tokenizer);
+    inner.with_decoder(Some(parts.decoder));
+    Ok(inner)
 }
 
 /// Adds what the files list by id, then named special tokens that are not among these, then the others. Tokens that the

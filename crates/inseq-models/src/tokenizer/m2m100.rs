@@ -110,6 +110,7 @@ impl M2m100 {
         }
         encoding.special = vec![false; encoding.ids.len()];
         encoding.offsets = Some(offsets);
+        encoding.text = 0..encoding.ids.len();
         if !add_special_tokens {
             return Ok(encoding);
         }

@@ -113,13 +113,9 @@ impl Marian {
                 offsets.push(range.start + piece.range.start..range.start + piece.range.end);
             }
         }
-        let mut special: Vec<bool> = ids.iter().map(|id| self.unspoken.contains(id)).collect();
-        if add_special_tokens {
-            ids.push(self.eos);
-            offsets.push(text.len()..text.len());
-            special.push(true);
-        }
-        Encoding { ids, special, offsets: Some(offsets) }
+        let special: Vec<bool> = ids.iter().map(|id| self.unspoken.contains(id)).collect();
+        let encoding = Encoding { special, text: 0..ids.len(), ids, offsets: Some(offsets) };
+        if add_special_tokens { encoding.within(&[], &[self.eos], text.len()) } else { encoding }
     }
 
     /// The model that joins pieces: with one vocabulary the source's, whatever the role, as in the reference.

@@ -7,6 +7,7 @@ mod configuration;
 mod families;
 mod fast;
 mod languages;
+mod loss;
 mod m2m100;
 mod marian;
 mod options;
@@ -23,6 +24,7 @@ pub use chat::Message;
 use configuration::Configuration;
 use families::Family;
 use languages::Translation;
+pub use loss::Loss;
 pub use options::TokenizerOptions;
 
 /// Classes of transformers that read `tokenizer.json` alone.
@@ -46,6 +48,18 @@ pub struct Encoding {
     pub special: Vec<bool>,
     /// Bytes of the text that each id stands for, where the tokenizer knows.
     pub offsets: Option<Vec<Range<usize>>>,
+    /// Places of the text's own ids; the others are special tokens around it.
+    pub text: Range<usize>,
+}
+
+/// A side of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// Its beginning.
+    Left,
+    /// Its end.
+    #[default]
+    Right,
 }
 
 /// Tokens with a meaning of their own.
@@ -70,12 +84,29 @@ impl Encoding {
     fn within(self, before: &[u32], after: &[u32], length: usize) -> Self {
         let around = |middle: Vec<bool>| [vec![true; before.len()], middle, vec![true; after.len()]].concat();
         Self {
+            text: before.len()..before.len() + self.ids.len(),
             ids: [before, &self.ids, after].concat(),
             special: around(self.special),
             offsets: self
                 .offsets
                 .map(|offsets| [vec![0..0; before.len()], offsets, vec![length..length; after.len()]].concat()),
         }
+    }
+
+    /// The encoding without `count` of the text's ids at one side; special tokens around the text stay. Without more than it
+    /// has, it is empty but for these.
+    #[must_use]
+    pub fn cut(mut self, count: usize, side: Side) -> Self {
+        let count = count.min(self.text.len());
+        let from = if side == Side::Left { self.text.start } else { self.text.end - count };
+        let gone = from..from + count;
+        self.ids.drain(gone.clone());
+        self.special.drain(gone.clone());
+        if let Some(offsets) = &mut self.offsets {
+            offsets.drain(gone);
+        }
+        self.text.end -= count;
+        self
     }
 }
 
@@ -86,6 +117,7 @@ pub struct Tokenizer {
     special: SpecialTokens,
     class: String,
     chat: Chat,
+    truncation_side: Side,
 }
 
 #[derive(Debug)]
@@ -114,7 +146,8 @@ impl Tokenizer {
     pub fn load_with(repository: &Repository, options: &TokenizerOptions) -> Result<Self> {
         let configuration = Configuration::read(repository)?;
         let chat = Chat::read(repository, &configuration)?;
-        let mut tokenizer = Self { chat, ..Self::without_chat(repository, configuration, options)? };
+        let truncation_side = configuration.truncation_side()?;
+        let mut tokenizer = Self { chat, truncation_side, ..Self::without_chat(repository, configuration, options)? };
         let special = &tokenizer.special;
         for (name, id) in [
             ("bos_token", special.bos),
@@ -138,7 +171,7 @@ impl Tokenizer {
         let wants_json = named.as_deref().is_some_and(|class| GENERIC_CLASSES.contains(&class));
         let tokenizer = |kind, special, default: &str| {
             let class = named.clone().unwrap_or(default.into());
-            Self { kind, special, class, chat: Chat::default() }
+            Self { kind, special, class, chat: Chat::default(), truncation_side: Side::default() }
         };
         let plain = named.as_deref().map(|class| class.strip_suffix("Fast").unwrap_or(class));
         if repository.read("source.spm")?.is_some() && !(has_json && wants_json) {
@@ -157,11 +190,14 @@ impl Tokenizer {
             let (m2m100, special) = m2m100::M2m100::load(repository, configuration, options)?;
             return Ok(tokenizer(Kind::M2m100(Box::new(m2m100)), special, "M2M100Tokenizer"));
         }
-        let family = Family::find(named.as_deref(), &model_type, has_json);
-        let (fast, special) = match (family, has_json) {
-            (family, true) => fast::Fast::load(repository, configuration, family, options)?,
-            (Some(family), false) => fast::Fast::build(repository, configuration, family, options)?,
-            (None, false) => return Err(not_found(repository, named.as_deref(), &model_type)),
+        let (fast, special, family) = match has_json {
+            true => fast::Fast::load(repository, configuration, (named.as_deref(), &model_type), options)?,
+            false => {
+                let family = Family::of_files(named.as_deref(), &model_type)
+                    .ok_or_else(|| not_found(repository, named.as_deref(), &model_type))?;
+                let (fast, special) = fast::Fast::build(repository, configuration, family, options)?;
+                (fast, special, Some(family))
+            }
         };
         if fast.translation().is_none() {
             options.refuse("this tokenizer knows no languages")?;
@@ -226,6 +262,11 @@ impl Tokenizer {
     /// Tokens with a meaning of their own.
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.special
+    }
+
+    /// The side on which a text that is too long loses tokens (`truncation_side`).
+    pub fn truncation_side(&self) -> Side {
+        self.truncation_side
     }
 
     /// The name of transformers' class.

@@ -35,6 +35,12 @@ pub fn folder(name: &str) -> TempDir {
 
 /// A file of the fixtures.
 #[allow(dead_code)] // not every test reads one
+pub fn bytes(file: &str) -> Vec<u8> {
+    unpacked(&fixtures().join(file))
+}
+
+/// A file of the fixtures as JSON.
+#[allow(dead_code)] // not every test reads one
 pub fn json<T: DeserializeOwned>(file: &str) -> T {
-    serde_json::from_slice(&unpacked(&fixtures().join(file))).unwrap()
+    serde_json::from_slice(&bytes(file)).unwrap()
 }

@@ -45,7 +45,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_types: &["gpt2", "gpt_neo", "gptj", "opt", "codegen", "phi", "starcoder2"],
         tokens: &[("bos_token", END), ("eos_token", END), ("unk_token", END)],
         mask: Mask::Plain,
-        frame: FrameRule::Configured,
+        frame: FrameRule::Configured { of_file: true },
         languages: None,
         files: Files::ByteLevel(Rules { composes: false, words: Words::Gpt2 }),
     },
@@ -73,7 +73,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_types: &["gpt_neox", "mpt", "olmo"],
         tokens: &[("bos_token", END), ("eos_token", END), ("unk_token", END), ("pad_token", "<|padding|>")],
         mask: Mask::Plain,
-        frame: FrameRule::Configured,
+        frame: FrameRule::Configured { of_file: false },
         languages: None,
         files: Files::ByteLevel(Rules { composes: true, words: Words::Gpt2 }),
     },
@@ -83,7 +83,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_types: &["qwen2", "qwen3"],
         tokens: &[("eos_token", END), ("unk_token", END), ("pad_token", END)],
         mask: Mask::Plain,
-        frame: FrameRule::Configured,
+        frame: FrameRule::Configured { of_file: true },
         languages: None,
         files: Files::ByteLevel(Rules { composes: true, words: Words::Matching(QWEN2) }),
     },
@@ -98,12 +98,21 @@ impl Rules {
         let merges = merges_of(&merges).map_err(|message| Error::Checkpoint { file: MERGES.into(), message })?;
         let model = guard(|| BPE::builder().vocab_and_merges(vocabulary, merges).build())
             .map_err(|message| Error::Checkpoint { file: MERGES.into(), message })?;
+        self.around(model, configuration)
+    }
+
+    /// What comes before and after the merging of a vocabulary.
+    pub(super) fn around(self, mut model: BPE, configuration: &Configuration) -> Result<Parts> {
+        (model.dropout, model.unk_token) = (None, None);
+        (model.continuing_subword_prefix, model.end_of_word_suffix) = (None, None);
+        (model.fuse_unk, model.byte_fallback, model.ignore_merges) = (false, false, false);
         let prefix = configuration.flag("add_prefix_space");
         let pre_tokenizer: PreTokenizerWrapper = match self.words {
             Words::Gpt2 => ByteLevel::new(prefix, true, true).into(),
             Words::Matching(expression) => {
                 let pattern = SplitPattern::Regex(expression.into());
-                let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false).map_err(damaged(MERGES))?;
+                let split = Split::new(pattern, SplitDelimiterBehavior::Isolated, false);
+                let split = split.map_err(damaged("the words of Qwen2"))?;
                 Sequence::new(vec![split.into(), ByteLevel::new(prefix, true, false).into()]).into()
             }
         };

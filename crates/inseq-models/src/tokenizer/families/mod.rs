@@ -8,8 +8,10 @@ mod fairseq;
 mod piece_pairs;
 mod pieces;
 mod unigram;
+mod word_pieces;
 
-use tokenizers::{DecoderWrapper, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
+use tokenizers::normalizers::Precompiled;
+use tokenizers::{DecoderWrapper, Model as _, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 use super::GENERIC_CLASSES;
 use super::added::AddedToken;
@@ -48,10 +50,17 @@ enum Mask {
 /// Which special tokens surround a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FrameRule {
-    /// What `add_bos_token` and `add_eos_token` say.
-    Configured,
+    /// What `add_bos_token` and `add_eos_token` say; beside a `tokenizer.json` that is `of_file`, what that says.
+    Configured { of_file: bool },
     /// Always these, by name.
     Always { before: &'static [&'static str], after: &'static [&'static str] },
+}
+
+impl FrameRule {
+    /// Whether a `tokenizer.json` says what surrounds a text.
+    pub(super) fn is_of_file(self) -> bool {
+        matches!(self, Self::Configured { of_file: true })
+    }
 }
 
 /// What a family reads.
@@ -60,6 +69,7 @@ enum Files {
     ByteLevel(byte_level::Rules),
     Unigram(unigram::Rules),
     PiecePairs(piece_pairs::Rules),
+    WordPieces,
 }
 
 /// Everything of a tokenizer but its added tokens.
@@ -71,22 +81,67 @@ pub(super) struct Parts {
 }
 
 fn all() -> impl Iterator<Item = &'static Family> {
-    [byte_level::FAMILIES, unigram::FAMILIES, piece_pairs::FAMILIES].into_iter().flatten()
+    [byte_level::FAMILIES, unigram::FAMILIES, piece_pairs::FAMILIES, word_pieces::FAMILIES].into_iter().flatten()
 }
 
+/// Types of models whose `tokenizer.json` transformers reads as it is, whatever class is named.
+const AS_IT_IS: [&str; 5] = ["mistral", "mixtral", "olmo2", "phi3", "umt5"];
+
 impl Family {
-    /// The family of a class of transformers or, where none is named, of a type of model. Classes that stand for any
-    /// `tokenizer.json` leave it to that file, where there is one.
-    pub(super) fn find(class: Option<&str>, model_type: &str, has_json: bool) -> Option<&'static Self> {
-        let plain = class.map(|class| class.strip_suffix("Fast").unwrap_or(class));
-        let of_type = || all().find(|family| family.model_types.contains(&model_type));
-        match plain {
-            Some(class) if has_json && GENERIC_CLASSES.contains(&class) => None,
+    fn of_class(class: &str) -> Option<&'static Self> {
+        all().find(|family| family.class == class || family.aliases.contains(&class))
+    }
+
+    fn of_type(model_type: &str) -> Option<&'static Self> {
+        all().find(|family| family.model_types.contains(&model_type))
+    }
+
+    /// The family of a class of transformers or, where none is named, of a type of model, for repositories without a
+    /// `tokenizer.json`.
+    pub(super) fn of_files(class: Option<&str>, model_type: &str) -> Option<&'static Self> {
+        let of_type = Self::of_type(model_type);
+        match class.map(without_fast) {
             // Transformers has no class for the SentencePiece models of these types, whatever their files say.
-            Some(_) if !has_json && of_type().is_some_and(|family| family.class == GENERIC_CLASSES[0]) => of_type(),
-            Some(class) if GENERIC_CLASSES.contains(&class) => of_type(),
-            Some(class) => all().find(|family| family.class == class || family.aliases.contains(&class)),
-            None => of_type(),
+            Some(_) if of_type.is_some_and(|family| family.class == GENERIC_CLASSES[0]) => of_type,
+            Some(class) if GENERIC_CLASSES.contains(&class) => of_type,
+            Some(class) => Self::of_class(class),
+            None => of_type,
+        }
+    }
+
+    /// The family whose class transformers takes where there is a `tokenizer.json`; none where that file is read as it is.
+    pub(super) fn of_json(class: Option<&str>, model_type: &str, is_byte_level: bool) -> Option<&'static Self> {
+        // What Qwen2's repositories name is not looked at; Llama's class has no registered type.
+        let of_type = Self::of_type(model_type).filter(|_| model_type != "llama");
+        match class.map(without_fast) {
+            _ if AS_IT_IS.contains(&model_type) => None,
+            Some(_) if model_type == "qwen2" => of_type,
+            Some(class) if GENERIC_CLASSES.contains(&class) => None,
+            // Llama 3 has Llama's class in many repositories, but byte-level pairs.
+            Some("LlamaTokenizer") if is_byte_level => None,
+            Some(class) => Self::of_class(class),
+            None => of_type,
+        }
+    }
+
+    /// What the family's class makes of the vocabulary, the merges and the rules of normalization of a `tokenizer.json`; none
+    /// where the file holds another kind of model, and is read as it is.
+    ///
+    /// # Errors
+    /// When the vocabulary lacks what the class needs.
+    pub(super) fn parts_of(&self, inner: &Tokenizer, configuration: &mut Configuration) -> Result<Option<Parts>> {
+        match (&self.files, inner.get_model()) {
+            (Files::ByteLevel(rules), ModelWrapper::BPE(model)) => rules.around(model.clone(), configuration).map(Some),
+            (Files::Unigram(rules), ModelWrapper::Unigram(model)) => {
+                rules.of_json(model, rules_of(inner.get_normalizer()), configuration).map(Some)
+            }
+            (Files::PiecePairs(rules), ModelWrapper::BPE(model)) => {
+                rules.of_json(model.clone(), rules_of(inner.get_normalizer()), configuration).map(Some)
+            }
+            (Files::WordPieces, ModelWrapper::WordPiece(model)) => {
+                word_pieces::around(model.get_vocab().into_iter().collect(), "tokenizer.json", configuration).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -116,7 +171,21 @@ impl Family {
             Files::ByteLevel(rules) => rules.parts(repository, configuration),
             Files::Unigram(rules) => rules.parts(self.class, repository, configuration),
             Files::PiecePairs(rules) => rules.parts(self.class, repository, configuration),
+            Files::WordPieces => word_pieces::parts(repository, configuration),
         }
+    }
+}
+
+fn without_fast(class: &str) -> &str {
+    class.strip_suffix("Fast").unwrap_or(class)
+}
+
+/// SentencePiece's rules in a normalizer.
+fn rules_of(normalizer: Option<&NormalizerWrapper>) -> Option<Precompiled> {
+    match normalizer? {
+        NormalizerWrapper::Precompiled(rules) => Some(rules.clone()),
+        NormalizerWrapper::Sequence(steps) => steps.as_ref().iter().find_map(|step| rules_of(Some(step))),
+        _ => None,
     }
 }
 

@@ -21,6 +21,7 @@ use crate::tokenizer::added::AddedToken;
 use crate::tokenizer::configuration::Configuration;
 use crate::tokenizer::guard;
 use crate::tokenizer::languages;
+use crate::tokenizer::sentencepiece::proto::TrainerSpec;
 use crate::{Error, Result};
 
 /// Longest piece, in bytes: each of its cuts is looked at, so time grows with its square.
@@ -54,7 +55,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_types: &["llama"],
         tokens: &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")],
         mask: Mask::Plain,
-        frame: FrameRule::Configured,
+        frame: FrameRule::Configured { of_file: true },
         languages: None,
         files: Files::PiecePairs(Rules { files: MODEL, style: Style::Llama }),
     },
@@ -70,7 +71,7 @@ pub(super) const FAMILIES: &[Family] = &[
             ("mask_token", "<mask>"),
         ],
         mask: Mask::Plain,
-        frame: FrameRule::Configured,
+        frame: FrameRule::Configured { of_file: true },
         languages: None,
         files: Files::PiecePairs(Rules { files: MODEL, style: Style::Gemma }),
     },
@@ -98,7 +99,7 @@ pub(super) const FAMILIES: &[Family] = &[
         model_types: &["mistral", "mixtral", "phi3"],
         tokens: &[],
         mask: Mask::Plain,
-        frame: FrameRule::Configured,
+        frame: FrameRule::Configured { of_file: true },
         languages: None,
         files: Files::PiecePairs(Rules { files: MODEL, style: Style::Plain }),
     },
@@ -133,42 +134,47 @@ impl Rules {
         if self.style == Style::Plain {
             rename(&mut ids, configuration);
         }
-        let unknown = match self.style {
-            Style::Llama => None,
-            Style::Plain => Some(pieces.trainer.unk_piece().to_string()),
-            Style::Gemma | Style::Nllb => Some(configuration.token("unk_token").unwrap_or("<unk>").to_string()),
-        };
-        let falls_back = match self.style {
-            Style::Llama | Style::Gemma => true,
-            Style::Nllb => false,
-            Style::Plain => pieces.trainer.byte_fallback,
-        };
-        let mut model = BPE::builder().vocab_and_merges(ids, merges).fuse_unk(true).byte_fallback(falls_back);
-        if let Some(unknown) = unknown {
-            model = model.unk_token(unknown);
-        }
-        let model = guard(|| model.build()).map_err(invalid)?;
-        self.surroundings(file, model, &pieces, falls_back, configuration)
+        let model = guard(|| BPE::builder().vocab_and_merges(ids, merges).build()).map_err(invalid)?;
+        let rules = pieces.rules.as_ref().map(|rules| guard(|| Ok(Precompiled::from(rules)?))).transpose();
+        let plain = (self.style == Style::Plain).then_some(&pieces.trainer);
+        self.around(model, rules.map_err(invalid)?, plain, configuration)
     }
 
-    /// What comes before and after the merging.
-    fn surroundings(
+    /// What the family's class makes of the vocabulary and the merges of a `tokenizer.json`.
+    pub(super) fn of_json(
         self,
-        file: &str,
         model: BPE,
-        pieces: &Pieces,
-        falls_back: bool,
+        rules: Option<Precompiled>,
         configuration: &Configuration,
     ) -> Result<Parts> {
-        let damaged = damaged(file);
-        let mark = |from: &str, to: &str| Replace::new(ReplacePattern::String(from.into()), to).map_err(&damaged);
-        let rules = |rules: &Vec<u8>| {
-            let rules = guard(|| Ok(Precompiled::from(rules)?));
-            rules.map_err(|message| Error::Checkpoint { file: file.to_string(), message })
+        self.around(model, rules, None, configuration)
+    }
+
+    /// What comes before and after the merging of a vocabulary; `plain` is what the file of a model without a class of its own
+    /// says.
+    fn around(
+        self,
+        mut model: BPE,
+        rules: Option<Precompiled>,
+        plain: Option<&TrainerSpec>,
+        configuration: &Configuration,
+    ) -> Result<Parts> {
+        (model.dropout, model.ignore_merges, model.fuse_unk) = (None, false, true);
+        model.unk_token = match self.style {
+            Style::Llama => None,
+            Style::Plain => plain.map(|trainer| trainer.unk_piece().to_string()),
+            Style::Gemma | Style::Nllb => Some(configuration.token("unk_token").unwrap_or("<unk>").to_string()),
         };
+        model.byte_fallback = match self.style {
+            Style::Llama | Style::Gemma => true,
+            Style::Nllb => false,
+            Style::Plain => plain.is_some_and(|trainer| trainer.byte_fallback),
+        };
+        let damaged = damaged("the rules of spaces");
+        let mark = |from: &str, to: &str| Replace::new(ReplacePattern::String(from.into()), to).map_err(&damaged);
         let has_prefix = !configuration.denies("add_prefix_space");
         let mut decoders: Vec<DecoderWrapper> = vec![mark("▁", " ")?.into()];
-        if falls_back {
+        if model.byte_fallback {
             decoders.extend([ByteFallback::new().into(), Fuse::new().into()]);
         }
         let (normalizer, pre_tokenizer) = match self.style {
@@ -192,15 +198,11 @@ impl Rules {
                 let spaces = Metaspace::new('▁', PrependScheme::Always, true);
                 decoders = vec![spaces.clone().into()];
                 let runs = || Replace::new(ReplacePattern::Regex(" {2,}".into()), " ").map_err(&damaged);
-                let steps =
-                    pieces.rules.as_ref().map(|bytes| Ok::<_, Error>(vec![rules(bytes)?.into(), runs()?.into()]));
+                let steps = rules.map(|rules| Ok::<_, Error>(vec![rules.into(), runs()?.into()]));
                 (steps.transpose()?.map(|steps| Normalizers::new(steps).into()), Some(spaces.into()))
             }
             Style::Plain => {
-                let mut steps: Vec<NormalizerWrapper> = Vec::new();
-                if let Some(bytes) = &pieces.rules {
-                    steps.push(rules(bytes)?.into());
-                }
+                let mut steps: Vec<NormalizerWrapper> = rules.into_iter().map(Into::into).collect();
                 steps.push(mark(" ", "▁")?.into());
                 (Some(Normalizers::new(steps).into()), None)
             }

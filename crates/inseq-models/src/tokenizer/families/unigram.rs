@@ -163,6 +163,35 @@ impl Rules {
         }
         let (vocabulary, unknown) = self.vocabulary(&pieces, configuration).map_err(invalid)?;
         let model = guard(|| Unigram::from(vocabulary, Some(unknown), false)).map_err(invalid)?;
+        let rules = pieces.rules.as_ref().map(|rules| guard(|| Ok(Precompiled::from(rules)?))).transpose();
+        self.around(model, rules.map_err(invalid)?, configuration)
+    }
+
+    /// What the family's class makes of the vocabulary and the rules of a `tokenizer.json`.
+    pub(super) fn of_json(
+        self,
+        model: &Unigram,
+        rules: Option<Precompiled>,
+        configuration: &mut Configuration,
+    ) -> Result<Parts> {
+        const FILE: &str = "tokenizer.json";
+        let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
+        let vocabulary: Vec<(String, f64)> = model.iter().cloned().collect();
+        let unknown = match self.layout {
+            Layout::T5 => 2,
+            Layout::Languages(_) | Layout::MadeUpWords => fairseq::UNKNOWN,
+            Layout::Pegasus => {
+                let unknown = configuration.token("unk_token").unwrap_or("<unk>");
+                let place = vocabulary.iter().position(|(token, _)| token == unknown);
+                place.ok_or_else(|| invalid(format!("the vocabulary lacks the unknown token `{unknown}`")))?
+            }
+        };
+        let model = guard(|| Unigram::from(vocabulary, Some(unknown), false)).map_err(invalid)?;
+        self.around(model, rules, configuration)
+    }
+
+    /// What comes before and after the cutting by a vocabulary.
+    fn around(self, model: Unigram, rules: Option<Precompiled>, configuration: &Configuration) -> Result<Parts> {
         let prefix = if matches!(self.layout, Layout::MadeUpWords) && configuration.denies("add_prefix_space") {
             PrependScheme::Never
         } else {
@@ -175,7 +204,7 @@ impl Rules {
         };
         Ok(Parts {
             model: model.into(),
-            normalizer: self.normalizer(file, &pieces)?,
+            normalizer: self.normalizer(rules)?,
             pre_tokenizer: Some(pre_tokenizer),
             decoder: spaces.into(),
         })
@@ -238,19 +267,19 @@ impl Rules {
         }
     }
 
-    fn normalizer(self, file: &str, pieces: &Pieces) -> Result<Option<NormalizerWrapper>> {
-        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
-        let rules = pieces.rules.as_ref().filter(|_| self.normalization != Normalization::Nothing);
-        let rules = rules.map(|rules| guard(|| Ok(Precompiled::from(rules)?))).transpose().map_err(invalid)?;
+    fn normalizer(self, rules: Option<Precompiled>) -> Result<Option<NormalizerWrapper>> {
+        let rules = rules.filter(|_| self.normalization != Normalization::Nothing);
         if self.normalization != Normalization::RulesAndSpaces {
             return Ok(rules.map(Into::into));
         }
-        let replace = |expression: &str| Replace::new(ReplacePattern::Regex(expression.into()), " ");
+        let replace = |expression: &str| {
+            Replace::new(ReplacePattern::Regex(expression.into()), " ").map_err(damaged("the rules of spaces"))
+        };
         let mut steps: Vec<NormalizerWrapper> = rules.into_iter().map(Into::into).collect();
         if steps.is_empty() && matches!(self.layout, Layout::Pegasus) {
-            steps.push(replace("\n").map_err(damaged(file))?.into());
+            steps.push(replace("\n")?.into());
         }
-        steps.push(replace(" {2,}").map_err(damaged(file))?.into());
+        steps.push(replace(" {2,}")?.into());
         Ok(Some(Normalizers::new(steps).into()))
     }
 }

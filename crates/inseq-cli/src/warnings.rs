@@ -1,0 +1,36 @@
+//! Warnings on standard error.
+
+use std::collections::HashSet;
+
+use inseq_core::AttributionResult;
+use serde_json::Value;
+
+use crate::failure::{one_line, say};
+
+/// Says a warning.
+pub fn warn(warning: &str) {
+    say(&format!("warning: {}", one_line(warning)));
+}
+
+/// The warnings of one command, each said once.
+#[derive(Debug, Default)]
+pub struct Warnings {
+    said: HashSet<String>,
+}
+
+impl Warnings {
+    /// Says those that have not been said yet.
+    pub fn say<T: AsRef<str>>(&mut self, warnings: impl IntoIterator<Item = T>) {
+        for warning in warnings {
+            if self.said.insert(warning.as_ref().to_owned()) {
+                warn(warning.as_ref());
+            }
+        }
+    }
+
+    /// Says those of a result.
+    pub fn say_of(&mut self, result: &AttributionResult) {
+        let warnings = result.info.get("warnings").and_then(Value::as_array);
+        self.say(warnings.into_iter().flatten().filter_map(Value::as_str));
+    }
+}

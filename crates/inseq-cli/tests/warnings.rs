@@ -1,0 +1,78 @@
+//! What the program warns of on standard error.
+
+mod program;
+
+use std::path::{Path, PathBuf};
+
+use program::{complaint, printed, run};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures").join(name)
+}
+
+/// The lines on standard error of a call that went well.
+fn warnings(arguments: &[&str]) -> Vec<String> {
+    let output = run(arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    said.lines().map(String::from).collect()
+}
+
+#[test]
+fn a_cut_text_is_said_once_by_every_command() {
+    let model = fixture("mbart");
+    let text = "the cat sat ".repeat(30);
+    let text = ["-m", model.to_str().unwrap(), "-i", text.trim(), "-g", "the dog"];
+    let call =
+        |first: &[&'static str], last: &[&'static str]| -> Vec<String> { warnings(&[first, &text[..], last].concat()) };
+    let expected =
+        ["warning: input text 1 has 92 tokens, but the model has 48 positions: 44 tokens were cut off at its end"];
+    assert_eq!(call(&["attribute"], &["--truncate", "--hide"]), expected);
+    assert_eq!(call(&["attribute"], &["--truncate", "--dry-run"]), expected);
+    assert_eq!(call(&["compare"], &["--truncate", "--methods", "saliency", "input_x_gradient"]), expected);
+    let (message, code) = complaint(&run(&[&["attribute"], &text[..]].concat()));
+    assert!(message.contains("input text 1 has 92 tokens") && message.contains("--truncate") && code == 1, "{message}");
+}
+
+#[test]
+fn fields_of_the_generation_are_said_where_a_text_is_generated() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture("gpt2")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let file = folder.path().join("generation_config.json");
+    let attribute = |more: &[&'static str]| {
+        let first = ["attribute", "-m", folder.path().to_str().unwrap(), "-i", "the cat", "-a", "dummy", "--hide"];
+        warnings(&[&first[..], more].concat())
+    };
+    std::fs::write(&file, r#"{"penalty_alpha": 0.6, "top_k": 4, "max_new_tokens": 3, "do_sample": true}"#).unwrap();
+    let expected = [
+        "warning: generation_config.json: `penalty_alpha` is 0.6, which is not supported: the text is generated without",
+    ];
+    assert_eq!(attribute(&[]), expected);
+    assert_eq!(attribute(&["-g", "the cat sat"]), [""; 0]);
+    std::fs::write(&file, "{\n\u{1b}[31m").unwrap();
+    let said = attribute(&["-g", "the cat sat"]);
+    assert!(said.len() == 1 && said[0].starts_with("warning: generation_config.json: ") && !said[0].contains('\u{1b}'));
+}
+
+#[test]
+fn chats_are_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture("gpt2")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    std::fs::write(folder.path().join("chat_template.jinja"), "the {{ messages[0].content }} on<|endoftext|>").unwrap();
+    let model = folder.path().to_str().unwrap();
+    let compare = |more: &[&str]| {
+        let first = ["compare", "-m", model, "--methods", "saliency", "input_x_gradient", "--generation-kwargs"];
+        printed(&run(&[&first[..], &[r#"{"max_new_tokens": 3}"#, "--chat", "-i", "cat"], more].concat()))
+    };
+    let generated = compare(&[]);
+    assert!(generated.contains("the cat on") && generated.contains("input_x_gradient"), "{generated}");
+    // The special token of the template is there, and is one token.
+    let rows = |table: &str| table.lines().filter(|line| line.contains("<|endoftext|>")).count();
+    assert_eq!(rows(&generated), 1, "{generated}");
+}

@@ -1,0 +1,158 @@
+//! Fields of transformers' `GenerationConfig`: which are honoured, and which are not.
+
+use serde_json::Value;
+
+/// Fields that are honoured.
+pub(super) const HONOURED: &[&str] = &[
+    "max_length",
+    "max_new_tokens",
+    "min_length",
+    "min_new_tokens",
+    "num_beams",
+    "do_sample",
+    "early_stopping",
+    "length_penalty",
+    "stop_strings",
+    "repetition_penalty",
+    "encoder_repetition_penalty",
+    "no_repeat_ngram_size",
+    "encoder_no_repeat_ngram_size",
+    "bad_words_ids",
+    "sequence_bias",
+    "guidance_scale",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "exponential_decay_length_penalty",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "remove_invalid_values",
+    "renormalize_logits",
+    "temperature",
+    "top_k",
+    "top_p",
+    "top_h",
+    "min_p",
+    "typical_p",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "decoder_start_token_id",
+    "eos_token_id",
+    "pad_token_id",
+    "seed",
+];
+
+/// Fields that have no effect on which tokens are generated here: they are about speed, memory or what is returned, or about
+/// models and languages that no call names.
+const WITHOUT_EFFECT: &[&str] = &[
+    "use_cache",
+    "cache_implementation",
+    "cache_config",
+    "max_cache_len",
+    "return_legacy_cache",
+    "low_memory",
+    "prefill_chunk_size",
+    "compile_config",
+    "disable_compile",
+    "continuous_batching_config",
+    "bos_token_id",
+    "return_dict_in_generate",
+    "output_scores",
+    "output_logits",
+    "output_attentions",
+    "output_hidden_states",
+    // Another model proposes tokens, or this one does; what is generated is checked, and stays the same.
+    "is_assistant",
+    "num_assistant_tokens",
+    "num_assistant_tokens_schedule",
+    "assistant_confidence_threshold",
+    "assistant_early_exit",
+    "assistant_lookbehind",
+    "assistant_ensemble_weight",
+    "target_lookbehind",
+    "prompt_lookup_num_tokens",
+    "max_matching_ngram_size",
+    "speculation_type",
+    "use_mtp",
+    "generation_kwargs",
+    "transformers_version",
+    "_from_model_config",
+    "_commit_hash",
+];
+
+/// A value with which a field that is not honoured has no effect. `null` always has none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Neutral {
+    Null,
+    False,
+    UpTo(f64),
+}
+
+/// Fields that would change what is generated, and are not honoured.
+const NOT_HONOURED: &[(&str, Neutral)] = &[
+    ("max_time", Neutral::Null),
+    ("num_return_sequences", Neutral::UpTo(1.0)),
+    ("penalty_alpha", Neutral::UpTo(0.0)),
+    ("num_beam_groups", Neutral::UpTo(1.0)),
+    ("diversity_penalty", Neutral::UpTo(0.0)),
+    ("constraints", Neutral::Null),
+    ("force_words_ids", Neutral::Null),
+    ("forced_decoder_ids", Neutral::Null),
+    ("dola_layers", Neutral::Null),
+    ("watermarking_config", Neutral::Null),
+    ("token_healing", Neutral::False),
+];
+
+/// What becomes of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It does what it does in transformers.
+    Honoured,
+    /// Nothing, as it has no effect on what is generated.
+    WithoutEffect,
+    /// Nothing, although it would change what is generated.
+    NotHonoured,
+    /// Nothing: transformers does not know it either.
+    Unknown,
+}
+
+impl Use {
+    /// What becomes of a field with a value.
+    pub(super) fn of(name: &str, value: &Value) -> Self {
+        if HONOURED.contains(&name) {
+            return Self::Honoured;
+        }
+        if WITHOUT_EFFECT.contains(&name) {
+            return Self::WithoutEffect;
+        }
+        let Some((_, neutral)) = NOT_HONOURED.iter().find(|(known, _)| *known == name) else { return Self::Unknown };
+        let is_neutral = match (value, neutral) {
+            (Value::Null, _) => true,
+            (Value::Array(values), _) => values.is_empty(),
+            (Value::Bool(value), Neutral::False) => !value,
+            (Value::Number(number), Neutral::UpTo(most)) => number.as_f64().is_some_and(|number| number <= *most),
+            _ => false,
+        };
+        if is_neutral { Self::WithoutEffect } else { Self::NotHonoured }
+    }
+}
+
+/// Fields that only sampling looks at, with the values that change nothing.
+pub(super) const OF_SAMPLING: &[(&str, Option<f64>)] = &[
+    ("temperature", Some(1.0)),
+    ("top_p", Some(1.0)),
+    ("min_p", None),
+    ("top_h", None),
+    ("typical_p", Some(1.0)),
+    ("top_k", Some(50.0)),
+    ("epsilon_cutoff", Some(0.0)),
+    ("eta_cutoff", Some(0.0)),
+];
+
+/// Fields that only beam search looks at, with the values that change nothing.
+pub(super) const OF_BEAMS: &[(&str, Option<f64>)] = &[("early_stopping", Some(0.0)), ("length_penalty", Some(1.0))];
+
+/// Whether a value is the one that changes nothing; `false` is 0.
+pub(super) fn changes_nothing(value: &Value, neutral: Option<f64>) -> bool {
+    let number = value.as_f64().or_else(|| value.as_bool().map(|value| f64::from(u8::from(value))));
+    value.is_null() || (neutral.is_some() && number == neutral)
+}

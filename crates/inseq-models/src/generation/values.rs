@@ -1,0 +1,98 @@
+//! Values of generation fields, as the files of many versions write them.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// When beam search stops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyStopping {
+    /// When the running beams look unlikely to become better (`false`).
+    #[default]
+    Heuristic,
+    /// As soon as there are as many finished beams as beams (`true`).
+    WhenFull,
+    /// Only when no running beam can become better (`"never"`).
+    Never,
+}
+
+impl<'de> Deserialize<'de> for EarlyStopping {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Bool(true) => Ok(Self::WhenFull),
+            Value::Bool(false) | Value::Null => Ok(Self::Heuristic),
+            Value::String(s) if s == "never" => Ok(Self::Never),
+            other => Err(serde::de::Error::custom(format!("expected true, false or \"never\", found {other}"))),
+        }
+    }
+}
+
+/// One value or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore<T> {
+    None(()),
+    One(T),
+    More(Vec<T>),
+}
+
+impl<T> OneOrMore<T> {
+    fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::None(()) => Vec::new(),
+            Self::One(value) => vec![value],
+            Self::More(values) => values,
+        }
+    }
+}
+
+/// Ids of tokens. A negative one stands for no token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ids(pub(super) Vec<u32>);
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let ids = OneOrMore::<i64>::deserialize(deserializer)?.into_vec().into_iter().filter(|id| *id >= 0);
+        let ids = ids.map(|id| u32::try_from(id).map_err(|_| serde::de::Error::custom(format!("{id} is no token id"))));
+        Ok(Self(ids.collect::<Result<_, _>>()?))
+    }
+}
+
+/// The id of a token. A negative one stands for no token.
+pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    Ok(Ids::deserialize(deserializer)?.0.first().copied())
+}
+
+/// A count. A negative one stands for 0.
+pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let count = i64::deserialize(deserializer)?;
+    usize::try_from(count.max(0)).map_err(serde::de::Error::custom)
+}
+
+/// A count, where there is one. A negative one stands for 0.
+pub(super) fn optional_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    count(deserializer).map(Some)
+}
+
+/// One text or several.
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(OneOrMore::<String>::deserialize(deserializer)?.into_vec())
+}
+
+/// Sequences of tokens with what is added to the score of their last one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SequenceBias(pub Vec<(Vec<u32>, f32)>);
+
+impl<'de> Deserialize<'de> for SequenceBias {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = Vec::<(Vec<u32>, f32)>::deserialize(deserializer).map_err(|e| {
+            serde::de::Error::custom(format!(
+                "{e}; expected a list such as [[[3, 4], -2.5]] of token ids and their bias"
+            ))
+        })?;
+        match pairs.iter().any(|(ids, bias)| ids.is_empty() || bias.is_nan()) {
+            true => Err(serde::de::Error::custom("a sequence has no ids, or its bias is no number")),
+            // As in a table by sequence: the last entry of a sequence counts.
+            false => Ok(Self(indexmap::IndexMap::<Vec<u32>, f32>::from_iter(pairs).into_iter().collect())),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What is said of a generation configuration.
+
+use serde_json::Value;
+
+use super::GenerationConfig;
+use super::config::Given;
+use super::fields::{self, Use};
+use crate::{Error, Result};
+
+impl GenerationConfig {
+    /// What is wrong with the file: a text that is generated is an error where it is a field, and goes by `config.json` where
+    /// it is the whole file.
+    pub fn problems(&self) -> Vec<String> {
+        let damage = self.damage.iter().map(|damage| format!("{damage}; what config.json says of generation counts"));
+        let invalid =
+            self.invalid.iter().map(|field| format!("{field}; no text can be generated until that is mended"));
+        damage.chain(invalid).collect()
+    }
+
+    /// Refuses fields that cannot be used.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.invalid.split_first() {
+            None => Ok(()),
+            Some((first, rest)) => Err(Error::Argument(format!(
+                "no text can be generated: {first}{}; mend the file, give the field as a generation argument, or give the text",
+                rest.iter().map(|message| format!("; {message}")).collect::<String>()
+            ))),
+        }
+    }
+
+    /// What whoever reads a generated text should know of its configuration, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let given = |name: &str| self.given.get(name);
+        let is_argument = |name: &str| given(name).is_some_and(|field| field.file.is_none());
+        let mut say = |field: &Given, name: &str, why: &str| {
+            let place = field.file.map_or_else(|| "generation argument".to_string(), |file| format!("{file}:"));
+            warnings.push(format!("{place} `{name}` is {}{why}", shown(&field.value)));
+        };
+        for (name, field) in &self.given {
+            match Use::of(name, &field.value) {
+                Use::Unknown if !field.value.is_null() => {
+                    say(field, name, "; transformers knows no such field, and it has no effect")
+                }
+                Use::NotHonoured => say(field, name, ", which is not supported: the text is generated without"),
+                Use::Honoured | Use::WithoutEffect | Use::Unknown => {}
+            }
+        }
+        let is_below_zero = |value: &Value| {
+            value.as_i64().is_some_and(|id| id < 0)
+                || value.as_array().is_some_and(|ids| ids.iter().any(|id| id.as_i64().is_some_and(|id| id < 0)))
+        };
+        if let Some(field) = given("eos_token_id").filter(|field| is_below_zero(&field.value)) {
+            say(field, "eos_token_id", ", which is no token: it ends no text");
+        }
+        let wants_sampling = given("do_sample").is_some_and(|field| field.value == true);
+        let mut useless = |mode: &str, names: &[(&str, Option<f64>)], why: &str| {
+            for (name, neutral) in names {
+                let Some(field) = given(name).filter(|field| !fields::changes_nothing(&field.value, *neutral)) else {
+                    continue;
+                };
+                // Whoever chooses another mode in a call need not hear of what the file has for its own.
+                if field.file.is_none() || !is_argument(mode) {
+                    say(field, name, why);
+                }
+            }
+        };
+        if !wants_sampling {
+            useless("do_sample", fields::OF_SAMPLING, ", which has no effect without `do_sample`");
+        }
+        if self.num_beams == 1 {
+            useless("num_beams", fields::OF_BEAMS, ", which has no effect without beams (`num_beams`)");
+        }
+        if wants_sampling && let Some(field) = given("temperature").filter(|_| self.temperature == 0.0) {
+            say(field, "temperature", ": the likeliest tokens are taken, as without `do_sample`");
+        }
+        if self.do_sample
+            && let Some(field) = given("top_k").filter(|field| is_below_zero(&field.value))
+        {
+            say(field, "top_k", ", which is no number of tokens: all of them may be drawn");
+        }
+        warnings
+    }
+}
+
+/// A value in a message, cut where it is long.
+fn shown(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = value.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
