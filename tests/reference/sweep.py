@@ -136,6 +136,8 @@ def drawn_config(kind, base, rng):
         drawn["rope_theta" if rng.random() < 0.5 else "rotary_emb_base"] = drawn["rotary_emb_base"]
     if kind == "gpt_neo" and fields.get("attention_types") is None:
         fields["attention_types"] = [[["global", "local"], 1]]
+    if kind == "umt5" and drawn.get("relative_attention_num_buckets") == 32:
+        drawn.setdefault("relative_attention_max_distance", 128)
     if kind == "opt" and drawn.get("do_layer_norm_before") is False:
         drawn.pop("enable_bias", None), drawn.pop("layer_norm_elementwise_affine", None)
     fields.update(drawn)
@@ -240,12 +242,28 @@ def rewrite(folder, style, rng):
         save_file({name: tensor.contiguous().clone() for name, tensor in state.items()}, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+def stored_names(folder):
+    """Names of the tensors of a checkpoint."""
+    from safetensors import safe_open
+    names = set()
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as opened:
+            names.update(opened.keys())
+    for file in folder.glob("*.bin"):
+        names.update(torch.load(file, weights_only=True))
+    return names
+
+
 def expect_one(folder):
     """What transformers says of a checkpoint."""
     style = json.loads((folder / "style.json").read_text())
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         config = AutoConfig.from_pretrained(folder)
+        written = json.loads((folder / "config.json").read_text())
+        names = stored_names(folder)
+        if config.model_type in ("t5", "umt5") and written.get("tie_word_embeddings") is False and "lm_head.weight" not in names:
+            return {"refused": "missing ['lm_head.weight'], which transformers 5 takes for tied whatever the configuration says"}
         model, report = auto(config).from_pretrained(folder, config=config, attn_implementation="eager", dtype=torch.float32, output_loading_info=True)
     except Exception as error:
         return {"refused": f"{type(error).__name__}: {error}"[:300]}
