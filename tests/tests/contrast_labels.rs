@@ -40,6 +40,11 @@ fn contrasts_are_labelled_as_in_the_reference() {
         [("t", 20), ("h", 8), ("e", 5), ("Ġcat", 41)].map(|(text, id)| (text.to_owned(), id)).to_vec();
     let expected: Vec<_> = plain.iter().cloned().chain(labels.map(|text| (text.to_owned(), -1))).collect();
     assert_eq!(shown(&result.sequences[0].target), expected);
+    assert_eq!(
+        result.info["attributed_fn_args"]["contrast_targets_alignments"],
+        json!([[[4, 5], [5, 6], [6, 7], [7, 8]]]),
+        "the pairs that came out"
+    );
     assert_eq!(shown(&result.sequences[0].source), plain);
     for (step, label) in result.steps.as_ref().unwrap().iter().zip(labels) {
         assert_eq!(step.target[0][0].text, label);

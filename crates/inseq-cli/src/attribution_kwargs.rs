@@ -4,7 +4,8 @@ use inseq_methods::{AttributionRequest, MethodInfo, list_methods, step_functions
 use serde_json::Value;
 
 use crate::arguments::{AttributeArguments, Object};
-use crate::failure::{Failure, say};
+use crate::failure::Failure;
+use crate::warnings::warn;
 
 /// Sorts `--attribution-kwargs` into a request as the reference does. What nobody knows, among them `methods`, has no effect,
 /// and a warning says so.
@@ -46,7 +47,7 @@ pub fn sort(
                 if !for_function && !for_scores && !for_method {
                     let functions =
                         std::iter::once(attributed_fn).chain(arguments.step_scores.iter().map(String::as_str));
-                    say(&unused(name, methods, functions));
+                    warn(&unused(name, methods, functions));
                 }
             }
         }
@@ -78,7 +79,7 @@ fn unused<'a>(name: &str, methods: &'a [String], functions: impl Iterator<Item =
             known.push(takes);
         }
     }
-    format!("warning: --attribution-kwargs: `{name}` has no effect; {}", known.join("; "))
+    format!("--attribution-kwargs: `{name}` has no effect; {}", known.join("; "))
 }
 
 fn as_object(name: &str, value: &Value) -> Result<Object, Failure> {

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use inseq_core::AttributionResult;
 use serde_json::Value;
 
-use crate::failure::{one_line, say};
+use crate::failure::{in_flags, one_line, say};
 
 /// Says a warning.
 pub fn warn(warning: &str) {
-    say(&format!("warning: {}", one_line(warning)));
+    say(&format!("warning: {}", one_line(&in_flags(warning))));
 }
 
 /// The warnings of one command, each said once.

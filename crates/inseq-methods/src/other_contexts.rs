@@ -65,6 +65,11 @@ pub(crate) struct OtherText {
 }
 
 impl OtherText {
+    /// The position in its target that stands for each step of the text.
+    pub(crate) fn positions(&self) -> &[usize] {
+        &self.positions
+    }
+
     /// The id that the token of each step is compared with.
     pub(crate) fn alternatives(&self) -> Vec<u32> {
         self.positions.iter().map(|&position| self.target[position]).collect()

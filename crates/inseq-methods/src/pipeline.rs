@@ -57,7 +57,17 @@ impl AttributionModel {
             compare(sequence, steps, others);
         }
         let steps = request.output_step_attributions.then(|| steps.into_iter().flatten().collect());
-        let info = self.info(request, &options, &targets, &sequences, seconds)?;
+        let mut info = self.info(request, &options, &targets, &sequences, seconds)?;
+        let attributed_fn = std::iter::once(&options.attributed_fn);
+        for (name, arguments) in [
+            ("attributed_fn_args", self.with_alignments(request, &request.attributed_fn_args, attributed_fn, &texts)?),
+            (
+                "step_scores_args",
+                self.with_alignments(request, &request.step_scores_args, options.step_scores.iter(), &texts)?,
+            ),
+        ] {
+            info.insert(name.into(), arguments.into());
+        }
         Ok(AttributionResult { sequences, steps, info })
     }
 
@@ -308,8 +318,6 @@ impl AttributionModel {
             "include_eos_baseline": request.include_eos_baseline,
             "attributed_fn": options.attributed_fn.name(),
             "attribution_args": request.attribution_args,
-            "attributed_fn_args": request.attributed_fn_args,
-            "step_scores_args": request.step_scores_args,
             "input_texts": request.input_texts,
             "generated_texts": texts,
             "generation_args": request.generation_args,

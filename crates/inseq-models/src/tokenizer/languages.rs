@@ -184,7 +184,10 @@ impl Translation {
         let language = match role {
             Role::Source => self.source,
             Role::Target => self.target.ok_or_else(|| {
-                Error::Argument(format!("the target's language is not said; choose one of {}", list(&self.ids)))
+                Error::Argument(format!(
+                    "the target's language is not said; choose a `target_language` of {}",
+                    list(&self.ids)
+                ))
             })?,
         };
         Ok(match self.place {
