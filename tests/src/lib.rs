@@ -2,6 +2,7 @@
 
 pub mod edited;
 pub mod known_answers;
+pub mod whole_calls;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

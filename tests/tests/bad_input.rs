@@ -153,18 +153,20 @@ fn arguments_that_methods_cannot_use_are_named() {
     let cases = [
         ("occlusion", r#"{"sliding_window_shapes": 0}"#, "at least 1 token"),
         ("occlusion", r#"{"window": 2}"#, "sliding_window_shapes"),
-        ("lime", r#"{"n_samples": 0}"#, "`n_samples` must be at least 1"),
+        ("lime", r#"{"n_samples": 0}"#, "`n_samples` must be a whole number between 1 and 100000, found 0"),
         ("lime", r#"{"mask_prob": 1.0}"#, "between 0 and 1"),
-        ("kernel_shap", r#"{"n_samples": 1}"#, "at least 2"),
-        ("shapley_value_sampling", r#"{"n_samples": 0}"#, "at least 1"),
-        ("partition_shap", r#"{"max_evals": 1}"#, "at least 2"),
+        ("kernel_shap", r#"{"n_samples": 1}"#, "`n_samples` must be a whole number between 2 and 100000, found 1"),
+        ("shapley_value_sampling", r#"{"n_samples": 0}"#, "between 1 and 100000"),
+        ("partition_shap", r#"{"max_evals": 1}"#, "`max_evals` must be a whole number between 2 and"),
         ("reagent", r#"{"replacing_ratio": 2.0}"#, "between 0 and 1"),
         ("reagent", r#"{"keep_top_n": 0}"#, "keep_ratio"),
         ("gradient_shap", r#"{"stdevs": -1.0}"#, "0 or more"),
         ("smoothgrad", r#"{"nt_type": "median"}"#, "vargrad"),
         ("deeplift", r#"{"rule": "half"}"#, "captum"),
         ("sequential_integrated_gradients", r#"{"n_steps": 0}"#, "between 1 and 100000"),
-        ("discretized_integrated_gradients", r#"{"n_steps": 1}"#, "at least 2"),
+        ("discretized_integrated_gradients", r#"{"n_steps": 1}"#, "between 2 and 100000"),
+        ("integrated_gradients", r#"{"n_steps": 1, "method": "riemann_left"}"#, "at least 2"),
+        ("integrated_gradients", r#"{"internal_batch_size": 0}"#, "`internal_batch_size` must be"),
         ("discretized_integrated_gradients", r#"{"method": "best"}"#, "maxcount"),
         ("layer_integrated_gradients", r#"{"target_layer": "encoder.99"}"#, "there is no layer encoder.99"),
         ("layer_gradient_x_activation", r#"{"target_layer": "top"}"#, "names no layer"),
@@ -184,6 +186,52 @@ fn arguments_that_methods_cannot_use_are_named() {
         request.attribution_args = serde_json::from_str(arguments).unwrap();
         let message = model.attribute(&request).unwrap_err().to_string();
         assert!(message.contains(expected), "{method} {arguments}: {message}");
+    }
+}
+
+/// Every number of samples, steps or probes has a largest value: what is beyond it is refused before anything is made for it.
+#[test]
+fn counts_have_limits_that_are_named() {
+    let counts = [
+        ("integrated_gradients", "n_steps"),
+        ("integrated_gradients", "internal_batch_size"),
+        ("sequential_integrated_gradients", "n_steps"),
+        ("discretized_integrated_gradients", "n_steps"),
+        ("discretized_integrated_gradients", "n_neighbors"),
+        ("layer_integrated_gradients", "n_steps"),
+        ("gradient_shap", "n_samples"),
+        ("smoothgrad", "n_samples"),
+        ("lime", "n_samples"),
+        ("kernel_shap", "n_samples"),
+        ("shapley_value_sampling", "n_samples"),
+        ("partition_shap", "max_evals"),
+        ("reagent", "num_probes"),
+        ("reagent", "max_probe_steps"),
+        ("reagent", "stopping_condition_top_k"),
+    ];
+    let absurd = [
+        json!(0),
+        json!(-1),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(1_000_000_000_000_000_000u64),
+        json!(1e18),
+        json!(2.5),
+    ];
+    for (method, argument) in counts {
+        for value in &absurd {
+            let arguments = [(argument.to_owned(), value.clone())].into_iter().collect();
+            let message = method_named(method, &arguments).unwrap_err().to_string();
+            let parts = [format!("`{method}`"), format!("`{argument}` must be a whole number between")];
+            assert!(parts.iter().all(|part| message.contains(part)), "{value}: {message}");
+            assert!(message.contains("found"), "{value}: {message}");
+        }
+    }
+    let dropout = AttributionRequest::new(["Hi"]).step_scores(["mc_dropout_prob_avg"]);
+    for value in absurd {
+        let mut request = dropout.clone();
+        request.step_scores_args.insert("n_mcd_steps".into(), value);
+        refused(&request, &["mc_dropout_prob_avg", "`n_mcd_steps` must be a whole number between 2 and 1000"]);
     }
 }
 

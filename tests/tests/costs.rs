@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use inseq_core::SequenceAttribution;
-use inseq_methods::{AttributionModel, AttributionRequest, Error, LoadOptions, Plan, Progress, list_methods};
+use inseq_methods::{AttributionModel, AttributionRequest, Bounds, Error, LoadOptions, Plan, Progress, list_methods};
 use inseq_tests::{assert_close, fixture};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn model(name: &str, memory_budget: usize) -> AttributionModel {
 /// Arguments with which a method is quick.
 fn quick(method: &str) -> Value {
     match method {
-        "reagent" => json!({ "max_probe_steps": 1, "num_probes": 2, "replacements": "uniform" }),
+        "reagent" => json!({ "max_probe_steps": 7, "num_probes": 2, "replacements": "uniform" }),
         "lime" | "kernel_shap" => json!({ "n_samples": 9 }),
         "shapley_value_sampling" => json!({ "n_samples": 2 }),
         "partition_shap" => json!({ "max_evals": 12 }),
@@ -35,7 +35,7 @@ fn request(method: &str, source: &str, target: &str) -> AttributionRequest {
     request
 }
 
-/// Forwards, and pullbacks of all steps, that a method needs by its definition.
+/// Forwards, and pullbacks of all steps, that a method needs by its definition; of ReAGent, forwards of one iteration.
 fn expected(method: &str, plan: &Plan, decoder_only: bool) -> (usize, usize) {
     let (source, target, steps) = (plan.source, plan.target - 1, plan.steps);
     let tokens = source + target;
@@ -64,8 +64,12 @@ fn every_method_says_what_it_will_cost() {
         let model = model(name, 1 << 30);
         for method in list_methods() {
             let plan = model.plan(&request(method.name, source, target)).unwrap().swap_remove(0);
+            let (least, pullbacks) = expected(method.name, &plan, name == "gpt2");
+            // Each step may take all iterations that are allowed.
+            let most = if method.name == "reagent" { 7 * least } else { least };
             let found = (plan.forwards, plan.pullbacks);
-            assert_eq!(found, expected(method.name, &plan, name == "gpt2"), "{name} {}", method.name);
+            assert_eq!(found, (Bounds { least, most }, pullbacks), "{name} {}", method.name);
+            assert!(0.0 < plan.seconds.least && plan.seconds.least <= plan.seconds.most, "{name} {}", method.name);
             assert!(plan.bytes > 0 && plan.bytes < 1 << 24, "{name} {}: {} bytes", method.name, plan.bytes);
         }
     }
@@ -95,7 +99,7 @@ fn deeplift_counts_the_baseline_where_it_needs_it() {
                 request.attribution_args.insert("target_layer".into(), layer.into());
             }
             let plan = model.plan(&request).unwrap().swap_remove(0);
-            assert_eq!(plan.forwards, forwards, "{name} {method} {arguments}");
+            assert_eq!(plan.forwards, Bounds { least: forwards, most: forwards }, "{name} {method} {arguments}");
             let mut seen = None;
             let each = &mut |progress| {
                 if let Progress::Attributing { done, total, .. } = progress {
@@ -127,6 +131,9 @@ fn progress_comes_to_its_end_and_can_be_stopped() {
             assert!(seen.is_sorted_by_key(|(done, _)| *done), "{what}: {seen:?}");
             assert!(seen.first().is_some_and(|(done, _)| *done == 0), "{what}: {seen:?}");
             assert!(seen.last().is_some_and(|(done, total)| done == total), "{what}: {seen:?}");
+            // The end is the most that was announced.
+            let plan = model.plan(&request).unwrap().swap_remove(0);
+            assert!(seen.iter().all(|(_, total)| *total == plan.forwards.most * plan.steps), "{what}: {seen:?}");
 
             let mut calls = 0;
             let stopped = model.attribute_with_progress(&request, &mut |_| {
@@ -136,6 +143,53 @@ fn progress_comes_to_its_end_and_can_be_stopped() {
             assert!(matches!(stopped, Err(Error::Cancelled)), "{what} goes on when it is stopped");
             assert_eq!(calls, 2, "{what}");
         }
+    }
+}
+
+/// ReAGent's least is one iteration, in which every probe finds at once that its tokens suffice; its most is all iterations, in
+/// which none ever does.
+#[test]
+fn reagent_comes_to_its_bounds() {
+    let model = model("marian", 1 << 30);
+    let (_, source, target) = TEXTS[0];
+    let run = |arguments: Value| {
+        let mut request = request("reagent", source, target);
+        request.attribution_args.extend(arguments.as_object().cloned().unwrap());
+        let plan = model.plan(&request).unwrap().swap_remove(0);
+        let mut seen = Vec::new();
+        let each = &mut |progress| {
+            if let Progress::Attributing { done, .. } = progress {
+                seen.push(done);
+            }
+            ControlFlow::Continue(())
+        };
+        model.attribute_with_progress(&request, each).unwrap();
+        (plan, seen)
+    };
+    // Any token is among the likeliest of all.
+    let (plan, seen) = run(json!({ "stopping_condition_top_k": 1_000_000 }));
+    assert_eq!(seen, [0, plan.forwards.most * plan.steps], "one iteration is left, and the rest is not needed");
+    // Nothing of the text is kept.
+    let (plan, seen) = run(json!({ "stopping_condition_top_k": 1, "keep_top_n": 999, "invert_keep": true }));
+    assert!(seen.len() > 2 && seen.is_sorted(), "{seen:?}");
+    assert_eq!(seen[1..].len(), 7, "{seen:?} of {plan:?}: no step ends early");
+    let iteration = plan.forwards.least * plan.steps;
+    assert!(seen.windows(2).all(|pair| pair[1] - pair[0] >= iteration), "{seen:?} {iteration}");
+}
+
+/// A text of few tokens is divided down to each of them, by two forwards for each part that is divided.
+#[test]
+fn partition_shap_counts_the_parts_that_it_divides() {
+    let model = model("marian", 1 << 30);
+    // Of 1, 2 and 3 tokens that are not their own baseline: both ends; one division; one, and two of the pair.
+    for (source, forwards) in [("cat", 2), ("cat dog", 4), ("cat dog house", 2 + 2 + 4)] {
+        let mut request = request("partition_shap", source, "the dog").attribute_target(false);
+        request.attribution_args.insert("max_evals".into(), 500.into());
+        let plan = model.plan(&request).unwrap().swap_remove(0);
+        assert_eq!(plan.forwards, Bounds { least: forwards, most: forwards }, "{source}: {plan:?}");
+        request.attribution_args.insert("max_evals".into(), 5.into());
+        let plan = model.plan(&request).unwrap().swap_remove(0);
+        assert_eq!(plan.forwards.most, forwards.min(4), "{source}: {plan:?}");
     }
 }
 

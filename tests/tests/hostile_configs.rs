@@ -43,6 +43,9 @@ const SIZES: [&str; 31] = [
     "max_position_embeddings",
 ];
 
+/// Numbers whose products with others do not fit 64 bits.
+const EXTREMES: [u64; 4] = [u64::MAX, i64::MAX as u64, 1 << 62, 1 << 33];
+
 /// Files of a checkpoint, by name.
 type Files = Vec<(String, Vec<u8>)>;
 
@@ -81,6 +84,9 @@ fn an_absurd_number_is_an_error_before_anything_is_allocated() {
             }
             for absurd in
                 [json!(0), json!(-1), json!(3), json!(1_000_000_000_000u64), json!(1e300), json!([]), json!("1")]
+                    .into_iter()
+                    .chain(EXTREMES.map(|extreme| json!(extreme)))
+                    .chain([json!(i64::MIN)])
             {
                 let mut config = config.clone();
                 config[field] = absurd.clone();
@@ -88,8 +94,12 @@ fn an_absurd_number_is_an_error_before_anything_is_allocated() {
                 // Rotary models have no table of positions, and take any number of them; nor need they rotate anything.
                 let unlimited = field == "max_position_embeddings" && config.get("n_positions").is_none()
                     || field == "rotary_dim" && absurd == json!(0);
-                let impossible = absurd == json!(-1) || absurd == json!([]) || absurd == json!("1");
-                let large = absurd == json!(1_000_000_000_000u64) || absurd == json!(1e300) || absurd == json!(0);
+                let impossible =
+                    absurd == json!(-1) || absurd == json!(i64::MIN) || absurd == json!([]) || absurd == json!("1");
+                let large = absurd == json!(1_000_000_000_000u64)
+                    || absurd == json!(1e300)
+                    || absurd == json!(0)
+                    || EXTREMES.iter().any(|extreme| absurd == json!(extreme));
                 if SIZES.contains(&field.as_str()) && (impossible || large && !unlimited) && !is_free(&name, field) {
                     let message = loaded.expect_err(&format!("{name}: {field} = {absurd}"));
                     assert!(message.starts_with("config.json: "), "{name}: {field} = {absurd}: {message}");

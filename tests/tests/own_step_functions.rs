@@ -131,14 +131,14 @@ fn closures_are_registered_by_name() {
     let mut model = model("marian");
     let margin = || {
         from_closure("margin", |context| {
-            context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1)
+            Ok(context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1))
         })
     };
     let unknown = attribute(&model, "saliency", "margin", &Map::new()).unwrap_err().to_string();
     assert!(unknown.contains("unknown step function"), "{unknown}");
     model.register_step_function(margin(), Some(AggregationFunction::Sum)).unwrap();
     assert!(model.register_step_function(margin(), None).unwrap_err().to_string().contains("already"));
-    let taken = from_closure("logit", |context| context.of_targets(context.logits.clone()));
+    let taken = from_closure("logit", |context| Ok(context.of_targets(context.logits.clone())));
     assert!(model.register_step_function(taken, None).is_err());
     let near = attribute(&model, "saliency", "margim", &Map::new()).unwrap_err().to_string();
     assert!(near.contains("did you mean `margin`"), "{near}");

@@ -266,7 +266,7 @@ pub struct AttributeArguments {
     #[arg(long, help_heading = "Attribution")]
     pub output_step_attributions: bool,
 
-    /// Only say what it would take: forwards, pullbacks and memory of each text.
+    /// Only say what it would take: forwards, pullbacks, memory and time of each text.
     #[arg(long, help_heading = "Attribution")]
     pub dry_run: bool,
 

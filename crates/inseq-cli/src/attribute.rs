@@ -69,15 +69,25 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
 fn print_plan(plans: &[Plan]) -> Result<(), Failure> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["TEXT", "SOURCE", "TARGET", "STEPS", "FORWARDS", "PULLBACKS", "MEMORY"]);
+    table.set_header(["TEXT", "SOURCE", "TARGET", "STEPS", "FORWARDS", "PULLBACKS", "MEMORY", "ABOUT"]);
     for plan in plans {
         let count = |count: usize| count.to_string();
         let memory = ByteSize(plan.bytes as u64).to_string();
-        let [source, target, steps] = [plan.source, plan.target, plan.steps].map(count);
-        let [forwards, pullbacks] = [plan.forwards, plan.pullbacks].map(count);
-        table.add_row([plan.text.clone(), source, target, steps, forwards, pullbacks, memory]);
+        let [source, target, steps, pullbacks] = [plan.source, plan.target, plan.steps, plan.pullbacks].map(count);
+        let forwards = plan.forwards.to_string();
+        let [least, most] = [plan.seconds.least, plan.seconds.most].map(about);
+        let time = if least == most { least } else { format!("{least} to {most}") };
+        table.add_row([plan.text.clone(), source, target, steps, forwards, pullbacks, memory, time]);
     }
     output::print_table(&table)
+}
+
+/// A time that is an estimate, to two digits.
+fn about(seconds: f64) -> String {
+    const UNITS: [(&str, f64); 4] = [("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0)];
+    let (unit, size) = UNITS.into_iter().find(|(_, size)| seconds >= 2.0 * size).unwrap_or(("s", 1.0));
+    let number = seconds / size;
+    if number < 10.0 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") }
 }
 
 /// What `--verbose` and `--very-verbose` say.

@@ -208,7 +208,7 @@ impl AttributionModel {
     ///
     /// let mut model = AttributionModel::demo()?;
     /// let margin = from_closure("margin", |context| {
-    ///     context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1)
+    ///     Ok(context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1))
     /// });
     /// model.register_step_function(margin, Some(AggregationFunction::Sum))?;
     /// let request = AttributionRequest::new(["The doors are white."]).attributed_fn("margin").step_scores(["margin"]);

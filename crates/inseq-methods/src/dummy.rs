@@ -36,6 +36,6 @@ impl Method for Dummy {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(1)
+        Cost::exactly(1, 0)
     }
 }

@@ -42,10 +42,7 @@ pub struct Point<'a> {
 }
 
 impl<'a> Point<'a> {
-    fn of_ids(model: &Model, texts: &[&'a TextSteps], ids: impl Fn(&'a TextSteps) -> (&'a [u32], &'a [u32])) -> Self
-    where
-        Vec<u32>: AsRef<[u32]>,
-    {
+    fn of_ids(model: &Model, texts: &[&'a TextSteps], ids: impl Fn(&'a TextSteps) -> (&'a [u32], &'a [u32])) -> Self {
         let source = model.encoder.as_ref().map(|encoder| {
             let (ids, lengths) = padded(texts.iter().map(|text| ids(text).0));
             Source { embeddings: encoder.embedding.forward(&ids, texts.len()), lengths }
@@ -207,7 +204,8 @@ impl Engine<'_> {
             .iter()
             .map(|function| self.noisy_traces(point, *function).map(|trace| trace.hidden().clone()).collect())
             .collect();
-        for range in chunks(first..longest(point), self.rows_that_fit(point)) {
+        let forwards = 1 + noisy.iter().map(Vec::len).sum::<usize>();
+        for range in chunks(first..longest(point), self.rows_that_fit(point, forwards)) {
             let rows: Vec<_> = step_rows(point, &range).filter(|row| row.is_live(point)).collect();
             let ranges = row_ranges(rows.len(), &hidden.device());
             let done = side_by_side(&ranges, |part| {
@@ -335,7 +333,7 @@ impl Engine<'_> {
         wanted: Wanted,
         mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
-        let probes = self.probes_that_fit(point, traces).min(self.rows_that_fit(point));
+        let probes = self.probes_that_fit(point, traces).min(self.rows_that_fit(point, traces.len()));
         for range in chunks(0..longest(point), probes) {
             let rows: Vec<StepRow> = step_rows(point, &range).collect();
             let done = side_by_side(&row_ranges(rows.len(), &point.target.device()), |part| head(&rows[part.clone()]));
@@ -353,9 +351,10 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Rows of logits, with what autodiff keeps of them, that fit.
-    fn rows_that_fit(&self, point: &Point) -> usize {
-        (self.memory_budget / 4 / (4 * 6 * self.model.vocabulary() * point.texts.len().max(1))).max(1)
+    /// Steps that fit at once, with their logits in each of so many forwards, and what autodiff keeps of these.
+    fn rows_that_fit(&self, point: &Point, forwards: usize) -> usize {
+        let logits = 4 * 6 * self.model.vocabulary() * point.texts.len().max(1);
+        (self.memory_budget / 4 / logits.saturating_mul(forwards).max(1)).max(1)
     }
 
     /// What a step function sees of rows, whose last hidden states are `hidden` `[row, feature]`.
@@ -417,8 +416,8 @@ fn cotangents(
     function: &dyn StepFunction,
     rows: &[StepRow],
 ) -> Result<(Vec<f32>, Vec<Tensor<2>>)> {
-    let score = function.evaluate(context);
-    let scores = read(score.clone(), rows.len(), function)?;
+    let score = function.evaluate(context)?;
+    let scores = one_a_row(score.clone(), rows.len(), function)?;
     let untracked = || {
         Error::Argument(format!(
             "the step function `{}` has no gradient with regard to the logits, so a gradient method cannot attribute it",
@@ -446,13 +445,12 @@ fn chunks(steps: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>
 }
 
 fn evaluate(function: &dyn StepFunction, context: &StepContext) -> Result<Vec<f32>> {
-    read(function.evaluate(context), context.logits.dims()[0], function)
+    one_a_row(function.evaluate(context)?, context.logits.dims()[0], function)
 }
 
-fn read(score: Tensor<1>, rows: usize, function: &dyn StepFunction) -> Result<Vec<f32>> {
-    let values = score
-        .try_into_vec_as::<f32>()
-        .map_err(|e| Error::Argument(format!("the scores of `{}` cannot be read: {e:?}", function.name())))?;
+/// The scores that a function gave, which must be one for each row.
+fn one_a_row(scores: Tensor<1>, rows: usize, function: &dyn StepFunction) -> Result<Vec<f32>> {
+    let values = read(scores, format_args!("the scores of `{}`", function.name()))?;
     if values.len() != rows {
         return Err(Error::Argument(format!(
             "the step function `{}` gave {} scores for {rows} steps; it must give one a row",
@@ -461,4 +459,18 @@ fn read(score: Tensor<1>, rows: usize, function: &dyn StepFunction) -> Result<Ve
         )));
     }
     Ok(values)
+}
+
+/// A tensor's values, row-major; `what` names them where they cannot be read.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>, what: impl std::fmt::Display) -> Result<Vec<f32>> {
+    tensor.try_into_vec_as::<f32>().map_err(|error| unreadable(what, error))
+}
+
+/// As [`read`], of whole numbers.
+pub(crate) fn read_ids<const D: usize>(tensor: Tensor<D, Int>, what: impl std::fmt::Display) -> Result<Vec<i64>> {
+    tensor.try_into_vec_as::<i64>().map_err(|error| unreadable(what, error))
+}
+
+fn unreadable(what: impl std::fmt::Display, error: impl std::fmt::Debug) -> Error {
+    Error::Device { what: what.to_string(), message: format!("{error:?}") }
 }

@@ -13,6 +13,14 @@ pub enum Error {
     /// An argument of the call is not usable.
     #[error("{0}")]
     Argument(String),
+    /// A device's memory cannot be read.
+    #[error("{what} cannot be read from the device: {message}")]
+    Device {
+        /// What was to be read.
+        what: String,
+        /// What the device said.
+        message: String,
+    },
     /// A name is not known.
     #[error("unknown {kind} `{name}`; known: {known}{}", suggestion.as_ref().map_or(String::new(), |s| format!(" (did you mean `{s}`?)")))]
     Unknown {

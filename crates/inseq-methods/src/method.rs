@@ -9,7 +9,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeOwned, Visitor};
 use serde_json::{Map, Value};
 
-use crate::engine::{Engine, Point, TextSteps};
+use crate::engine::{Engine, Point, TextSteps, read};
 use crate::step_functions::SharedStepFunction;
 use crate::{AttributionModel, Error, Result, dummy, gradient, internals, perturbation};
 
@@ -98,23 +98,49 @@ pub trait Method: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// What a text costs on a model; a step counts as many times in the progress as there are forwards.
+    /// What a text costs on a model. A step counts as many times in the progress as there are forwards at most; what turns out
+    /// not to be needed counts as done.
     fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost;
 }
 
-/// What a method does with a text.
+/// Forwards and pullbacks that a method needs for one text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Forwards, each for all steps; of methods that stop when they have found what they look for, the least.
-    pub forwards: usize,
+    /// Forwards, each for all steps.
+    pub forwards: Bounds,
     /// Pullbacks of each step.
     pub pullbacks: usize,
 }
 
 impl Cost {
-    /// Forwards alone.
-    pub(crate) fn forwards(forwards: usize) -> Self {
-        Self { forwards, pullbacks: 0 }
+    /// Numbers that are known before the method runs.
+    pub(crate) fn exactly(forwards: usize, pullbacks: usize) -> Self {
+        Self { forwards: Bounds { least: forwards, most: forwards }, pullbacks }
+    }
+}
+
+/// The least and the most that a number may come to. They differ where a method stops when it has found what it looks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds<T = usize> {
+    /// The least.
+    pub least: T,
+    /// The most.
+    pub most: T,
+}
+
+impl Bounds {
+    /// Both times a number.
+    pub(crate) fn times(self, number: usize) -> Self {
+        Self { least: self.least.saturating_mul(number), most: self.most.saturating_mul(number) }
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.least == self.most {
+            true => write!(f, "{}", self.least),
+            false => write!(f, "{} to {}", self.least, self.most),
+        }
     }
 }
 
@@ -240,8 +266,7 @@ impl<'de> Deserializer<'de> for FieldNames<'_> {
 }
 
 pub(crate) fn options<T: DeserializeOwned>(method: &str, arguments: &Map<String, Value>) -> Result<T> {
-    serde_json::from_value(Value::Object(arguments.clone()))
-        .map_err(|e| Error::Argument(format!("arguments of the method `{method}`: {e}")))
+    crate::arguments::read(&format!("the method `{method}`"), arguments)
 }
 
 /// Multiplies gradients by the embeddings of a point, less those of a baseline.
@@ -252,10 +277,7 @@ pub(crate) fn times_embeddings(gradients: &mut [Attributions], point: &Point, ba
             values = values - baseline;
         }
         let shape = values.dims();
-        let values = values
-            .try_into_vec_as::<f32>()
-            .map_err(|e| Error::Argument(format!("embeddings cannot be read from the device: {e:?}")))?;
-        Ok(Some((values, shape)))
+        Ok(Some((read(values, "embeddings")?, shape)))
     };
     let source = difference(|point| point.source.as_ref().map(|source| source.embeddings.clone()))?;
     let target = difference(|point| Some(point.target.clone()))?;

@@ -180,7 +180,18 @@ impl AttributionModel {
             // Another prompt, and what was written after the text's own.
             (None, Some(prompt), None) => {
                 let own = self.encode(&request.input_texts[text.index], Role::Source, special)?.len();
-                prompt.iter().chain(&text.target[own.min(text.target.len())..]).copied().collect()
+                let whole: Vec<u32> =
+                    prompt.iter().chain(&text.target[own.min(text.target.len())..]).copied().collect();
+                // The last token is only ever predicted.
+                if let Some(positions) = model.max_target_positions().filter(|positions| whole.len() > positions + 1) {
+                    return Err(Error::Argument(format!(
+                        "contrast text {} has {} tokens with what follows the text's own prompt, but the model has {positions} \
+                         positions; shorten it",
+                        text.index + 1,
+                        whole.len()
+                    )));
+                }
+                whole
             }
             _ => text.target.clone(),
         };

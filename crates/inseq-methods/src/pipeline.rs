@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 use crate::alternatives::compare;
 use crate::engine::{Engine, TextSteps};
 use crate::feature_groups::{FeatureGroups, TextTokens};
-use crate::method::{Attributions, Cost, Method, MethodContext, method_named};
+use crate::method::{Attributions, Method, MethodContext, method_named};
 use crate::other_contexts::Run;
-use crate::pieces::{Piece, batches, joined, pieces};
+use crate::pieces::{batches, joined, pieces};
 use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of};
-use crate::request::{AttributionRequest, Plan, Progress, ProgressCallback, StepFunctionChoice};
+use crate::request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
 use crate::targets::{Target, Targets};
 use crate::{AttributionModel, Error, Result};
@@ -71,47 +71,7 @@ impl AttributionModel {
         Ok(AttributionResult { sequences, steps, info })
     }
 
-    /// What attributing would take: texts are generated where they are not given, and nothing is attributed.
-    ///
-    /// # Errors
-    /// As [`attribute`](Self::attribute).
-    pub fn plan(&self, request: &AttributionRequest) -> Result<Vec<Plan>> {
-        let options = Options::new(self, request)?;
-        let chats = self.as_chats(request)?;
-        let request = &*chats;
-        let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
-        let positions = Positions::of(request, &targets.texts, self.model().encoder.is_some())?;
-        let warnings: Vec<String> = targets.warnings.iter().chain(&positions.warnings).cloned().collect();
-        let plan = |(target, text): (&Target, TextSteps)| {
-            let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
-            let mut plan = Plan {
-                text: target.text.clone(),
-                source: text.source.len(),
-                target: text.target.len(),
-                steps: text.steps.len(),
-                forwards: 0,
-                pullbacks: 0,
-                bytes: 0,
-                warnings: warnings.clone(),
-            };
-            for Piece { steps: piece, .. } in pieces(self.model(), std::slice::from_ref(&text)) {
-                let Cost { forwards, pullbacks } = self.cost(&options, &piece);
-                plan.forwards += forwards;
-                plan.pullbacks += pullbacks * piece.steps.len();
-                plan.bytes = plan.bytes.max(engine.bytes_at_once(&piece, forwards, pullbacks));
-            }
-            plan
-        };
-        let texts = self.all_steps(request, &targets.texts, &positions)?;
-        Ok(targets.texts.iter().zip(texts).map(plan).collect())
-    }
-
-    /// What the method does with a piece of a text.
-    fn cost(&self, options: &Options, piece: &TextSteps) -> Cost {
-        options.method.cost(self.model(), piece, options.has_target_scores)
-    }
-
-    fn all_steps(
+    pub(crate) fn all_steps(
         &self,
         request: &AttributionRequest,
         targets: &[Target],
@@ -172,8 +132,10 @@ impl AttributionModel {
         let pieces = pieces(self.model(), texts);
         let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
         let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
-        let work = |text: &TextSteps| text.steps.len() * self.cost(options, text).forwards;
-        let total = pieces.iter().map(|piece| work(&piece.steps)).sum::<usize>();
+        let work = |text: &TextSteps| {
+            options.method.cost(self.model(), text, options.has_target_scores).forwards.times(text.steps.len()).most
+        };
+        let total = pieces.iter().map(|piece| work(&piece.steps)).fold(0, usize::saturating_add);
         let special_tokens = self.special_tokens().all;
         let mut done = 0;
         let mut of_pieces: Vec<Vec<Attributions>> = vec![Vec::new(); texts.len()];
@@ -184,7 +146,7 @@ impl AttributionModel {
                 .map(|text| self.decode(&text.target, Role::Target, true))
                 .collect::<Result<Vec<_>>>()?;
             let mut advance = |more: usize| {
-                done += more;
+                done = usize::saturating_add(done, more);
                 match progress(Progress::Attributing { done, total, texts: shown.clone() }) {
                     ControlFlow::Continue(()) => Ok(()),
                     ControlFlow::Break(()) => Err(Error::Cancelled),
@@ -209,6 +171,14 @@ impl AttributionModel {
                 special_tokens: &special_tokens,
                 advance: &mut advance,
             })?;
+            if attributions.len() != batch.len() {
+                return Err(Error::Argument(format!(
+                    "the method `{}` gave {} results for {} texts; it must give one for each",
+                    options.method.name(),
+                    attributions.len(),
+                    batch.len()
+                )));
+            }
             for (entry, mut attributions) in attributions.into_iter().enumerate() {
                 let named = options.step_scores.iter().zip(&scores);
                 let named = named.map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
@@ -336,17 +306,17 @@ impl AttributionModel {
 }
 
 /// The options of a request, looked up.
-struct Options {
-    method: Box<dyn Method>,
-    attributed_fn: SharedStepFunction,
+pub(crate) struct Options {
+    pub(crate) method: Box<dyn Method>,
+    pub(crate) attributed_fn: SharedStepFunction,
     step_scores: Vec<SharedStepFunction>,
     attribute_target: bool,
     /// Whether target tokens have scores: those of a decoder-only model always have.
-    has_target_scores: bool,
+    pub(crate) has_target_scores: bool,
 }
 
 impl Options {
-    fn new(model: &AttributionModel, request: &AttributionRequest) -> Result<Self> {
+    pub(crate) fn new(model: &AttributionModel, request: &AttributionRequest) -> Result<Self> {
         let name = request.method.as_deref().unwrap_or(model.default_method());
         let function = request.attributed_fn.as_ref().unwrap_or(model.default_attributed_fn());
         let method = method_named(name, &request.attribution_args)?;

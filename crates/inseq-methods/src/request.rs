@@ -186,27 +186,6 @@ impl AttributionRequest {
     }
 }
 
-/// What attributing one text takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The target.
-    pub text: String,
-    /// Source tokens; 0 for decoder-only models.
-    pub source: usize,
-    /// Target tokens, with the prompt of decoder-only models.
-    pub target: usize,
-    /// Attributed tokens.
-    pub steps: usize,
-    /// Forwards, each for all steps; of methods that stop when they have found what they look for, the least.
-    pub forwards: usize,
-    /// Pullbacks of single steps.
-    pub pullbacks: usize,
-    /// About how many bytes the tensors take at once, beside the model's weights; what the memory budget allows at most.
-    pub bytes: usize,
-    /// What whoever reads a result should know, one sentence each.
-    pub warnings: Vec<String>,
-}
-
 /// How far a call has come.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
@@ -219,9 +198,9 @@ pub enum Progress {
     },
     /// Steps are being attributed.
     Attributing {
-        /// Work done so far.
+        /// Work that is done, or has turned out not to be needed: steps, as often as there are forwards.
         done: usize,
-        /// Work of the whole call, in the same unit.
+        /// The most work that the whole call can take, in the same unit.
         total: usize,
         /// The texts being attributed, as generated.
         texts: Vec<String>,

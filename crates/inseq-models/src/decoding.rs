@@ -40,7 +40,7 @@ impl StepDecoder for ModelDecoder<'_> {
         };
         logits
             .try_into_vec_as::<f32>()
-            .map_err(|e| Error::Argument(format!("logits cannot be read from the device: {e:?}")))
+            .map_err(|error| Error::Device { what: "logits".into(), message: format!("{error:?}") })
     }
 
     fn vocabulary(&self) -> usize {

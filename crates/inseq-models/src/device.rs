@@ -25,10 +25,11 @@ pub fn names() -> Vec<&'static str> {
     names
 }
 
-/// The device of a name: `flex` (or `cpu`), `tch`, `tch-cuda`, `cuda`, `vulkan`, `wgpu`, with an optional `:index`, or `auto`.
+/// The device of a name: `flex` (or `cpu`), `tch`, `tch-cuda`, `cuda`, `vulkan`, `wgpu`, or `auto`. After the name of a GPU
+/// backend, `:index` chooses the GPU; of `vulkan` and `wgpu`, among the discrete ones. Without it the best one is taken.
 ///
 /// # Errors
-/// When the name is unknown, or names a backend that this build leaves out.
+/// When the name is unknown, names a backend that this build leaves out, or has an index that the backend does not have.
 pub fn parse(name: &str) -> Result<Device> {
     let (kind, index) = match name.split_once(':') {
         Some((kind, index)) => {
@@ -37,11 +38,16 @@ pub fn parse(name: &str) -> Result<Device> {
                     "device `{name}`: the index `{index}` is not a number; write for example `cuda:0`"
                 ))
             })?;
-            (kind, parsed)
+            (kind, Some(parsed))
         }
-        None => (name, 0),
+        None => (name, None),
     };
-    let _ = index;
+    // There is one of each of these.
+    if let (Some(1..), "auto" | "flex" | "cpu" | "tch") = (index, kind) {
+        return Err(Error::Argument(format!(
+            "device `{name}` is not there: `{kind}` is one device, and the only index it can have is 0; write `{kind}`"
+        )));
+    }
     match kind {
         "auto" => names().first().map_or_else(|| Err(left_out("auto", "flex")), |best| parse(best)),
         #[cfg(feature = "flex")]
@@ -53,13 +59,13 @@ pub fn parse(name: &str) -> Result<Device> {
         "tch" => Ok(Device::libtorch()),
         #[cfg(feature = "tch")]
         #[expect(deprecated, reason = "as above")]
-        "tch-cuda" => Ok(Device::libtorch_cuda(index)),
+        "tch-cuda" => Ok(Device::libtorch_cuda(index.unwrap_or(0))),
         #[cfg(feature = "cuda")]
-        "cuda" => Ok(Device::cuda(index)),
+        "cuda" => Ok(Device::cuda(index.unwrap_or(0))),
         #[cfg(feature = "vulkan")]
-        "vulkan" => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        "vulkan" => Ok(Device::vulkan(gpu(index))),
         #[cfg(feature = "wgpu")]
-        "wgpu" => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+        "wgpu" => Ok(Device::wgpu(gpu(index))),
         #[cfg(not(feature = "flex"))]
         "flex" => Err(left_out(kind, "flex")),
         #[cfg(not(feature = "tch"))]
@@ -72,6 +78,13 @@ pub fn parse(name: &str) -> Result<Device> {
         "wgpu" => Err(left_out(kind, kind)),
         _ => Err(Error::Argument(format!("unknown device `{name}`; this build knows {} and auto", names().join(", ")))),
     }
+}
+
+/// The GPU that an index chooses, or the best one.
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
+fn gpu(index: Option<usize>) -> burn::tensor::DeviceKind {
+    use burn::tensor::DeviceKind;
+    index.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu)
 }
 
 fn left_out(name: &str, feature: &str) -> Error {
@@ -94,5 +107,30 @@ pub(crate) fn is_flex(device: &Device) -> bool {
     {
         let _ = device;
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_never_another_than_the_one_that_is_named() {
+        for name in ["auto:1", "flex:7", "cpu:3", "tch:1"] {
+            let message = parse(name).unwrap_err().to_string();
+            assert!(message.contains(&format!("`{name}`")) && message.contains("index"), "{message}");
+        }
+        for name in ["cpu:", "cpu:x", "cpu:-1", "cuda:0:1", "cpu:99999999999999999999"] {
+            let message = parse(name).unwrap_err().to_string();
+            assert!(message.contains("is not a number"), "{message}");
+        }
+        #[cfg(feature = "flex")]
+        for name in ["flex", "cpu", "flex:0", "cpu:0"] {
+            assert!(is_flex(&parse(name).unwrap()), "{name}");
+        }
+        #[cfg(feature = "wgpu")]
+        assert_ne!(parse("wgpu").unwrap(), parse("wgpu:1").unwrap());
+        #[cfg(feature = "vulkan")]
+        assert_ne!(parse("vulkan").unwrap(), parse("vulkan:1").unwrap());
     }
 }

@@ -28,6 +28,14 @@ pub enum Error {
         /// Why, and the way out.
         message: String,
     },
+    /// A device's memory cannot be read.
+    #[error("{what} cannot be read from the device: {message}")]
+    Device {
+        /// What was to be read.
+        what: String,
+        /// What the device said.
+        message: String,
+    },
     /// An argument of the caller is not usable.
     #[error("{0}")]
     Argument(String),

@@ -1,9 +1,10 @@
-//! Work that processors do beside each other.
+//! Runs independent pieces of work on all processors.
 //!
 //! Operations that each spread over all processors wait for the slowest one at every end, leave all but one idle wherever
 //! an operation is serial, and move tensors between caches. Where there are pieces of work that need nothing of each other,
 //! each processor rather takes whole pieces, and the operations in them stay on it.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -34,9 +35,23 @@ pub fn row_ranges(rows: usize, device: &Device) -> Vec<Range<usize>> {
     (0..rows).step_by(size).map(|start| start..(start + size).min(rows)).collect()
 }
 
-/// The results of `work` on every part, in their order; several parts are worked on at once.
+thread_local! {
+    /// Whether this thread works on a part now.
+    static IS_AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The results of `work` on every part, in their order. Several parts are worked on at once, except where threads cannot be
+/// made, and within a part: its thread works on parts of parts one after the other.
 pub fn side_by_side<P: Sync, T: Send>(parts: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
-    if parts.len() < 2 {
+    if parts.len() < 2 || IS_AT_WORK.get() {
+        return parts.iter().map(work).collect();
+    }
+    on_pools(pools(), parts, work)
+}
+
+/// As [`side_by_side`], on the threads of some pools.
+fn on_pools<P: Sync, T: Send>(pools: &[ThreadPool], parts: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
+    if pools.is_empty() {
         return parts.iter().map(work).collect();
     }
     let next = AtomicUsize::new(0);
@@ -45,11 +60,13 @@ pub fn side_by_side<P: Sync, T: Send>(parts: &[P], work: impl Fn(&P) -> T + Sync
         while let Some((index, part)) =
             Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, parts.get(i)?)))
         {
+            IS_AT_WORK.set(true);
             let result = work(part);
+            IS_AT_WORK.set(false);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
         }
     };
-    on_each(pools(), &take);
+    on_each(pools, &take);
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, result)| result).collect()
@@ -84,6 +101,16 @@ mod tests {
         let pieces: Vec<usize> = (0..100).collect();
         let threads = side_by_side(&pieces, |&piece| (piece, rayon::current_num_threads()));
         assert_eq!(threads, pieces.iter().map(|&piece| (piece, 1)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn work_is_done_without_threads_and_within_work() {
+        let pieces: Vec<usize> = (0..10).collect();
+        assert_eq!(on_pools(&[], &pieces, |&piece| piece), pieces);
+        let within = side_by_side(&pieces, |&piece| side_by_side(&pieces, |&other| piece * other));
+        let expected: Vec<Vec<usize>> =
+            pieces.iter().map(|piece| pieces.iter().map(|other| piece * other).collect()).collect();
+        assert_eq!(within, expected);
     }
 
     #[test]

@@ -130,6 +130,6 @@ impl Method for DeepLift {
     }
 
     fn cost(&self, model: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: self.forwards(model), pullbacks: 1 }
+        Cost::exactly(self.forwards(model), 1)
     }
 }

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use inseq_models::layers::Embedding;
 use inseq_models::model::{InputCotangents, Model, Source, Wanted};
 use serde::Deserialize;
 
 use super::{Collector, weighted};
-use crate::engine::{Point, TextSteps};
-use crate::internals::read;
+use crate::engine::{Point, TextSteps, read, read_ids};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
-use crate::{Error, Result};
+use crate::{Count, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "discretized_integrated_gradients",
@@ -26,15 +25,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               budget), `multiply_by_inputs` (false), `return_convergence_delta` (false).",
     arguments: names_of::<DiscretizedIntegratedGradients>,
     make: |arguments| {
-        let method: DiscretizedIntegratedGradients = options("discretized_integrated_gradients", arguments)?;
-        if method.n_steps < 2 || method.n_neighbors == 0 || method.internal_batch_size == Some(0) {
-            return Err(Error::Argument(
-                "discretized_integrated_gradients: `n_steps` must be at least 2, `n_neighbors` and `internal_batch_size` at \
-                 least 1"
-                    .into(),
-            ));
-        }
-        Ok(Box::new(method))
+        Ok(Box::new(options::<DiscretizedIntegratedGradients>("discretized_integrated_gradients", arguments)?))
     },
 };
 
@@ -46,13 +37,13 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct DiscretizedIntegratedGradients {
     /// Points on the path.
-    pub n_steps: usize,
+    pub n_steps: Count<2>,
     /// How the next word is chosen.
     pub method: PathStrategy,
     /// Neighbours among which it is chosen.
-    pub n_neighbors: usize,
+    pub n_neighbors: Count<1>,
     /// Points that go through the model at once; from the memory budget where there is none.
-    pub internal_batch_size: Option<usize>,
+    pub internal_batch_size: Option<Count<1>>,
     /// Whether the sum is multiplied by the way from the baseline to the input once more.
     pub multiply_by_inputs: bool,
     /// Whether the step score `deltas` tells by how much completeness is missed.
@@ -73,9 +64,9 @@ pub enum PathStrategy {
 impl Default for DiscretizedIntegratedGradients {
     fn default() -> Self {
         Self {
-            n_steps: 50,
+            n_steps: Count::of::<50>(),
             method: PathStrategy::Greedy,
-            n_neighbors: 50,
+            n_neighbors: Count::of::<50>(),
             internal_batch_size: None,
             multiply_by_inputs: false,
             return_convergence_delta: false,
@@ -94,7 +85,7 @@ impl Method for DiscretizedIntegratedGradients {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: self.n_steps, pullbacks: self.n_steps }
+        Cost::exactly(self.n_steps.get(), self.n_steps.get())
     }
 }
 
@@ -105,44 +96,47 @@ impl DiscretizedIntegratedGradients {
         let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
         let input = engine.inputs(&[text]);
         let special = context.special_tokens;
-        // `[point, position, feature]`, from the baseline to the text.
-        let source_path = match (&model.encoder, &input.source) {
-            (Some(encoder), Some(source)) => {
-                let device = source.embeddings.device();
-                Some(self.path(&encoder.embedding, &text.source, &text.source_baseline, special, &device)?)
-            }
-            _ => None,
+        let mut source_path = match &model.encoder {
+            Some(encoder) => Some(self.path(&encoder.embedding, &text.source, &text.source_baseline, special)?),
+            None => None,
         };
-        let target_path = match wanted.target {
+        let mut target_path = match wanted.target {
             true => {
                 let seen = text.steps.end - 1;
                 let [ids, baseline] = [&text.target, &text.target_baseline].map(|ids| &ids[..seen]);
-                self.path(&model.target_embedding, ids, baseline, special, &input.target.device())?
+                Some(self.path(&model.target_embedding, ids, baseline, special)?)
             }
-            false => input.target.clone().repeat_dim(0, self.n_steps),
+            false => None,
         };
         let shape = std::iter::once((text.source.len(), text.steps.end, text.steps.len()));
         let mut collector = Collector::new(shape, engine.features(), wanted);
-        let at_once = self.internal_batch_size.unwrap_or_else(|| engine.entries_that_fit(text)).min(self.n_steps);
+        let at_once = self.internal_batch_size.map_or_else(|| engine.entries_that_fit(text), Count::get);
         let function = context.function.clone();
         let mut ends: Vec<f32> = Vec::new();
         let mut starts: Vec<f32> = Vec::new();
-        for start in (0..self.n_steps).step_by(at_once) {
-            let count = at_once.min(self.n_steps - start);
-            let points = |path: &Tensor<3>| path.clone().narrow(0, start, count);
-            let source = source_path
-                .as_ref()
-                .map(|path| Source { embeddings: points(path), lengths: vec![text.source.len(); count] });
-            let point = Point { texts: vec![text; count], source, target: points(&target_path) };
+        let n_steps = self.n_steps.get();
+        let device = input.target.device();
+        // Paths are made from the text on, so the last points come first.
+        let mut left = n_steps;
+        while left > 0 {
+            let count = at_once.min(left);
+            left -= count;
+            let start = left;
+            let source = source_path.as_mut().map(|path| path.take(count, &device));
+            let target = target_path.as_mut().map(|path| path.take(count, &device));
+            let (source, source_ways) = source.unzip();
+            let (target, target_ways) = target.unzip();
+            let source = source.map(|embeddings| Source { embeddings, lengths: vec![text.source.len(); count] });
+            let target = target.unwrap_or_else(|| input.target.clone().repeat_dim(0, count));
+            let point = Point { texts: vec![text; count], source, target };
             let trace = engine.trace(&point);
-            let ways = |path: &Tensor<3>| self.ways(path, start, count);
-            let ways = [source_path.as_ref().map(ways), wanted.target.then(|| ways(&target_path))];
+            let ways = [source_ways, target_ways];
             engine.gradients(&point, &trace, &*function, wanted, |steps, scores, gradients| {
                 (context.advance)(steps.len() * count)?;
                 if start == 0 {
                     starts.extend(&scores[..steps.len()]);
                 }
-                if start + count == self.n_steps {
+                if start + count == n_steps {
                     ends.extend(&scores[(count - 1) * steps.len()..]);
                 }
                 let product = |gradient: Option<Tensor<4>>, ways: &Option<Tensor<3>>| {
@@ -167,28 +161,13 @@ impl DiscretizedIntegratedGradients {
         Ok(result)
     }
 
-    /// The way from each point of a path to the next, nothing from the last: `[point, position, feature]`.
-    fn ways(&self, path: &Tensor<3>, start: usize, count: usize) -> Tensor<3> {
-        let next: Vec<i64> = (start..start + count).map(|point| (point + 1).min(self.n_steps - 1) as i64).collect();
-        let next = Tensor::<1, Int>::from_data(next.as_slice(), &path.device());
-        path.clone().select(0, next) - path.clone().narrow(0, start, count)
-    }
-
-    /// The points from the baseline to the text, `[point, position, feature]`.
-    fn path(
-        &self,
-        embedding: &Embedding,
-        ids: &[u32],
-        baseline: &[u32],
-        special: &[u32],
-        device: &burn::tensor::Device,
-    ) -> Result<Tensor<3>> {
-        let mut words = Words::new(embedding, self.n_neighbors);
-        let features = embedding.features();
+    /// The path of one side's tokens.
+    fn path<'a>(&self, embedding: &'a Embedding, ids: &[u32], baseline: &[u32], special: &[u32]) -> Result<Path<'a>> {
+        let mut words = Words::new(embedding, self.n_neighbors.get());
         words.fetch(&ids.iter().chain(baseline).copied().collect::<Vec<_>>())?;
         // By position, words from the text to the baseline.
         let mut paths: Vec<Vec<u32>> = ids.iter().map(|&id| vec![id]).collect();
-        for _ in 2..self.n_steps {
+        for _ in 2..self.n_steps.get() {
             let walks = |position: usize, last: u32| !special.contains(&ids[position]) && last != baseline[position];
             let from: Vec<u32> = paths
                 .iter()
@@ -207,23 +186,8 @@ impl DiscretizedIntegratedGradients {
                 path.push(next);
             }
         }
-        let mut values = vec![0f32; self.n_steps * ids.len() * features];
-        for (position, (path, &baseline)) in paths.iter().zip(baseline).enumerate() {
-            let end = words.vector(baseline).to_vec();
-            let mut current = words.vector(path[0]).to_vec();
-            // The text is the last point, the baseline the first.
-            for point in (0..self.n_steps).rev() {
-                let step = self.n_steps - 1 - point;
-                if point == 0 {
-                    current.clone_from(&end);
-                } else if step > 0 {
-                    current = self.monotonic(words.vector(path[step]), &end, &current);
-                }
-                let at = (point * ids.len() + position) * features;
-                values[at..at + features].copy_from_slice(&current);
-            }
-        }
-        Ok(Tensor::<1>::from_data(values.as_slice(), device).reshape([self.n_steps, ids.len(), features]))
+        let current = ids.iter().map(|&id| words.vector(id).to_vec()).collect();
+        Ok(Path { words, paths, baseline: baseline.to_vec(), current, taken: 0, step: self.step(), after: None })
     }
 
     /// The neighbour that a path goes on to.
@@ -238,7 +202,7 @@ impl DiscretizedIntegratedGradients {
             let cost = match self.method {
                 PathStrategy::Greedy => {
                     let square = |(a, b): (&f32, f32)| (a - b) * (a - b);
-                    vector.iter().zip(self.monotonic(vector, end, start)).map(square).sum::<f32>().sqrt()
+                    vector.iter().zip(monotonic(vector, end, start, self.step())).map(square).sum::<f32>().sqrt()
                 }
                 PathStrategy::Maxcount => {
                     -(vector.iter().zip(end).zip(start).filter(|((a, b), x)| is_monotonic(**a, **b, **x)).count()
@@ -252,12 +216,65 @@ impl DiscretizedIntegratedGradients {
         best.1
     }
 
-    /// `anchor`, with a step straight towards the baseline in each dimension where it does not lie between.
-    fn monotonic(&self, anchor: &[f32], baseline: &[f32], from: &[f32]) -> Vec<f32> {
-        let step = (1.0 / self.n_steps as f64) as f32;
-        let each = anchor.iter().zip(baseline).zip(from);
-        each.map(|((&a, &b), &x)| if is_monotonic(a, b, x) { a } else { x - step * (x - b) }).collect()
+    /// The share of the way to the baseline that a dimension goes by itself.
+    fn step(&self) -> f32 {
+        (1.0 / self.n_steps.get() as f64) as f32
     }
+}
+
+/// The paths of all tokens of one side; its points are made one after the other, from the text to the baseline.
+struct Path<'a> {
+    words: Words<'a>,
+    /// By position, words from the text to the baseline.
+    paths: Vec<Vec<u32>>,
+    /// By position.
+    baseline: Vec<u32>,
+    /// By position, the embedding at the last point that was made.
+    current: Vec<Vec<f32>>,
+    /// Points made so far.
+    taken: usize,
+    /// The share of the way to the baseline that a dimension goes by itself.
+    step: f32,
+    /// The earliest point taken so far, `[1, position, feature]`.
+    after: Option<Tensor<3>>,
+}
+
+impl Path<'_> {
+    /// The `count` points before those taken so far, and the way from each point to the next one (nothing from the text):
+    /// `[point, position, feature]`.
+    fn take(&mut self, count: usize, device: &burn::tensor::Device) -> (Tensor<3>, Tensor<3>) {
+        let (length, features) = (self.paths.len(), self.words.embedding.features());
+        let mut values = vec![0f32; count * length * features];
+        for point in (0..count).rev() {
+            for position in 0..length {
+                let end = self.words.vector(self.baseline[position]);
+                let current = &mut self.current[position];
+                match self.paths[position].get(self.taken) {
+                    // The text itself.
+                    Some(_) if self.taken == 0 => {}
+                    Some(&word) => *current = monotonic(self.words.vector(word), end, current, self.step),
+                    None => *current = end.to_vec(),
+                }
+                let at = (point * length + position) * features;
+                values[at..at + features].copy_from_slice(current);
+            }
+            self.taken += 1;
+        }
+        let points = Tensor::<1>::from_data(values.as_slice(), device).reshape([count, length, features]);
+        let last = points.clone().narrow(0, count - 1, 1);
+        let after = self.after.replace(points.clone().narrow(0, 0, 1)).unwrap_or(last);
+        let next = match count {
+            1 => after,
+            _ => Tensor::cat(vec![points.clone().narrow(0, 1, count - 1), after], 0),
+        };
+        (points.clone(), next - points)
+    }
+}
+
+/// `anchor`, with a step straight towards the baseline in each dimension where it does not lie between.
+fn monotonic(anchor: &[f32], baseline: &[f32], from: &[f32], step: f32) -> Vec<f32> {
+    let each = anchor.iter().zip(baseline).zip(from);
+    each.map(|((&a, &b), &x)| if is_monotonic(a, b, x) { a } else { x - step * (x - b) }).collect()
 }
 
 /// Whether `anchor` lies between `from` and `baseline`.
@@ -305,7 +322,7 @@ impl<'a> Words<'a> {
         if missing.is_empty() {
             return Ok(());
         }
-        let values = read(self.embedding.forward(&missing, 1))?;
+        let values = read(self.embedding.forward(&missing, 1), "embeddings")?;
         for (word, vector) in missing.iter().zip(values.chunks(self.embedding.features())) {
             self.vectors.insert(*word, vector.to_vec());
         }
@@ -332,9 +349,7 @@ impl<'a> Words<'a> {
         let closeness = queries.matmul(table.transpose()) * 2.0 - squares;
         let (_, found) = closeness.topk_with_indices((self.count + 1 + SPARE).min(self.embedding.vocabulary()), 1);
         let wanted = found.dims()[1];
-        let found = found
-            .try_into_vec_as::<i64>()
-            .map_err(|e| Error::Argument(format!("neighbours cannot be read from the device: {e:?}")))?;
+        let found = read_ids(found, "neighbours among the embeddings")?;
         self.fetch(&found.iter().map(|&id| id as u32).collect::<Vec<_>>())?;
         for (&word, found) in missing.iter().zip(found.chunks(wanted)) {
             let own = self.vector(word);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::noise::{Noisy, Sample};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::{Count, Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "gradient_shap",
@@ -21,10 +21,10 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     arguments: names_of::<GradientShap>,
     make: |arguments| {
         let method: GradientShap = options("gradient_shap", arguments)?;
-        if method.n_samples == 0 || !(method.stdevs >= 0.0 && method.stdevs.is_finite()) {
+        if !(method.stdevs >= 0.0 && method.stdevs.is_finite()) {
             return Err(Error::Argument(format!(
-                "gradient_shap: `n_samples` must be at least 1 and `stdevs` a number of 0 or more, found {} and {}",
-                method.n_samples, method.stdevs
+                "gradient_shap: `stdevs` must be a number of 0 or more, found {}",
+                method.stdevs
             )));
         }
         Ok(Box::new(method))
@@ -39,7 +39,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct GradientShap {
     /// Random points.
-    pub n_samples: usize,
+    pub n_samples: Count<1>,
     /// Standard deviation of the noise on embeddings.
     pub stdevs: f64,
     /// Whether gradients are multiplied by the way from the baseline to the input.
@@ -52,7 +52,13 @@ pub struct GradientShap {
 
 impl Default for GradientShap {
     fn default() -> Self {
-        Self { n_samples: 5, stdevs: 0.0, multiply_by_inputs: true, seed: 0, return_convergence_delta: false }
+        Self {
+            n_samples: Count::of::<5>(),
+            stdevs: 0.0,
+            multiply_by_inputs: true,
+            seed: 0,
+            return_convergence_delta: false,
+        }
     }
 }
 
@@ -67,7 +73,7 @@ impl Method for GradientShap {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: self.n_samples, pullbacks: self.n_samples }
+        Cost::exactly(self.n_samples.get(), self.n_samples.get())
     }
 }
 
@@ -75,7 +81,7 @@ impl GradientShap {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let samples: Vec<Sample> =
-            (0..self.n_samples).map(|_| Sample { alpha: random.random(), noise: random.random() }).collect();
+            (0..self.n_samples.get()).map(|_| Sample { alpha: random.random(), noise: random.random() }).collect();
         let noisy = Noisy::new(context, text, self.stdevs);
         let [mean, _] = noisy.moments(context, &samples, self.multiply_by_inputs, false)?;
         let mut result = mean;

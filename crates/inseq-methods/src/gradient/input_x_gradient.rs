@@ -39,6 +39,6 @@ impl Method for InputXGradient {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: 1, pullbacks: 1 }
+        Cost::exactly(1, 1)
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Collector, Quadrature, delta, weighted};
 use crate::engine::{Point, TextSteps};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
-use crate::{Error, Result};
+use crate::{Count, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "integrated_gradients",
@@ -37,11 +37,11 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct IntegratedGradients {
     /// Points on the path.
-    pub n_steps: usize,
+    pub n_steps: Count<1>,
     /// The rule of the integral.
     pub method: Quadrature,
     /// Points that go through the model at once; from the memory budget where there is none.
-    pub internal_batch_size: Option<usize>,
+    pub internal_batch_size: Option<Count<1>>,
     /// Whether averaged gradients are multiplied by the way from the baseline to the input.
     pub multiply_by_inputs: bool,
     /// Whether the step score `deltas` tells by how much completeness is missed.
@@ -51,7 +51,7 @@ pub struct IntegratedGradients {
 impl Default for IntegratedGradients {
     fn default() -> Self {
         Self {
-            n_steps: 50,
+            n_steps: Count::of::<50>(),
             method: Quadrature::default(),
             internal_batch_size: None,
             multiply_by_inputs: true,
@@ -62,7 +62,7 @@ impl Default for IntegratedGradients {
 
 impl IntegratedGradients {
     pub(crate) fn validate(&self) -> Result<()> {
-        validate("integrated_gradients", self.method, self.n_steps, self.internal_batch_size)
+        self.method.check("integrated_gradients", self.n_steps)
     }
 
     /// One text; its points lie on the batch axis.
@@ -77,8 +77,8 @@ impl IntegratedGradients {
         }
         let shape = std::iter::once((text.source.len(), text.steps.end, text.steps.len()));
         let mut collector = Collector::new(shape, engine.features(), wanted);
-        let points = self.method.points(self.n_steps);
-        let at_once = self.internal_batch_size.unwrap_or_else(|| engine.entries_that_fit(text)).min(self.n_steps);
+        let points = self.method.points(self.n_steps.get());
+        let at_once = self.internal_batch_size.map_or_else(|| engine.entries_that_fit(text), Count::get);
         let function = context.function.clone();
         for part in points.chunks(at_once) {
             let point = between(&input, &baseline, text, part);
@@ -114,7 +114,7 @@ impl Method for IntegratedGradients {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: self.n_steps, pullbacks: self.n_steps }
+        Cost::exactly(self.n_steps.get(), self.n_steps.get())
     }
 }
 
@@ -132,16 +132,4 @@ fn between<'a>(input: &Point<'a>, baseline: &Point<'a>, text: &'a TextSteps, poi
         _ => None,
     };
     Point { texts: vec![text; points.len()], source, target: path(&input.target, &baseline.target) }
-}
-
-/// Refuses a number of points that the rule cannot do with.
-pub(super) fn validate(name: &str, rule: Quadrature, n_steps: usize, internal_batch_size: Option<usize>) -> Result<()> {
-    let least = if rule == Quadrature::GaussLegendre { 1 } else { 2 };
-    if !(least..=100_000).contains(&n_steps) {
-        return Err(Error::Argument(format!("{name}: `n_steps` must lie between {least} and 100000, found {n_steps}")));
-    }
-    if internal_batch_size == Some(0) {
-        return Err(Error::Argument(format!("{name}: `internal_batch_size` must be at least 1, found 0")));
-    }
-    Ok(())
 }

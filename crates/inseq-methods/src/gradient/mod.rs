@@ -41,6 +41,7 @@ pub(crate) use saliency::INFO as SALIENCY;
 pub(crate) use sequential_integrated_gradients::INFO as SEQUENTIAL_INTEGRATED_GRADIENTS;
 pub(crate) use smooth_grad::INFO as SMOOTH_GRAD;
 
+use crate::engine::read;
 use crate::method::Attributions;
 use crate::{Error, Result};
 use burn::tensor::Tensor;
@@ -109,11 +110,7 @@ fn add(
     if live == 0 {
         return Ok(());
     }
-    let values = from
-        .clone()
-        .narrow(0, entry, 1)
-        .try_into_vec_as::<f32>()
-        .map_err(|e| Error::Argument(format!("gradients cannot be read from the device: {e:?}")))?;
+    let values = read(from.clone().narrow(0, entry, 1), "gradients")?;
     let values = Array3::from_shape_vec((probes, rows, features), values)
         .map_err(|e| Error::Argument(format!("gradients have another shape than expected: {e}")))?;
     let mut values = values.permuted_axes([1, 0, 2]);

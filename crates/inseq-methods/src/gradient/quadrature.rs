@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Count, Error, Result};
+
 /// A rule for an integral over [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Quadrature {
@@ -27,6 +29,19 @@ impl Quadrature {
     /// The names, as the reference spells them.
     pub const NAMES: [&'static str; 5] =
         ["gausslegendre", "riemann_right", "riemann_left", "riemann_middle", "riemann_trapezoid"];
+
+    /// Refuses fewer points than the rule needs, for the method of a name.
+    ///
+    /// # Errors
+    /// When there is one point, and the rule is not Gauss-Legendre's.
+    pub(crate) fn check(self, method: &str, n_steps: Count<1>) -> Result<()> {
+        if self == Quadrature::GaussLegendre || n_steps.get() > 1 {
+            return Ok(());
+        }
+        Err(Error::Argument(format!(
+            "{method}: `n_steps` must be at least 2 for sums of intervals, found 1; give more, or `method` gausslegendre"
+        )))
+    }
 
     /// `n` points in [0, 1] with their weights.
     pub fn points(self, n: usize) -> Vec<(f32, f32)> {

@@ -60,7 +60,7 @@ impl Method for Saliency {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: 1, pullbacks: 1 }
+        Cost::exactly(1, 1)
     }
 }
 

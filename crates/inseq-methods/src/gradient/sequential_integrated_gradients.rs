@@ -6,9 +6,9 @@ use ndarray::{Array3, Axis};
 use serde::Deserialize;
 
 use super::Quadrature;
-use crate::engine::{Point, TextSteps};
+use crate::engine::{Point, TextSteps, read};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::{Count, Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "sequential_integrated_gradients",
@@ -21,12 +21,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     arguments: names_of::<SequentialIntegratedGradients>,
     make: |arguments| {
         let method: SequentialIntegratedGradients = options("sequential_integrated_gradients", arguments)?;
-        super::integrated_gradients::validate(
-            "sequential_integrated_gradients",
-            method.method,
-            method.n_steps,
-            method.internal_batch_size,
-        )?;
+        method.method.check("sequential_integrated_gradients", method.n_steps)?;
         Ok(Box::new(method))
     },
 };
@@ -39,18 +34,23 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct SequentialIntegratedGradients {
     /// Points on each token's path.
-    pub n_steps: usize,
+    pub n_steps: Count<1>,
     /// The rule of the integral.
     pub method: Quadrature,
     /// Points that go through the model at once; from the memory budget where there is none.
-    pub internal_batch_size: Option<usize>,
+    pub internal_batch_size: Option<Count<1>>,
     /// Whether averaged gradients are multiplied by the way from the baseline to the input.
     pub multiply_by_inputs: bool,
 }
 
 impl Default for SequentialIntegratedGradients {
     fn default() -> Self {
-        Self { n_steps: 50, method: Quadrature::default(), internal_batch_size: None, multiply_by_inputs: true }
+        Self {
+            n_steps: Count::of::<50>(),
+            method: Quadrature::default(),
+            internal_batch_size: None,
+            multiply_by_inputs: true,
+        }
     }
 }
 
@@ -70,8 +70,8 @@ impl Method for SequentialIntegratedGradients {
             |ids: &[u32], baseline: &[u32]| ids.iter().zip(baseline).filter(|(id, baseline)| id != baseline).count();
         let seen = if attribute_target { text.steps.end - 1 } else { 0 };
         let target = moved(&text.target[..seen], &text.target_baseline[..seen]);
-        let points = self.n_steps * (moved(&text.source, &text.source_baseline) + target);
-        Cost { forwards: points, pullbacks: points }
+        let points = self.n_steps.get() * (moved(&text.source, &text.source_baseline) + target);
+        Cost::exactly(points, points)
     }
 }
 
@@ -89,7 +89,7 @@ impl SequentialIntegratedGradients {
         let engine = context.engine;
         let model = engine.model;
         let (input, baseline) = (engine.inputs(&[text]), engine.baselines(&[text]));
-        let points = self.method.points(self.n_steps);
+        let points = self.method.points(self.n_steps.get());
         let places = |of_source: bool, ids: &[u32], baseline: &[u32]| -> Vec<Place> {
             let each = ids.iter().zip(baseline).enumerate().filter(|(_, (id, baseline))| id != baseline);
             each.flat_map(|(position, _)| {
@@ -107,7 +107,7 @@ impl SequentialIntegratedGradients {
         let (steps, features) = (text.steps.len(), engine.features());
         let mut source = Array3::<f32>::zeros((text.source.len(), steps, features));
         let mut target = Array3::<f32>::zeros((text.steps.end, steps, features));
-        let at_once = self.internal_batch_size.unwrap_or_else(|| engine.entries_that_fit(text));
+        let at_once = self.internal_batch_size.map_or_else(|| engine.entries_that_fit(text), Count::get);
         let function = context.function.clone();
         for part in source_places.chunks(at_once).chain(target_places.chunks(at_once)) {
             let of_source = part[0].of_source;
@@ -129,7 +129,7 @@ impl SequentialIntegratedGradients {
                     .collect();
                 let index = Tensor::<1, Int>::from_data(index.as_slice(), &gradients.device());
                 let own = gradients.reshape([entries * probes * rows, features]).select(0, index);
-                let values = crate::internals::read(own)?;
+                let values = read(own, "gradients")?;
                 for (row, values) in values.chunks(features).enumerate() {
                     let (place, step) = (part[row / probes], range.start + row % probes);
                     if step < steps && (of_source || place.position < text.steps.start + step) {

@@ -6,9 +6,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
 use super::noise::{Noisy, Sample};
-use crate::engine::TextSteps;
+use crate::engine::{TextSteps, read};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::{Count, Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "smoothgrad",
@@ -22,10 +22,8 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     arguments: names_of::<SmoothGrad>,
     make: |arguments| {
         let method: SmoothGrad = options("smoothgrad", arguments)?;
-        if method.n_samples == 0 || !method.stdevs.is_none_or(|stdevs| stdevs >= 0.0 && stdevs.is_finite()) {
-            return Err(Error::Argument(
-                "smoothgrad: `n_samples` must be at least 1 and `stdevs` a number of 0 or more".into(),
-            ));
+        if let Some(stdevs) = method.stdevs.filter(|stdevs| !(*stdevs >= 0.0 && stdevs.is_finite())) {
+            return Err(Error::Argument(format!("smoothgrad: `stdevs` must be a number of 0 or more, found {stdevs}")));
         }
         Ok(Box::new(method))
     },
@@ -42,7 +40,7 @@ const NOISE: f64 = 0.15;
 #[serde(deny_unknown_fields, default)]
 pub struct SmoothGrad {
     /// Inputs with noise.
-    pub n_samples: usize,
+    pub n_samples: Count<1>,
     /// Standard deviation of the noise; 0.15 of the range of the text's embeddings where there is none.
     pub stdevs: Option<f64>,
     /// What is made of the gradients.
@@ -70,7 +68,7 @@ pub enum NoiseTunnel {
 
 impl Default for SmoothGrad {
     fn default() -> Self {
-        Self { n_samples: 20, stdevs: None, nt_type: NoiseTunnel::SmoothGrad, abs: true, seed: 0 }
+        Self { n_samples: Count::of::<20>(), stdevs: None, nt_type: NoiseTunnel::SmoothGrad, abs: true, seed: 0 }
     }
 }
 
@@ -85,20 +83,21 @@ impl Method for SmoothGrad {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: self.n_samples, pullbacks: self.n_samples }
+        Cost::exactly(self.n_samples.get(), self.n_samples.get())
     }
 }
 
 impl SmoothGrad {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let samples: Vec<Sample> = (0..self.n_samples).map(|_| Sample { alpha: 1.0, noise: random.random() }).collect();
+        let samples: Vec<Sample> =
+            (0..self.n_samples.get()).map(|_| Sample { alpha: 1.0, noise: random.random() }).collect();
         let stdev = match self.stdevs {
             Some(stdev) => stdev,
             None => {
                 let mut range = 0f32;
                 for embeddings in Noisy::new(context, text, 0.0).embeddings() {
-                    let values = crate::internals::read(embeddings.clone())?;
+                    let values = read(embeddings.clone(), "embeddings")?;
                     let (low, high) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
                     range = range.max(high - low);
                 }

@@ -51,18 +51,23 @@ impl Method for AttentionFlow {
             let mut target = Array2::<f32>::zeros((seen(text), text.steps.len()));
             for (step, position) in text.steps.clone().enumerate() {
                 // A feature's tokens share what flows from all of them.
-                let flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| {
-                    let seen = inputs.par_iter().filter(|input| input.tokens.start < end);
-                    let flows: Vec<_> = seen.map(|input| (input, network.flow(input.node, position - 1))).collect();
-                    for (Input { tokens, .. }, flow) in flows {
-                        let tokens = tokens.start..tokens.end.min(end);
-                        let share = flow / tokens.len() as f32;
-                        tokens.for_each(|token| into[[token, step]] = share);
+                let mut flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| -> Result<()> {
+                    for inputs in inputs.chunks(4 * rayon::current_num_threads()) {
+                        let seen = inputs.par_iter().filter(|input| input.tokens.start < end);
+                        let flows: Vec<_> = seen.map(|input| (input, network.flow(input.node, position - 1))).collect();
+                        for (Input { tokens, .. }, flow) in flows {
+                            let tokens = tokens.start..tokens.end.min(end);
+                            let share = flow / tokens.len() as f32;
+                            tokens.for_each(|token| into[[token, step]] = share);
+                        }
+                        // A flow through a long text takes long: the call can be stopped between any two.
+                        (context.advance)(0)?;
                     }
+                    Ok(())
                 };
-                flows(&network.source, &mut source, usize::MAX);
+                flows(&network.source, &mut source, usize::MAX)?;
                 if context.attribute_target {
-                    flows(&network.target, &mut target, position);
+                    flows(&network.target, &mut target, position)?;
                 }
                 (context.advance)(1)?;
             }
@@ -77,7 +82,7 @@ impl Method for AttentionFlow {
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(1)
+        Cost::exactly(1, 0)
     }
 }
 

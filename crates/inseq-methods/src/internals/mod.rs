@@ -18,7 +18,7 @@ pub(crate) use attention_flow::INFO as ATTENTION_FLOW;
 pub(crate) use attention_rollout::INFO as ATTENTION_ROLLOUT;
 pub(crate) use value_zeroing::INFO as VALUE_ZEROING;
 
-use crate::engine::TextSteps;
+use crate::engine::{TextSteps, read};
 use crate::method::MethodContext;
 use crate::{Error, Result};
 
@@ -73,7 +73,7 @@ impl Stacked {
         let own = weights.narrow(0, self.entry, 1).narrow(2, 0, self.queries).narrow(3, 0, self.keys);
         self.heads = own.dims()[1];
         self.layers += 1;
-        self.values.extend(read(own)?);
+        self.values.extend(read(own, "attention weights")?);
         Ok(())
     }
 
@@ -81,13 +81,6 @@ impl Stacked {
         Array4::from_shape_vec((self.layers, self.heads, self.queries, self.keys), self.values)
             .map_err(|e| Error::Argument(format!("attention weights have another shape than expected: {e}")))
     }
-}
-
-/// A tensor's values.
-pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .map_err(|e| Error::Argument(format!("values cannot be read from the device: {e:?}")))
 }
 
 /// Of `[.., query, key]` by whatever comes first, what each step's own query has: `[key, step, ..]`.

@@ -10,8 +10,8 @@ use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{by_key, by_step, read, seen};
-use crate::engine::TextSteps;
+use super::{by_key, by_step, seen};
+use crate::engine::{TextSteps, read};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
 
@@ -144,7 +144,7 @@ impl Method for ValueZeroing {
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(1 + text.count_features(true))
+        Cost::exactly(1 + text.count_features(true), 0)
     }
 }
 
@@ -163,7 +163,8 @@ impl ValueZeroing {
         let mut found = self.scores(context, text, &asked.collect::<Vec<_>>())?;
         let [decoder, encoder, cross] =
             [LeftOut::Decoder, LeftOut::Encoder, LeftOut::Cross].map(|which| found.remove(&which));
-        (context.advance)(self.cost(context.engine.model, text, context.attribute_target).forwards * text.steps.len())?;
+        let cost = self.cost(context.engine.model, text, context.attribute_target);
+        (context.advance)(cost.forwards.most * text.steps.len())?;
         let mut sequence_scores = Vec::new();
         if let Some(decoder) = decoder.as_ref().filter(|_| !context.attribute_target) {
             sequence_scores.push(("decoder_self_scores".to_owned(), by_key(decoder)));
@@ -223,7 +224,7 @@ impl ValueZeroing {
             point.target,
             &requests,
             |clean| self.similarity_metric.compared(clean),
-            |states, clean| read(self.similarity_metric.distance(states, clean)),
+            |states, clean| read(self.similarity_metric.distance(states, clean), "distances of states"),
             |request, layer, left_out, distances| {
                 let is_causal = requests[request].which == LeftOut::Decoder;
                 let distances = distances.unwrap_or_else(|error| {

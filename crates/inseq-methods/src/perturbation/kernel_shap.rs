@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::{Count, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "kernel_shap",
@@ -22,12 +22,6 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     arguments: names_of::<KernelShap>,
     make: |arguments| {
         let method: KernelShap = options("kernel_shap", arguments)?;
-        if method.n_samples < 2 {
-            return Err(Error::Argument(format!(
-                "kernel_shap: `n_samples` must be at least 2, found {}",
-                method.n_samples
-            )));
-        }
         Ok(Box::new(method))
     },
 };
@@ -40,7 +34,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct KernelShap {
     /// Choices of kept tokens.
-    pub n_samples: usize,
+    pub n_samples: Count<2>,
     /// Of the random numbers.
     pub seed: u64,
     /// Accepted as Captum does; the memory budget decides.
@@ -49,7 +43,7 @@ pub struct KernelShap {
 
 impl Default for KernelShap {
     fn default() -> Self {
-        Self { n_samples: 200, seed: 0, perturbations_per_eval: None }
+        Self { n_samples: Count::of::<200>(), seed: 0, perturbations_per_eval: None }
     }
 }
 
@@ -65,7 +59,8 @@ impl Method for KernelShap {
 
     fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         // Where nothing can be put to its baseline, both ends are one.
-        Cost::forwards(text.count_choices(attribute_target, self.n_samples).map_or(self.n_samples, |all| all.max(2)))
+        let samples = self.n_samples.get();
+        Cost::exactly(text.count_choices(attribute_target, samples).map_or(samples, |all| all.max(2)), 0)
     }
 }
 
@@ -82,7 +77,7 @@ impl KernelShap {
         };
         // Nothing kept, everything kept, then the rest.
         let mut masks = vec![mask_of(&|_| false), mask_of(&|_| true)];
-        let all = perturbed.all_choices(self.n_samples);
+        let all = perturbed.all_choices(self.n_samples.get());
         let takes_all = all.is_some();
         match all {
             Some(all) => {
@@ -91,7 +86,7 @@ impl KernelShap {
             }
             None => {
                 let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-                for _ in 2..self.n_samples {
+                for _ in 2..self.n_samples.get() {
                     // With the probability itself drawn at random every number of kept tokens is equally likely, and that
                     // stays so for the tokens that an earlier step sees: one sample serves all steps.
                     let probability: f64 = random.random();

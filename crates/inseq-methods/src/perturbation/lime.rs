@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::{Count, Error, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "lime",
@@ -17,21 +17,17 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     paper: "Ribeiro et al. (2016), \"Why Should I Trust You?\", https://arxiv.org/abs/1602.04938",
     details: "Random tokens are put to their baseline; a ridge regression of the score on which were kept, each sample weighing \
               as many as were kept, has one coefficient a token: its score, signed. Where all choices of kept tokens number no more \
-              than `n_samples`, all are taken, each as often as it is to be expected. All steps share the samples. Arguments: \
+              than `n_samples`, all are taken, each as often as it is to be expected. All steps share the samples. A token that is \
+              the only one which a step can lose has the whole difference between text and baseline. Arguments: \
               `n_samples` (50), `mask_prob` (0.3: of a token to be put to its baseline), `alpha` (1.0: of the ridge), `seed` \
               (0), `perturbations_per_eval` (accepted; the memory budget decides).",
     arguments: names_of::<Lime>,
     make: |arguments| {
         let method: Lime = options("lime", arguments)?;
-        if method.n_samples == 0
-            || !(method.mask_prob > 0.0 && method.mask_prob < 1.0)
-            || method.alpha.is_nan()
-            || method.alpha < 0.0
-        {
+        if !(method.mask_prob > 0.0 && method.mask_prob < 1.0) || method.alpha.is_nan() || method.alpha < 0.0 {
             return Err(Error::Argument(format!(
-                "lime: `n_samples` must be at least 1, `mask_prob` lie between 0 and 1, and `alpha` not be negative; found {}, \
-                 {} and {}",
-                method.n_samples, method.mask_prob, method.alpha
+                "lime: `mask_prob` must lie between 0 and 1, and `alpha` must not be negative; found {} and {}",
+                method.mask_prob, method.alpha
             )));
         }
         Ok(Box::new(method))
@@ -46,7 +42,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct Lime {
     /// Samples that the surrogate is fitted to.
-    pub n_samples: usize,
+    pub n_samples: Count<1>,
     /// Probability of a token to be put to its baseline.
     pub mask_prob: f64,
     /// Weight of the ridge penalty.
@@ -59,7 +55,7 @@ pub struct Lime {
 
 impl Default for Lime {
     fn default() -> Self {
-        Self { n_samples: 50, mask_prob: 0.3, alpha: 1.0, seed: 0, perturbations_per_eval: None }
+        Self { n_samples: Count::of::<50>(), mask_prob: 0.3, alpha: 1.0, seed: 0, perturbations_per_eval: None }
     }
 }
 
@@ -74,7 +70,8 @@ impl Method for Lime {
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::forwards(text.count_choices(attribute_target, self.n_samples).unwrap_or(self.n_samples))
+        let samples = self.n_samples.get();
+        Cost::exactly(text.count_choices(attribute_target, samples).unwrap_or(samples), 0)
     }
 }
 
@@ -83,13 +80,13 @@ impl Lime {
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
-        let (masks, shares) = match perturbed.all_choices(self.n_samples) {
+        let (masks, shares) = match perturbed.all_choices(self.n_samples.get()) {
             Some(masks) => {
                 // Each as often as it is to be expected among the samples.
                 let share = |mask: &Vec<bool>| {
                     let kept = changing.iter().filter(|&&i| mask[i]).count() as i32;
                     let left_out = changing.len() as i32 - kept;
-                    self.n_samples as f64 * (1.0 - self.mask_prob).powi(kept) * self.mask_prob.powi(left_out)
+                    self.n_samples.get() as f64 * (1.0 - self.mask_prob).powi(kept) * self.mask_prob.powi(left_out)
                 };
                 let shares = masks.iter().map(share).collect();
                 (masks, shares)
@@ -97,7 +94,7 @@ impl Lime {
             None => {
                 let mut random = ChaCha8Rng::seed_from_u64(self.seed);
                 let mut mask = || perturbed.features.iter().map(|_| !random.random_bool(self.mask_prob)).collect();
-                let masks: Vec<Vec<bool>> = (0..self.n_samples).map(|_| mask()).collect();
+                let masks: Vec<Vec<bool>> = (0..self.n_samples.get()).map(|_| mask()).collect();
                 let shares: Vec<f64> = vec![1.0; masks.len()];
                 (masks, shares)
             }
@@ -108,6 +105,13 @@ impl Lime {
             let seen: Vec<usize> =
                 (0..perturbed.features.len()).filter(|&i| perturbed.is_seen(&perturbed.features[i], step)).collect();
             let own: Vec<usize> = changing.iter().copied().filter(|i| seen.contains(i)).collect();
+            // What there is to share out is known where one feature has it all.
+            if let &[only] = own.as_slice() {
+                let without = masks.iter().position(|mask| !mask[only]);
+                let without = without.map_or(perturbed.unchanged.scores[step], |sample| outputs[sample][step]);
+                scores[only][step] = perturbed.unchanged.scores[step] - without;
+                continue;
+            }
             let is_kept = |mask: &[bool], i: usize| mask[i] || !perturbed.features[i].changes;
             let kept = |mask: &[bool]| seen.iter().filter(|&&i| is_kept(mask, i)).count() as f64;
             let weights: Vec<f64> = masks.iter().zip(&shares).map(|(mask, share)| share * kept(mask)).collect();

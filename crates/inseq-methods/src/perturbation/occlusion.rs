@@ -93,7 +93,7 @@ impl Method for Occlusion {
     fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         let of = |length, side| windows(length, self.sliding_window_shapes.of(side), self.strides.of(side));
         let target = if attribute_target { of(text.seen_target_features().count(), Side::Target) } else { 0 };
-        Cost::forwards(1 + of(text.source_features.len(), Side::Source) + target)
+        Cost::exactly(1 + of(text.source_features.len(), Side::Source) + target, 0)
     }
 }
 
@@ -110,8 +110,8 @@ impl Occlusion {
                 (0..perturbed.features.len()).filter(|&i| perturbed.features[i].side == side).collect();
             let (size, stride) = (self.sliding_window_shapes.of(side), self.strides.of(side));
             for window in 0..windows(features.len(), size, stride) {
-                let from = (window * stride).min(features.len());
-                let under = features[from..(from + size).min(features.len())].to_vec();
+                let from = window.saturating_mul(stride).min(features.len());
+                let under = features[from..from.saturating_add(size).min(features.len())].to_vec();
                 let mut mask = everything.clone();
                 under.iter().for_each(|&feature| mask[feature] = false);
                 masks.push(mask);

@@ -1,5 +1,6 @@
 //! Owen values over a tree of neighbouring tokens.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use inseq_models::model::Model;
@@ -8,12 +9,12 @@ use serde::Deserialize;
 use super::Perturbed;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::{Count, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "partition_shap",
     description: "What do phrases, their halves and at last tokens add to the score, in the sense of Owen?",
-    cost: "at most max_evals forwards",
+    cost: "2 forwards a part that is divided, at most max_evals",
     paper: "Owen (1977), Values of games with a priori unions, https://doi.org/10.1007/978-3-642-45494-3_7; Lundberg & Lee \
             (2017), https://arxiv.org/abs/1705.07874",
     details: "The text is halved again and again. A part's score is shared between its halves by Shapley's rule for two players, \
@@ -21,16 +22,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               with the largest changes are divided first. Scores are signed and sum to the difference between the text and \
               its baseline. Arguments: `max_evals` (500).",
     arguments: names_of::<PartitionShap>,
-    make: |arguments| {
-        let method: PartitionShap = options("partition_shap", arguments)?;
-        if method.max_evals < 2 {
-            return Err(Error::Argument(format!(
-                "partition_shap: `max_evals` must be at least 2, found {}",
-                method.max_evals
-            )));
-        }
-        Ok(Box::new(method))
-    },
+    make: |arguments| Ok(Box::new(options::<PartitionShap>("partition_shap", arguments)?)),
 };
 
 /// What do phrases, their halves and at last tokens add to the score, in the sense of Owen?
@@ -41,12 +33,12 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct PartitionShap {
     /// Forwards that may be spent.
-    pub max_evals: usize,
+    pub max_evals: Count<2>,
 }
 
 impl Default for PartitionShap {
     fn default() -> Self {
-        Self { max_evals: 500 }
+        Self { max_evals: Count::of::<500>() }
     }
 }
 
@@ -60,8 +52,8 @@ impl Method for PartitionShap {
         texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
-    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(self.max_evals)
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        Cost::exactly(self.forwards(text.count_changing(attribute_target)), 0)
     }
 }
 
@@ -81,13 +73,37 @@ impl Part {
 }
 
 impl PartitionShap {
+    /// Forwards for so many tokens: both ends, and two for each part that is divided, as long as `max_evals` lasts.
+    fn forwards(&self, tokens: usize) -> usize {
+        if tokens == 0 {
+            return 0;
+        }
+        let mut spent = 2;
+        // Of one round, how many parts there are of each length; each half is divided beside both states of the other.
+        let mut parts = BTreeMap::from([(tokens, 1usize)]);
+        loop {
+            parts.retain(|tokens, _| *tokens > 1);
+            let divisions = parts.values().sum::<usize>().min((self.max_evals.get() - spent) / 2);
+            if divisions == 0 {
+                return spent;
+            }
+            spent += 2 * divisions;
+            let mut halves = BTreeMap::new();
+            for (tokens, count) in parts {
+                for half in [tokens.div_ceil(2), tokens / 2] {
+                    *halves.entry(half).or_default() += 2 * count;
+                }
+            }
+            parts = halves;
+        }
+    }
+
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
         let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
         if changing.is_empty() {
-            (context.advance)(self.max_evals * steps)?;
             return Ok(perturbed.attributions(&scores));
         }
         let nothing: Vec<bool> = perturbed.features.iter().map(|feature| !feature.changes).collect();
@@ -107,7 +123,7 @@ impl PartitionShap {
             let mut masks = Vec::new();
             let (mut divided, mut kept) = (Vec::new(), Vec::new());
             for part in parts {
-                if part.tokens.len() > 1 && spent + masks.len() + 2 <= self.max_evals {
+                if part.tokens.len() > 1 && spent + masks.len() + 2 <= self.max_evals.get() {
                     let middle = part.tokens.start + part.tokens.len().div_ceil(2);
                     for tokens in [part.tokens.start..middle, middle..part.tokens.end] {
                         let mut mask = part.without.0.clone();
@@ -139,7 +155,6 @@ impl PartitionShap {
                 add(second, &left, &part.with);
             }
         }
-        advance(self.max_evals.saturating_sub(spent) * steps)?;
         for part in &parts {
             for (step, (with, without)) in part.with.1.iter().zip(&part.without.1).enumerate() {
                 let change = (with - without) * part.weight;

@@ -6,6 +6,10 @@ use nalgebra::{DMatrix, DVector};
 ///
 /// Directions that the rows say nothing about get the smallest coefficients.
 pub(super) fn least_squares(rows: &[(Vec<f64>, f64, f64)], columns: usize, ridge: f64) -> Vec<f64> {
+    // The decomposition below is not defined for a matrix without columns.
+    if columns == 0 {
+        return Vec::new();
+    }
     let mut normal = DMatrix::<f64>::zeros(columns, columns);
     let mut right = DVector::<f64>::zeros(columns);
     for (row, weight, value) in rows {

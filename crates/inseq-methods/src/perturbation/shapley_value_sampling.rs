@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Perturbed;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::{Count, Result};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "shapley_value_sampling",
@@ -22,13 +22,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
               the number of samples. All steps share the samples. Arguments: `n_samples` (25: orders), `seed` (0), \
               `perturbations_per_eval` (accepted; the memory budget decides).",
     arguments: names_of::<ShapleyValueSampling>,
-    make: |arguments| {
-        let method: ShapleyValueSampling = options("shapley_value_sampling", arguments)?;
-        if method.n_samples == 0 {
-            return Err(Error::Argument("shapley_value_sampling: `n_samples` must be at least 1, found 0".into()));
-        }
-        Ok(Box::new(method))
-    },
+    make: |arguments| Ok(Box::new(options::<ShapleyValueSampling>("shapley_value_sampling", arguments)?)),
 };
 
 /// What does a token add to the score on average, whatever the order in which tokens come?
@@ -39,7 +33,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct ShapleyValueSampling {
     /// Orders.
-    pub n_samples: usize,
+    pub n_samples: Count<1>,
     /// Of the random numbers.
     pub seed: u64,
     /// Accepted as Captum does; the memory budget decides.
@@ -48,7 +42,7 @@ pub struct ShapleyValueSampling {
 
 impl Default for ShapleyValueSampling {
     fn default() -> Self {
-        Self { n_samples: 25, seed: 0, perturbations_per_eval: None }
+        Self { n_samples: Count::of::<25>(), seed: 0, perturbations_per_eval: None }
     }
 }
 
@@ -63,7 +57,7 @@ impl Method for ShapleyValueSampling {
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::forwards(self.n_samples * (text.count_changing(attribute_target) + 1))
+        Cost::exactly(self.n_samples.get() * (text.count_changing(attribute_target) + 1), 0)
     }
 }
 
@@ -74,7 +68,7 @@ impl ShapleyValueSampling {
         let mut order = perturbed.changing();
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut sums = vec![vec![0f64; steps]; perturbed.features.len()];
-        for _ in 0..self.n_samples {
+        for _ in 0..self.n_samples.get() {
             order.shuffle(&mut random);
             let mut mask: Vec<bool> = perturbed.features.iter().map(|feature| !feature.changes).collect();
             let mut masks = vec![mask.clone()];
@@ -89,7 +83,7 @@ impl ShapleyValueSampling {
                 }
             }
         }
-        let mean = |sum: &f64| (sum / self.n_samples as f64) as f32;
+        let mean = |sum: &f64| (sum / self.n_samples.get() as f64) as f32;
         let scores: Vec<Vec<f32>> = sums.iter().map(|steps| steps.iter().map(mean).collect()).collect();
         Ok(perturbed.attributions(&scores))
     }

@@ -43,8 +43,7 @@ impl ContrastArguments {
     pub(super) fn read(function: &str, arguments: &Map<String, Value>) -> Result<Self> {
         let refuse =
             |message: String| Error::Argument(format!("arguments of the step function `{function}`: {message}"));
-        let parsed: Self =
-            serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| refuse(error.to_string()))?;
+        let parsed: Self = crate::arguments::read(&format!("the step function `{function}`"), arguments)?;
         if let Some(Alignments::Named(other)) = &parsed.contrast_targets_alignments
             && other != "auto"
         {

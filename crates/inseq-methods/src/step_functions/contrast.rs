@@ -44,7 +44,7 @@ impl StepFunction for Contrast {
         Some(Arc::new(Self { other: self.other.bound(model, contexts, attributed), ..self.clone() }))
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         let own = &context.logits;
         let (other, targets) = self.other.of(context, self.kind == Kind::Divergence);
         let of = |logits: &Tensor<2>, targets: &Tensor<1, Int>| -> Tensor<1> {
@@ -56,21 +56,21 @@ impl StepFunction for Contrast {
             false => log(logits, targets).exp(),
         };
         let mine = &context.targets;
-        match self.kind {
+        Ok(match self.kind {
             Kind::Logit => of(&other, &targets),
             Kind::Probability => probability(&other, &targets),
             Kind::LogitDifference => of(own, mine) - of(&other, &targets),
             Kind::ProbabilityDifference => probability(own, mine) - probability(&other, &targets),
             Kind::Pcxmi => (log(&other, &targets) - log(own, mine)) / std::f64::consts::LN_2,
             Kind::InContextPvi => log(&other, &targets) - log(own, mine),
-            Kind::Divergence => self.divergence(own, &other),
-        }
+            Kind::Divergence => self.divergence(own, &other)?,
+        })
     }
 }
 
 impl Contrast {
     /// `Σ p (log p - log q)` over the tokens that are kept, among which both are distributions.
-    fn divergence(&self, own: &Tensor<2>, other: &Tensor<2>) -> Tensor<1> {
+    fn divergence(&self, own: &Tensor<2>, other: &Tensor<2>) -> Result<Tensor<1>> {
         let least = self.other.arguments.min_tokens_to_keep.unwrap_or(1);
         let top_p = self.other.arguments.top_p.filter(|p| *p < 1.0);
         let top_k = (self.other.arguments.top_k > 0).then_some(self.other.arguments.top_k);
@@ -78,12 +78,12 @@ impl Contrast {
             (None, None) => [own.clone(), other.clone()],
             _ => {
                 // Which tokens are kept is decided by both contexts together.
-                let hidden = kept(&(own.clone() + other.clone()), top_p, top_k, least);
+                let hidden = kept(&(own.clone() + other.clone()), top_p, top_k, least)?;
                 [own, other].map(|logits| logits.clone() + hidden.clone())
             }
         };
         let [p, q] = [own, other].map(|logits| log_softmax(logits, 1));
-        (p.clone().exp() * (p - q)).sum_dim(1).squeeze_dim(1)
+        Ok((p.clone().exp() * (p - q)).sum_dim(1).squeeze_dim(1))
     }
 }
 

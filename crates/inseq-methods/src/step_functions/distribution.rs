@@ -3,6 +3,7 @@
 use burn::tensor::{Tensor, activation::log_softmax};
 
 use super::{StepContext, StepFunction};
+use crate::Result;
 
 /// `-sum p log p`, in nats.
 #[derive(Debug)]
@@ -13,8 +14,8 @@ impl StepFunction for Entropy {
         "entropy"
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         let log = log_softmax(context.logits.clone(), 1);
-        (log.clone().exp() * log).sum_dim(1).squeeze_dim::<1>(1).neg()
+        Ok((log.clone().exp() * log).sum_dim(1).squeeze_dim::<1>(1).neg())
     }
 }

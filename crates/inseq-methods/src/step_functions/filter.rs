@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, activation::softmax};
 use serde_json::{Map, Value};
 
 use super::{SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
+use crate::engine::read;
 use crate::{Error, Result};
 
 /// What a token that is not kept is lowered by.
@@ -13,12 +14,14 @@ const HIDDEN: f32 = -1e30;
 
 /// What to add to logits `[row, vocabulary]` so that only some tokens are left: first the likeliest that have the probability
 /// `top_p` together, then the `top_k` likeliest, at least `least`.
-pub(super) fn kept(logits: &Tensor<2>, top_p: Option<f32>, top_k: Option<usize>, least: usize) -> Tensor<2> {
+///
+/// # Errors
+/// When the logits cannot be read from the device.
+pub(super) fn kept(logits: &Tensor<2>, top_p: Option<f32>, top_k: Option<usize>, least: usize) -> Result<Tensor<2>> {
     let [rows, vocabulary] = logits.dims();
     let device = logits.device();
-    let values = logits.clone().try_into_vec_as::<f32>().unwrap_or_else(|_| vec![0.0; rows * vocabulary]);
-    let probabilities =
-        softmax(logits.clone(), 1).try_into_vec_as::<f32>().unwrap_or_else(|_| vec![0.0; rows * vocabulary]);
+    let values = read(logits.clone(), "logits")?;
+    let probabilities = read(softmax(logits.clone(), 1), "probabilities of tokens")?;
     let mut added = vec![0f32; rows * vocabulary];
     for (row, added) in added.chunks_mut(vocabulary.max(1)).enumerate() {
         let own = row * vocabulary..(row + 1) * vocabulary;
@@ -35,7 +38,7 @@ pub(super) fn kept(logits: &Tensor<2>, top_p: Option<f32>, top_k: Option<usize>,
             }
         }
     }
-    Tensor::<1>::from_data(added.as_slice(), &device).reshape([rows, vocabulary])
+    Ok(Tensor::<1>::from_data(added.as_slice(), &device).reshape([rows, vocabulary]))
 }
 
 /// Hides the tokens beyond `top_p` in `added`, and says how many are left.
@@ -65,10 +68,10 @@ impl StepFunction for TopPSize {
         "top_p_size"
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         // A count has no gradient.
-        let hidden = kept(&context.logits.clone(), Some(self.top_p), None, 1);
-        hidden.equal_elem(0.0).float().sum_dim(1).squeeze_dim(1)
+        let hidden = kept(&context.logits, Some(self.top_p), None, 1)?;
+        Ok(hidden.equal_elem(0.0).float().sum_dim(1).squeeze_dim(1))
     }
 }
 

@@ -7,20 +7,21 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{NoisyForwards, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
-use crate::{Error, Result};
+use crate::{Count, Result};
 
 /// By how many standard deviations the token's probability lies above its mean over forwards with dropout.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct McDropout {
-    n_mcd_steps: usize,
+    /// A deviation needs two; all are in memory at once.
+    n_mcd_steps: Count<2, 1000>,
     logprob: bool,
     seed: u64,
 }
 
 impl Default for McDropout {
     fn default() -> Self {
-        Self { n_mcd_steps: 5, logprob: false, seed: 0 }
+        Self { n_mcd_steps: Count::of::<5>(), logprob: false, seed: 0 }
     }
 }
 
@@ -29,7 +30,7 @@ impl StepFunction for McDropout {
         MC_DROPOUT_PROB_AVG.name
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         let probability = |logits: &Tensor<2>| {
             let log = context.of_targets(log_softmax(logits.clone(), 1));
             if self.logprob { log } else { log.exp() }
@@ -37,12 +38,12 @@ impl StepFunction for McDropout {
         let noisy: Vec<Tensor<2>> = context.noisy.iter().map(|logits| probability(logits).unsqueeze_dim(0)).collect();
         let noisy = Tensor::cat(noisy, 0);
         let mean = noisy.clone().mean_dim(0);
-        let variance = (noisy - mean.clone()).square().sum_dim(0) / (self.n_mcd_steps as f64 - 1.0);
-        (probability(&context.logits) - mean.squeeze_dim(0)) / variance.sqrt().squeeze_dim(0)
+        let variance = (noisy - mean.clone()).square().sum_dim(0) / (self.n_mcd_steps.get() as f64 - 1.0);
+        Ok((probability(&context.logits) - mean.squeeze_dim(0)) / variance.sqrt().squeeze_dim(0))
     }
 
     fn noisy_forwards(&self) -> Option<NoisyForwards> {
-        Some(NoisyForwards { count: self.n_mcd_steps, seed: self.seed })
+        Some(NoisyForwards { count: self.n_mcd_steps.get(), seed: self.seed })
     }
 }
 
@@ -53,14 +54,7 @@ pub(super) const MC_DROPOUT_PROB_AVG: StepFunctionInfo = StepFunctionInfo {
                   Ghahramani, 2016, https://arxiv.org/abs/1506.02142).",
     arguments: &["n_mcd_steps", "logprob", "seed"],
     make: |arguments: &Map<String, Value>| -> Result<SharedStepFunction> {
-        let refuse = |message: String| {
-            Error::Argument(format!("arguments of the step function `mc_dropout_prob_avg`: {message}"))
-        };
-        let function: McDropout =
-            serde_json::from_value(Value::Object(arguments.clone())).map_err(|error| refuse(error.to_string()))?;
-        if function.n_mcd_steps < 2 {
-            return Err(refuse("`n_mcd_steps` must be at least 2, for a deviation".into()));
-        }
+        let function: McDropout = crate::arguments::read("the step function `mc_dropout_prob_avg`", arguments)?;
         Ok(Arc::new(function))
     },
 };

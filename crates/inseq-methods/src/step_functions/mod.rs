@@ -65,7 +65,10 @@ pub trait StepFunction: Send + Sync {
     fn name(&self) -> &str;
 
     /// The score of each row, `[row]`.
-    fn evaluate(&self, context: &StepContext) -> Tensor<1>;
+    ///
+    /// # Errors
+    /// When it cannot be computed, for example since the device cannot be read. No score stands in for it: the call fails.
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>>;
 
     /// What the function compares with, where it does.
     fn contrast(&self) -> Option<&ContrastArguments> {
@@ -103,23 +106,23 @@ pub type SharedStepFunction = Arc<dyn StepFunction>;
 /// use inseq_methods::step_functions::{from_closure, StepFunction};
 ///
 /// let margin = from_closure("margin", |context| {
-///     context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1)
+///     Ok(context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1))
 /// });
 /// assert_eq!(margin.name(), "margin");
 /// ```
 pub fn from_closure(
     name: impl Into<String>,
-    f: impl Fn(&StepContext) -> Tensor<1> + Send + Sync + 'static,
+    f: impl Fn(&StepContext) -> Result<Tensor<1>> + Send + Sync + 'static,
 ) -> SharedStepFunction {
     struct Closure<F> {
         name: String,
         f: F,
     }
-    impl<F: Fn(&StepContext) -> Tensor<1> + Send + Sync> StepFunction for Closure<F> {
+    impl<F: Fn(&StepContext) -> Result<Tensor<1>> + Send + Sync> StepFunction for Closure<F> {
         fn name(&self) -> &str {
             &self.name
         }
-        fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+        fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
             (self.f)(context)
         }
     }

@@ -3,6 +3,7 @@
 use burn::tensor::{Tensor, activation::log_softmax};
 
 use super::{StepContext, StepFunction};
+use crate::Result;
 
 /// The token's logit.
 #[derive(Debug)]
@@ -13,8 +14,8 @@ impl StepFunction for Logit {
         "logit"
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
-        context.of_targets(context.logits.clone())
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
+        Ok(context.of_targets(context.logits.clone()))
     }
 }
 
@@ -29,9 +30,9 @@ impl StepFunction for Probability {
         "probability"
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         let log = log_probability(context);
-        if self.log { log } else { log.exp() }
+        Ok(if self.log { log } else { log.exp() })
     }
 }
 
@@ -44,8 +45,8 @@ impl StepFunction for CrossEntropy {
         "crossentropy"
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
-        log_probability(context).neg()
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
+        Ok(log_probability(context).neg())
     }
 }
 
@@ -58,8 +59,8 @@ impl StepFunction for Perplexity {
         "perplexity"
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
-        (log_probability(context) * -std::f64::consts::LN_2).exp()
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
+        Ok((log_probability(context) * -std::f64::consts::LN_2).exp())
     }
 }
 

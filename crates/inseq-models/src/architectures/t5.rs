@@ -123,7 +123,7 @@ impl Config {
             ("num_heads", self.num_heads, HEADS),
             ("relative_attention_num_buckets", self.relative_attention_num_buckets, 1 << 16),
             ("relative_attention_max_distance", self.relative_attention_max_distance, 1 << 24),
-            ("d_kv * num_heads", self.d_kv * self.num_heads, WIDTH),
+            ("d_kv * num_heads", self.d_kv.saturating_mul(self.num_heads), WIDTH),
         ])?;
         check_positive(&[("layer_norm_epsilon", self.layer_norm_epsilon)])?;
         if self.relative_attention_num_buckets < 4

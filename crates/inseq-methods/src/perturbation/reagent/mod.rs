@@ -9,9 +9,9 @@ use rand::Rng;
 use serde::Deserialize;
 
 use super::{Perturbed, Unchanged, embedded};
-use crate::engine::{Engine, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Error, Result};
+use crate::engine::{Engine, TextSteps, read_ids};
+use crate::method::{Attributions, Bounds, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::{Count, Error, Result};
 
 use replacements::{Ids, Pool, Sampler};
 pub use replacements::{Replacements, Words};
@@ -19,7 +19,7 @@ pub use replacements::{Replacements, Words};
 pub(crate) const INFO: MethodInfo = MethodInfo {
     name: "reagent",
     description: "Which tokens, once others stand in their place, change the score, and which suffice to predict the token?",
-    cost: "num_probes forwards an iteration, and num_probes a step for those that go on",
+    cost: "num_probes forwards an iteration, and num_probes a step for those that go on; at most max_probe_steps iterations",
     paper: "Zhao & Shan (2024), ReAGent: A Model-agnostic Feature Attribution Method for Generative Language Models, \
             https://arxiv.org/abs/2402.00794",
     details: "Random tokens are replaced by others; the change of the score counts for those replaced and against those kept, \
@@ -35,9 +35,6 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
     make: |arguments| {
         let method: Reagent = options("reagent", arguments)?;
         let refuse = |message: &str| Err(Error::Argument(format!("reagent: {message}")));
-        if method.num_probes == 0 || method.max_probe_steps == 0 || method.stopping_condition_top_k == 0 {
-            return refuse("`num_probes`, `max_probe_steps` and `stopping_condition_top_k` must be at least 1");
-        }
         if !(method.replacing_ratio > 0.0 && method.replacing_ratio < 1.0) {
             return refuse("`replacing_ratio` must lie between 0 and 1");
         }
@@ -62,13 +59,13 @@ pub struct Reagent {
     /// Whether the most important tokens are replaced rather than kept.
     pub invert_keep: bool,
     /// The written token has to be among this many likeliest.
-    pub stopping_condition_top_k: usize,
+    pub stopping_condition_top_k: Count<1, { 1 << 24 }>,
     /// Probability of a token to be replaced.
     pub replacing_ratio: f64,
     /// Iterations after which probes stop anyway.
-    pub max_probe_steps: usize,
+    pub max_probe_steps: Count<1>,
     /// Probes, each with replacements of its own.
-    pub num_probes: usize,
+    pub num_probes: Count<1, 1000>,
     /// Where replacements are taken from.
     pub replacements: Replacements,
     /// Of the random numbers.
@@ -81,10 +78,10 @@ impl Default for Reagent {
             keep_top_n: 5,
             keep_ratio: None,
             invert_keep: false,
-            stopping_condition_top_k: 3,
+            stopping_condition_top_k: Count::of::<3>(),
             replacing_ratio: 0.3,
-            max_probe_steps: 3000,
-            num_probes: 16,
+            max_probe_steps: Count::of::<3000>(),
+            num_probes: Count::of::<16>(),
             replacements: Replacements::Model,
             seed: 0,
         }
@@ -109,7 +106,7 @@ impl Method for Loaded {
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, _: bool) -> Cost {
-        Cost::forwards(self.method.forwards(text))
+        Cost { forwards: self.method.forwards(text), pullbacks: 0 }
     }
 }
 
@@ -123,9 +120,10 @@ impl Reagent {
         Ok(Box::new(Loaded { method: self, pool }))
     }
 
-    /// An iteration's probes, and its checks of every step; more than one iteration is needed only where they fail.
-    fn forwards(&self, text: &TextSteps) -> usize {
-        self.num_probes * (1 + text.steps.len())
+    /// An iteration's probes, and its checks of every step. More than one iteration is needed only where they fail.
+    fn forwards(&self, text: &TextSteps) -> Bounds {
+        let iteration = self.num_probes.get() * (1 + text.steps.len());
+        Bounds { least: iteration, most: iteration.saturating_mul(self.max_probe_steps.get()) }
     }
 
     fn attribute_text<'a>(
@@ -139,6 +137,9 @@ impl Reagent {
         let steps = text.steps.len();
         let mut sampler = Sampler::new(pool, self.seed, context.attribution_model, text, perturbed.unchanged.states())?;
         let count = perturbed.features.len();
+        let num_probes = self.num_probes.get();
+        let all = self.forwards(text).times(steps).most;
+        let mut done = 0;
         let seen: Vec<Vec<usize>> = (0..steps)
             .map(|step| (0..count).filter(|&i| perturbed.is_seen(&perturbed.features[i], step)).collect())
             .collect();
@@ -146,13 +147,12 @@ impl Reagent {
         let original = &perturbed.unchanged.scores;
 
         // Importance of every feature, as logarithms, `[probe][step][feature]`, and which probes have come to their end.
-        let mut importance: Vec<Vec<Vec<f32>>> = (0..self.num_probes)
+        let mut importance: Vec<Vec<Vec<f32>>> = (0..num_probes)
             .map(|_| (0..steps).map(|_| (0..count).map(|_| sampler.random.random()).collect()).collect())
             .collect();
-        let mut ended = vec![vec![false; steps]; self.num_probes];
-        for iteration in 0..self.max_probe_steps {
-            let live: Vec<usize> =
-                (0..self.num_probes).filter(|&probe| ended[probe].iter().any(|ended| !ended)).collect();
+        let mut ended = vec![vec![false; steps]; num_probes];
+        for iteration in 0..self.max_probe_steps.get() {
+            let live: Vec<usize> = (0..num_probes).filter(|&probe| ended[probe].iter().any(|ended| !ended)).collect();
             if live.is_empty() {
                 break;
             }
@@ -200,17 +200,22 @@ impl Reagent {
             }
             // Texts that run together are about as long.
             checks.sort_by_key(|check| check.step);
-            let hits = copies.are_likely(&checks, self.stopping_condition_top_k)?;
+            let hits = copies.are_likely(&checks, self.stopping_condition_top_k.get())?;
             for (check, hit) in checks.iter().zip(hits) {
                 ended[check.probe][check.step] |= hit;
             }
-            (context.advance)(if iteration == 0 { self.forwards(text) * steps } else { 0 })?;
+            // What has come to its end will not run in the iterations that are left.
+            let going_on = ended.iter().map(|steps| steps.iter().filter(|ended| !**ended).count());
+            let going_on: usize = going_on.map(|steps| if steps == 0 { 0 } else { 1 + steps }).sum();
+            let left = going_on.saturating_mul(self.max_probe_steps.get() - 1 - iteration).saturating_mul(steps);
+            (context.advance)(all.saturating_sub(left) - done)?;
+            done = all.saturating_sub(left);
         }
 
         let mut scores = vec![vec![0f32; steps]; count];
         for step in 0..steps {
-            let some: Vec<usize> = (0..self.num_probes).filter(|&probe| ended[probe][step]).collect();
-            let probes = if some.is_empty() { (0..self.num_probes).collect() } else { some };
+            let some: Vec<usize> = (0..num_probes).filter(|&probe| ended[probe][step]).collect();
+            let probes = if some.is_empty() { (0..num_probes).collect() } else { some };
             for &probe in &probes {
                 let own = &importance[probe][step];
                 let most = seen[step].iter().fold(f32::NEG_INFINITY, |most, &i| most.max(own[i]));
@@ -292,9 +297,7 @@ impl Copies<'_> {
         let own = logits.clone().gather(1, written);
         // Tokens that are likelier.
         let above = logits.greater(own.expand([count, model.vocabulary()])).int().sum_dim(1);
-        let above = above
-            .try_into_vec_as::<i64>()
-            .map_err(|e| Error::Argument(format!("logits cannot be read from the device: {e:?}")))?;
+        let above = read_ids(above, "ranks of tokens")?;
         Ok(above.into_iter().map(|above| (above as usize) < k).collect())
     }
 }

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
 use super::super::{Feature, Side};
-use crate::engine::TextSteps;
+use crate::engine::{TextSteps, read, read_ids};
 use crate::{AttributionModel, Error, Result};
 
 /// Where replacements are taken from.
@@ -164,10 +164,9 @@ fn expected(model: &Model, states: &Tensor<3>) -> Result<Vec<Expected>> {
     let [_, length, features] = states.dims();
     let logits = model.logits(states.clone().reshape([length, features]));
     let (values, ids) = softmax(logits, 1).topk_with_indices(EXPECTED.min(model.vocabulary()), 1);
-    let read = |e| Error::Argument(format!("probabilities cannot be read from the device: {e:?}"));
     let count = ids.dims()[1];
-    let values = values.try_into_vec_as::<f32>().map_err(read)?;
-    let ids = ids.try_into_vec_as::<i64>().map_err(read)?;
+    let values = read(values, "probabilities of tokens")?;
+    let ids = read_ids(ids, "likely tokens")?;
     let rows = values.chunks(count).zip(ids.chunks(count)).map(|(values, ids)| {
         let cumulative = values.iter().scan(0.0, |sum, value| {
             *sum += value;

@@ -244,9 +244,9 @@ impl StepFunction for Expression {
         &self.text
     }
 
-    fn evaluate(&self, context: &StepContext) -> Tensor<1> {
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         let [log, other_log] = [const { OnceCell::new() }; 2];
-        Evaluation { expression: self, context, log, other: OnceCell::new(), other_log }.of(&self.value)
+        Ok(Evaluation { expression: self, context, log, other: OnceCell::new(), other_log }.of(&self.value))
     }
 
     fn contrast(&self) -> Option<&ContrastArguments> {

@@ -4,8 +4,8 @@ use burn::tensor::{Bool, Tensor, TensorData, activation as burn_activation};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::host::is_host;
-use super::{TASK, exp, values_mut};
+use super::host::changed;
+use super::{TASK, exp};
 use crate::layers::Activation;
 
 #[inline(always)]
@@ -190,13 +190,10 @@ impl WithSimd for ActivateWithSlope<'_> {
 
 /// The activation of every element.
 pub(in crate::layers) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
-    if !is_host(&x) {
-        return portable_activation(kind, x);
-    }
-    let device = x.device();
-    let mut data = x.into_data();
-    values_mut(&mut data).par_chunks_mut(TASK).for_each(|values| Arch::new().dispatch(Activate { kind, values }));
-    Tensor::from_data(data, &device)
+    let each = |values: &mut [f32]| {
+        values.par_chunks_mut(TASK).for_each(|values| Arch::new().dispatch(Activate { kind, values }));
+    };
+    changed(x, each).unwrap_or_else(|x| portable_activation(kind, x))
 }
 
 /// The activation of every element, and its slope there.
@@ -204,18 +201,19 @@ pub(in crate::layers) fn activation_with_slope<const D: usize>(
     kind: Activation,
     x: Tensor<D>,
 ) -> (Tensor<D>, Tensor<D>) {
-    if !is_host(&x) {
-        return (portable_activation(kind, x.clone()), portable_slope(kind, x));
+    let (device, shape) = (x.device(), x.shape());
+    let mut slope = Vec::new();
+    let each = |values: &mut [f32]| {
+        slope = vec![0f32; values.len()];
+        values
+            .par_chunks_mut(TASK)
+            .zip(slope.par_chunks_mut(TASK))
+            .for_each(|(values, slopes)| Arch::new().dispatch(ActivateWithSlope { kind, values, slopes }));
+    };
+    match changed(x, each) {
+        Ok(x) => (x, Tensor::from_data(TensorData::new(slope, shape), &device)),
+        Err(x) => (portable_activation(kind, x.clone()), portable_slope(kind, x)),
     }
-    let device = x.device();
-    let mut slope = vec![0f32; x.shape().num_elements()];
-    let shape = x.shape();
-    let mut data = x.into_data();
-    values_mut(&mut data)
-        .par_chunks_mut(TASK)
-        .zip(slope.par_chunks_mut(TASK))
-        .for_each(|(values, slopes)| Arch::new().dispatch(ActivateWithSlope { kind, values, slopes }));
-    (Tensor::from_data(data, &device), Tensor::from_data(TensorData::new(slope, shape), &device))
 }
 
 fn portable_activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {

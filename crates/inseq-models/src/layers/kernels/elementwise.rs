@@ -4,8 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::host::{HostTensor, is_host};
-use super::{TASK, values_mut};
+use super::TASK;
+use super::host::{HostTensor, changed};
 
 /// Cotangents `[batch, probe, row, inner]` times a trace `[batch, probe or 1, row, k * inner]`, each of its `k` parts in
 /// turn: `[batch, probe, row, k * inner]`.
@@ -13,26 +13,28 @@ pub(in crate::layers) fn times_trace(cotangent: Tensor<4>, trace: Tensor<4>) -> 
     let [batch, probes, rows, inner] = cotangent.dims();
     let [_, of_probes, _, outer] = trace.dims();
     let parts = outer / inner.max(1);
-    let Some(values) = HostTensor::of(&trace).filter(|_| is_host(&cotangent)) else {
+    let portable = |cotangent: Tensor<4>| {
         let repeated = if parts == 1 { cotangent } else { cotangent.repeat_dim(3, parts) };
-        return repeated * trace;
+        repeated * trace.clone()
     };
+    let Some(values) = HostTensor::of(&trace) else { return portable(cotangent) };
     let device = cotangent.device();
     let shared = of_probes == 1;
     let values: &[f32] = &values;
     let row_of = |row: usize| if shared { row / (probes * rows) * rows + row % rows } else { row };
     let group = (TASK / outer.max(1)).max(1);
     if parts == 1 {
-        let mut data = cotangent.into_data();
-        values_mut(&mut data).par_chunks_mut(inner * group).enumerate().for_each(|(task, chunk)| {
-            for (i, row) in chunk.chunks_mut(inner).enumerate() {
-                let trace = row_of(task * group + i);
-                Arch::new().dispatch(Times { values: row, by: &values[trace * inner..(trace + 1) * inner] });
-            }
-        });
-        return Tensor::from_data(data, &device);
+        let rows = |cotangents: &mut [f32]| {
+            cotangents.par_chunks_mut(inner * group).enumerate().for_each(|(task, chunk)| {
+                for (i, row) in chunk.chunks_mut(inner).enumerate() {
+                    let trace = row_of(task * group + i);
+                    Arch::new().dispatch(Times { values: row, by: &values[trace * inner..(trace + 1) * inner] });
+                }
+            });
+        };
+        return changed(cotangent, rows).unwrap_or_else(portable);
     }
-    let Some(cotangents) = HostTensor::of(&cotangent) else { return cotangent.repeat_dim(3, parts) * trace };
+    let Some(cotangents) = HostTensor::of(&cotangent) else { return portable(cotangent) };
     let cotangents: &[f32] = &cotangents;
     let mut product = vec![0f32; batch * probes * rows * outer];
     product.par_chunks_mut(outer * group).enumerate().for_each(|(task, chunk)| {
@@ -71,8 +73,8 @@ pub(in crate::layers) fn rotate(x: Tensor<5>, cosines: Tensor<4>, sines: Tensor<
     let [_, probes, rows, heads, head_dim] = x.dims();
     let [entries, of_probes, _, pairs] = cosines.dims();
     let tables = HostTensor::of(&cosines).zip(HostTensor::of(&sines));
-    let Some((cosines, sines)) = tables.filter(|_| is_host(&x)) else {
-        let (cosines, sines) = (cosines.unsqueeze_dim::<5>(3), sines.unsqueeze_dim::<5>(3));
+    let portable = |x: Tensor<5>| {
+        let (cosines, sines) = (cosines.clone().unsqueeze_dim::<5>(3), sines.clone().unsqueeze_dim::<5>(3));
         let first = x.clone().narrow(4, 0, pairs);
         let second = x.clone().narrow(4, pairs, pairs);
         let mut parts =
@@ -80,23 +82,25 @@ pub(in crate::layers) fn rotate(x: Tensor<5>, cosines: Tensor<4>, sines: Tensor<
         if head_dim > 2 * pairs {
             parts.push(x.narrow(4, 2 * pairs, head_dim - 2 * pairs));
         }
-        return Tensor::cat(parts, 4);
+        Tensor::cat(parts, 4)
     };
-    let device = x.device();
+    let Some((cosines, sines)) = tables else { return portable(x) };
     let (cosines, sines): (&[f32], &[f32]) = (&cosines, &sines);
-    let mut data = x.into_data();
     let row = (heads * head_dim).max(1);
     let group = (TASK / row).max(1);
-    values_mut(&mut data).par_chunks_mut(row * group).enumerate().for_each(|(task, chunk)| {
-        for (i, values) in chunk.chunks_mut(row).enumerate() {
-            let index = task * group + i;
-            let (entry, probe, at) = (index / (probes * rows), index / rows % probes, index % rows);
-            let angle = (entry.min(entries - 1) * of_probes + probe.min(of_probes - 1)) * rows + at;
-            let angle = angle * pairs..(angle + 1) * pairs;
-            Arch::new().dispatch(Rotate { values, head_dim, cosines: &cosines[angle.clone()], sines: &sines[angle] });
-        }
-    });
-    Tensor::from_data(data, &device)
+    let rotated = |values: &mut [f32]| {
+        values.par_chunks_mut(row * group).enumerate().for_each(|(task, chunk)| {
+            for (i, values) in chunk.chunks_mut(row).enumerate() {
+                let index = task * group + i;
+                let (entry, probe, at) = (index / (probes * rows), index / rows % probes, index % rows);
+                let angle = (entry.min(entries - 1) * of_probes + probe.min(of_probes - 1)) * rows + at;
+                let angle = angle * pairs..(angle + 1) * pairs;
+                let (cosines, sines) = (&cosines[angle.clone()], &sines[angle]);
+                Arch::new().dispatch(Rotate { values, head_dim, cosines, sines });
+            }
+        });
+    };
+    changed(x, rotated).unwrap_or_else(portable)
 }
 
 struct Rotate<'a> {

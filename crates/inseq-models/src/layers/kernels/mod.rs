@@ -14,8 +14,6 @@ mod reductions;
 mod softmax;
 mod transposed;
 
-use burn::tensor::TensorData;
-
 pub(super) use activation::{activation, activation_with_slope};
 pub(super) use elementwise::{rotate, times_trace};
 pub(super) use gather::gather_rows;
@@ -28,10 +26,6 @@ pub(super) use transposed::product_with_transposed;
 
 /// Values that one task of the thread pool works on.
 const TASK: usize = 1 << 14;
-
-fn values_mut(data: &mut TensorData) -> &mut [f32] {
-    data.as_mut_slice::<f32>().unwrap_or_default()
-}
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {

@@ -4,8 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::host::{HostTensor, is_host};
-use super::{TASK, dot, sum, sum_of, values_mut};
+use super::host::{HostTensor, changed};
+use super::{TASK, dot, sum, sum_of};
 
 /// Each row of `[batch, row, feature]` centred (where asked for) and divided by its deviation, the same times `gain` plus `bias`
 /// `[feature]`, and one over the deviation, `[batch, row, 1]`.
@@ -124,27 +124,28 @@ pub(in crate::layers) fn norm_pullback(
     centred: bool,
 ) -> Tensor<4> {
     let traces = HostTensor::of(gain).zip(HostTensor::of(&normalized)).zip(HostTensor::of(&inverse_deviation));
-    let Some(((gain, along_trace), inverse)) = traces.filter(|_| is_host(&cotangent)) else {
+    let portable = |cotangent: Tensor<4>| {
         let scaled = cotangent * gain.clone().unsqueeze();
         let along = (scaled.clone() * normalized.clone()).mean_dim(3);
         let scaled = if centred { scaled.clone() - scaled.mean_dim(3) } else { scaled };
-        return (scaled - normalized * along) * inverse_deviation;
+        (scaled - normalized.clone() * along) * inverse_deviation.clone()
     };
-    let device = cotangent.device();
+    let Some(((gain, along_trace), inverse)) = traces else { return portable(cotangent) };
     let [_, probes, rows, features] = cotangent.dims();
     let shared = normalized.dims()[1] == 1;
-    let mut data = cotangent.into_data();
     let (gain, normalized, inverse): (&[f32], &[f32], &[f32]) = (&gain, &along_trace, &inverse);
     let group = (TASK / features.max(1)).max(1);
-    values_mut(&mut data).par_chunks_mut(features * group).enumerate().for_each(|(task, chunk)| {
-        for (i, cotangents) in chunk.chunks_mut(features).enumerate() {
-            let row = task * group + i;
-            let trace = if shared { row / (probes * rows) * rows + row % rows } else { row };
-            let normalized = &normalized[trace * features..(trace + 1) * features];
-            Arch::new().dispatch(NormPullback { cotangents, gain, normalized, inverse: inverse[trace], centred });
-        }
-    });
-    Tensor::from_data(data, &device)
+    let pulled = |cotangents: &mut [f32]| {
+        cotangents.par_chunks_mut(features * group).enumerate().for_each(|(task, chunk)| {
+            for (i, cotangents) in chunk.chunks_mut(features).enumerate() {
+                let row = task * group + i;
+                let trace = if shared { row / (probes * rows) * rows + row % rows } else { row };
+                let normalized = &normalized[trace * features..(trace + 1) * features];
+                Arch::new().dispatch(NormPullback { cotangents, gain, normalized, inverse: inverse[trace], centred });
+            }
+        });
+    };
+    changed(cotangent, pulled).unwrap_or_else(portable)
 }
 
 #[cfg(test)]

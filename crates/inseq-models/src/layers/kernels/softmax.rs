@@ -4,42 +4,46 @@ use burn::tensor::{Tensor, activation as burn_activation};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::host::{HostTensor, is_host};
-use super::{TASK, dot, exp, maximum, sum, values_mut};
+use super::host::{HostTensor, changed};
+use super::{TASK, dot, exp, maximum, sum};
 
 /// Softmax of scores `[batch, head, query, key]` over the keys, after `bias` `[batch or 1, head or 1, query, key]` is added.
 pub(in crate::layers) fn softmax(scores: Tensor<4>, bias: Option<&Tensor<4>>) -> Tensor<4> {
     let bias_values = bias.map(HostTensor::of);
-    if !is_host(&scores) || matches!(bias_values, Some(None)) {
-        let scores = match bias {
-            Some(bias) => {
-                let bias = bias.clone();
-                let cast = bias.dtype() != scores.dtype();
-                let bias = if cast { bias.cast(scores.dtype()) } else { bias };
-                scores + bias
-            }
-            None => scores,
-        };
-        return burn_activation::softmax(scores, 3);
+    if matches!(bias_values, Some(None)) {
+        return portable_softmax(scores, bias);
     }
-    let device = scores.device();
     let [_, heads, queries, keys] = scores.dims();
     let bias_values = bias_values.flatten();
-    let bias = bias.zip(bias_values.as_deref()).map(|(bias, values)| (bias.dims(), values));
-    let mut data = scores.into_data();
+    let values = bias.zip(bias_values.as_deref()).map(|(bias, values)| (bias.dims(), values));
     let group = (TASK / keys.max(1)).max(1);
-    values_mut(&mut data).par_chunks_mut(keys.max(1) * group).enumerate().for_each(|(task, chunk)| {
-        for (i, row) in chunk.chunks_mut(keys.max(1)).enumerate() {
-            let index = task * group + i;
-            let (entry, head, query) = (index / (heads * queries), index / queries % heads, index % queries);
-            let bias = bias.map_or(&[][..], |([entries, of_heads, _, _], values)| {
-                let row = (entry.min(entries - 1) * of_heads + head.min(of_heads - 1)) * queries + query;
-                &values[row * keys..(row + 1) * keys]
-            });
-            Arch::new().dispatch(Softmax { row, bias });
+    let rows = |scores: &mut [f32]| {
+        scores.par_chunks_mut(keys.max(1) * group).enumerate().for_each(|(task, chunk)| {
+            for (i, row) in chunk.chunks_mut(keys.max(1)).enumerate() {
+                let index = task * group + i;
+                let (entry, head, query) = (index / (heads * queries), index / queries % heads, index % queries);
+                let bias = values.map_or(&[][..], |([entries, of_heads, _, _], values)| {
+                    let row = (entry.min(entries - 1) * of_heads + head.min(of_heads - 1)) * queries + query;
+                    &values[row * keys..(row + 1) * keys]
+                });
+                Arch::new().dispatch(Softmax { row, bias });
+            }
+        });
+    };
+    changed(scores, rows).unwrap_or_else(|scores| portable_softmax(scores, bias))
+}
+
+fn portable_softmax(scores: Tensor<4>, bias: Option<&Tensor<4>>) -> Tensor<4> {
+    let scores = match bias {
+        Some(bias) => {
+            let bias = bias.clone();
+            let cast = bias.dtype() != scores.dtype();
+            let bias = if cast { bias.cast(scores.dtype()) } else { bias };
+            scores + bias
         }
-    });
-    Tensor::from_data(data, &device)
+        None => scores,
+    };
+    burn_activation::softmax(scores, 3)
 }
 
 struct Softmax<'a> {
@@ -92,27 +96,28 @@ impl WithSimd for SoftmaxPullback<'_> {
 ///
 /// Cotangents `[batch, head, probe, row, key]`, weights the same or with a probe axis of 1.
 pub(in crate::layers) fn softmax_pullback(cotangent: Tensor<5>, weights: Tensor<5>) -> Tensor<5> {
-    let Some(trace) = HostTensor::of(&weights).filter(|_| is_host(&cotangent)) else {
+    let portable = |cotangent: Tensor<5>| {
         let product = cotangent * weights.clone();
         let total = product.clone().sum_dim(4);
-        return product - weights * total;
+        product - weights.clone() * total
     };
-    let device = cotangent.device();
+    let Some(trace) = HostTensor::of(&weights) else { return portable(cotangent) };
     let [_, _, probes, rows, keys] = cotangent.dims();
     let shared = weights.dims()[2] == 1;
-    let mut data = cotangent.into_data();
     let all: &[f32] = &trace;
     // One task is one probe's rows, so that a shared trace is found by the probe's group.
     let block = (rows * keys).max(1);
     let group = (TASK / block).max(1);
-    values_mut(&mut data).par_chunks_mut(block * group).enumerate().for_each(|(task, chunk)| {
-        for (i, cotangents) in chunk.chunks_mut(block).enumerate() {
-            let index = task * group + i;
-            let start = if shared { index / probes } else { index } * block;
-            Arch::new().dispatch(SoftmaxPullback { cotangents, weights: &all[start..start + block], keys });
-        }
-    });
-    Tensor::from_data(data, &device)
+    let rows = |cotangents: &mut [f32]| {
+        cotangents.par_chunks_mut(block * group).enumerate().for_each(|(task, chunk)| {
+            for (i, cotangents) in chunk.chunks_mut(block).enumerate() {
+                let index = task * group + i;
+                let start = if shared { index / probes } else { index } * block;
+                Arch::new().dispatch(SoftmaxPullback { cotangents, weights: &all[start..start + block], keys });
+            }
+        });
+    };
+    changed(cotangent, rows).unwrap_or_else(portable)
 }
 
 /// Turns scores into logarithms of probabilities.

@@ -1,0 +1,25 @@
+//! Arguments by the reference's names, as JSON.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{Error, Result};
+
+/// Reads the arguments of `owner`, such as "the method `lime`".
+///
+/// # Errors
+/// When an argument is unknown, or of a wrong type or range, naming the owner and the argument.
+pub(crate) fn read<T: DeserializeOwned>(owner: &str, arguments: &Map<String, Value>) -> Result<T> {
+    serde_path_to_error::deserialize(Value::Object(arguments.clone())).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.inner().to_string();
+        let message = match path.as_str() {
+            // The message names what is unknown by itself.
+            "." => message,
+            _ if message.contains("unknown field") => message,
+            _ if message.starts_with("must ") => format!("`{path}` {message}"),
+            _ => format!("`{path}`: {message}"),
+        };
+        Error::Argument(format!("arguments of {owner}: {message}"))
+    })
+}

@@ -1,0 +1,46 @@
+//! Every picture of a result.
+
+use inseq_core::AttributionResult;
+use inseq_viz::figure::{self, FigureOptions};
+use inseq_viz::html::{self, HtmlOptions};
+use inseq_viz::terminal::{self, TerminalOptions};
+use inseq_viz::{Granular, Step, View, ViewOptions, Wrap};
+
+use super::Case;
+use super::case::Picture;
+
+/// Draws a result for the terminal, the browser and a paper. Each may refuse it.
+pub(super) fn draw(case: &Case, result: &AttributionResult) {
+    let view = view(&case.picture);
+    let width = usize::from(case.picture.width);
+    let _ = terminal::render(result, &TerminalOptions { width, view: view.clone(), ..TerminalOptions::default() });
+    let _ = html::render(result, &HtmlOptions { view: view.clone(), ..HtmlOptions::default() });
+    let options = FigureOptions { width: f32::from(case.picture.width), view, ..FigureOptions::default() };
+    let _ = figure::svg(result, &options);
+    let _ = figure::tex(result, &options);
+}
+
+fn view(picture: &Picture) -> ViewOptions {
+    ViewOptions {
+        view: match picture.view.as_str() {
+            "tokens" => View::Tokens,
+            "granular" => View::Granular,
+            "pair" => View::Pair,
+            "links" => View::Links,
+            _ => View::Matrix,
+        },
+        title: None,
+        min_value: picture.range[0],
+        max_value: picture.range[1],
+        top_tokens: picture.top_tokens,
+        replacements: picture.replacements.clone(),
+        steps: picture.steps.iter().map(|&position| Step::Position(position)).collect(),
+        highlight: picture.highlight.clone(),
+        wrap: picture.wrap.map_or(Wrap::Width, Wrap::Every),
+        granular: Granular {
+            dimension: picture.dimension.clone(),
+            slices: picture.slice.iter().map(|(axis, start, end)| (axis.clone(), *start..*end)).collect(),
+            longest: picture.longest,
+        },
+    }
+}
