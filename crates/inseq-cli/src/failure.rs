@@ -59,7 +59,7 @@ impl Failure {
 }
 
 /// Options that a message of the library may name, and the flags that stand for them here.
-const FLAGS: [(&str, &str); 18] = [
+const FLAGS: [(&str, &str); 17] = [
     ("truncate", "--truncate"),
     ("attr_pos_start", "--start-pos"),
     ("attr_pos_end", "--end-pos"),
@@ -76,7 +76,6 @@ const FLAGS: [(&str, &str); 18] = [
     ("longest", "--max-show-size"),
     ("figure", "--viz-path"),
     ("split_pattern", "`split_pattern` (in --aggregator-kwargs)"),
-    ("attribute_target", "--attribute-target"),
     ("batch_size", "--batch-size"),
 ];
 

@@ -93,6 +93,16 @@ fn a_beginning_that_is_given_counts_as_constrained() {
 }
 
 #[test]
+fn options_without_an_effect_are_said() {
+    let given =
+        ["attribute", "-i", TEXT, "-g", "Oui.", "-a", "dummy", "--hide", "--generation_kwargs", r#"{"num_beams": 2}"#];
+    let said = warnings(&run(&given));
+    assert!(said.contains("the generated texts are given") && said.lines().count() == 1, "{said}");
+    let going_on = warnings(&run(&[&given[..], &["--generate_from_target_prefix"]].concat()));
+    assert_eq!(going_on, "");
+}
+
+#[test]
 fn hints_name_flags() {
     let long = "the cat sat ".repeat(400);
     for (line, expected) in [

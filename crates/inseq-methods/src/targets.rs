@@ -99,10 +99,6 @@ impl AttributionModel {
         let are_given = request.gives_targets() && !goes_on;
         let each = [
             (
-                decoder_only && request.attribute_target,
-                "`attribute_target` has no effect: a decoder-only model has nothing else to attribute",
-            ),
-            (
                 decoder_only && request.generate_from_target_prefix,
                 "`generate_from_target_prefix` has no effect: a decoder-only model goes on from its prompt",
             ),
