@@ -70,7 +70,7 @@ fn a_generation_goes_on_from_a_prefix_of_itself() {
     let forced = model.attribute(&request).unwrap();
     assert!(forced.sequences[0].target.len() < whole.sequences[0].target.len());
     let message = model.attribute(&greedy().generate_from_target_prefix(true)).unwrap_err().to_string();
-    assert!(message.contains("needs generated_texts"), "{message}");
+    assert!(message.contains("needs `generated_texts`"), "{message}");
 }
 
 #[test]

@@ -146,6 +146,12 @@ impl AttributionModel {
         &self.name
     }
 
+    /// How the model generates texts where a call says nothing else. Its
+    /// [`warnings`](GenerationConfig::warnings) name what of it is not honoured; those of a call are in its result.
+    pub fn generation(&self) -> &GenerationConfig {
+        &self.generation
+    }
+
     /// The network.
     pub fn model(&self) -> &Model {
         &self.loaded.model

@@ -179,6 +179,13 @@ impl AttributionModel {
             (Some(target), _, _) => target,
             // Another prompt, and what was written after the text's own.
             (None, Some(prompt), None) => {
+                if model.max_target_positions().is_some_and(|most| request.truncate && text.target.len() >= most) {
+                    return Err(Error::Argument(format!(
+                        "contrast text {} takes the place of a prompt, but the text fills all positions of the model and may \
+                         have been cut; shorten it, or give `contrast_targets`",
+                        text.index + 1
+                    )));
+                }
                 let own = self.encode(&request.input_texts[text.index], Role::Source, special)?.len();
                 let whole: Vec<u32> =
                     prompt.iter().chain(&text.target[own.min(text.target.len())..]).copied().collect();
