@@ -67,8 +67,8 @@ fn every_method_runs_on_any_positions() {
         for method in methods.iter().filter(|method| inseq_methods::explain(method).is_ok()) {
             let kwargs = if *method == "reagent" { r#"{"max_probe_steps": 2, "num_probes": 2}"# } else { "{}" };
             for positions in [["-s", "4", "-e", "6"], ["-s", "5", "-e", "6"], ["-s", "2", "-e", "-1"]] {
-                let method = ["-a", method, "--attribution-kwargs", kwargs];
-                let more = [&method[..], both_sides(name), &positions[..]].concat();
+                let of_method = ["-a", method, "--attribution-kwargs", kwargs];
+                let more = [&of_method[..], both_sides(name), &positions[..]].concat();
                 assert!(!printed(&run(&attribute(&model, &more))).is_empty(), "{name} {method} {positions:?}");
             }
         }
