@@ -29,6 +29,10 @@ pub struct ViewArguments {
     /// Show only so many input tokens, those with the strongest scores.
     #[arg(long, value_name = "N")]
     pub top_tokens: Option<usize>,
+    /// Leave out tokens that stand for no text (start, end, padding, languages), and scale the rest to 1 again. The
+    /// attribution keeps them.
+    #[arg(long)]
+    pub hide_special: bool,
     /// Replace strings in tokens, each as FROM=TO: '▁=' 'Ġ= '.
     #[arg(long, alias = "replace-char", num_args = 1.., value_name = "FROM=TO", value_parser = replacement)]
     pub replace: Vec<(String, String)>,
@@ -65,6 +69,7 @@ impl ViewArguments {
             min_value: self.min_value,
             max_value: self.max_value,
             top_tokens: self.top_tokens,
+            hide_special: self.hide_special,
             replacements: self.replace.clone(),
             steps: self
                 .show_tokens

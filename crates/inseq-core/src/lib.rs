@@ -14,6 +14,8 @@ mod result;
 mod saved;
 mod scores_dict;
 mod sequence;
+mod special;
+pub mod text;
 mod token;
 mod validate;
 
@@ -23,4 +25,4 @@ pub use result::AttributionResult;
 pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision};
 pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, SequenceAttribution, StepAttribution};
-pub use token::Token;
+pub use token::{Piece, Token};

@@ -1,4 +1,6 @@
-//! A token as a person reads it, with its id.
+//! A token as a person reads it, with its id and the text that it stands for.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,50 @@ pub struct Token {
     pub text: String,
     /// The token's id in its vocabulary; -1 where a shown token stands for no single id.
     pub id: i64,
+    /// What the token stands for in the text, as its tokenizer says; `None` where no tokenizer was asked, as in files of the
+    /// reference. [`text::pieces`](crate::text::pieces) fills it in by the spelling then.
+    #[serde(skip)]
+    pub piece: Option<Piece>,
+    /// Text before the token that no token stands for, because the vocabulary has nothing for it; known where the text was
+    /// given.
+    #[serde(skip)]
+    pub skipped: String,
+}
+
+/// What a token stands for in the text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// Bytes of the text in UTF-8, with the spaces that belong to the token. They are whole characters, except where the
+    /// tokenizer cuts inside of characters.
+    Text(Vec<u8>),
+    /// Text that the vocabulary lacks (`<unk>`), as it was given; empty where nobody gave it.
+    Unknown(String),
+    /// No text: a start, an end, padding, a language, a turn of a chat.
+    Special,
+}
+
+impl Piece {
+    /// Whether the piece is a whole number of characters.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Text(bytes) => std::str::from_utf8(bytes).is_ok(),
+            Self::Unknown(_) | Self::Special => true,
+        }
+    }
+}
+
+impl fmt::Display for Piece {
+    /// The text of the piece. A byte that is part of no whole character is written as `<0xC3>`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(bytes) => bytes.utf8_chunks().try_for_each(|chunk| {
+                formatter.write_str(chunk.valid())?;
+                chunk.invalid().iter().try_for_each(|byte| write!(formatter, "<0x{byte:02X}>"))
+            }),
+            Self::Unknown(text) => formatter.write_str(text),
+            Self::Special => Ok(()),
+        }
+    }
 }
 
 /// What stands between the two texts of a [compared](Token::compared) token.
@@ -18,11 +64,17 @@ const ARROW: &str = " → ";
 impl Token {
     /// A token from its text and id.
     pub fn new(text: impl Into<String>, id: i64) -> Self {
-        Self { text: text.into(), id }
+        Self { text: text.into(), id, piece: None, skipped: String::new() }
+    }
+
+    /// The token with what it stands for in the text.
+    #[must_use]
+    pub fn with_piece(self, piece: impl Into<Option<Piece>>) -> Self {
+        Self { piece: piece.into(), ..self }
     }
 
     /// A token that is shown with the one it is compared with, `other → written`: two tokens of one text as they are, two of
-    /// different texts with the id -1.
+    /// different texts with the id -1. It stands for what `written` does.
     ///
     /// ```
     /// use inseq_core::Token;
@@ -34,13 +86,19 @@ impl Token {
     pub fn compared(other: &str, written: &Token) -> Self {
         match other == written.text {
             true => written.clone(),
-            false => Self::new(format!("{other}{ARROW}{}", written.text), -1),
+            false => Self { text: format!("{other}{ARROW}{}", written.text), id: -1, ..written.clone() },
         }
     }
 
     /// The text of the token itself, without one that it is compared with.
     pub fn written(&self) -> &str {
         self.sides().1
+    }
+
+    /// The text that the token is compared with, where it is.
+    pub fn compared_with(&self) -> Option<&str> {
+        let (other, written) = self.sides();
+        (other.len() < self.text.len() && written.len() < self.text.len()).then_some(other)
     }
 
     /// The text that the token is compared with, and its own; of most tokens the same.
@@ -50,8 +108,47 @@ impl Token {
     }
 
     /// One token of several, with the id -1.
-    pub(crate) fn joined(tokens: &[Token]) -> Self {
+    pub fn joined(tokens: &[Token]) -> Self {
         let (other, written): (String, String) = tokens.iter().map(Token::sides).unzip();
-        Self::compared(&other, &Self::new(written, -1))
+        let is_special = |token: &Self| token.piece == Some(Piece::Special);
+        let piece = if !tokens.is_empty() && tokens.iter().all(is_special) {
+            Some(Piece::Special)
+        } else {
+            let bytes = tokens.iter().enumerate().map(|(index, token)| {
+                let skipped = if index > 0 { token.skipped.as_bytes() } else { &[] };
+                Some([skipped, token.bytes(token.piece.as_ref()?)].concat())
+            });
+            bytes.collect::<Option<Vec<_>>>().map(|bytes| Piece::Text(bytes.concat()))
+        };
+        let skipped = tokens.first().map(|token| token.skipped.clone()).unwrap_or_default();
+        Self::compared(&other, &Self { text: written, id: -1, piece, skipped })
+    }
+
+    /// The bytes that a reader sees for a token that is `piece`: those of the text, or of its spelling where it is none.
+    pub fn bytes<'a>(&'a self, piece: &'a Piece) -> &'a [u8] {
+        match piece {
+            Piece::Text(bytes) => bytes,
+            Piece::Unknown(text) if !text.is_empty() => text.as_bytes(),
+            Piece::Unknown(_) | Piece::Special => self.written().as_bytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_of_a_character_become_one_character() {
+        let halves = [("Ã", 0xc3), ("©", 0xa9)];
+        let halves = halves.map(|(text, byte)| Token::new(text, 1).with_piece(Piece::Text(vec![byte])));
+        let merged = Token::joined(&halves);
+        assert_eq!((merged.text.as_str(), merged.id), ("Ã©", -1));
+        assert_eq!(merged.piece, Some(Piece::Text("é".into())));
+        let special = Token::new("</s>", 0).with_piece(Piece::Special);
+        assert_eq!(Token::joined(&[special.clone(), special.clone()]).piece, Some(Piece::Special));
+        assert_eq!(Token::joined(&[special.clone(), Token::new("a", 2)]).piece, None);
+        let unknown = Token::new("<unk>", 3).with_piece(Piece::Unknown("ï".into()));
+        assert_eq!(Token::joined(&[special, unknown]).piece, Some(Piece::Text("</s>ï".into())));
     }
 }

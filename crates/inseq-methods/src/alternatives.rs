@@ -48,7 +48,7 @@ impl AttributionModel {
         let Some(contrast) = contrast_of(functions) else { return Ok(vec![vec![]; texts.len()]) };
         let each = texts.iter().map(|text| {
             let ids = self.other_text(contrast, request, text)?.alternatives();
-            self.tokens(&ids, Role::Target, request.clean_special_chars)
+            self.tokens(&ids, Role::Target, None, request.clean_special_chars)
         });
         each.collect()
     }

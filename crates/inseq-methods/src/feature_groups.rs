@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use inseq_core::aggregators::{AggregationFunction, Spans, Subwords};
-use inseq_core::{SequenceAttribution, Token};
+use inseq_core::aggregators::{AggregationFunction, Spans};
+use inseq_core::{SequenceAttribution, Token, text};
 use serde::Deserialize;
 use serde_json::Value;
-use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::engine::TextSteps;
 use crate::{Error, Result};
@@ -32,9 +31,9 @@ pub enum FeatureGroups {
     /// Every token by itself.
     #[default]
     Tokens,
-    /// The pieces of words, by the tokenizer's marks (`▁`, `Ġ`).
+    /// The pieces of words ([`text::words`](inseq_core::text::words)).
     Words,
-    /// Sentences, as Unicode divides text (UAX #29).
+    /// Sentences, as Unicode divides text ([`text::sentences`](inseq_core::text::sentences)).
     Sentences,
     /// Given spans, one entry for each text, or one for all texts; tokens outside are by themselves.
     Spans(Vec<TextSpans>),
@@ -83,11 +82,8 @@ impl FeatureGroups {
     pub(crate) fn features(&self, of: &TextTokens) -> Result<[Vec<Range<usize>>; 2]> {
         let groups = match self {
             Self::Tokens => [vec![], vec![]],
-            Self::Words => {
-                let words = Subwords::new().special_chars(["▁", "Ġ"]);
-                [&of.source, &of.target].map(|tokens| words.spans(tokens))
-            }
-            Self::Sentences => [&of.source, &of.target].map(|tokens| sentences(tokens, of.special)),
+            Self::Words => [&of.source, &of.target].map(|tokens| text::words(tokens)),
+            Self::Sentences => [&of.source, &of.target].map(|tokens| text::sentences(tokens)),
             Self::Spans(texts) => of.given(texts)?,
         };
         let [source, target] = groups;
@@ -101,20 +97,18 @@ impl FeatureGroups {
 }
 
 /// What groups are made of.
-pub(crate) struct TextTokens<'a> {
+pub(crate) struct TextTokens {
     /// Which text of the call it is, and how many there are.
     pub(crate) index: usize,
     pub(crate) texts: usize,
-    /// With the tokenizer's marks.
+    /// With what they stand for in the text.
     pub(crate) source: Vec<Token>,
     pub(crate) target: Vec<Token>,
-    /// Ids of tokens that are not text.
-    pub(crate) special: &'a [u32],
     /// Position of the first attributed token.
     pub(crate) first_step: usize,
 }
 
-impl TextTokens<'_> {
+impl TextTokens {
     fn given(&self, texts: &[TextSpans]) -> Result<[Vec<Range<usize>>; 2]> {
         let own = match texts {
             [all] => all,
@@ -162,43 +156,6 @@ fn filled(spans: impl Iterator<Item = Range<usize>>, length: usize) -> Vec<Range
     }
     all.extend((next..length).map(|token| token..token + 1));
     all
-}
-
-/// The tokens of each sentence.
-fn sentences(tokens: &[Token], special: &[u32]) -> Vec<Range<usize>> {
-    let is_special = |token: &Token| u32::try_from(token.id).is_ok_and(|id| special.contains(&id));
-    let mut spans = Vec::new();
-    let mut next = 0;
-    while next < tokens.len() {
-        if is_special(&tokens[next]) {
-            next += 1;
-            continue;
-        }
-        let end = (next..tokens.len()).find(|&token| is_special(&tokens[token])).unwrap_or(tokens.len());
-        let pieces: Vec<String> = tokens[next..end].iter().map(|token| readable(&token.text)).collect();
-        let text = pieces.concat();
-        let bounds: Vec<usize> = text.split_sentence_bound_indices().map(|(start, _)| start).collect();
-        // A token belongs to where its first letter is: spaces end a sentence, but begin a token.
-        let mut at = 0;
-        let mut last = None;
-        for (token, piece) in pieces.iter().enumerate() {
-            let first = at + piece.len() - piece.trim_start().len();
-            at += piece.len();
-            let sentence = bounds.partition_point(|&start| start <= first.min(text.len().saturating_sub(1)));
-            match spans.last_mut().filter(|_| last == Some(sentence)) {
-                Some(Range { end, .. }) => *end = next + token + 1,
-                None => spans.push(next + token..next + token + 1),
-            }
-            last = Some(sentence);
-        }
-        next = end;
-    }
-    spans
-}
-
-/// A token without the tokenizer's marks.
-fn readable(token: &str) -> String {
-    token.replace(['▁', 'Ġ'], " ").replace('Ċ', "\n")
 }
 
 impl TextSteps {
@@ -258,9 +215,9 @@ mod tests {
         texts.iter().enumerate().map(|(id, text)| Token::new(*text, id as i64)).collect()
     }
 
-    fn text(source: &[&str], target: &[&str]) -> TextTokens<'static> {
+    fn text(source: &[&str], target: &[&str]) -> TextTokens {
         let (source, target) = (tokens(source), tokens(target));
-        TextTokens { index: 0, texts: 1, source, target, special: &[0], first_step: 3 }
+        TextTokens { index: 0, texts: 1, source, target, first_step: 3 }
     }
 
     #[test]

@@ -104,9 +104,8 @@ impl AttributionModel {
         let [source_features, target_features] = request.feature_groups.features(&TextTokens {
             index,
             texts: request.input_texts.len(),
-            source: self.tokens(&source, Role::Source, false)?,
-            target: self.tokens(&target.target, Role::Target, false)?,
-            special: &special.all,
+            source: self.tokens(&source, Role::Source, self.given(request, index, Role::Source), false)?,
+            target: self.tokens(&target.target, Role::Target, self.given(request, index, Role::Target), false)?,
             first_step: steps.start,
         })?;
         Ok(TextSteps {
@@ -209,10 +208,13 @@ impl AttributionModel {
         if let Some(array) = &mut target_attributions {
             hide_what_steps_cannot_see(array, text.steps.start);
         }
-        let target = self.tokens(&text.target, Role::Target, request.clean_special_chars)?;
+        let tokens = |ids: &[u32], role| {
+            self.tokens(ids, role, self.given(request, text.index, role), request.clean_special_chars)
+        };
+        let target = tokens(&text.target, Role::Target)?;
         let mut sequence = SequenceAttribution {
             source: match &self.model().encoder {
-                Some(_) => self.tokens(&text.source, Role::Source, request.clean_special_chars)?,
+                Some(_) => tokens(&text.source, Role::Source)?,
                 None => target[..text.steps.start].to_vec(),
             },
             target,
@@ -246,19 +248,41 @@ impl AttributionModel {
     /// Gives tokens that were merged of the spans of `ids` the text of these.
     fn clean_merged(&self, tokens: &mut [Token], ids: &[u32], role: Role, spans: Vec<Range<usize>>) -> Result<()> {
         for (token, span) in tokens.iter_mut().filter(|token| token.id == -1).zip(spans) {
-            token.text = self.decode(&ids[span], role, false)?.trim().to_owned();
+            token.text = self.decode_whole(&ids[span], role, token.piece.as_ref())?.trim().to_owned();
         }
         Ok(())
     }
 
-    pub(crate) fn tokens(&self, ids: &[u32], role: Role, clean: bool) -> Result<Vec<Token>> {
-        ids.iter()
-            .map(|&id| {
-                let token = self.tokenizer.token(id, self.role(role)).unwrap_or_default().to_string();
-                let cleaned = if clean { self.decode(&[id], role, false)? } else { String::new() };
-                Ok(Token::new(if cleaned.is_empty() { token } else { cleaned }, i64::from(id)))
-            })
-            .collect()
+    /// The text that the ids of a side are, as far as it was given.
+    fn given<'r>(&self, request: &'r AttributionRequest, index: usize, role: Role) -> Option<&'r str> {
+        let given = request.generated_texts.as_ref().and_then(|texts| texts.get(index));
+        // A decoder-only model goes on from its prompt.
+        let is_prompt = role == Role::Source || (self.model().encoder.is_none() && given.is_none());
+        let text = if is_prompt { request.input_texts.get(index) } else { given };
+        text.map(String::as_str)
+    }
+
+    /// Tokens with what they stand for in their text, which is `given` or was generated.
+    pub(crate) fn tokens(&self, ids: &[u32], role: Role, given: Option<&str>, clean: bool) -> Result<Vec<Token>> {
+        let role = self.role(role);
+        let mut tokens = self.tokenizer.tokens(ids, role, given);
+        if clean {
+            for (token, id) in tokens.iter_mut().zip(ids) {
+                let cleaned = self.decode_whole(&[*id], role, token.piece.as_ref())?;
+                if !cleaned.is_empty() {
+                    token.text = cleaned;
+                }
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// The text of ids; where it is not a whole number of characters, that of the `piece` that they are.
+    fn decode_whole(&self, ids: &[u32], role: Role, piece: Option<&inseq_core::Piece>) -> Result<String> {
+        Ok(match piece {
+            Some(piece) if !piece.is_whole() => piece.to_string(),
+            _ => self.decode(ids, role, false)?,
+        })
     }
 
     fn info(

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use inseq_core::{SequenceAttribution, StepAttribution};
+use inseq_core::{SequenceAttribution, StepAttribution, Token};
 use ndarray::{Array1, ArrayD, Axis, Slice};
 
 use crate::request::AttributionRequest;
@@ -91,6 +91,11 @@ pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) 
     }
 }
 
+/// Tokens as they are spelled; what they stand for is the sequence's to say.
+fn spelled(tokens: &[Token]) -> Vec<Token> {
+    tokens.iter().map(|token| Token::new(&*token.text, token.id)).collect()
+}
+
 /// The raw output of each step of a text.
 pub(crate) fn steps_of(sequence: &SequenceAttribution) -> Vec<StepAttribution> {
     (sequence.attr_pos_start..sequence.attr_pos_end)
@@ -102,9 +107,9 @@ pub(crate) fn steps_of(sequence: &SequenceAttribution) -> Vec<StepAttribution> {
                 column.insert_axis(Axis(0))
             };
             StepAttribution {
-                source: vec![sequence.source.clone()],
-                target: vec![vec![sequence.target[position].clone()]],
-                prefix: vec![sequence.target[..position].to_vec()],
+                source: vec![spelled(&sequence.source)],
+                target: vec![spelled(&sequence.target[position..=position])],
+                prefix: vec![spelled(&sequence.target[..position])],
                 source_attributions: sequence.source_attributions.as_ref().map(|a| row(a, usize::MAX)),
                 target_attributions: sequence.target_attributions.as_ref().map(|a| row(a, position)),
                 step_scores: sequence

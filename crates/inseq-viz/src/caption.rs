@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::token_text::TokenText;
+use crate::token_text::visible;
 
 /// What `info` says about how a result was made, as (name, value) pairs for a reader, the most telling first.
 pub(crate) fn facts(info: &Map<String, Value>) -> Vec<(&'static str, String)> {
@@ -35,8 +35,5 @@ pub(crate) fn line(info: &Map<String, Value>) -> Option<String> {
 
 /// Text without anything that would act on the page, on one line.
 pub(crate) fn one_line(text: &str) -> String {
-    text.split_whitespace()
-        .map(|word| TokenText::new(&inseq_core::Token::new(word, -1)).spelling())
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.split_whitespace().map(visible).collect::<Vec<_>>().join(" ")
 }

@@ -6,7 +6,7 @@ use inseq_core::{AttributionKind, SequenceAttribution, Token};
 
 use crate::number::NumberFormat;
 use crate::scale::Scale;
-use crate::token_text::TokenText;
+use crate::token_text::{TokenText, visible};
 use crate::view::ViewOptions;
 use crate::{Error, Result};
 
@@ -92,7 +92,7 @@ impl Matrix {
             }
             step_scores.push(StepScoreRow { key: key.clone(), name: readable(key), scores: scores.to_vec() });
         }
-        let shown = |tokens: &[Token]| tokens.iter().map(|token| TokenText::replaced(token, options)).collect();
+        let shown = |tokens: &[Token]| TokenText::replaced(tokens, options);
         let target: Vec<TokenText> = shown(&attribution.target);
         Ok(Self {
             source: shown(&attribution.source),
@@ -175,7 +175,7 @@ pub(crate) fn up_to_the_last_seen(mut rows: Vec<Row>) -> Vec<Row> {
 
 /// The name of a step function or axis in words, safe to show.
 pub(crate) fn readable(name: &str) -> String {
-    TokenText::new(&Token::new(name.replace('_', " "), -1)).spelling().replace('␣', " ")
+    visible(&name.replace('_', " ")).replace('␣', " ")
 }
 
 #[derive(Clone, Copy)]

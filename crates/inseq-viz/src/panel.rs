@@ -57,7 +57,8 @@ pub(crate) struct Heading {
 
 /// Every text of a result as `options` show it.
 pub(crate) fn plates(result: &AttributionResult, options: &ViewOptions) -> Result<Vec<Plate>> {
-    let count = result.sequences.len();
+    let texts = options.texts(result)?;
+    let count = texts.len();
     let mut plates: Vec<Plate> = match options.view {
         View::Pair => {
             if count % 2 == 1 {
@@ -65,15 +66,15 @@ pub(crate) fn plates(result: &AttributionResult, options: &ViewOptions) -> Resul
                     "texts are compared two by two, but there are {count}; give another result of as many to compare with"
                 )));
             }
-            let pairs = result.sequences.chunks_exact(2).enumerate();
+            let pairs = texts.chunks_exact(2).enumerate();
             pairs.map(|(index, pair)| of_pair(&pair[0], &pair[1], 2 * index, options)).collect::<Result<_>>()?
         }
         View::Granular => {
-            let texts = result.sequences.iter().enumerate();
+            let texts = texts.iter().enumerate();
             texts.map(|(index, sequence)| granular::plate(sequence, index, options)).collect::<Result<_>>()?
         }
         View::Matrix | View::Tokens | View::Links => {
-            let texts = result.sequences.iter().enumerate();
+            let texts = texts.iter().enumerate();
             texts.map(|(index, sequence)| of_text(sequence, index, options)).collect::<Result<_>>()?
         }
     };

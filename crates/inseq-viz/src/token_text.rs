@@ -1,8 +1,8 @@
-//! What a token looks like to a reader: spelling markers told apart, special tokens known, nothing invisible or active.
+//! What a token looks like to a reader: its text, special tokens known, nothing invisible or active.
 
 use std::fmt::Write as _;
 
-use inseq_core::Token;
+use inseq_core::{Piece, Token, text};
 use unicode_bidi::BidiClass;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -12,57 +12,126 @@ use crate::view::ViewOptions;
 /// A token's text, safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenText {
-    /// The tokenizer's mark of a word's start (`▁`, `Ġ`), where the token has one.
+    /// The tokenizer's mark of a space before the token (`▁`, `Ġ`), where the token has one.
     pub word_start: Option<char>,
-    /// Whether the tokenizer marked the token as a word's start, even if the mark is not shown.
+    /// Whether a space goes before the token, even if no mark of it is shown.
     pub starts_word: bool,
-    /// The rest. Control characters, direction overrides and other invisible ones are escaped (`\n`, `\u{202e}`), and a
-    /// combining mark with nothing to sit on sits on a dotted circle. Never empty unless [`word_start`](Self::word_start)
-    /// is there.
+    /// The characters of the token. A line end is `↵`, a tab `⇥`, a byte of a character that other tokens share `<0xC3>`.
+    /// Control characters, direction overrides and other invisible ones are escaped (`\u{202e}`), and a combining mark with
+    /// nothing to sit on sits on a dotted circle. Never empty unless [`word_start`](Self::word_start) is there.
     pub text: String,
     /// Whether the token stands for no text (`</s>`, `<pad>`, `>>fra<<`).
     pub special: bool,
     /// Whether the text has a character that is written from right to left.
     pub right_to_left: bool,
+    /// What the token adds to the text that is read, in UTF-8.
+    written: Vec<u8>,
+    /// Text before the token that is read, and that no token stands for.
+    skipped: String,
 }
 
 impl TokenText {
-    /// What to show for a token.
+    /// What to show for a token by itself, without one that it is compared with. The spelling of tokens is better known where all of a text are there
+    /// ([`of_tokens`](Self::of_tokens)).
     pub fn new(token: &Token) -> Self {
-        let mut characters = token.text.chars();
-        let word_start = characters.next().filter(|first| matches!(first, '▁' | 'Ġ'));
-        let rest = if word_start.is_some() { characters.as_str() } else { token.text.as_str() };
-        let mut text = String::with_capacity(rest.len());
-        for grapheme in rest.graphemes(true) {
-            push_visible(&mut text, grapheme);
-        }
-        if text.is_empty() && word_start.is_none() {
-            text.push('∅');
-        }
-        let right_to_left = text.chars().any(|character| {
-            matches!(unicode_bidi::bidi_class(character), BidiClass::R | BidiClass::AL | BidiClass::AN)
+        let piece = text::pieces(std::slice::from_ref(token)).pop().unwrap_or(Piece::Special);
+        Self::of_piece(token, piece)
+    }
+
+    /// What to show for the tokens of a text. Of a token that is compared with another, both are shown.
+    pub fn of_tokens(tokens: &[Token]) -> Vec<Self> {
+        Self::replaced(tokens, &ViewOptions::default())
+    }
+
+    /// What to show for the tokens of a text once the replacements of `options` are made.
+    pub(crate) fn replaced(tokens: &[Token], options: &ViewOptions) -> Vec<Self> {
+        let pieces = text::pieces(tokens).into_iter().zip(text::compared(tokens));
+        let shown = tokens.iter().zip(pieces).map(|(token, (piece, compared))| {
+            let own = Self::of_piece(token, piece).with_replacements(options);
+            let (Some(other), Some(piece)) = (token.compared_with(), compared) else { return own };
+            let other = Self::of_piece(&Token::new(other, token.id), piece).with_replacements(options);
+            Self { text: format!("{} → {}", other.text, own.spelling()), word_start: other.word_start, ..own }
         });
-        Self {
-            word_start,
-            starts_word: word_start.is_some(),
-            special: word_start.is_none() && is_special(rest),
-            text,
-            right_to_left,
+        shown.collect()
+    }
+
+    fn of_piece(token: &Token, piece: Piece) -> Self {
+        let mut shown = Self::of_spoken(token, piece);
+        if !token.skipped.is_empty() {
+            shown.skipped.clone_from(&token.skipped);
+        }
+        shown
+    }
+
+    fn of_spoken(token: &Token, piece: Piece) -> Self {
+        let spelling = token.written();
+        let mark = spelling.chars().next().filter(|first| is_mark(*first));
+        match piece {
+            Piece::Text(bytes) => Self::written(mark, bytes),
+            Piece::Unknown(text) => {
+                let written = if text.is_empty() { spelling.to_owned() } else { text };
+                Self {
+                    written: written.clone().into(),
+                    starts_word: written.starts_with(' '),
+                    ..Self::special(spelling)
+                }
+                .with_special(false)
+            }
+            Piece::Special => Self::special(spelling),
         }
     }
 
-    /// What to show for a token once the replacements of `options` are made.
-    pub(crate) fn replaced(token: &Token, options: &ViewOptions) -> Self {
-        let original = Self::new(token);
-        if options.replacements.is_empty() {
-            return original;
+    /// A token that adds bytes to a text. The mark stands for the space before it, if there is one.
+    fn written(mark: Option<char>, bytes: Vec<u8>) -> Self {
+        let spoken = bytes.strip_prefix(b" ");
+        let word_start = mark.filter(|_| spoken.is_some());
+        let mut text = visible_bytes(spoken.unwrap_or(&bytes));
+        if text.is_empty() && word_start.is_none() {
+            text.push(if spoken.is_some() { '␣' } else { '∅' });
         }
+        let (starts_word, right_to_left) = (spoken.is_some(), is_right_to_left(&text));
+        Self { word_start, starts_word, text, special: false, right_to_left, written: bytes, skipped: String::new() }
+    }
+
+    fn special(text: &str) -> Self {
+        let text = if text.is_empty() { "∅".to_owned() } else { visible(text) };
+        let right_to_left = is_right_to_left(&text);
+        Self {
+            word_start: None,
+            starts_word: false,
+            text,
+            special: true,
+            right_to_left,
+            written: Vec::new(),
+            skipped: String::new(),
+        }
+    }
+
+    fn with_special(self, special: bool) -> Self {
+        Self { special, ..self }
+    }
+
+    /// The token once the replacements of `options` are made.
+    fn with_replacements(self, options: &ViewOptions) -> Self {
+        let Ok(written) = String::from_utf8(self.written.clone()) else { return self };
+        let rest = written.strip_prefix(' ').filter(|_| self.starts_word).unwrap_or(&written);
+        let spelling: String = match self.special {
+            true => self.text.clone(),
+            false => self.word_start.iter().copied().chain(rest.chars()).collect(),
+        };
         let made = options.replacements.iter().filter(|(from, _)| !from.is_empty());
-        let text = made.fold(token.text.clone(), |text, (from, to)| text.replace(from, to));
+        let made = made.fold(spelling.clone(), |text, (from, to)| text.replace(from, to));
+        if made == spelling {
+            return self;
+        }
+        if self.special {
+            return Self { skipped: self.skipped, ..Self::special(&made) };
+        }
+        let mark = made.chars().next().filter(|first| self.starts_word && is_mark(*first));
+        let rest = mark.map_or(made.as_str(), |mark| &made[mark.len_utf8()..]);
         // A mark that became a space is the space before the word, which is there already.
-        let text = if original.starts_word { text.trim_start() } else { &text };
-        let shown = Self::new(&Token::new(if text.is_empty() && original.starts_word { " " } else { text }, token.id));
-        Self { starts_word: original.starts_word, special: original.special, ..shown }
+        let (space, rest) = if self.starts_word { (" ", rest.trim_start()) } else { ("", rest) };
+        Self { skipped: self.skipped, ..Self::written(mark, format!("{space}{rest}").into()) }
     }
 
     /// Terminal cells taken by the marker and the text.
@@ -78,7 +147,9 @@ impl TokenText {
 
     /// Whether this is what a reader would call the token.
     pub(crate) fn is_spelled(&self, text: &str) -> bool {
-        self.text == text || self.spelling() == text
+        self.text == text
+            || self.spelling() == text
+            || [&self.written, self.written.trim_ascii()].contains(&text.as_bytes())
     }
 
     /// The marker and the text.
@@ -87,49 +158,107 @@ impl TokenText {
     }
 }
 
-/// Whether each token of a text is written after a space. Where the spelling marks the starts of words, the marks tell;
-/// where it has none (a cleaned result), a space goes before everything but punctuation and scripts without spaces.
+/// Whether each token of a text is written after a space or a line's end.
 pub fn spaces_before(tokens: &[TokenText]) -> Vec<bool> {
-    let marked = tokens.iter().any(|token| token.starts_word);
     let mut spaces = Vec::with_capacity(tokens.len());
-    let mut after_special = true;
+    let mut after_space = false;
     for token in tokens {
-        let first = token.text.chars().next();
-        spaces.push(if marked {
-            token.starts_word || token.special || after_special
-        } else {
-            first.is_some_and(|first| token.special || first.is_alphanumeric() && first.to_string().width() < 2)
-        });
-        after_special = token.special;
-    }
-    if let Some(first) = spaces.first_mut() {
-        *first = false;
+        let is_parted = token.skipped.ends_with(char::is_whitespace);
+        spaces.push(!spaces.is_empty() && (token.starts_word || token.special || after_space || is_parted));
+        // A token that is a space has been given one before it.
+        after_space = token.special || (token.written.len() > 1 || !token.starts_word) && ends_in_space(&token.written);
     }
     spaces
 }
 
-/// The text that tokens spell, without special tokens.
+fn ends_in_space(written: &[u8]) -> bool {
+    matches!(written.last(), Some(b' ' | b'\n' | b'\r' | b'\t'))
+}
+
+/// The text that tokens spell, on one line, without special tokens.
 pub fn reading(tokens: &[TokenText]) -> String {
-    let mut text = String::new();
-    for (token, space) in tokens.iter().zip(spaces_before(tokens)) {
+    let mut bytes: Vec<u8> = Vec::new();
+    let mut after_special = false;
+    for token in tokens {
         if token.special {
+            after_special = true;
             continue;
         }
-        if space && !text.is_empty() {
-            text.push(' ');
+        // What a special token parts is not one word.
+        if after_special && !bytes.is_empty() && !ends_in_space(&bytes) && !token.starts_word {
+            bytes.push(b' ');
         }
-        text.push_str(&token.text);
+        after_special = false;
+        bytes.extend(token.skipped.as_bytes());
+        bytes.extend(&token.written);
     }
-    text
+    let mut line = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        let mut last = String::new();
+        for grapheme in chunk.valid().graphemes(true) {
+            match grapheme {
+                " " => line.push(' '),
+                "\n" | "\r\n" | "\r" => line.push_str(if last == " " { "↵ " } else { " ↵ " }),
+                _ => push_visible(&mut line, grapheme),
+            }
+            grapheme.clone_into(&mut last);
+        }
+        push_bytes(&mut line, chunk.invalid());
+    }
+    line.trim().to_owned()
+}
+
+/// Text of which every character can be seen, on one line.
+pub(crate) fn visible(text: &str) -> String {
+    let graphemes: Vec<&str> = text.graphemes(true).collect();
+    let is_space = |grapheme: Option<&&str>| grapheme.is_none_or(|grapheme| grapheme.chars().all(char::is_whitespace));
+    let mut shown = String::with_capacity(text.len());
+    for (index, grapheme) in graphemes.iter().enumerate() {
+        // A space between letters is seen by itself.
+        let is_between = || {
+            !is_space(index.checked_sub(1).and_then(|before| graphemes.get(before)))
+                && !is_space(graphemes.get(index + 1))
+        };
+        if *grapheme == " " && is_between() {
+            shown.push(' ');
+        } else {
+            push_visible(&mut shown, grapheme);
+        }
+    }
+    shown
+}
+
+/// As [`visible`], with the bytes that are part of no whole character.
+fn visible_bytes(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        shown.push_str(&visible(chunk.valid()));
+        push_bytes(&mut shown, chunk.invalid());
+    }
+    shown
+}
+
+fn push_bytes(text: &mut String, bytes: &[u8]) {
+    text.push_str(&Piece::Text(bytes.to_vec()).to_string());
+}
+
+/// Whether a text has a character that is written from right to left.
+pub(crate) fn is_right_to_left(text: &str) -> bool {
+    text.chars()
+        .any(|character| matches!(unicode_bidi::bidi_class(character), BidiClass::R | BidiClass::AL | BidiClass::AN))
+}
+
+fn is_mark(character: char) -> bool {
+    matches!(character, '▁' | 'Ġ')
 }
 
 fn push_visible(text: &mut String, grapheme: &str) {
     if grapheme.chars().any(is_active) {
         for character in grapheme.chars() {
             match character {
-                '\n' => text.push_str("\\n"),
-                '\r' => text.push_str("\\r"),
-                '\t' => text.push_str("\\t"),
+                '\r' if grapheme.len() > 1 => {}
+                '\n' | '\r' => text.push('↵'),
+                '\t' => text.push('⇥'),
                 character if is_active(character) => {
                     let _ = write!(text, "\\u{{{:x}}}", u32::from(character));
                 }
@@ -162,33 +291,6 @@ pub(crate) fn is_active(character: char) -> bool {
         )
 }
 
-fn is_special(text: &str) -> bool {
-    const NAMES: [&str; 13] = [
-        "s",
-        "/s",
-        "pad",
-        "unk",
-        "mask",
-        "bos",
-        "eos",
-        "sep",
-        "cls",
-        "start_of_turn",
-        "end_of_turn",
-        "begin_of_text",
-        "end_of_text",
-    ];
-    if let Some(language) = text.strip_prefix(">>").and_then(|rest| rest.strip_suffix("<<")) {
-        return !language.is_empty();
-    }
-    if let Some(name) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
-        return NAMES.contains(&name)
-            || (name.len() > 2 && name.starts_with('|') && name.ends_with('|'))
-            || name.strip_prefix("extra_id_").is_some_and(|digits| digits.chars().all(|digit| digit.is_ascii_digit()));
-    }
-    matches!(text, "[CLS]" | "[SEP]" | "[PAD]" | "[MASK]" | "[UNK]")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,8 +303,10 @@ mod tests {
     fn nothing_active_gets_through() {
         for (text, expected) in [
             ("a\u{1b}[31mb", "a\\u{1b}[31mb"),
-            ("\n", "\\n"),
-            ("\r\n", "\\r\\n"),
+            ("\n", "↵"),
+            ("\r\n", "↵"),
+            ("\t", "⇥"),
+            ("a b  c ", "a b␣␣c␣"),
             ("\u{9b}2J", "\\u{9b}2J"),
             ("\u{202e}abc", "\\u{202e}abc"),
             ("\u{200b}", "\\u{200b}"),
@@ -233,10 +337,49 @@ mod tests {
 
     #[test]
     fn tokens_spell_their_text() {
-        let text = |tokens: &[&str]| reading(&tokens.iter().map(|token| shown(token)).collect::<Vec<_>>());
+        let text = |tokens: &[&str]| {
+            let tokens: Vec<Token> = tokens.iter().map(|token| Token::new(*token, 0)).collect();
+            reading(&TokenText::of_tokens(&tokens))
+        };
         assert_eq!(text(&["▁The", "▁nurse", "s", ".", "</s>"]), "The nurses.");
         assert_eq!(text(&["<pad>", "▁L", "'", "infirm", "ière", "</s>"]), "L'infirmière");
         assert_eq!(text(&["The", "nurse", ",", "tired"]), "The nurse, tired");
         assert_eq!(text(&["私", "は", "。"]), "私は。");
+        // Byte-level tokens, as Python inseq saves them.
+        assert_eq!(text(&["Ã©tÃ©", "Ġna", "Ã", "¯", "ve", "Ċ", "h", "ouse", "<|endoftext|>"]), "été naïve ↵ house");
+        assert_eq!(text(&["h", "o", "u", "s", "e"]), "house");
+        assert_eq!(text(&["▁na", "<unk>", "ve"]), "na<unk>ve");
+    }
+
+    #[test]
+    fn half_a_character_is_a_byte() {
+        let tokens = ["Ġ", "Ã", "©t", "Ã©", "Ċ"].map(|text| Token::new(text, 0));
+        let shown: Vec<String> = TokenText::of_tokens(&tokens).iter().map(TokenText::spelling).collect();
+        assert_eq!(shown, ["Ġ", "<0xC3>", "<0xA9>t", "é", "↵"]);
+    }
+
+    #[test]
+    fn replacements_are_made_in_the_text() {
+        let options = |from: &str, to: &str| ViewOptions {
+            replacements: vec![(from.to_owned(), to.to_owned())],
+            ..ViewOptions::default()
+        };
+        let tokens = ["Ġl", "'", "Ã©tÃ©"].map(|text| Token::new(text, 0));
+        let made = |from, to| {
+            let shown = TokenText::replaced(&tokens, &options(from, to));
+            (shown.iter().map(TokenText::spelling).collect::<Vec<_>>().join("|"), reading(&shown))
+        };
+        assert_eq!(made("Ġ", ""), ("l|'|été".to_owned(), "l'été".to_owned()));
+        assert_eq!(made("Ġ", " "), ("l|'|été".to_owned(), "l'été".to_owned()));
+        assert_eq!(made("é", "e"), ("Ġl|'|ete".to_owned(), "l'ete".to_owned()));
+    }
+
+    #[test]
+    fn a_compared_token_shows_both() {
+        let tokens = [Token::new("ĠL", 1), Token::compared("ĠÃ©tÃ©", &Token::new("Ġhiver", 2)), Token::new("Ċ", 3)];
+        let shown = TokenText::of_tokens(&tokens);
+        assert_eq!(shown[1].spelling(), "Ġété → Ġhiver");
+        assert_eq!(reading(&shown), "L hiver ↵");
+        assert!(shown[1].is_spelled("hiver"));
     }
 }

@@ -1,8 +1,12 @@
 //! What is shown of a result, whatever draws it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use inseq_core::{AttributionResult, SequenceAttribution};
+
 use crate::token_text::TokenText;
+use crate::{Error, Result};
 
 /// Which side of a result is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,6 +45,9 @@ pub struct ViewOptions {
     pub max_value: Option<f32>,
     /// Show only so many input tokens, those with the strongest scores. (Not in [`View::Tokens`], which is a text.)
     pub top_tokens: Option<usize>,
+    /// Leave out tokens that stand for no text (start, end, padding, languages), as inputs and as generated tokens. What is
+    /// left of shares is scaled to sum to 1 again ([`without_special`](inseq_core::SequenceAttribution::without_special)).
+    pub hide_special: bool,
     /// Strings to replace in tokens, each with what takes its place.
     pub replacements: Vec<(String, String)>,
     /// Which generated tokens are explained, in [`View::Tokens`] and [`View::Granular`]; all where none are named.
@@ -51,6 +58,20 @@ pub struct ViewOptions {
     pub wrap: Wrap,
     /// The axis that [`View::Granular`] spreads.
     pub granular: Granular,
+}
+
+impl ViewOptions {
+    /// The texts of a result, as much of them as is shown.
+    pub(crate) fn texts<'a>(&self, result: &'a AttributionResult) -> Result<Cow<'a, [SequenceAttribution]>> {
+        if !self.hide_special {
+            return Ok(Cow::Borrowed(&result.sequences));
+        }
+        let texts = result.sequences.iter().enumerate();
+        let spoken = texts.map(|(text, sequence)| {
+            sequence.without_special().map_err(|error| Error::Axis { text, problem: error.to_string() })
+        });
+        spoken.collect::<Result<_>>().map(Cow::Owned)
+    }
 }
 
 /// A generated token.

@@ -90,7 +90,7 @@ fn every_view_is_drawn_in_every_format() {
         let points = |name| all(&page, "svg")[0].attr(name).unwrap().trim_end_matches("pt").parse::<f32>().unwrap();
         assert_eq!((length(16) as f32, length(20) as f32), (points("width"), points("height")), "{view:?}");
         let tex = tex(&result, &options).unwrap();
-        assert!(tex.contains("\\begin{tikzpicture}") && tex.ends_with("\\end{tikzpicture}\n"));
+        assert!(tex.contains("\\begin{tikzpicture}") && tex.ends_with("\\end{tikzpicture}\n\\endgroup\n"));
     }
 }
 

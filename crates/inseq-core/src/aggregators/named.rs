@@ -58,21 +58,26 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         name: "subwords",
         description: "Merges the pieces of words.",
-        details: "A word starts with a token that begins with one of `special_chars` (▁ of SentencePiece, and Ġ of byte \
-                  pairs); with `is_suffix_symbol`, they mark what goes on with a word instead (## of WordPiece). \
+        details: "Words are those of the text, by Unicode's rules. With `special_chars`, a word starts with a token that \
+                  begins with one of these marks instead; with `is_suffix_symbol`, they mark what goes on with a word (## \
+                  of WordPiece). \
                   `aggregate_source` and `aggregate_target` say which sides are merged, both unless false; `aggregate_fn` \
                   as for `spans`.",
         arguments: &["special_chars", "is_suffix_symbol", "aggregate_source", "aggregate_target", "aggregate_fn"],
         make: |arguments| {
             let arguments: SubwordsArguments = options("subwords", arguments)?;
-            let characters =
-                arguments.special_chars.map_or_else(Subwords::default_special_chars, |one_or_more| match one_or_more {
-                    OneOrMore::One(one) => vec![one],
-                    OneOrMore::More(more) => more,
-                });
-            let subwords = Subwords::new()
-                .special_chars(characters)
-                .is_suffix_symbol(arguments.is_suffix_symbol.unwrap_or(false))
+            let is_suffix_symbol = arguments.is_suffix_symbol.unwrap_or(false);
+            let marks = arguments.special_chars.map(|one_or_more| match one_or_more {
+                OneOrMore::One(one) => vec![one],
+                OneOrMore::More(more) => more,
+            });
+            if is_suffix_symbol && marks.is_none() {
+                return Err(Error::Invalid(
+                    "the aggregator `subwords`: `is_suffix_symbol` says what `special_chars` mark; give these, such as \"##\""
+                        .to_owned(),
+                ));
+            }
+            let subwords = Subwords { special_chars: marks, is_suffix_symbol, ..Subwords::new() }
                 .aggregate_source(arguments.aggregate_source.unwrap_or(true))
                 .aggregate_target(arguments.aggregate_target.unwrap_or(true));
             Ok(Box::new(subwords.merging(merging(arguments.aggregate_fn))))

@@ -3,18 +3,18 @@
 use std::ops::Range;
 
 use super::{Aggregator, Merging, Spans};
-use crate::{Result, SequenceAttribution, Token};
+use crate::{Piece, Result, SequenceAttribution, Token, text};
 
 /// Merges the pieces of words. The reference's `subwords` aggregator.
 ///
-/// A word starts with a token that begins with one of the special characters (`▁` of SentencePiece; `Ġ` of GPT-2), or, where
-/// they mark suffixes (`##` of WordPiece), with one that does not. Unlike in the reference, a last word keeps its last piece,
-/// and special tokens such as `</s>`, which begin with none, are not merged into the word before them.
+/// Words are those of the text ([`text::words`]), or those of given marks: a word starts with a token that begins with one of
+/// them, or, where they mark suffixes (`##` of WordPiece), with one that does not. Unlike in the reference, a last word keeps
+/// its last piece, and special tokens such as `</s>`, which have no mark, are not merged into the word before them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subwords {
-    /// Characters that begin a word, or a suffix.
-    pub special_chars: Vec<String>,
-    /// Whether the characters mark suffixes rather than beginnings.
+    /// Marks that begin a word, or a suffix. Without any, words are those of the text.
+    pub special_chars: Option<Vec<String>>,
+    /// Whether the marks begin suffixes rather than words.
     pub is_suffix_symbol: bool,
     /// Whether source tokens are merged.
     pub aggregate_source: bool,
@@ -27,7 +27,7 @@ pub struct Subwords {
 impl Default for Subwords {
     fn default() -> Self {
         Self {
-            special_chars: Self::default_special_chars(),
+            special_chars: None,
             is_suffix_symbol: false,
             aggregate_source: true,
             aggregate_target: true,
@@ -37,22 +37,17 @@ impl Default for Subwords {
 }
 
 impl Subwords {
-    /// What begins words in SentencePiece and in byte pairs.
-    pub(super) fn default_special_chars() -> Vec<String> {
-        vec!["▁".into(), "Ġ".into()]
-    }
-
-    /// Of SentencePiece and byte-pair tokens.
+    /// Merges the words of the text.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Words begin with other characters.
+    /// Words begin with these marks, whatever the text is.
     pub fn special_chars<T: Into<String>>(self, characters: impl IntoIterator<Item = T>) -> Self {
-        Self { special_chars: characters.into_iter().map(Into::into).collect(), ..self }
+        Self { special_chars: Some(characters.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// Whether the characters mark suffixes rather than beginnings.
+    /// Whether the marks begin suffixes rather than words.
     pub fn is_suffix_symbol(self, is_suffix_symbol: bool) -> Self {
         Self { is_suffix_symbol, ..self }
     }
@@ -74,28 +69,31 @@ impl Subwords {
 
     /// The spans of words of several pieces.
     pub fn spans(&self, tokens: &[Token]) -> Vec<Range<usize>> {
-        let is_marked =
-            |token: &Token| self.special_chars.iter().any(|mark| token.written().starts_with(mark.as_str()));
+        let mut spans = match &self.special_chars {
+            None => text::words(tokens),
+            Some(marks) => self.marked(tokens, marks),
+        };
+        spans.retain(|span| span.len() > 1);
+        spans
+    }
+
+    /// The words of marks. Where no token has one there are none.
+    fn marked(&self, tokens: &[Token], marks: &[String]) -> Vec<Range<usize>> {
+        let is_marked = |token: &Token| marks.iter().any(|mark| token.written().starts_with(mark.as_str()));
         if !tokens.iter().any(is_marked) {
             return Vec::new();
         }
+        let special: Vec<bool> = text::pieces(tokens).iter().map(|piece| *piece == Piece::Special).collect();
         let mut spans: Vec<Range<usize>> = Vec::new();
         for (index, token) in tokens.iter().enumerate() {
-            let goes_on = is_marked(token) == self.is_suffix_symbol && !is_special(token.written());
-            match spans.last_mut().filter(|span| goes_on && !is_special(tokens[span.start].written())) {
+            let goes_on = is_marked(token) == self.is_suffix_symbol && !special[index];
+            match spans.last_mut().filter(|span| goes_on && !special[span.start]) {
                 Some(span) => span.end = index + 1,
                 None => spans.push(index..index + 1),
             }
         }
-        spans.retain(|span| span.len() > 1);
         spans
     }
-}
-
-/// Whether a token stands for no text: `</s>`, `<pad>`, `<|endoftext|>`, `>>fra<<`, `[SEP]`.
-fn is_special(text: &str) -> bool {
-    let within = |open: char, close: char| text.len() > 2 && text.starts_with(open) && text.ends_with(close);
-    within('<', '>') || within('[', ']') || (text.starts_with(">>") && text.ends_with("<<"))
 }
 
 impl Aggregator for Subwords {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::array::SavedArray;
+use super::pieces::SavedPieces;
 use crate::aggregators::AggregationFunction;
 use crate::{AttributionKind, Error, Result, Token};
 
@@ -122,6 +123,12 @@ pub(super) struct Names {
     /// Functions that merge step scores, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub step_score_merging: BTreeMap<String, AggregationFunction>,
+    /// What the source tokens stand for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SavedPieces>,
+    /// What the target tokens stand for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<SavedPieces>,
 }
 
 /// What a file holds beside the reference's layout, as it is read.

@@ -137,7 +137,14 @@ fn parse(text: &[u8]) -> Result<AttributionResult> {
     let sequences = output.sequence_attributions.into_iter().enumerate().map(|(index, sequence)| {
         sequence_of(sequence, extras.sequences.get(index), &mut room, &format!("sequence_attributions[{index}]"))
     });
-    let sequences = sequences.collect::<Result<_>>()?;
+    let mut sequences = sequences.collect::<Result<Vec<_>>>()?;
+    if extras.sequences.len() == sequences.len() {
+        for (sequence, names) in sequences.iter_mut().zip(&extras.sequences) {
+            for (tokens, pieces) in [(&mut sequence.source, &names.source), (&mut sequence.target, &names.target)] {
+                pieces.iter().for_each(|pieces| pieces.restore(tokens));
+            }
+        }
+    }
     let steps = match output.step_attributions.or(extras.step_attributions) {
         Some(steps) => {
             let steps = steps.into_iter().enumerate();

@@ -11,8 +11,8 @@
 //! where that pays, or nested lists. The whole may be gzipped.
 //!
 //! What that format cannot hold, and what the reference cannot load again, goes into `info` under [`EXTRAS`], where the
-//! reference carries it along: the order of step scores, the functions that merge them, names of axes, and step attributions. How many axes
-//! there are beyond tokens is written as the reference's own attribute, which it reads but does not write.
+//! reference carries it along: the order of step scores, the functions that merge them, names of axes, what tokens stand for
+//! in the text, and step attributions. How many axes there are beyond tokens is written as the reference's own attribute, which it reads but does not write.
 
 mod array;
 mod attributes;
@@ -20,6 +20,7 @@ mod format;
 mod json;
 mod load;
 mod nested;
+mod pieces;
 mod precision;
 mod save;
 #[cfg(any(feature = "csv", feature = "parquet", feature = "arrow"))]

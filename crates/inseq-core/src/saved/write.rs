@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::array::{SavedArray, lists};
 use super::attributes::{Names, class, default_dimensions};
 use super::nested::NestedNumbers;
+use super::pieces::SavedPieces;
 use super::save::{SaveOptions, ScoresPrecision};
 use super::{EXTRAS, VERSION};
 use super::{json, tensor::Tensor};
@@ -145,7 +146,12 @@ fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Option<Extras<'a>>> {
     let sequences = result.sequences.iter().map(|one| {
         let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
-        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, &one.step_score_merging)
+        let names = Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, &one.step_score_merging);
+        let [source, target] = [&one.source, &one.target].map(|tokens| SavedPieces::of(tokens));
+        match (names, source, target) {
+            (None, None, None) => None,
+            (names, source, target) => Some(Names { source, target, ..names.unwrap_or_default() }),
+        }
     });
     let sequences: Vec<Option<Names>> = sequences.collect();
     if result.steps.is_none() && sequences.iter().all(Option::is_none) {
@@ -190,7 +196,8 @@ impl Names {
         let unsorted = |names: Vec<String>| if names.is_sorted() { vec![] } else { names };
         let step_scores = unsorted(step.keys().cloned().collect());
         let sequence_scores = unsorted(sequence.keys().cloned().collect());
-        let names = Self { dimensions, sequence_scores, step_scores, step_score_merging: merging.clone() };
+        let names =
+            Self { dimensions, sequence_scores, step_scores, step_score_merging: merging.clone(), ..Self::default() };
         (names != Self::default()).then_some(names)
     }
 }

@@ -91,6 +91,14 @@ impl Bytes {
         Ok(if self.cleans_up_spaces { clean_up_spaces(&text) } else { text })
     }
 
+    /// The bytes of the text that an id stands for.
+    pub(super) fn bytes(&self, id: u32) -> Vec<u8> {
+        match (self.added.text(id), byte(id)) {
+            (Some(token), _) => token.into(),
+            (None, byte) => byte.into_iter().collect(),
+        }
+    }
+
     /// A byte's token is the character of its number.
     pub(super) fn token(&self, id: u32) -> Option<String> {
         let added = self.added.text(id).map(String::from);

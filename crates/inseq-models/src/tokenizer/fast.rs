@@ -5,7 +5,7 @@ use tokenizers::{ModelWrapper, Tokenizer as Inner};
 use super::configuration::Configuration;
 use super::families::{Family, FrameRule, Parts};
 use super::languages::Translation;
-use super::{Encoding, Role, SpecialTokens, TokenizerOptions, clean_up_spaces, guard};
+use super::{Encoding, Role, SpecialTokens, TokenizerOptions, clean_up_spaces, guard, pieces};
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
@@ -175,6 +175,20 @@ impl Fast {
         let text = guard(|| self.inner.decode(ids, skip_special_tokens))
             .map_err(|e| Error::Argument(format!("the tokenizer fails on the ids {ids:?}: {e}")))?;
         Ok(if self.cleans_up_spaces { clean_up_spaces(&text) } else { text })
+    }
+
+    /// Whether a token was added as one that stands for no text.
+    pub(super) fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_vocabulary().get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    }
+
+    /// The bytes of the text that a token stands for after other tokens.
+    pub(super) fn bytes(&self, id: u32, token: String) -> Vec<u8> {
+        match self.inner.get_added_vocabulary().get_added_tokens_decoder().contains_key(&id) {
+            // What was added is spelled as it is.
+            true => token.into(),
+            false => pieces::of_decoder(self.inner.get_decoder(), self.inner.get_model(), token),
+        }
     }
 
     pub(super) fn token(&self, id: u32) -> Option<String> {

@@ -138,6 +138,11 @@ impl M2m100 {
         if self.cleans_up_spaces { clean_up_spaces(out) } else { out.to_string() }
     }
 
+    /// The bytes of the text that a token stands for.
+    pub(super) fn bytes(&self, token: &str) -> Vec<u8> {
+        self.model.bytes(token)
+    }
+
     pub(super) fn token(&self, id: u32) -> Option<&str> {
         let language = || (id as usize).checked_sub(self.vocabulary.ids.len()).and_then(|i| self.languages.get(i));
         let known = self.added.text(id).or_else(|| language().map(String::as_str));

@@ -156,6 +156,11 @@ impl Marian {
         if self.cleans_up_spaces { clean_up_spaces(out) } else { out.to_string() }
     }
 
+    /// The bytes of the text that a token stands for.
+    pub(super) fn bytes(&self, token: &str) -> Vec<u8> {
+        self.source.bytes(token)
+    }
+
     pub(super) fn token(&self, id: u32, role: Role) -> Option<&str> {
         let known = self.added.text(id).or_else(|| self.vocabulary(role).tokens.get(&id).map(String::as_str));
         // An id that the vocabulary skips falls back to the piece at that place, as in the reference.

@@ -11,6 +11,7 @@ mod loss;
 mod m2m100;
 mod marian;
 mod options;
+mod pieces;
 mod sentencepiece;
 mod vocabulary;
 

@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "signed" => vec![samples::signed()],
         "heads" => vec![samples::heads()],
         "hostile" => vec![samples::hostile()],
+        "bytes" => vec![samples::bytes()],
+        "punctuation" => vec![samples::punctuation()],
         "pair" => vec![samples::french(), samples::signed()],
         "many" => samples::many(200, 100),
         "all" => vec![
@@ -32,6 +34,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             samples::signed(),
             samples::heads(),
             samples::hostile(),
+            samples::bytes(),
+            samples::punctuation(),
         ],
         other => return Err(format!("no sample `{other}`").into()),
     };

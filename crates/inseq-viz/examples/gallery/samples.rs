@@ -203,6 +203,46 @@ pub fn many(count: usize, length: usize) -> Vec<SequenceAttribution> {
         .collect()
 }
 
+/// Tokens of a byte-level tokenizer, as it spells them.
+pub fn bytes() -> SequenceAttribution {
+    translation(
+        &["The", "Ġna", "Ã", "¯", "ve", "Ġsummer", ".", "Ċ", "<|endoftext|>"],
+        &["<pad>", "L", "'", "Ã©tÃ©", "Ġna", "Ã¯f", "Ġ", "Â«", "Ã", "ł", "sÃ»r", "Â»", ".", "Ċ", "<|endoftext|>"],
+        &[&[0], &[0], &[5], &[1, 2], &[3, 4], &[5], &[6], &[7], &[8]],
+        17,
+    )
+}
+
+/// Punctuation that has a meaning in TeX, in HTML and in a shell.
+pub fn punctuation() -> SequenceAttribution {
+    translation(
+        &[
+            "▁\\input{x}",
+            "▁a_1^2",
+            "~",
+            "▁50%",
+            "▁#1",
+            "▁&",
+            "▁$x$",
+            "▁{",
+            "}",
+            "▁<b>",
+            "▁[12]",
+            "▁\"a\"",
+            "'",
+            "`",
+            "▁a--b",
+            "</s>",
+        ],
+        &[
+            "<pad>", "▁«", "▁\"-", "\"=", "▁?`", "▁!", ":", ";", "▁»", "▁“", "”", "▁|", "@", "*", "+", "/", ",,", "…",
+            "</s>",
+        ],
+        &[&[0], &[1], &[2, 3], &[5], &[6], &[8], &[9], &[11], &[12]],
+        19,
+    )
+}
+
 /// Tokens that try to break out of the picture.
 pub fn hostile() -> SequenceAttribution {
     translation(

@@ -1,7 +1,7 @@
 //! What the page knows of one text: tokens ready to show, and scores as they are.
 
 use base64::Engine as _;
-use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
+use inseq_core::{AttributionKind, SequenceAttribution, Token};
 use ndarray::ArrayD;
 use serde::Serialize;
 
@@ -16,9 +16,9 @@ const BEGINNING: usize = 90;
 /// How many of a text's axes beyond token and step a page has room for.
 ///
 /// All texts keep as many, so that they can be compared.
-pub(super) fn affordable_axes(result: &AttributionResult, budget: usize) -> usize {
+pub(super) fn affordable_axes(texts: &[SequenceAttribution], budget: usize) -> usize {
     let arrays = || {
-        let sides = result.sequences.iter().flat_map(|text| [&text.source_attributions, &text.target_attributions]);
+        let sides = texts.iter().flat_map(|text| [&text.source_attributions, &text.target_attributions]);
         sides.flatten()
     };
     let most = arrays().map(|array| array.ndim().saturating_sub(2)).max().unwrap_or(0);

@@ -49,10 +49,11 @@ pub fn render(result: &AttributionResult, options: &HtmlOptions) -> Result<Strin
     let view = &options.view;
     // Says what is wrong with a range here rather than in the reader's browser.
     crate::scale::Scale::fitting([], view.min_value, view.max_value)?;
-    let mut summaries = Vec::with_capacity(result.sequences.len());
-    let mut texts = Vec::with_capacity(result.sequences.len());
-    let affordable = data::affordable_axes(result, options.budget);
-    for (index, sequence) in result.sequences.iter().enumerate() {
+    let sequences = view.texts(result)?;
+    let mut summaries = Vec::with_capacity(sequences.len());
+    let mut texts = Vec::with_capacity(sequences.len());
+    let affordable = data::affordable_axes(&sequences, options.budget);
+    for (index, sequence) in sequences.iter().enumerate() {
         let text = data::Text::new(sequence, index, affordable, view)?;
         summaries.push(text.summary());
         texts.push(page::island(&text)?);

@@ -36,7 +36,7 @@ pub use options::{ColorSupport, TerminalOptions};
 
 use crate::number::NumberFormat;
 use crate::panel::{Panel, Passage, Plate, plates};
-use crate::token_text::{TokenText, reading};
+use crate::token_text::{is_right_to_left, reading};
 use crate::{Error, Result, View, caption};
 use grid::Grid;
 use labels::Label;
@@ -130,7 +130,7 @@ fn read(passage: &Passage, painter: &Painter, options: &TerminalOptions, lines: 
         None if passage.is_written => "→ ".to_owned(),
         None => "  ".to_owned(),
     };
-    let right_to_left = TokenText::new(&inseq_core::Token::new(text.clone(), -1)).right_to_left;
+    let right_to_left = is_right_to_left(&text);
     for (index, line) in labels::wrap(&text, options.width() - 2).iter().enumerate() {
         let lead = if index == 0 { first.as_str() } else { "  " };
         let line = if passage.is_written { painter.bold(line) } else { line.clone() };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::aggregators::AggregationFunction;
+use crate::saved::pieces::SavedPieces;
 use crate::{AttributionKind, SequenceAttribution, StepAttribution, Token};
 
 /// The result without its scores.
@@ -28,6 +29,12 @@ pub(super) struct TokenHeader<'a>(Cow<'a, str>, i64);
 pub(super) struct SequenceHeader<'a> {
     pub source: Vec<TokenHeader<'a>>,
     pub target: Vec<TokenHeader<'a>>,
+    /// What the source tokens stand for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source_pieces: Option<SavedPieces>,
+    /// What the target tokens stand for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target_pieces: Option<SavedPieces>,
     pub attr_pos_start: usize,
     pub attr_pos_end: usize,
     pub kind: Kind,
@@ -93,6 +100,17 @@ pub(super) fn tokens(text: &[TokenHeader]) -> Vec<Token> {
     text.iter().map(|TokenHeader(text, id)| Token::new(text.clone(), *id)).collect()
 }
 
+impl SequenceHeader<'_> {
+    /// The tokens of both sides, with what they stand for.
+    pub fn tokens(&self) -> [Vec<Token>; 2] {
+        [(&self.source, &self.source_pieces), (&self.target, &self.target_pieces)].map(|(side, pieces)| {
+            let mut tokens = tokens(side);
+            pieces.iter().for_each(|pieces| pieces.restore(&mut tokens));
+            tokens
+        })
+    }
+}
+
 fn names<T>(scores: &indexmap::IndexMap<String, T>) -> Vec<Cow<'_, str>> {
     scores.keys().map(|name| Cow::Borrowed(name.as_str())).collect()
 }
@@ -102,6 +120,8 @@ impl<'a> From<&'a SequenceAttribution> for SequenceHeader<'a> {
         Self {
             source: text(&sequence.source),
             target: text(&sequence.target),
+            source_pieces: SavedPieces::of(&sequence.source),
+            target_pieces: SavedPieces::of(&sequence.target),
             attr_pos_start: sequence.attr_pos_start,
             attr_pos_end: sequence.attr_pos_end,
             kind: (&sequence.kind).into(),

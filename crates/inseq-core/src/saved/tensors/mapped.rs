@@ -81,7 +81,8 @@ impl MappedResult {
     /// There is no such text.
     pub fn tokens(&self, index: usize) -> Result<(Vec<Token>, Vec<Token>, Range<usize>)> {
         let sequence = self.contents.sequence_header(index)?;
-        Ok((tokens(&sequence.source), tokens(&sequence.target), sequence.attr_pos_start..sequence.attr_pos_end))
+        let [source, target] = sequence.tokens();
+        Ok((source, target, sequence.attr_pos_start..sequence.attr_pos_end))
     }
 
     /// The names of a text's step scores.
@@ -216,9 +217,10 @@ impl Contents {
             })?;
             Ok((name.clone().into_owned(), Array1::from(some.to_vec())))
         });
+        let [source, target] = header.tokens();
         let attribution = SequenceAttribution {
-            source: tokens(&header.source),
-            target: tokens(&header.target),
+            source,
+            target,
             source_attributions: attributions("source")?,
             target_attributions: attributions("target")?,
             step_scores: step_scores.collect::<Result<_>>()?,

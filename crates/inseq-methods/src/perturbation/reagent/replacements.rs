@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation::softmax};
+use inseq_core::Piece;
 use inseq_models::model::Model;
 use inseq_models::tokenizer::Role;
 use rand::{Rng, SeedableRng};
@@ -229,8 +230,9 @@ impl Classes {
             .collect();
         let mut classes = Self { of_tokens: HashMap::new(), members: vec![Vec::new(); lists.len()] };
         for id in 0..vocabulary {
-            let Some(token) = model.tokenizer().token(id, model.role(role)) else { continue };
-            let word = token.trim_start_matches(['▁', 'Ġ']);
+            // What the token stands for, rather than how it is spelled.
+            let Piece::Text(bytes) = model.tokenizer().piece(id, model.role(role)) else { continue };
+            let word = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
             if let Some(&class) = words.get(word) {
                 let members = &mut classes.members[class];
                 members.push((members.len() as f32 + 1.0, id));

@@ -15,6 +15,7 @@ mod vocabulary;
 
 use std::ops::Range;
 
+use inseq_core::text::byte_of_piece;
 use prost::Message;
 
 use crate::{Error, Result};
@@ -22,7 +23,7 @@ use normalizer::Normalizer;
 use pairs::Pairs;
 use proto::{ModelProto, ModelType, PieceType};
 use unigram::Unigram;
-use vocabulary::{Vocabulary, byte_of};
+use vocabulary::Vocabulary;
 
 /// Stands for a space inside pieces.
 const SPACE: &str = "▁";
@@ -102,6 +103,11 @@ impl SentencePiece {
         self.vocabulary.get(id)
     }
 
+    /// The bytes of the text that a piece stands for after other pieces.
+    pub(super) fn bytes(&self, piece: &str) -> Vec<u8> {
+        super::pieces::of_sentencepiece(piece, self.vocabulary.kind(piece) == PieceType::Byte)
+    }
+
     /// The pieces of a text. A run of unknown characters is one piece, or its bytes where the model has pieces for them.
     pub(super) fn encode(&self, text: &str) -> Vec<Piece> {
         let normalized = self.normalizer.normalize(text);
@@ -139,7 +145,7 @@ impl SentencePiece {
         for &piece in pieces {
             let kind = self.vocabulary.kind(piece);
             if kind == PieceType::Byte {
-                bytes.extend(byte_of(piece));
+                bytes.extend(byte_of_piece(piece));
                 continue;
             }
             push_bytes(&mut out, &mut bytes);

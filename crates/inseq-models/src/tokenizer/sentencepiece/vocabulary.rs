@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use inseq_core::text::byte_of_piece;
+
 use super::proto::{self, PieceType};
 
 /// Pieces by place and by text.
@@ -50,7 +52,7 @@ impl Vocabulary {
                 return Err("it has two unknown pieces".into());
             }
             if kind == PieceType::Byte {
-                let byte = byte_of(&text).filter(|_| byte_fallback);
+                let byte = byte_of_piece(&text).filter(|_| byte_fallback);
                 let byte = byte.ok_or_else(|| format!("the piece {text:?} is no byte that the model falls back to"))?;
                 bytes[usize::from(byte)] = true;
             }
@@ -82,11 +84,4 @@ impl Vocabulary {
     pub(super) fn unknown(&self) -> &str {
         &self.pieces[self.unknown].text
     }
-}
-
-/// `<0xE2>` as its byte.
-pub(super) fn byte_of(piece: &str) -> Option<u8> {
-    let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
-    let is_plain = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b));
-    is_plain.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }

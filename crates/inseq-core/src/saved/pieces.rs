@@ -1,0 +1,76 @@
+//! What the tokens of a text stand for, beside the reference's layout.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Piece, Token};
+
+/// The [`Piece`] of each token of a text.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub(super) struct SavedPieces {
+    /// The text of each token; empty where it has none.
+    pieces: Vec<SavedPiece>,
+    /// Positions of tokens that stand for no text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    special: Vec<usize>,
+    /// Positions of tokens that stand for unknown text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<usize>,
+    /// Text before a token that no token stands for, by the token's position.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    skipped: BTreeMap<usize, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+enum SavedPiece {
+    Text(String),
+    /// What is no whole number of characters.
+    Bytes(Vec<u8>),
+}
+
+impl SavedPieces {
+    /// Those of a text's tokens, where all are known.
+    pub(super) fn of(tokens: &[Token]) -> Option<Self> {
+        let mut saved = Self::default();
+        for (position, token) in tokens.iter().enumerate() {
+            if !token.skipped.is_empty() {
+                saved.skipped.insert(position, token.skipped.clone());
+            }
+            saved.pieces.push(match token.piece.as_ref()? {
+                Piece::Text(bytes) => match std::str::from_utf8(bytes) {
+                    Ok(text) => SavedPiece::Text(text.to_owned()),
+                    Err(_) => SavedPiece::Bytes(bytes.clone()),
+                },
+                Piece::Unknown(text) => {
+                    saved.unknown.push(position);
+                    SavedPiece::Text(text.clone())
+                }
+                Piece::Special => {
+                    saved.special.push(position);
+                    SavedPiece::Text(String::new())
+                }
+            });
+        }
+        (!tokens.is_empty()).then_some(saved)
+    }
+
+    /// Gives tokens their pieces. Another program may have changed the tokens since; where their number differs, they keep
+    /// none.
+    pub(super) fn restore(&self, tokens: &mut [Token]) {
+        if tokens.len() != self.pieces.len() {
+            return;
+        }
+        for (position, (token, piece)) in tokens.iter_mut().zip(&self.pieces).enumerate() {
+            token.skipped = self.skipped.get(&position).cloned().unwrap_or_default();
+            let is_unknown = self.unknown.contains(&position);
+            token.piece = Some(match piece {
+                _ if self.special.contains(&position) => Piece::Special,
+                SavedPiece::Text(text) if is_unknown => Piece::Unknown(text.clone()),
+                SavedPiece::Text(text) => Piece::Text(text.clone().into()),
+                SavedPiece::Bytes(bytes) => Piece::Text(bytes.clone()),
+            });
+        }
+    }
+}

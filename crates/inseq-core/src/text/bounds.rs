@@ -1,0 +1,65 @@
+//! Where words and sentences begin in a text, by Unicode's rules.
+
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
+use unicode_script::{Script, UnicodeScript as _};
+use unicode_segmentation::UnicodeSegmentation as _;
+
+/// Scripts whose words stand beside each other without spaces.
+const WITHOUT_SPACES: [Script; 8] = [
+    Script::Han,
+    Script::Hiragana,
+    Script::Katakana,
+    Script::Bopomofo,
+    Script::Thai,
+    Script::Lao,
+    Script::Khmer,
+    Script::Myanmar,
+];
+
+/// The starts of words, of the white space between them, and of line ends.
+pub(super) fn words(text: &str) -> Vec<usize> {
+    text.split_word_bound_indices().map(|(bound, _)| bound).filter(|&bound| divides(text, bound)).collect()
+}
+
+/// The starts of sentences.
+pub(super) fn sentences(text: &str) -> Vec<usize> {
+    text.split_sentence_bound_indices().map(|(bound, _)| bound).collect()
+}
+
+/// Whether a character ends a line (UAX #14's mandatory breaks).
+pub(super) fn is_line_end(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Whether one of Unicode's word bounds is one here: at white space, or in a script that is written without it.
+fn divides(text: &str, bound: usize) -> bool {
+    let (Some(before), Some(after)) = (text[..bound].chars().next_back(), text[bound..].chars().next()) else {
+        return true;
+    };
+    if before.is_whitespace() || after.is_whitespace() {
+        return true;
+    }
+    if opens(before) {
+        return false;
+    }
+    match opens(after) {
+        true => is_without_spaces(before),
+        false => is_letter(after) && (is_without_spaces(before) || is_without_spaces(after)),
+    }
+}
+
+/// Whether a character is punctuation that goes with what follows: an opening bracket or quotation mark.
+fn opens(character: char) -> bool {
+    matches!(character.general_category(), GeneralCategory::OpenPunctuation | GeneralCategory::InitialPunctuation)
+}
+
+fn is_letter(character: char) -> bool {
+    character.is_alphanumeric() || character.general_category_group() == GeneralCategoryGroup::Mark
+}
+
+/// Whether a character is a letter of a script that is written without spaces between words.
+pub(super) fn is_without_spaces(character: char) -> bool {
+    let scripts = character.script_extension();
+    let is_of_any = scripts.is_common() || scripts.is_inherited();
+    is_letter(character) && !is_of_any && WITHOUT_SPACES.iter().any(|&script| scripts.contains_script(script))
+}

@@ -1,0 +1,168 @@
+//! Tokens as the text that they are made of, and the words and sentences of that text.
+//!
+//! Where a tokenizer said what its tokens stand for ([`Token::piece`]), that is used. Where none did (a file of the
+//! reference, or tokens made by hand), [`pieces`] reads the tokens' spelling.
+//!
+//! Words and sentences are those of the text, by Unicode's rules, not of the tokens' marks. Each group is a run of whole
+//! tokens: tokens that share a character are never parted, and a special token is a group by itself.
+//!
+//! ```
+//! use inseq_core::{Token, text};
+//!
+//! let tokens = ["▁The", "▁nur", "se", "▁left", ".", "▁She", "▁ran", ".", "</s>"].map(|token| Token::new(token, 1));
+//! assert_eq!(text::words(&tokens), [0..1, 1..3, 3..5, 5..6, 6..8, 8..9]);
+//! assert_eq!(text::sentences(&tokens), [0..5, 5..8, 8..9]);
+//! ```
+
+mod bounds;
+mod spelling;
+
+use std::ops::Range;
+
+pub use spelling::{byte_of_character, byte_of_piece, compared, pieces};
+
+use crate::{Piece, Token};
+
+/// Stands for unknown text: a letter without a case, which begins no sentence and ends no word.
+const UNKNOWN: &str = "ℵ";
+
+/// The tokens of each word, all tokens being in one.
+///
+/// A word is what stands between white space, with its punctuation (`late.`, `don't`, `[12]`). White space goes with the word
+/// after it; a line end is by itself. Chinese, Japanese, Thai, Lao, Khmer and Burmese are written without spaces; there
+/// Unicode's word bounds (UAX #29) end words as well, which without a dictionary are those of characters, so that a token of
+/// several characters is a word by itself. Punctuation goes with the word before it or, where it opens something, after it.
+///
+/// Tokens that have no marks of spaces, and of which no tokenizer said what they stand for, are words by themselves.
+pub fn words(tokens: &[Token]) -> Vec<Range<usize>> {
+    let spelled = spelling::spelled(tokens);
+    if !spelled.has_spaces {
+        return (0..tokens.len()).map(|token| token..token + 1).collect();
+    }
+    // A token of several words is one with the rest of its last word.
+    groups(tokens, &spelled.pieces, bounds::words, |run, token| run.letter_before(token))
+}
+
+/// The tokens of each sentence, all tokens being in one, as Unicode divides text (UAX #29). A line end ends a sentence, and
+/// is its last token. A token that reaches over an end goes with the sentence that it begins in.
+pub fn sentences(tokens: &[Token]) -> Vec<Range<usize>> {
+    groups(tokens, &pieces(tokens), bounds::sentences, |run, token| run.first_letter(token - 1))
+}
+
+/// Runs of tokens in the same part of the text; `bounds` are the starts of the parts. A token is in the part of the tokens
+/// before it where its first letter is in that of the letter `before` it.
+fn groups(
+    tokens: &[Token],
+    pieces: &[Piece],
+    bounds: fn(&str) -> Vec<usize>,
+    before: fn(&Run, usize) -> usize,
+) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut next = 0;
+    while next < pieces.len() {
+        if pieces[next] == Piece::Special {
+            groups.push(next..next + 1);
+            next += 1;
+            continue;
+        }
+        let special = pieces[next..].iter().position(|piece| *piece == Piece::Special);
+        let end = special.map_or(pieces.len(), |length| next + length);
+        let run = Run::new(&tokens[next..end], &pieces[next..end]);
+        let starts = bounds(&run.text);
+        let part = |place: usize| starts.partition_point(|&start| start <= place);
+        for (token, place) in run.places.iter().enumerate() {
+            let goes_on = || {
+                let first = run.first_letter(token);
+                // Spaces go with the letters after them, or before them at the end.
+                let is_space = first < place.start || first == run.first_letter(token - 1);
+                place.is_inside || is_space || part(first) == part(before(&run, token))
+            };
+            match groups.last_mut().filter(|_| token > 0 && goes_on()) {
+                Some(group) => group.end = next + token + 1,
+                None => groups.push(next + token..next + token + 1),
+            }
+        }
+        next = end;
+    }
+    groups
+}
+
+/// The text of tokens none of which is special.
+struct Run {
+    text: String,
+    places: Vec<Place>,
+}
+
+/// Where a token begins in the text.
+struct Place {
+    /// The byte at which the character begins that the token begins in.
+    start: usize,
+    /// Whether the token begins inside of that character.
+    is_inside: bool,
+}
+
+impl Run {
+    fn new(tokens: &[Token], pieces: &[Piece]) -> Self {
+        let mut bytes: Vec<u8> = Vec::new();
+        let starts: Vec<usize> = tokens
+            .iter()
+            .zip(pieces)
+            .map(|(token, piece)| {
+                bytes.extend(token.skipped.as_bytes());
+                let start = bytes.len();
+                match piece {
+                    Piece::Text(text) => bytes.extend(text),
+                    Piece::Unknown(text) if !text.is_empty() => bytes.extend(text.as_bytes()),
+                    Piece::Unknown(_) | Piece::Special => bytes.extend(UNKNOWN.as_bytes()),
+                }
+                start
+            })
+            .collect();
+        let mut text = String::with_capacity(bytes.len());
+        // Where each byte's character begins in the text.
+        let mut characters = Vec::with_capacity(bytes.len() + 1);
+        for chunk in bytes.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                characters.extend(std::iter::repeat_n(text.len(), character.len_utf8()));
+                text.push(character);
+            }
+            for _ in chunk.invalid() {
+                characters.push(text.len());
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
+        }
+        characters.push(text.len());
+        let places = starts.into_iter().map(|start| Place {
+            start: characters[start],
+            is_inside: start > 0 && start < bytes.len() && characters[start - 1] == characters[start],
+        });
+        Self { places: places.collect(), text }
+    }
+
+    /// The place of a token's first letter: of what is no space, in it or after it. Spaces at the end of the text belong to
+    /// what is before them.
+    fn first_letter(&self, token: usize) -> usize {
+        let start = self.places[token].start;
+        let rest = &self.text[start..];
+        let first = start + rest.len() - rest.trim_start_matches(is_space).len();
+        if first < self.text.len() { first } else { last_letter(&self.text) }
+    }
+
+    /// The place of the last letter before a token's first.
+    fn letter_before(&self, token: usize) -> usize {
+        last_letter(&self.text[..self.first_letter(token)])
+    }
+}
+
+/// The place of a text's last letter.
+fn last_letter(text: &str) -> usize {
+    text.trim_end_matches(is_space).char_indices().next_back().map_or(0, |(place, _)| place)
+}
+
+/// Whether a character is white space within a line.
+fn is_space(character: char) -> bool {
+    character.is_whitespace() && !bounds::is_line_end(character)
+}
+
+#[cfg(test)]
+mod tests;
