@@ -106,6 +106,9 @@ pub struct Picture {
     pub slice: Option<(String, usize, usize)>,
     /// Strings that are replaced in tokens.
     pub replacements: Vec<(String, String)>,
+    /// Whether special tokens are left out.
+    #[serde(default)]
+    pub hide_special: bool,
 }
 
 impl Case {

@@ -213,5 +213,6 @@ fn picture(from: &mut Unstructured) -> Picture {
         longest: [20, 1, 0, 1000][from.up_to(3)],
         slice: from.rarely(4).then(|| (axis(from), from.up_to(3), from.up_to(5))),
         replacements: from.several(0, 1, |from| (text(from, 5), text(from, 5))),
+        hide_special: from.rarely(3),
     }
 }

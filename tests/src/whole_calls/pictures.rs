@@ -33,6 +33,7 @@ fn view(picture: &Picture) -> ViewOptions {
         min_value: picture.range[0],
         max_value: picture.range[1],
         top_tokens: picture.top_tokens,
+        hide_special: picture.hide_special,
         replacements: picture.replacements.clone(),
         steps: picture.steps.iter().map(|&position| Step::Position(position)).collect(),
         highlight: picture.highlight.clone(),
