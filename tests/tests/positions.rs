@@ -362,9 +362,6 @@ fn groups_of_tokens_give_the_whole_attribution_cut() {
         let subject = Subject::load(name);
         for groups in [FeatureGroups::Words, FeatureGroups::Sentences, spans.clone()] {
             for (method, arguments, agreement) in methods() {
-                if groups == FeatureGroups::Sentences && method == "kernel_shap" {
-                    continue;
-                }
                 let request = subject.request().attribute_target(true).feature_groups(groups.clone());
                 let request = with(request.step_scores(["probability"]), method, &arguments);
                 let request = request.output_step_attributions(true);
