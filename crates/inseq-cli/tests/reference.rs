@@ -117,3 +117,20 @@ fn hints_name_flags() {
         assert!(said.contains(expected) && code == 1, "{line:?}: {said}");
     }
 }
+
+#[test]
+fn pictures_that_cannot_be_drawn_name_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let [raw, aggregated] = ["raw.json", "aggregated.json"].map(|name| path_in(&folder, name));
+    printed(&run(&["attribute", "-i", TEXT, "-g", "Oui.", "-o", &raw, "--hide"]));
+    printed(&run(&["aggregate", &raw, "-o", &aggregated]));
+    for (line, expected) in [
+        (&["show", &raw, "--view", "links"][..], "file (--viz-path)"),
+        (&["show", &raw, "--view", "tokens", "--highlight", "entropy"], "among the --step-scores"),
+        (&["show", &raw, "--view", "granular", "--slice_dims", "feature=0:30"], "(--max-show-size 30)"),
+        (&["show", &aggregated, "--view", "granular"], "the view `matrix`"),
+    ] {
+        let (said, code) = complaint(&run(line));
+        assert!(said.contains(expected) && code == 1, "{line:?}: {said}");
+    }
+}

@@ -58,7 +58,7 @@ pub enum Error {
     },
     /// A step score that should colour the tokens is not there.
     #[error(
-        "text {text}: there is no step score `{name}` to colour tokens by; there are {known}; ask for it when attributing, with --step-scores {name}"
+        "text {text}: there is no step score `{name}` to colour tokens by; there are {known}; ask for it among the `step_scores` of the attribution"
     )]
     StepScore {
         /// Position of the text in the result, from 0.

@@ -273,7 +273,7 @@ fn what_is_not_there_is_said() {
     );
     assert_eq!(
         error(ViewOptions { view: View::Links, ..ViewOptions::default() }),
-        "a terminal cannot show the view `links`; draw it into a page, .svg, .png or .tex file (--viz-path)"
+        "a terminal cannot show the view `links`; draw it into a page, .svg, .png or .tex file (`figure`)"
     );
 }
 

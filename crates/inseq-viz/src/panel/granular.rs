@@ -79,7 +79,7 @@ impl Spread {
         let array = sequence.source_attributions.as_ref().or(sequence.target_attributions.as_ref());
         let Some(lengths) = array.map(|array| array.shape()[2..].to_vec()).filter(|lengths| !lengths.is_empty()) else {
             return Err(problem(
-                "there is one score a token, so there are no layers, heads or features to spread; show a result that is not aggregated, or choose --view matrix"
+                "there is one score a token, so there are no layers, heads or features to spread; show a result that is not aggregated, or choose the view `matrix`"
                     .into(),
             ));
         };
@@ -116,7 +116,7 @@ impl Spread {
         let is_sliced = |index: usize| options.granular.slices.iter().any(|(name, _)| index_of(name) == Some(index));
         if ranges[chosen].len() > longest && is_sliced(chosen) {
             return Err(problem(format!(
-                "{} entries of `{}` are more than the {longest} that are shown side by side; choose fewer, or show more (--max-show-size {0})",
+                "{} entries of `{}` are more than the {longest} that are shown side by side; choose fewer, or show more (`longest` {0})",
                 ranges[chosen].len(),
                 names[chosen]
             )));

@@ -70,7 +70,7 @@ fn draw(result: &AttributionResult, title: Option<&str>, options: &TerminalOptio
         return Err(Error::View {
             picture: "a terminal",
             view: "links",
-            instead: "draw it into a page, .svg, .png or .tex file (--viz-path)",
+            instead: "draw it into a page, .svg, .png or .tex file (`figure`)",
         });
     }
     let mut picture = String::new();
