@@ -79,7 +79,8 @@ impl AttributionModel {
             plan.forwards.least = plan.forwards.least.saturating_add(cost.forwards.least);
             plan.forwards.most = plan.forwards.most.saturating_add(cost.forwards.most);
             plan.pullbacks += cost.pullbacks * text.steps.len();
-            plan.bytes = plan.bytes.max(engine.bytes_at_once(text, cost.forwards.most, cost.pullbacks));
+            // What is run again and again is not run at once.
+            plan.bytes = plan.bytes.max(engine.bytes_at_once(text, cost.forwards.least, cost.pullbacks));
             plan.seconds.least += seconds(cost.forwards.least);
             plan.seconds.most += seconds(cost.forwards.most);
         }

@@ -173,7 +173,7 @@ mod tests {
             attr_pos_end: 4,
             ..SequenceAttribution::default()
         };
-        let kept = Slices::new().target([0..1]).aggregate(&attribution).unwrap();
+        let kept = Slices::new().target(std::iter::once(0..1)).aggregate(&attribution).unwrap();
         assert_eq!(kept.sequence_scores["decoder_self_attentions"], array![[1.0, 2.0], [5.0, 6.0]].into_dyn());
         assert_eq!((kept.attr_pos_start, kept.attr_pos_end, kept.target.len()), (1, 3, 3));
     }

@@ -193,7 +193,7 @@ pub(in crate::layers) fn activation<const D: usize>(kind: Activation, x: Tensor<
     let each = |values: &mut [f32]| {
         values.par_chunks_mut(TASK).for_each(|values| Arch::new().dispatch(Activate { kind, values }));
     };
-    changed(x, each).unwrap_or_else(|x| portable_activation(kind, x))
+    changed(x, each, |x| portable_activation(kind, x))
 }
 
 /// The activation of every element, and its slope there.
@@ -210,10 +210,12 @@ pub(in crate::layers) fn activation_with_slope<const D: usize>(
             .zip(slope.par_chunks_mut(TASK))
             .for_each(|(values, slopes)| Arch::new().dispatch(ActivateWithSlope { kind, values, slopes }));
     };
-    match changed(x, each) {
-        Ok(x) => (x, Tensor::from_data(TensorData::new(slope, shape), &device)),
-        Err(x) => (portable_activation(kind, x.clone()), portable_slope(kind, x)),
-    }
+    let mut portable = None;
+    let y = changed(x, each, |x| {
+        portable = Some(portable_slope(kind, x.clone()));
+        portable_activation(kind, x)
+    });
+    (y, portable.unwrap_or_else(|| Tensor::from_data(TensorData::new(slope, shape), &device)))
 }
 
 fn portable_activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {

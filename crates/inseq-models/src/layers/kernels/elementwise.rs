@@ -32,7 +32,7 @@ pub(in crate::layers) fn times_trace(cotangent: Tensor<4>, trace: Tensor<4>) -> 
                 }
             });
         };
-        return changed(cotangent, rows).unwrap_or_else(portable);
+        return changed(cotangent, rows, portable);
     }
     let Some(cotangents) = HostTensor::of(&cotangent) else { return portable(cotangent) };
     let cotangents: &[f32] = &cotangents;
@@ -100,7 +100,7 @@ pub(in crate::layers) fn rotate(x: Tensor<5>, cosines: Tensor<4>, sines: Tensor<
             }
         });
     };
-    changed(x, rotated).unwrap_or_else(portable)
+    changed(x, rotated, portable)
 }
 
 struct Rotate<'a> {

@@ -40,22 +40,21 @@ impl std::ops::Deref for HostTensor {
     }
 }
 
-/// `x` with its values, row-major, changed in place by `change`.
-///
-/// # Errors
-/// `x` as it is, where its values are not `f32` in this process's memory or take part in autodiff.
+/// `x` with its values, row-major, changed in place by `change`; what `otherwise` makes of it where its values are not `f32` in
+/// this process's memory or take part in autodiff.
 pub(super) fn changed<const D: usize>(
     x: Tensor<D>,
     change: impl FnOnce(&mut [f32]),
-) -> std::result::Result<Tensor<D>, Tensor<D>> {
+    otherwise: impl FnOnce(Tensor<D>) -> Tensor<D>,
+) -> Tensor<D> {
     if !is_host(&x) {
-        return Err(x);
+        return otherwise(x);
     }
     let device = x.device();
     let mut data = x.into_data();
     let is_changed = data.as_mut_slice::<f32>().map(change).is_ok();
     let tensor = Tensor::from_data(data, &device);
-    if is_changed { Ok(tensor) } else { Err(tensor) }
+    if is_changed { tensor } else { otherwise(tensor) }
 }
 
 /// Whether a tensor's values are `f32` in this process's memory and free of autodiff.

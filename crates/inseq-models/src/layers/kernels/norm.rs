@@ -145,7 +145,7 @@ pub(in crate::layers) fn norm_pullback(
             }
         });
     };
-    changed(cotangent, pulled).unwrap_or_else(portable)
+    changed(cotangent, pulled, portable)
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(in crate::layers) fn softmax(scores: Tensor<4>, bias: Option<&Tensor<4>>) ->
             }
         });
     };
-    changed(scores, rows).unwrap_or_else(|scores| portable_softmax(scores, bias))
+    changed(scores, rows, |scores| portable_softmax(scores, bias))
 }
 
 fn portable_softmax(scores: Tensor<4>, bias: Option<&Tensor<4>>) -> Tensor<4> {
@@ -117,7 +117,7 @@ pub(in crate::layers) fn softmax_pullback(cotangent: Tensor<5>, weights: Tensor<
             }
         });
     };
-    changed(cotangent, rows).unwrap_or_else(portable)
+    changed(cotangent, rows, portable)
 }
 
 /// Turns scores into logarithms of probabilities.
