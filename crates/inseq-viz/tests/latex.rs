@@ -71,7 +71,7 @@ fn compile(engine: &str, preamble: &str, pictures: &[(String, String)]) -> Optio
         .unwrap();
     let log = String::from_utf8_lossy(&std::fs::read(folder.path().join("all.log")).unwrap()).into_owned();
     let error = log.lines().skip_while(|line| !line.starts_with('!')).take(8).collect::<Vec<_>>().join("\n");
-    let place = log.lines().filter(|line| line.starts_with("PICTURE")).next_back().unwrap_or_default();
+    let place = log.lines().rfind(|line| line.starts_with("PICTURE")).unwrap_or_default();
     assert!(status.success() && error.is_empty(), "{engine}: {place}: {error}");
     assert!(is_pdf(&folder.path().join("all.pdf")), "{engine} wrote no PDF");
     Some(log)
