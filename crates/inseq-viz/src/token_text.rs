@@ -28,6 +28,8 @@ pub struct TokenText {
     written: Vec<u8>,
     /// Text before the token that is read, and that no token stands for.
     skipped: String,
+    /// What the token shows in a running text, where that is not [`text`](Self::text).
+    running: Option<String>,
 }
 
 impl TokenText {
@@ -52,7 +54,19 @@ impl TokenText {
             let other = Self::of_piece(&Token::new(other, token.id), piece).with_replacements(options);
             Self { text: format!("{} → {}", other.text, own.spelling()), word_start: other.word_start, ..own }
         });
-        shown.collect()
+        let mut shown: Vec<Self> = shown.collect();
+        join_characters(&mut shown);
+        shown
+    }
+
+    /// What the token shows in a running text: a character that several tokens share is where it begins, and the others are
+    /// dots. A space without letters is its mark.
+    pub fn running(&self) -> &str {
+        match &self.running {
+            Some(running) => running,
+            None if self.text.is_empty() => "▁",
+            None => &self.text,
+        }
     }
 
     fn of_piece(token: &Token, piece: Piece) -> Self {
@@ -90,7 +104,16 @@ impl TokenText {
             text.push(if spoken.is_some() { '␣' } else { '∅' });
         }
         let (starts_word, right_to_left) = (spoken.is_some(), is_right_to_left(&text));
-        Self { word_start, starts_word, text, special: false, right_to_left, written: bytes, skipped: String::new() }
+        Self {
+            word_start,
+            starts_word,
+            text,
+            special: false,
+            right_to_left,
+            written: bytes,
+            skipped: String::new(),
+            running: None,
+        }
     }
 
     fn special(text: &str) -> Self {
@@ -104,6 +127,7 @@ impl TokenText {
             right_to_left,
             written: Vec::new(),
             skipped: String::new(),
+            running: None,
         }
     }
 
@@ -155,6 +179,32 @@ impl TokenText {
     /// The marker and the text.
     pub fn spelling(&self) -> String {
         self.word_start.iter().copied().chain(self.text.chars()).collect()
+    }
+}
+
+/// Gives tokens that share a character what they show in a running text.
+fn join_characters(tokens: &mut [TokenText]) {
+    let starts: Vec<usize> = tokens
+        .iter()
+        .scan(0, |end, token| {
+            let start = *end;
+            *end += token.written.len();
+            Some(start)
+        })
+        .collect();
+    let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.written.iter().copied()).collect();
+    for (token, start) in tokens.iter_mut().zip(starts) {
+        if std::str::from_utf8(&token.written).is_ok() {
+            continue;
+        }
+        let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+        let end = start + token.written.len();
+        // Characters that begin in the token, as far as they reach.
+        let first = (start..end).find(|&at| !is_inside(at)).unwrap_or(end);
+        let last = (end..bytes.len()).find(|&at| !is_inside(at)).unwrap_or(bytes.len());
+        let joined = if first < end { &bytes[first..last] } else { &[] };
+        let running = visible_bytes(joined.strip_prefix(b" ").unwrap_or(joined));
+        token.running = Some(if running.is_empty() { "·".to_owned() } else { running });
     }
 }
 
@@ -292,94 +342,4 @@ pub(crate) fn is_active(character: char) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shown(text: &str) -> TokenText {
-        TokenText::new(&Token::new(text, 0))
-    }
-
-    #[test]
-    fn nothing_active_gets_through() {
-        for (text, expected) in [
-            ("a\u{1b}[31mb", "a\\u{1b}[31mb"),
-            ("\n", "↵"),
-            ("\r\n", "↵"),
-            ("\t", "⇥"),
-            ("a b  c ", "a b␣␣c␣"),
-            ("\u{9b}2J", "\\u{9b}2J"),
-            ("\u{202e}abc", "\\u{202e}abc"),
-            ("\u{200b}", "\\u{200b}"),
-            ("\u{301}", "◌\u{301}"),
-            (" ", "␣"),
-            ("", "∅"),
-            ("e\u{301}", "e\u{301}"),
-            ("👩\u{200d}👩\u{200d}👧", "👩\u{200d}👩\u{200d}👧"),
-            ("<script>", "<script>"),
-        ] {
-            assert_eq!(shown(text).text, expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn markers_and_special_tokens_are_told_apart() {
-        assert_eq!(shown("▁hello").word_start, Some('▁'));
-        assert_eq!(shown("▁hello").text, "hello");
-        assert_eq!(shown("▁").width(), 1);
-        assert!(
-            ["</s>", "<pad>", ">>fra<<", "<|endoftext|>", "[CLS]", "<extra_id_3>"]
-                .iter()
-                .all(|text| shown(text).special)
-        );
-        assert!(["<script>", "s", ">>", "<", "▁<s>", "<>"].iter().all(|text| !shown(text).special));
-        assert!(shown("▁مرحبا").right_to_left && shown("שלום").right_to_left && !shown("é").right_to_left);
-    }
-
-    #[test]
-    fn tokens_spell_their_text() {
-        let text = |tokens: &[&str]| {
-            let tokens: Vec<Token> = tokens.iter().map(|token| Token::new(*token, 0)).collect();
-            reading(&TokenText::of_tokens(&tokens))
-        };
-        assert_eq!(text(&["▁The", "▁nurse", "s", ".", "</s>"]), "The nurses.");
-        assert_eq!(text(&["<pad>", "▁L", "'", "infirm", "ière", "</s>"]), "L'infirmière");
-        assert_eq!(text(&["The", "nurse", ",", "tired"]), "The nurse, tired");
-        assert_eq!(text(&["私", "は", "。"]), "私は。");
-        // Byte-level tokens, as Python inseq saves them.
-        assert_eq!(text(&["Ã©tÃ©", "Ġna", "Ã", "¯", "ve", "Ċ", "h", "ouse", "<|endoftext|>"]), "été naïve ↵ house");
-        assert_eq!(text(&["h", "o", "u", "s", "e"]), "house");
-        assert_eq!(text(&["▁na", "<unk>", "ve"]), "na<unk>ve");
-    }
-
-    #[test]
-    fn half_a_character_is_a_byte() {
-        let tokens = ["Ġ", "Ã", "©t", "Ã©", "Ċ"].map(|text| Token::new(text, 0));
-        let shown: Vec<String> = TokenText::of_tokens(&tokens).iter().map(TokenText::spelling).collect();
-        assert_eq!(shown, ["Ġ", "<0xC3>", "<0xA9>t", "é", "↵"]);
-    }
-
-    #[test]
-    fn replacements_are_made_in_the_text() {
-        let options = |from: &str, to: &str| ViewOptions {
-            replacements: vec![(from.to_owned(), to.to_owned())],
-            ..ViewOptions::default()
-        };
-        let tokens = ["Ġl", "'", "Ã©tÃ©"].map(|text| Token::new(text, 0));
-        let made = |from, to| {
-            let shown = TokenText::replaced(&tokens, &options(from, to));
-            (shown.iter().map(TokenText::spelling).collect::<Vec<_>>().join("|"), reading(&shown))
-        };
-        assert_eq!(made("Ġ", ""), ("l|'|été".to_owned(), "l'été".to_owned()));
-        assert_eq!(made("Ġ", " "), ("l|'|été".to_owned(), "l'été".to_owned()));
-        assert_eq!(made("é", "e"), ("Ġl|'|ete".to_owned(), "l'ete".to_owned()));
-    }
-
-    #[test]
-    fn a_compared_token_shows_both() {
-        let tokens = [Token::new("ĠL", 1), Token::compared("ĠÃ©tÃ©", &Token::new("Ġhiver", 2)), Token::new("Ċ", 3)];
-        let shown = TokenText::of_tokens(&tokens);
-        assert_eq!(shown[1].spelling(), "Ġété → Ġhiver");
-        assert_eq!(reading(&shown), "L hiver ↵");
-        assert!(shown[1].is_spelled("hiver"));
-    }
-}
+mod tests;

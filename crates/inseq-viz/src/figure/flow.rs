@@ -87,8 +87,7 @@ fn highlight(matrix: &Matrix, style: &Style) -> Result<Option<(Coloring, Vec<f32
 /// Tokens that run on as text does.
 fn flow(tokens: &[TokenText], scores: &[f32], coloring: &Coloring, room: f32, style: &Style) -> Part {
     let spaces = spaces_before(tokens);
-    let shown: Vec<String> =
-        tokens.iter().map(|token| if token.text.is_empty() { token.spelling() } else { token.text.clone() }).collect();
+    let shown: Vec<String> = tokens.iter().map(|token| token.running().to_owned()).collect();
     let widths: Vec<f32> = shown.iter().map(|text| style.fonts.width(text, TEXT)).collect();
     let space = style.fonts.width(" ", TEXT) + 1.0;
     let is_rtl = tokens.iter().find(|token| !token.special && token.text.chars().any(char::is_alphabetic));

@@ -59,6 +59,8 @@ struct Tokens {
     mark: String,
     /// What is shown of a token where that is not its spelling without the mark, by position.
     shown: indexmap::IndexMap<usize, String>,
+    /// What a token shows in the running text where that is something else, by position.
+    running: indexmap::IndexMap<usize, String>,
     special: Vec<usize>,
     /// `1` for each token that a space goes before.
     space: String,
@@ -189,6 +191,12 @@ impl Tokens {
                 .enumerate()
                 .filter(|(_, (token, text))| !is_plain(token, text))
                 .map(|(position, (_, text))| (position, text.text.clone()))
+                .collect(),
+            running: texts
+                .iter()
+                .enumerate()
+                .filter(|(_, text)| text.running() != text.text && !text.text.is_empty())
+                .map(|(position, text)| (position, text.running().to_owned()))
                 .collect(),
             special: (0..texts.len()).filter(|&position| texts[position].special).collect(),
             space: spaces_before(texts).into_iter().map(|space| if space { '1' } else { '0' }).collect(),

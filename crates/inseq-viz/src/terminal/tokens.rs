@@ -161,15 +161,15 @@ impl Flow<'_> {
 
     /// A token as it is drawn, and the cells that it takes.
     fn piece(&self, token: &TokenText, score: f32, painter: &Painter, room: usize) -> (String, usize) {
-        let text = if token.text.is_empty() { token.spelling() } else { token.text.clone() };
+        let text = token.running();
         let strength = painter.strength(score);
         if painter.is_plain() {
             let note = if strength >= WRITTEN { format!("({})", self.number.write(score)) } else { String::new() };
-            let text = labels::wrap(&text, room - note.width()).swap_remove(0) + &note;
+            let text = labels::wrap(text, room - note.width()).swap_remove(0) + &note;
             let width = text.width();
             return (text, width);
         }
-        let text = labels::wrap(&text, room).swap_remove(0);
+        let text = labels::wrap(text, room).swap_remove(0);
         let width = text.width();
         let painted = if strength >= crate::scale::FAINT {
             painter.cell(score, &text)

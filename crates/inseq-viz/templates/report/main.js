@@ -72,7 +72,7 @@ function start() {
     const select = byId("axis");
     if ([...select.options].map((option) => option.value).join() !== names.join()) select.replaceChildren(...names.map((name) => new Option(name, name)));
     byId("axis-hint").hidden = kept !== null;
-    byId("axis-of").textContent = kept === null ? "" : text.target.flowing(text.start + kept);
+    byId("axis-of").textContent = kept === null ? "" : text.target.name(text.start + kept);
     axes.container.hidden = kept === null;
     if (kept !== null) axes.set(axisContent(model, kept, Math.max(names.indexOf(select.value), 0), controls.choice.select));
   }

@@ -66,7 +66,7 @@ export class Model {
   }
 
   name(side, position) {
-    return this.text.tokens(side).flowing(position);
+    return this.text.tokens(side).name(position);
   }
 
   // Which target tokens the model wrote itself.

@@ -103,7 +103,7 @@ export class Reading {
 
   fillPanel(step, best) {
     const { model } = this;
-    this.panel.querySelector(".chosen-token").textContent = this.options[step].textContent;
+    this.panel.querySelector(".chosen-token").textContent = model.name("target", model.text.start + step);
     const largest = best.reduce((most, { score }) => Math.max(most, Math.abs(score)), 0);
     this.panel.querySelector(".contributors").replaceChildren(
       ...best.map(({ row, score }) => {

@@ -14,6 +14,7 @@ class Tokens {
     this.ids = data.id;
     this.marks = [...data.mark];
     this.shown = data.shown;
+    this.running = data.running;
     this.special = new Set(data.special);
     this.spaces = data.space;
   }
@@ -39,8 +40,13 @@ class Tokens {
   }
 
   // As `word`, or the mark where there is nothing else to point at.
-  flowing(position) {
+  name(position) {
     return this.word(position) || this.mark(position);
+  }
+
+  // As `name` in a running text: a character that several tokens share is where it begins.
+  flowing(position) {
+    return this.running[position] ?? this.name(position);
   }
 
   isAfterSpace(position) {
