@@ -1,14 +1,16 @@
 //! Attributed positions: the scores of `start..end` are those of the whole attribution at these steps, and the reference's.
 
-use std::ops::{ControlFlow, Range};
+mod groups;
+mod reference;
+mod short_texts;
 
-use inseq_core::aggregators::{AggregationFunction, Aggregator as _, Slices, Spans};
+use std::ops::Range;
+
 use inseq_core::{AttributionResult, SequenceAttribution, Token};
-use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, Progress, TextSpans, list_methods};
+use inseq_methods::{AttributionModel, AttributionRequest, list_methods};
 use inseq_models::tokenizer::Role;
-use inseq_tests::{assert_close, fixture, golden_tensors};
+use inseq_tests::{assert_close, fixture};
 use ndarray::{ArrayD, Axis, Slice};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Largest difference, as a share of the largest score, between a step's scores and the same scores where other steps are
@@ -217,7 +219,9 @@ fn check_steps(what: &str, result: &AttributionResult) {
     assert_eq!(steps.len(), sequence.steps(), "{what}");
     for (index, step) in steps.iter().enumerate() {
         let position = sequence.attr_pos_start + index;
-        assert_eq!(step.target, [[sequence.target[position].clone()]], "{what}");
+        // Steps have the tokens as the tokenizer spells them.
+        let own = &sequence.target[position];
+        assert_eq!(step.target, [[Token::new(own.text.as_str(), own.id)]], "{what}");
         // As in the reference, only a step's own token is shown with what a contrast compares it with.
         let before: Vec<&str> = sequence.target[..position].iter().map(Token::written).collect();
         assert_eq!(step.prefix[0].iter().map(|token| token.text.as_str()).collect::<Vec<_>>(), before, "{what}");
@@ -351,251 +355,6 @@ fn other_attributed_functions_give_the_whole_attribution_cut() {
                 let request = request.step_scores([function]);
                 check_cuts(&subject, &format!("{method} of {function} {arguments:?}"), &request, Agreement::Exact);
             }
-        }
-    }
-}
-
-#[test]
-fn groups_of_tokens_give_the_whole_attribution_cut() {
-    let spans = FeatureGroups::Spans(vec![TextSpans { source: vec![], target: vec![(0, 2), (3, 5)] }]);
-    for name in ["gpt2", "t5"] {
-        let subject = Subject::load(name);
-        for groups in [FeatureGroups::Words, FeatureGroups::Sentences, spans.clone()] {
-            for (method, arguments, agreement) in methods() {
-                let request = subject.request().attribute_target(true).feature_groups(groups.clone());
-                let request = with(request.step_scores(["probability"]), method, &arguments);
-                let request = request.output_step_attributions(true);
-                // What is before the first step has its groups' rows, so that only the end can be cut.
-                let first = subject.attribute(&subject.request().method("dummy")).sequences[0].attr_pos_start as i64;
-                for start in [first, first + 2] {
-                    let from =
-                        subject.attribute(&request.clone().positions(Some(start), None)).sequences.swap_remove(0);
-                    for count in 1..from.steps() {
-                        let what = format!("{name} {method} {groups:?} from {start}, {count} steps");
-                        let end = Some(start + count as i64);
-                        let found = subject.attribute(&request.clone().positions(Some(start), end));
-                        check(&what, &from.slice_steps(0..count).unwrap(), &found.sequences[0], agreement);
-                        check_steps(&what, &found);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Of gradient methods the group's score is the sum of its tokens'.
-#[test]
-fn groups_of_tokens_are_sums_at_any_position() {
-    let target = vec![(0, 2), (3, 5)];
-    for name in ["llama", "marian"] {
-        let subject = Subject::load(name);
-        let request = subject.request().attribute_target(true).method("input_x_gradient");
-        let whole = subject.attribute(&request).sequences.swap_remove(0);
-        for (start, end, steps) in subject.positions(&whole) {
-            let cut = whole.slice_steps(steps).unwrap();
-            let merged = target.iter().map(|&(start, end)| start..end).filter(|span| span.end <= cut.attr_pos_start);
-            let expected = Spans::new().target(merged).merging(AggregationFunction::Sum).aggregate(&cut).unwrap();
-            let groups = FeatureGroups::Spans(vec![TextSpans { source: vec![], target: target.clone() }]);
-            let found = subject.attribute(&request.clone().feature_groups(groups).positions(start, end));
-            check(&format!("{name} {start:?}..{end:?}"), &expected, &found.sequences[0], Agreement::Exact);
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Golden {
-    prompt: String,
-    generated: String,
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    method: String,
-    arguments: Value,
-    attribute_target: bool,
-    start: Option<i64>,
-    end: Option<i64>,
-    positions: (usize, usize),
-}
-
-#[test]
-fn the_reference_gives_the_same_scores() {
-    for name in ["marian", "t5", "bart", "gpt2", "bloom", "llama"] {
-        let subject = Subject::load(name);
-        let path = fixture("positions").join(format!("{name}.json"));
-        let golden: Golden = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let tensors = golden_tensors(&path.with_extension("safetensors"));
-        assert!(golden.cases.len() >= 30, "{name}");
-        for (key, case) in golden.cases.iter().enumerate() {
-            let what = format!("{name} {} {} {:?}..{:?}", case.method, case.attribute_target, case.start, case.end);
-            let request = AttributionRequest::new([golden.prompt.as_str()])
-                .generated_texts([golden.generated.as_str()])
-                .attribute_target(case.attribute_target)
-                .positions(case.start, case.end)
-                .step_scores(["probability"]);
-            let found = subject.attribute(&with(request, &case.method, &case.arguments)).sequences.swap_remove(0);
-            assert_eq!((found.attr_pos_start, found.attr_pos_end), case.positions, "{what}");
-            let sides = [("source", &found.source_attributions), ("target", &found.target_attributions)];
-            let largest = |side: &str| {
-                let scores = tensors.get(&format!("{key}.{side}")).map(|(_, scores)| scores);
-                scores.into_iter().flatten().filter(|x| !x.is_nan()).fold(0f32, |largest, x| largest.max(x.abs()))
-            };
-            let scale = largest("source").max(largest("target"));
-            for (side, scores) in sides {
-                let expected = tensors.get(&format!("{key}.{side}"));
-                assert_eq!(scores.is_some(), expected.is_some(), "{what}: {side}");
-                let (Some(scores), Some((shape, expected))) = (scores, expected) else { continue };
-                let scores = if scores.ndim() > shape.len() { scores.sum_axis(Axis(2)) } else { scores.clone() };
-                assert_eq!(scores.shape()[1..], shape[1..], "{what}: {side}");
-                // It has rows up to the last attributed token, and of an encoder-decoder one more. All others are NaN here.
-                let rows = shape[0].min(scores.shape()[0]);
-                let (own, rest) = scores.view().split_at(Axis(0), rows);
-                assert!(rest.iter().all(|x| x.is_nan()) && (side == "target" || rest.is_empty()), "{what}: {side}");
-                let per_row = expected.len() / shape[0];
-                let own: Vec<f32> = own.iter().copied().collect();
-                // One side's may be next to nothing beside the other's.
-                let tolerance = 1e-4 * scale / largest(side).max(f32::MIN_POSITIVE);
-                assert_close(&format!("{what}: {side}"), &own, &expected[..rows * per_row], tolerance);
-            }
-            if let Some((_, expected)) = tensors.get(&format!("{key}.step.probability")) {
-                assert_close(&what, &found.step_scores["probability"].to_vec(), expected, 1e-4);
-            }
-        }
-    }
-}
-
-/// A batch whose second text is too short for the positions asked for.
-fn with_a_short_text(subject: &Subject) -> AttributionRequest {
-    let request = subject.texts(&["the cat", "the cat", "the dog"], &["sat on a mat", "sat", "ran to a house"]);
-    let lengths: Vec<usize> =
-        subject.attribute(&request.clone().method("dummy")).sequences.iter().map(|s| s.target.len()).collect();
-    assert!(lengths[1] < lengths[0] && lengths[1] < lengths[2], "{lengths:?}");
-    request.positions(Some(lengths[1] as i64), None)
-}
-
-#[test]
-fn a_text_that_is_too_short_gets_an_empty_attribution() {
-    for name in ["gpt2", "llama", "t5", "marian", "bart"] {
-        let subject = Subject::load(name);
-        for (method, arguments, agreement) in methods() {
-            for &mode in subject.modes() {
-                let what = format!("{name} {method} {mode}");
-                let request = with_a_short_text(&subject).attribute_target(mode).step_scores(["probability"]);
-                let request = with(request, method, &arguments);
-                let start = request.attr_pos_start.unwrap() as usize;
-                let result = subject.attribute(&request);
-                let [first, short, last] = &result.sequences[..] else { panic!("{what}: three texts") };
-                assert_eq!((short.attr_pos_start, short.attr_pos_end), (short.target.len(), short.target.len()));
-                assert_eq!(short.kind, first.kind, "{what}");
-                assert!(short.step_scores.keys().eq(first.step_scores.keys()), "{what}");
-                assert!(short.step_scores.values().all(|scores| scores.is_empty()), "{what}");
-                let sides = [
-                    (&short.source_attributions, &first.source_attributions, short.source.len()),
-                    (&short.target_attributions, &first.target_attributions, short.target.len()),
-                ];
-                for (own, other, rows) in sides {
-                    let shape = other.as_ref().map(|other| [&[rows, 0], &other.shape()[2..]].concat());
-                    assert_eq!(own.as_ref().map(|own| own.shape().to_vec()), shape, "{what}");
-                }
-                let warnings = result.info["warnings"].to_string();
-                assert!(warnings.contains("text 2 of 3") && warnings.contains("sat"), "{what}: {warnings}");
-                assert_eq!(result.info["attr_pos_start"], json!(start), "{what}");
-                // The others get what they get alone.
-                for (index, found) in [(0, first), (2, last)] {
-                    let mut alone = request.clone();
-                    alone.input_texts = vec![request.input_texts[index].clone()];
-                    alone.generated_texts = request.generated_texts.as_ref().map(|texts| vec![texts[index].clone()]);
-                    check(&what, &subject.attribute(&alone).sequences[0], found, agreement);
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn texts_without_steps_stand_everything() {
-    for name in ["gpt2", "t5"] {
-        let subject = Subject::load(name);
-        for method in ["saliency", "attention", "occlusion", "dummy"] {
-            for groups in [FeatureGroups::Tokens, FeatureGroups::Words] {
-                let request = with_a_short_text(&subject).attribute_target(true).method(method).feature_groups(groups);
-                let request = request.output_step_attributions(true).step_scores(["probability"]);
-                let result = subject.attribute(&request);
-                let aggregated = result.aggregate().unwrap();
-                assert_eq!(aggregated.sequences[1].steps(), 0);
-                assert_eq!(aggregated.get_scores_dicts().unwrap()[1].source_attributions.len(), 0);
-                let short = &result.sequences[1];
-                assert_eq!(short.slice_steps(0..0).unwrap(), *short);
-                let (of_target, whole) = (0..1, 0..short.target.len());
-                let kept = short.aggregate_with(&Slices::new().target([of_target])).unwrap();
-                assert_eq!((kept.target.len(), kept.steps()), (1, 0));
-                let merged = short.aggregate_with(&Spans::new().target([whole])).unwrap();
-                assert_eq!((merged.target.len(), merged.steps()), (1, 0));
-                short.clone().weight_attributions("probability").unwrap();
-                let folder = tempfile::tempdir().unwrap();
-                for end in ["json", "json.gz", "safetensors"] {
-                    for result in [&result, &aggregated] {
-                        let path = folder
-                            .path()
-                            .join(format!("{}.{end}", result.sequences[0].kind == aggregated.sequences[0].kind));
-                        result.save(&path).unwrap_or_else(|e| panic!("{name} {method} {end}: {e}"));
-                        let loaded =
-                            AttributionResult::load(&path).unwrap_or_else(|e| panic!("{name} {method} {end}: {e}"));
-                        assert!(loaded.is_close(result, inseq_core::Tolerance::EXACT), "{name} {method} {end}");
-                        std::fs::remove_file(&path).unwrap();
-                    }
-                }
-                for end in ["csv", "parquet", "arrow"] {
-                    result.save(folder.path().join(format!("table.{end}"))).unwrap();
-                    std::fs::remove_file(folder.path().join(format!("table.{end}"))).unwrap();
-                }
-                let merged = AttributionResult::merge([result.clone(), result.clone()]).unwrap();
-                assert_eq!(merged.sequences.len(), 6);
-                merged.validate().unwrap();
-                let nothing = (&aggregated - &aggregated).unwrap();
-                assert_eq!(nothing.sequences[1], aggregated.sequences[1]);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_call_without_any_step_is_refused() {
-    for name in ["gpt2", "t5"] {
-        let subject = Subject::load(name);
-        let request = subject.texts(&["the cat", "the dog"], &["sat", "ran to a house"]).positions(Some(40), None);
-        for refused in [subject.model.attribute(&request).map(drop), subject.model.plan(&request).map(drop)] {
-            let message = refused.unwrap_err().to_string();
-            assert!(message.contains("`attr_pos_start` is 40") && message.contains("sat"), "{message}");
-        }
-    }
-}
-
-#[test]
-fn plans_and_progress_leave_texts_without_steps_out() {
-    for name in ["gpt2", "t5"] {
-        let subject = Subject::load(name);
-        for (method, arguments, _) in methods() {
-            let request = with(with_a_short_text(&subject), method, &arguments);
-            let plans = subject.model.plan(&request).unwrap();
-            let steps: Vec<usize> = plans.iter().map(|plan| plan.steps).collect();
-            let sequences = subject.attribute(&request).sequences;
-            assert_eq!(steps, sequences.iter().map(SequenceAttribution::steps).collect::<Vec<_>>());
-            assert_eq!((plans[1].steps, plans[1].pullbacks, plans[1].bytes), (0, 0, 0), "{name} {method}");
-            let (mut last, mut shown) = (None, Vec::new());
-            let finished = subject.model.attribute_with_progress(&request, &mut |progress| {
-                if let Progress::Attributing { done, total, texts } = progress {
-                    last = Some((done, total));
-                    shown.extend(texts);
-                }
-                ControlFlow::Continue(())
-            });
-            assert!(finished.is_ok());
-            let (done, total) = last.unwrap();
-            assert_eq!(done, total, "{name} {method}");
-            let short = &request.generated_texts.as_ref().unwrap()[1];
-            assert!(!shown.contains(short), "{name} {method}: {short:?} of {shown:?}");
         }
     }
 }
