@@ -351,7 +351,19 @@ impl AttributionModel {
         config: &GenerationConfig,
         progress: ProgressCallback,
     ) -> Result<Vec<Generated>> {
+        if let Some(text) = sources.iter().position(Vec::is_empty) {
+            return Err(Error::Argument(format!(
+                "text {} has no tokens; the model needs something to start from",
+                text + 1
+            )));
+        }
         let start = self.loaded.decoder_start.map(|start| config.decoder_start_token_id.unwrap_or(start));
+        let vocabulary = self.model().target_embedding.vocabulary();
+        if let Some(start) = start.filter(|&start| start as usize >= vocabulary) {
+            return Err(Error::Argument(format!(
+                "`decoder_start_token_id` is {start}, but the model has embeddings for {vocabulary} tokens only"
+            )));
+        }
         let starts: Vec<Vec<u32>> = match (prefixes, start) {
             (Some(prefixes), _) => prefixes.to_vec(),
             (None, Some(start)) => vec![vec![start]; sources.len()],

@@ -40,6 +40,11 @@ impl AttributionModel {
             _ => self.model().max_target_positions(),
         };
         let name = format!("{} text {}", text.what, text.index + 1);
+        if encoding.ids.is_empty() && text.role == Role::Source && self.model().encoder.is_some() {
+            return Err(Error::Argument(format!(
+                "{name} has no tokens; an encoder-decoder model needs something to read"
+            )));
+        }
         if let Some(loss) = self.tokenizer.loss(text.text, self.role(text.role))? {
             warnings.push(format!("{name}: {loss}"));
         }

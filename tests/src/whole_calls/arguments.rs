@@ -111,10 +111,17 @@ fn fitting(from: &mut Unstructured, name: &str) -> Value {
             1 => json!([0, from.up_to(2)]),
             _ => json!({ "0": [0], "1": from.up_to(2) }),
         },
-        "mask_prob" | "replacing_ratio" | "keep_ratio" | "top_p" | "min_p" => {
+        "mask_prob" | "replacing_ratio" | "keep_ratio" | "top_p" | "min_p" | "top_h" | "typical_p"
+        | "epsilon_cutoff" | "eta_cutoff" => {
             json!([0.5, 0.1, 0.9, 1.0, 0.0][from.up_to(4)])
         }
-        "alpha" | "stdevs" | "temperature" | "length_penalty" | "repetition_penalty" => {
+        "alpha"
+        | "stdevs"
+        | "temperature"
+        | "length_penalty"
+        | "repetition_penalty"
+        | "encoder_repetition_penalty"
+        | "guidance_scale" => {
             json!([1.0, 0.5, 0.0, 2.5, -1.0][from.up_to(4)])
         }
         "contrast_targets" | "contrast_sources" => json!(["the dog ran", "a cat"][from.up_to(1)]),
@@ -123,6 +130,9 @@ fn fitting(from: &mut Unstructured, name: &str) -> Value {
             1 => json!([[from.up_to(4), from.up_to(4)]]),
             _ => json!([[[1, 1]], [[2, from.up_to(9)]]]),
         },
+        "stop_strings" => json!(["the", "a cat"][from.up_to(1)]),
+        "sequence_bias" => json!([[[from.up_to(9)], -5.0], [[1, 2], 3.0]]),
+        "exponential_decay_length_penalty" => json!([from.up_to(3), 1.5]),
         "bad_words_ids" => json!([[from.up_to(9)], [1, 2]]),
         "suppress_tokens" | "begin_suppress_tokens" => json!([from.up_to(9)]),
         "early_stopping" => json!(!from.rarely(2)),
@@ -145,6 +155,7 @@ fn fitting(from: &mut Unstructured, name: &str) -> Value {
         | "contrast_force_inputs"
         | "skip_special_tokens"
         | "do_sample"
+        | "remove_invalid_values"
         | "normalize"
         | "rescale"
         | "renormalize_logits" => json!(!from.rarely(2)),

@@ -20,6 +20,8 @@ pub struct Case {
     pub texts: Vec<String>,
     /// Texts that the model is taken to have written.
     pub generated_texts: Option<Vec<String>>,
+    /// The same as ids.
+    pub generated_token_ids: Option<Vec<Vec<u32>>>,
     /// The attribution method.
     pub method: String,
     /// Arguments of the method.
@@ -65,11 +67,12 @@ pub enum Switch {
     CleanSpecialChars,
     GenerateFromTargetPrefix,
     Truncate,
+    Chat,
 }
 
 impl Switch {
     /// All of them.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::AttributeTarget,
         Self::OutputStepAttributions,
         Self::IncludeEosBaseline,
@@ -77,6 +80,7 @@ impl Switch {
         Self::CleanSpecialChars,
         Self::GenerateFromTargetPrefix,
         Self::Truncate,
+        Self::Chat,
     ];
 }
 
@@ -130,6 +134,7 @@ impl Case {
         Ok(AttributionRequest {
             input_texts: self.texts.clone(),
             generated_texts: self.generated_texts.clone(),
+            generated_token_ids: self.generated_token_ids.clone(),
             method: Some(self.method.clone()),
             attribution_args: self.attribution_args.clone(),
             attributed_fn: self.attributed_fn.clone().map(Into::into),
@@ -145,6 +150,7 @@ impl Case {
             clean_special_chars: is_on(Switch::CleanSpecialChars),
             generate_from_target_prefix: is_on(Switch::GenerateFromTargetPrefix),
             truncate: is_on(Switch::Truncate),
+            chat: is_on(Switch::Chat),
             batch_size: self.batch_size,
             feature_groups: match self.feature_groups.as_str() {
                 "tokens" | "" => FeatureGroups::Tokens,

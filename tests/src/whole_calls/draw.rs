@@ -110,13 +110,23 @@ impl Case {
             attribution_args: arguments::of_method(from, &method),
             method,
             generated_texts,
+            generated_token_ids: from.rarely(12).then(|| {
+                let ids = |from: &mut Unstructured| {
+                    from.several(0, 6, |from| [from.up_to(40) as u32, u32::MAX][from.up_to(50) / 50])
+                };
+                texts.iter().map(|_| ids(from)).collect()
+            }),
             attributed_fn,
             attributed_fn_args,
             step_scores,
             step_scores_args,
             start: position(from),
             end: position(from),
-            switches: Switch::ALL.into_iter().filter(|_| from.rarely(4)).collect(),
+            switches: {
+                // No small model has a chat template, so that this ends the call.
+                let times = |switch| if switch == Switch::Chat { 40 } else { 4 };
+                Switch::ALL.into_iter().filter(|&switch| from.rarely(times(switch))).collect()
+            },
             batch_size: from.rarely(3).then(|| [1, 2, 3, 0, usize::MAX][from.up_to(4)]),
             feature_groups: match from.up_to(10) {
                 0..=7 => "tokens".into(),
@@ -157,7 +167,7 @@ fn function(from: &mut Unstructured) -> String {
 }
 
 fn generation(from: &mut Unstructured) -> Arguments {
-    const KNOWN: [&str; 24] = [
+    const KNOWN: [&str; 36] = [
         "max_length",
         "max_new_tokens",
         "min_length",
@@ -166,21 +176,33 @@ fn generation(from: &mut Unstructured) -> Arguments {
         "do_sample",
         "early_stopping",
         "length_penalty",
+        "stop_strings",
         "repetition_penalty",
+        "encoder_repetition_penalty",
         "no_repeat_ngram_size",
         "encoder_no_repeat_ngram_size",
         "bad_words_ids",
+        "sequence_bias",
+        "guidance_scale",
         "forced_bos_token_id",
         "forced_eos_token_id",
+        "exponential_decay_length_penalty",
         "suppress_tokens",
         "begin_suppress_tokens",
+        "remove_invalid_values",
         "renormalize_logits",
         "temperature",
         "top_k",
         "top_p",
+        "top_h",
         "min_p",
+        "typical_p",
+        "epsilon_cutoff",
+        "eta_cutoff",
+        "decoder_start_token_id",
         "eos_token_id",
         "pad_token_id",
+        "seed",
         "penalty_alpha",
     ];
     let mut drawn = if from.rarely(2) { arguments::drawn(from, &KNOWN) } else { Arguments::new() };
