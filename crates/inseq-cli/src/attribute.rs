@@ -177,8 +177,10 @@ fn input_texts(given: &[String]) -> Result<Vec<String>, Failure> {
         if text == "-" {
             for line in io::stdin().lock().lines() {
                 let line = line.map_err(|source| Failure::Stream { stream: "standard input", source })?;
+                // Some editors begin a file with a mark of its encoding.
+                let line = line.trim_start_matches('\u{feff}');
                 if !line.trim().is_empty() {
-                    texts.push(line);
+                    texts.push(line.to_owned());
                 }
             }
         } else {

@@ -5,7 +5,7 @@ use inseq_core::SequenceAttribution;
 use inseq_methods::{AttributionRequest, FeatureGroups};
 use serde_json::Map;
 
-use crate::arguments::CompareArguments;
+use crate::arguments::{AttributeArguments, CompareArguments};
 use crate::attribute::{load, request};
 use crate::attribution_kwargs::knows;
 use crate::failure::Failure;
@@ -15,6 +15,7 @@ use crate::warnings::Warnings;
 
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
+    refuse_what_has_no_effect(&arguments.attribute)?;
     let request = request(&arguments.attribute, &arguments.methods)?;
     let model = load(&arguments.attribute)?;
     let interrupted = watch_interrupts()?;
@@ -57,6 +58,25 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
         text += "\n";
     }
     output::print(text.as_bytes())
+}
+
+/// A comparison is a table of shares and correlations; it takes no flags of files, pictures and step scores.
+fn refuse_what_has_no_effect(arguments: &AttributeArguments) -> Result<(), Failure> {
+    let given = [
+        ("--save-path", arguments.save_path.is_some()),
+        ("--viz-path", arguments.picture.viz_path.is_some()),
+        ("--hide", arguments.hide_attributions),
+        ("--aggregate-output", arguments.aggregate_output),
+        ("--output-step-attributions", arguments.output_step_attributions),
+        ("--step-scores", !arguments.step_scores.is_empty()),
+        ("--dry-run", arguments.dry_run),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((flag, _)) => Err(Failure::Argument(format!(
+            "`inseq compare` prints a table, in which {flag} has no effect; leave it out, or run `inseq attribute` with one method"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn lines(table: &Table) -> String {

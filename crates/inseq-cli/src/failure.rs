@@ -59,7 +59,7 @@ impl Failure {
 }
 
 /// Options that a message of the library may name, and the flags that stand for them here.
-const FLAGS: [(&str, &str); 17] = [
+const FLAGS: [(&str, &str); 16] = [
     ("truncate", "--truncate"),
     ("attr_pos_start", "--start-pos"),
     ("attr_pos_end", "--end-pos"),
@@ -70,7 +70,6 @@ const FLAGS: [(&str, &str); 17] = [
     ("contrast_targets_alignments", "`contrast_targets_alignments` (in --attribution-kwargs)"),
     ("max_length", "`max_length` (in --generation-kwargs)"),
     ("max_new_tokens", "`max_new_tokens` (in --generation-kwargs)"),
-    ("top_p", "`top_p` (in --attribution-kwargs)"),
     ("target_language", "--tgt-lang"),
     ("step_scores", "--step-scores"),
     ("longest", "--max-show-size"),

@@ -1,6 +1,5 @@
 //! Where results go: standard output, and files that are whole or not there.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -78,19 +77,6 @@ pub fn check_result(path: Option<&Path>) -> Result<(), Failure> {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Writes a file beside its place, then moves it there, so that nobody sees half of it.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private; a page is as public as any other file, which the umask decides.
-    #[cfg(unix)]
-    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder_of(path))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 fn of_output(source: io::Error) -> Failure {

@@ -1,5 +1,6 @@
 //! Pictures of a result: on standard output, and in files.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use inseq_core::AttributionResult;
@@ -83,7 +84,7 @@ impl<'a> Pictures<'a> {
             Format::Png => figure::png(&self.shown(result, aggregation)?, &options())?,
             Format::Tex => figure::tex(&self.shown(result, aggregation)?, &options())?.into_bytes(),
         };
-        output::write_whole(path, &bytes).map_err(|source| Failure::File { path: path.clone(), source })
+        Ok(inseq_core::write_whole(path, true, |file| Ok(file.write_all(&bytes)?))?)
     }
 
     /// Draws on standard output.

@@ -22,7 +22,7 @@ mod validate;
 pub use closeness::Tolerance;
 pub use error::{Error, Result};
 pub use result::AttributionResult;
-pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision};
+pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision, write_whole};
 pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, SequenceAttribution, StepAttribution};
 pub use token::{Piece, Token};

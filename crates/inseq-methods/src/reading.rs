@@ -59,7 +59,7 @@ impl AttributionModel {
         if !may_be_cut {
             return Err(Error::Argument(format!(
                 "{name} has {length} tokens, but the model has {positions} positions; shorten it, or let it be cut with \
-                 `truncate` (--truncate)"
+                 `truncate`"
             )));
         }
         if excess >= encoding.text.len() {

@@ -27,12 +27,14 @@ mod save;
 mod table;
 mod tensor;
 mod tensors;
+mod whole;
 mod write;
 
 pub use format::Format;
 pub use load::LoadOptions;
 pub use save::{SaveOptions, ScoresPrecision};
 pub use tensors::MappedResult;
+pub use whole::write_whole;
 
 /// The key of `info` under which a file keeps what the reference's layout has no place for.
 const EXTRAS: &str = "inseq_rs";

@@ -1,7 +1,6 @@
 //! Writing saved results.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -10,7 +9,7 @@ use serde_json::Value;
 
 #[cfg(any(feature = "csv", feature = "parquet", feature = "arrow"))]
 use super::table;
-use super::{Format, tensors};
+use super::{Format, tensors, write_whole};
 use crate::{AttributionResult, Error, Result};
 
 /// How precisely a sequence's scores are saved.
@@ -119,7 +118,7 @@ impl AttributionResult {
     /// Writes a file of the format that its name asks for.
     fn save_to(&self, path: &Path, options: &SaveOptions) -> Result<()> {
         let format = Format::of(path);
-        replace(path, options.overwrite, |file| match format {
+        write_whole(path, options.overwrite, |file| match format {
             Format::Json { gzipped } => {
                 let compress = options.compress || gzipped;
                 self.write(file, &SaveOptions { compress, ..*options })
@@ -161,34 +160,4 @@ fn split_path(path: &Path, index: usize, options: &SaveOptions) -> PathBuf {
         _ => name.rsplit_once('.').unwrap_or((&name, "")),
     };
     path.with_file_name(format!("{stem}_{index}.{end}"))
-}
-
-/// Writes a file beside its place, then moves it there, so that nobody sees half of it.
-fn replace(path: &Path, overwrite: bool, write: impl FnOnce(&mut fs::File) -> Result<()>) -> Result<()> {
-    if !overwrite && path.exists() {
-        return Err(Error::Exists(path.to_owned()));
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let steps = || -> Result<()> {
-        let mut builder = tempfile::Builder::new();
-        // Temporary files are private; a result is as public as any other file, which the umask decides.
-        #[cfg(unix)]
-        builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder)?;
-        write(file.as_file_mut())?;
-        file.as_file().sync_all()?;
-        if overwrite {
-            file.persist(path).map_err(|error| error.error)?;
-        } else {
-            file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-                io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
-                _ => Error::Io(error.error),
-            })?;
-        }
-        Ok(())
-    };
-    steps().map_err(|error| error.at(path))
 }

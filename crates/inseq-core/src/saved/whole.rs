@@ -1,0 +1,120 @@
+//! Files that are whole or not there.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Writes a file beside its place, then moves it there, so that nobody sees half of it. A file that was there keeps its
+/// permissions, and a link still points where it did. A device or a pipe is written to as it is.
+///
+/// # Errors
+/// [`Error::Exists`] where something is there and `overwrite` is false; what `write` returns; when the file cannot be written.
+pub fn write_whole(path: &Path, overwrite: bool, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    if !overwrite && path.exists() {
+        return Err(Error::Exists(path.to_owned()));
+    }
+    let steps = || -> Result<()> {
+        let place = behind_links(path)?;
+        let found = fs::metadata(&place).ok();
+        if found.as_ref().is_some_and(|found| !found.is_file() && !found.is_dir()) {
+            return write(&mut fs::OpenOptions::new().write(true).open(&place)?);
+        }
+        let folder = match place.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let mut builder = tempfile::Builder::new();
+        // Temporary files are private; a new file is as public as any other, which the umask decides.
+        #[cfg(unix)]
+        builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder)?;
+        if let Some(found) = found {
+            file.as_file().set_permissions(found.permissions())?;
+        }
+        write(file.as_file_mut())?;
+        file.as_file().sync_all()?;
+        if overwrite {
+            file.persist(&place).map_err(|error| error.error)?;
+        } else {
+            file.persist_noclobber(&place).map_err(|error| match error.error.kind() {
+                io::ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+                _ => Error::Io(error.error),
+            })?;
+        }
+        Ok(())
+    };
+    steps().map_err(|error| error.at(path))
+}
+
+/// The file that a path stands for, where it is a link, or a link to one.
+fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    let mut place = path.to_owned();
+    for _ in 0..40 {
+        match fs::symlink_metadata(&place) {
+            Ok(found) if found.is_symlink() => {
+                let target = fs::read_link(&place)?;
+                place = place.parent().unwrap_or(Path::new("")).join(target);
+            }
+            _ => return Ok(place),
+        }
+    }
+    Err(io::Error::other("is a link that leads to itself"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn write(path: &Path, text: &str) -> Result<()> {
+        write_whole(path, true, |file| Ok(file.write_all(text.as_bytes())?))
+    }
+
+    #[test]
+    fn permissions_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("private");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write(&path, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn links_stay_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, other, file) = (folder.path().join("link"), folder.path().join("other"), folder.path().join("file"));
+        symlink("other", &link).unwrap();
+        symlink(&file, &other).unwrap();
+        write(&link, "text").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::symlink_metadata(&other).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "text");
+        fs::remove_file(&other).unwrap();
+        symlink("link", &other).unwrap();
+        assert!(write(&link, "text").unwrap_err().to_string().contains("link"));
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let mut text = String::new();
+                File::open(path).unwrap().read_to_string(&mut text).unwrap();
+                text
+            }
+        });
+        write(&path, "text").unwrap();
+        assert_eq!(reader.join().unwrap(), "text");
+        assert!(!fs::metadata(&path).unwrap().is_file());
+    }
+}
