@@ -116,5 +116,5 @@ fn a_model_without_dropout_has_no_such_score() {
     let rates = json!({ "attention_dropout": 0.0, "hidden_dropout": 0.0 });
     let model = model("bloom", rates.as_object().unwrap());
     assert!(scores(&model, &golden, json!({})).unwrap_err().contains("config.json"));
-    assert!(scores(&model, &golden, json!({ "n_mcd_steps": 1 })).unwrap_err().contains("at least 2"));
+    assert!(scores(&model, &golden, json!({ "n_mcd_steps": 1 })).unwrap_err().contains("between 2 and 1000, found 1"));
 }

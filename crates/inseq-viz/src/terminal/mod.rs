@@ -12,12 +12,10 @@
 //!     source: vec![Token::new("▁Hello", 5), Token::new("</s>", 0)],
 //!     target: vec![Token::new("<pad>", 1), Token::new("▁Bonjour", 7), Token::new("</s>", 0)],
 //!     source_attributions: Some(array![[0.9, 0.2], [0.1, 0.3]].into_dyn()),
-//!     target_attributions: None,
-//!     step_scores: Default::default(),
-//!     sequence_scores: Default::default(),
 //!     attr_pos_start: 1,
 //!     attr_pos_end: 3,
 //!     kind: AttributionKind::Coarse,
+//!     ..SequenceAttribution::default()
 //! };
 //! let picture = terminal::render_sequence(&attribution, &TerminalOptions::default())?;
 //! assert!(picture.contains("Bonjour"));
