@@ -159,7 +159,6 @@ impl Case {
                 json => FeatureGroups::from_json(json)?,
             },
             generation_args: self.generation_args.clone(),
-            ..AttributionRequest::default()
         })
     }
 }
