@@ -65,7 +65,7 @@ fn both_sides_of_an_encoder_decoder_keep_their_special_tokens() {
                 "{said:?}"
             );
             let message = model.attribute(&request.truncate(false)).unwrap_err().to_string();
-            assert!(message.contains("text 1 has") && message.contains("--truncate"), "{message}");
+            assert!(message.contains("text 1 has") && message.contains("`truncate`"), "{message}");
         }
     }
 }

@@ -78,8 +78,12 @@ const FLAGS: [(&str, &str); 16] = [
     ("batch_size", "--batch-size"),
 ];
 
-/// A message of the library, in which options stand in backquotes, with the flags of the command line in their place.
+/// A message of the library, in which options stand in backquotes, with the flags of the command line in their place. A message
+/// about a configuration file names the file's fields.
 pub fn in_flags(message: &str) -> String {
+    if message.split_whitespace().next().is_some_and(|first| first.ends_with("config.json:")) {
+        return message.to_owned();
+    }
     FLAGS.iter().fold(message.to_owned(), |said, (option, flag)| said.replace(&format!("`{option}`"), flag))
 }
 
@@ -108,6 +112,7 @@ mod tests {
             ("let it be cut with `truncate`", "let it be cut with --truncate"),
             ("truncate it", "truncate it"),
             ("`attr_pos_start` is 99, `attr_pos_end`: 3", "--start-pos is 99, --end-pos: 3"),
+            ("generation_config.json: `max_length` is -1", "generation_config.json: `max_length` is -1"),
             ("give `contrast_targets`", "give `contrast_targets` (in --attribution-kwargs)"),
         ] {
             assert_eq!(in_flags(said), expected);

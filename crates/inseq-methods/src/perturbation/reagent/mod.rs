@@ -38,7 +38,10 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
         if !(method.replacing_ratio > 0.0 && method.replacing_ratio < 1.0) {
             return refuse("`replacing_ratio` must lie between 0 and 1");
         }
-        if method.keep_top_n == 0 && !method.keep_ratio.is_some_and(|ratio| ratio > 0.0 && ratio <= 1.0) {
+        if method.keep_ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0)) {
+            return refuse("`keep_ratio` must be above 0 and up to 1");
+        }
+        if method.keep_top_n == 0 && method.keep_ratio.is_none() {
             return refuse("`keep_top_n` of 0 needs a `keep_ratio` above 0 and up to 1");
         }
         method.loaded()
