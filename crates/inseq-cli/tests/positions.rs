@@ -7,7 +7,7 @@ use std::path::Path;
 use inseq_core::{AttributionResult, Tolerance};
 use program::{complaint, path_in, printed, run, with_input};
 
-/// Of the tiny decoder-only and encoder-decoder checkpoints.
+/// The folder of a tiny checkpoint.
 fn model(name: &str) -> String {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures");
     fixtures.join(name).to_str().unwrap().to_owned()

@@ -44,7 +44,7 @@ pub struct GradientShap {
     pub stdevs: f64,
     /// Whether gradients are multiplied by the way from the baseline to the input.
     pub multiply_by_inputs: bool,
-    /// Of the random numbers.
+    /// Seed of the random number generator.
     pub seed: u64,
     /// Whether the step score `deltas` tells by how much completeness is missed.
     pub return_convergence_delta: bool,

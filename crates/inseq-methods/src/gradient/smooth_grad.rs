@@ -47,7 +47,7 @@ pub struct SmoothGrad {
     pub nt_type: NoiseTunnel,
     /// Whether the sign of the mean gradient is dropped.
     pub abs: bool,
-    /// Of the random numbers.
+    /// Seed of the random number generator.
     pub seed: u64,
 }
 

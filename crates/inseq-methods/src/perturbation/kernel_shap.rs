@@ -35,7 +35,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 pub struct KernelShap {
     /// Choices of kept tokens.
     pub n_samples: Count<2>,
-    /// Of the random numbers.
+    /// Seed of the random number generator.
     pub seed: u64,
     /// Accepted as Captum does; the memory budget decides.
     pub perturbations_per_eval: Option<usize>,

@@ -47,7 +47,7 @@ pub struct Lime {
     pub mask_prob: f64,
     /// Weight of the ridge penalty.
     pub alpha: f64,
-    /// Of the random numbers.
+    /// Seed of the random number generator.
     pub seed: u64,
     /// Accepted as the reference does; the memory budget decides.
     pub perturbations_per_eval: Option<usize>,

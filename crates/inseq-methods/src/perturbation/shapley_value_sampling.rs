@@ -34,7 +34,7 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 pub struct ShapleyValueSampling {
     /// Orders.
     pub n_samples: Count<1>,
-    /// Of the random numbers.
+    /// Seed of the random number generator.
     pub seed: u64,
     /// Accepted as Captum does; the memory budget decides.
     pub perturbations_per_eval: Option<usize>,

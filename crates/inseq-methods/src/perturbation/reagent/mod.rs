@@ -71,7 +71,7 @@ pub struct Reagent {
     pub num_probes: Count<1, 1000>,
     /// Where replacements are taken from.
     pub replacements: Replacements,
-    /// Of the random numbers.
+    /// Seed of the random number generator.
     pub seed: u64,
 }
 
