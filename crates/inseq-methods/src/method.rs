@@ -62,7 +62,7 @@ impl Default for Attributions {
 }
 
 impl Attributions {
-    /// Those that the same method has of a text of `source` and `target` tokens without any step.
+    /// Attributions of the same shape for a text of `source` and `target` tokens without steps.
     pub(crate) fn without_steps(&self, source: usize, target: usize) -> Self {
         let none = |scores: &Option<ArrayD<f32>>, rows: usize| {
             let mut shape = scores.as_ref()?.raw_dim();

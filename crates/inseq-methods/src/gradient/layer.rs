@@ -82,7 +82,7 @@ impl<M: Method> AtLayer<M> {
         model.layer_named(name).map_err(|problem| Error::Argument(format!("`target_layer` {name:?} {problem}")))
     }
 
-    /// The method for texts of `context`, above a layer of its model.
+    /// Attributes the texts of `context` to the states of a layer of the model.
     fn attribute_above(
         &self,
         context: &mut MethodContext,

@@ -62,7 +62,7 @@ const DROPOUT: DropoutFields = DropoutFields {
 #[derive(Debug, Deserialize)]
 struct Config {
     vocab_size: usize,
-    /// Of Marian alone.
+    /// Read for Marian alone.
     decoder_vocab_size: Option<usize>,
     max_position_embeddings: usize,
     encoder_layers: usize,
