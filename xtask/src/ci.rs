@@ -22,13 +22,9 @@ pub enum Backend {
     Cuda,
 }
 
-/// Formatting, lints, tests and documentation.
+/// What every change must pass. The list stands in `.ci/run`.
 pub fn check(shell: &Shell) -> Result<()> {
-    cargo(shell, "fmt --all --check").run()?;
-    cargo(shell, "clippy --workspace --all-targets --locked -- -D warnings").run()?;
-    cargo(shell, "test --workspace --locked").run()?;
-    let _warnings = shell.push_env("RUSTDOCFLAGS", "-D warnings");
-    cargo(shell, "doc --workspace --no-deps --locked").run()?;
+    cmd!(shell, "bash .ci/run").run()?;
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | evaluate | pages | frames | demo-model |
-//! parity`.
+//! parity | wheel | release`.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,8 @@ mod ci;
 mod evaluate;
 mod programs;
 mod python;
+mod release;
+mod wheel;
 
 use std::path::{Path, PathBuf};
 
@@ -56,6 +58,10 @@ enum Chore {
         #[arg(long, value_name = "PATH")]
         python: PathBuf,
     },
+    /// Build a Python wheel of the command, and test it in a fresh virtual environment.
+    Wheel(wheel::Options),
+    /// Go through the checklist of a release.
+    Release(release::Options),
 }
 
 fn main() -> Result<()> {
@@ -71,6 +77,8 @@ fn main() -> Result<()> {
         Chore::Pages => evaluate::pages(&shell),
         Chore::Frames => evaluate::frames(&shell),
         Chore::DemoModel { python } => python::demo_model(&shell, &python),
+        Chore::Wheel(options) => wheel::run(&shell, &options),
+        Chore::Release(options) => release::check(&shell, &options),
         Chore::Parity { python } => python::parity(&shell, &python),
     }
 }
