@@ -1,5 +1,7 @@
 //! Cross-crate tests: parity with the reference, the command line end to end, the report in a browser.
 
+#[cfg(doctest)]
+mod book;
 pub mod edited;
 pub mod known_answers;
 pub mod whole_calls;
