@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{InputCotangents, Layer, Model, Noise, Side, Source, Trace, Wanted};
+use inseq_models::model::{Block, InputCotangents, Layer, Model, Noise, Side, Source, Trace, Wanted};
 use inseq_models::parallel::{row_ranges, side_by_side};
 
 use crate::gradient::Quadrature;
@@ -89,7 +89,7 @@ impl Engine<'_> {
             (Side::Encoder, Some(encoder)) => encoder.stack.blocks.first(),
             _ => whole.decoder.blocks.first(),
         };
-        first.map_or(self.model.features(), |block| block.self_attention.inner.query.input_size())
+        first.map_or(self.model.features(), Block::features)
     }
 
     /// The embeddings of texts as they are; of what is above a layer, the layer's states.

@@ -38,11 +38,13 @@ impl Weights {
         let mut decoder = Stacked::new(entry, target, target);
         let mut cross = Stacked::new(entry, target, source);
         context.trace.decoder_blocks(model, |block, trace| {
-            decoder.push(block.self_attention_weights(trace))?;
+            block.self_attention_weights(trace).map_or(Ok(()), |weights| decoder.push(weights))?;
             block.cross_attention_weights(trace).map_or(Ok(()), |weights| cross.push(weights))
         })?;
         let mut encoder = Stacked::new(entry, source, source);
-        context.trace.encoder_blocks(model, |block, trace| encoder.push(block.self_attention_weights(trace)))?;
+        context.trace.encoder_blocks(model, |block, trace| {
+            block.self_attention_weights(trace).map_or(Ok(()), |weights| encoder.push(weights))
+        })?;
         let of_encoder = |stacked: Stacked| model.encoder.is_some().then(|| stacked.array()).transpose();
         Ok(Self { encoder: of_encoder(encoder)?, decoder: decoder.array()?, cross: of_encoder(cross)? })
     }

@@ -203,7 +203,7 @@ impl ValueZeroing {
                 _ => (&model.decoder.blocks, &self.decoder_zeroed_units_indices),
             };
             let heads = blocks.iter().enumerate();
-            let heads = heads.map(|(layer, block)| chosen.of(layer, block.self_attention.inner.heads));
+            let heads = heads.map(|(layer, block)| chosen.of(layer, block.mixer.inner.heads()));
             let features = if *which == LeftOut::Decoder { &target_features } else { &text.source_features };
             requests.push(LeftOutRequest {
                 which: *which,

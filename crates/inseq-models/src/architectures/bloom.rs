@@ -91,8 +91,8 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
         let (query, key_value) = fused::by_head(&joined, config.n_head);
         let output = loader.linear(&format!("{name}.self_attention.dense"), features, features)?;
         Ok(Block {
-            self_attention: Sublayer {
-                inner: Attention::new(query, key_value, output, config.n_head),
+            mixer: Sublayer {
+                inner: Attention::new(query, key_value, output, config.n_head).into(),
                 norms: norms(&format!("{name}.input_layernorm"))?,
             },
             cross_attention: None,
@@ -102,7 +102,8 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
                     input: loader.linear(&format!("{name}.mlp.dense_h_to_4h"), features, 4 * features)?,
                     activation: Activation::GeluTanh,
                     output: loader.linear(&format!("{name}.mlp.dense_4h_to_h"), 4 * features, features)?,
-                },
+                }
+                .into(),
             },
             residual: Residual::Sequential,
             scheme: 0,
@@ -124,9 +125,9 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
                 blocks: "transformer.h",
                 // Attention and network add the residual stream themselves.
                 inner: vec![
-                    ("self_attention", Some(Part::SelfAttention.stream())),
+                    ("self_attention", Some(Part::Mixer.stream())),
                     ("mlp", None),
-                    ("self_attention.dense", Some(Part::SelfAttention.output())),
+                    ("self_attention.dense", Some(Part::Mixer.output())),
                     ("mlp.dense_4h_to_h", Some(Part::FeedForward.output())),
                 ],
             },

@@ -204,7 +204,7 @@ impl Builder<'_> {
             Side::Encoder => "model.encoder.layers",
             Side::Decoder => "model.decoder.layers",
         };
-        let mut attentions = vec![("self_attn", "self_attn.out_proj", "self_attn_layer_norm", Part::SelfAttention)];
+        let mut attentions = vec![("self_attn", "self_attn.out_proj", "self_attn_layer_norm", Part::Mixer)];
         if self.side == Side::Decoder {
             attentions.push(("encoder_attn", "encoder_attn.out_proj", "encoder_attn_layer_norm", Part::CrossAttention));
         }
@@ -261,14 +261,15 @@ impl Builder<'_> {
             Ok(Sublayer { inner, norms: self.norms(&format!("{name}_layer_norm"))? })
         };
         Ok(Block {
-            self_attention: attention("self_attn")?,
+            mixer: attention("self_attn")?.into(),
             cross_attention: (self.side == Side::Decoder).then(|| attention("encoder_attn")).transpose()?,
             feed_forward: Sublayer {
                 inner: FeedForward {
                     input: loader.linear(&format!("{name}.fc1"), features, inner)?,
                     activation: self.config.activation_function,
                     output: loader.linear(&format!("{name}.fc2"), inner, features)?,
-                },
+                }
+                .into(),
                 norms: self.norms(&format!("{name}.final_layer_norm"))?,
             },
             residual: Residual::Sequential,

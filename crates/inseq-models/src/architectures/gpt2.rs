@@ -118,7 +118,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
     let block = |layer: usize| -> Result<Block> {
         let name = format!("{prefix}h.{layer}");
         Ok(Block {
-            self_attention: Sublayer::before(norm(&format!("{name}.ln_1"))?, attention(&config, loader, &name, layer)?),
+            mixer: Sublayer::before(norm(&format!("{name}.ln_1"))?, attention(&config, loader, &name, layer)?),
             cross_attention: None,
             feed_forward: Sublayer::before(
                 norm(&format!("{name}.ln_2"))?,
@@ -145,8 +145,8 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             modules: Modules {
                 blocks: "transformer.h",
                 inner: vec![
-                    ("attn", Some(Part::SelfAttention.output())),
-                    ("attn.c_proj", Some(Part::SelfAttention.output())),
+                    ("attn", Some(Part::Mixer.output())),
+                    ("attn.c_proj", Some(Part::Mixer.output())),
                     ("mlp", Some(Part::FeedForward.output())),
                     ("mlp.c_proj", Some(Part::FeedForward.output())),
                 ],

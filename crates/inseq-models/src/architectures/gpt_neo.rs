@@ -148,7 +148,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
         let key_value = loader.key_value([&key, &value], features, features, false)?;
         let output = loader.linear(&format!("{attention}.out_proj"), features, features)?;
         Ok(Block {
-            self_attention: Sublayer::before(
+            mixer: Sublayer::before(
                 norm(&format!("{name}.ln_1"))?,
                 // Scores are not scaled.
                 Attention { scale: 1.0, ..Attention::new(query, key_value, output, config.num_heads) },
@@ -180,9 +180,9 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             modules: Modules {
                 blocks: "transformer.h",
                 inner: vec![
-                    ("attn", Some(Part::SelfAttention.output())),
-                    ("attn.attention", Some(Part::SelfAttention.output())),
-                    ("attn.attention.out_proj", Some(Part::SelfAttention.output())),
+                    ("attn", Some(Part::Mixer.output())),
+                    ("attn.attention", Some(Part::Mixer.output())),
+                    ("attn.attention.out_proj", Some(Part::Mixer.output())),
                     ("mlp", Some(Part::FeedForward.output())),
                     ("mlp.c_proj", Some(Part::FeedForward.output())),
                 ],

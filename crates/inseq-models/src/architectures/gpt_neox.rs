@@ -117,7 +117,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
         let output = linear("attention.dense", features, features, config.attention_bias)?;
         let inner = config.intermediate_size;
         Ok(Block {
-            self_attention: Sublayer::before(
+            mixer: Sublayer::before(
                 norm(&format!("{name}.input_layernorm"))?,
                 Attention::new(query, key_value, output, config.num_attention_heads),
             ),
@@ -147,8 +147,8 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             modules: Modules {
                 blocks: "gpt_neox.layers",
                 inner: vec![
-                    ("attention", Some(Part::SelfAttention.output())),
-                    ("attention.dense", Some(Part::SelfAttention.output())),
+                    ("attention", Some(Part::Mixer.output())),
+                    ("attention.dense", Some(Part::Mixer.output())),
                     ("mlp", Some(Part::FeedForward.output())),
                     ("mlp.dense_4h_to_h", Some(Part::FeedForward.output())),
                 ],

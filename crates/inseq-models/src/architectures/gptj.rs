@@ -113,7 +113,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
         // One norm for both branches.
         let norm = norm(&format!("{name}.ln_1"))?;
         Ok(Block {
-            self_attention: Sublayer::before(
+            mixer: Sublayer::before(
                 norm.clone(),
                 Attention::new(query, Linear::concatenate(vec![key, value]), projection("out")?, config.n_head),
             ),
@@ -147,8 +147,8 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             modules: Modules {
                 blocks: "transformer.h",
                 inner: vec![
-                    ("attn", Some(Part::SelfAttention.output())),
-                    ("attn.out_proj", Some(Part::SelfAttention.output())),
+                    ("attn", Some(Part::Mixer.output())),
+                    ("attn.out_proj", Some(Part::Mixer.output())),
                     ("mlp", Some(Part::FeedForward.output())),
                     ("mlp.fc_out", Some(Part::FeedForward.output())),
                 ],

@@ -137,12 +137,12 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
 
 fn modules(config: &Config) -> Modules {
     let mut inner = vec![
-        ("self_attn", Some(Part::SelfAttention.output())),
-        ("self_attn.out_proj", Some(Part::SelfAttention.output())),
+        ("self_attn", Some(Part::Mixer.output())),
+        ("self_attn.out_proj", Some(Part::Mixer.output())),
         ("fc2", Some(Part::FeedForward.output())),
     ];
     if !config.do_layer_norm_before {
-        inner.extend([("self_attn_layer_norm", Some(Part::SelfAttention.stream())), ("final_layer_norm", None)]);
+        inner.extend([("self_attn_layer_norm", Some(Part::Mixer.stream())), ("final_layer_norm", None)]);
     }
     Modules { blocks: "model.decoder.layers", inner }
 }
@@ -178,9 +178,9 @@ fn block(config: &Config, loader: &Loader, name: &str) -> Result<Block> {
         output: linear("fc2", config.ffn_dim, features)?,
     };
     Ok(Block {
-        self_attention: Sublayer { inner: attention, norms: norms("self_attn_layer_norm")? },
+        mixer: Sublayer::new(norms("self_attn_layer_norm")?, attention),
         cross_attention: None,
-        feed_forward: Sublayer { inner: feed_forward, norms: norms("final_layer_norm")? },
+        feed_forward: Sublayer::new(norms("final_layer_norm")?, feed_forward),
         residual: Residual::Sequential,
         scheme: 0,
     })

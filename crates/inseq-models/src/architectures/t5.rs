@@ -231,7 +231,7 @@ fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str, dropout: Dro
             ))
         };
         Ok(Block {
-            self_attention: attention(0, "SelfAttention")?,
+            mixer: attention(0, "SelfAttention")?.into(),
             cross_attention: decoder.then(|| attention(1, "EncDecAttention")).transpose()?,
             feed_forward: Sublayer::before(
                 norm(&format!("{feed_forward}.layer_norm"))?,
@@ -252,7 +252,7 @@ fn stack(kind: &Kind, config: &Config, loader: &Loader, side: &str, dropout: Dro
 }
 
 fn modules(decoder: bool) -> Modules {
-    let (attention, feed_forward) = (Part::SelfAttention, Some(Part::FeedForward.output()));
+    let (attention, feed_forward) = (Part::Mixer, Some(Part::FeedForward.output()));
     let mut inner = vec![
         ("layer.0", Some(attention.stream())),
         ("layer.0.SelfAttention", Some(attention.output())),

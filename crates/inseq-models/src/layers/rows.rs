@@ -113,6 +113,22 @@ impl Rows {
         }
     }
 
+    /// The batch entry and the position of each row of cotangents of so many batch entries and probes, row-major.
+    pub fn positions(&self, [batch, probes]: [usize; 2]) -> Vec<(usize, usize)> {
+        match self {
+            Rows::Span(range) => {
+                let of_entry = |entry| (0..probes).flat_map(move |_| range.clone().map(move |at| (entry, at)));
+                (0..batch).flat_map(of_entry).collect()
+            }
+            Rows::Own { positions, probes, .. } => {
+                positions.iter().enumerate().map(|(probe, &at)| (probe / (*probes).max(1), at)).collect()
+            }
+            Rows::Prefixes(prefixes) => {
+                prefixes.rows().map(|(probe, at)| (probe / prefixes.probes.max(1), at)).collect()
+            }
+        }
+    }
+
     /// The rows of a trace `[batch, position, feature]` in the cotangents' layout, with a probe axis of 1 where all probes
     /// have the same.
     pub fn of(&self, trace: &Tensor<3>) -> Tensor<4> {
@@ -125,9 +141,8 @@ impl Rows {
                 .select(0, index(positions, *probes, 1, length, &trace.device()))
                 .reshape([batch, *probes, 1, features]),
             Rows::Prefixes(prefixes) => {
-                let probes = prefixes.probes.max(1);
-                let index: Vec<_> =
-                    prefixes.rows().map(|(probe, position)| Some(probe / probes * length + position)).collect();
+                let positions = self.positions([batch, prefixes.probes]);
+                let index: Vec<_> = positions.into_iter().map(|(entry, at)| Some(entry * length + at)).collect();
                 gather_rows(trace.clone().reshape([batch * length, features]), &index).unsqueeze_dims(&[0, 0])
             }
         }
@@ -233,6 +248,15 @@ mod tests {
         let own_values = Tensor::<1>::from_data(values(4).as_slice(), &device).reshape([2, 2, 1, 1]);
         let among: Vec<f32> = own.among_reached(own_values).try_into_vec_as().unwrap();
         assert_eq!(among, [1.0, 0.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0]);
+    }
+
+    #[test]
+    fn each_row_has_a_batch_entry_and_a_position() {
+        assert_eq!(Rows::Span(1..3).positions([2, 2]), [0, 0, 1, 1].map(|e| [(e, 1), (e, 2)]).concat());
+        let own = Rows::Own { positions: vec![0, 2, 1, 1], first: vec![0, 1, 0, 0], probes: 2 };
+        assert_eq!(own.positions([2, 2]), [(0, 0), (0, 2), (1, 1), (1, 1)]);
+        let reached = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 0), (1, 1)];
+        assert_eq!(own.reached().positions([2, 2]), reached);
     }
 
     #[test]

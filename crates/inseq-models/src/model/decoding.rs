@@ -4,13 +4,13 @@ use burn::tensor::{Int, Tensor};
 
 use super::stack::StackTrace;
 use super::{BlockTrace, Context, Memory, Model, Source, Trace};
-use crate::layers::{KeyValues, Mask, Visibility};
+use crate::layers::{History, KeyValues, Mask, Visibility};
 
-/// Hypotheses that grow a token, or a prompt, a call, with their keys and values.
+/// Hypotheses that grow a token, or a prompt, a call, with what later positions take of earlier ones.
 #[derive(Clone, Debug)]
 pub struct IncrementalDecoder<'a> {
     model: &'a Model,
-    history: Vec<Option<KeyValues>>,
+    history: Vec<Option<History>>,
     memory: Vec<Option<KeyValues>>,
     /// Tokens of each text, and the padded length.
     source_lengths: Option<(Vec<usize>, usize)>,
@@ -56,7 +56,7 @@ impl<'a> IncrementalDecoder<'a> {
         if blocks.len() != model.decoder.blocks.len() || length == 0 {
             return None;
         }
-        let own = |block: &BlockTrace| Some(block.self_attention.inner.key_values(entry, length));
+        let own = |block: &BlockTrace| Some(block.mixer.inner.history(entry, length));
         let cross = |block: &BlockTrace| {
             block.cross_attention.as_ref().map(|cross| cross.inner.key_values(entry, source_length))
         };
@@ -77,9 +77,8 @@ impl<'a> IncrementalDecoder<'a> {
 
     /// The same hypotheses when they had `length` tokens.
     pub fn prefix(&self, length: usize) -> Self {
-        let cut = |key_values: &Option<KeyValues>| {
-            key_values.as_ref().filter(|_| length > 0).map(|key_values| key_values.prefix(length))
-        };
+        let cut =
+            |history: &Option<History>| history.as_ref().filter(|_| length > 0).map(|history| history.prefix(length));
         Self { history: self.history.iter().map(cut).collect(), length: self.length.min(length), ..self.clone() }
     }
 
@@ -88,14 +87,15 @@ impl<'a> IncrementalDecoder<'a> {
         let device = self.model.device();
         let index: Vec<i64> = parents.iter().map(|&p| p as i64).collect();
         let index = Tensor::<1, Int>::from_data(index.as_slice(), &device);
-        let select = |key_values: &mut Option<KeyValues>| {
-            *key_values = key_values.take().map(|key_values| key_values.select(&index));
-        };
-        self.history.iter_mut().for_each(select);
+        for history in &mut self.history {
+            *history = history.take().map(|history| history.select(&index));
+        }
         let texts: Vec<usize> = parents.iter().map(|&p| self.texts[p]).collect();
         // Hypotheses of one text share its memory: only a change of texts moves it.
         if texts != self.texts {
-            self.memory.iter_mut().for_each(select);
+            for memory in &mut self.memory {
+                *memory = memory.take().map(|key_values| key_values.select(&index));
+            }
             self.texts = texts;
         }
     }

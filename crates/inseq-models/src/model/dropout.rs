@@ -46,7 +46,7 @@ pub(super) enum Place {
     Entry,
     Exit,
     SelfWeights,
-    SelfAttention,
+    Mixer,
     CrossWeights,
     CrossAttention,
     Inner,
@@ -73,7 +73,7 @@ impl LayerNoise {
             Place::Exit => self.rates.exit,
             Place::SelfWeights | Place::CrossWeights => self.rates.attention,
             Place::Inner => self.rates.inner,
-            Place::SelfAttention | Place::CrossAttention | Place::FeedForward => self.rates.residual,
+            Place::Mixer | Place::CrossAttention | Place::FeedForward => self.rates.residual,
         }
     }
 

@@ -222,7 +222,7 @@ impl Model {
         let plan = |stack: &Stack, own: usize, other: usize| {
             let widest = stack.blocks.iter().map(|block| block.bytes_of_trace(own, other)).max().unwrap_or(0) * batch;
             let stride = (most / 4 / widest.max(1)).clamp(1, stack.blocks.len().max(1));
-            let features = stack.blocks.first().map_or(0, |block| block.self_attention.inner.query.input_size());
+            let features = stack.blocks.first().map_or(0, Block::features);
             let inputs = 4 * batch * own * features * stack.blocks.len().div_ceil(stride);
             (stride, inputs, stride * widest)
         };

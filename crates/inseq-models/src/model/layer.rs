@@ -38,8 +38,8 @@ pub struct Tap {
 /// A sublayer of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Attention to the block's own positions.
-    SelfAttention,
+    /// What is taken of the block's own positions.
+    Mixer,
     /// Attention to the encoder's output.
     CrossAttention,
     /// The position-wise network.

@@ -109,7 +109,9 @@ where
             if (request.which == LeftOut::Encoder) != is_encoder || heads.is_empty() {
                 continue;
             }
-            let weights = layer.block.attended_weights(&layer.attended, request.which == LeftOut::Cross);
+            let Some(weights) = layer.block.attended_weights(&layer.attended, request.which == LeftOut::Cross) else {
+                continue;
+            };
             let of = |spans| LeftOutValues::new(spans, request.wanted.clone(), request.which == LeftOut::Decoder);
             for &spans in &request.parts {
                 let rows = of(spans).queries;
@@ -140,11 +142,13 @@ where
         for pieces in pieces.chunks(at_once) {
             let measured = side_by_side(pieces, |Piece { request, heads, layer, weights, left_out }| {
                 let (attended, of_cross) = (&layer.attended, self.requests[*request].which == LeftOut::Cross);
-                let states = layer.block.without_values(attended, of_cross, weights, left_out, heads);
-                (self.measure)(layer.leave(states), left_out.of_rows(layer.states.clone()))
+                let states = layer.block.without_values(attended, of_cross, weights, left_out, heads)?;
+                Some((self.measure)(layer.leave(states), left_out.of_rows(layer.states.clone())))
             });
             for (piece, measured) in pieces.iter().zip(measured) {
-                (self.each)(piece.request, piece.layer.index, &piece.left_out, measured);
+                if let Some(measured) = measured {
+                    (self.each)(piece.request, piece.layer.index, &piece.left_out, measured);
+                }
             }
         }
     }

@@ -139,9 +139,7 @@ impl Model {
     pub fn widest_row(&self) -> usize {
         let encoder = self.encoder.as_ref().map_or(&[][..], |encoder| &encoder.stack.blocks);
         let blocks = encoder.iter().chain(&self.decoder.blocks);
-        let widest = blocks.map(|block| {
-            block.feed_forward.inner.input.output_size().max(block.self_attention.inner.key_value.output_size())
-        });
+        let widest = blocks.map(|block| block.feed_forward.inner.inner_size().max(block.mixer.inner.widest_row()));
         widest.max().unwrap_or(1)
     }
 
@@ -195,10 +193,8 @@ impl Block {
     /// Values that a trace, or a probe at work, holds for a position of the block. Attention weights are not among them:
     /// they are made for a bounded number of queries at a time.
     fn values_per_position(&self) -> usize {
-        let attention = &self.self_attention.inner;
-        let features = attention.query.input_size();
-        let heads = attention.output.input_size() + attention.key_value.output_size();
-        let inner = self.feed_forward.inner.input.output_size();
-        2 * inner + (2 + usize::from(self.cross_attention.is_some())) * (heads + 2 * features)
+        let (mixed, features) = (self.mixer.inner.inner_size(), self.features());
+        2 * self.feed_forward.inner.inner_size()
+            + (2 + usize::from(self.cross_attention.is_some())) * (mixed + 2 * features)
     }
 }

@@ -64,7 +64,7 @@ impl BlockTrace {
         let all = rescale == Rescale::Everything;
         let crosses = self.cross_attention.as_ref().zip(baseline.cross_attention.as_ref());
         BlockTrace {
-            self_attention: self.self_attention.rescaled(&baseline.self_attention, rescale, |own, other| match all {
+            mixer: self.mixer.rescaled(&baseline.mixer, rescale, |own, other| match all {
                 true => own.rescaled(other),
                 false => own.clone(),
             }),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use crate::layers::{Norm, NormTrace, Rows};
+use crate::layers::{Attention, Mixer, Norm, NormTrace, Rows};
 
 /// Where a sublayer's norms stand: `y = sum(x + output(f(input(x))))`.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +42,19 @@ pub struct Sublayer<T> {
 
 impl<T> Sublayer<T> {
     /// `x + f(norm(x))`.
-    pub fn before(norm: Norm, inner: T) -> Self {
-        Self { inner, norms: Norms::before(norm) }
+    pub fn before(norm: Norm, inner: impl Into<T>) -> Self {
+        Self::new(Norms::before(norm), inner)
+    }
+
+    /// With these norms around it.
+    pub fn new(norms: Norms, inner: impl Into<T>) -> Self {
+        Self { inner: inner.into(), norms }
+    }
+}
+
+impl From<Sublayer<Attention>> for Sublayer<Mixer> {
+    fn from(Sublayer { inner, norms }: Sublayer<Attention>) -> Self {
+        Self { inner: inner.into(), norms }
     }
 }
 

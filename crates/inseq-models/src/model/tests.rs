@@ -9,7 +9,8 @@ use super::kept::Kept;
 use super::trace::Mode;
 use super::*;
 use crate::layers::{
-    Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Norm, NormKind, Rotary, Stretch, Visibility,
+    Activation, Attention, DistanceBias, Embedding, Feed, FeedForward, Linear, Norm, NormKind, Rotary, Stretch,
+    Visibility,
 };
 
 /// What can differ between architectures.
@@ -104,7 +105,7 @@ impl Random {
         }
     }
 
-    fn attention(&mut self, variant: &Variant) -> Sublayer<Attention> {
+    fn attention<T: From<Attention>>(&mut self, variant: &Variant) -> Sublayer<T> {
         let head_dim = WIDTH / HEADS;
         let inner = variant.key_value_heads * head_dim;
         let head_norm = |random: &mut Self, heads| random.norm(head_dim, variant.norm_kind).grouped(heads);
@@ -118,21 +119,23 @@ impl Random {
             soft_cap: variant.soft_caps.then_some(2.0),
             norms: variant.head_norms.then(|| [head_norm(self, HEADS), head_norm(self, variant.key_value_heads)]),
         };
-        Sublayer { inner: attention, norms: self.norms(variant) }
+        Sublayer::new(self.norms(variant), attention)
+    }
+
+    fn feed_forward(&mut self, variant: &Variant) -> Sublayer<Feed> {
+        let dense = FeedForward {
+            input: self.linear(WIDTH, if variant.gated { 24 } else { 12 }),
+            activation: variant.activation,
+            output: self.linear(12, WIDTH),
+        };
+        Sublayer::new(self.norms(variant), dense)
     }
 
     fn stack(&mut self, variant: &Variant, causal: bool) -> Stack {
         let block = |random: &mut Self, scheme| Block {
-            self_attention: random.attention(variant),
+            mixer: random.attention(variant),
             cross_attention: (causal && variant.encoder).then(|| random.attention(variant)),
-            feed_forward: Sublayer {
-                inner: FeedForward {
-                    input: random.linear(WIDTH, if variant.gated { 24 } else { 12 }),
-                    activation: variant.activation,
-                    output: random.linear(12, WIDTH),
-                },
-                norms: random.norms(variant),
-            },
+            feed_forward: random.feed_forward(variant),
             residual: variant.residual,
             scheme,
         };

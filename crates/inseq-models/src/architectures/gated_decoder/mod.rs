@@ -92,7 +92,7 @@ impl Kind {
     };
 
     fn modules(&self) -> Modules {
-        let (attention, feed_forward) = (Part::SelfAttention, Part::FeedForward);
+        let (attention, feed_forward) = (Part::Mixer, Part::FeedForward);
         let mut inner = vec![
             ("self_attn", Some(attention.output())),
             ("self_attn.o_proj", Some(attention.output())),
@@ -178,13 +178,13 @@ impl Builder<'_> {
             NormPlaces::Around | NormPlaces::Behind => "pre_feedforward_layernorm",
         };
         Ok(Block {
-            self_attention: Sublayer {
-                inner: self.attention(&named("self_attn"))?,
+            mixer: Sublayer {
+                inner: self.attention(&named("self_attn"))?.into(),
                 norms: self.norms(&named("input_layernorm"), &named("post_attention_layernorm"))?,
             },
             cross_attention: None,
             feed_forward: Sublayer {
-                inner: self.feed_forward(&named("mlp"))?,
+                inner: self.feed_forward(&named("mlp"))?.into(),
                 norms: self.norms(&named(before_feed_forward), &named("post_feedforward_layernorm"))?,
             },
             residual: Residual::Sequential,

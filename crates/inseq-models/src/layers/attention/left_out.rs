@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 
-use super::super::Mixture;
+use super::super::SharedRows;
 use super::{Attention, AttentionTrace};
 
 /// Spans of positions whose values are left out, one at a time, and the queries that are asked for without each.
@@ -53,7 +53,7 @@ impl Attention {
         y: Tensor<3>,
         left_out: &LeftOutValues,
         heads: &[usize],
-    ) -> Mixture {
+    ) -> SharedRows {
         let index = |of: &[usize]| {
             let of: Vec<i64> = of.iter().map(|&i| i as i64).collect();
             Tensor::<1, Int>::from_data(of.as_slice(), &y.device())
@@ -73,7 +73,7 @@ impl Attention {
             end += span.len() * heads.len();
             (queries.clone(), start..end)
         });
-        Mixture {
+        SharedRows {
             base: y,
             groups: groups.collect(),
             given: given.reshape([heads.len(), count, features]).swap_dims(0, 1).reshape([parts, features]),

@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use super::dropout::{LayerNoise, Place};
 use super::sublayer::{Sublayer, SublayerTrace};
 use crate::layers::{
-    Attention, AttentionTrace, FeedForward, FeedForwardTrace, KeyValues, Mask, NormTrace, Rotation, Rows,
+    Attention, AttentionTrace, Feed, FeedTrace, History, KeyValues, Mask, Mixer, MixerTrace, NormTrace, Rotation, Rows,
 };
 pub(super) use without_values::Attended;
 
@@ -20,31 +20,31 @@ pub enum Residual {
     /// Each adds to what the one before it left.
     #[default]
     Sequential,
-    /// Attention and feed-forward both read the block's input, `x + attention(x) + feed_forward(x)`.
+    /// Mixer and feed-forward both read the block's input, `x + mixer(x) + feed_forward(x)`.
     Parallel,
 }
 
 /// One layer of an encoder or a decoder.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// Attention to the block's own positions.
-    pub self_attention: Sublayer<Attention>,
+    /// What is taken of the block's own positions.
+    pub mixer: Sublayer<Mixer>,
     /// Attention to the encoder's output, in decoders that have one.
     pub cross_attention: Option<Sublayer<Attention>>,
     /// The position-wise network.
-    pub feed_forward: Sublayer<FeedForward>,
+    pub feed_forward: Sublayer<Feed>,
     /// How the sublayers are joined.
     pub residual: Residual,
-    /// Which of the stack's position schemes the self-attention has.
+    /// Which of the stack's position schemes the mixer has.
     pub scheme: usize,
 }
 
 /// What [`Block::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub struct BlockTrace {
-    pub(super) self_attention: SublayerTrace<AttentionTrace>,
+    pub(super) mixer: SublayerTrace<MixerTrace>,
     pub(super) cross_attention: Option<SublayerTrace<AttentionTrace>>,
-    pub(super) feed_forward: SublayerTrace<FeedForwardTrace>,
+    pub(super) feed_forward: SublayerTrace<FeedTrace>,
 }
 
 impl BlockTrace {
@@ -52,9 +52,9 @@ impl BlockTrace {
     pub(super) fn entries(&self, range: &Range<usize>) -> BlockTrace {
         let attention = |trace: &SublayerTrace<AttentionTrace>| trace.entries(range, AttentionTrace::entries);
         BlockTrace {
-            self_attention: attention(&self.self_attention),
+            mixer: self.mixer.entries(range, MixerTrace::entries),
             cross_attention: self.cross_attention.as_ref().map(attention),
-            feed_forward: self.feed_forward.entries(range, FeedForwardTrace::entries),
+            feed_forward: self.feed_forward.entries(range, FeedTrace::entries),
         }
     }
 }
@@ -62,9 +62,9 @@ impl BlockTrace {
 /// What a block attends to, beside the positions it is given.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
-    /// Of the self-attention.
+    /// Of the mixer.
     pub mask: &'a Mask,
-    /// Of the self-attention's queries and keys.
+    /// Of the mixer's queries and keys.
     pub rotation: Option<&'a Rotation>,
     /// Keys and values of the encoder's output under this block's cross-attention, and what of them is hidden.
     pub memory: Option<(&'a KeyValues, &'a Mask)>,
@@ -75,16 +75,9 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// What the weights of `x` over keys are multiplied by.
-    fn dropped_weights(
-        &self,
-        place: Place,
-        attention: &Attention,
-        x: &Tensor<3>,
-        key_values: &KeyValues,
-    ) -> Option<Tensor<4>> {
-        let ([batch, queries, _], [_, _, keys, _]) = (x.dims(), key_values.keys.dims());
-        self.noise?.weights(place, [batch, attention.heads, queries, keys], x)
+    /// What attention weights of a shape `[batch, head, query, key]` are multiplied by, where `like` is on their device.
+    fn dropped_weights(&self, place: Place, shape: [usize; 4], like: &Tensor<3>) -> Option<Tensor<4>> {
+        self.noise?.weights(place, shape, like)
     }
 }
 
@@ -114,9 +107,15 @@ pub enum Reach {
 }
 
 impl Block {
-    /// The weights of the self-attention in a forward, `[batch, head, query, key]`; rows sum to 1.
-    pub fn self_attention_weights(&self, trace: &BlockTrace) -> Tensor<4> {
-        self.self_attention.inner.weights(&trace.self_attention.inner)
+    /// Size of the block's input and output.
+    pub fn features(&self) -> usize {
+        self.mixer.inner.features()
+    }
+
+    /// The weights of the self-attention in a forward, `[batch, head, query, key]`; rows sum to 1. `None` where the block has
+    /// no self-attention.
+    pub fn self_attention_weights(&self, trace: &BlockTrace) -> Option<Tensor<4>> {
+        self.mixer.inner.weights(&trace.mixer.inner)
     }
 
     /// The weights of the cross-attention in a forward, `[batch, head, query, key]`; rows sum to 1.
@@ -125,42 +124,36 @@ impl Block {
         Some(cross.inner.weights(&trace.inner))
     }
 
-    /// The block's output for `x` `[batch, position, feature]`; `history` holds the keys and values of earlier positions
+    /// The block's output for `x` `[batch, position, feature]`; `history` holds what is taken of earlier positions,
     /// and takes up those of `x`.
-    pub fn step(&self, x: Tensor<3>, history: &mut Option<KeyValues>, context: &Context) -> Tensor<3> {
-        let attend = |x: Tensor<3>| {
-            let attention = &self.self_attention.inner;
-            let all = attention.key_values(x.clone(), context.rotation).after(history.take());
-            let y = attention.forward(x, &all, context.mask, context.rotation, None).0;
-            *history = Some(all);
-            (y, ())
-        };
+    pub fn step(&self, x: Tensor<3>, history: &mut Option<History>, context: &Context) -> Tensor<3> {
+        let mix = |x: Tensor<3>| (self.mixer.inner.step(x, history, context.mask, context.rotation), ());
         let cross = |x: Tensor<3>| (self.attend_to_memory(x, context).0, ());
-        self.run(x, context, |_, _| {}, attend, cross, |x| (self.feed_forward.inner.forward(x), ())).0
+        self.run(x, context, |_, _| {}, mix, cross, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
     /// The block's output for `x` `[batch, position, feature]`, with the trace.
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, BlockTrace) {
-        let attend = |x: Tensor<3>| self.attend_to_itself(x, context);
+        let mix = |x: Tensor<3>| self.mix(x, context);
         let cross = |x: Tensor<3>| self.attend_to_memory(x, context);
         let inner = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(Place::Inner, like));
         let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, inner);
-        let (y, (self_attention, cross_attention, feed_forward)) = self.run(x, context, |_, _| {}, attend, cross, feed);
+        let (y, (mixer, cross_attention, feed_forward)) = self.run(x, context, |_, _| {}, mix, cross, feed);
         let cross_attention = cross_attention.and_then(SublayerTrace::some);
-        (y, BlockTrace { self_attention, cross_attention, feed_forward })
+        (y, BlockTrace { mixer, cross_attention, feed_forward })
     }
 
-    fn attend_to_itself(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, AttentionTrace) {
-        let attention = &self.self_attention.inner;
-        let key_values = attention.key_values(x.clone(), context.rotation);
-        let dropout = context.dropped_weights(Place::SelfWeights, attention, &x, &key_values);
-        attention.forward(x, &key_values, context.mask, context.rotation, dropout)
+    fn mix(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, MixerTrace) {
+        let dropout = |shape| context.dropped_weights(Place::SelfWeights, shape, &x);
+        self.mixer.inner.forward(x.clone(), context.mask, context.rotation, dropout)
     }
 
     fn attend_to_memory(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Option<AttentionTrace>) {
         match (&self.cross_attention, context.memory) {
             (Some(cross), Some((memory, mask))) => {
-                let dropout = context.dropped_weights(Place::CrossWeights, &cross.inner, &x, memory);
+                let ([batch, queries, _], [_, _, keys, _]) = (x.dims(), memory.keys.dims());
+                let shape = [batch, cross.inner.heads, queries, keys];
+                let dropout = context.dropped_weights(Place::CrossWeights, shape, &x);
                 let (y, trace) = cross.inner.forward(x, memory, mask, None, dropout);
                 (y, Some(trace))
             }
@@ -175,24 +168,23 @@ impl Block {
         x: Tensor<3>,
         context: &Context,
         stream: impl Fn(Place, &Tensor<3>),
-        attend: impl FnOnce(Tensor<3>) -> (Tensor<3>, A),
+        mix: impl FnOnce(Tensor<3>) -> (Tensor<3>, A),
         cross: impl FnOnce(Tensor<3>) -> (Tensor<3>, C),
         feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
     ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<C>>, SublayerTrace<F>)) {
         let dropped = |place: Place, x: &Tensor<3>| context.noise.and_then(|noise| noise.values(place, x));
-        let attend = |x, _: Option<&NormTrace>| attend(x);
+        let mix = |x, _: Option<&NormTrace>| mix(x);
         let cross = |x, _: Option<&NormTrace>| cross(x);
         let feed = |x, _: Option<&NormTrace>| feed(x);
         if self.residual == Residual::Parallel {
-            let (attended, _, attention) =
-                self.self_attention.branch(x.clone(), dropped(Place::SelfAttention, &x), attend);
+            let (mixed, _, mixer) = self.mixer.branch(x.clone(), dropped(Place::Mixer, &x), mix);
             let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), dropped(Place::FeedForward, &x), feed);
             let x = x + fed;
-            stream(Place::SelfAttention, &x);
-            return (x + attended, (attention, None, feed_forward));
+            stream(Place::Mixer, &x);
+            return (x + mixed, (mixer, None, feed_forward));
         }
-        let dropout = dropped(Place::SelfAttention, &x);
-        let (x, attention) = self.self_attention.around(x, dropout, |x| stream(Place::SelfAttention, x), attend);
+        let dropout = dropped(Place::Mixer, &x);
+        let (x, mixer) = self.mixer.around(x, dropout, |x| stream(Place::Mixer, x), mix);
         let (x, cross) = match (&self.cross_attention, context.memory) {
             (Some(sublayer), Some(_)) => {
                 let dropout = dropped(Place::CrossAttention, &x);
@@ -203,7 +195,7 @@ impl Block {
         };
         let dropout = dropped(Place::FeedForward, &x);
         let (x, feed_forward) = self.feed_forward.around(x, dropout, |x| stream(Place::FeedForward, x), feed);
-        (x, (attention, cross, feed_forward))
+        (x, (mixer, cross, feed_forward))
     }
 
     /// Pulls the output's cotangent back to the block's input. What reaches the encoder's output
@@ -224,7 +216,7 @@ impl Block {
                 &trace.feed_forward,
                 &rows,
             );
-            return Some(self.self_attention_pullback(value, Some(fed), &rows, trace));
+            return Some(self.mixer_pullback(value, Some(fed), &rows, trace));
         }
         let value = self.feed_forward.sum_pullback(value, &trace.feed_forward, &rows);
         let inner = self.feed_forward_pullback(value.clone(), trace, &rows);
@@ -245,8 +237,8 @@ impl Block {
         if reach == Reach::Memory {
             return None;
         }
-        let value = self.self_attention.sum_pullback(value, &trace.self_attention, &rows);
-        Some(self.self_attention_pullback(value, None, &rows, trace))
+        let value = self.mixer.sum_pullback(value, &trace.mixer, &rows);
+        Some(self.mixer_pullback(value, None, &rows, trace))
     }
 
     /// Through the feed-forward branch, to what the inner layer took.
@@ -255,28 +247,24 @@ impl Block {
         sublayer.inner.pullback(sublayer.output_pullback(value, trace, rows), &trace.inner, rows)
     }
 
-    /// Through the self-attention and its residual, where each row reaches every position that it looks at. `beside` is
+    /// Through the mixer and its residual, where each row reaches every position that it takes something of. `beside` is
     /// the cotangent that other branches give the same rows.
-    fn self_attention_pullback(
+    fn mixer_pullback(
         &self,
         value: Tensor<4>,
         beside: Option<Tensor<4>>,
         rows: &Rows,
         trace: &BlockTrace,
     ) -> Cotangent {
-        let (sublayer, trace) = (&self.self_attention, &trace.self_attention);
+        let (sublayer, trace) = (&self.mixer, &trace.mixer);
         let inner = sublayer.output_pullback(value.clone(), trace, rows);
         let back = sublayer.inner.pullback(inner, &trace.inner, rows);
-        let reached = match trace.inner.is_causal() {
-            true => rows.reached(),
-            false => Rows::prefix(back.memory.dims()[2]),
-        };
-        let own = sublayer.residual_pullback(value, back.queries, trace, rows);
+        let own = sublayer.residual_pullback(value, back.own, trace, rows);
         let own = match beside {
             Some(beside) => own + beside,
             None => own,
         };
-        let value = rows.among_reached(own) + sublayer.input_pullback(back.memory, trace, &reached);
-        Cotangent { value, rows: reached }
+        let value = rows.among_reached(own) + sublayer.input_pullback(back.reached, trace, &back.rows);
+        Cotangent { value, rows: back.rows }
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::super::layer::{LayerStates, Part, Tap, TapPoint};
 use super::super::sublayer::{Norms, Sublayer, normed};
 use super::{Block, Context, Residual};
-use crate::layers::{Attention, Linear};
+use crate::layers::Mixer;
 
 /// What a sublayer makes of the residual stream, step by step.
 struct Steps {
@@ -37,21 +37,21 @@ impl Steps {
 impl Block {
     /// The states at one of the block's sublayers, for its input `x` `[batch, position, feature]`.
     pub(in crate::model) fn tapped(&self, Tap { part, point }: Tap, x: Tensor<3>, context: &Context) -> LayerStates {
-        let attend = |x: Tensor<3>| self.attend_to_itself(x, context).0;
+        let mix = |x: Tensor<3>| self.mix(x, context).0;
         let feed = |x: Tensor<3>| self.feed_forward.inner.forward(x);
         if self.residual == Residual::Parallel {
-            let attended = Steps::of(&self.self_attention, x.clone(), attend);
+            let mixed = Steps::of(&self.mixer, x.clone(), mix);
             let fed = Steps::of(&self.feed_forward, x, feed);
             // Each is added to the input with what the other gives.
-            let (mut own, other) = if part == Part::FeedForward { (fed, attended) } else { (attended, fed) };
+            let (mut own, other) = if part == Part::FeedForward { (fed, mixed) } else { (mixed, fed) };
             own.residual = own.residual + other.branch;
             return own.at(point);
         }
-        let attended = Steps::of(&self.self_attention, x, attend);
-        if part == Part::SelfAttention {
-            return attended.at(point);
+        let mixed = Steps::of(&self.mixer, x, mix);
+        if part == Part::Mixer {
+            return mixed.at(point);
         }
-        let mut x = attended.stream;
+        let mut x = mixed.stream;
         if let (Some(cross), Some(_)) = (&self.cross_attention, context.memory) {
             let crossed = Steps::of(cross, x, |x| self.attend_to_memory(x, context).0);
             if part == Part::CrossAttention {
@@ -67,7 +67,7 @@ impl Block {
         match (part, &self.cross_attention) {
             (Part::CrossAttention, Some(cross)) => &cross.norms,
             (Part::FeedForward, _) => &self.feed_forward.norms,
-            _ => &self.self_attention.norms,
+            _ => &self.mixer.norms,
         }
     }
 
@@ -76,15 +76,14 @@ impl Block {
         if part == Part::FeedForward || self.residual == Residual::Parallel {
             return None;
         }
-        let cross_attention = self.cross_attention.filter(|_| part == Part::SelfAttention);
-        Some(Self { self_attention: self.self_attention.silent(), cross_attention, ..self })
+        let cross_attention = self.cross_attention.filter(|_| part == Part::Mixer);
+        Some(Self { mixer: self.mixer.silent(), cross_attention, ..self })
     }
 }
 
-impl Sublayer<Attention> {
-    /// An attention that adds nothing to the residual stream.
+impl Sublayer<Mixer> {
+    /// A mixer that adds nothing to the residual stream.
     fn silent(self) -> Self {
-        let output = Linear::zeros_like(&self.inner.output);
-        Self { inner: Attention { output, ..self.inner }, norms: Norms::default() }
+        Self { inner: self.inner.silent(), norms: Norms::default() }
     }
 }

@@ -5,17 +5,18 @@ use std::cell::Cell;
 use burn::tensor::Tensor;
 
 use super::super::dropout::Place;
-use super::super::sublayer::{Sublayer, normed};
+use super::super::sublayer::{Norms, normed};
 use super::{Block, Context, Residual};
-use crate::layers::{Attention, AttentionTrace, LeftOutValues, Mapped, NormTrace};
+use crate::layers::{Attention, AttentionTrace, LeftOutValues, Mapped, Mixer, MixerTrace, NormTrace};
 
 /// What a forward of a block leaves for others without some values.
 #[derive(Clone, Debug)]
 pub(in crate::model) struct Attended {
-    own: AttendedBy,
+    /// Where the mixer is an attention.
+    own: Option<AttendedBy>,
     cross: Option<AttendedBy>,
-    /// What the feed-forward network's first layer gave, `[batch, position, output]`.
-    first: Tensor<3>,
+    /// What the feed-forward's first layer gave, `[batch, position, output]`, where there is one.
+    first: Option<Tensor<3>>,
     /// One over the deviation of the last norm before it.
     inverse_deviation: Option<Tensor<3>>,
 }
@@ -33,25 +34,27 @@ struct AttendedBy {
 impl Block {
     /// The block's output for `x` `[batch, position, feature]`, with what [`without_values`](Self::without_values) needs.
     pub(in crate::model) fn forward_attended(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Attended) {
-        let attend = |x: Tensor<3>| {
-            let (y, trace) = self.attend_to_itself(x, context);
-            (y.clone(), (y, trace))
+        let mix = |x: Tensor<3>| {
+            let (y, trace) = self.mix(x, context);
+            let MixerTrace::Attention(trace) = trace;
+            (y.clone(), Some((y, trace)))
         };
         let cross = |x: Tensor<3>| {
             let (y, trace) = self.attend_to_memory(x, context);
             (y.clone(), trace.map(|trace| (y, trace)))
         };
         let feed = |x: Tensor<3>| {
-            let first = self.feed_forward.inner.input.forward(x);
-            (self.feed_forward.inner.forward_from_first(first.clone()), first)
+            let feed = &self.feed_forward.inner;
+            let first = feed.first_layer().map(|layer| layer.forward(x.clone()));
+            (feed.forward_from_first(first.clone().unwrap_or(x)), first)
         };
         let (own_stream, cross_stream) = (Cell::new(x.clone()), Cell::new(None));
         let stream = |place: Place, x: &Tensor<3>| match place {
-            Place::SelfAttention => own_stream.set(x.clone()),
+            Place::Mixer => own_stream.set(x.clone()),
             Place::CrossAttention => cross_stream.set(Some(x.clone())),
             _ => {}
         };
-        let (y, (own, cross, fed)) = self.run(x, context, stream, attend, cross, feed);
+        let (y, (own, cross, fed)) = self.run(x, context, stream, mix, cross, feed);
         let last = cross.as_ref().map_or(&own.sum, |cross| &cross.sum);
         let inverse_deviation = fed.input.as_ref().or(last.as_ref()).map(NormTrace::inverse_deviation);
         let by = |stream: Tensor<3>, output: Option<NormTrace>, (y, trace)| match output {
@@ -59,7 +62,7 @@ impl Block {
             None => AttendedBy { y: stream + y, stream: None, trace },
         };
         let cross = cross.and_then(|cross| Some(by(cross_stream.into_inner()?, cross.output, cross.inner?)));
-        let own = by(own_stream.into_inner(), own.output, own.inner);
+        let own = own.inner.map(|inner| by(own_stream.into_inner(), own.output, inner));
         (y, Attended { own, cross, first: fed.inner, inverse_deviation })
     }
 
@@ -67,7 +70,8 @@ impl Block {
     /// cross-attention, cannot take the values of spans of positions: `[1, row, feature]`. `attended` is of `x` as it is,
     /// and `weights` are that attention's.
     ///
-    /// What comes before that attention is the same for all spans; after it, each has its rows.
+    /// What comes before that attention is the same for all spans; after it, each has its rows. `None` where there is no such
+    /// attention.
     pub(in crate::model) fn without_values(
         &self,
         attended: &Attended,
@@ -75,17 +79,17 @@ impl Block {
         weights: &Tensor<4>,
         left_out: &LeftOutValues,
         heads: &[usize],
-    ) -> Tensor<3> {
-        let (sublayer, by) = self.attention(attended, of_cross);
-        let mixture = sublayer.inner.without_values(&by.trace, weights, by.y.clone(), left_out, heads);
+    ) -> Option<Tensor<3>> {
+        let (attention, norms, by) = self.attention(attended, of_cross)?;
+        let shared = attention.without_values(&by.trace, weights, by.y.clone(), left_out, heads);
         let x = match &by.stream {
-            Some(stream) => normed(sublayer.norms.output.as_ref(), mixture.rows()).0 + left_out.of_rows(stream.clone()),
-            None => mixture.rows(),
+            Some(stream) => normed(norms.output.as_ref(), shared.rows()).0 + left_out.of_rows(stream.clone()),
+            None => shared.rows(),
         };
         if self.residual == Residual::Parallel {
-            return x;
+            return Some(x);
         }
-        let (x, sum) = normed(sublayer.norms.sum.as_ref(), x);
+        let (x, sum) = normed(norms.sum.as_ref(), x);
         let (x, is_last) = match (&self.cross_attention, &attended.cross) {
             (Some(cross), Some(by)) if !of_cross => {
                 let attend = |x, _: Option<&NormTrace>| (cross.inner.forward_of_others(x, &by.trace), ());
@@ -94,33 +98,41 @@ impl Block {
             _ => (x, true),
         };
         // Where one norm is all there is between what was left out and the next linear layer, that one is run by parts.
-        let norm = match [&sublayer.norms.sum, &self.feed_forward.norms.input].map(Option::as_ref) {
+        let norm = match [&norms.sum, &self.feed_forward.norms.input].map(Option::as_ref) {
             [Some(norm), None] | [None, Some(norm)] if is_last && by.stream.is_none() => Some(norm),
             _ => None,
         };
         let inner = &self.feed_forward.inner;
         let feed = |x, input: Option<&NormTrace>| {
-            let by_parts = norm.zip(input.or(sum.as_ref())).zip(attended.inverse_deviation.clone());
-            let by_parts = by_parts.and_then(|((norm, trace), inverse_deviation)| {
-                let states = Mapped { output: attended.first.clone(), inverse_deviation };
-                mixture.mapped(norm, &inner.input, &states, trace.inverse_deviation())
-            });
-            (inner.forward_from_first(by_parts.unwrap_or_else(|| inner.input.forward(x))), ())
+            let by_parts = || {
+                let (norm, trace) = norm.zip(input.or(sum.as_ref()))?;
+                let (output, inverse_deviation) = (attended.first.clone()?, attended.inverse_deviation.clone()?);
+                let states = Mapped { output, inverse_deviation };
+                shared.mapped(norm, inner.first_layer()?, &states, trace.inverse_deviation())
+            };
+            (by_parts().map_or_else(|| inner.forward(x), |first| inner.forward_from_first(first)), ())
         };
-        self.feed_forward.around(x, None, |_| {}, feed).0
+        Some(self.feed_forward.around(x, None, |_| {}, feed).0)
     }
 
-    /// The weights of the self-attention, or of the cross-attention, `[1, head, query, key]`.
-    pub(in crate::model) fn attended_weights(&self, attended: &Attended, of_cross: bool) -> Tensor<4> {
-        let (sublayer, by) = self.attention(attended, of_cross);
-        sublayer.inner.weights(&by.trace)
+    /// The weights of the self-attention, or of the cross-attention, `[1, head, query, key]`; `None` where there is none.
+    pub(in crate::model) fn attended_weights(&self, attended: &Attended, of_cross: bool) -> Option<Tensor<4>> {
+        let (attention, _, by) = self.attention(attended, of_cross)?;
+        Some(attention.weights(&by.trace))
     }
 
-    fn attention<'a>(&'a self, attended: &'a Attended, of_cross: bool) -> (&'a Sublayer<Attention>, &'a AttendedBy) {
-        match (&self.cross_attention, &attended.cross) {
-            (Some(cross), Some(attended)) if of_cross => (cross, attended),
-            _ => (&self.self_attention, &attended.own),
+    /// The self-attention, or the cross-attention, with the norms about it and what it gave.
+    fn attention<'a>(
+        &'a self,
+        attended: &'a Attended,
+        of_cross: bool,
+    ) -> Option<(&'a Attention, &'a Norms, &'a AttendedBy)> {
+        if of_cross {
+            let cross = self.cross_attention.as_ref()?;
+            return Some((&cross.inner, &cross.norms, attended.cross.as_ref()?));
         }
+        let Mixer::Attention(attention) = &self.mixer.inner;
+        Some((attention, &self.mixer.norms, attended.own.as_ref()?))
     }
 }
 
@@ -165,10 +177,10 @@ mod tests {
         heads: &[usize],
     ) -> Tensor<3> {
         let block = &stack.blocks[layer];
-        let attend = |x: Tensor<3>| {
-            let (y, trace) = block.attend_to_itself(x, context);
-            let is_other = which == LeftOut::Cross;
-            (if is_other { y } else { attended(&block.self_attention.inner, &trace, span, heads) }, ())
+        let mix = |x: Tensor<3>| {
+            let (y, trace) = block.mix(x, context);
+            let (Mixer::Attention(attention), MixerTrace::Attention(trace)) = (&block.mixer.inner, trace);
+            (if which == LeftOut::Cross { y } else { attended(attention, &trace, span, heads) }, ())
         };
         let cross = |x: Tensor<3>| {
             let (y, trace) = block.attend_to_memory(x, context);
@@ -180,7 +192,7 @@ mod tests {
             }
         };
         let feed = |x| (block.feed_forward.inner.forward(x), ());
-        let y = block.run(x.clone(), context, |_, _| {}, attend, cross, feed).0;
+        let y = block.run(x.clone(), context, |_, _| {}, mix, cross, feed).0;
         if layer + 1 == stack.blocks.len() { stack.leave(y, &mut StackTrace::default()) } else { y }
     }
 

@@ -14,7 +14,7 @@ const MIXING: usize = 4;
 ///
 /// A linear layer maps the parts rather than the rows, where they are fewer.
 #[derive(Clone, Debug)]
-pub struct Mixture {
+pub struct SharedRows {
     /// `[1, query, feature]`: the states.
     pub(super) base: Tensor<3>,
     /// `[part, feature]`: what can be taken.
@@ -34,7 +34,7 @@ pub struct Mapped {
     pub inverse_deviation: Tensor<3>,
 }
 
-impl Mixture {
+impl SharedRows {
     /// The rows, `[1, row, feature]`.
     pub fn rows(&self) -> Tensor<3> {
         mixed_rows(self.base.clone().squeeze_dim(0), self.given.clone(), self.weights.clone(), &self.groups, None)
@@ -107,7 +107,7 @@ mod tests {
         for (kind, norm_bias, linear_bias) in
             [(NormKind::Layer, true, true), (NormKind::Layer, true, false), (NormKind::RootMeanSquare, false, false)]
         {
-            let mixture = Mixture {
+            let shared = SharedRows {
                 base: tensor(queries * FEATURES).reshape([1, queries, FEATURES]),
                 given: tensor(4 * FEATURES).reshape([4, FEATURES]),
                 weights: tensor(queries * 4).reshape([queries, 4]),
@@ -115,19 +115,19 @@ mod tests {
             };
             let norm = Norm::new(kind, tensor(FEATURES), norm_bias.then(|| tensor(FEATURES)), 1e-5);
             let linear = Linear::new(tensor(40 * FEATURES).reshape([40, FEATURES]), linear_bias.then(|| tensor(40)));
-            let (base, trace) = norm.forward(mixture.base.clone());
+            let (base, trace) = norm.forward(shared.base.clone());
             let states = Mapped { output: linear.forward(base), inverse_deviation: trace.inverse_deviation() };
-            let (rows, trace) = norm.forward(mixture.rows());
+            let (rows, trace) = norm.forward(shared.rows());
             let expected = linear.forward(rows);
-            let found = mixture.mapped(&norm, &linear, &states, trace.inverse_deviation()).unwrap();
+            let found = shared.mapped(&norm, &linear, &states, trace.inverse_deviation()).unwrap();
             assert_eq!(found.dims(), [1, 16, 40]);
             assert!((found - expected).abs().max().into_scalar::<f32>() < 1e-5);
 
             // Not where it takes more than the rows themselves, nor by a norm whose deviations are several.
-            let few = Mixture { groups: vec![(0..3, 0..4)], ..mixture.clone() };
+            let few = SharedRows { groups: vec![(0..3, 0..4)], ..shared.clone() };
             assert!(few.mapped(&norm, &linear, &states, trace.inverse_deviation().narrow(1, 0, 3)).is_none());
             let grouped = norm.grouped(2);
-            assert!(mixture.mapped(&grouped, &linear, &states, trace.inverse_deviation()).is_none());
+            assert!(shared.mapped(&grouped, &linear, &states, trace.inverse_deviation()).is_none());
         }
     }
 }

@@ -1,0 +1,108 @@
+//! What a block does at every position by itself.
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+
+use super::{FeedForward, FeedForwardTrace, Linear, Rows};
+
+/// A block's position-wise network.
+#[derive(Clone, Debug)]
+pub enum Feed {
+    /// One network for all positions.
+    Dense(FeedForward),
+}
+
+/// What [`Feed::pullback`] needs of the forward.
+#[derive(Clone, Debug)]
+pub enum FeedTrace {
+    /// Of [`Feed::Dense`].
+    Dense(FeedForwardTrace),
+}
+
+impl From<FeedForward> for Feed {
+    fn from(dense: FeedForward) -> Self {
+        Self::Dense(dense)
+    }
+}
+
+impl FeedTrace {
+    /// Of some batch entries.
+    pub(crate) fn entries(&self, range: &Range<usize>) -> FeedTrace {
+        match self {
+            Self::Dense(trace) => Self::Dense(trace.entries(range)),
+        }
+    }
+}
+
+impl Feed {
+    /// `[batch, position, feature]` to the same.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Dense(dense) => dense.forward(x),
+        }
+    }
+
+    /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled). The inner values
+    /// are multiplied by what `dropout` gives for them.
+    pub fn forward_traced(
+        &self,
+        x: Tensor<3>,
+        detailed: bool,
+        dropout: impl FnOnce(&Tensor<3>) -> Option<Tensor<3>>,
+    ) -> (Tensor<3>, FeedTrace) {
+        match self {
+            Self::Dense(dense) => {
+                let (y, trace) = dense.forward_traced(x, detailed, dropout);
+                (y, FeedTrace::Dense(trace))
+            }
+        }
+    }
+
+    /// Cotangents `[batch, probe, row, feature]` of the output to those of the input.
+    pub fn pullback(&self, cotangent: Tensor<4>, trace: &FeedTrace, rows: &Rows) -> Tensor<4> {
+        match (self, trace) {
+            (Self::Dense(dense), FeedTrace::Dense(trace)) => dense.pullback(cotangent, trace, rows),
+        }
+    }
+
+    /// The trace with difference quotients to a baseline in the place of derivatives: those of activations that Captum
+    /// rescales alone, or, with `products`, those of every operation that is not linear.
+    ///
+    /// Both traces have to be detailed; one that is not stays as it is.
+    pub fn rescaled(&self, trace: &FeedTrace, baseline: &FeedTrace, products: bool) -> FeedTrace {
+        match (self, trace, baseline) {
+            (Self::Dense(dense), FeedTrace::Dense(own), FeedTrace::Dense(baseline)) => {
+                FeedTrace::Dense(dense.rescaled(own, baseline, products))
+            }
+        }
+    }
+
+    /// Whether Captum's DeepLIFT rescales an activation.
+    pub fn captum_rescales(&self) -> bool {
+        match self {
+            Self::Dense(dense) => dense.captum_rescales(),
+        }
+    }
+
+    /// Values that a position takes between the first layer and the last.
+    pub fn inner_size(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.input.output_size(),
+        }
+    }
+
+    /// The layer that every position goes through first; `None` where positions go different ways.
+    pub fn first_layer(&self) -> Option<&Linear> {
+        match self {
+            Self::Dense(dense) => Some(&dense.input),
+        }
+    }
+
+    /// As [`forward`](Self::forward), from what the [first layer](Self::first_layer) gave where there is one.
+    pub fn forward_from_first(&self, x: Tensor<3>) -> Tensor<3> {
+        match self {
+            Self::Dense(dense) => dense.forward_from_first(x),
+        }
+    }
+}
