@@ -1,7 +1,6 @@
 //! The command line's grammar.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -10,7 +9,10 @@ use inseq_viz::terminal::ColorSupport;
 use serde_json::{Map, Value};
 
 use crate::aggregation::AggregationArguments;
+use crate::output::Destination;
+use crate::picture;
 use crate::reference_flags;
+use crate::result_file::SaveArguments;
 use crate::saved::aggregate::AggregateArguments;
 use crate::saved::convert::ConvertArguments;
 use crate::saved::diff::DiffArguments;
@@ -163,9 +165,13 @@ pub enum Precision {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct PictureArguments {
-    /// Save a picture: a page for the browser with every view (.html), or the view for a paper (.svg, .png, .tex).
+    /// Save a picture: a page for the browser with every view (.html), or the view for a paper (.svg, .png, .tex); `-` for
+    /// standard output, as a page, instead of the map.
     #[arg(long, value_name = "PATH")]
-    pub viz_path: Option<PathBuf>,
+    pub viz_path: Option<Destination>,
+    /// The format of a picture on standard output: html, svg or tex. The end of its name says that of a file.
+    #[arg(long, value_name = "FORMAT")]
+    pub viz_format: Option<picture::Format>,
     /// When to use colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
@@ -273,7 +279,10 @@ pub struct AttributeArguments {
     /// Save the result: as .json or .json.gz that Python inseq loads, .safetensors, or a table of aggregated scores (.csv,
     /// .parquet, .arrow); `-` for standard output, as JSON, instead of the map.
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
-    pub save_path: Option<PathBuf>,
+    pub save_path: Option<Destination>,
+    /// How it is saved.
+    #[command(flatten)]
+    pub save: SaveArguments,
     /// Save one score a token, by the method's default aggregation.
     #[arg(long, help_heading = "Output")]
     pub aggregate_output: bool,

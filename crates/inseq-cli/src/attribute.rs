@@ -18,15 +18,21 @@ use crate::failure::{Failure, say};
 use crate::output;
 use crate::picture::Pictures;
 use crate::progress::{Bar, downloads, watch_interrupts};
+use crate::result_file::ResultFile;
 use crate::warnings::{Warnings, warn};
 
 /// Runs the command.
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
-    output::check_result(arguments.save_path.as_deref())?;
-    let pictures = Pictures::of(&arguments.picture)?;
+    refuse_what_a_plan_has_no_use_for(arguments)?;
+    let file = ResultFile::of_optional(arguments.save_path.as_ref(), &arguments.save)?;
+    let pictures = Pictures::of(&arguments.picture, arguments.save_path.as_ref())?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let request = request(arguments, std::slice::from_ref(&arguments.attribution_method))?;
     let notes = Notes::of(arguments);
+    // The reference takes it so.
+    if arguments.aggregate_output && file.is_none() {
+        warn("--aggregate-output has no effect without --save-path");
+    }
 
     let started = Instant::now();
     let model = load(arguments)?;
@@ -53,16 +59,26 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
 
     // Files first: a pipe that closes early must not cost them.
     pictures.save(&result, &aggregation)?;
-    if let Some(path) = &arguments.save_path {
+    if let (Some(file), Some(place)) = (&file, &arguments.save_path) {
         if arguments.aggregate_output || aggregation.is_chosen() {
-            output::save_result(&aggregation.apply(&result)?, path)?;
+            file.save(&aggregation.apply(&result)?)?;
         } else {
-            output::save_result(&result, path)?;
+            file.save(&result)?;
         }
-        notes.say(|| format!("saved {}", path.display()));
+        notes.say(|| format!("saved {place}"));
     }
-    let piped = arguments.save_path.as_deref().is_some_and(output::is_standard);
-    if arguments.hide_attributions || piped { Ok(()) } else { pictures.print(&result, &aggregation) }
+    if arguments.hide_attributions { Ok(()) } else { pictures.print(&result, &aggregation) }
+}
+
+/// A plan has no scores: flags of files have no effect on it.
+fn refuse_what_a_plan_has_no_use_for(arguments: &AttributeArguments) -> Result<(), Failure> {
+    let given = [("--save-path", arguments.save_path.is_some()), ("--viz-path", arguments.picture.viz_path.is_some())];
+    match given.iter().find(|(_, is_given)| *is_given && arguments.dry_run) {
+        Some((flag, _)) => Err(Failure::Argument(format!(
+            "--dry-run attributes nothing, so that {flag} has nothing to write; leave one of the two out"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Says what each text would take.

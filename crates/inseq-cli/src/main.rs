@@ -13,6 +13,7 @@ mod output;
 mod picture;
 mod progress;
 mod reference_flags;
+mod result_file;
 mod saved;
 mod view;
 mod warnings;

@@ -1,12 +1,104 @@
-//! Where results go: standard output, and files that are whole or not there.
+//! Standard output, and where outputs go.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use inseq_core::{AttributionResult, Format, SaveOptions};
+use clap::builder::{OsStringValueParser, TypedValueParser, ValueParserFactory};
 
 use crate::failure::Failure;
-use crate::picture;
+
+/// Where a result or a picture goes. `-` is standard output; a file of that name is `./-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output.
+    Standard,
+    /// A file.
+    File(PathBuf),
+}
+
+impl From<OsString> for Destination {
+    fn from(path: OsString) -> Self {
+        if is_standard(Path::new(&path)) { Self::Standard } else { Self::File(path.into()) }
+    }
+}
+
+impl ValueParserFactory for Destination {
+    type Parser = clap::builder::MapValueParser<OsStringValueParser, fn(OsString) -> Destination>;
+
+    fn value_parser() -> Self::Parser {
+        OsStringValueParser::new().map(Destination::from)
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standard => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Destination {
+    /// Checks, before the work rather than after it, that a file has a folder to go to.
+    pub fn check_folder(&self) -> Result<(), Failure> {
+        let Self::File(path) = self else { return Ok(()) };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if folder.is_dir() && !path.is_dir() {
+            return Ok(());
+        }
+        let message = if path.is_dir() {
+            "is a folder; name a file in it".to_owned()
+        } else {
+            format!("the folder {} is not there; make it first", folder.display())
+        };
+        Err(Failure::File { path: path.to_owned(), source: io::Error::other(message) })
+    }
+
+    /// The format of what goes here: what the end of a file's name says (`named`); on standard output what `chosen` says, or
+    /// else `usual`. `flag` chooses it.
+    ///
+    /// # Errors
+    /// Where `chosen` is given for a file.
+    pub fn format<F>(
+        &self,
+        named: impl FnOnce(&Path) -> Result<F, Failure>,
+        (flag, chosen): (&str, Option<F>),
+        usual: F,
+    ) -> Result<F, Failure> {
+        match (self, chosen) {
+            (Self::Standard, chosen) => Ok(chosen.unwrap_or(usual)),
+            (Self::File(path), None) => named(path),
+            (Self::File(path), Some(_)) => Err(Failure::Argument(format!(
+                "{flag} is the format of standard output (-); the end of the name says that of {}",
+                path.display()
+            ))),
+        }
+    }
+}
+
+/// Checks that standard output is asked to take one thing at most. `outputs` are flags and where they point.
+pub fn check_one_standard<'a>(
+    outputs: impl IntoIterator<Item = (&'a str, Option<&'a Destination>)>,
+) -> Result<(), Failure> {
+    let mut standard =
+        outputs.into_iter().filter(|(_, place)| *place == Some(&Destination::Standard)).map(|(flag, _)| flag);
+    match (standard.next(), standard.next()) {
+        (Some(one), Some(other)) => Err(Failure::Argument(format!(
+            "{one} and {other} both write to standard output, which takes one of them; name a file for the other"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The error of a format that is not text, on standard output.
+pub fn binary(flag: &str, format: &str, texts: &str) -> Failure {
+    Failure::Argument(format!(
+        "{format} is binary and does not go to standard output; name a file, or choose {texts} by {flag}"
+    ))
+}
 
 /// Prints to standard output. A reader that has gone is no error.
 pub fn print(bytes: &[u8]) -> Result<(), Failure> {
@@ -14,69 +106,9 @@ pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     output.write_all(bytes).and_then(|()| output.flush()).map_err(of_output)
 }
 
-/// A result in the format that the end of the name asks for; `-` is standard output, as JSON.
-pub fn save_result(result: &AttributionResult, path: &Path) -> Result<(), Failure> {
-    save_result_with(result, path, &save_options())
-}
-
-/// [`save_result`] with options.
-pub fn save_result_with(result: &AttributionResult, path: &Path, options: &SaveOptions) -> Result<(), Failure> {
-    if is_standard(path) {
-        let mut json = Vec::new();
-        result.write(&mut json, options)?;
-        json.push(b'\n');
-        print(&json)
-    } else {
-        result.save_with(path, options)?;
-        Ok(())
-    }
-}
-
-/// How the program saves: over what is there, as the reference's does.
-pub fn save_options() -> SaveOptions {
-    SaveOptions { overwrite: true, ..SaveOptions::default() }
-}
-
 /// Whether a path means standard input or output.
 pub fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
-}
-
-/// Says before the work, rather than after it, that a file has no folder to go to.
-pub fn check_folder(path: Option<&Path>) -> Result<(), Failure> {
-    let Some(path) = path.filter(|path| !is_standard(path)) else { return Ok(()) };
-    let folder = folder_of(path);
-    if folder.is_dir() && !path.is_dir() {
-        return Ok(());
-    }
-    let message = if path.is_dir() {
-        "is a folder; name a file in it".to_owned()
-    } else {
-        format!("the folder {} is not there; make it first", folder.display())
-    };
-    Err(Failure::File { path: path.to_owned(), source: io::Error::other(message) })
-}
-
-/// As [`check_folder`], for a file that a result goes to: the end of its name must be that of a format, or it has none and is
-/// JSON, as the reference's files are whatever they are called.
-pub fn check_result(path: Option<&Path>) -> Result<(), Failure> {
-    check_folder(path)?;
-    let Some(path) = path.filter(|path| !is_standard(path)) else { return Ok(()) };
-    if path.extension().is_none() || Format::named(path).is_some() {
-        return Ok(());
-    }
-    let way_out = match picture::Format::named(path) {
-        Some(_) => "; draw pictures with --viz-path, of saved results with `inseq show`",
-        None => "",
-    };
-    Err(Failure::Argument(format!(
-        "{}: results are saved as .json, .json.gz, .safetensors, .csv, .parquet or .arrow{way_out}",
-        path.display()
-    )))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn of_output(source: io::Error) -> Failure {

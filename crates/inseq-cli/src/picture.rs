@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::str::FromStr;
 
 use inseq_core::AttributionResult;
 use inseq_viz::figure::{self, FigureOptions};
@@ -12,13 +13,27 @@ use inseq_viz::{View, ViewOptions};
 use crate::aggregation::Aggregation;
 use crate::arguments::PictureArguments;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Destination};
+use crate::result_file::load;
+use crate::warnings::warn;
+
+/// The format of a picture at a place, where there can be one.
+fn format(place: &Destination, chosen: Option<Format>) -> Result<Format, Failure> {
+    const FLAG: &str = "--viz-format";
+    place.check_folder()?;
+    let format = place.format(Format::of_file, (FLAG, chosen), Format::Html)?;
+    match (place, format) {
+        (Destination::Standard, Format::Png) => Err(output::binary(FLAG, "PNG", "html, svg or tex")),
+        _ => Ok(format),
+    }
+}
 
 /// How a result is drawn, known before the work is done.
 pub struct Pictures<'a> {
     arguments: &'a PictureArguments,
     options: ViewOptions,
-    format: Option<Format>,
+    file: Option<(&'a Destination, Format)>,
+    is_printed: bool,
     against: Option<AttributionResult>,
 }
 
@@ -35,6 +50,14 @@ pub enum Format {
     Tex,
 }
 
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(end: &str) -> Result<Self, String> {
+        Self::named(Path::new(&format!("picture.{end}"))).ok_or_else(|| "choose html, svg, png or tex".into())
+    }
+}
+
 impl Format {
     /// The format that the end of a name stands for, if it is a picture's.
     pub fn named(path: &Path) -> Option<Self> {
@@ -47,7 +70,7 @@ impl Format {
         }
     }
 
-    fn of(path: &Path) -> Result<Self, Failure> {
+    fn of_file(path: &Path) -> Result<Self, Failure> {
         // As ever, what says nothing is a page.
         let Some(end) = path.extension() else { return Ok(Self::Html) };
         Self::named(path).ok_or_else(|| {
@@ -57,21 +80,26 @@ impl Format {
 }
 
 impl<'a> Pictures<'a> {
-    /// Reads the command line, so that what is wrong is told before the work rather than after it.
-    pub fn of(arguments: &'a PictureArguments) -> Result<Self, Failure> {
-        output::check_folder(arguments.viz_path.as_deref())?;
-        let options = arguments.view.options();
-        let against = arguments.view.against.as_deref().map(AttributionResult::load).transpose()?;
-        if against.is_some() && options.view != View::Pair {
-            return Err(Failure::Argument("--against compares results; add --view pair".into()));
-        }
-        let format = arguments.viz_path.as_deref().map(Format::of).transpose()?;
-        Ok(Self { arguments, options, format, against })
+    /// Reads the command line, so that an error comes before the work rather than after it. `result` is where the result goes.
+    pub fn of(arguments: &'a PictureArguments, result: Option<&Destination>) -> Result<Self, Failure> {
+        let outputs = [("--save-path", result), ("--viz-path", arguments.viz_path.as_ref())];
+        output::check_one_standard(outputs)?;
+        let is_printed = outputs.iter().all(|(_, place)| *place != Some(&Destination::Standard));
+        let options = arguments.view.options()?;
+        let against = arguments.view.against.as_deref().map(load).transpose()?;
+        let file = match (&arguments.viz_path, arguments.viz_format) {
+            (Some(place), chosen) => Some((place, format(place, chosen)?)),
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(Failure::Argument("--viz-format is the format of --viz-path -, which is not given".into()));
+            }
+        };
+        Ok(Self { arguments, options, file, is_printed, against })
     }
 
     /// Writes the file that is asked for, if one is.
     pub fn save(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<(), Failure> {
-        let (Some(path), Some(format)) = (&self.arguments.viz_path, self.format) else { return Ok(()) };
+        let Some((place, format)) = self.file else { return Ok(()) };
         let options = || FigureOptions {
             theme: self.arguments.view.theme.unwrap_or(inseq_viz::scale::Theme::Light),
             show_values: !self.arguments.view.hide_values,
@@ -80,17 +108,27 @@ impl<'a> Pictures<'a> {
         };
         let bytes = match format {
             Format::Html => self.page(result, aggregation)?.into_bytes(),
-            Format::Svg => figure::svg(&self.shown(result, aggregation)?, &options())?.into_bytes(),
-            Format::Png => figure::png(&self.shown(result, aggregation)?, &options())?,
-            Format::Tex => figure::tex(&self.shown(result, aggregation)?, &options())?.into_bytes(),
+            Format::Svg | Format::Png | Format::Tex => {
+                let shown = self.shown(result, aggregation)?;
+                let bytes = match format {
+                    Format::Png => figure::png(&shown, &options())?,
+                    Format::Tex => figure::tex(&shown, &options())?.into_bytes(),
+                    _ => figure::svg(&shown, &options())?.into_bytes(),
+                };
+                inseq_viz::warnings(&shown, &self.options)?.iter().for_each(|warning| warn(warning));
+                bytes
+            }
         };
-        Ok(inseq_core::write_whole(path, true, |file| Ok(file.write_all(&bytes)?))?)
+        match place {
+            Destination::Standard => output::print(&bytes),
+            Destination::File(path) => Ok(inseq_core::write_whole(path, true, |file| Ok(file.write_all(&bytes)?))?),
+        }
     }
 
-    /// Draws on standard output.
+    /// Draws on standard output, unless a file goes there.
     pub fn print(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<(), Failure> {
-        if self.options.view == View::Links && self.format.is_some() {
-            // A terminal has no such view, and the file has been written.
+        // A terminal has no links, and the file has been written.
+        if !self.is_printed || self.options.view == View::Links && self.file.is_some() {
             return Ok(());
         }
         let detected = TerminalOptions::detect();
@@ -101,7 +139,12 @@ impl<'a> Pictures<'a> {
             view: self.options.clone(),
             ..detected
         };
-        output::print(terminal::render(&self.shown(result, aggregation)?, &options)?.as_bytes())
+        let shown = self.shown(result, aggregation)?;
+        let picture = terminal::render(&shown, &options)?;
+        if self.file.is_none_or(|(_, format)| format == Format::Html) {
+            inseq_viz::warnings(&shown, &self.options)?.iter().for_each(|warning| warn(warning));
+        }
+        output::print(picture.as_bytes())
     }
 
     /// The result as the view takes it.

@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 use inseq_viz::scale::Theme;
 use inseq_viz::{Granular, Step, View, ViewOptions, Wrap};
+
+use crate::failure::Failure;
 
 /// What is shown of a result.
 #[derive(Debug, Args)]
@@ -51,9 +53,9 @@ pub struct ViewArguments {
     /// In --view granular: only these entries of an axis; an axis that does not run across is averaged over them.
     #[arg(long, num_args = 1.., value_name = "AXIS=START:END", value_parser = slice)]
     pub slice_dims: Vec<(String, Range<usize>)>,
-    /// In --view granular: the longest axis that is spread.
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub max_show_size: usize,
+    /// In --view granular: the longest axis that is spread. [default: 20]
+    #[arg(long, value_name = "N")]
+    pub max_show_size: Option<usize>,
     /// In --view pair: a saved result whose texts are compared with these, one by one; without it, texts are compared two
     /// by two.
     #[arg(long, value_name = "FILE")]
@@ -62,8 +64,12 @@ pub struct ViewArguments {
 
 impl ViewArguments {
     /// What a picture is asked to show.
-    pub fn options(&self) -> ViewOptions {
-        ViewOptions {
+    ///
+    /// # Errors
+    /// Where a flag has no effect on the view.
+    pub fn options(&self) -> Result<ViewOptions, Failure> {
+        self.check_flags()?;
+        Ok(ViewOptions {
             view: self.view,
             title: None,
             min_value: self.min_value,
@@ -85,9 +91,33 @@ impl ViewArguments {
             granular: Granular {
                 dimension: self.show_dim.clone(),
                 slices: self.slice_dims.clone(),
-                longest: self.max_show_size,
+                longest: self.max_show_size.unwrap_or(Granular::default().longest),
             },
-        }
+        })
+    }
+
+    /// Refuses flags that have no effect on the view.
+    fn check_flags(&self) -> Result<(), Failure> {
+        const TABLES: &[View] = &[View::Matrix, View::Granular, View::Pair, View::Links];
+        let given: [(&str, bool, &[View]); 8] = [
+            ("--top-tokens", self.top_tokens.is_some(), TABLES),
+            ("--show-tokens", !self.show_tokens.is_empty(), &[View::Tokens, View::Granular]),
+            ("--highlight", self.highlight.is_some(), &[View::Tokens]),
+            ("--wrap-after", !self.wrap_after.is_empty(), &[View::Tokens]),
+            ("--show-dim", self.show_dim.is_some(), &[View::Granular]),
+            ("--slice-dims", !self.slice_dims.is_empty(), &[View::Granular]),
+            ("--max-show-size", self.max_show_size.is_some(), &[View::Granular]),
+            ("--against", self.against.is_some(), &[View::Pair]),
+        ];
+        let idle = given.iter().find(|(_, is_given, views)| *is_given && !views.contains(&self.view));
+        let Some((flag, _, views)) = idle else { return Ok(()) };
+        let name = |view: &View| view.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let views: Vec<String> = views.iter().map(name).collect();
+        Err(Failure::Argument(format!(
+            "{flag} has no effect on --view {}; choose --view {}",
+            name(&self.view),
+            views.join(" or ")
+        )))
     }
 }
 

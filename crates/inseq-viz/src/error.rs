@@ -48,8 +48,8 @@ pub enum Error {
         /// Largest value asked for.
         max: f32,
     },
-    /// A generated token that should be explained is not there.
-    #[error("there is no generated token {step}; {known}")]
+    /// A generated token that should be explained is in none of the texts.
+    #[error("there is no attributed token {step}; {known}")]
     Step {
         /// What was asked for.
         step: String,

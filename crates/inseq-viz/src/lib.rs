@@ -18,9 +18,11 @@ mod matrix;
 mod number;
 mod panel;
 pub mod scale;
+mod steps;
 pub mod terminal;
 pub mod token_text;
 mod view;
 
 pub use error::{Error, Result};
+pub use steps::warnings;
 pub use view::{Granular, Step, View, ViewOptions, Wrap};

@@ -7,8 +7,9 @@ use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution};
 use crate::matrix::Matrix;
 use crate::number::NumberFormat;
 use crate::scale::Scale;
+use crate::steps;
 use crate::token_text::TokenText;
-use crate::view::{Step, View, ViewOptions};
+use crate::view::{View, ViewOptions};
 use crate::{Error, Result};
 
 /// One text (or pair of texts) as a view shows it.
@@ -17,10 +18,12 @@ pub(crate) struct Plate {
     pub ordinal: Option<String>,
     /// The texts that are read above the tables.
     pub passages: Vec<Passage>,
-    /// The tables. None for a text without attributed tokens.
+    /// The tables. None for a text in which nothing is to be explained.
     pub panels: Vec<Panel>,
     /// The steps that are explained one by one, in [`View::Tokens`].
     pub steps: Vec<usize>,
+    /// What is said where there is no table, or no step.
+    pub empty: &'static str,
 }
 
 /// A text to read.
@@ -58,6 +61,7 @@ pub(crate) struct Heading {
 /// Every text of a result as `options` show it.
 pub(crate) fn plates(result: &AttributionResult, options: &ViewOptions) -> Result<Vec<Plate>> {
     let texts = options.texts(result)?;
+    steps::check(&texts, options)?;
     let count = texts.len();
     let mut plates: Vec<Plate> = match options.view {
         View::Pair => {
@@ -85,7 +89,6 @@ pub(crate) fn plates(result: &AttributionResult, options: &ViewOptions) -> Resul
             plate.ordinal = Some(format!("{what} {} of {count}", index + 1));
         }
     }
-    is_each_step_found(&plates, options)?;
     Ok(plates)
 }
 
@@ -102,7 +105,8 @@ fn of_text(sequence: &SequenceAttribution, text: usize, options: &ViewOptions) -
     Ok(Plate {
         ordinal: None,
         passages: passages(&matrix, None),
-        steps: chosen_steps(&matrix, options)?,
+        steps: steps::chosen(matrix.generated(), options),
+        empty: empty(&matrix),
         panels: panels(matrix, scale, options),
     })
 }
@@ -143,7 +147,13 @@ fn of_pair(
         shared = passage.of_pair.is_none();
         !is_double
     });
-    Ok(Plate { ordinal: None, passages, steps: Vec::new(), panels: panels(matrix, scale, options) })
+    let empty = empty(&matrix);
+    Ok(Plate { ordinal: None, passages, steps: Vec::new(), empty, panels: panels(matrix, scale, options) })
+}
+
+/// Why a text has nothing to explain, if that is so.
+fn empty(matrix: &Matrix) -> &'static str {
+    if matrix.steps.is_empty() { "no attributed tokens" } else { "none of the tokens that are asked for" }
 }
 
 fn passages(matrix: &Matrix, of_pair: Option<char>) -> Vec<Passage> {
@@ -169,50 +179,4 @@ fn panels(mut matrix: Matrix, scale: Scale, options: &ViewOptions) -> Vec<Panel>
 fn strongest(matrix: &mut Matrix, options: &ViewOptions) -> Option<usize> {
     let count = options.top_tokens?;
     Some(matrix.keep_strongest(count)).filter(|&total| total > count)
-}
-
-/// The steps that are to be explained, in order.
-fn chosen_steps(matrix: &Matrix, options: &ViewOptions) -> Result<Vec<usize>> {
-    let count = matrix.steps.len();
-    let mut steps = Vec::new();
-    for step in &options.steps {
-        match step {
-            Step::Position(position) => {
-                let found = if *position < 0 {
-                    count.checked_add_signed(*position as isize)
-                } else {
-                    usize::try_from(*position).ok()
-                };
-                let found = found.filter(|&step| step < count).ok_or_else(|| Error::Step {
-                    step: position.to_string(),
-                    known: format!("{count} were attributed: give a position from 0, or a negative one from the end"),
-                })?;
-                steps.push(found);
-            }
-            Step::Text(text) => {
-                let generated = matrix.generated().iter().enumerate();
-                steps.extend(generated.filter(|(_, token)| token.is_spelled(text)).map(|(step, _)| step));
-            }
-        }
-    }
-    if options.steps.is_empty() {
-        steps = (0..count).collect();
-    }
-    steps.sort_unstable();
-    steps.dedup();
-    Ok(steps)
-}
-
-/// A token named by its text must be in one of the texts at least.
-fn is_each_step_found(plates: &[Plate], options: &ViewOptions) -> Result<()> {
-    for step in &options.steps {
-        let Step::Text(text) = step else { continue };
-        let written = || plates.iter().flat_map(|plate| &plate.passages).filter(|passage| passage.is_written);
-        if !written().any(|passage| passage.tokens.iter().any(|token| token.is_spelled(text))) {
-            let spelled: Vec<String> =
-                written().flat_map(|passage| &passage.tokens).take(12).map(TokenText::spelling).collect();
-            return Err(Error::Step { step: format!("`{text}`"), known: format!("there are {}", spelled.join(" ")) });
-        }
-    }
-    Ok(())
 }

@@ -261,11 +261,11 @@ fn what_is_not_there_is_said() {
     let tokens = || ViewOptions { view: View::Tokens, ..ViewOptions::default() };
     assert_eq!(
         error(ViewOptions { steps: vec![Step::Position(2)], ..tokens() }),
-        "there is no generated token 2; 2 were attributed: give a position from 0, or a negative one from the end"
+        "there is no attributed token 2; it has 2: give a position from 0, or a negative one from the end"
     );
     assert_eq!(
         error(ViewOptions { steps: vec![Step::Text("Bonjour".into())], ..tokens() }),
-        "there is no generated token `Bonjour`; there are <pad> ▁Salut </s>"
+        "there is no attributed token `Bonjour`; it has ▁Salut </s>"
     );
     assert!(
         error(ViewOptions { highlight: Some("entropy".into()), ..tokens() })

@@ -1,13 +1,12 @@
 //! `inseq aggregate`: a saved result with one score a token, or with what aggregators make of it.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::{InputArguments, SaveArguments};
+use super::InputArguments;
 use crate::aggregation::{Aggregation, AggregationArguments};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::Destination;
+use crate::result_file::{ResultFile, SaveArguments};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +30,7 @@ pub struct AggregateArguments {
     /// Where the aggregated result goes: .json, .json.gz, .safetensors, .csv, .parquet or .arrow; `-` for standard output, as
     /// JSON.
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
-    pub save_path: PathBuf,
+    pub save_path: Destination,
     /// How it is saved.
     #[command(flatten)]
     pub save: SaveArguments,
@@ -42,7 +41,7 @@ pub struct AggregateArguments {
 
 /// Runs the command.
 pub fn run(arguments: &AggregateArguments) -> Result<(), Failure> {
-    output::check_result(Some(&arguments.save_path))?;
+    let file = ResultFile::of(&arguments.save_path, &arguments.save)?;
     let aggregation = Aggregation::of(&arguments.aggregation)?;
-    arguments.save.save(&aggregation.apply(&arguments.input.load()?)?, &arguments.save_path)
+    file.save(&aggregation.apply(&arguments.input.load()?)?)
 }

@@ -1,12 +1,11 @@
 //! `inseq convert`: a saved result in another format or precision.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::{InputArguments, SaveArguments};
+use super::InputArguments;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::Destination;
+use crate::result_file::{ResultFile, SaveArguments};
 
 const EXAMPLES: &str = "\
 The formats are chosen by the ends of the names: .json and .json.gz, which Python inseq loads; .safetensors, which is opened
@@ -27,7 +26,7 @@ pub struct ConvertArguments {
     pub input: InputArguments,
     /// Where it goes; `-` for standard output, as JSON.
     #[arg(value_name = "OUTPUT")]
-    pub to: PathBuf,
+    pub to: Destination,
     /// How it is saved.
     #[command(flatten)]
     pub save: SaveArguments,
@@ -35,6 +34,6 @@ pub struct ConvertArguments {
 
 /// Runs the command.
 pub fn run(arguments: &ConvertArguments) -> Result<(), Failure> {
-    output::check_result(Some(&arguments.to))?;
-    arguments.save.save(&arguments.input.load()?, &arguments.to)
+    let file = ResultFile::of(&arguments.to, &arguments.save)?;
+    file.save(&arguments.input.load()?)
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{SaveArguments, load};
 use crate::aggregation::Aggregation;
 use crate::arguments::PictureArguments;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::Destination;
 use crate::picture::Pictures;
+use crate::result_file::{ResultFile, SaveArguments, check_one_standard, load};
 
 const EXAMPLES: &str = "\
 Both results are aggregated, then the first is subtracted from the second. They need as many tokens each; where tokens differ,
@@ -31,7 +31,7 @@ pub struct DiffArguments {
     /// Save the difference, in the format that the end of the name asks for; `-` for standard output, as JSON, instead of the
     /// map.
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
-    pub save_path: Option<PathBuf>,
+    pub save_path: Option<Destination>,
     /// How it is saved.
     #[command(flatten)]
     pub save: SaveArguments,
@@ -42,8 +42,9 @@ pub struct DiffArguments {
 
 /// Runs the command.
 pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
-    output::check_result(arguments.save_path.as_deref())?;
-    let pictures = Pictures::of(&arguments.picture)?;
+    let file = ResultFile::of_optional(arguments.save_path.as_ref(), &arguments.save)?;
+    let pictures = Pictures::of(&arguments.picture, arguments.save_path.as_ref())?;
+    check_one_standard([arguments.from.as_path(), &arguments.to])?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let from = aggregation.apply(&load(&arguments.from)?)?;
     let to = aggregation.apply(&load(&arguments.to)?)?;
@@ -51,11 +52,8 @@ pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
     // It is aggregated already.
     let aggregation = Aggregation::default();
     pictures.save(&difference, &aggregation)?;
-    if let Some(path) = &arguments.save_path {
-        arguments.save.save(&difference, path)?;
-        if output::is_standard(path) {
-            return Ok(());
-        }
+    if let Some(file) = &file {
+        file.save(&difference)?;
     }
     pictures.print(&difference, &aggregation)
 }

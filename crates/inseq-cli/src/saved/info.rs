@@ -7,9 +7,9 @@ use comfy_table::{Table, presets};
 use inseq_core::{Format, MappedResult, SequenceAttribution, Token};
 use serde_json::{Map, Value};
 
-use super::load;
 use crate::failure::{Failure, one_line};
 use crate::output;
+use crate::result_file::{check_one_standard, load};
 
 const EXAMPLES: &str = "\
 Of a .safetensors file only the header is read. Example:
@@ -37,6 +37,7 @@ struct Summary {
 
 /// Runs the command.
 pub fn run(arguments: &InfoArguments) -> Result<(), Failure> {
+    check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
     for path in &arguments.files {
         let (info, summaries) = if !output::is_standard(path) && Format::of(path) == Format::Safetensors {
             let mapped = MappedResult::open(path)?;

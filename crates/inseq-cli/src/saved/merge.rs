@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use inseq_core::AttributionResult;
 
-use super::{SaveArguments, load};
 use crate::failure::Failure;
-use crate::output;
+use crate::output::Destination;
+use crate::result_file::{ResultFile, SaveArguments, check_one_standard, load};
 
 const EXAMPLES: &str = "\
 Results must be of one model and method. Example:
@@ -22,7 +22,7 @@ pub struct MergeArguments {
     pub files: Vec<PathBuf>,
     /// Where the merged result goes, in the format that the end of its name asks for; `-` for standard output, as JSON.
     #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
-    pub save_path: PathBuf,
+    pub save_path: Destination,
     /// How it is saved.
     #[command(flatten)]
     pub save: SaveArguments,
@@ -30,7 +30,8 @@ pub struct MergeArguments {
 
 /// Runs the command.
 pub fn run(arguments: &MergeArguments) -> Result<(), Failure> {
-    output::check_result(Some(&arguments.save_path))?;
+    let file = ResultFile::of(&arguments.save_path, &arguments.save)?;
+    check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
     let results = arguments.files.iter().map(|file| load(file)).collect::<Result<Vec<_>, _>>()?;
-    arguments.save.save(&AttributionResult::merge(results)?, &arguments.save_path)
+    file.save(&AttributionResult::merge(results)?)
 }

@@ -7,17 +7,15 @@ pub mod info;
 pub mod merge;
 pub mod show;
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
-use inseq_core::{
-    AttributionResult, Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision, SequenceAttribution,
-};
+use clap::Args;
+use inseq_core::{AttributionResult, Format, MappedResult, SequenceAttribution};
 
 use crate::failure::Failure;
 use crate::output;
+use crate::result_file::load;
 
 /// Which saved result is read, and what of it.
 #[derive(Debug, Args)]
@@ -102,51 +100,6 @@ impl InputArguments {
         result.sequences = indices.iter().map(|&index| sequence(index)).collect::<Result<_, _>>()?;
         Ok(result)
     }
-}
-
-/// How a result is written.
-#[derive(Debug, Args)]
-pub struct SaveArguments {
-    /// How precisely scores are saved as JSON or safetensors.
-    #[arg(long, value_enum, default_value_t, value_name = "PRECISION", help_heading = "Output")]
-    pub scores_precision: Precision,
-    /// Put each sequence into a file of its own: out.json becomes out_0.json, out_1.json and so on.
-    #[arg(long, help_heading = "Output")]
-    pub split_sequences: bool,
-}
-
-/// A precision of saved scores.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Precision {
-    /// As they are.
-    #[default]
-    Float32,
-    /// 11 significant bits.
-    Float16,
-    /// 4 significant bits.
-    Float8,
-}
-
-impl SaveArguments {
-    /// Writes a result, in the format that the end of the name asks for; `-` is standard output, as JSON.
-    pub fn save(&self, result: &AttributionResult, path: &Path) -> Result<(), Failure> {
-        let scores_precision = match self.scores_precision {
-            Precision::Float32 => ScoresPrecision::Float32,
-            Precision::Float16 => ScoresPrecision::Float16,
-            Precision::Float8 => ScoresPrecision::Float8,
-        };
-        let options = SaveOptions { scores_precision, split_sequences: self.split_sequences, ..output::save_options() };
-        output::save_result_with(result, path, &options)
-    }
-}
-
-/// Reads a saved result; `-` is standard input, as JSON.
-pub fn load(path: &Path) -> Result<AttributionResult, Failure> {
-    Ok(if output::is_standard(path) {
-        AttributionResult::read(io::stdin().lock(), &LoadOptions::default())?
-    } else {
-        AttributionResult::load(path)?
-    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::aggregation::Aggregation;
 use crate::arguments::PictureArguments;
 use crate::failure::Failure;
 use crate::picture::Pictures;
+use crate::result_file::check_one_standard;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +30,9 @@ pub struct ShowArguments {
 
 /// Runs the command.
 pub fn run(arguments: &ShowArguments) -> Result<(), Failure> {
-    let pictures = Pictures::of(&arguments.picture)?;
+    let against = arguments.picture.view.against.as_deref();
+    check_one_standard(against.into_iter().chain([arguments.input.file.as_path()]))?;
+    let pictures = Pictures::of(&arguments.picture, None)?;
     let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
     let result = arguments.input.load()?;
     pictures.save(&result, &aggregation)?;

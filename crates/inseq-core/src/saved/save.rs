@@ -1,6 +1,7 @@
 //! Writing saved results.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -117,24 +118,40 @@ impl AttributionResult {
 
     /// Writes a file of the format that its name asks for.
     fn save_to(&self, path: &Path, options: &SaveOptions) -> Result<()> {
-        let format = Format::of(path);
-        write_whole(path, options.overwrite, |file| match format {
+        write_whole(path, options.overwrite, |file| self.write_as(Format::of(path), file, options))
+    }
+
+    /// Writes the result in a format. `overwrite` and `split_sequences` have no effect.
+    ///
+    /// # Errors
+    /// Writing fails, the arrays do not fit the tokens, or this build does not write the format.
+    ///
+    /// ```
+    /// use inseq_core::{AttributionResult, Format, SaveOptions};
+    ///
+    /// let mut json = Vec::new();
+    /// AttributionResult::default().write_as(Format::Json { gzipped: false }, &mut json, &SaveOptions::default())?;
+    /// assert_eq!(json[0], b'{');
+    /// # Ok::<(), inseq_core::Error>(())
+    /// ```
+    pub fn write_as(&self, format: Format, writer: impl io::Write + Send, options: &SaveOptions) -> Result<()> {
+        match format {
             Format::Json { gzipped } => {
                 let compress = options.compress || gzipped;
-                self.write(file, &SaveOptions { compress, ..*options })
+                self.write(writer, &SaveOptions { compress, ..*options })
             }
-            Format::Safetensors => tensors::write(self, file, options.scores_precision),
+            Format::Safetensors => tensors::write(self, writer, options.scores_precision),
             #[cfg(feature = "csv")]
-            Format::Csv => table::write(self, |columns, _| table::csv::write(file, columns)),
+            Format::Csv => table::write(self, |columns, _| table::csv::write(writer, columns)),
             #[cfg(feature = "parquet")]
-            Format::Parquet => table::write(self, |columns, info| table::parquet::write(file, columns, info)),
+            Format::Parquet => table::write(self, |columns, info| table::parquet::write(writer, columns, info)),
             #[cfg(feature = "arrow")]
-            Format::Arrow => table::write(self, |columns, info| table::arrow::write(file, columns, info)),
+            Format::Arrow => table::write(self, |columns, info| table::arrow::write(writer, columns, info)),
             #[cfg(not(all(feature = "csv", feature = "parquet", feature = "arrow")))]
             Format::Csv | Format::Parquet | Format::Arrow => Err(Error::Unsupported(format!(
                 "this build writes no {format:?} files; build inseq-core with its feature of that name"
             ))),
-        })
+        }
     }
 
     /// The result of one sequence, without steps.

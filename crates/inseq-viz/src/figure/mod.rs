@@ -151,8 +151,9 @@ fn drawing(result: &AttributionResult, options: &FigureOptions, fonts: &Fonts) -
 
 /// One text as the view shows it.
 fn body(plate: &Plate, style: &Style) -> Result<Part> {
-    let Some(first) = plate.panels.first() else {
-        return Ok(style.paragraph("no attributed tokens", style.options.width));
+    let is_read = style.options.view.view == View::Tokens && plate.steps.is_empty();
+    let Some(first) = plate.panels.first().filter(|_| !is_read) else {
+        return Ok(style.paragraph(plate.empty, style.options.width));
     };
     let mut part = match style.options.view.view {
         View::Tokens => return flow::draw(plate, first, style),

@@ -3,10 +3,11 @@
 use inseq_core::{AttributionKind, SequenceAttribution, Token};
 use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 
-use super::{Heading, Panel, Plate, chosen_steps, passages, strongest};
+use super::{Heading, Panel, Plate, empty, passages, strongest};
 use crate::matrix::{Matrix, Row, readable, up_to_the_last_seen};
 use crate::number::NumberFormat;
 use crate::scale::Scale;
+use crate::steps;
 use crate::token_text::TokenText;
 use crate::view::ViewOptions;
 use crate::{Error, Result};
@@ -18,7 +19,7 @@ pub(super) fn plate(sequence: &SequenceAttribution, text: usize, options: &ViewO
     let [source, target] = [&sequence.source_attributions, &sequence.target_attributions]
         .map(|scores| scores.as_ref().map(|scores| spread.reduced(scores)));
     let shown = Matrix::without_scores(sequence, text, options)?;
-    let steps = chosen_steps(&shown, options)?;
+    let steps = steps::chosen(shown.generated(), options);
     let heads: Vec<TokenText> =
         spread.entries.clone().map(|entry| TokenText::new(&Token::new(entry.to_string(), -1))).collect();
     let mut panels = Vec::with_capacity(steps.len());
@@ -44,7 +45,7 @@ pub(super) fn plate(sequence: &SequenceAttribution, text: usize, options: &ViewO
             Panel { matrix, scale, number, heading, chosen_from }
         })
         .collect();
-    Ok(Plate { ordinal: None, passages: passages(&shown, None), panels, steps: Vec::new() })
+    Ok(Plate { ordinal: None, passages: passages(&shown, None), panels, steps: Vec::new(), empty: empty(&shown) })
 }
 
 fn rows(scores: &ArrayD<f32>, step: usize) -> Vec<Row> {

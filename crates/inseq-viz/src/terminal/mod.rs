@@ -33,7 +33,7 @@ use inseq_core::{AttributionResult, SequenceAttribution};
 pub use options::{ColorSupport, TerminalOptions};
 
 use crate::number::NumberFormat;
-use crate::panel::{Panel, Passage, Plate, plates};
+use crate::panel::{Passage, Plate, plates};
 use crate::token_text::{is_right_to_left, reading};
 use crate::{Error, Result, View, caption};
 use grid::Grid;
@@ -117,7 +117,7 @@ fn tables(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &m
         Grid::new(panel, painter, options).draw(lines);
     }
     lines.push(String::new());
-    legend(plate.panels.last(), painter, options, lines);
+    legend(plate, painter, options, lines);
 }
 
 /// A text as a person reads it.
@@ -141,9 +141,10 @@ fn read(passage: &Passage, painter: &Painter, options: &TerminalOptions, lines: 
 }
 
 /// What the colours mean.
-fn legend(panel: Option<&Panel>, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
-    let Some(panel) = panel else {
-        lines.push(painter.dim("no attributed tokens"));
+fn legend(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
+    let is_read = options.view.view == View::Tokens && plate.steps.is_empty();
+    let Some(panel) = plate.panels.last().filter(|_| !is_read) else {
+        lines.push(painter.dim(plate.empty));
         return;
     };
     let ends = NumberFormat::fitting([panel.scale.min(), panel.scale.max()]);

@@ -57,7 +57,7 @@ pub(super) fn draw(
         }
     }
     lines.push(String::new());
-    legend(Some(panel), painter, options, lines);
+    legend(plate, painter, options, lines);
     Ok(())
 }
 

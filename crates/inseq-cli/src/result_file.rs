@@ -1,0 +1,176 @@
+//! Saved results: where they go, and how; and reading them back.
+
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use inseq_core::{AttributionResult, Format, LoadOptions, SaveOptions, ScoresPrecision};
+
+use crate::failure::Failure;
+use crate::output::{self, Destination};
+use crate::picture;
+
+/// How a result is saved.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct SaveArguments {
+    /// The format of a result on standard output: json or csv. The end of its name says that of a file.
+    #[arg(long, value_name = "FORMAT")]
+    pub save_format: Option<SaveFormat>,
+    /// How precisely scores are saved as JSON or safetensors.
+    #[arg(long, value_enum, default_value_t, value_name = "PRECISION")]
+    pub scores_precision: Precision,
+    /// Put each sequence into a file of its own: out.json becomes out_0.json, out_1.json and so on.
+    #[arg(long)]
+    pub split_sequences: bool,
+}
+
+/// A format by the end of a file's name.
+#[derive(Clone, Copy, Debug)]
+pub struct SaveFormat(Format);
+
+impl FromStr for SaveFormat {
+    type Err = String;
+
+    fn from_str(end: &str) -> Result<Self, String> {
+        let format = Format::named(format!("result.{end}")).map(Self);
+        format.ok_or_else(|| "choose json, json.gz, safetensors, csv, parquet or arrow".into())
+    }
+}
+
+/// A precision of saved scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    Float32,
+    /// 11 significant bits.
+    Float16,
+    /// 4 significant bits.
+    Float8,
+}
+
+/// A place for a result, checked before there is one.
+#[derive(Debug)]
+pub struct ResultFile<'a> {
+    destination: &'a Destination,
+    format: Format,
+    options: SaveOptions,
+}
+
+impl<'a> ResultFile<'a> {
+    /// The place that a command line names.
+    ///
+    /// # Errors
+    /// Where a file has no folder or a name of no format, and where standard output cannot take what is asked for.
+    pub fn of(destination: &'a Destination, arguments: &SaveArguments) -> Result<Self, Failure> {
+        destination.check_folder()?;
+        const FLAG: &str = "--save-format";
+        let chosen = arguments.save_format.map(|format| format.0);
+        let format = destination.format(named, (FLAG, chosen), Format::Json { gzipped: false })?;
+        if *destination == Destination::Standard {
+            if arguments.split_sequences {
+                return Err(Failure::Argument(
+                    "--split-sequences makes several files, but standard output is one; name a file".into(),
+                ));
+            }
+            let binary = match format {
+                Format::Json { gzipped: false } | Format::Csv => None,
+                Format::Json { gzipped: true } => Some("gzipped JSON"),
+                Format::Safetensors => Some("safetensors"),
+                Format::Parquet => Some("Parquet"),
+                Format::Arrow => Some("Arrow"),
+            };
+            if let Some(name) = binary {
+                return Err(output::binary(FLAG, name, "json or csv"));
+            }
+        }
+        let scores_precision = match arguments.scores_precision {
+            Precision::Float32 => ScoresPrecision::Float32,
+            Precision::Float16 => ScoresPrecision::Float16,
+            Precision::Float8 => ScoresPrecision::Float8,
+        };
+        // Over what is there, as the reference's command saves.
+        let options = SaveOptions {
+            overwrite: true,
+            scores_precision,
+            split_sequences: arguments.split_sequences,
+            ..SaveOptions::default()
+        };
+        Ok(Self { destination, format, options })
+    }
+
+    /// As [`Self::of`], where a command line need not name a place.
+    ///
+    /// # Errors
+    /// Where it names none, but says how to save.
+    pub fn of_optional(
+        destination: Option<&'a Destination>,
+        arguments: &SaveArguments,
+    ) -> Result<Option<Self>, Failure> {
+        if let Some(destination) = destination {
+            return Self::of(destination, arguments).map(Some);
+        }
+        let given = [
+            ("--save-format", arguments.save_format.is_some()),
+            ("--scores-precision", arguments.scores_precision != Precision::default()),
+            ("--split-sequences", arguments.split_sequences),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => {
+                Err(Failure::Argument(format!("{flag} says how the result is saved; name a place with --save-path")))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Saves a result.
+    pub fn save(&self, result: &AttributionResult) -> Result<(), Failure> {
+        match self.destination {
+            Destination::Standard => {
+                let mut bytes = Vec::new();
+                result.write_as(self.format, &mut bytes, &self.options)?;
+                if bytes.last() != Some(&b'\n') {
+                    bytes.push(b'\n');
+                }
+                output::print(&bytes)
+            }
+            Destination::File(path) => Ok(result.save_with(path, &self.options).map(drop)?),
+        }
+    }
+}
+
+/// The format that the end of a name stands for. Without an end it is JSON, as the reference's files are whatever their name.
+fn named(path: &Path) -> Result<Format, Failure> {
+    if path.extension().is_none() {
+        return Ok(Format::Json { gzipped: false });
+    }
+    Format::named(path).ok_or_else(|| {
+        let way_out = match picture::Format::named(path) {
+            Some(_) => "; draw pictures with --viz-path, of saved results with `inseq show`",
+            None => "",
+        };
+        Failure::Argument(format!(
+            "{}: results are saved as .json, .json.gz, .safetensors, .csv, .parquet or .arrow{way_out}",
+            path.display()
+        ))
+    })
+}
+
+/// Checks that standard input is read once at most.
+pub fn check_one_standard<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    if files.into_iter().filter(|file| output::is_standard(file)).count() > 1 {
+        return Err(Failure::Argument("standard input (-) is named twice, but can be read once; name a file".into()));
+    }
+    Ok(())
+}
+
+/// Reads a saved result; `-` is standard input, as JSON.
+pub fn load(path: &Path) -> Result<AttributionResult, Failure> {
+    Ok(if output::is_standard(path) {
+        AttributionResult::read(io::stdin().lock(), &LoadOptions::default())?
+    } else {
+        AttributionResult::load(path)?
+    })
+}
