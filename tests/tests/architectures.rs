@@ -286,7 +286,8 @@ fn shown(
     expected: &HashMap<String, Vec<(String, i64)>>,
 ) {
     for (side, tokens) in [("source", &sequence.source), ("target", &sequence.target)] {
-        let got: Vec<(String, i64)> = tokens.iter().map(|token| (token.text.clone(), token.id)).collect();
+        let got: Vec<(String, i64)> =
+            tokens.iter().map(|token| (token.text.clone(), token.id.map_or(-1, i64::from))).collect();
         let none = Vec::new();
         report.same("tokens", &format!("{what}: {side}"), &got, expected.get(side).unwrap_or(&none));
     }

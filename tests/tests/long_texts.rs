@@ -24,7 +24,7 @@ fn cutting_left(name: &str) -> AttributionModel {
 }
 
 fn ids(tokens: &[inseq_core::Token]) -> Vec<u32> {
-    tokens.iter().map(|token| u32::try_from(token.id).unwrap()).collect()
+    tokens.iter().map(|token| token.id.unwrap()).collect()
 }
 
 fn warnings(info: &serde_json::Map<String, Value>) -> Vec<String> {

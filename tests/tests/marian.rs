@@ -137,7 +137,9 @@ type Golden = std::collections::HashMap<String, (Vec<usize>, Vec<f32>)>;
 
 fn compare(what: &str, index: usize, sequence: &SequenceAttribution, case: &Value, golden: &Golden) {
     let tokens = |side: &Value| -> Vec<(String, i64)> { serde_json::from_value(side.clone()).unwrap() };
-    let shown = |side: &[inseq_core::Token]| side.iter().map(|t| (t.text.clone(), t.id)).collect::<Vec<_>>();
+    let shown = |side: &[inseq_core::Token]| {
+        side.iter().map(|t| (t.text.clone(), t.id.map_or(-1, i64::from))).collect::<Vec<_>>()
+    };
     assert_eq!(shown(&sequence.source), tokens(&case["source"]), "{what}: source tokens");
     assert_eq!(shown(&sequence.target), tokens(&case["target"]), "{what}: target tokens");
     assert_eq!(sequence.attr_pos_start as u64, case["attr_pos_start"].as_u64().unwrap(), "{what}: start");

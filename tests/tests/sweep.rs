@@ -116,7 +116,7 @@ fn compare(model: &AttributionModel, case: &Case, differ: &mut dyn FnMut(String)
         .step_scores(["probability"]);
     let result = model.attribute(&request)?;
     let sequence = &result.sequences[0];
-    let ids = |tokens: &[inseq_core::Token]| tokens.iter().map(|token| token.id as u32).collect::<Vec<_>>();
+    let ids = |tokens: &[inseq_core::Token]| tokens.iter().map(|token| token.id.unwrap()).collect::<Vec<_>>();
     let [source, target] = [ids(&sequence.source), ids(&sequence.target)];
     if source != case.prompt_ids {
         differ(format!("prompt ids of {:?} are {source:?}, expected {:?}", case.prompt, case.prompt_ids));

@@ -34,7 +34,7 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
     warnings.say_of(&targets);
     let texts: Vec<String> = serde_json::from_value(targets.info["generated_texts"].clone())
         .map_err(|_| Failure::Argument("the generated texts are not known".into()))?;
-    let ids = targets.sequences.iter().map(|sequence| sequence.target.iter().map(|token| token.id as u32).collect());
+    let ids = targets.sequences.iter().map(|sequence| sequence.target.iter().filter_map(|token| token.id).collect());
     let ids: Vec<Vec<u32>> = ids.collect();
     let mut results = Vec::new();
     for method in &arguments.methods {

@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A result with granular scores of the source.
 fn large(sizes: &[usize]) -> Result<AttributionResult, Box<dyn Error>> {
     let &[source, steps, features] = sizes else { return Err("give three sizes: source, steps, features".into()) };
-    let tokens = |count: usize| (0..count).map(|id| Token::new("▁", id as i64)).collect();
+    let tokens = |count: usize| (0..count).map(|id| Token::new("▁", id as u32)).collect();
     // A congruential generator (Knuth's MMIX); its upper bits make numbers in -1..1.
     let mut state = 1_u64;
     let scores = ArrayD::from_shape_simple_fn(vec![source, steps, features], || {

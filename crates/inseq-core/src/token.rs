@@ -10,8 +10,9 @@ pub struct Token {
     /// The token's text in the tokenizer's own spelling (`▁hello`, `Ġhello`).
     #[serde(rename = "token")]
     pub text: String,
-    /// The token's id in its vocabulary; -1 where a shown token stands for no single id.
-    pub id: i64,
+    /// The token's id in its vocabulary; `None` where a shown token stands for no single id.
+    #[serde(with = "saved_id")]
+    pub id: Option<u32>,
     /// What the token stands for in the text, as its tokenizer says; `None` where no tokenizer was asked, as in files of the
     /// reference. [`text::pieces`](crate::text::pieces) fills it in by the spelling then.
     #[serde(skip)]
@@ -20,6 +21,28 @@ pub struct Token {
     /// given.
     #[serde(skip)]
     pub skipped: String,
+}
+
+/// Ids as the reference's files have them: -1 for none.
+pub(crate) mod saved_id {
+    use serde::de::{Error, Unexpected};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// The number that stands for an id.
+    pub(crate) fn of(id: Option<u32>) -> i64 {
+        id.map_or(-1, i64::from)
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    pub(crate) fn serialize<S: Serializer>(id: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+        of(*id).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+        let id = i64::deserialize(deserializer)?;
+        let invalid = |_| D::Error::invalid_value(Unexpected::Signed(id), &"a token id (-1 for none)");
+        if id == -1 { Ok(None) } else { u32::try_from(id).map(Some).map_err(invalid) }
+    }
 }
 
 /// What a token stands for in the text.
@@ -63,8 +86,8 @@ const ARROW: &str = " → ";
 
 impl Token {
     /// A token from its text and id.
-    pub fn new(text: impl Into<String>, id: i64) -> Self {
-        Self { text: text.into(), id, piece: None, skipped: String::new() }
+    pub fn new(text: impl Into<String>, id: impl Into<Option<u32>>) -> Self {
+        Self { text: text.into(), id: id.into(), piece: None, skipped: String::new() }
     }
 
     /// The token with what it stands for in the text.
@@ -74,20 +97,26 @@ impl Token {
     }
 
     /// A token that is shown with the one it is compared with, `other → written`: two tokens of one text as they are, two of
-    /// different texts with the id -1. It stands for what `written` does.
+    /// different texts without an id. It stands for what `written` does.
     ///
     /// ```
     /// use inseq_core::Token;
     ///
     /// let token = Token::compared("▁Rome", &Token::new("▁Paris", 7));
-    /// assert_eq!((token.text.as_str(), token.id), ("▁Rome → ▁Paris", -1));
+    /// assert_eq!((token.text.as_str(), token.id), ("▁Rome → ▁Paris", None));
     /// assert_eq!(token.written(), "▁Paris");
     /// ```
     pub fn compared(other: &str, written: &Token) -> Self {
         match other == written.text {
             true => written.clone(),
-            false => Self { text: format!("{other}{ARROW}{}", written.text), id: -1, ..written.clone() },
+            false => Self { text: format!("{other}{ARROW}{}", written.text), id: None, ..written.clone() },
         }
+    }
+
+    /// Whether the token stands for no text: a start, an end, padding, a language, a turn of a chat. False where no tokenizer was
+    /// asked.
+    pub fn is_special(&self) -> bool {
+        self.piece == Some(Piece::Special)
     }
 
     /// The text of the token itself, without one that it is compared with.
@@ -103,15 +132,14 @@ impl Token {
 
     /// The text that the token is compared with, and its own; of most tokens the same.
     fn sides(&self) -> (&str, &str) {
-        let sides = self.text.rsplit_once(ARROW).filter(|_| self.id == -1);
+        let sides = self.text.rsplit_once(ARROW).filter(|_| self.id.is_none());
         sides.unwrap_or((&self.text, &self.text))
     }
 
-    /// One token of several, with the id -1.
+    /// One token of several, without an id.
     pub fn joined(tokens: &[Token]) -> Self {
         let (other, written): (String, String) = tokens.iter().map(Token::sides).unzip();
-        let is_special = |token: &Self| token.piece == Some(Piece::Special);
-        let piece = if !tokens.is_empty() && tokens.iter().all(is_special) {
+        let piece = if !tokens.is_empty() && tokens.iter().all(Self::is_special) {
             Some(Piece::Special)
         } else {
             let bytes = tokens.iter().enumerate().map(|(index, token)| {
@@ -121,7 +149,7 @@ impl Token {
             bytes.collect::<Option<Vec<_>>>().map(|bytes| Piece::Text(bytes.concat()))
         };
         let skipped = tokens.first().map(|token| token.skipped.clone()).unwrap_or_default();
-        Self::compared(&other, &Self { text: written, id: -1, piece, skipped })
+        Self::compared(&other, &Self { text: written, id: None, piece, skipped })
     }
 
     /// The bytes that a reader sees for a token that is `piece`: those of the text, or of its spelling where it is none.
@@ -143,7 +171,7 @@ mod tests {
         let halves = [("Ã", 0xc3), ("©", 0xa9)];
         let halves = halves.map(|(text, byte)| Token::new(text, 1).with_piece(Piece::Text(vec![byte])));
         let merged = Token::joined(&halves);
-        assert_eq!((merged.text.as_str(), merged.id), ("Ã©", -1));
+        assert_eq!((merged.text.as_str(), merged.id), ("Ã©", None));
         assert_eq!(merged.piece, Some(Piece::Text("é".into())));
         let special = Token::new("</s>", 0).with_piece(Piece::Special);
         assert_eq!(Token::joined(&[special.clone(), special.clone()]).piece, Some(Piece::Special));

@@ -63,7 +63,9 @@ fn assert_scores(what: &str, got: Option<&ArrayD<f32>>, expected: Option<&Scores
 }
 
 fn assert_sequence(what: &str, got: &SequenceAttribution, expected: &Expected) {
-    let texts = |tokens: &[Token]| tokens.iter().map(|token| (token.text.clone(), token.id)).collect::<Vec<_>>();
+    let texts = |tokens: &[Token]| {
+        tokens.iter().map(|token| (token.text.clone(), token.id.map_or(-1, i64::from))).collect::<Vec<_>>()
+    };
     assert_eq!(texts(&got.source), expected.source, "{what}");
     assert_eq!(texts(&got.target), expected.target, "{what}");
     assert_eq!((got.attr_pos_start, got.attr_pos_end), expected.positions, "{what}");

@@ -37,7 +37,7 @@ fn arrays() -> impl Strategy<Value = IndexMap<String, ArrayD<f32>>> {
 }
 
 fn tokens(length: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<Token>> {
-    vec((any::<String>(), any::<i64>()).prop_map(|(text, id)| Token::new(text, id)), length)
+    vec((any::<String>(), any::<Option<u32>>()).prop_map(|(text, id)| Token::new(text, id)), length)
 }
 
 fn kind() -> impl Strategy<Value = (AttributionKind, Vec<usize>)> {

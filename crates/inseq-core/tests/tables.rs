@@ -25,7 +25,7 @@ fn bits(x: f32) -> u32 {
 
 fn expected(result: &AttributionResult) -> Vec<Row> {
     let mut rows = Vec::new();
-    let place = |position: usize, token: &Token| (position as i64, token.text.clone(), token.id);
+    let place = |position: usize, token: &Token| (position as i64, token.text.clone(), token.id.map_or(-1, i64::from));
     for (index, sequence) in result.sequences.iter().enumerate() {
         for step in 0..sequence.steps() {
             let output = sequence.attr_pos_start + step;
@@ -163,7 +163,8 @@ fn from_arrow(path: &Path) -> (Vec<Row>, String) {
 }
 
 fn sequence() -> impl Strategy<Value = SequenceAttribution> {
-    let tokens = |length| vec((any::<String>(), any::<i64>()).prop_map(|(text, id)| Token::new(text, id)), length);
+    let tokens =
+        |length| vec((any::<String>(), any::<Option<u32>>()).prop_map(|(text, id)| Token::new(text, id)), length);
     let score = || prop_oneof![8 => -1.0..1.0_f32, 1 => any::<u32>().prop_map(f32::from_bits)];
     (tokens(0..4), tokens(1..5), any::<prop::sample::Index>(), any::<[bool; 3]>()).prop_flat_map(
         move |(source, target, start, has)| {

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     fn tokens(texts: &[&str]) -> Vec<Token> {
-        texts.iter().enumerate().map(|(id, text)| Token::new(*text, id as i64)).collect()
+        texts.iter().enumerate().map(|(id, text)| Token::new(*text, id as u32)).collect()
     }
 
     fn text(source: &[&str], target: &[&str]) -> TextTokens {

@@ -247,7 +247,7 @@ impl AttributionModel {
 
     /// Gives tokens that were merged of the spans of `ids` the text of these.
     fn clean_merged(&self, tokens: &mut [Token], ids: &[u32], role: Role, spans: Vec<Range<usize>>) -> Result<()> {
-        for (token, span) in tokens.iter_mut().filter(|token| token.id == -1).zip(spans) {
+        for (token, span) in tokens.iter_mut().filter(|token| token.id.is_none()).zip(spans) {
             token.text = self.decode_whole(&ids[span], role, token.piece.as_ref())?.trim().to_owned();
         }
         Ok(())

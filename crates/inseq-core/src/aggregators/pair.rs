@@ -10,7 +10,7 @@ use crate::{Error, Result, SequenceAttribution, Token};
 /// The difference of another attribution and this one: what changed on the way from this one to the other. The reference's
 /// `pair` aggregator.
 ///
-/// Tokens that differ are shown as both, `this → other`, with the id -1.
+/// Tokens that differ are shown as both, `this → other`, without an id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     /// The other attribution.

@@ -10,7 +10,7 @@ use crate::{Error, Result, SequenceAttribution, Token};
 /// Merges spans of tokens, with their scores. The reference's `spans` aggregator.
 ///
 /// Target spans merge prefix tokens and, where they are attributed, the steps: what a merged token got from the input is one
-/// column. A merged token has the id -1.
+/// column. A merged token has no id.
 ///
 /// ```
 /// use inseq_core::aggregators::{AggregationFunction, Spans};

@@ -95,7 +95,8 @@ struct Extras<'a> {
 
 #[derive(Serialize)]
 struct SavedToken<'a> {
-    id: i64,
+    #[serde(with = "crate::token::saved_id")]
+    id: Option<u32>,
     token: &'a str,
 }
 

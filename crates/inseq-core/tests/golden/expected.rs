@@ -101,7 +101,7 @@ impl Numbers {
 impl Sequence {
     pub fn check(&self, found: &SequenceAttribution, tolerance: f32, what: &str) {
         let tokens = |tokens: &[(String, i64)]| -> Vec<Token> {
-            tokens.iter().map(|(text, id)| Token::new(text.clone(), *id)).collect()
+            tokens.iter().map(|(text, id)| Token::new(text.clone(), u32::try_from(*id).ok())).collect()
         };
         assert_eq!(found.source, tokens(&self.source), "{what}");
         assert_eq!(found.target, tokens(&self.target), "{what}");

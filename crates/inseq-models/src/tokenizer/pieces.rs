@@ -18,9 +18,8 @@ impl Tokenizer {
     /// Where the text that was encoded to `ids` is `given`, unknown tokens get their text from it, and what no token stands
     /// for is [`skipped`](Token::skipped).
     pub fn tokens(&self, ids: &[u32], role: Role, given: Option<&str>) -> Vec<Token> {
-        let token = |&id: &u32| {
-            Token::new(self.token(id, role).unwrap_or_default(), i64::from(id)).with_piece(self.piece(id, role))
-        };
+        let token =
+            |&id: &u32| Token::new(self.token(id, role).unwrap_or_default(), id).with_piece(self.piece(id, role));
         let mut tokens: Vec<Token> = ids.iter().map(token).collect();
         if let Some(given) = given {
             self.compare(&mut tokens, ids, role, given);

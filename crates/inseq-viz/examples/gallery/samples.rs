@@ -16,7 +16,7 @@ impl Noise {
 /// An attribution of an encoder-decoder: `alignment` names, for each generated token, the source tokens that matter.
 fn translation(source: &[&str], target: &[&str], alignment: &[&[usize]], seed: u64) -> SequenceAttribution {
     let tokens = |texts: &[&str]| -> Vec<Token> {
-        texts.iter().enumerate().map(|(id, text)| Token::new(*text, id as i64)).collect()
+        texts.iter().enumerate().map(|(id, text)| Token::new(*text, id as u32)).collect()
     };
     let steps = target.len() - 1;
     let mut noise = Noise(seed);

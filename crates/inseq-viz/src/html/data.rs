@@ -183,7 +183,7 @@ impl Tokens {
         let is_plain = |token: &Token, text: &TokenText| text.spelling() == token.text;
         Self {
             text: tokens.iter().map(|token| token.text.clone()).collect(),
-            id: tokens.iter().map(|token| token.id).collect(),
+            id: tokens.iter().map(|token| token.id.map_or(-1, i64::from)).collect(),
             mark: texts.iter().map(|text| text.word_start.unwrap_or(' ')).collect(),
             shown: tokens
                 .iter()

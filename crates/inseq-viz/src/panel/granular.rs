@@ -21,7 +21,7 @@ pub(super) fn plate(sequence: &SequenceAttribution, text: usize, options: &ViewO
     let shown = Matrix::without_scores(sequence, text, options)?;
     let steps = steps::chosen(shown.generated(), options);
     let heads: Vec<TokenText> =
-        spread.entries.clone().map(|entry| TokenText::new(&Token::new(entry.to_string(), -1))).collect();
+        spread.entries.clone().map(|entry| TokenText::new(&Token::new(entry.to_string(), None))).collect();
     let mut panels = Vec::with_capacity(steps.len());
     for &step in &steps {
         let rows = |scores: &Option<ArrayD<f32>>| scores.as_ref().map_or_else(Vec::new, |scores| rows(scores, step));

@@ -66,7 +66,7 @@ impl<'a> Tokens<'a> {
     fn push(&mut self, position: usize, token: &'a Token) {
         self.position.push(position as i64);
         self.token.push(&token.text);
-        self.id.push(token.id);
+        self.id.push(crate::token::saved_id::of(token.id));
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Header<'a> {
 
 /// A token as `[text, id]`.
 #[derive(Debug, Deserialize, Serialize)]
-pub(super) struct TokenHeader<'a>(Cow<'a, str>, i64);
+pub(super) struct TokenHeader<'a>(Cow<'a, str>, #[serde(with = "crate::token::saved_id")] Option<u32>);
 
 /// A sequence without its scores.
 #[derive(Debug, Deserialize, Serialize)]
