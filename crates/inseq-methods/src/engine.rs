@@ -27,6 +27,8 @@ pub struct TextSteps {
     pub source_features: Vec<Range<usize>>,
     /// All target tokens as features.
     pub target_features: Vec<Range<usize>>,
+    /// The first position in `target` that can be attributed: what is before it was given (a prompt, or the decoder start).
+    pub first: usize,
     /// Positions in `target` of the attributed tokens; each sees the positions before it.
     pub steps: Range<usize>,
 }

@@ -13,9 +13,10 @@ use crate::{Error, Result};
 /// Which tokens are one feature of the input.
 ///
 /// Perturbation methods change the tokens of a group together; the scores of other methods are added. A result has one row
-/// for a group of the source, or of what the model was given before the first attributed token (a prompt): its tokens are
+/// for a group of the source, or of the target before the first attributed token (such as a prompt): its tokens are
 /// merged, as by the aggregator [`Spans`](inseq_core::aggregators::Spans) with the sum. Tokens that are attributed
-/// themselves keep their rows, because they are columns as well; the rows of their group sum to its score.
+/// themselves keep their rows, because they are columns as well; the rows of their group sum to its score. Which positions are
+/// attributed changes no group: a prompt and what follows it are never one, and nothing else is cut.
 ///
 /// ```
 /// use inseq_methods::{FeatureGroups, TextSpans};
@@ -104,7 +105,7 @@ pub(crate) struct TextTokens {
     /// With what they stand for in the text.
     pub(crate) source: Vec<Token>,
     pub(crate) target: Vec<Token>,
-    /// Position of the first attributed token.
+    /// The first position that can be attributed: what is before it was given.
     pub(crate) first_step: usize,
 }
 
@@ -159,10 +160,23 @@ fn filled(spans: impl Iterator<Item = Range<usize>>, length: usize) -> Vec<Range
 }
 
 impl TextSteps {
-    /// The features of a target that any step sees.
+    /// How many target tokens any attributed step sees.
+    pub(crate) fn seen(&self) -> usize {
+        self.steps.end - 1
+    }
+
+    /// The features of a target that any attributed step sees, as far as it sees them.
     pub fn seen_target_features(&self) -> impl Iterator<Item = Range<usize>> {
-        let seen = self.steps.end - 1;
-        self.target_features.iter().map(move |span| span.start..span.end.min(seen)).filter(|span| !span.is_empty())
+        self.target_features_before(self.seen())
+    }
+
+    /// The features of a target that the last token sees, which any step could see: all but that token.
+    pub(crate) fn all_target_features(&self) -> impl Iterator<Item = Range<usize>> {
+        self.target_features_before(self.target.len().max(1) - 1)
+    }
+
+    fn target_features_before(&self, end: usize) -> impl Iterator<Item = Range<usize>> {
+        self.target_features.iter().map(move |span| span.start..span.end.min(end)).filter(|span| !span.is_empty())
     }
 
     /// How many features there are, of the target too where it is `attributed`.
@@ -170,20 +184,18 @@ impl TextSteps {
         self.source_features.len() + if attributed { self.seen_target_features().count() } else { 0 }
     }
 
-    /// How many of them differ from the baseline.
-    pub(crate) fn count_changing(&self, attributed: bool) -> usize {
+    /// How many features differ from the baseline, of the target too where it is `attributed`, and how many of these any
+    /// attributed step sees: the first ones.
+    pub(crate) fn count_changing(&self, attributed: bool) -> Changing {
         let source = self.source_features.iter();
         let source =
             source.filter(|span| self.source[(*span).clone()] != self.source_baseline[(*span).clone()]).count();
-        let target = self.seen_target_features();
-        let target = target.filter(|span| self.target[span.clone()] != self.target_baseline[span.clone()]).count();
-        source + if attributed { target } else { 0 }
-    }
-
-    /// How many choices of those that differ from the baseline there are, where that is no more than `most`.
-    pub(crate) fn count_choices(&self, attributed: bool, most: usize) -> Option<usize> {
-        let count = u32::try_from(self.count_changing(attributed)).ok()?;
-        1usize.checked_shl(count).filter(|choices| *choices <= most)
+        let target = self.all_target_features().filter(|_| attributed);
+        let target = target.filter(|span| self.target[span.clone()] != self.target_baseline[span.clone()]);
+        let seen = self.seen();
+        let (all, target_seen) =
+            target.fold((0, 0), |(all, some), span| (all + 1, some + usize::from(span.start < seen)));
+        Changing { all: source + all, seen: source + target_seen }
     }
 
     /// The spans of several tokens that get one row: of the source (of decoder-only models, the prompt), and of the target
@@ -205,6 +217,22 @@ impl TextSteps {
         let spans = Spans::new().source(source).target(target).merging(AggregationFunction::Sum);
         Ok(sequence.aggregate_with(&spans)?)
     }
+}
+
+/// How many features of a text differ from their baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Changing {
+    /// Those of the whole text. What is drawn, and what is made a tree of, are these: it is the same whichever steps are asked
+    /// for.
+    pub(crate) all: usize,
+    /// Those that an attributed step sees. Forwards are run for these alone.
+    pub(crate) seen: usize,
+}
+
+/// How many choices of so many features there are, where that is no more than `most`.
+pub(crate) fn choices(features: usize, most: usize) -> Option<usize> {
+    let count = u32::try_from(features).ok()?;
+    1usize.checked_shl(count).filter(|choices| *choices <= most)
 }
 
 #[cfg(test)]

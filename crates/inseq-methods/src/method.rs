@@ -1,6 +1,7 @@
 //! What an attribution method is, and the list of those there are.
 
 use std::fmt;
+use std::ops::Range;
 
 use inseq_core::AttributionKind;
 use inseq_models::model::{Model, Trace};
@@ -96,6 +97,13 @@ pub trait Method: fmt::Debug + Send + Sync {
     /// When an option names something that the model does not have.
     fn check(&self, _: &Model) -> Result<()> {
         Ok(())
+    }
+
+    /// The steps that have to be attributed so that those of a text get what they get in the whole text: most methods attribute
+    /// each step by itself.
+    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
+        let _ = attribute_target;
+        text.steps.clone()
     }
 
     /// What a text costs on a model. A step counts as many times in the progress as there are forwards at most; what turns out

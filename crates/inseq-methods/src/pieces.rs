@@ -5,35 +5,66 @@
 //! the frequencies change.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use inseq_models::model::Model;
 use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, Axis, RemoveAxis, Slice, concatenate};
 
 use crate::engine::TextSteps;
-use crate::method::Attributions;
+use crate::method::{Attributions, Method};
 use crate::{Error, Result};
 
 /// Steps of a text whose frequencies are the same.
 pub(crate) struct Piece<'a> {
     /// Which of the texts it is of.
     pub(crate) text: usize,
-    /// The text with these steps alone.
+    /// The text with these steps alone, those that the method needs beside the ones that are asked for among them.
     pub(crate) steps: Cow<'a, TextSteps>,
+    /// Which of these steps are asked for, counted from the first of them.
+    asked: Range<usize>,
 }
 
-/// The pieces of texts, those of each in order.
-pub(crate) fn pieces<'a>(model: &Model, texts: &'a [TextSteps]) -> Vec<Piece<'a>> {
-    let of_text = |(text, whole): (usize, &'a TextSteps)| {
+impl Piece<'_> {
+    /// What a method gives for the piece, without the steps that are not asked for.
+    pub(crate) fn of_asked(&self, mut attributions: Attributions) -> Attributions {
+        if self.asked == (0..self.steps.steps.len()) {
+            return attributions;
+        }
+        let asked = Slice::from(self.asked.clone());
+        for scores in [&mut attributions.source, &mut attributions.target].into_iter().flatten() {
+            *scores = scores.slice_axis(Axis(1), asked).to_owned();
+        }
+        for (_, scores) in &mut attributions.step_scores {
+            *scores = scores.slice_axis(Axis(0), asked).to_owned();
+        }
+        attributions
+    }
+}
+
+/// The pieces of texts, those of each in order, for a method that attributes the target too where it is `attributed`.
+pub(crate) fn pieces<'a>(
+    model: &Model,
+    method: &dyn Method,
+    attributed: bool,
+    texts: &'a [TextSteps],
+) -> Vec<Piece<'a>> {
+    let of_text = |(text, own): (usize, &'a TextSteps)| {
+        let needed = if own.steps.is_empty() { 0..0 } else { method.needed_steps(own, attributed) };
         // The step at a position sees as many positions.
-        let positions: Vec<usize> = whole.steps.clone().collect();
+        let positions: Vec<usize> = needed.collect();
         let alike = positions.chunk_by(|&a, &b| model.decoder.rotates_alike(a, b));
-        let pieces = alike.map(|positions| {
+        let pieces = alike.filter_map(|positions| {
             let steps = positions[0]..positions[0] + positions.len();
-            let steps = match steps == whole.steps {
-                true => Cow::Borrowed(whole),
-                false => Cow::Owned(TextSteps { steps, ..whole.clone() }),
+            let asked = own.steps.start.max(steps.start)..own.steps.end.min(steps.end);
+            if asked.is_empty() {
+                return None;
+            }
+            let asked = asked.start - steps.start..asked.end - steps.start;
+            let steps = match steps == own.steps {
+                true => Cow::Borrowed(own),
+                false => Cow::Owned(TextSteps { steps, ..own.clone() }),
             };
-            Piece { text, steps }
+            Some(Piece { text, steps, asked })
         });
         pieces.collect::<Vec<_>>()
     };

@@ -101,12 +101,14 @@ impl AttributionModel {
         }
         // The prompt of a decoder-only model is the start of its target.
         let source = if self.model().encoder.is_some() { target.source.clone() } else { Vec::new() };
+        // The prompt ends at the same place whichever steps are asked for, and the features with it.
+        let first = if self.model().encoder.is_some() { 1 } else { target.source.len() };
         let [source_features, target_features] = request.feature_groups.features(&TextTokens {
             index,
             texts: request.input_texts.len(),
             source: self.tokens(&source, Role::Source, self.given(request, index, Role::Source), false)?,
             target: self.tokens(&target.target, Role::Target, self.given(request, index, Role::Target), false)?,
-            first_step: steps.start,
+            first_step: first,
         })?;
         Ok(TextSteps {
             index,
@@ -114,6 +116,7 @@ impl AttributionModel {
             target_features,
             source_baseline: baseline(&source),
             source,
+            first,
             steps,
             target: target.target.clone(),
             target_baseline,
@@ -128,7 +131,7 @@ impl AttributionModel {
         progress: ProgressCallback,
     ) -> Result<Vec<SequenceAttribution>> {
         let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
-        let pieces = pieces(self.model(), texts);
+        let pieces = pieces(self.model(), &*options.method, options.has_target_scores, texts);
         let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
         let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
         let work = |text: &TextSteps| {
@@ -182,7 +185,8 @@ impl AttributionModel {
                 let named = options.step_scores.iter().zip(&scores);
                 let named = named.map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
                 attributions.step_scores = named.chain(attributions.step_scores).collect();
-                of_pieces[batch[entry].text].push(attributions);
+                let piece = batch[entry];
+                of_pieces[piece.text].push(piece.of_asked(attributions));
             }
         }
         // A text without steps has no pieces.

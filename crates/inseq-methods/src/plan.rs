@@ -71,7 +71,7 @@ impl AttributionModel {
                 warnings: warnings.clone(),
             })
             .collect();
-        for piece in pieces(self.model(), &texts) {
+        for piece in pieces(self.model(), &*options.method, options.has_target_scores, &texts) {
             let (plan, text) = (&mut plans[piece.text], &*piece.steps);
             let cost = options.method.cost(self.model(), text, options.has_target_scores);
             let (forward, pullback) = self.timed(request, &options, &engine, text, cost)?;

@@ -29,7 +29,7 @@ pub(super) struct Noisy<'a> {
 }
 
 impl<'a> Noisy<'a> {
-    pub(super) fn new(context: &MethodContext<'a>, text: &'a TextSteps, stdev: f64) -> Self {
+    pub(super) fn new(context: &MethodContext<'_>, text: &'a TextSteps, stdev: f64) -> Self {
         let engine = context.engine;
         let wanted = Wanted { source: engine.model.encoder.is_some(), target: context.attribute_target, first: &[] };
         let input = engine.inputs(&[text]);

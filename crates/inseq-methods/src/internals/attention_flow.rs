@@ -9,7 +9,7 @@ use petgraph::algo::ford_fulkerson;
 use petgraph::graph::{DiGraph, NodeIndex};
 use rayon::prelude::*;
 
-use super::{Mixing, Weights, seen};
+use super::{Mixing, Weights};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::gradient::NoOptions;
@@ -48,7 +48,7 @@ impl Method for AttentionFlow {
         for (entry, text) in texts.into_iter().enumerate() {
             let network = Network::new(&Mixing::of(&Weights::of(context, entry)?), text);
             let mut source = Array2::<f32>::zeros((text.source.len(), text.steps.len()));
-            let mut target = Array2::<f32>::zeros((seen(text), text.steps.len()));
+            let mut target = Array2::<f32>::zeros((text.seen(), text.steps.len()));
             for (step, position) in text.steps.clone().enumerate() {
                 // A feature's tokens share what flows from all of them.
                 let mut flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| -> Result<()> {
@@ -123,7 +123,7 @@ impl Network {
             connect(&mut graph, &encoded, &above, layer, 1.0);
             encoded = above;
         }
-        let target = nodes(seen(text), &mut graph);
+        let target = nodes(text.seen(), &mut graph);
         let mut states = target.clone();
         for (own, cross) in &mixing.decoder {
             let above = nodes(states.len(), &mut graph);

@@ -33,7 +33,7 @@ impl Weights {
     /// Those of entry `entry` of a batch.
     pub(crate) fn of(context: &MethodContext, entry: usize) -> Result<Self> {
         let text = context.point.texts[entry];
-        let (source, target) = (text.source.len(), seen(text));
+        let (source, target) = (text.source.len(), text.seen());
         let model = context.engine.model;
         let mut decoder = Stacked::new(entry, target, target);
         let mut cross = Stacked::new(entry, target, source);
@@ -48,11 +48,6 @@ impl Weights {
         let of_encoder = |stacked: Stacked| model.encoder.is_some().then(|| stacked.array()).transpose();
         Ok(Self { encoder: of_encoder(encoder)?, decoder: decoder.array()?, cross: of_encoder(cross)? })
     }
-}
-
-/// Target tokens that any step sees.
-pub(crate) fn seen(text: &TextSteps) -> usize {
-    text.steps.end - 1
 }
 
 /// Weights of one entry in layers above each other.

@@ -10,7 +10,7 @@ use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::{by_key, by_step, seen};
+use super::{by_key, by_step};
 use crate::engine::{TextSteps, read};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
@@ -153,7 +153,7 @@ impl ValueZeroing {
         // A step reads the query before its own position.
         let steps = text.steps.start - 1..text.steps.end - 1;
         let has_encoder = context.engine.model.encoder.is_some();
-        let of_target = if context.attribute_target { steps.clone() } else { 0..seen(text) };
+        let of_target = if context.attribute_target { steps.clone() } else { 0..text.seen() };
         let asked = [
             (LeftOut::Decoder, context.attribute_target || self.output_decoder_self_scores, of_target),
             (LeftOut::Encoder, has_encoder && self.output_encoder_self_scores, 0..text.source.len()),
@@ -213,8 +213,8 @@ impl ValueZeroing {
             });
             let (queries, keys) = match which {
                 LeftOut::Encoder => (text.source.len(), text.source.len()),
-                LeftOut::Decoder => (seen(text), seen(text)),
-                LeftOut::Cross => (seen(text), text.source.len()),
+                LeftOut::Decoder => (text.seen(), text.seen()),
+                LeftOut::Cross => (text.seen(), text.source.len()),
             };
             scores.push(Array3::<f32>::zeros((blocks.len(), queries, keys)));
         }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
+use crate::feature_groups::choices;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Count, Result};
 
@@ -58,13 +59,18 @@ impl Method for KernelShap {
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        // Where nothing can be put to its baseline, both ends are one.
-        let samples = self.n_samples.get();
-        Cost::exactly(text.count_choices(attribute_target, samples).map_or(samples, |all| all.max(2)), 0)
+        Cost::exactly(self.forwards(text, attribute_target), 0)
     }
 }
 
 impl KernelShap {
+    /// A forward for each sample, or for each choice of what the steps see. Where nothing can be put to its baseline, both ends
+    /// are one.
+    fn forwards(&self, text: &TextSteps, attribute_target: bool) -> usize {
+        let samples = self.n_samples.get();
+        choices(text.count_changing(attribute_target).seen, samples).map_or(samples, |all| all.max(2))
+    }
+
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
@@ -95,7 +101,8 @@ impl KernelShap {
                 }
             }
         }
-        let outputs = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
+        let forwards = self.forwards(text, context.attribute_target);
+        let outputs = perturbed.scores(&masks, forwards, &mut |masks| (context.advance)(masks * steps))?;
         let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
         for step in 0..steps {
             let own: Vec<usize> =

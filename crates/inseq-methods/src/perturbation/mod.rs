@@ -36,6 +36,7 @@ pub(crate) use shapley_value_sampling::INFO as SHAPLEY_VALUE_SAMPLING;
 
 use crate::Result;
 use crate::engine::{Engine, Point, TextSteps};
+use crate::feature_groups::choices;
 use crate::method::{Attributions, MethodContext};
 use crate::step_functions::SharedStepFunction;
 
@@ -66,7 +67,7 @@ pub(crate) struct Perturbed<'a> {
 }
 
 impl<'a> Perturbed<'a> {
-    /// Every feature of what is attributed.
+    /// Every feature of what is attributed: those of the whole text, whichever steps are asked for.
     pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Result<Self> {
         let engine = context.engine;
         let input = engine.inputs(&[text]);
@@ -81,7 +82,7 @@ impl<'a> Perturbed<'a> {
         let mut features: Vec<_> =
             text.source_features.iter().map(|span| feature(Side::Source, span.clone())).collect();
         if context.attribute_target {
-            features.extend(text.seen_target_features().map(|span| feature(Side::Target, span)));
+            features.extend(text.all_target_features().map(|span| feature(Side::Target, span)));
         }
         let unchanged = Unchanged::new(engine, text, &input, context.function.clone())?;
         Ok(Self { text, input, baseline, unchanged, features })
@@ -95,8 +96,7 @@ impl<'a> Perturbed<'a> {
     /// All choices of kept features, where there are no more than `most`.
     pub(crate) fn all_choices(&self, most: usize) -> Option<Vec<Vec<bool>>> {
         let changing = self.changing();
-        let attributed = self.features.last().is_some_and(|feature| feature.side == Side::Target);
-        let count = self.text.count_choices(attributed, most)?;
+        let count = choices(changing.len(), most)?;
         let choice = |bits: usize| {
             let mut mask = vec![true; self.features.len()];
             changing.iter().enumerate().for_each(|(i, &feature)| mask[feature] = bits >> i & 1 == 1);
@@ -110,18 +110,26 @@ impl<'a> Perturbed<'a> {
         feature.side == Side::Source || feature.positions.start < self.text.steps.start + step
     }
 
+    /// Whether any attributed step sees a feature.
+    pub(crate) fn is_ever_seen(&self, feature: &Feature) -> bool {
+        feature.side == Side::Source || feature.positions.start < self.text.seen()
+    }
+
     /// Scores of every step, `[mask][step]`; a mask says of each feature whether it is kept.
     ///
-    /// Equal masks are computed once. `done` is told how many masks are finished.
+    /// Masks that are equal for all attributed steps are computed once. `forwards` is how many forwards the call was planned to
+    /// take; `done` gets how many of them are finished, those that turn out not to be needed at the end.
     pub(crate) fn scores(
         &self,
         masks: &[Vec<bool>],
+        forwards: usize,
         done: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Vec<Vec<f32>>> {
-        // What is equal to its baseline is as good as kept.
-        let kept = |mask: &Vec<bool>| -> Vec<bool> {
-            mask.iter().zip(&self.features).map(|(kept, feature)| *kept || !feature.changes).collect()
-        };
+        // What is equal to its baseline, or what no attributed step sees, is as good as kept.
+        let free: Vec<bool> =
+            self.features.iter().map(|feature| !feature.changes || !self.is_ever_seen(feature)).collect();
+        let kept =
+            |mask: &Vec<bool>| -> Vec<bool> { mask.iter().zip(&free).map(|(kept, free)| *kept || *free).collect() };
         let mut index: HashMap<Vec<bool>, usize> = HashMap::new();
         let mut each: Vec<usize> = Vec::with_capacity(masks.len());
         let mut different: Vec<Vec<bool>> = Vec::new();
@@ -149,7 +157,7 @@ impl<'a> Perturbed<'a> {
                 done(chunk.len())?;
             }
         }
-        done(masks.len() - different.len())?;
+        done(forwards.saturating_sub(different.len()))?;
         Ok(each.into_iter().map(|i| scores[i].clone()).collect())
     }
 

@@ -3,7 +3,7 @@
 use inseq_models::model::Model;
 use serde::Deserialize;
 
-use super::{Perturbed, Side};
+use super::{Feature, Perturbed, Side};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Error, Result};
@@ -105,9 +105,10 @@ impl Occlusion {
         let mut masks = vec![everything.clone()];
         // Windows by the side they lie on, as features.
         let mut covered: Vec<(Side, usize, Vec<usize>)> = Vec::new();
+        let is_under_any = |feature: &Feature, side| feature.side == side && perturbed.is_ever_seen(feature);
         for side in [Side::Source, Side::Target] {
             let features: Vec<usize> =
-                (0..perturbed.features.len()).filter(|&i| perturbed.features[i].side == side).collect();
+                (0..perturbed.features.len()).filter(|&i| is_under_any(&perturbed.features[i], side)).collect();
             let (size, stride) = (self.sliding_window_shapes.of(side), self.strides.of(side));
             for window in 0..windows(features.len(), size, stride) {
                 let from = window.saturating_mul(stride).min(features.len());
@@ -118,7 +119,7 @@ impl Occlusion {
                 covered.push((side, window, under));
             }
         }
-        let scores = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
+        let scores = perturbed.scores(&masks, masks.len(), &mut |masks| (context.advance)(masks * steps))?;
         let mut sums = vec![vec![(0f32, 0usize); steps]; perturbed.features.len()];
         for ((side, window, under), scores_under) in covered.iter().zip(&scores[1..]) {
             for step in 0..steps {

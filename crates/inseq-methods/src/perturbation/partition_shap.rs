@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Perturbed;
 use crate::engine::TextSteps;
+use crate::feature_groups::Changing;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Count, Result};
 
@@ -53,7 +54,17 @@ impl Method for PartitionShap {
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::exactly(self.forwards(text.count_changing(attribute_target)), 0)
+        Cost::exactly(forwards(text.count_changing(attribute_target), self.max_evals.get()), 0)
+    }
+
+    /// Where not every part can be divided, which ones are depends on how all steps of the text change.
+    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
+        let all = text.count_changing(attribute_target).all;
+        if forwards(Changing { all, seen: all }, usize::MAX) <= self.max_evals.get() {
+            text.steps.clone()
+        } else {
+            text.first..text.target.len()
+        }
     }
 }
 
@@ -72,44 +83,58 @@ impl Part {
     }
 }
 
-impl PartitionShap {
-    /// Forwards for so many tokens: both ends, and two for each part that is divided, as long as `max_evals` lasts.
-    fn forwards(&self, tokens: usize) -> usize {
-        if tokens == 0 {
-            return 0;
-        }
-        let mut spent = 2;
-        // Of one round, how many parts there are of each length; each half is divided beside both states of the other.
-        let mut parts = BTreeMap::from([(tokens, 1usize)]);
-        loop {
-            parts.retain(|tokens, _| *tokens > 1);
-            let divisions = parts.values().sum::<usize>().min((self.max_evals.get() - spent) / 2);
-            if divisions == 0 {
-                return spent;
-            }
-            spent += 2 * divisions;
-            let mut halves = BTreeMap::new();
-            for (tokens, count) in parts {
-                for half in [tokens.div_ceil(2), tokens / 2] {
-                    *halves.entry(half).or_default() += 2 * count;
-                }
-            }
-            parts = halves;
-        }
-    }
+/// Whether more than one of a part's tokens is among the first `seen`, which alone change a score.
+fn can_be_divided(tokens: &Range<usize>, seen: usize) -> bool {
+    tokens.end.min(seen).saturating_sub(tokens.start) > 1
+}
 
+/// Where the second half of a part starts.
+fn middle(tokens: &Range<usize>) -> usize {
+    tokens.start + tokens.len().div_ceil(2)
+}
+
+/// Forwards for so many tokens: both ends, and two for each part that is divided, as long as there are no more than `most`.
+fn forwards(tokens: Changing, most: usize) -> usize {
+    if tokens.seen == 0 {
+        return 0;
+    }
+    let mut spent = 2;
+    // The parts of one round, and how many there are of each; each half is divided beside both states of the other.
+    let mut parts = BTreeMap::from([((0, tokens.all), 1usize)]);
+    loop {
+        parts.retain(|&(start, end), _| can_be_divided(&(start..end), tokens.seen));
+        let divisions = parts.values().copied().fold(0, usize::saturating_add).min((most - spent) / 2);
+        if divisions == 0 {
+            return spent;
+        }
+        spent += 2 * divisions;
+        let mut halves = BTreeMap::new();
+        for ((start, end), count) in parts {
+            let middle = middle(&(start..end));
+            for half in [(start, middle), (middle, end)] {
+                let halves: &mut usize = halves.entry(half).or_default();
+                *halves = halves.saturating_add(count.saturating_mul(2));
+            }
+        }
+        parts = halves;
+    }
+}
+
+impl PartitionShap {
     fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
         let mut scores = vec![vec![0f32; steps]; perturbed.features.len()];
-        if changing.is_empty() {
+        let seen = changing.iter().filter(|&&i| perturbed.is_ever_seen(&perturbed.features[i])).count();
+        if seen == 0 {
             return Ok(perturbed.attributions(&scores));
         }
         let nothing: Vec<bool> = perturbed.features.iter().map(|feature| !feature.changes).collect();
         let everything = vec![true; perturbed.features.len()];
         let advance = &mut *context.advance;
-        let mut ends = perturbed.scores(&[nothing.clone(), everything.clone()], &mut |masks| advance(masks * steps))?;
+        let mut ends =
+            perturbed.scores(&[nothing.clone(), everything.clone()], 2, &mut |masks| advance(masks * steps))?;
         let (with, without) = (ends.remove(1), ends.remove(0));
         let mut spent = 2;
         let mut parts = vec![Part {
@@ -123,8 +148,8 @@ impl PartitionShap {
             let mut masks = Vec::new();
             let (mut divided, mut kept) = (Vec::new(), Vec::new());
             for part in parts {
-                if part.tokens.len() > 1 && spent + masks.len() + 2 <= self.max_evals.get() {
-                    let middle = part.tokens.start + part.tokens.len().div_ceil(2);
+                if can_be_divided(&part.tokens, seen) && spent + masks.len() + 2 <= self.max_evals.get() {
+                    let middle = middle(&part.tokens);
                     for tokens in [part.tokens.start..middle, middle..part.tokens.end] {
                         let mut mask = part.without.0.clone();
                         changing[tokens].iter().for_each(|&feature| mask[feature] = true);
@@ -140,7 +165,7 @@ impl PartitionShap {
                 break;
             }
             spent += masks.len();
-            let outputs = perturbed.scores(&masks, &mut |masks| advance(masks * steps))?;
+            let outputs = perturbed.scores(&masks, masks.len(), &mut |masks| advance(masks * steps))?;
             let mut halves = masks.into_iter().zip(outputs);
             for (part, middle) in divided {
                 let (Some(left), Some(right)) = (halves.next(), halves.next()) else { continue };

@@ -57,7 +57,7 @@ impl Method for ShapleyValueSampling {
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::exactly(self.n_samples.get() * (text.count_changing(attribute_target) + 1), 0)
+        Cost::exactly(self.n_samples.get() * (text.count_changing(attribute_target).seen + 1), 0)
     }
 }
 
@@ -66,6 +66,8 @@ impl ShapleyValueSampling {
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let mut order = perturbed.changing();
+        // Those that no step sees change nothing, wherever they come in an order.
+        let forwards = order.iter().filter(|&&i| perturbed.is_ever_seen(&perturbed.features[i])).count() + 1;
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut sums = vec![vec![0f64; steps]; perturbed.features.len()];
         for _ in 0..self.n_samples.get() {
@@ -76,7 +78,7 @@ impl ShapleyValueSampling {
                 mask[feature] = true;
                 masks.push(mask.clone());
             }
-            let outputs = perturbed.scores(&masks, &mut |masks| (context.advance)(masks * steps))?;
+            let outputs = perturbed.scores(&masks, forwards, &mut |masks| (context.advance)(masks * steps))?;
             for (&feature, pair) in order.iter().zip(outputs.windows(2)) {
                 for (sum, (before, after)) in sums[feature].iter_mut().zip(pair[0].iter().zip(&pair[1])) {
                     *sum += f64::from(after - before);

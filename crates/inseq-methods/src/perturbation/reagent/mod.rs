@@ -6,6 +6,7 @@ use burn::tensor::{Int, Tensor};
 use inseq_models::model::{Model, Source};
 use inseq_models::parallel::{row_ranges, side_by_side};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
 use super::{Perturbed, Unchanged, embedded};
@@ -13,7 +14,7 @@ use crate::engine::{Engine, TextSteps, read_ids};
 use crate::method::{Attributions, Bounds, Cost, Method, MethodContext, MethodInfo, names_of, options};
 use crate::{Count, Error, Result};
 
-use replacements::{Ids, Pool, Sampler};
+use replacements::{Draw, Ids, Pool, Sampler};
 pub use replacements::{Replacements, Words};
 
 pub(crate) const INFO: MethodInfo = MethodInfo {
@@ -138,7 +139,7 @@ impl Reagent {
         let perturbed = Perturbed::new(context, text)?;
         let engine = context.engine;
         let steps = text.steps.len();
-        let mut sampler = Sampler::new(pool, self.seed, context.attribution_model, text, perturbed.unchanged.states())?;
+        let sampler = Sampler::new(pool, self.seed, context.attribution_model, text, perturbed.unchanged.states())?;
         let count = perturbed.features.len();
         let num_probes = self.num_probes.get();
         let all = self.forwards(text).times(steps).most;
@@ -151,7 +152,13 @@ impl Reagent {
 
         // Importance of every feature, as logarithms, `[probe][step][feature]`, and which probes have come to their end.
         let mut importance: Vec<Vec<Vec<f32>>> = (0..num_probes)
-            .map(|_| (0..steps).map(|_| (0..count).map(|_| sampler.random.random()).collect()).collect())
+            .map(|probe| {
+                let start = |position| {
+                    let mut random = sampler.random(Draw::Start { probe, position });
+                    (0..count).map(|_| random.random()).collect()
+                };
+                text.steps.clone().map(start).collect()
+            })
             .collect();
         let mut ended = vec![vec![false; steps]; num_probes];
         for iteration in 0..self.max_probe_steps.get() {
@@ -161,13 +168,16 @@ impl Reagent {
             }
             let mut replaced_features = Vec::new();
             let mut changed = Vec::new();
-            for _ in &live {
+            for &probe in &live {
                 let mut ids = (text.source.clone(), text.target.clone());
-                let replaced: Vec<bool> =
-                    (0..count).map(|_| sampler.random.random_bool(self.replacing_ratio)).collect();
-                for (feature, _) in perturbed.features.iter().zip(&replaced).filter(|(_, replaced)| **replaced) {
-                    sampler.replace(feature, &mut ids);
-                }
+                let mut replaced = Vec::with_capacity(count);
+                let mut draw = |_, random: &mut ChaCha8Rng| {
+                    let is_replaced = random.random_bool(self.replacing_ratio);
+                    replaced.push(is_replaced);
+                    is_replaced
+                };
+                let mut random = sampler.random(Draw::Probe { probe, iteration });
+                sampler.replace(&perturbed.features, &mut draw, &mut random, &mut ids);
                 changed.push(ids);
                 replaced_features.push(replaced);
             }
@@ -195,9 +205,12 @@ impl Reagent {
                     .min(order.len());
                     let replace = if self.invert_keep { &order[..keep] } else { &order[keep..] };
                     let mut ids = (text.source.clone(), text.target.clone());
-                    for &feature in replace {
-                        sampler.replace(&perturbed.features[feature], &mut ids);
-                    }
+                    let position = text.steps.start + step;
+                    let mut random = sampler.random(Draw::Check { probe, iteration, position });
+                    let mut replaced = vec![false; count];
+                    replace.iter().for_each(|&feature| replaced[feature] = true);
+                    let is_replaced = |feature: usize, _: &mut ChaCha8Rng| replaced[feature];
+                    sampler.replace(&perturbed.features, is_replaced, &mut random, &mut ids);
                     checks.push(Check { probe, step, ids });
                 }
             }

@@ -84,9 +84,34 @@ type Expected = Vec<(f32, u32)>;
 
 /// Draws replacements.
 pub(super) struct Sampler {
-    pub(super) random: ChaCha8Rng,
+    seed: u64,
     source: Places,
     target: Places,
+}
+
+/// What random numbers are drawn for. Each draw has numbers of its own, so that none depends on which steps are asked for, nor
+/// on how many probes and iterations others take.
+#[derive(Clone, Copy)]
+pub(super) enum Draw {
+    /// The importance with which a probe starts for the step at a position.
+    Start { probe: usize, position: usize },
+    /// What a probe replaces in an iteration.
+    Probe { probe: usize, iteration: usize },
+    /// What is replaced to check a probe after an iteration, for the step at a position.
+    Check { probe: usize, iteration: usize, position: usize },
+}
+
+impl Draw {
+    /// The stream of the random number generator: ten bits are enough for the probes, and seventeen for the iterations. Position
+    /// 0 is no step's.
+    fn stream(self) -> u64 {
+        let (probe, iteration, position) = match self {
+            Self::Start { probe, position } => (probe, 0, position),
+            Self::Probe { probe, iteration } => (probe, iteration + 1, 0),
+            Self::Check { probe, iteration, position } => (probe, iteration + 1, position),
+        };
+        (position as u64) << 27 | (iteration as u64) << 10 | probe as u64
+    }
 }
 
 /// What the places of one side may get.
@@ -132,30 +157,51 @@ impl Sampler {
             }
         };
         Ok(Self {
-            random: ChaCha8Rng::seed_from_u64(seed),
+            seed,
             source: Places { vocabulary: source_vocabulary, expected: source },
             target: Places { vocabulary: target_vocabulary, expected: target },
         })
     }
 
-    /// Another token for a place.
-    fn replacement(&mut self, side: Side, position: usize) -> u32 {
+    /// The random numbers of a draw.
+    pub(super) fn random(&self, draw: Draw) -> ChaCha8Rng {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        random.set_stream(draw.stream());
+        random
+    }
+
+    /// Another token for a place, by a number from 0 up to 1.
+    fn replacement(&self, side: Side, position: usize, at: f64) -> u32 {
         let places = if side == Side::Source { &self.source } else { &self.target };
         let row = places.expected.get(position).and_then(|row| Some((row, row.last()?)));
         match row.filter(|(_, (total, _))| *total > 0.0) {
             Some((row, (total, last))) => {
-                let at = self.random.random_range(0.0..*total);
-                row.iter().find(|(sum, _)| *sum > at).map_or(*last, |(_, id)| *id)
+                let at = at * f64::from(*total);
+                row.iter().find(|(sum, _)| f64::from(*sum) > at).map_or(*last, |(_, id)| *id)
             }
-            None => self.random.random_range(0..places.vocabulary),
+            None => (at * f64::from(places.vocabulary)) as u32,
         }
     }
 
-    /// Replaces the tokens of a feature.
-    pub(super) fn replace(&mut self, feature: &Feature, ids: &mut Ids) {
-        for position in feature.positions.clone() {
+    /// Replaces the tokens of those `features` for which `is_replaced`, by number, is true.
+    ///
+    /// Each place of every feature takes a number, whether or not it is replaced: what a place gets depends on nothing after it.
+    pub(super) fn replace(
+        &self,
+        features: &[Feature],
+        mut is_replaced: impl FnMut(usize, &mut ChaCha8Rng) -> bool,
+        random: &mut ChaCha8Rng,
+        ids: &mut Ids,
+    ) {
+        for (index, feature) in features.iter().enumerate() {
+            let replaced = is_replaced(index, random);
             let into = if feature.side == Side::Source { &mut ids.0 } else { &mut ids.1 };
-            into[position] = self.replacement(feature.side, position);
+            for position in feature.positions.clone() {
+                let at = random.random::<f64>();
+                if replaced {
+                    into[position] = self.replacement(feature.side, position, at);
+                }
+            }
         }
     }
 }
