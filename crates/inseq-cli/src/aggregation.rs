@@ -1,4 +1,4 @@
-//! From a method's raw scores to one score a token, as the command line asks for it.
+//! From a method's raw scores to one score per token, as the command line asks for it.
 
 use clap::Args;
 use inseq_core::AttributionResult;

@@ -283,7 +283,7 @@ pub struct AttributeArguments {
     /// How it is saved.
     #[command(flatten)]
     pub save: SaveArguments,
-    /// Save one score a token, by the method's default aggregation.
+    /// Save one score per token, by the method's default aggregation.
     #[arg(long, help_heading = "Output")]
     pub aggregate_output: bool,
     /// Do not print the map.

@@ -196,7 +196,7 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
         assert!(expected.is_close(&found, Tolerance::EXACT), "{line:?}");
     }
     for (flags, expected) in [
-        (&["--attribution-aggregators", "median"][..], "unknown aggregator \"median\"; choose from scores"),
+        (&["--attribution-aggregators", "median"][..], "unknown aggregator `median`; choose from scores"),
         (&["--attribution-aggregators", "mean", "--attribution-selectors", "4"], "index 4 is out of range"),
         (&["--attribution-aggregators", "mean", "--attribution-selectors", "x"], "\"x\" selects nothing"),
         (&["--attribution-aggregators", "mean", "--attribution-selectors", "1", "2"], "2 are given for 1 aggregators"),

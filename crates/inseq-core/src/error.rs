@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::UnknownName;
+
 /// An error of this crate, naming the thing, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -10,15 +12,8 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// A name that is not one of those known.
-    #[error("unknown {what} {name:?}; choose from {}", known.join(", "))]
-    Unknown {
-        /// What kind of thing was asked for, such as `aggregation function`.
-        what: &'static str,
-        /// The name given.
-        name: String,
-        /// The names there are.
-        known: Vec<String>,
-    },
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
     /// A saved result is damaged, or is no saved result.
     #[error("{place}: {message}")]
     Malformed {
@@ -56,12 +51,8 @@ impl Error {
     }
 
     /// An error about a name that is not one of those known.
-    pub(crate) fn unknown(
-        what: &'static str,
-        name: &str,
-        known: impl IntoIterator<Item = impl Into<String> + Clone>,
-    ) -> Self {
-        Self::Unknown { what, name: name.to_owned(), known: known.into_iter().map(Into::into).collect() }
+    pub(crate) fn unknown<T: Into<String>>(kind: &'static str, name: &str, known: impl IntoIterator<Item = T>) -> Self {
+        Self::Unknown(UnknownName::new(kind, name, known))
     }
 
     /// An error about a place in a saved result.

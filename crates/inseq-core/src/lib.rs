@@ -17,6 +17,7 @@ mod sequence;
 mod special;
 pub mod text;
 mod token;
+mod unknown;
 mod validate;
 
 pub use closeness::Tolerance;
@@ -26,3 +27,4 @@ pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision,
 pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, SequenceAttribution, StepAttribution};
 pub use token::{Piece, Token};
+pub use unknown::{UnknownName, nearest};

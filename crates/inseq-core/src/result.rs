@@ -17,7 +17,7 @@ pub struct AttributionResult {
 }
 
 impl AttributionResult {
-    /// The result with one score a token in each sequence, by the default aggregation of its kind
+    /// The result with one score per token in each sequence, by the default aggregation of its kind
     /// ([`SequenceAttribution::aggregate`]). Steps stay as they are.
     ///
     /// # Errors

@@ -27,15 +27,15 @@ pub struct ScoresDict {
 }
 
 impl ScoresDict {
-    /// The scores of an attribution that has one score a token, as they are.
+    /// The scores of an attribution that has one score per token, as they are.
     ///
     /// # Errors
-    /// The attribution has more than one score a token, or shapes that do not fit its tokens.
+    /// The attribution has more than one score per token, or shapes that do not fit its tokens.
     pub fn of(attribution: &SequenceAttribution) -> Result<Self> {
         attribution.validate()?;
         if attribution.kind != AttributionKind::Coarse {
             return Err(Error::Invalid(
-                "scores by token need one score a token: aggregate the attribution first".into(),
+                "scores by token need one score per token: aggregate the attribution first".into(),
             ));
         }
         let placed = |tokens: &[crate::Token]| -> Vec<PlacedToken> {

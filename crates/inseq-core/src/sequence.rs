@@ -14,7 +14,7 @@ use crate::{Error, Result, Token};
 pub enum AttributionKind {
     /// `[attributed, step, hidden]`: one score for each feature of the embedding.
     Granular,
-    /// `[attributed, step]`: one score a token.
+    /// `[attributed, step]`: one score per token.
     #[default]
     Coarse,
     /// `[attributed, step, ...]` with one axis for each name (`layer`, `head`).
@@ -75,8 +75,8 @@ pub struct StepAttribution {
 }
 
 impl SequenceAttribution {
-    /// The attribution with one score a token, by the default aggregation of its kind
-    /// ([`AttributionKind::default_scores`]). One that has one score a token already stays as it is.
+    /// The attribution with one score per token, by the default aggregation of its kind
+    /// ([`AttributionKind::default_scores`]). One that has one score per token already stays as it is.
     ///
     /// # Errors
     /// The arrays do not fit the tokens ([`validate`](Self::validate)).
@@ -100,11 +100,7 @@ impl SequenceAttribution {
     pub fn weight_attributions(&mut self, step_score: &str) -> Result<()> {
         let aggregated = self.aggregate()?;
         let Some(weights) = self.step_scores.get(step_score) else {
-            return Err(Error::Unknown {
-                what: "step score",
-                name: step_score.to_owned(),
-                known: self.step_scores.keys().cloned().collect(),
-            });
+            return Err(Error::unknown("step score", step_score, self.step_scores.keys().cloned()));
         };
         // `[step]` is multiplied to every row of `[attributed, step]`.
         self.source_attributions = aggregated.source_attributions.map(|scores| scores * weights);
@@ -169,7 +165,7 @@ impl SequenceAttribution {
 }
 
 impl StepAttribution {
-    /// The step with one score a token, by the default aggregation of its kind.
+    /// The step with one score per token, by the default aggregation of its kind.
     ///
     /// # Errors
     /// The arrays do not fit the tokens ([`validate`](Self::validate)).

@@ -196,11 +196,11 @@ fn names_and_arguments_that_are_wrong_are_named() {
         aggregators.named(name, &arguments).map(|_| ()).unwrap_err().to_string()
     };
     for (name, arguments, expected) in [
-        ("score", json!({}), "unknown aggregator \"score\"; choose from scores, spans"),
+        ("score", json!({}), "unknown aggregator `score`; choose from scores, spans"),
         (
             "mean",
             json!({"aggregate_fn": "sum"}),
-            "unknown argument of the aggregator \"aggregate_fn\"; choose from select_idx",
+            "unknown argument of the aggregator `aggregate_fn`; choose from select_idx",
         ),
         (
             "scores",
@@ -215,7 +215,7 @@ fn names_and_arguments_that_are_wrong_are_named() {
         (
             "split",
             json!({"split_pattern": "a", "split_mode": "both"}),
-            "unknown split mode \"both\"; choose from single, start, end",
+            "unknown split mode `both`; choose from single, start, end",
         ),
         ("pair", json!({}), "made of another attribution"),
     ] {
@@ -225,7 +225,7 @@ fn names_and_arguments_that_are_wrong_are_named() {
     let shared = json!({"special_chars": "▁"});
     let stages = [("mean", Map::new())];
     let error = aggregators.pipeline(&stages, shared.as_object().unwrap()).unwrap_err().to_string();
-    assert!(error.starts_with("unknown argument of the aggregators \"special_chars\""), "{error}");
+    assert!(error.starts_with("unknown argument of the aggregators `special_chars`"), "{error}");
 }
 
 #[test]

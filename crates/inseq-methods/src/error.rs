@@ -22,17 +22,8 @@ pub enum Error {
         message: String,
     },
     /// A name is not known.
-    #[error("unknown {kind} `{name}`; known: {known}{}", suggestion.as_ref().map_or(String::new(), |s| format!(" (did you mean `{s}`?)")))]
-    Unknown {
-        /// What the name should be of.
-        kind: &'static str,
-        /// The name.
-        name: String,
-        /// The names there are.
-        known: String,
-        /// The nearest of them.
-        suggestion: Option<String>,
-    },
+    #[error(transparent)]
+    Unknown(#[from] inseq_core::UnknownName),
     /// The progress callback asked to stop.
     #[error("the attribution was cancelled")]
     Cancelled,
@@ -43,16 +34,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub(crate) fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
-        let suggestion = nearest(name, known.iter().copied(), 1).first().map(|near| (*near).to_string());
-        Error::Unknown { kind, name: name.to_string(), known: known.join(", "), suggestion }
+        Error::Unknown(inseq_core::UnknownName::new(kind, name, known))
     }
-}
-
-/// Names that a wrong one may have been meant for, the nearest first, `most` of them.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
-    let similar = known.into_iter().map(|known| (strsim::normalized_damerau_levenshtein(known, name), known));
-    let mut similar: Vec<(f64, &str)> = similar.filter(|(similarity, _)| *similarity > 0.5).collect();
-    similar.sort_by(|a, b| b.0.total_cmp(&a.0));
-    similar.into_iter().take(most).map(|(_, known)| known).collect()
 }

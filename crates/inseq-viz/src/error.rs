@@ -6,7 +6,7 @@
 pub enum Error {
     /// The attribution still has more axes than a picture can show.
     #[error(
-        "text {text}: a picture needs one score a token ([attributed, step]), found a {found} attribution; aggregate it first"
+        "text {text}: a picture needs one score per token ([attributed, step]), found a {found} attribution; aggregate it first"
     )]
     NotCoarse {
         /// Position of the text in the result, from 0.

@@ -107,7 +107,7 @@ fn name(step: &Step) -> String {
     }
 }
 
-/// What there is in the place of a step that is not there: how many tokens, or which.
+/// Describes the steps that exist, for an error about one that does not: their number, or their tokens.
 fn known(step: &Step, generated: &[Vec<TokenText>]) -> String {
     let subject = if generated.len() == 1 { "it has" } else { "there are" };
     let most = generated.iter().map(Vec::len).max().unwrap_or(0);

@@ -209,7 +209,7 @@ fn heads_of_a_score_stand_side_by_side() {
     let missing = Granular { dimension: Some("layer".into()), ..Granular::default() };
     assert_eq!(error(missing), "text 0: there is no axis `layer` to show; there are head (3)");
     let coarse = render_sequence(&tiny(), &viewed(60, view)).unwrap_err().to_string();
-    assert!(coarse.starts_with("text 0: there is one score a token"), "{coarse}");
+    assert!(coarse.starts_with("text 0: there is one score per token"), "{coarse}");
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn errors_say_what_to_do() {
     };
     assert_eq!(
         message(|attribution| attribution.kind = AttributionKind::Granular),
-        "text 0: a picture needs one score a token ([attributed, step]), found a granular ([attributed, step, hidden]) attribution; aggregate it first"
+        "text 0: a picture needs one score per token ([attributed, step]), found a granular ([attributed, step, hidden]) attribution; aggregate it first"
     );
     assert!(
         message(|attribution| attribution.kind =

@@ -1,4 +1,4 @@
-//! `inseq aggregate`: a saved result with one score a token, or with what aggregators make of it.
+//! `inseq aggregate`: a saved result with one score per token, or with what aggregators make of it.
 
 use clap::Args;
 

@@ -59,7 +59,7 @@ impl AggregationFunction {
         }
     }
 
-    /// One score of `scores`; `None` of nothing, but for sums (0), products (1) and means (NaN).
+    /// Reduces `scores` to one score; `None` for an empty slice, except for sum (0), product (1) and mean (NaN).
     pub fn apply(self, scores: &[f32]) -> Option<f32> {
         match (self, scores.is_empty()) {
             (_, false) => Some(reduction::reduce(self, scores)),
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known() {
         let error = "mode".parse::<AggregationFunction>().map_err(|error| error.to_string());
-        let expected = "unknown aggregation function \"mode\"; choose from mean, sum, prod, min, max, absmax, vnorm";
+        let expected = "unknown aggregation function `mode`; choose from mean, sum, prod, min, max, absmax, vnorm";
         assert_eq!(error, Err(expected.to_owned()));
     }
 }

@@ -19,9 +19,9 @@ use crate::SequenceAttribution;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merging {
-    /// Of attributions, and of step scores without a function of their own.
+    /// Function that merges attributions, and step scores without a function of their own.
     pub function: AggregationFunction,
-    /// Functions of step scores, by name.
+    /// Functions that merge step scores, by the name of the step score.
     pub step_functions: IndexMap<String, AggregationFunction>,
     /// Whether other step scores are merged by the functions that they were registered with, where they were.
     pub as_registered: bool,

@@ -57,7 +57,7 @@ impl Aggregator for Pipeline {
 
 impl AttributionKind {
     /// The reductions that attributions of this kind go through unless others are asked for: the Euclidean norm over
-    /// features; the mean over each further axis, last first; nothing where there is one score a token.
+    /// features; the mean over each further axis, last first; nothing where there is one score per token.
     ///
     /// As in the reference, scores are normalized after each of them.
     pub fn default_scores(&self) -> Vec<Scores> {

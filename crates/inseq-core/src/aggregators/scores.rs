@@ -102,7 +102,7 @@ impl Scores {
             }
             AttributionKind::MultiDimensional { dimensions } if dimensions.len() == 1 => Ok(AttributionKind::Coarse),
             AttributionKind::Coarse | AttributionKind::MultiDimensional { .. } => Err(Error::Invalid(format!(
-                "these attributions have one score a token already, so there is no axis left to reduce by `{}`",
+                "these attributions have one score per token already, so there is no axis left to reduce by `{}`",
                 self.function_for(kind)
             ))),
         }

@@ -85,7 +85,7 @@ fn weighting_is_the_references() {
             expected.check_attributions(found, TOLERANCE, name);
         }
         let error = loaded.weight_attributions("pcxmi").map_err(|error| error.to_string());
-        assert_eq!(error, Err("unknown step score \"pcxmi\"; choose from entropy, probability".to_owned()));
+        assert_eq!(error, Err("unknown step score `pcxmi`; choose from entropy, probability".to_owned()));
     });
 }
 

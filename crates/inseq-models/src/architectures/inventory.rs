@@ -99,10 +99,12 @@ impl Inventory {
                  config.json if the embeddings are the head"
             )
         } else {
+            let near = match weights.nearest(first)[..] {
+                [] => String::new(),
+                ref near => format!("nearest to `{first}` are: {}; ", near.join(", ")),
+            };
             format!(
-                "the checkpoint lacks {least}{count} {tensors} that config.json asks for: {names}{more}; nearest to \
-                 `{first}` are: {}; {held}",
-                weights.nearest(first).join(", ")
+                "the checkpoint lacks {least}{count} {tensors} that config.json asks for: {names}{more}; {near}{held}"
             )
         };
         Error::Checkpoint { file: weights.repository().into(), message }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
+use inseq_core::nearest;
 use serde_json::Value;
 
 use super::index::Index;
@@ -195,18 +196,18 @@ impl Weights {
         }
     }
 
-    /// The three names most like `name`.
+    /// The names most like `name`, three at most; none where none is similar.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
-        let mut near: Vec<(f64, &str)> =
-            self.names().map(|other| (strsim::normalized_levenshtein(name, other), other)).collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0));
-        near.into_iter().take(3).map(|(_, other)| other).collect()
+        nearest(name, self.names(), 3)
     }
 
     fn missing(&self, name: &str) -> Error {
         Error::Checkpoint {
             file: name.to_string(),
-            message: format!("the checkpoint has no such tensor; the nearest are: {}", self.nearest(name).join(", ")),
+            message: match self.nearest(name)[..] {
+                [] => "the checkpoint has no such tensor, and none of a similar name".into(),
+                ref near => format!("the checkpoint has no such tensor; the nearest are: {}", near.join(", ")),
+            },
         }
     }
 }

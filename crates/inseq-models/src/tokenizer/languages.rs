@@ -1,6 +1,7 @@
 //! Languages that a translation model knows by a token.
 
 use indexmap::IndexMap;
+use inseq_core::nearest;
 
 use super::configuration::Configuration;
 use super::{Role, TokenizerOptions};
@@ -215,8 +216,8 @@ impl Translation {
 }
 
 fn unknown(code: &str, ids: &IndexMap<String, u32>) -> Error {
-    let nearest = ids.keys().max_by(|a, b| strsim::jaro_winkler(code, a).total_cmp(&strsim::jaro_winkler(code, b)));
-    let nearest = nearest.map(|nearest| format!(" (nearest: `{nearest}`)")).unwrap_or_default();
+    let nearest = nearest(code, ids.keys().map(String::as_str), 1);
+    let nearest = nearest.first().map(|nearest| format!(" (nearest: `{nearest}`)")).unwrap_or_default();
     Error::Argument(format!("the language `{code}` is unknown{nearest}; known are {}", list(ids)))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! In SVG and PNG, text is drawn as outlines from fonts that are part of this crate, so that a picture looks the same
 //! everywhere and no font need be installed; in TikZ it is set in the document's own fonts. Colours are those of every
-//! picture ([`scale`](crate::scale)): perceptually uniform, and told apart with every common colour-vision deficiency.
+//! picture ([`scale`](crate::scale)): perceptually uniform, and readable with every common colour-vision deficiency.
 //!
 //! ```
 //! use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};

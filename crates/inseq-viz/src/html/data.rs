@@ -57,9 +57,9 @@ struct Tokens {
     id: Vec<i64>,
     /// The mark of a word's start of each token, or a space.
     mark: String,
-    /// What is shown of a token where that is not its spelling without the mark, by position.
+    /// Shown text of tokens whose shown text is not their spelling without the mark, by position.
     shown: indexmap::IndexMap<usize, String>,
-    /// What a token shows in the running text where that is something else, by position.
+    /// Text of tokens in the running text where it differs from the shown text, by position.
     running: indexmap::IndexMap<usize, String>,
     special: Vec<usize>,
     /// `1` for each token that a space goes before.

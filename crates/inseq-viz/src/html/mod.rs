@@ -2,7 +2,7 @@
 //! matrix, curved links from input to output, and the layers, heads or features behind a score, with controls to aggregate,
 //! scale, cut and compare.
 //!
-//! The page takes results of every kind: what is not one score a token is aggregated by the reader. It needs no network, and
+//! The page takes results of every kind: granular scores are aggregated by the reader. It needs no network, and
 //! its content policy allows none; it runs nothing but its own script, whose digest the policy names. It can be used with a
 //! pointer, by touch, with the keyboard and with a screen reader, on light and dark screens and on paper. A text's scores are
 //! read when it is opened, and of a matrix only what is in sight is drawn, so that hundreds of long texts stay quick.

@@ -80,7 +80,7 @@ impl Spread {
         let array = sequence.source_attributions.as_ref().or(sequence.target_attributions.as_ref());
         let Some(lengths) = array.map(|array| array.shape()[2..].to_vec()).filter(|lengths| !lengths.is_empty()) else {
             return Err(problem(
-                "there is one score a token, so there are no layers, heads or features to spread; show a result that is not aggregated, or choose the view `matrix`"
+                "there is one score per token, so there are no layers, heads or features to spread; show a result that is not aggregated, or choose the view `matrix`"
                     .into(),
             ));
         };

@@ -28,7 +28,7 @@ impl Painter {
         self.scale.strength(score).unwrap_or(0.0)
     }
 
-    /// Whether scores are told by glyphs instead of colours.
+    /// Whether glyphs show scores instead of colours.
     pub fn is_plain(&self) -> bool {
         self.colors == ColorSupport::None
     }

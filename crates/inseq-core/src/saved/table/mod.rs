@@ -71,7 +71,7 @@ impl<'a> Tokens<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The table of a result that has one score a token.
+    /// The table of a result that has one score per token.
     fn of(result: &'a AttributionResult) -> Self {
         let mut table = Self::default();
         let names: IndexSet<&String> =

@@ -6,13 +6,13 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
+use inseq_core::nearest;
 use inseq_models::model::Model;
 use serde_json::{Map, Value as JsonValue};
 
 use self::grammar::{Node, NodeKind, Operator};
 use super::alternative::Alternative;
 use super::{ContrastArguments, OtherContexts, SharedStepFunction, StepContext, StepFunction};
-use crate::error::nearest;
 use crate::{Error, Result};
 
 /// What an expression is made of, for people.
