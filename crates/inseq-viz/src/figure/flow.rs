@@ -1,5 +1,9 @@
 //! The token view: for each generated token the text that led to it, on the colours of its influence.
 
+use std::ops::Range;
+
+use unicode_bidi::{BidiInfo, Level};
+
 use super::drawing::{Anchor, Mark, Part};
 use super::style::{GAP, MIDDLE, Style, TEXT};
 use crate::Result;
@@ -84,49 +88,95 @@ fn highlight(matrix: &Matrix, style: &Style) -> Result<Option<(Coloring, Vec<f32
     Ok(Some((Coloring { scale, palette }, row.scores.clone())))
 }
 
-/// Tokens that run on as text does.
+/// Tokens that run on as text does, each line in the order of its directions.
 fn flow(tokens: &[TokenText], scores: &[f32], coloring: &Coloring, room: f32, style: &Style) -> Part {
     let spaces = spaces_before(tokens);
-    let shown: Vec<String> = tokens.iter().map(|token| token.running().to_owned()).collect();
-    let widths: Vec<f32> = shown.iter().map(|text| style.fonts.width(text, TEXT)).collect();
+    let widths: Vec<f32> = tokens.iter().map(|token| style.fonts.width(token.running(), TEXT)).collect();
     let space = style.fonts.width(" ", TEXT) + 1.0;
     let is_rtl = tokens.iter().find(|token| !token.special && token.text.chars().any(char::is_alphabetic));
     let is_rtl = is_rtl.is_some_and(|token| token.right_to_left);
     let mut part = Part::default();
-    let (mut x, mut y) = (0.0, 0.0);
+    for (number, line) in lines(tokens, &widths, &spaces, (space, room), style).into_iter().enumerate() {
+        let y = number as f32 * LINE;
+        let items = ordered(line, tokens, &spaces, is_rtl);
+        let width = |item: &Item| item.map_or(space, |index| widths[index]);
+        let whole: f32 = items.iter().map(width).sum();
+        let mut x = if is_rtl { room - whole } else { 0.0 };
+        part.width = part.width.max(if is_rtl { room } else { whole });
+        for item in items {
+            if let Some(index) = item {
+                let strength = coloring.scale.strength(scores[index]).unwrap_or(0.0);
+                let colors =
+                    style.colors(&coloring.scale, &coloring.palette, scores[index]).filter(|_| strength >= FAINT);
+                let color = ground(&mut part, colors, (x, y), widths[index]);
+                let color = color.unwrap_or(if tokens[index].special { style.muted } else { style.ink });
+                part.marks.push(Mark::Text {
+                    x,
+                    y: y + LINE / 2.0 + TEXT * MIDDLE,
+                    text: tokens[index].running().to_owned(),
+                    size: TEXT,
+                    anchor: Anchor::Start,
+                    turn: 0.0,
+                    color,
+                });
+            }
+            x += width(&item);
+        }
+        part.height = y + LINE;
+    }
+    part
+}
+
+/// The tokens of each line, in the order that they are read. A word of several tokens stays on one line where it can.
+fn lines(
+    tokens: &[TokenText],
+    widths: &[f32],
+    spaces: &[bool],
+    (space, room): (f32, f32),
+    style: &Style,
+) -> Vec<Range<usize>> {
+    let mut lines = Vec::new();
+    let (mut start, mut x) = (0, 0.0);
     for (index, token) in tokens.iter().enumerate() {
         let word: f32 = widths[index]
             + (index + 1..tokens.len()).take_while(|&next| !spaces[next]).map(|next| widths[next]).sum::<f32>();
-        let before = if spaces[index] && x > 0.0 { space } else { 0.0 };
+        let before = if spaces[index] && index > start { space } else { 0.0 };
         let needed = if spaces[index] && word <= room { word } else { widths[index] };
-        if x > 0.0 && x + before + needed > room {
-            (x, y) = (0.0, y + LINE);
-        } else {
-            x += before;
+        let is_full = index > start && x + before + needed > room;
+        if is_full {
+            lines.push(start..index);
         }
-        let place = if is_rtl { room - x - widths[index] } else { x };
-        let strength = coloring.scale.strength(scores[index]).unwrap_or(0.0);
-        let colors = style.colors(&coloring.scale, &coloring.palette, scores[index]).filter(|_| strength >= FAINT);
-        let color = ground(&mut part, colors, (place, y), widths[index]);
-        let color = color.unwrap_or(if token.special { style.muted } else { style.ink });
-        let baseline = y + LINE / 2.0 + TEXT * MIDDLE;
-        part.marks.push(Mark::Text {
-            x: place,
-            y: baseline,
-            text: shown[index].clone(),
-            size: TEXT,
-            anchor: Anchor::Start,
-            turn: 0.0,
-            color,
-        });
-        x += widths[index];
-        part.width = part.width.max(if is_rtl { room } else { x });
+        (start, x) = if is_full { (index, widths[index]) } else { (start, x + before + widths[index]) };
         if style.options.view.wrap.ends_line(index, token) && index + 1 < tokens.len() {
-            (x, y) = (0.0, y + LINE);
+            lines.push(start..index + 1);
+            (start, x) = (index + 1, 0.0);
         }
     }
-    part.height = y + LINE;
-    part
+    lines.push(start..tokens.len());
+    lines
+}
+
+/// A token by its index, or a space.
+type Item = Option<usize>;
+
+/// The tokens of a line and the spaces between them from left to right, by Unicode's bidirectional algorithm. A token is not
+/// divided: it lies in the direction of its first letter.
+fn ordered(line: Range<usize>, tokens: &[TokenText], spaces: &[bool], is_rtl: bool) -> Vec<Item> {
+    let mut text = String::new();
+    let mut items: Vec<(Item, usize)> = Vec::new();
+    for index in line.clone() {
+        if spaces[index] && index > line.start {
+            items.push((None, text.len()));
+            text.push(' ');
+        }
+        let shown = tokens[index].running();
+        items.push((Some(index), text.len() + shown.find(char::is_alphabetic).unwrap_or(0)));
+        text.push_str(shown);
+    }
+    let base = if is_rtl { Level::rtl() } else { Level::ltr() };
+    let levels = BidiInfo::new(&text, Some(base)).levels;
+    let levels: Vec<Level> = items.iter().map(|(_, at)| levels.get(*at).copied().unwrap_or(base)).collect();
+    BidiInfo::reorder_visual(&levels).into_iter().map(|place| items[place].0).collect()
 }
 
 /// The ground of a token, if it has one. Returns the ink that is read on it.
@@ -135,4 +185,33 @@ fn ground(part: &mut Part, colors: Option<(Rgb, Rgb)>, (x, y): (f32, f32), width
     let (x, width) = (x - 0.8, width + 1.6);
     part.marks.push(Mark::Rect { x, y: y + 1.2, width, height: LINE - 2.4, radius: 2.0, color: ground });
     Some(ink)
+}
+
+#[cfg(test)]
+mod tests {
+    use inseq_core::Token;
+
+    use super::*;
+
+    fn seen(words: &[&str]) -> String {
+        let tokens: Vec<Token> = words.iter().map(|word| Token::new(*word, 1)).collect();
+        let tokens = TokenText::of_tokens(&tokens);
+        let spaces = spaces_before(&tokens);
+        let is_rtl = tokens[0].right_to_left;
+        let items = ordered(0..tokens.len(), &tokens, &spaces, is_rtl);
+        items.iter().map(|item| item.map_or(" ", |index| tokens[index].running())).collect()
+    }
+
+    #[test]
+    fn words_stand_in_the_order_of_their_direction() {
+        // By UAX #9: words from right to left are reversed, and numbers in them keep their own order.
+        for (words, expected) in [
+            (&["▁a", "▁b", "▁c"][..], "a b c"),
+            (&["▁a", "▁ا", "ل", "▁ط", "▁b"], "a ط لا b"),
+            (&["▁ا", "▁a", "▁b", "▁ط"], "ط a b ا"),
+            (&["▁ا", "▁12", "3", "▁ط"], "ط 123 ا"),
+        ] {
+            assert_eq!(seen(words), expected, "{words:?}");
+        }
+    }
 }

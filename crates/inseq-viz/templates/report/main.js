@@ -114,6 +114,7 @@ function start() {
     keep(model.interestingStep(), false);
     drawLegend();
     byId("nothing").hidden = text.steps > 0;
+    byId("hint").hidden = text.steps === 0;
     byId("views").hidden = text.steps === 0;
     tabs.offer(text.axes.length ? ["matrix", "links", "axes"] : ["matrix", "links"]);
     byId("title-of-text").textContent = `Text ${chosen + 1} of ${texts.length}`;

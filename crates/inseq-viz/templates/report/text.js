@@ -44,9 +44,9 @@ class Tokens {
     return this.word(position) || this.mark(position);
   }
 
-  // As `name` in a running text: a character that several tokens share is where it begins.
+  // In a running text: a character that several tokens share is where it begins, and a space without letters is its mark.
   flowing(position) {
-    return this.running[position] ?? this.name(position);
+    return this.running[position] ?? (this.word(position) || "▁");
   }
 
   isAfterSpace(position) {
