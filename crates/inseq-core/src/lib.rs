@@ -25,6 +25,6 @@ pub use error::{Error, Result};
 pub use result::AttributionResult;
 pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision, write_whole};
 pub use scores_dict::{PlacedToken, ScoresDict};
-pub use sequence::{AttributionKind, SequenceAttribution, StepAttribution};
+pub use sequence::{AttributionKind, ScoreAxis, SequenceAttribution, StepAttribution};
 pub use token::{Piece, Token};
 pub use unknown::{UnknownName, nearest};

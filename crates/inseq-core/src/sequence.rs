@@ -24,6 +24,35 @@ pub enum AttributionKind {
     },
 }
 
+/// What one of the first two axes of a sequence score counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoreAxis {
+    /// Source tokens.
+    Source,
+    /// Target tokens.
+    Target,
+    /// Attributed steps.
+    Step,
+}
+
+impl ScoreAxis {
+    /// The first two axes of the sequence score of a name, as the file format defines them: `decoder...` pairs target tokens with
+    /// each other, `encoder...` source tokens, any other name source tokens with steps.
+    ///
+    /// ```
+    /// use inseq_core::ScoreAxis;
+    ///
+    /// assert_eq!(ScoreAxis::of("encoder_self_attentions"), [ScoreAxis::Source, ScoreAxis::Source]);
+    /// ```
+    pub fn of(sequence_score: &str) -> [Self; 2] {
+        match sequence_score {
+            name if name.starts_with("decoder") => [Self::Target, Self::Target],
+            name if name.starts_with("encoder") => [Self::Source, Self::Source],
+            _ => [Self::Source, Self::Step],
+        }
+    }
+}
+
 /// The attribution of one text: which tokens made the model write each generated token.
 ///
 /// Axes: *source* counts [`source`](Self::source) tokens, *target* counts [`target`](Self::target) tokens, and
@@ -43,7 +72,8 @@ pub struct SequenceAttribution {
     /// What makes one score of those of merged tokens, by the name of the step score: of step scores that were registered
     /// with a function.
     pub step_score_merging: BTreeMap<String, AggregationFunction>,
-    /// Arrays that describe the whole text (such as encoder self-attention), by name.
+    /// Arrays that describe the whole text (such as encoder self-attention), by name. The name says what the first two axes are
+    /// ([`ScoreAxis::of`]).
     pub sequence_scores: IndexMap<String, ArrayD<f32>>,
     /// Position in `target` of the first attributed token.
     pub attr_pos_start: usize,

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayD, Axis};
 
-use crate::{AttributionKind, Piece, Result, SequenceAttribution, Token, text};
+use crate::{AttributionKind, Piece, Result, ScoreAxis, SequenceAttribution, Token, text};
 
 /// How far from 1 the sum of a step's scores may be for them to be shares.
 const SHARES: f32 = 1e-3;
@@ -72,11 +72,11 @@ impl SequenceAttribution {
                 .sequence_scores
                 .iter()
                 .map(|(name, scores)| {
-                    let [rows, columns] = match () {
-                        () if name.starts_with("decoder") => [&target, &target],
-                        () if name.starts_with("encoder") => [&source, &source],
-                        () => [&source, &steps],
-                    };
+                    let [rows, columns] = ScoreAxis::of(name).map(|axis| match axis {
+                        ScoreAxis::Source => &source,
+                        ScoreAxis::Target => &target,
+                        ScoreAxis::Step => &steps,
+                    });
                     (name.clone(), cut(cut(scores.clone(), 0, rows), 1, columns))
                 })
                 .collect(),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{ArrayD, Axis};
 
 use super::Aggregator;
-use crate::{Error, Result, SequenceAttribution, Token};
+use crate::{Error, Result, ScoreAxis, SequenceAttribution, Token};
 
 /// Keeps spans of source and target tokens, with their scores. The reference's `slices` aggregator.
 ///
@@ -61,17 +61,19 @@ impl Aggregator for Slices {
         let (source, target) = (rows(&source), rows(&target));
         let dropped = target.as_ref().map_or(0, |kept| start - kept.iter().take_while(|&&row| row < start).count());
         let sequence_scores = attribution.sequence_scores.iter().map(|(name, scores)| {
-            // As in the reference: encoder scores pair source tokens with each other.
-            let kept = if name.starts_with("decoder") {
-                // No step runs the last attributed token, nor what follows it: they have no rows.
-                let run = scores.shape().first().copied().unwrap_or(0);
-                let rows: Option<Vec<usize>> =
-                    target.as_ref().map(|rows| rows.iter().copied().filter(|&row| row < run).collect());
-                select(scores, 0, rows.as_deref())
-            } else if name.starts_with("encoder") {
-                select(scores, 0, source.as_deref()).and_then(|scores| select(&scores, 1, source.as_deref()))
-            } else {
-                select(scores, 0, source.as_deref())
+            let kept = match ScoreAxis::of(name) {
+                [ScoreAxis::Target, _] => {
+                    // No step runs the last attributed token, nor what follows it: they have no rows.
+                    let run = scores.shape().first().copied().unwrap_or(0);
+                    let rows: Option<Vec<usize>> =
+                        target.as_ref().map(|rows| rows.iter().copied().filter(|&row| row < run).collect());
+                    select(scores, 0, rows.as_deref())
+                }
+                // As in the reference: encoder scores pair source tokens with each other.
+                [_, ScoreAxis::Source] => {
+                    select(scores, 0, source.as_deref()).and_then(|scores| select(&scores, 1, source.as_deref()))
+                }
+                _ => select(scores, 0, source.as_deref()),
             };
             let what = || {
                 Error::Invalid(format!(

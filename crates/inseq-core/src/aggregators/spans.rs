@@ -5,7 +5,7 @@ use std::ops::Range;
 use ndarray::{ArrayD, Axis, Slice, concatenate};
 
 use super::{AggregationFunction, Aggregator, Merging};
-use crate::{Error, Result, SequenceAttribution, Token};
+use crate::{Error, Result, ScoreAxis, SequenceAttribution, Token};
 
 /// Merges spans of tokens, with their scores. The reference's `spans` aggregator.
 ///
@@ -80,11 +80,11 @@ impl Aggregator for Spans {
             Ok((name.clone(), merged))
         });
         let sequence_scores = attribution.sequence_scores.iter().map(|(name, scores)| {
-            let [rows, columns] = match () {
-                () if name.starts_with("decoder") => [&self.target, &self.target],
-                () if name.starts_with("encoder") => [&self.source, &self.source],
-                () => [&self.source, &steps],
-            };
+            let [rows, columns] = ScoreAxis::of(name).map(|axis| match axis {
+                ScoreAxis::Source => &self.source,
+                ScoreAxis::Target => &self.target,
+                ScoreAxis::Step => &steps,
+            });
             let merged = merge(&merge(scores, 1, columns, self.merging.function)?, 0, rows, self.merging.function)?;
             Ok((name.clone(), merged))
         });
