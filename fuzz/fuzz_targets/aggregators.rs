@@ -2,7 +2,7 @@
 #![no_main]
 
 use inseq_core::aggregators::Aggregators;
-use inseq_core::{AttributionResult, LoadOptions};
+use inseq_core::{AttributionResult, Entry as _, LoadOptions};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 
@@ -13,9 +13,9 @@ fuzz_target!(|data: &[u8]| {
     let result = AttributionResult::read(RESULT, &LoadOptions::default()).expect("a golden file");
     let aggregators = Aggregators::new();
     for info in aggregators.list() {
-        let known = arguments.iter().filter(|(name, _)| info.arguments.contains(name));
+        let known = arguments.iter().filter(|(name, _)| info.takes(name));
         let known: Map<String, Value> = known.map(|(name, value)| (name.clone(), value.clone())).collect();
-        if let Ok(aggregator) = aggregators.named(&info.name, &known) {
+        if let Ok(aggregator) = aggregators.named(info.name, &known) {
             let _ = result.aggregate_with(aggregator.as_ref());
         }
     }

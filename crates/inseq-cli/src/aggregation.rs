@@ -2,6 +2,7 @@
 
 use clap::Args;
 use inseq_core::AttributionResult;
+use inseq_core::Entry as _;
 use inseq_core::aggregators::{Aggregators, Pipeline};
 use serde_json::{Map, Value, json};
 
@@ -88,10 +89,7 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
             let mut own = Map::new();
             own.extend(function.map(|function| ("aggregate_fn".to_owned(), json!(function))));
             // Scores are the only aggregators that scale, and that have an axis to select from.
-            if aggregators
-                .list()
-                .any(|info| info.name == name && info.arguments.iter().any(|known| known == "select_idx"))
-            {
+            if aggregators.list().any(|info| info.name == name && info.takes("select_idx")) {
                 for (key, value) in
                     [("normalize", arguments.normalize_attributions), ("rescale", arguments.rescale_attributions)]
                 {

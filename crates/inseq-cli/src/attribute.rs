@@ -149,7 +149,7 @@ pub(crate) fn request(arguments: &AttributeArguments, methods: &[String]) -> Res
     let mut request = AttributionRequest {
         input_texts: input_texts(&arguments.input_texts)?,
         generated_texts: arguments.generated_texts.clone(),
-        method: Some(arguments.attribution_method.clone()),
+        method: Some(arguments.attribution_method.as_str().into()),
         attributed_fn: arguments.attributed_fn.clone().map(Into::into),
         step_scores: arguments.step_scores.iter().map(|name| name.as_str().into()).collect(),
         attr_pos_start: arguments.start_pos,

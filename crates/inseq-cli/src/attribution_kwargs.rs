@@ -1,5 +1,6 @@
 //! Whose each of `--attribution-kwargs` is: an option of the call, the attributed function's, a step score's, or a method's.
 
+use inseq_core::Entry as _;
 use inseq_methods::{AttributionRequest, MethodInfo, list_methods, step_functions};
 use serde_json::Value;
 
@@ -31,7 +32,9 @@ pub fn sort(
             // How the reference shows its progress.
             "show_progress" | "pretty_progress" => drop(boolean()?),
             _ => {
-                let takes = |function: &str| step_functions::arguments_of(function).contains(&name.as_str());
+                let takes = |function: &str| {
+                    step_functions::arguments_of(function).iter().any(|argument| argument.name == name)
+                };
                 let for_function = takes(attributed_fn);
                 let for_scores = arguments.step_scores.iter().any(|function| takes(function));
                 let for_method = methods.iter().any(|method| knows(method, name));
@@ -57,7 +60,7 @@ pub fn sort(
 
 /// Whether a method takes an argument of this name; one that there is not is refused later, and takes all.
 pub fn knows(method: &str, argument: &str) -> bool {
-    info(method).is_none_or(|info| info.arguments().contains(&argument))
+    info(method).is_none_or(|info| info.takes(argument))
 }
 
 fn info(method: &str) -> Option<&'static MethodInfo> {
@@ -66,11 +69,12 @@ fn info(method: &str) -> Option<&'static MethodInfo> {
 
 /// The warning of an argument that has no effect.
 fn unused<'a>(name: &str, methods: &'a [String], functions: impl Iterator<Item = &'a str>) -> String {
-    let of_methods = methods.iter().map(|method| (method.as_str(), info(method).map_or(vec![], MethodInfo::arguments)));
-    let of_functions = functions.map(|function| (function, step_functions::arguments_of(function).to_vec()));
+    let of_methods =
+        methods.iter().map(|method| (method.as_str(), info(method).map_or(&[][..], |info| info.arguments)));
+    let of_functions = functions.map(|function| (function, step_functions::arguments_of(function)));
     let mut known: Vec<String> = Vec::new();
     for (owner, arguments) in of_methods.chain(of_functions) {
-        let arguments: Vec<String> = arguments.iter().map(|argument| format!("`{argument}`")).collect();
+        let arguments: Vec<String> = arguments.iter().map(|argument| format!("`{}`", argument.name)).collect();
         let takes = match arguments.is_empty() {
             true => format!("`{owner}` takes none"),
             false => format!("`{owner}` takes {}", arguments.join(", ")),

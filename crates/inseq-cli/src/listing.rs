@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use inseq_core::aggregators::Aggregators;
+use inseq_methods::step_functions::StepFunctions;
 use inseq_methods::{list_methods, step_functions};
 use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
@@ -49,7 +50,8 @@ pub fn list(what: Listing) -> Result<(), Failure> {
         Listing::Aggregators => {
             table.set_header(["AGGREGATOR", "WHAT IT DOES", "ARGUMENTS"]);
             for aggregator in Aggregators::new().list() {
-                table.add_row([&aggregator.name, &aggregator.description, &aggregator.arguments.join(", ")]);
+                let arguments: Vec<&str> = aggregator.arguments.iter().map(|argument| argument.name).collect();
+                table.add_row([aggregator.name, aggregator.description, &arguments.join(", ")]);
             }
         }
         Listing::Devices => {
@@ -76,20 +78,17 @@ fn device_description(name: &str) -> &'static str {
 
 /// Explains a method, a step function or an aggregator.
 pub fn explain(name: &str) -> Result<(), Failure> {
-    let function = step_functions::list().iter().find(|function| function.name == name);
     let aggregators = Aggregators::new();
-    let text = match (inseq_methods::explain(name), function, aggregators.explain(name)) {
-        (Ok(text), _, _) | (Err(_), None, Ok(text)) => text,
-        (Err(_), Some(function), _) => {
-            let arguments: Vec<String> = function.arguments.iter().map(|name| format!("`{name}`")).collect();
-            let arguments = if arguments.is_empty() { "none".to_owned() } else { arguments.join(", ") };
-            format!("{}: {}\n\nArguments: {arguments}.\n", function.name, function.description)
-        }
-        (Err(_), None, Err(_)) if name == EXPRESSION => step_functions::GRAMMAR.to_owned(),
-        (Err(_), None, Err(_)) => {
+    let method = || inseq_methods::explain(name).ok();
+    let function = || StepFunctions::new().explain(name).ok();
+    let aggregator = || aggregators.explain(name).ok();
+    let text = match method().or_else(function).or_else(aggregator) {
+        Some(text) => text,
+        None if name == EXPRESSION => step_functions::GRAMMAR.to_owned(),
+        None => {
             let methods: Vec<&str> = list_methods().iter().map(|method| method.name).collect();
             let functions: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();
-            let aggregators: Vec<&str> = aggregators.list().map(|aggregator| aggregator.name.as_str()).collect();
+            let aggregators: Vec<&str> = aggregators.list().map(|aggregator| aggregator.name).collect();
             return Err(Failure::Argument(format!(
                 "nothing is called `{name}`; methods: {}; step functions: {}; aggregators: {}",
                 methods.join(", "),

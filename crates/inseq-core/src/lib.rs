@@ -10,6 +10,7 @@ mod closeness;
 mod difference;
 mod error;
 mod merge;
+mod registry;
 mod result;
 mod saved;
 mod scores_dict;
@@ -22,6 +23,7 @@ mod validate;
 
 pub use closeness::Tolerance;
 pub use error::{Error, Result};
+pub use registry::{Argument, Entry, Registry};
 pub use result::AttributionResult;
 pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision, write_whole};
 pub use scores_dict::{PlacedToken, ScoresDict};

@@ -243,13 +243,15 @@ fn an_aggregator_of_ones_own_is_found_by_its_name() {
         }
     }
     let mut aggregators = Aggregators::new();
-    aggregators.register(AggregatorInfo {
-        name: "doubled".into(),
-        description: "Twice the scores.".into(),
-        details: String::new(),
-        arguments: vec![],
+    let info = AggregatorInfo {
+        name: "doubled",
+        description: "Twice the scores.",
+        details: "",
+        arguments: &[],
         make: std::sync::Arc::new(|_| Ok(Box::new(Doubled))),
-    });
+    };
+    aggregators.register(info.clone()).unwrap();
+    assert!(aggregators.register(info).unwrap_err().to_string().contains("`doubled` already"));
     assert!(aggregators.explain("doubled").unwrap().starts_with("doubled: Twice the scores."));
     let stages = [("subwords", Map::new()), ("doubled", Map::new())];
     let pipeline = aggregators.pipeline(&stages, &Map::new()).unwrap();

@@ -144,8 +144,8 @@ proptest! {
         let result = AttributionResult::load(fixture).expect("golden files load");
         let aggregators = Aggregators::new();
         for info in aggregators.list().filter(|info| !info.arguments.is_empty()) {
-            let arguments = values.iter().map(|(index, value)| (index.get(&info.arguments).clone(), value.clone()));
-            let aggregator = aggregators.named(&info.name, &arguments.collect());
+            let arguments = values.iter().map(|(index, value)| (index.get(info.arguments).name.to_owned(), value.clone()));
+            let aggregator = aggregators.named(info.name, &arguments.collect());
             if let Ok(result) = aggregator.and_then(|aggregator| result.aggregate_with(aggregator.as_ref())) {
                 result.validate().expect("what aggregators make is valid");
             }

@@ -2,54 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use burn::tensor::{DType, Device, Tensor};
-use inseq_core::aggregators::{AggregationFunction, Merging};
+use burn::tensor::{Device, Tensor};
+use inseq_core::aggregators::{AggregationFunction, Aggregators, Merging};
 use inseq_models::architectures::{self, Architecture, LoadedModel};
-use inseq_models::checkpoint::{HubOptions, Repository};
+use inseq_models::checkpoint::Repository;
 use inseq_models::generation::{Generated, GenerationConfig, Prompts, generate};
 use inseq_models::model::{Model, Source};
-use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer, TokenizerOptions};
+use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer};
 use inseq_models::{decoding::ModelDecoder, device};
 use serde_json::{Map, Value};
 
+use crate::loading::LoadOptions;
+use crate::method::{Method, MethodInfo};
+use crate::registry::Methods;
 use crate::request::{Progress, ProgressCallback, StepFunctionChoice};
-use crate::step_functions::{Registry, SharedStepFunction, Vocabulary};
+use crate::step_functions::{SharedStepFunction, StepFunctionInfo, StepFunctions, Vocabulary};
 use crate::{Error, Result};
-
-/// Bytes that the tensors of one attribution may take, where nothing else is said.
-pub const DEFAULT_MEMORY_BUDGET: usize = 1 << 30;
-
-/// How a model is loaded.
-#[derive(Clone, Debug)]
-pub struct LoadOptions {
-    /// Where the model computes, as [`inseq_models::device::parse`] reads it.
-    pub device: String,
-    /// The type it computes in.
-    pub dtype: DType,
-    /// How files that are not there are fetched.
-    pub hub: HubOptions,
-    /// A repository to take the tokenizer from, where it is not the model's.
-    pub tokenizer: Option<String>,
-    /// The languages to translate between, of models that have tokens for them. A chosen target language is what every
-    /// generated text starts with.
-    pub languages: TokenizerOptions,
-    /// Bytes that the tensors of one attribution may take.
-    pub memory_budget: usize,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            device: "auto".into(),
-            dtype: DType::F32,
-            hub: HubOptions::default(),
-            tokenizer: None,
-            languages: TokenizerOptions::default(),
-            memory_budget: DEFAULT_MEMORY_BUDGET,
-        }
-    }
-}
 
 /// A model with its tokenizer, ready to be asked why it wrote what it wrote.
 ///
@@ -71,10 +41,12 @@ pub struct AttributionModel {
     pub(crate) loaded: LoadedModel,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) generation: GenerationConfig,
-    pub(crate) memory_budget: usize,
+    pub(crate) load_options: LoadOptions,
     default_method: String,
     default_attributed_fn: StepFunctionChoice,
-    step_functions: Registry,
+    methods: Methods,
+    step_functions: StepFunctions,
+    aggregators: Aggregators,
 }
 
 impl AttributionModel {
@@ -134,10 +106,12 @@ impl AttributionModel {
             loaded,
             tokenizer,
             generation,
-            memory_budget: options.memory_budget,
+            load_options: options.clone(),
             default_method: "saliency".into(),
             default_attributed_fn: "probability".into(),
-            step_functions: Registry::default(),
+            methods: Methods::new(),
+            step_functions: StepFunctions::new(),
+            aggregators: Aggregators::new(),
         })
     }
 
@@ -188,7 +162,7 @@ impl AttributionModel {
     /// # Errors
     /// When there is no such method.
     pub fn set_default_method(&mut self, name: &str) -> Result<()> {
-        crate::method_named(name, &Map::new())?;
+        self.methods.get(name)?;
         self.default_method = name.to_string();
         Ok(())
     }
@@ -203,12 +177,50 @@ impl AttributionModel {
         self.default_attributed_fn = function.into();
     }
 
+    /// The attribution methods that requests can ask for by name.
+    pub fn methods(&self) -> &Methods {
+        &self.methods
+    }
+
+    /// The attribution methods that requests can ask for by name, to add others.
+    pub fn methods_mut(&mut self) -> &mut Methods {
+        &mut self.methods
+    }
+
+    /// Lets requests ask for a method by its own name.
+    ///
+    /// # Errors
+    /// When the name is empty or taken.
+    pub fn register_method(&mut self, method: impl Method + 'static) -> Result<()> {
+        self.methods.register(MethodInfo::of(Arc::new(method)))
+    }
+
+    /// The step functions that requests can ask for by name.
+    pub fn step_functions(&self) -> &StepFunctions {
+        &self.step_functions
+    }
+
+    /// The step functions that requests can ask for by name, to add others.
+    pub fn step_functions_mut(&mut self) -> &mut StepFunctions {
+        &mut self.step_functions
+    }
+
+    /// The aggregators that results of the model can be asked to apply by name.
+    pub fn aggregators(&self) -> &Aggregators {
+        &self.aggregators
+    }
+
+    /// The aggregators that results of the model can be asked to apply by name, to add others.
+    pub fn aggregators_mut(&mut self) -> &mut Aggregators {
+        &mut self.aggregators
+    }
+
     /// Lets requests ask for a step function by its name. `aggregation` is what makes one score of a merged token's; results
     /// keep it, also in files.
     ///
     /// ```
     /// # #[cfg(feature = "demo")] {
-    /// use inseq_core::aggregators::{AggregationFunction, Merging};
+    /// use inseq_core::aggregators::{AggregationFunction, Aggregators, Merging};
     /// use inseq_methods::step_functions::from_closure;
     /// use inseq_methods::{AttributionModel, AttributionRequest};
     ///
@@ -230,11 +242,11 @@ impl AttributionModel {
         function: SharedStepFunction,
         aggregation: Option<AggregationFunction>,
     ) -> Result<()> {
-        self.step_functions.add(function, aggregation)
+        self.step_functions.register(StepFunctionInfo::of(function, aggregation))
     }
 
-    /// Forgets a registered step function, and returns it.
-    pub fn remove_step_function(&mut self, name: &str) -> Option<SharedStepFunction> {
+    /// Removes a registered step function, and returns its entry.
+    pub fn remove_step_function(&mut self, name: &str) -> Option<StepFunctionInfo> {
         self.step_functions.remove(name)
     }
 
@@ -294,7 +306,7 @@ impl AttributionModel {
 
     /// The tokenizer's role: a decoder-only model writes what it reads.
     pub(crate) fn role(&self, role: Role) -> Role {
-        if self.model().encoder.is_some() { role } else { Role::Source }
+        if self.model().is_decoder_only() { Role::Source } else { role }
     }
 
     /// The text of ids.

@@ -39,6 +39,6 @@ impl AttributionModel {
 
     /// The target that an answer to a prompt makes.
     pub(crate) fn answered(&self, prompt: &str, answer: &str) -> String {
-        if self.model().encoder.is_none() { format!("{prompt}{answer}") } else { answer.to_string() }
+        if self.model().is_decoder_only() { format!("{prompt}{answer}") } else { answer.to_string() }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A whole number from `LEAST` to `MOST`, such as a number of samples.
 ///
@@ -58,6 +58,12 @@ impl<const LEAST: usize, const MOST: usize> TryFrom<usize> for Count<LEAST, MOST
 impl<const LEAST: usize, const MOST: usize> fmt::Display for Count<LEAST, MOST> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl<const LEAST: usize, const MOST: usize> Serialize for Count<LEAST, MOST> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(to)
     }
 }
 

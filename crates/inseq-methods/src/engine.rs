@@ -6,7 +6,7 @@ use burn::tensor::{Int, Tensor};
 use inseq_models::model::{Block, InputCotangents, Layer, Model, Noise, Side, Source, Trace, Wanted};
 use inseq_models::parallel::{row_ranges, side_by_side};
 
-use crate::gradient::Quadrature;
+use crate::quadrature::Quadrature;
 use crate::step_functions::{NoisyForwards, Row, StepContext, StepFunction};
 use crate::{Error, Result};
 
@@ -99,9 +99,14 @@ impl Engine<'_> {
         self.point(texts, |text| (&text.source, &text.target))
     }
 
-    /// The embeddings of the texts' baselines; of what is above a layer, the layer's states.
-    pub fn baselines<'t>(&self, texts: &[&'t TextSteps]) -> Point<'t> {
-        self.point(texts, |text| (&text.source_baseline, &text.target_baseline))
+    /// The embeddings of the texts' baselines; of what is above a layer, the layer's states. A target that is not wanted stays as
+    /// the text has it.
+    pub fn baselines<'t>(&self, texts: &[&'t TextSteps], wanted: Wanted) -> Point<'t> {
+        let mut baselines = self.point(texts, |text| (&text.source_baseline, &text.target_baseline));
+        if !wanted.target {
+            baselines.target = self.inputs(texts).target;
+        }
+        baselines
     }
 
     fn point<'t>(&self, texts: &[&'t TextSteps], ids: impl Fn(&'t TextSteps) -> (&'t [u32], &'t [u32])) -> Point<'t> {

@@ -24,6 +24,22 @@ pub enum Error {
     /// A name is not known.
     #[error(transparent)]
     Unknown(#[from] inseq_core::UnknownName),
+    /// A method gave what does not fit its texts: a mistake of the method, not of the call.
+    #[error("the method `{method}` {problem}")]
+    Method {
+        /// The name of the method.
+        method: String,
+        /// What it gave, and what was expected.
+        problem: String,
+    },
+    /// An argument names a file or a model, and the policy of the call does not let it be opened.
+    #[error("{what} may not be opened: the policy of this call has `{permission}` off")]
+    NotAllowed {
+        /// What was to be opened, and by which method.
+        what: String,
+        /// The permission that is missing.
+        permission: &'static str,
+    },
     /// The progress callback asked to stop.
     #[error("the attribution was cancelled")]
     Cancelled,

@@ -16,21 +16,28 @@ mod count;
 mod dummy;
 mod error;
 mod feature_groups;
+mod loading;
 mod method;
 mod other_contexts;
 mod pieces;
 mod pipeline;
 mod plan;
 mod positions;
+mod quadrature;
 mod reading;
+mod registry;
 mod request;
 mod targets;
 
-pub use attribution_model::{AttributionModel, DEFAULT_MEMORY_BUDGET, LoadOptions};
+pub use attribution_model::AttributionModel;
 pub use count::{Count, OutOfRange};
 pub use dummy::Dummy;
 pub use error::{Error, Result};
 pub use feature_groups::{FeatureGroups, TextSpans};
-pub use method::{Attributions, Bounds, Cost, Method, MethodContext, MethodInfo, explain, list_methods, method_named};
+pub use loading::{DEFAULT_MEMORY_BUDGET, LoadOptions, Loading, Policy};
+pub use method::{
+    Attributions, Bounds, Cost, MakeMethod, Method, MethodContext, MethodInfo, from_arguments, without_arguments,
+};
 pub use plan::Plan;
-pub use request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};
+pub use registry::{Methods, explain, list_methods, method_named};
+pub use request::{AttributionRequest, MethodChoice, Progress, ProgressCallback, StepFunctionChoice};

@@ -1,18 +1,20 @@
-//! What an attribution method is, and the list of those there are.
+//! What an attribution method is, and what it works with.
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
-use inseq_core::AttributionKind;
-use inseq_models::model::{Model, Trace};
-use ndarray::{Array1, ArrayD, Axis};
-use serde::Deserializer;
-use serde::de::{DeserializeOwned, Visitor};
+use inseq_core::{Argument, AttributionKind, Entry, nearest};
+use inseq_models::model::{Model, Trace, Wanted};
+use ndarray::{Array1, ArrayD};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::engine::{Engine, Point, TextSteps, read};
+use crate::engine::{Engine, Point, TextSteps};
+use crate::loading::Loading;
 use crate::step_functions::SharedStepFunction;
-use crate::{AttributionModel, Error, Result, dummy, gradient, internals, perturbation};
+use crate::{AttributionModel, Error, Result};
 
 /// What a method works with: a batch of texts, already run once.
 pub struct MethodContext<'a> {
@@ -20,7 +22,7 @@ pub struct MethodContext<'a> {
     pub attribution_model: &'a AttributionModel,
     /// Runs the model within the memory budget.
     pub engine: &'a Engine<'a>,
-    /// The texts at their own embeddings, one entry a text.
+    /// The texts at their own embeddings, one entry for each text.
     pub point: &'a Point<'a>,
     /// The forward at `point`.
     pub trace: &'a Trace,
@@ -32,6 +34,18 @@ pub struct MethodContext<'a> {
     pub special_tokens: &'a [u32],
     /// To be called with the number of steps done; fails when the call is cancelled.
     pub advance: &'a mut dyn FnMut(usize) -> Result<()>,
+}
+
+impl<'a> MethodContext<'a> {
+    /// The text of an entry of the batch.
+    pub fn text(&self, entry: usize) -> &'a TextSteps {
+        self.point.texts[entry]
+    }
+
+    /// The sides that are attributed: the source of encoder-decoder models, and target prefixes where they are asked for.
+    pub fn wanted(&self) -> Wanted<'static> {
+        Wanted { source: !self.engine.model.is_decoder_only(), target: self.attribute_target, first: &[] }
+    }
 }
 
 /// What a method gives for one text.
@@ -63,6 +77,51 @@ impl Default for Attributions {
 }
 
 impl Attributions {
+    /// Refuses scores that do not fit their text.
+    ///
+    /// # Errors
+    /// When an array has another shape than the text, its steps and the kind ask for, naming the method.
+    pub(crate) fn check(&self, method: &str, model: &Model, text: &TextSteps) -> Result<()> {
+        let refuse = |problem: String| {
+            Err(Error::Method { method: method.to_owned(), problem: format!("{problem} (text {})", text.index + 1) })
+        };
+        if self.source.is_some() && model.is_decoder_only() {
+            return refuse("gave source attributions, but the model has no encoder; expected none".into());
+        }
+        let steps = text.steps.len();
+        let further = match &self.kind {
+            AttributionKind::Coarse => 0,
+            AttributionKind::Granular => 1,
+            AttributionKind::MultiDimensional { dimensions } => dimensions.len(),
+        };
+        let seen = text.steps.end.saturating_sub(1);
+        let sides = [
+            ("source", &self.source, text.source.len()..=text.source.len()),
+            ("target", &self.target, seen..=text.target.len()),
+        ];
+        for (side, array, rows) in sides {
+            let Some(shape) = array.as_ref().map(|array| array.shape()) else { continue };
+            let fits = shape.len() == 2 + further && rows.contains(&shape[0]) && shape[1] == steps;
+            if !fits {
+                let rows = match rows.start() == rows.end() {
+                    true => rows.start().to_string(),
+                    false => format!("{} to {}", rows.start(), rows.end()),
+                };
+                return refuse(format!(
+                    "gave {side} attributions of shape {shape:?}; expected {rows} rows (tokens), {steps} columns (steps) and \
+                     {further} further axes"
+                ));
+            }
+        }
+        match self.step_scores.iter().find(|(_, scores)| scores.len() != steps) {
+            Some((name, scores)) => refuse(format!(
+                "gave {} values of the step score `{name}`; expected one for each of {steps} steps",
+                scores.len()
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Attributions of the same shape for a text of `source` and `target` tokens without steps.
     pub(crate) fn without_steps(&self, source: usize, target: usize) -> Self {
         let none = |scores: &Option<ArrayD<f32>>, rows: usize| {
@@ -81,15 +140,39 @@ impl Attributions {
 }
 
 /// An attribution method with its options.
+///
+/// [`attribute_text`](Self::attribute_text) is all that a method has to say beside its name.
 pub trait Method: fmt::Debug + Send + Sync {
-    /// The name to ask for.
-    fn name(&self) -> &'static str;
+    /// The name by which results know it.
+    fn name(&self) -> &str;
 
-    /// Attributes every step of every text of a batch, one result a text.
+    /// Attributes every step of one text of a batch, `context.text(entry)`.
     ///
     /// # Errors
     /// When the device, the step function or the progress callback fails.
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>>;
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions>;
+
+    /// Attributes every step of every text of a batch, one result for each text in order. Methods that run texts together do
+    /// so here; others run them one after the other.
+    ///
+    /// # Errors
+    /// As [`attribute_text`](Self::attribute_text).
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        (0..context.point.texts.len()).map(|entry| self.attribute_text(context, entry)).collect()
+    }
+
+    /// The method's arguments by name, as results keep them.
+    fn arguments(&self) -> Map<String, Value> {
+        Map::new()
+    }
+
+    /// Refuses options that make no sense together, whatever the model.
+    ///
+    /// # Errors
+    /// When an option is out of range.
+    fn validate(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Refuses options that do not fit a model, before any text is generated.
     ///
@@ -106,9 +189,22 @@ pub trait Method: fmt::Debug + Send + Sync {
         text.steps.clone()
     }
 
-    /// What a text costs on a model. A step counts as many times in the progress as there are forwards at most; what turns out
-    /// not to be needed counts as done.
-    fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost;
+    /// The method with the files and models that its options name, where there are any. It is called once for each call, before
+    /// any text is generated; nothing is opened earlier.
+    ///
+    /// # Errors
+    /// When something cannot be loaded, or `loading` does not allow it.
+    fn prepare(&self, loading: &Loading) -> Result<Option<Arc<dyn Method>>> {
+        let _ = loading;
+        Ok(None)
+    }
+
+    /// What a text costs on a model; one forward unless a method says otherwise. A step counts as many times in the progress as
+    /// there are forwards at most; what turns out not to be needed counts as done.
+    fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        let _ = (model, text, attribute_target);
+        Cost::exactly(1, 0)
+    }
 }
 
 /// Forwards and pullbacks that a method needs for one text.
@@ -122,7 +218,7 @@ pub struct Cost {
 
 impl Cost {
     /// Numbers that are known before the method runs.
-    pub(crate) fn exactly(forwards: usize, pullbacks: usize) -> Self {
+    pub const fn exactly(forwards: usize, pullbacks: usize) -> Self {
         Self { forwards: Bounds { least: forwards, most: forwards }, pullbacks }
     }
 }
@@ -152,155 +248,113 @@ impl fmt::Display for Bounds {
     }
 }
 
-/// Makes a method from its arguments.
-type Make = fn(&Map<String, Value>) -> Result<Box<dyn Method>>;
+/// Makes a method from its arguments, which are known to it by name. It opens nothing.
+pub type MakeMethod = Arc<dyn Fn(&Map<String, Value>) -> Result<Arc<dyn Method>> + Send + Sync>;
 
-/// One entry of [`list_methods`].
-#[derive(Clone, Copy, Debug)]
+/// One entry of [`Methods`](crate::Methods).
+#[derive(Clone)]
 pub struct MethodInfo {
     /// The name to ask for.
     pub name: &'static str,
     /// One line on the question it answers.
     pub description: &'static str,
+    /// How it works, and what its scores mean.
+    pub details: &'static str,
+    /// Its arguments.
+    pub arguments: &'static [Argument],
     /// Forwards and pullbacks for a text.
     pub cost: &'static str,
     /// The paper.
-    pub paper: &'static str,
-    /// How it works, and what its scores mean.
-    pub details: &'static str,
-    pub(crate) arguments: fn() -> Vec<&'static str>,
-    pub(crate) make: Make,
+    pub citation: &'static str,
+    /// Makes it.
+    pub make: MakeMethod,
+}
+
+impl fmt::Debug for MethodInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MethodInfo").field("name", &self.name).field("arguments", &self.arguments).finish()
+    }
+}
+
+impl Entry for MethodInfo {
+    const KIND: &'static str = "attribution method";
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn description(&self) -> &'static str {
+        self.description
+    }
+
+    fn details(&self) -> &'static str {
+        self.details
+    }
+
+    fn arguments(&self) -> &'static [Argument] {
+        self.arguments
+    }
+
+    fn facts(&self) -> Vec<(&'static str, &'static str)> {
+        vec![("Cost", self.cost), ("Paper", self.citation)]
+    }
 }
 
 impl MethodInfo {
-    /// Names of the arguments that [`method_named`] takes for it.
+    /// The entry of a method with the options that it has, under its own name.
+    pub fn of(method: Arc<dyn Method>) -> Self {
+        Self {
+            // Names live as long as the program; a method is registered once.
+            name: method.name().to_owned().leak(),
+            description: "A method that was registered.",
+            details: "",
+            arguments: &[],
+            cost: "as the method says",
+            citation: "none",
+            make: Arc::new(move |_| Ok(method.clone())),
+        }
+    }
+
+    /// The method with arguments by name.
     ///
-    /// ```
-    /// let saliency = inseq_methods::list_methods().iter().find(|method| method.name == "saliency").unwrap();
-    /// assert_eq!(saliency.arguments(), ["abs"]);
-    /// ```
-    pub fn arguments(&self) -> Vec<&'static str> {
-        (self.arguments)()
+    /// # Errors
+    /// When an argument is unknown, or has a wrong type or range.
+    pub fn with(&self, arguments: &Map<String, Value>) -> Result<Arc<dyn Method>> {
+        if let Some(unknown) = self.unknown_argument(arguments) {
+            let known: Vec<String> = self.arguments.iter().map(|known| format!("`{}`", known.name)).collect();
+            let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let near = nearest(unknown, self.arguments.iter().map(|known| known.name), 1);
+            let hint = near.first().map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
+            return Err(Error::Argument(format!(
+                "arguments of the method `{}`: unknown argument `{unknown}`; it takes {takes}{hint}",
+                self.name
+            )));
+        }
+        let method = (self.make)(arguments)?;
+        method.validate()?;
+        Ok(method)
     }
 }
 
-const METHODS: &[MethodInfo] = &[
-    gradient::SALIENCY,
-    gradient::INPUT_X_GRADIENT,
-    gradient::INTEGRATED_GRADIENTS,
-    gradient::DEEP_LIFT,
-    gradient::GRADIENT_SHAP,
-    gradient::SMOOTH_GRAD,
-    gradient::SEQUENTIAL_INTEGRATED_GRADIENTS,
-    gradient::DISCRETIZED_INTEGRATED_GRADIENTS,
-    gradient::LAYER_INTEGRATED_GRADIENTS,
-    gradient::LAYER_GRADIENT_X_ACTIVATION,
-    gradient::LAYER_DEEP_LIFT,
-    internals::ATTENTION,
-    internals::ATTENTION_ROLLOUT,
-    internals::ATTENTION_FLOW,
-    internals::VALUE_ZEROING,
-    perturbation::OCCLUSION,
-    perturbation::LIME,
-    perturbation::KERNEL_SHAP,
-    perturbation::SHAPLEY_VALUE_SAMPLING,
-    perturbation::PARTITION_SHAP,
-    perturbation::REAGENT,
-    dummy::INFO,
-];
-
-/// The attribution methods there are.
-pub fn list_methods() -> &'static [MethodInfo] {
-    METHODS
+/// Makes a method whose fields are its arguments.
+pub fn from_arguments<M: Method + DeserializeOwned + 'static>(name: &'static str) -> MakeMethod {
+    Arc::new(move |arguments| Ok(Arc::new(options::<M>(name, arguments)?)))
 }
 
-/// What a method does, what it costs and where it comes from, as text.
-///
-/// # Errors
-/// When the name is unknown.
-pub fn explain(name: &str) -> Result<String> {
-    let info = find(name)?;
-    let details = textwrap::fill(info.details, 88);
-    Ok(format!("{}: {}\n\n{details}\n\nCost: {}.\nPaper: {}\n", info.name, info.description, info.cost, info.paper))
+/// Makes a method that has no arguments.
+pub fn without_arguments<M: Method + Clone + 'static>(method: M) -> MakeMethod {
+    Arc::new(move |_| Ok(Arc::new(method.clone())))
 }
 
-/// The method of a name, with its arguments by the reference's names.
-///
-/// # Errors
-/// When the name or an argument is unknown, or an argument has a wrong type or range.
-pub fn method_named(name: &str, arguments: &Map<String, Value>) -> Result<Box<dyn Method>> {
-    (find(name)?.make)(arguments)
-}
-
-fn find(name: &str) -> Result<&'static MethodInfo> {
-    METHODS
-        .iter()
-        .find(|info| info.name == name)
-        .ok_or_else(|| Error::unknown("attribution method", name, METHODS.iter().map(|info| info.name)))
-}
-
-/// Names of the arguments that [`options`] reads into a struct.
-pub(crate) fn names_of<T: DeserializeOwned>() -> Vec<&'static str> {
-    let mut names: &'static [&'static str] = &[];
-    // The struct names its fields before it asks for a value, and gets none.
-    let _ = T::deserialize(FieldNames(&mut names));
-    names.to_vec()
-}
-
-/// Takes down the names of a struct's fields.
-struct FieldNames<'a>(&'a mut &'static [&'static str]);
-
-impl<'de> Deserializer<'de> for FieldNames<'_> {
-    type Error = serde::de::value::Error;
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        fields: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Self::Error> {
-        *self.0 = fields;
-        Err(serde::de::Error::custom("no value"))
-    }
-
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(serde::de::Error::custom("not a struct"))
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
+/// Reads the arguments of a method into a struct.
 pub(crate) fn options<T: DeserializeOwned>(method: &str, arguments: &Map<String, Value>) -> Result<T> {
     crate::arguments::read(&format!("the method `{method}`"), arguments)
 }
 
-/// Multiplies gradients by the embeddings of a point, less those of a baseline.
-pub(crate) fn times_embeddings(gradients: &mut [Attributions], point: &Point, baseline: Option<&Point>) -> Result<()> {
-    let difference = |of: fn(&Point) -> Option<burn::tensor::Tensor<3>>| -> Result<Option<(Vec<f32>, [usize; 3])>> {
-        let Some(mut values) = of(point) else { return Ok(None) };
-        if let Some(baseline) = baseline.and_then(of) {
-            values = values - baseline;
-        }
-        let shape = values.dims();
-        Ok(Some((read(values, "embeddings")?, shape)))
-    };
-    let source = difference(|point| point.source.as_ref().map(|source| source.embeddings.clone()))?;
-    let target = difference(|point| Some(point.target.clone()))?;
-    for (entry, attributions) in gradients.iter_mut().enumerate() {
-        let sides = [(&mut attributions.source, &source), (&mut attributions.target, &target)];
-        for (array, embeddings) in sides {
-            let (Some(array), Some((values, [_, length, features]))) = (array, embeddings) else { continue };
-            for (position, mut rows) in array.axis_iter_mut(Axis(0)).enumerate().take(*length) {
-                let start = (entry * length + position) * features;
-                let embedding = &values[start..start + features];
-                for mut row in rows.axis_iter_mut(Axis(0)) {
-                    row.iter_mut().zip(embedding).for_each(|(g, x)| *g *= x);
-                }
-            }
-        }
+/// The fields of a method as its arguments.
+pub(crate) fn fields<T: Serialize>(method: &T) -> Map<String, Value> {
+    match serde_json::to_value(method) {
+        Ok(Value::Object(fields)) => fields,
+        _ => Map::new(),
     }
-    Ok(())
 }

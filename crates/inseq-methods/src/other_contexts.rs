@@ -205,7 +205,7 @@ impl AttributionModel {
         if target.len() < 2 {
             return Err(Error::Argument(format!("contrast text {} has no token to compare with", text.index + 1)));
         }
-        let positions = match has_target || model.encoder.is_none() {
+        let positions = match has_target || model.is_decoder_only() {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,
             false => text.steps.clone().collect(),
         };

@@ -1,6 +1,7 @@
 //! One `attribute` call, from texts to the result.
 
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use std::time::Instant;
 
 use inseq_core::{AttributionResult, SequenceAttribution, StepAttribution, Token};
@@ -11,11 +12,12 @@ use serde_json::{Map, Value, json};
 use crate::alternatives::compare;
 use crate::engine::{Engine, TextSteps};
 use crate::feature_groups::{FeatureGroups, TextTokens};
-use crate::method::{Attributions, Method, MethodContext, method_named};
+use crate::loading::{Loading, Policy};
+use crate::method::{Attributions, Method, MethodContext};
 use crate::other_contexts::Run;
 use crate::pieces::{batches, joined, pieces};
 use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of};
-use crate::request::{AttributionRequest, Progress, ProgressCallback, StepFunctionChoice};
+use crate::request::{AttributionRequest, MethodChoice, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
 use crate::targets::{Target, Targets};
 use crate::{AttributionModel, Error, Result};
@@ -42,7 +44,7 @@ impl AttributionModel {
         let chats = self.as_chats(request)?;
         let request = &*chats;
         let mut targets = self.targets(request, progress)?;
-        let positions = Positions::of(request, &targets.texts, self.model().encoder.is_some())?;
+        let positions = Positions::of(request, &targets.texts, !self.model().is_decoder_only())?;
         let texts = self.all_steps(request, &targets.texts, &positions)?;
         let functions = || std::iter::once(&options.attributed_fn).chain(&options.step_scores);
         targets.warnings.extend(self.contrast_warnings(request, functions(), &texts)?);
@@ -100,9 +102,9 @@ impl AttributionModel {
             *first = start;
         }
         // The prompt of a decoder-only model is the start of its target.
-        let source = if self.model().encoder.is_some() { target.source.clone() } else { Vec::new() };
+        let source = if self.model().is_decoder_only() { Vec::new() } else { target.source.clone() };
         // The prompt ends at the same place whichever steps are asked for, and the features with it.
-        let first = if self.model().encoder.is_some() { 1 } else { target.source.len() };
+        let first = if self.model().is_decoder_only() { target.source.len() } else { 1 };
         let [source_features, target_features] = request.feature_groups.features(&TextTokens {
             index,
             texts: request.input_texts.len(),
@@ -130,7 +132,7 @@ impl AttributionModel {
         texts: &[TextSteps],
         progress: ProgressCallback,
     ) -> Result<Vec<SequenceAttribution>> {
-        let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
+        let engine = Engine { model: self.model(), memory_budget: self.load_options.memory_budget, layer: None };
         let pieces = pieces(self.model(), &*options.method, options.has_target_scores, texts);
         let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
         let size = request.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
@@ -174,14 +176,17 @@ impl AttributionModel {
                 advance: &mut advance,
             })?;
             if attributions.len() != batch.len() {
-                return Err(Error::Argument(format!(
-                    "the method `{}` gave {} results for {} texts; it must give one for each",
-                    options.method.name(),
-                    attributions.len(),
-                    batch.len()
-                )));
+                return Err(Error::Method {
+                    method: options.method.name().to_owned(),
+                    problem: format!(
+                        "gave {} results for {} texts; it must give one for each",
+                        attributions.len(),
+                        batch.len()
+                    ),
+                });
             }
             for (entry, mut attributions) in attributions.into_iter().enumerate() {
+                attributions.check(options.method.name(), self.model(), batch_texts[entry])?;
                 let named = options.step_scores.iter().zip(&scores);
                 let named = named.map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
                 attributions.step_scores = named.chain(attributions.step_scores).collect();
@@ -261,7 +266,7 @@ impl AttributionModel {
     fn given<'r>(&self, request: &'r AttributionRequest, index: usize, role: Role) -> Option<&'r str> {
         let given = request.generated_texts.as_ref().and_then(|texts| texts.get(index));
         // A decoder-only model goes on from its prompt.
-        let is_prompt = role == Role::Source || (self.model().encoder.is_none() && given.is_none());
+        let is_prompt = role == Role::Source || (self.model().is_decoder_only() && given.is_none());
         let text = if is_prompt { request.input_texts.get(index) } else { given };
         text.map(String::as_str)
     }
@@ -315,12 +320,15 @@ impl AttributionModel {
             "tokenizer_class": self.tokenizer.class(),
             "include_eos_baseline": request.include_eos_baseline,
             "attributed_fn": options.attributed_fn.name(),
-            "attribution_args": request.attribution_args,
+            "attribution_args": match &request.method {
+                Some(MethodChoice::Own(method)) => method.arguments(),
+                _ => request.attribution_args.clone(),
+            },
             "input_texts": request.input_texts,
             "generated_texts": texts,
             "generation_args": request.generation_args,
             "constrained_decoding": request.gives_targets(),
-            "generate_from_target_prefix": request.generate_from_target_prefix && self.model().encoder.is_some(),
+            "generate_from_target_prefix": request.generate_from_target_prefix && !self.model().is_decoder_only(),
         });
         let Value::Object(mut info) = info else { return Ok(Map::new()) };
         if let Some(groups) = request.feature_groups.name() {
@@ -335,7 +343,7 @@ impl AttributionModel {
 
 /// The options of a request, looked up.
 pub(crate) struct Options {
-    pub(crate) method: Box<dyn Method>,
+    pub(crate) method: Arc<dyn Method>,
     pub(crate) attributed_fn: SharedStepFunction,
     step_scores: Vec<SharedStepFunction>,
     attribute_target: bool,
@@ -345,10 +353,24 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn new(model: &AttributionModel, request: &AttributionRequest) -> Result<Self> {
-        let name = request.method.as_deref().unwrap_or(model.default_method());
         let function = request.attributed_fn.as_ref().unwrap_or(model.default_attributed_fn());
-        let method = method_named(name, &request.attribution_args)?;
+        let method = match &request.method {
+            None => model.methods().named(model.default_method(), &request.attribution_args)?,
+            Some(MethodChoice::Named(name)) => model.methods().named(name, &request.attribution_args)?,
+            Some(MethodChoice::Own(method)) if request.attribution_args.is_empty() => {
+                method.validate()?;
+                method.clone()
+            }
+            Some(MethodChoice::Own(method)) => {
+                return Err(Error::Argument(format!(
+                    "the method `{}` is given with its options, so that `attribution_args` are for no method; leave them out, \
+                     or give the method by its name",
+                    method.name()
+                )));
+            }
+        };
         method.check(model.model())?;
+        let method = method.prepare(&Loading::new(&model.load_options, Policy::OPEN))?.unwrap_or(method);
         Ok(Self {
             method,
             attributed_fn: match function {
@@ -368,8 +390,8 @@ impl Options {
                 });
                 each.collect()
             },
-            attribute_target: request.attribute_target && model.model().encoder.is_some(),
-            has_target_scores: request.attribute_target || model.model().encoder.is_none(),
+            attribute_target: request.attribute_target && !model.model().is_decoder_only(),
+            has_target_scores: request.attribute_target || model.model().is_decoder_only(),
         })
     }
 }

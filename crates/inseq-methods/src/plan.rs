@@ -51,8 +51,8 @@ impl AttributionModel {
         let chats = self.as_chats(request)?;
         let request = &*chats;
         let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
-        let engine = Engine { model: self.model(), memory_budget: self.memory_budget, layer: None };
-        let positions = Positions::of(request, &targets.texts, self.model().encoder.is_some())?;
+        let engine = Engine { model: self.model(), memory_budget: self.load_options.memory_budget, layer: None };
+        let positions = Positions::of(request, &targets.texts, !self.model().is_decoder_only())?;
         let warnings: Vec<String> = targets.warnings.iter().chain(&positions.warnings).cloned().collect();
         let texts = self.all_steps(request, &targets.texts, &positions)?;
         let mut plans: Vec<Plan> = targets
@@ -117,7 +117,7 @@ impl AttributionModel {
         engine.scores(&point, trace.hidden(), &[&*function])?;
         let forward = share(start);
         let start = Instant::now();
-        let wanted = Wanted { source: model.encoder.is_some(), target: options.has_target_scores, first: &[] };
+        let wanted = Wanted { source: !model.is_decoder_only(), target: options.has_target_scores, first: &[] };
         engine.gradients(&point, &trace, &*function, wanted, |_, _, gradients| {
             // A device may compute only what is read.
             for side in [gradients.source, gradients.target].into_iter().flatten() {

@@ -40,7 +40,7 @@ impl AttributionModel {
             _ => self.model().max_target_positions(),
         };
         let name = format!("{} text {}", text.what, text.index + 1);
-        if encoding.ids.is_empty() && text.role == Role::Source && self.model().encoder.is_some() {
+        if encoding.ids.is_empty() && text.role == Role::Source && !self.model().is_decoder_only() {
             return Err(Error::Argument(format!(
                 "{name} has no tokens; an encoder-decoder model needs something to read"
             )));

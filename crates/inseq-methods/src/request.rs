@@ -1,11 +1,52 @@
 //! What is asked of one `attribute` call.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::feature_groups::FeatureGroups;
+use crate::method::Method;
 use crate::step_functions::SharedStepFunction;
+
+/// An attribution method by name, or as a value with its options.
+#[derive(Clone, Debug)]
+pub enum MethodChoice {
+    /// One of the model's [`methods`](crate::AttributionModel::methods), with the request's `attribution_args`.
+    Named(String),
+    /// A method of this crate with its options, or a user's own.
+    Own(Arc<dyn Method>),
+}
+
+impl From<&str> for MethodChoice {
+    fn from(name: &str) -> Self {
+        Self::Named(name.to_owned())
+    }
+}
+
+impl From<String> for MethodChoice {
+    fn from(name: String) -> Self {
+        Self::Named(name)
+    }
+}
+
+impl From<&String> for MethodChoice {
+    fn from(name: &String) -> Self {
+        Self::Named(name.clone())
+    }
+}
+
+impl From<Arc<dyn Method>> for MethodChoice {
+    fn from(method: Arc<dyn Method>) -> Self {
+        Self::Own(method)
+    }
+}
+
+impl<M: Method + 'static> From<M> for MethodChoice {
+    fn from(method: M) -> Self {
+        Self::Own(Arc::new(method))
+    }
+}
 
 /// A step function by name with its arguments, or one's own.
 #[derive(Clone, Debug)]
@@ -55,9 +96,9 @@ pub struct AttributionRequest {
     /// The same as ids, from the decoder start or the beginning of the prompt on, as results have them; they count rather than
     /// `generated_texts`.
     pub generated_token_ids: Option<Vec<Vec<u32>>>,
-    /// Name of the attribution method; the model's default where there is none.
-    pub method: Option<String>,
-    /// Arguments of the method, by the reference's names.
+    /// The attribution method; the model's default where there is none.
+    pub method: Option<MethodChoice>,
+    /// Arguments of a named method, by the reference's names.
     pub attribution_args: Map<String, Value>,
     /// What is attributed; the model's default (`probability`) where there is none.
     pub attributed_fn: Option<StepFunctionChoice>,
@@ -119,9 +160,18 @@ impl AttributionRequest {
         self
     }
 
-    /// Sets the attribution method.
-    pub fn method(mut self, name: impl Into<String>) -> Self {
-        self.method = Some(name.into());
+    /// Sets the attribution method: a name, one of this crate's methods with its options, or a user's own.
+    ///
+    /// ```
+    /// use inseq_methods::gradient::IntegratedGradients;
+    /// use inseq_methods::{AttributionRequest, Count};
+    ///
+    /// let n_steps = Count::of::<20>();
+    /// let request = AttributionRequest::new(["Hello world"]).method(IntegratedGradients { n_steps, ..Default::default() });
+    /// # let _ = request;
+    /// ```
+    pub fn method(mut self, method: impl Into<MethodChoice>) -> Self {
+        self.method = Some(method.into());
         self
     }
 

@@ -35,7 +35,7 @@ impl AttributionModel {
                 inputs.len()
             )));
         }
-        let decoder_only = self.model().encoder.is_none();
+        let decoder_only = self.model().is_decoder_only();
         // A decoder-only model has nothing but a prefix to go on from.
         let goes_on = request.generate_from_target_prefix && !decoder_only;
         if goes_on && counts == [None, None] {
@@ -94,7 +94,7 @@ impl AttributionModel {
 
     /// What to say of options that the model, or the rest of the call, makes no use of.
     pub(crate) fn unused_options(&self, request: &AttributionRequest) -> impl Iterator<Item = &'static str> {
-        let decoder_only = self.model().encoder.is_none();
+        let decoder_only = self.model().is_decoder_only();
         let goes_on = request.generate_from_target_prefix && !decoder_only;
         let are_given = request.gives_targets() && !goes_on;
         let each = [
@@ -122,7 +122,7 @@ impl AttributionModel {
             return given.collect::<Result<Vec<_>>>().map(Some);
         }
         let Some(given) = &request.generated_texts else { return Ok(None) };
-        let decoder_only = self.model().encoder.is_none();
+        let decoder_only = self.model().is_decoder_only();
         let fitting = given.iter().zip(&request.input_texts).enumerate().map(|(index, (text, input))| {
             if decoder_only && !text.starts_with(input) {
                 return Err(Error::Argument(format!(
@@ -140,7 +140,7 @@ impl AttributionModel {
 
     /// The token that a text starts with where its prompt is empty: a decoder-only model needs something to start from.
     fn first_of(&self, prompt: &str, add_special_tokens: bool, index: usize) -> Result<Option<u32>> {
-        if self.model().encoder.is_some() || !prompt.is_empty() {
+        if !self.model().is_decoder_only() || !prompt.is_empty() {
             return Ok(None);
         }
         let bos = self.special_tokens().bos;

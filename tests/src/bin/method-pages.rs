@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use inseq_core::Argument;
 use inseq_methods::{AttributionModel, AttributionRequest, MethodInfo, list_methods};
 use inseq_tests::fixture;
 use inseq_viz::figure::{self, FigureOptions};
@@ -31,8 +32,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn page(model: &AttributionModel, method: &MethodInfo, images: &Path) -> Result<String, Box<dyn std::error::Error>> {
-    let MethodInfo { name, description, cost, paper, details, .. } = method;
-    let mut page = format!("# {name}\n\n{description}\n\n{details}\n\n- Cost: {cost}.\n- Paper: {}\n", linked(paper));
+    let MethodInfo { name, description, cost, citation, details, .. } = method;
+    let mut page = format!("# {name}\n\n{description}\n\n{details}\n");
+    if !method.arguments.is_empty() {
+        page += "\n| argument | default | meaning |\n|---|---|---|\n";
+    }
+    for Argument { name, default, doc } in method.arguments {
+        writeln!(page, "| `{name}` | {default} | {} |", doc.replace('|', "\\|"))?;
+    }
+    write!(page, "\n- Cost: {cost}.\n- Paper: {}\n", linked(citation))?;
     let result = model.attribute(&AttributionRequest::new([SENTENCE]).method(*name).attribute_target(true))?;
     if result.sequences[0].source_attributions.is_some() {
         let view = ViewOptions { view: View::Matrix, ..ViewOptions::default() };

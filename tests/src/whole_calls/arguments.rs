@@ -1,7 +1,7 @@
 //! Arguments by their names, and choices from bytes.
 
 use arbitrary::Unstructured;
-use inseq_methods::{MethodInfo, list_methods};
+use inseq_methods::list_methods;
 use serde_json::{Value, json};
 
 use super::case::Arguments;
@@ -45,7 +45,8 @@ impl Drawn for Unstructured<'_> {
 
 /// Some arguments of a method.
 pub(super) fn of_method(from: &mut Unstructured, method: &str) -> Arguments {
-    let known = list_methods().iter().find(|info| info.name == method).map_or_else(Vec::new, MethodInfo::arguments);
+    let info = list_methods().iter().find(|info| info.name == method);
+    let known: Vec<&str> = info.iter().flat_map(|info| info.arguments).map(|argument| argument.name).collect();
     let mut drawn = drawn(from, &known);
     // Without these a call may go on for long.
     match method {

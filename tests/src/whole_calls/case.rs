@@ -135,7 +135,7 @@ impl Case {
             input_texts: self.texts.clone(),
             generated_texts: self.generated_texts.clone(),
             generated_token_ids: self.generated_token_ids.clone(),
-            method: Some(self.method.clone()),
+            method: Some(self.method.clone().into()),
             attribution_args: self.attribution_args.clone(),
             attributed_fn: self.attributed_fn.clone().map(Into::into),
             attributed_fn_args: self.attributed_fn_args.clone(),

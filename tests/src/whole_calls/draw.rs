@@ -84,12 +84,9 @@ impl Case {
         let attributed_fn = from.rarely(2).then(|| function(from));
         let step_scores = from.several(0, 2, function);
         let of_functions = |from: &mut Unstructured, names: &[String]| {
-            let known = names.iter().flat_map(|name| step_functions::arguments_of(name)).copied();
+            let known = names.iter().flat_map(|name| step_functions::arguments_of(name)).map(|argument| argument.name);
             let mut drawn = arguments::drawn(from, &known.collect::<Vec<_>>());
-            if names
-                .iter()
-                .any(|name| !name.contains('(') && step_functions::arguments_of(name).contains(&"contrast_targets"))
-            {
+            if names.iter().any(|name| !name.contains('(') && takes_contrast(name)) {
                 let contrast: Vec<String> = texts.iter().map(|prompt| format!("{prompt} {}", text(from))).collect();
                 drawn.insert(
                     if from.rarely(3) { "contrast_sources" } else { "contrast_targets" }.into(),
@@ -212,12 +209,17 @@ fn generation(from: &mut Unstructured) -> Arguments {
     drawn
 }
 
+/// Whether a step function compares with other targets.
+fn takes_contrast(function: &str) -> bool {
+    step_functions::arguments_of(function).iter().any(|argument| argument.name == "contrast_targets")
+}
+
 fn aggregator(from: &mut Unstructured) -> (String, Arguments) {
     let aggregators = Aggregators::new();
     let all: Vec<_> = aggregators.list().collect();
     let Ok(info) = from.one_of(&all) else { return Default::default() };
-    let known: Vec<&str> = info.arguments.iter().map(String::as_str).collect();
-    (info.name.clone(), arguments::drawn(from, &known))
+    let known: Vec<&str> = info.arguments.iter().map(|argument| argument.name).collect();
+    (info.name.to_owned(), arguments::drawn(from, &known))
 }
 
 fn picture(from: &mut Unstructured) -> Picture {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     AggregationFunction, Aggregator, Merging, Scaling, Scores, Selection, Slices, Spans, Split, SplitMode, Subwords,
 };
-use crate::{Error, Result};
+use crate::{Argument, Error, Result};
 
 /// Makes an aggregator from its arguments.
 type Make = fn(&Map<String, Value>) -> Result<Box<dyn Aggregator>>;
@@ -18,36 +18,64 @@ pub(super) struct NamedAggregator {
     pub name: &'static str,
     pub description: &'static str,
     pub details: &'static str,
-    pub arguments: &'static [&'static str],
+    pub arguments: &'static [Argument],
     pub make: Make,
 }
 
 /// Arguments of `scores`.
-const SCORES_ARGUMENTS: &[&str] = &["select_idx", "normalize", "rescale", "vnorm_ord", "aggregate_fn"];
+const SCORES_ARGUMENTS: &[Argument] = &[
+    Argument::new(
+        "select_idx",
+        "none",
+        "The entries of the axis to look at: an index, which takes the axis away without a function, a list of indices, or a \
+         span as \"start:end\"; negative ones count from the end. Without it, all.",
+    ),
+    Argument::new("normalize", "true", "Whether each step's absolute scores sum to 1 over source and target."),
+    Argument::new(
+        "rescale",
+        "false",
+        "Whether the largest absolute score of the text is 1, rather than each step's sum.",
+    ),
+    Argument::new("vnorm_ord", "2", "The order of the vector norm: a number, \"inf\" or \"-inf\"."),
+    Argument::new(
+        "aggregate_fn",
+        "none",
+        "The function; without it, the norm over features and the mean over other axes.",
+    ),
+];
 
 /// Arguments of a function in the place of `scores`.
-pub(super) const FUNCTION_ARGUMENTS: &[&str] = SCORES_ARGUMENTS.split_at(4).0;
+pub(super) const FUNCTION_ARGUMENTS: &[Argument] = SCORES_ARGUMENTS.split_at(4).0;
+
+const SOURCE_SPANS: &str = "Spans of source tokens: [start, end], or a list of those, in order and without overlap.";
+const TARGET_SPANS: &str = "Spans of target tokens: [start, end], or a list of those, in order and without overlap.";
+const AGGREGATE_SOURCE: Argument = Argument::new("aggregate_source", "true", "Whether source tokens are merged.");
+const AGGREGATE_TARGET: Argument = Argument::new("aggregate_target", "true", "Whether target tokens are merged.");
+const MERGED_BY: Argument = Argument::new(
+    "aggregate_fn",
+    "none",
+    "The function that makes one score of several. Without it, the score of largest absolute value counts, with its sign, and \
+     step scores are merged as their meaning asks: probabilities are multiplied, entropies added.",
+);
 
 pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         name: "scores",
         description: "Makes one score of the scores along the last axis: features, heads, or layers.",
-        details: "The function is the vector norm over features and the mean over other axes, unless `aggregate_fn` names \
-                  another; `vnorm_ord` is the norm's order (2). `select_idx` looks at some entries only: an index, which \
-                  takes the axis away without a function, a list of indices, or a span as \"start:end\"; negative ones \
-                  count from the end. Then each step's absolute scores are scaled to sum to 1 over source and target, \
-                  unless `normalize` is false; `rescale` has the largest score of the text be 1 instead.",
+        details: "The function is the vector norm over features and the mean over other axes. Then each step's absolute scores \
+                  are scaled to sum to 1 over source and target.",
         arguments: SCORES_ARGUMENTS,
         make: |arguments| Ok(Box::new(scores(options("scores", arguments)?)?)),
     },
     NamedAggregator {
         name: "spans",
         description: "Merges spans of tokens.",
-        details: "`source_spans` and `target_spans` are [start, end] or a list of those, in order and without overlap. \
-                  Scores are merged by the score of largest absolute value, with its sign, and step scores as their \
-                  meaning asks (probabilities are multiplied, entropies added), unless `aggregate_fn` names one function \
-                  for all.",
-        arguments: &["source_spans", "target_spans", "aggregate_fn"],
+        details: "The tokens of each span become one.",
+        arguments: &[
+            Argument::new("source_spans", "none", SOURCE_SPANS),
+            Argument::new("target_spans", "none", TARGET_SPANS),
+            MERGED_BY,
+        ],
         make: |arguments| {
             let SpansArguments { source_spans, target_spans, aggregate_fn } = options("spans", arguments)?;
             let spans =
@@ -58,12 +86,23 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         name: "subwords",
         description: "Merges the pieces of words.",
-        details: "Words are those of the text, by Unicode's rules. With `special_chars`, a word starts with a token that \
-                  begins with one of these marks instead; with `is_suffix_symbol`, they mark what goes on with a word (## \
-                  of WordPiece). \
-                  `aggregate_source` and `aggregate_target` say which sides are merged, both unless false; `aggregate_fn` \
-                  as for `spans`.",
-        arguments: &["special_chars", "is_suffix_symbol", "aggregate_source", "aggregate_target", "aggregate_fn"],
+        details: "Words are those of the text, by Unicode's rules, or those that marks in the tokens make.",
+        arguments: &[
+            Argument::new(
+                "special_chars",
+                "none",
+                "A mark or a list of marks; a token that begins with one of them starts a word. Without it, words are those of \
+                 the text.",
+            ),
+            Argument::new(
+                "is_suffix_symbol",
+                "false",
+                "Whether the marks stand before what goes on with a word, as WordPiece's ## does.",
+            ),
+            AGGREGATE_SOURCE,
+            AGGREGATE_TARGET,
+            MERGED_BY,
+        ],
         make: |arguments| {
             let arguments: SubwordsArguments = options("subwords", arguments)?;
             let is_suffix_symbol = arguments.is_suffix_symbol.unwrap_or(false);
@@ -86,11 +125,19 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         name: "split",
         description: "Merges the tokens between matches of a regular expression, such as those of a sentence.",
-        details: "`split_pattern` is matched against the tokens' texts put together, in the tokenizer's spelling. With \
-                  `split_mode` single (the default) what matches stays one of its own; with start it goes to what follows \
-                  it, with end to what it follows. `aggregate_source` and `aggregate_target` say which sides are merged, \
-                  both unless false; `aggregate_fn` as for `spans`.",
-        arguments: &["split_pattern", "split_mode", "aggregate_source", "aggregate_target", "aggregate_fn"],
+        details: "The pattern is matched against the tokens' texts put together, in the tokenizer's spelling.",
+        arguments: &[
+            Argument::new("split_pattern", "required", "The regular expression, such as \"\\.\"."),
+            Argument::new(
+                "split_mode",
+                "single",
+                "What becomes of a match: single (it stays one of its own), start (it goes to what follows it), or end (it goes to \
+                 what it follows).",
+            ),
+            AGGREGATE_SOURCE,
+            AGGREGATE_TARGET,
+            MERGED_BY,
+        ],
         make: |arguments| {
             let arguments: SplitArguments = options("split", arguments)?;
             let Some(pattern) = arguments.split_pattern else {
@@ -109,9 +156,11 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         name: "slices",
         description: "Keeps spans of the input tokens.",
-        details: "`source_spans` and `target_spans` are [start, end] or a list of those; a side without spans stays whole. \
-                  Generated tokens stay whatever the spans say.",
-        arguments: &["source_spans", "target_spans"],
+        details: "A side without spans stays whole. Generated tokens stay whatever the spans say.",
+        arguments: &[
+            Argument::new("source_spans", "none", SOURCE_SPANS),
+            Argument::new("target_spans", "none", TARGET_SPANS),
+        ],
         make: |arguments| {
             let SlicesArguments { source_spans, target_spans } = options("slices", arguments)?;
             Ok(Box::new(Slices {

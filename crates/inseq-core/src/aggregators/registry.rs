@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::named::{self, NamedAggregator};
 use super::{AggregationFunction, Aggregator, Pipeline};
-use crate::{Error, Result};
+use crate::{Argument, Entry, Error, Registry, Result};
 
 /// Makes an aggregator from its arguments.
 pub type MakeAggregator = Arc<dyn Fn(&Map<String, Value>) -> Result<Box<dyn Aggregator>> + Send + Sync>;
@@ -17,13 +16,13 @@ pub type MakeAggregator = Arc<dyn Fn(&Map<String, Value>) -> Result<Box<dyn Aggr
 #[derive(Clone)]
 pub struct AggregatorInfo {
     /// The name to ask for.
-    pub name: String,
+    pub name: &'static str,
     /// One line on what it does.
-    pub description: String,
-    /// How it does it, and what its arguments mean.
-    pub details: String,
-    /// The names of its arguments.
-    pub arguments: Vec<String>,
+    pub description: &'static str,
+    /// How it does it.
+    pub details: &'static str,
+    /// Its arguments.
+    pub arguments: &'static [Argument],
     /// Makes it.
     pub make: MakeAggregator,
 }
@@ -31,6 +30,26 @@ pub struct AggregatorInfo {
 impl fmt::Debug for AggregatorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AggregatorInfo").field("name", &self.name).field("arguments", &self.arguments).finish()
+    }
+}
+
+impl Entry for AggregatorInfo {
+    const KIND: &'static str = "aggregator";
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn description(&self) -> &'static str {
+        self.description
+    }
+
+    fn details(&self) -> &'static str {
+        self.details
+    }
+
+    fn arguments(&self) -> &'static [Argument] {
+        self.arguments
     }
 }
 
@@ -49,19 +68,19 @@ impl fmt::Debug for AggregatorInfo {
 /// let pipeline = aggregators.pipeline(&stages, shared.as_object().unwrap())?;
 ///
 /// aggregators.register(AggregatorInfo {
-///     name: "largest".into(),
-///     description: "The largest feature.".into(),
-///     details: String::new(),
-///     arguments: vec![],
+///     name: "largest",
+///     description: "The largest feature.",
+///     details: "",
+///     arguments: &[],
 ///     make: Arc::new(|_| Ok(Box::new(Scores::new(AggregationFunction::Max)))),
-/// });
+/// })?;
 /// assert!(aggregators.named("largest", &Default::default()).is_ok());
 /// # let _ = pipeline;
 /// # Ok::<(), inseq_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Aggregators {
-    entries: IndexMap<String, AggregatorInfo>,
+    entries: Registry<AggregatorInfo>,
 }
 
 impl Default for Aggregators {
@@ -73,40 +92,37 @@ impl Default for Aggregators {
 impl Aggregators {
     /// Those of the reference.
     pub fn new() -> Self {
-        let mut aggregators = Self { entries: IndexMap::new() };
-        for NamedAggregator { name, description, details, arguments, make } in named::ALL {
-            let make = *make;
-            aggregators.register(AggregatorInfo {
-                name: (*name).to_owned(),
-                description: (*description).to_owned(),
-                details: (*details).to_owned(),
-                arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
-                make: Arc::new(make),
-            });
-        }
-        for name in AggregationFunction::NAMES {
-            aggregators.register(AggregatorInfo {
-                name: name.to_owned(),
-                description: named::function_description(name).to_owned(),
-                details:
-                    "An aggregation function: by its name alone, `scores` with it; as `aggregate_fn`, what the other \
-                          aggregators make one score of several with."
-                        .to_owned(),
-                arguments: named::FUNCTION_ARGUMENTS.iter().map(|&argument| argument.to_owned()).collect(),
-                make: Arc::new(move |arguments| named::scores_by(name, arguments)),
-            });
-        }
-        aggregators
+        let aggregators = named::ALL.iter().map(|NamedAggregator { name, description, details, arguments, make }| {
+            let make = Arc::new(*make);
+            AggregatorInfo { name, description, details, arguments, make }
+        });
+        let functions = AggregationFunction::NAMES.into_iter().map(|name| AggregatorInfo {
+            name,
+            description: named::function_description(name),
+            details: "An aggregation function: by its name alone, `scores` with it; as `aggregate_fn`, what the other \
+                      aggregators make one score of several with.",
+            arguments: named::FUNCTION_ARGUMENTS,
+            make: Arc::new(move |arguments| named::scores_by(name, arguments)),
+        });
+        Self { entries: aggregators.chain(functions).collect() }
     }
 
-    /// Adds an aggregator, or replaces that of its name.
-    pub fn register(&mut self, info: AggregatorInfo) {
-        self.entries.insert(info.name.clone(), info);
+    /// Adds an aggregator.
+    ///
+    /// # Errors
+    /// Its name is empty or taken.
+    pub fn register(&mut self, info: AggregatorInfo) -> Result<()> {
+        self.entries.add(info).map_err(Error::Invalid)
+    }
+
+    /// Removes the aggregator of a name, and returns it.
+    pub fn remove(&mut self, name: &str) -> Option<AggregatorInfo> {
+        self.entries.remove(name)
     }
 
     /// What there is, in the order of registration.
     pub fn list(&self) -> impl ExactSizeIterator<Item = &AggregatorInfo> {
-        self.entries.values()
+        self.entries.list()
     }
 
     /// What an aggregator does and which arguments it takes, as text.
@@ -114,13 +130,7 @@ impl Aggregators {
     /// # Errors
     /// The name is unknown.
     pub fn explain(&self, name: &str) -> Result<String> {
-        let info = self.find(name)?;
-        let arguments = match info.arguments.is_empty() {
-            true => "none".to_owned(),
-            false => info.arguments.join(", "),
-        };
-        let details = if info.details.is_empty() { String::new() } else { format!("{}\n\n", info.details) };
-        Ok(format!("{name}: {}\n\n{details}Arguments: {arguments}.\n", info.description))
+        Ok(self.find(name)?.explanation())
     }
 
     /// The aggregator of a name, with its arguments.
@@ -129,8 +139,9 @@ impl Aggregators {
     /// The name is unknown, or an argument is unknown to the aggregator or of a wrong type or range.
     pub fn named(&self, name: &str, arguments: &Map<String, Value>) -> Result<Box<dyn Aggregator>> {
         let info = self.find(name)?;
-        if let Some(unknown) = arguments.keys().find(|key| !info.arguments.contains(key)) {
-            return Err(Error::unknown("argument of the aggregator", unknown, &info.arguments));
+        if let Some(unknown) = info.unknown_argument(arguments) {
+            let known = info.arguments.iter().map(|argument| argument.name);
+            return Err(Error::unknown("argument of the aggregator", unknown, known));
         }
         (info.make)(arguments)
     }
@@ -145,12 +156,12 @@ impl Aggregators {
         shared: &Map<String, Value>,
     ) -> Result<Pipeline> {
         let infos = stages.iter().map(|(name, _)| self.find(name.as_ref())).collect::<Result<Vec<_>>>()?;
-        let known: Vec<&String> = infos.iter().flat_map(|info| &info.arguments).collect();
-        if let Some(unknown) = shared.keys().find(|key| !known.contains(key)) {
+        if let Some(unknown) = shared.keys().find(|key| !infos.iter().any(|info| info.takes(key))) {
+            let known = infos.iter().flat_map(|info| info.arguments).map(|argument| argument.name);
             return Err(Error::unknown("argument of the aggregators", unknown, known));
         }
         stages.iter().zip(infos).try_fold(Pipeline::new(), |pipeline, ((name, own), info)| {
-            let known = shared.iter().filter(|(key, _)| info.arguments.contains(key));
+            let known = shared.iter().filter(|(key, _)| info.takes(key));
             let mut arguments: Map<_, _> = known.map(|(key, value)| (key.clone(), value.clone())).collect();
             arguments.extend(own.clone());
             Ok(pipeline.then_boxed(self.named(name.as_ref(), &arguments)?))
@@ -158,6 +169,6 @@ impl Aggregators {
     }
 
     fn find(&self, name: &str) -> Result<&AggregatorInfo> {
-        self.entries.get(name).ok_or_else(|| Error::unknown("aggregator", name, self.entries.keys()))
+        self.entries.get(name).ok_or_else(|| Error::unknown("aggregator", name, self.entries.names()))
     }
 }

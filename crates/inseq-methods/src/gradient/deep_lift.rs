@@ -1,34 +1,58 @@
 //! DeepLIFT.
 
-use inseq_models::model::{Model, Rescale, Wanted};
+use inseq_core::Argument;
+use inseq_models::model::{Model, Rescale, Trace};
 use ndarray::Array1;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::Collector;
+use super::{Collector, times_embeddings};
 use crate::Result;
-use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
+use crate::engine::{Point, TextSteps};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "deeplift",
-    description: "How much does each feature's difference from the baseline explain of the score's difference?",
-    cost: "1 forward, 2 where something is rescaled, 1 pullback a step",
-    paper: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation Differences, \
-            https://arxiv.org/abs/1704.02685",
-    details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum` (the default, as in \
-              Captum and the reference) only ReLU, leaky ReLU, sigmoid and tanh are rescaled, and everything else takes its gradient \
-              at the input. With `full` every non-linearity is, also attention, norms, gates and the attributed function, so that scores sum to \
-              the difference of the scores at input and baseline. Signed. Arguments: `rule` (captum, full), \
-              `multiply_by_inputs` (true), `return_convergence_delta` (false).",
-    arguments: names_of::<DeepLift>,
-    make: |arguments| Ok(Box::new(options::<DeepLift>("deeplift", arguments)?)),
-};
+/// Its arguments, in the order of the fields.
+pub(super) const ARGUMENTS: &[Argument] = &[
+    Argument::new(
+        "rule",
+        "captum",
+        "What is rescaled: captum (ReLU, leaky ReLU, sigmoid and tanh), or full (everything that is not linear).",
+    ),
+    Argument::new(
+        "multiply_by_inputs",
+        "true",
+        "Whether multipliers are multiplied by the difference of input and baseline.",
+    ),
+    Argument::new(
+        "return_convergence_delta",
+        "false",
+        "Whether the step score `deltas` says by how much completeness is missed.",
+    ),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "deeplift",
+        description: "How much does each feature's difference from the baseline explain of the score's difference?",
+        details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum`, \
+                  as in Captum and the reference, only ReLU, leaky ReLU, sigmoid and tanh are rescaled, and \
+                  everything else takes its gradient at the input. With `full` every non-linearity is, also \
+                  attention, norms, gates and the attributed function, so that scores sum to the difference of the \
+                  scores at input and baseline. Signed.",
+        arguments: ARGUMENTS,
+        cost: "1 forward, 2 where something is rescaled, 1 pullback per step",
+        citation: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation \
+                   Differences, https://arxiv.org/abs/1704.02685",
+        make: from_arguments::<DeepLift>("deeplift"),
+    }
+}
 
 /// How much does each feature's difference from the baseline explain of the score's difference?
 ///
 /// Granular scores `[input, step, feature]`, signed. Cost: one forward, two where something is rescaled, and one pullback a step.
 /// Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeepLift {
     /// What is rescaled.
@@ -46,7 +70,7 @@ impl Default for DeepLift {
 }
 
 /// Which operations propagate differences rather than gradients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeepLiftRule {
     /// ReLU, leaky ReLU, sigmoid and tanh, as Captum does.
@@ -71,32 +95,47 @@ impl DeepLift {
 }
 
 impl Method for DeepLift {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "deeplift"
+    }
+
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
+    }
+
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let point = context.engine.inputs(&[context.text(entry)]);
+        let trace = context.engine.trace(&point);
+        Ok(self.explained(context, &point, &trace)?.pop().unwrap_or_default())
     }
 
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+        self.explained(context, context.point, context.trace)
+    }
+
+    fn cost(&self, model: &Model, _: &TextSteps, _: bool) -> Cost {
+        Cost::exactly(self.forwards(model), 1)
+    }
+}
+
+impl DeepLift {
+    /// The texts of a point, together.
+    fn explained(&self, context: &mut MethodContext, point: &Point, trace: &Trace) -> Result<Vec<Attributions>> {
         let engine = context.engine;
         let model = engine.model;
-        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
-        let texts = context.point.texts.clone();
-        let mut baseline = engine.baselines(&texts);
-        if !wanted.target {
-            baseline.target = context.point.target.clone();
-        }
+        let wanted = context.wanted();
+        let texts = &point.texts;
+        let baseline = engine.baselines(texts, wanted);
         let (rescale, forwards) = (self.rescale(), self.forwards(model));
         let start = (forwards > 1).then(|| engine.detailed_trace(&baseline));
         let rescaled = match &start {
-            Some(start) if rescale.changes(model) => {
-                Some(engine.detailed_trace(context.point).rescaled(start, model, rescale))
-            }
+            Some(start) if rescale.changes(model) => Some(engine.detailed_trace(point).rescaled(start, model, rescale)),
             _ => None,
         };
-        let trace = rescaled.as_ref().unwrap_or(context.trace);
-        let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
-        let mut collector = Collector::new(shapes, engine.features(), wanted);
+        let trace = rescaled.as_ref().unwrap_or(trace);
+        let mut collector = Collector::new(texts, engine.features(), wanted);
         let function = context.function.clone();
-        let (point, advance) = (context.point, &mut *context.advance);
+        let advance = &mut *context.advance;
         let mut ends: Vec<Vec<f32>> = vec![Vec::new(); texts.len()];
         let each = |steps: std::ops::Range<usize>, scores: Vec<f32>, gradients| {
             for (entry, scores) in scores.chunks(steps.len()).enumerate() {
@@ -127,9 +166,5 @@ impl Method for DeepLift {
             }
         }
         Ok(results)
-    }
-
-    fn cost(&self, model: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost::exactly(self.forwards(model), 1)
     }
 }

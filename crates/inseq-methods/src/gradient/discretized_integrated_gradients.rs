@@ -3,37 +3,65 @@
 use std::collections::HashMap;
 
 use burn::tensor::Tensor;
+use inseq_core::Argument;
 use inseq_models::layers::Embedding;
-use inseq_models::model::{InputCotangents, Model, Source, Wanted};
-use serde::Deserialize;
+use inseq_models::model::{InputCotangents, Model, Source};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{Collector, weighted};
+use super::{Collector, times_embeddings, weighted};
 use crate::engine::{Point, TextSteps, read, read_ids};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "discretized_integrated_gradients",
-    description: "How much does each feature contribute on a way to the baseline that leads past real words?",
-    cost: "n_steps forwards, n_steps pullbacks a step",
-    paper: "Sanyal & Ren (2021), Discretized Integrated Gradients for Explaining Language Models, \
-            https://arxiv.org/abs/2108.13654",
-    details: "Each token walks to its baseline over nearest neighbours among the embeddings, made monotonic in every dimension; \
-              gradients along the way times the way from point to point. Special tokens stay where they are until the last \
-              point. Signed. Arguments: `n_steps` (50), `method` (greedy: the neighbour nearest to its monotonic version; \
-              maxcount: the one monotonic in most dimensions), `n_neighbors` (50), `internal_batch_size` (from the memory \
-              budget), `multiply_by_inputs` (false), `return_convergence_delta` (false).",
-    arguments: names_of::<DiscretizedIntegratedGradients>,
-    make: |arguments| {
-        Ok(Box::new(options::<DiscretizedIntegratedGradients>("discretized_integrated_gradients", arguments)?))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_steps", "50", "Points on the path, 2 to 100000."),
+    Argument::new(
+        "method",
+        "greedy",
+        "How the next word is chosen: greedy (the neighbour nearest to its monotonic version) or maxcount (the one \
+         that is monotonic in most dimensions).",
+    ),
+    Argument::new("n_neighbors", "50", "Neighbours among which it is chosen, 1 to 100000."),
+    Argument::new(
+        "internal_batch_size",
+        "none",
+        "Points that go through the model at once; without it, as many as fit the memory budget.",
+    ),
+    Argument::new(
+        "multiply_by_inputs",
+        "false",
+        "Whether the sum is multiplied by the difference of input and baseline once more.",
+    ),
+    Argument::new(
+        "return_convergence_delta",
+        "false",
+        "Whether the step score `deltas` says by how much completeness is missed.",
+    ),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "discretized_integrated_gradients",
+        description: "How much does each feature contribute on a way to the baseline that leads past real words?",
+        details: "Each token walks to its baseline over nearest neighbours among the embeddings, made monotonic in \
+                  every dimension; gradients along the way times the way from point to point. Special tokens stay \
+                  where they are until the last point. Signed.",
+        arguments: ARGUMENTS,
+        cost: "n_steps forwards, n_steps pullbacks per step",
+        citation: "Sanyal & Ren (2021), Discretized Integrated Gradients for Explaining Language Models, \
+                   https://arxiv.org/abs/2108.13654",
+        make: from_arguments::<DiscretizedIntegratedGradients>("discretized_integrated_gradients"),
+    }
+}
 
 /// How much does each feature contribute on a way to the baseline that leads past real words?
 ///
 /// Granular scores `[input, step, feature]`, signed. Cost: `n_steps` forwards, `n_steps` pullbacks a step.
 /// Sanyal & Ren, 2021, <https://arxiv.org/abs/2108.13654>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DiscretizedIntegratedGradients {
     /// Points on the path.
@@ -51,7 +79,7 @@ pub struct DiscretizedIntegratedGradients {
 }
 
 /// How the next word of a path is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathStrategy {
     /// The neighbour nearest to its monotonic version.
@@ -75,25 +103,19 @@ impl Default for DiscretizedIntegratedGradients {
 }
 
 impl Method for DiscretizedIntegratedGradients {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "discretized_integrated_gradients"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost::exactly(self.n_steps.get(), self.n_steps.get())
-    }
-}
-
-impl DiscretizedIntegratedGradients {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let engine = context.engine;
         let model = engine.model;
-        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
+        let wanted = context.wanted();
         let input = engine.inputs(&[text]);
         let special = context.special_tokens;
         let mut source_path = match &model.encoder {
@@ -108,8 +130,7 @@ impl DiscretizedIntegratedGradients {
             }
             false => None,
         };
-        let shape = std::iter::once((text.source.len(), text.steps.end, text.steps.len()));
-        let mut collector = Collector::new(shape, engine.features(), wanted);
+        let mut collector = Collector::new(&[text], engine.features(), wanted);
         let at_once = self.internal_batch_size.map_or_else(|| engine.entries_that_fit(text), Count::get);
         let function = context.function.clone();
         let mut ends: Vec<f32> = Vec::new();
@@ -152,7 +173,7 @@ impl DiscretizedIntegratedGradients {
         }
         let mut result = collector.finish();
         if self.multiply_by_inputs {
-            times_embeddings(&mut result, &input, Some(&engine.baselines(&[text])))?;
+            times_embeddings(&mut result, &input, Some(&engine.baselines(&[text], wanted)))?;
         }
         let mut result = result.pop().unwrap_or_default();
         if self.return_convergence_delta {
@@ -161,6 +182,12 @@ impl DiscretizedIntegratedGradients {
         Ok(result)
     }
 
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
+        Cost::exactly(self.n_steps.get(), self.n_steps.get())
+    }
+}
+
+impl DiscretizedIntegratedGradients {
     /// The path of one side's tokens.
     fn path<'a>(&self, embedding: &'a Embedding, ids: &[u32], baseline: &[u32], special: &[u32]) -> Result<Path<'a>> {
         let mut words = Words::new(embedding, self.n_neighbors.get());

@@ -1,41 +1,55 @@
 //! GradientSHAP.
 
+use inseq_core::Argument;
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::noise::{Noisy, Sample};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Error, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "gradient_shap",
-    description: "What does each feature contribute on average over random points between the baseline and the noisy input?",
-    cost: "n_samples forwards, n_samples pullbacks a step",
-    paper: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, https://arxiv.org/abs/1705.07874",
-    details: "The gradient at a random point of the line from the baseline to the input with noise, times the way between them, \
-              averaged. Source and target share the place on the line. Signed. Arguments: `n_samples` (5), `stdevs` (0.0: of the \
-              noise), `multiply_by_inputs` (true), `seed` (0), `return_convergence_delta` (false).",
-    arguments: names_of::<GradientShap>,
-    make: |arguments| {
-        let method: GradientShap = options("gradient_shap", arguments)?;
-        if !(method.stdevs >= 0.0 && method.stdevs.is_finite()) {
-            return Err(Error::Argument(format!(
-                "gradient_shap: `stdevs` must be a number of 0 or more, found {}",
-                method.stdevs
-            )));
-        }
-        Ok(Box::new(method))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_samples", "5", "Random points, 1 to 100000."),
+    Argument::new("stdevs", "0.0", "Standard deviation of the noise on embeddings, 0 or more."),
+    Argument::new(
+        "multiply_by_inputs",
+        "true",
+        "Whether gradients are multiplied by the difference of the noisy input and the baseline.",
+    ),
+    Argument::new("seed", "0", "Seed of the random number generator."),
+    Argument::new(
+        "return_convergence_delta",
+        "false",
+        "Whether the step score `deltas` says by how much completeness is missed.",
+    ),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "gradient_shap",
+        description: "What does each feature contribute on average over random points between the baseline and the \
+                      noisy input?",
+        details: "The gradient at a random point of the line from the baseline to the input with noise, times the \
+                  way between them, averaged. Source and target share the place on the line. Signed.",
+        arguments: ARGUMENTS,
+        cost: "n_samples forwards, n_samples pullbacks per step",
+        citation: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, \
+                   https://arxiv.org/abs/1705.07874",
+        make: from_arguments::<GradientShap>("gradient_shap"),
+    }
+}
 
 /// What does each feature contribute on average over random points between the baseline and the noisy input?
 ///
 /// Granular scores `[input, step, feature]`, signed. Cost: `n_samples` forwards, `n_samples` pullbacks a step.
 /// Lundberg & Lee, 2017, <https://arxiv.org/abs/1705.07874>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientShap {
     /// Random points.
@@ -63,22 +77,26 @@ impl Default for GradientShap {
 }
 
 impl Method for GradientShap {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "gradient_shap"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost::exactly(self.n_samples.get(), self.n_samples.get())
+    fn validate(&self) -> Result<()> {
+        if !(self.stdevs >= 0.0 && self.stdevs.is_finite()) {
+            return Err(Error::Argument(format!(
+                "gradient_shap: `stdevs` must be a number of 0 or more, found {}",
+                self.stdevs
+            )));
+        }
+        Ok(())
     }
-}
 
-impl GradientShap {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let samples: Vec<Sample> =
             (0..self.n_samples.get()).map(|_| Sample { alpha: random.random(), noise: random.random() }).collect();
@@ -90,5 +108,9 @@ impl GradientShap {
             result.step_scores.push(("deltas".into(), super::delta(&result, &start, &end)));
         }
         Ok(result)
+    }
+
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
+        Cost::exactly(self.n_samples.get(), self.n_samples.get())
     }
 }

@@ -2,23 +2,23 @@
 
 use inseq_models::model::Model;
 
-use super::saliency;
+use super::{saliency, times_embeddings};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "input_x_gradient",
-    description: "How much would each feature contribute, were the model linear around the input?",
-    cost: "1 forward, 1 pullback a step",
-    paper: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
-    details: "The embedding times the gradient of the attributed function with regard to it. Signed. No arguments.",
-    arguments: names_of::<super::NoOptions>,
-    make: |arguments| {
-        options::<super::NoOptions>("input_x_gradient", arguments)?;
-        Ok(Box::new(InputXGradient))
-    },
-};
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "input_x_gradient",
+        description: "How much would each feature contribute, were the model linear around the input?",
+        details: "The embedding times the gradient of the attributed function with regard to it. Signed.",
+        arguments: &[],
+        cost: "1 forward, 1 pullback per step",
+        citation: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
+        make: without_arguments(InputXGradient),
+    }
+}
 
 /// How much does each feature contribute, were the model linear? `x · d score / d x`.
 ///
@@ -28,12 +28,19 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 pub struct InputXGradient;
 
 impl Method for InputXGradient {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "input_x_gradient"
     }
 
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let mut gradients = [saliency::gradients_of(context, entry)?];
+        times_embeddings(&mut gradients, &context.engine.inputs(&[context.text(entry)]), None)?;
+        let [gradients] = gradients;
+        Ok(gradients)
+    }
+
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let mut gradients = saliency::gradients(context)?;
+        let mut gradients = saliency::gradients(context, context.point, context.trace)?;
         times_embeddings(&mut gradients, context.point, None)?;
         Ok(gradients)
     }

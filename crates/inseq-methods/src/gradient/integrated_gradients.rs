@@ -1,39 +1,66 @@
 //! Integrated gradients.
 
 use burn::tensor::Tensor;
-use inseq_models::model::{Model, Source, Wanted};
-use serde::Deserialize;
+use inseq_core::Argument;
+use inseq_models::model::{Model, Source};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{Collector, Quadrature, delta, weighted};
+use super::{Collector, delta, times_embeddings, weighted};
 use crate::engine::{Point, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options, times_embeddings};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
+use crate::quadrature::Quadrature;
 use crate::{Count, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "integrated_gradients",
-    description: "How much does each feature contribute on the way from a baseline to the input?",
-    cost: "n_steps forwards, n_steps pullbacks a step",
-    paper: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, https://arxiv.org/abs/1703.01365",
-    details: "The gradient averaged over the straight line from the baseline's embeddings to the input's, times the \
-              difference. Scores sum to the difference of the attributed function (completeness). Every token's \
-              baseline is the unknown token; the end-of-sequence token and the decoder start stay. Arguments: \
-              `n_steps` (50), `method` (gausslegendre, riemann_right, riemann_left, riemann_middle, \
-              riemann_trapezoid), `internal_batch_size` (from the memory budget), `multiply_by_inputs` (true), \
-              `return_convergence_delta` (false).",
-    arguments: names_of::<IntegratedGradients>,
-    make: |arguments| {
-        let method: IntegratedGradients = options("integrated_gradients", arguments)?;
-        method.validate()?;
-        Ok(Box::new(method))
-    },
-};
+/// Its arguments, in the order of the fields.
+pub(super) const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_steps", "50", "Points on the path, 1 to 100000."),
+    Argument::new(
+        "method",
+        "gausslegendre",
+        "Rule of the integral: gausslegendre, riemann_right, riemann_left, riemann_middle or riemann_trapezoid; \
+         sums of intervals need 2 points.",
+    ),
+    Argument::new(
+        "internal_batch_size",
+        "none",
+        "Points that go through the model at once; without it, as many as fit the memory budget.",
+    ),
+    Argument::new(
+        "multiply_by_inputs",
+        "true",
+        "Whether averaged gradients are multiplied by the difference of input and baseline.",
+    ),
+    Argument::new(
+        "return_convergence_delta",
+        "false",
+        "Whether the step score `deltas` says by how much completeness is missed.",
+    ),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "integrated_gradients",
+        description: "How much does each feature contribute on the way from a baseline to the input?",
+        details: "The gradient averaged over the straight line from the baseline's embeddings to the input's, \
+                  times the difference. Scores sum to the difference of the attributed function (completeness). \
+                  Every token's baseline is the unknown token; the end-of-sequence token and the decoder start \
+                  stay.",
+        arguments: ARGUMENTS,
+        cost: "n_steps forwards, n_steps pullbacks per step",
+        citation: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, \
+                   https://arxiv.org/abs/1703.01365",
+        make: from_arguments::<IntegratedGradients>("integrated_gradients"),
+    }
+}
 
 /// How much does each feature contribute on the way from a baseline to the input?
 ///
 /// `(x - b) · ∫ d score / d x (b + a (x - b)) da`. Granular scores `[input, step, feature]`, signed; they sum to the
 /// difference of the scores at input and baseline. Cost: `n_steps` forwards, `n_steps` pullbacks a step.
 /// Sundararajan et al., 2017, <https://arxiv.org/abs/1703.01365>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IntegratedGradients {
     /// Points on the path.
@@ -60,23 +87,25 @@ impl Default for IntegratedGradients {
     }
 }
 
-impl IntegratedGradients {
-    pub(crate) fn validate(&self) -> Result<()> {
+impl Method for IntegratedGradients {
+    fn name(&self) -> &str {
+        "integrated_gradients"
+    }
+
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
+    }
+
+    fn validate(&self) -> Result<()> {
         self.method.check("integrated_gradients", self.n_steps)
     }
 
-    /// One text; its points lie on the batch axis.
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let engine = context.engine;
-        let model = engine.model;
-        let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
-        let input = engine.inputs(&[text]);
-        let mut baseline = engine.baselines(&[text]);
-        if !wanted.target {
-            baseline.target = input.target.clone();
-        }
-        let shape = std::iter::once((text.source.len(), text.steps.end, text.steps.len()));
-        let mut collector = Collector::new(shape, engine.features(), wanted);
+        let wanted = context.wanted();
+        let (input, baseline) = (engine.inputs(&[text]), engine.baselines(&[text], wanted));
+        let mut collector = Collector::new(&[text], engine.features(), wanted);
         let points = self.method.points(self.n_steps.get());
         let at_once = self.internal_batch_size.map_or_else(|| engine.entries_that_fit(text), Count::get);
         let function = context.function.clone();
@@ -100,17 +129,6 @@ impl IntegratedGradients {
             result.step_scores.push(("deltas".into(), delta(&result, &start[0][0], &end[0][0])));
         }
         Ok(result)
-    }
-}
-
-impl Method for IntegratedGradients {
-    fn name(&self) -> &'static str {
-        "integrated_gradients"
-    }
-
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {

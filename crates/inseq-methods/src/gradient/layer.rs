@@ -1,64 +1,82 @@
 //! Gradient methods at an inner layer.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
+use inseq_core::Argument;
 use inseq_models::model::{Layer, Model};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{DeepLift, InputXGradient, IntegratedGradients};
+use super::{DeepLift, InputXGradient, IntegratedGradients, deep_lift, integrated_gradients};
 use crate::engine::{Engine, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, MakeMethod, Method, MethodContext, MethodInfo, options};
 use crate::{Error, Result};
 
-pub(crate) const INTEGRATED_GRADIENTS: MethodInfo = MethodInfo {
-    name: "layer_integrated_gradients",
-    description: "How much does each feature of a layer contribute on the way from the baseline's states to the input's?",
-    cost: "n_steps forwards, n_steps pullbacks a step",
-    paper: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, https://arxiv.org/abs/1703.01365",
-    details: "Integrated gradients between a layer's states. Signed. Arguments: those of integrated_gradients, and `target_layer` \
-              (the embeddings; a block by its number, counted from 0, as `encoder.2`, or a module by its name in transformers, as \
-              `transformer.h.3.mlp`: its output).",
-    arguments: || with_layer::<IntegratedGradients>(),
-    make: |arguments| {
-        let (layer, rest) = taken(arguments)?;
-        let method: IntegratedGradients = others("layer_integrated_gradients", &rest)?;
-        method.validate()?;
-        Ok(Box::new(AtLayer { name: "layer_integrated_gradients", layer, method }))
-    },
-};
+/// The layer, as an argument of the methods here.
+const TARGET_LAYER: Argument = Argument::new(
+    "target_layer",
+    "none",
+    "The layer: a block by its number, counted from 0, such as encoder.2, or a module by its name in transformers, \
+     such as transformer.h.3.mlp, for its output; without it, the embeddings.",
+);
 
-pub(crate) const GRADIENT_X_ACTIVATION: MethodInfo = MethodInfo {
-    name: "layer_gradient_x_activation",
-    description: "How much would each feature of a layer contribute, were the model linear above it?",
-    cost: "1 forward, 1 pullback a step",
-    paper: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
-    details: "A layer's state times the gradient of the attributed function with regard to it. Signed. Arguments: `target_layer` \
-              (the embeddings; a block by its number, counted from 0, as `encoder.2`, or a module by its name in transformers, as \
-              `transformer.h.3.mlp`: its output).",
-    arguments: || with_layer::<super::NoOptions>(),
-    make: |arguments| {
-        let (layer, rest) = taken(arguments)?;
-        others::<super::NoOptions>("layer_gradient_x_activation", &rest)?;
-        Ok(Box::new(AtLayer { name: "layer_gradient_x_activation", layer, method: InputXGradient }))
-    },
-};
+const INTEGRATED_GRADIENTS_ARGUMENTS: [Argument; integrated_gradients::ARGUMENTS.len() + 1] =
+    and_layer(integrated_gradients::ARGUMENTS);
+const DEEP_LIFT_ARGUMENTS: [Argument; deep_lift::ARGUMENTS.len() + 1] = and_layer(deep_lift::ARGUMENTS);
 
-pub(crate) const DEEP_LIFT: MethodInfo = MethodInfo {
-    name: "layer_deeplift",
-    description: "How much does the difference of each feature of a layer explain of the score's difference?",
-    cost: "1 forward, 2 where something is rescaled, 1 pullback a step",
-    paper: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation Differences, \
-            https://arxiv.org/abs/1704.02685",
-    details: "DeepLIFT between a layer's states. Signed. Arguments: those of deeplift, and `target_layer` (the embeddings; a block \
-              by its number, counted from 0, as `encoder.2`, or a module by its name in transformers, as `transformer.h.3.mlp`: \
-              its output).",
-    arguments: || with_layer::<DeepLift>(),
-    make: |arguments| {
-        let (layer, rest) = taken(arguments)?;
-        let method: DeepLift = others("layer_deeplift", &rest)?;
-        Ok(Box::new(AtLayer { name: "layer_deeplift", layer, method }))
-    },
-};
+/// The arguments of a method and the layer.
+const fn and_layer<const N: usize>(arguments: &[Argument]) -> [Argument; N] {
+    let mut all = [TARGET_LAYER; N];
+    let mut index = 0;
+    while index < arguments.len() {
+        all[index] = arguments[index];
+        index += 1;
+    }
+    all
+}
+
+/// The entry of the registry.
+pub(crate) fn integrated_gradients() -> MethodInfo {
+    MethodInfo {
+        name: "layer_integrated_gradients",
+        description: "How much does each feature of a layer contribute on the way from the baseline's states to \
+                      the input's?",
+        details: "Integrated gradients between a layer's states. Signed.",
+        arguments: &INTEGRATED_GRADIENTS_ARGUMENTS,
+        cost: "n_steps forwards, n_steps pullbacks per step",
+        citation: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, \
+                   https://arxiv.org/abs/1703.01365",
+        make: at_layer("layer_integrated_gradients", options::<IntegratedGradients>),
+    }
+}
+
+/// The entry of the registry.
+pub(crate) fn gradient_x_activation() -> MethodInfo {
+    MethodInfo {
+        name: "layer_gradient_x_activation",
+        description: "How much would each feature of a layer contribute, were the model linear above it?",
+        details: "A layer's state times the gradient of the attributed function with regard to it. Signed.",
+        arguments: &[TARGET_LAYER],
+        cost: "1 forward, 1 pullback per step",
+        citation: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
+        make: at_layer("layer_gradient_x_activation", |_, _| Ok(InputXGradient)),
+    }
+}
+
+/// The entry of the registry.
+pub(crate) fn deep_lift() -> MethodInfo {
+    MethodInfo {
+        name: "layer_deeplift",
+        description: "How much does the difference of each feature of a layer explain of the score's difference?",
+        details: "DeepLIFT between a layer's states. Signed.",
+        arguments: &DEEP_LIFT_ARGUMENTS,
+        cost: "1 forward, 2 where something is rescaled, 1 pullback per step",
+        citation: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation \
+                   Differences, https://arxiv.org/abs/1704.02685",
+        make: at_layer("layer_deeplift", options::<DeepLift>),
+    }
+}
 
 /// A gradient method whose input is a layer's state rather than the embeddings.
 ///
@@ -108,6 +126,17 @@ impl<M: Method> AtLayer<M> {
     }
 }
 
+/// Makes a method at a layer; `inner` makes the method from the arguments beside `target_layer`.
+fn at_layer<M: Method + 'static>(
+    name: &'static str,
+    inner: fn(&'static str, &Map<String, Value>) -> Result<M>,
+) -> MakeMethod {
+    Arc::new(move |arguments| {
+        let (layer, rest) = taken(arguments)?;
+        Ok(Arc::new(AtLayer { name, layer, method: inner(name, &rest)? }))
+    })
+}
+
 /// The argument `target_layer`, and the others.
 fn taken(arguments: &Map<String, Value>) -> Result<(Option<String>, Map<String, Value>)> {
     let mut rest = arguments.clone();
@@ -121,37 +150,48 @@ fn taken(arguments: &Map<String, Value>) -> Result<(Option<String>, Map<String, 
     Ok((layer, rest))
 }
 
-/// The arguments beside `target_layer`, which is named where one is unknown.
-fn others<T: DeserializeOwned>(method: &str, rest: &Map<String, Value>) -> Result<T> {
-    options(method, rest).map_err(|error| Error::Argument(format!("{error} (beside `target_layer`)")))
-}
-
-/// Names of the arguments of a method at a layer.
-fn with_layer<T: DeserializeOwned>() -> Vec<&'static str> {
-    [names_of::<T>(), vec!["target_layer"]].concat()
-}
-
 impl<M: Method> Method for AtLayer<M> {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         self.name
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
+    fn arguments(&self) -> Map<String, Value> {
+        let mut arguments = self.method.arguments();
+        arguments.insert(TARGET_LAYER.name.to_owned(), self.layer.clone().into());
+        arguments
+    }
+
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
         let whole = context.engine.model;
-        let Some(layer) = self.layer(whole)? else { return self.method.attribute(context) };
+        let Some(layer) = self.layer(whole)? else { return self.method.attribute_text(context, entry) };
+        let text = context.text(entry);
+        let residual = match layer.has_residual() {
+            true => {
+                let point = context.engine.inputs(&[text]);
+                let residual = whole.states_at(layer, point.source.as_ref(), point.target).residual;
+                residual.map(|residual| residual.squeeze_dim(0))
+            }
+            false => None,
+        };
+        Ok(self.attribute_above(context, &[text], layer, residual)?.pop().unwrap_or_default())
+    }
+
+    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
         let texts = context.point.texts.clone();
-        if !layer.has_residual() {
-            return self.attribute_above(context, &texts, layer, None);
+        match self.layer(context.engine.model)? {
+            None => self.method.attribute(context),
+            Some(layer) if !layer.has_residual() => self.attribute_above(context, &texts, layer, None),
+            // Each text has a residual stream of its own.
+            Some(_) => (0..texts.len()).map(|entry| self.attribute_text(context, entry)).collect(),
         }
-        // Each text has a residual stream of its own.
-        let mut all = Vec::new();
-        for text in texts {
-            let point = context.engine.inputs(&[text]);
-            let residual = whole.states_at(layer, point.source.as_ref(), point.target).residual;
-            let residual = residual.map(|residual| residual.squeeze_dim(0));
-            all.extend(self.attribute_above(context, &[text], layer, residual)?);
-        }
-        Ok(all)
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.method.validate()
+    }
+
+    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
+        self.method.needed_steps(text, attribute_target)
     }
 
     fn check(&self, model: &Model) -> Result<()> {

@@ -1,55 +1,37 @@
 //! Methods that follow the gradient of the attributed function to the embeddings.
 
 mod completeness;
-mod deep_lift;
-mod discretized_integrated_gradients;
-mod gradient_shap;
-mod input_x_gradient;
-mod integrated_gradients;
-mod layer;
+pub(crate) mod deep_lift;
+pub(crate) mod discretized_integrated_gradients;
+pub(crate) mod gradient_shap;
+pub(crate) mod input_x_gradient;
+pub(crate) mod integrated_gradients;
+pub(crate) mod layer;
 mod noise;
-mod quadrature;
-mod saliency;
-mod sequential_integrated_gradients;
-mod smooth_grad;
+pub(crate) mod saliency;
+pub(crate) mod sequential_integrated_gradients;
+pub(crate) mod smooth_grad;
 
 use inseq_models::model::{InputCotangents, Wanted};
 use ndarray::{Array3, Axis, Slice};
 
+pub use crate::quadrature::Quadrature;
 pub use deep_lift::{DeepLift, DeepLiftRule};
 pub use discretized_integrated_gradients::{DiscretizedIntegratedGradients, PathStrategy};
 pub use gradient_shap::GradientShap;
 pub use input_x_gradient::InputXGradient;
 pub use integrated_gradients::IntegratedGradients;
 pub use layer::AtLayer;
-pub use quadrature::Quadrature;
 pub use saliency::Saliency;
 pub use sequential_integrated_gradients::SequentialIntegratedGradients;
 pub use smooth_grad::{NoiseTunnel, SmoothGrad};
 
 pub(crate) use completeness::{delta, weighted};
-pub(crate) use deep_lift::INFO as DEEP_LIFT;
-pub(crate) use discretized_integrated_gradients::INFO as DISCRETIZED_INTEGRATED_GRADIENTS;
-pub(crate) use gradient_shap::INFO as GRADIENT_SHAP;
-pub(crate) use input_x_gradient::INFO as INPUT_X_GRADIENT;
-pub(crate) use integrated_gradients::INFO as INTEGRATED_GRADIENTS;
-pub(crate) use layer::{
-    DEEP_LIFT as LAYER_DEEP_LIFT, GRADIENT_X_ACTIVATION as LAYER_GRADIENT_X_ACTIVATION,
-    INTEGRATED_GRADIENTS as LAYER_INTEGRATED_GRADIENTS,
-};
-pub(crate) use saliency::INFO as SALIENCY;
-pub(crate) use sequential_integrated_gradients::INFO as SEQUENTIAL_INTEGRATED_GRADIENTS;
-pub(crate) use smooth_grad::INFO as SMOOTH_GRAD;
 
-use crate::engine::read;
+use crate::engine::{Point, TextSteps, read};
 use crate::method::Attributions;
 use crate::{Error, Result};
 use burn::tensor::Tensor;
-
-/// The options of a method that has none.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct NoOptions {}
 
 /// What is wanted of a text's source and target.
 type Sides = (Option<Array3<f32>>, Option<Array3<f32>>);
@@ -60,15 +42,13 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Zeros for texts of given source length, target length and steps.
-    pub(crate) fn new(shapes: impl Iterator<Item = (usize, usize, usize)>, features: usize, wanted: Wanted) -> Self {
-        let texts = shapes
-            .map(|(source, target, steps)| {
-                let zeros = |length: usize| Array3::<f32>::zeros((length, steps, features));
-                (wanted.source.then(|| zeros(source)), wanted.target.then(|| zeros(target)))
-            })
-            .collect();
-        Self { texts }
+    /// Zeros for texts.
+    pub(crate) fn new(texts: &[&TextSteps], features: usize, wanted: Wanted) -> Self {
+        let texts = texts.iter().map(|text| {
+            let zeros = |length: usize| Array3::<f32>::zeros((length, text.steps.len(), features));
+            (wanted.source.then(|| zeros(text.source.len())), wanted.target.then(|| zeros(text.steps.end)))
+        });
+        Self { texts: texts.collect() }
     }
 
     /// Adds entry `entry` of a chunk of `steps` to text `text`.
@@ -118,5 +98,33 @@ fn add(
     values.slice_axis_inplace(Axis(1), Slice::from(..live));
     let mut part = into.slice_axis_mut(Axis(1), Slice::from(steps.start..steps.start + live));
     part.slice_axis_mut(Axis(0), Slice::from(..rows_used)).zip_mut_with(&values, |a, b| *a += b);
+    Ok(())
+}
+
+/// Multiplies gradients by the embeddings of a point, less those of a baseline.
+pub(crate) fn times_embeddings(gradients: &mut [Attributions], point: &Point, baseline: Option<&Point>) -> Result<()> {
+    let difference = |of: fn(&Point) -> Option<Tensor<3>>| -> Result<Option<(Vec<f32>, [usize; 3])>> {
+        let Some(mut values) = of(point) else { return Ok(None) };
+        if let Some(baseline) = baseline.and_then(of) {
+            values = values - baseline;
+        }
+        let shape = values.dims();
+        Ok(Some((read(values, "embeddings")?, shape)))
+    };
+    let source = difference(|point| point.source.as_ref().map(|source| source.embeddings.clone()))?;
+    let target = difference(|point| Some(point.target.clone()))?;
+    for (entry, attributions) in gradients.iter_mut().enumerate() {
+        let sides = [(&mut attributions.source, &source), (&mut attributions.target, &target)];
+        for (array, embeddings) in sides {
+            let (Some(array), Some((values, [_, length, features]))) = (array, embeddings) else { continue };
+            for (position, mut rows) in array.axis_iter_mut(Axis(0)).enumerate().take(*length) {
+                let start = (entry * length + position) * features;
+                let embedding = &values[start..start + features];
+                for mut row in rows.axis_iter_mut(Axis(0)) {
+                    row.iter_mut().zip(embedding).for_each(|(g, x)| *g *= x);
+                }
+            }
+        }
+    }
     Ok(())
 }

@@ -31,12 +31,8 @@ pub(super) struct Noisy<'a> {
 impl<'a> Noisy<'a> {
     pub(super) fn new(context: &MethodContext<'_>, text: &'a TextSteps, stdev: f64) -> Self {
         let engine = context.engine;
-        let wanted = Wanted { source: engine.model.encoder.is_some(), target: context.attribute_target, first: &[] };
-        let input = engine.inputs(&[text]);
-        let mut baseline = engine.baselines(&[text]);
-        if !wanted.target {
-            baseline.target = input.target.clone();
-        }
+        let wanted = context.wanted();
+        let (input, baseline) = (engine.inputs(&[text]), engine.baselines(&[text], wanted));
         Self { text, input, baseline, stdev, wanted }
     }
 
@@ -56,8 +52,7 @@ impl<'a> Noisy<'a> {
         squares: bool,
     ) -> Result<[Attributions; 2]> {
         let engine = context.engine;
-        let shape = || std::iter::once((self.text.source.len(), self.text.steps.end, self.text.steps.len()));
-        let mut sums = [(); 2].map(|()| Collector::new(shape(), engine.features(), self.wanted));
+        let mut sums = [(); 2].map(|()| Collector::new(&[self.text], engine.features(), self.wanted));
         let function = context.function.clone();
         for part in samples.chunks(engine.entries_that_fit(self.text)) {
             let (point, ways) = self.point(part);

@@ -1,62 +1,66 @@
 //! Saliency.
 
-use inseq_models::model::{Model, Wanted};
+use inseq_core::Argument;
+use inseq_models::model::{Model, Trace};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Collector;
 use crate::Result;
-use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::engine::{Point, TextSteps};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "saliency",
-    description: "How sensitive is the score to each input feature?",
-    cost: "1 forward, 1 pullback a step",
-    paper: "Simonyan et al. (2013), Deep Inside Convolutional Networks, https://arxiv.org/abs/1312.6034",
-    details: "The absolute gradient of the attributed function with regard to each token's embedding. Scores have one \
-              value for each feature; aggregated, a token's score is their L2 norm. Arguments: `abs` (true).",
-    arguments: names_of::<SaliencyOptions>,
-    make: |arguments| {
-        let options: SaliencyOptions = options("saliency", arguments)?;
-        Ok(Box::new(Saliency { abs: options.abs }))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[Argument::new("abs", "true", "Whether the sign is dropped.")];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "saliency",
+        description: "How sensitive is the score to each input feature?",
+        details: "The absolute gradient of the attributed function with regard to each token's embedding. Scores \
+                  have one value for each feature; aggregated, a token's score is their L2 norm.",
+        arguments: ARGUMENTS,
+        cost: "1 forward, 1 pullback per step",
+        citation: "Simonyan et al. (2013), Deep Inside Convolutional Networks, https://arxiv.org/abs/1312.6034",
+        make: from_arguments::<Saliency>("saliency"),
+    }
+}
 
 /// How sensitive is the score to each feature? `|d score / d x|`.
 ///
 /// Granular scores `[input, step, feature]`, never negative. Cost: one forward and one pullback a step.
 /// Simonyan et al., 2013, <https://arxiv.org/abs/1312.6034>.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Saliency {
     /// Whether the sign is dropped (the default).
     pub abs: bool,
 }
 
-/// The arguments of saliency.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct SaliencyOptions {
-    abs: bool,
-}
-
-impl Default for SaliencyOptions {
+impl Default for Saliency {
     fn default() -> Self {
         Self { abs: true }
     }
 }
 
 impl Method for Saliency {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "saliency"
     }
 
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
+    }
+
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let gradients = gradients_of(context, entry)?;
+        Ok(self.signed(gradients))
+    }
+
     fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let mut gradients = gradients(context)?;
-        if self.abs {
-            for array in gradients.iter_mut().flat_map(|a| [a.source.as_mut(), a.target.as_mut()]).flatten() {
-                array.mapv_inplace(f32::abs);
-            }
-        }
-        Ok(gradients)
+        let gradients = gradients(context, context.point, context.trace)?;
+        Ok(gradients.into_iter().map(|gradients| self.signed(gradients)).collect())
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
@@ -64,15 +68,24 @@ impl Method for Saliency {
     }
 }
 
-/// Gradients of the attributed function with regard to the texts' embeddings.
-pub(super) fn gradients(context: &mut MethodContext) -> Result<Vec<Attributions>> {
-    let model = context.engine.model;
-    let wanted = Wanted { source: model.encoder.is_some(), target: context.attribute_target, first: &[] };
-    let texts = context.point.texts.clone();
-    let shapes = texts.iter().map(|t| (t.source.len(), t.steps.end, t.steps.len()));
-    let mut collector = Collector::new(shapes, context.engine.features(), wanted);
+impl Saliency {
+    fn signed(&self, mut gradients: Attributions) -> Attributions {
+        if self.abs {
+            for array in [&mut gradients.source, &mut gradients.target].into_iter().flatten() {
+                array.mapv_inplace(f32::abs);
+            }
+        }
+        gradients
+    }
+}
+
+/// Gradients of the attributed function with regard to the embeddings of the texts of a point.
+pub(super) fn gradients(context: &mut MethodContext, point: &Point, trace: &Trace) -> Result<Vec<Attributions>> {
+    let texts = &point.texts;
+    let wanted = context.wanted();
+    let mut collector = Collector::new(texts, context.engine.features(), wanted);
     let function = context.function.clone();
-    context.engine.gradients(context.point, context.trace, &*function, wanted, |steps, _, gradients| {
+    context.engine.gradients(point, trace, &*function, wanted, |steps, _, gradients| {
         for entry in 0..texts.len() {
             collector.add(entry, entry, steps.clone(), &gradients)?;
         }
@@ -80,4 +93,11 @@ pub(super) fn gradients(context: &mut MethodContext) -> Result<Vec<Attributions>
         (context.advance)(done)
     })?;
     Ok(collector.finish())
+}
+
+/// The gradients of one text of a batch, run by itself.
+pub(super) fn gradients_of(context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+    let point = context.engine.inputs(&[context.text(entry)]);
+    let trace = context.engine.trace(&point);
+    Ok(gradients(context, &point, &trace)?.pop().unwrap_or_default())
 }

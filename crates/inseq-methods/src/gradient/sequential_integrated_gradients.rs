@@ -1,36 +1,58 @@
 //! Sequential integrated gradients.
 
 use burn::tensor::{Int, Tensor};
+use inseq_core::Argument;
 use inseq_models::model::{Model, Source, Wanted};
 use ndarray::{Array3, Axis};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::Quadrature;
 use crate::engine::{Point, TextSteps, read};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
-use crate::{Count, Error, Result};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
+use crate::quadrature::Quadrature;
+use crate::{Count, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "sequential_integrated_gradients",
-    description: "How much does each feature contribute on its own token's way from the baseline, the other tokens being there?",
-    cost: "n_steps forwards a token, n_steps pullbacks a token and step",
-    paper: "Enguehard (2023), Sequential Integrated Gradients, https://arxiv.org/abs/2305.15853",
-    details: "Integrated gradients of one token at a time, all others being as they are. A token's scores sum to the difference \
-              that the token alone makes. Signed. Arguments: `n_steps` (50), `method` (as of integrated_gradients), \
-              `internal_batch_size` (from the memory budget), `multiply_by_inputs` (true).",
-    arguments: names_of::<SequentialIntegratedGradients>,
-    make: |arguments| {
-        let method: SequentialIntegratedGradients = options("sequential_integrated_gradients", arguments)?;
-        method.method.check("sequential_integrated_gradients", method.n_steps)?;
-        Ok(Box::new(method))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_steps", "50", "Points on each token's path, 1 to 100000."),
+    Argument::new(
+        "method",
+        "gausslegendre",
+        "Rule of the integral: gausslegendre, riemann_right, riemann_left, riemann_middle or riemann_trapezoid; \
+         sums of intervals need 2 points.",
+    ),
+    Argument::new(
+        "internal_batch_size",
+        "none",
+        "Points that go through the model at once; without it, as many as fit the memory budget.",
+    ),
+    Argument::new(
+        "multiply_by_inputs",
+        "true",
+        "Whether averaged gradients are multiplied by the difference of input and baseline.",
+    ),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "sequential_integrated_gradients",
+        description: "How much does each feature contribute on its own token's way from the baseline, the other \
+                      tokens being there?",
+        details: "Integrated gradients of one token at a time, all others being as they are. A token's scores sum \
+                  to the difference that the token alone makes. Signed.",
+        arguments: ARGUMENTS,
+        cost: "n_steps forwards per token, n_steps pullbacks per token and step",
+        citation: "Enguehard (2023), Sequential Integrated Gradients, https://arxiv.org/abs/2305.15853",
+        make: from_arguments::<SequentialIntegratedGradients>("sequential_integrated_gradients"),
+    }
+}
 
 /// How much does each feature contribute on its own token's way from the baseline, the other tokens being there?
 ///
 /// Granular scores `[input, step, feature]`, signed; a token's sum to the difference that the token alone makes. Cost:
 /// `n_steps` forwards a token, `n_steps` pullbacks a token and step. Enguehard, 2023, <https://arxiv.org/abs/2305.15853>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SequentialIntegratedGradients {
     /// Points on each token's path.
@@ -55,40 +77,23 @@ impl Default for SequentialIntegratedGradients {
 }
 
 impl Method for SequentialIntegratedGradients {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "sequential_integrated_gradients"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        // What is equal to its baseline has no way to go.
-        let moved =
-            |ids: &[u32], baseline: &[u32]| ids.iter().zip(baseline).filter(|(id, baseline)| id != baseline).count();
-        let seen = if attribute_target { text.steps.end - 1 } else { 0 };
-        let target = moved(&text.target[..seen], &text.target_baseline[..seen]);
-        let points = self.n_steps.get() * (moved(&text.source, &text.source_baseline) + target);
-        Cost::exactly(points, points)
+    fn validate(&self) -> Result<()> {
+        self.method.check("sequential_integrated_gradients", self.n_steps)
     }
-}
 
-/// A point on the path of one token.
-#[derive(Clone, Copy)]
-struct Place {
-    of_source: bool,
-    position: usize,
-    alpha: f32,
-    weight: f32,
-}
-
-impl SequentialIntegratedGradients {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let engine = context.engine;
-        let model = engine.model;
-        let (input, baseline) = (engine.inputs(&[text]), engine.baselines(&[text]));
+        let all = Wanted { target: true, ..context.wanted() };
+        let (input, baseline) = (engine.inputs(&[text]), engine.baselines(&[text], all));
         let points = self.method.points(self.n_steps.get());
         let places = |of_source: bool, ids: &[u32], baseline: &[u32]| -> Vec<Place> {
             let each = ids.iter().zip(baseline).enumerate().filter(|(_, (id, baseline))| id != baseline);
@@ -143,17 +148,36 @@ impl SequentialIntegratedGradients {
                 Ok(())
             })?;
         }
-        let has_encoder = model.encoder.is_some();
-        let mut result = vec![Attributions {
-            source: has_encoder.then(|| source.into_dyn()),
+        let mut result = [Attributions {
+            source: context.wanted().source.then(|| source.into_dyn()),
             target: context.attribute_target.then(|| target.into_dyn()),
             ..Attributions::default()
         }];
         if self.multiply_by_inputs {
-            crate::method::times_embeddings(&mut result, &input, Some(&baseline))?;
+            super::times_embeddings(&mut result, &input, Some(&baseline))?;
         }
-        result.pop().ok_or_else(|| Error::Argument("there is no text".into()))
+        let [result] = result;
+        Ok(result)
     }
+
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        // What is equal to its baseline has no way to go.
+        let moved =
+            |ids: &[u32], baseline: &[u32]| ids.iter().zip(baseline).filter(|(id, baseline)| id != baseline).count();
+        let seen = if attribute_target { text.steps.end - 1 } else { 0 };
+        let target = moved(&text.target[..seen], &text.target_baseline[..seen]);
+        let points = self.n_steps.get() * (moved(&text.source, &text.source_baseline) + target);
+        Cost::exactly(points, points)
+    }
+}
+
+/// A point on the path of one token.
+#[derive(Clone, Copy)]
+struct Place {
+    of_source: bool,
+    position: usize,
+    alpha: f32,
+    weight: f32,
 }
 
 /// One entry for each place: the text with one token moved towards its baseline.

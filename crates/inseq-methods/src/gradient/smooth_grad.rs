@@ -1,33 +1,50 @@
 //! SmoothGrad and its relatives.
 
+use inseq_core::Argument;
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::noise::{Noisy, Sample};
 use crate::engine::{TextSteps, read};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Error, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "smoothgrad",
-    description: "How sensitive is the score to each feature, on average over inputs with noise?",
-    cost: "n_samples forwards, n_samples pullbacks a step",
-    paper: "Smilkov et al. (2017), SmoothGrad: removing noise by adding noise, https://arxiv.org/abs/1706.03825; VarGrad: \
-            Adebayo et al. (2018), https://arxiv.org/abs/1810.03292",
-    details: "The mean gradient at inputs with normal noise, as an absolute value (`nt_type` `smoothgrad`), the mean of its square \
-              (`smoothgrad_sq`), or its variance (`vargrad`). Arguments: `n_samples` (20), `stdevs` (of the noise; 0.15 of the \
-              range of the text's embeddings), `nt_type`, `abs` (true), `seed` (0).",
-    arguments: names_of::<SmoothGrad>,
-    make: |arguments| {
-        let method: SmoothGrad = options("smoothgrad", arguments)?;
-        if let Some(stdevs) = method.stdevs.filter(|stdevs| !(*stdevs >= 0.0 && stdevs.is_finite())) {
-            return Err(Error::Argument(format!("smoothgrad: `stdevs` must be a number of 0 or more, found {stdevs}")));
-        }
-        Ok(Box::new(method))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_samples", "20", "Inputs with noise, 1 to 100000."),
+    Argument::new(
+        "stdevs",
+        "none",
+        "Standard deviation of the noise, 0 or more; without it, 0.15 of the range of the text's embeddings.",
+    ),
+    Argument::new(
+        "nt_type",
+        "smoothgrad",
+        "What is made of the gradients: smoothgrad (their mean), smoothgrad_sq (the mean of their squares) or \
+         vargrad (their variance).",
+    ),
+    Argument::new("abs", "true", "Whether the sign of the mean gradient is dropped."),
+    Argument::new("seed", "0", "Seed of the random number generator."),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "smoothgrad",
+        description: "How sensitive is the score to each feature, on average over inputs with noise?",
+        details: "Gradients at inputs with normal noise: their mean as an absolute value, the mean of their \
+                  squares, or their variance.",
+        arguments: ARGUMENTS,
+        cost: "n_samples forwards, n_samples pullbacks per step",
+        citation: "Smilkov et al. (2017), SmoothGrad: removing noise by adding noise, \
+                   https://arxiv.org/abs/1706.03825; VarGrad: Adebayo et al. (2018), \
+                   https://arxiv.org/abs/1810.03292",
+        make: from_arguments::<SmoothGrad>("smoothgrad"),
+    }
+}
 
 /// Standard deviation of the noise, as a share of the range of the embeddings: the middle of what the paper recommends.
 const NOISE: f64 = 0.15;
@@ -36,7 +53,7 @@ const NOISE: f64 = 0.15;
 ///
 /// Granular scores `[input, step, feature]`, not negative unless `abs` is off. Cost: `n_samples` forwards, `n_samples`
 /// pullbacks a step. Smilkov et al., 2017, <https://arxiv.org/abs/1706.03825>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SmoothGrad {
     /// Inputs with noise.
@@ -52,7 +69,7 @@ pub struct SmoothGrad {
 }
 
 /// What is made of gradients at inputs with noise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum NoiseTunnel {
     /// Their mean.
     #[default]
@@ -73,22 +90,25 @@ impl Default for SmoothGrad {
 }
 
 impl Method for SmoothGrad {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "smoothgrad"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
-        Cost::exactly(self.n_samples.get(), self.n_samples.get())
+    fn validate(&self) -> Result<()> {
+        match self.stdevs.filter(|stdevs| !(*stdevs >= 0.0 && stdevs.is_finite())) {
+            Some(stdevs) => {
+                Err(Error::Argument(format!("smoothgrad: `stdevs` must be a number of 0 or more, found {stdevs}")))
+            }
+            None => Ok(()),
+        }
     }
-}
 
-impl SmoothGrad {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let samples: Vec<Sample> =
             (0..self.n_samples.get()).map(|_| Sample { alpha: 1.0, noise: random.random() }).collect();
@@ -128,5 +148,9 @@ impl SmoothGrad {
         }
         [square.source, square.target] = squares;
         Ok(square)
+    }
+
+    fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {
+        Cost::exactly(self.n_samples.get(), self.n_samples.get())
     }
 }

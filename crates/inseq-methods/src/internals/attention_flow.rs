@@ -12,23 +12,24 @@ use rayon::prelude::*;
 use super::{Mixing, Weights};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::gradient::NoOptions;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "attention_flow",
-    description: "How much can flow from each input token to the predicting state, were attention weights pipes?",
-    cost: "1 forward, 1 maximum flow a token and step",
-    paper: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, https://arxiv.org/abs/2005.00928",
-    details: "The layers' states are the nodes of a network whose capacities are those of attention_rollout: half residual, half \
-              attention, heads averaged. A token's score is the largest flow from it to the state that predicts the step's \
-              token, between 0 and 1. No arguments.",
-    arguments: names_of::<NoOptions>,
-    make: |arguments| {
-        options::<NoOptions>("attention_flow", arguments)?;
-        Ok(Box::new(AttentionFlow))
-    },
-};
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "attention_flow",
+        description: "How much can flow from each input token to the predicting state, were attention weights \
+                      pipes?",
+        details: "The layers' states are the nodes of a network whose capacities are those of attention_rollout: \
+                  half residual, half attention, heads averaged. A token's score is the largest flow from it to the \
+                  state that predicts the step's token, between 0 and 1.",
+        arguments: &[],
+        cost: "1 forward, 1 maximum flow per token and step",
+        citation: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, \
+                   https://arxiv.org/abs/2005.00928",
+        make: without_arguments(AttentionFlow),
+    }
+}
 
 /// How much can flow from each input token to the predicting state, were attention weights pipes?
 ///
@@ -38,47 +39,43 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 pub struct AttentionFlow;
 
 impl Method for AttentionFlow {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "attention_flow"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        let mut results = Vec::new();
-        for (entry, text) in texts.into_iter().enumerate() {
-            let network = Network::new(&Mixing::of(&Weights::of(context, entry)?), text);
-            let mut source = Array2::<f32>::zeros((text.source.len(), text.steps.len()));
-            let mut target = Array2::<f32>::zeros((text.seen(), text.steps.len()));
-            for (step, position) in text.steps.clone().enumerate() {
-                // A feature's tokens share what flows from all of them.
-                let mut flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| -> Result<()> {
-                    for inputs in inputs.chunks(4 * rayon::current_num_threads()) {
-                        let seen = inputs.par_iter().filter(|input| input.tokens.start < end);
-                        let flows: Vec<_> = seen.map(|input| (input, network.flow(input.node, position - 1))).collect();
-                        for (Input { tokens, .. }, flow) in flows {
-                            let tokens = tokens.start..tokens.end.min(end);
-                            let share = flow / tokens.len() as f32;
-                            tokens.for_each(|token| into[[token, step]] = share);
-                        }
-                        // A flow through a long text takes long: the call can be stopped between any two.
-                        (context.advance)(0)?;
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
+        let network = Network::new(&Mixing::of(&Weights::of(context, entry)?), text);
+        let mut source = Array2::<f32>::zeros((text.source.len(), text.steps.len()));
+        let mut target = Array2::<f32>::zeros((text.seen(), text.steps.len()));
+        for (step, position) in text.steps.clone().enumerate() {
+            // A feature's tokens share what flows from all of them.
+            let mut flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| -> Result<()> {
+                for inputs in inputs.chunks(4 * rayon::current_num_threads()) {
+                    let seen = inputs.par_iter().filter(|input| input.tokens.start < end);
+                    let flows: Vec<_> = seen.map(|input| (input, network.flow(input.node, position - 1))).collect();
+                    for (Input { tokens, .. }, flow) in flows {
+                        let tokens = tokens.start..tokens.end.min(end);
+                        let share = flow / tokens.len() as f32;
+                        tokens.for_each(|token| into[[token, step]] = share);
                     }
-                    Ok(())
-                };
-                flows(&network.source, &mut source, usize::MAX)?;
-                if context.attribute_target {
-                    flows(&network.target, &mut target, position)?;
+                    // A flow through a long text takes long: the call can be stopped between any two.
+                    (context.advance)(0)?;
                 }
-                (context.advance)(1)?;
+                Ok(())
+            };
+            flows(&network.source, &mut source, usize::MAX)?;
+            if context.attribute_target {
+                flows(&network.target, &mut target, position)?;
             }
-            results.push(Attributions {
-                source: context.engine.model.encoder.is_some().then(|| source.into_dyn()),
-                target: context.attribute_target.then(|| target.into_dyn()),
-                kind: AttributionKind::Coarse,
-                ..Attributions::default()
-            });
+            (context.advance)(1)?;
         }
-        Ok(results)
+        Ok(Attributions {
+            source: context.wanted().source.then(|| source.into_dyn()),
+            target: context.attribute_target.then(|| target.into_dyn()),
+            kind: AttributionKind::Coarse,
+            ..Attributions::default()
+        })
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {

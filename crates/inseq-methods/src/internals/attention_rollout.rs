@@ -7,24 +7,25 @@ use ndarray::Array2;
 use super::{Mixing, Weights, by_step};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::gradient::NoOptions;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "attention_rollout",
-    description: "How much of each input token is mixed into the predicting state over all layers, by attention and residuals?",
-    cost: "1 forward",
-    paper: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, https://arxiv.org/abs/2005.00928",
-    details: "In each layer a state is half its own residual and half the states that it attends to, heads averaged; the matrices \
-              of all layers are multiplied. In encoder-decoders a decoder's state is, after its self-attention, half of itself \
-              and half the encoder's outputs that it attends to. A step's scores, over source and target together, sum to 1. No \
-              arguments.",
-    arguments: names_of::<NoOptions>,
-    make: |arguments| {
-        options::<NoOptions>("attention_rollout", arguments)?;
-        Ok(Box::new(AttentionRollout))
-    },
-};
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "attention_rollout",
+        description: "How much of each input token is mixed into the predicting state over all layers, by \
+                      attention and residuals?",
+        details: "In each layer a state is half its own residual and half the states that it attends to, heads \
+                  averaged; the matrices of all layers are multiplied. In encoder-decoders a decoder's state is, \
+                  after its self-attention, half of itself and half the encoder's outputs that it attends to. A \
+                  step's scores, over source and target together, sum to 1.",
+        arguments: &[],
+        cost: "1 forward",
+        citation: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, \
+                   https://arxiv.org/abs/2005.00928",
+        make: without_arguments(AttentionRollout),
+    }
+}
 
 /// How much of each input token is mixed into the predicting state over all layers, by attention and residuals?
 ///
@@ -34,21 +35,18 @@ pub(crate) const INFO: MethodInfo = MethodInfo {
 pub struct AttentionRollout;
 
 impl Method for AttentionRollout {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "attention_rollout"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        let each = texts.into_iter().enumerate().map(|(entry, text)| {
-            let mixing = Mixing::of(&Weights::of(context, entry)?);
-            (context.advance)(text.steps.len())?;
-            let (source, target) = rolled_out(&mixing, text);
-            let source = source.map(|source| by_step(&source.into_dyn(), text));
-            let target = context.attribute_target.then(|| by_step(&target.into_dyn(), text));
-            Ok(Attributions { source, target, kind: AttributionKind::Coarse, ..Attributions::default() })
-        });
-        each.collect()
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
+        let mixing = Mixing::of(&Weights::of(context, entry)?);
+        (context.advance)(text.steps.len())?;
+        let (source, target) = rolled_out(&mixing, text);
+        let source = source.map(|source| by_step(&source.into_dyn(), text));
+        let target = context.attribute_target.then(|| by_step(&target.into_dyn(), text));
+        Ok(Attributions { source, target, kind: AttributionKind::Coarse, ..Attributions::default() })
     }
 
     fn cost(&self, _: &Model, _: &TextSteps, _: bool) -> Cost {

@@ -1,9 +1,9 @@
 //! Methods that read what goes on inside the model. They run once for a text, not once a step.
 
-mod attention;
-mod attention_flow;
-mod attention_rollout;
-mod value_zeroing;
+pub(crate) mod attention;
+pub(crate) mod attention_flow;
+pub(crate) mod attention_rollout;
+pub(crate) mod value_zeroing;
 
 use burn::tensor::Tensor;
 use ndarray::{Array2, Array4, ArrayD, Axis};
@@ -12,11 +12,6 @@ pub use attention::AttentionWeights;
 pub use attention_flow::AttentionFlow;
 pub use attention_rollout::AttentionRollout;
 pub use value_zeroing::{Similarity, ValueZeroing, ZeroedHeads};
-
-pub(crate) use attention::INFO as ATTENTION;
-pub(crate) use attention_flow::INFO as ATTENTION_FLOW;
-pub(crate) use attention_rollout::INFO as ATTENTION_ROLLOUT;
-pub(crate) use value_zeroing::INFO as VALUE_ZEROING;
 
 use crate::engine::{TextSteps, read};
 use crate::method::MethodContext;
@@ -45,7 +40,7 @@ impl Weights {
         context.trace.encoder_blocks(model, |block, trace| {
             block.self_attention_weights(trace).map_or(Ok(()), |weights| encoder.push(weights))
         })?;
-        let of_encoder = |stacked: Stacked| model.encoder.is_some().then(|| stacked.array()).transpose();
+        let of_encoder = |stacked: Stacked| (!model.is_decoder_only()).then(|| stacked.array()).transpose();
         Ok(Self { encoder: of_encoder(encoder)?, decoder: decoder.array()?, cross: of_encoder(cross)? })
     }
 }

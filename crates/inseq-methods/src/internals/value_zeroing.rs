@@ -4,38 +4,70 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use inseq_core::AttributionKind;
+use inseq_core::{Argument, AttributionKind};
 use inseq_models::model::{LeftOut, LeftOutRequest, Model};
 use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use super::{by_key, by_step};
 use crate::engine::{TextSteps, read};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Error, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "value_zeroing",
-    description: "How much does a layer's state change when it cannot take anything from a token?",
-    cost: "1 forward, and 1 layer's forward a token and layer",
-    paper: "Mohebbi et al. (2023), Quantifying Context Mixing in Transformers, https://arxiv.org/abs/2301.12971",
-    details: "In each layer by itself, a token's value vectors are put to zero; the distance of each state from what it was, as a \
-              share of the distances that all tokens make. Scores have one value for each layer; aggregated, a token's score is \
-              their mean. Source scores zero the values of the cross-attention, target scores those of the decoder's \
-              self-attention; the encoder's (and the decoder's, where the target is not attributed) are among the sequence \
-              scores. Arguments: `similarity_metric` (cosine, euclidean), `encoder_zeroed_units_indices`, \
-              `decoder_zeroed_units_indices`, `cross_zeroed_units_indices` (the heads to zero: a number, a list, or a list by \
-              layer; all), `output_decoder_self_scores` (true), `output_encoder_self_scores` (true).",
-    arguments: names_of::<ValueZeroing>,
-    make: |arguments| Ok(Box::new(options::<ValueZeroing>("value_zeroing", arguments)?)),
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("similarity_metric", "cosine", "How states are compared: cosine or euclidean."),
+    Argument::new(
+        "encoder_zeroed_units_indices",
+        "none",
+        "Heads of the encoder's self-attention whose values are zeroed: a number, a list, or an object of either \
+         by layer; without it, all.",
+    ),
+    Argument::new(
+        "decoder_zeroed_units_indices",
+        "none",
+        "Heads of the decoder's self-attention whose values are zeroed: a number, a list, or an object of either \
+         by layer; without it, all.",
+    ),
+    Argument::new(
+        "cross_zeroed_units_indices",
+        "none",
+        "Heads of the cross-attention whose values are zeroed: a number, a list, or an object of either by layer; \
+         without it, all.",
+    ),
+    Argument::new(
+        "output_decoder_self_scores",
+        "true",
+        "Whether the decoder's scores are among the sequence scores where the target is not attributed.",
+    ),
+    Argument::new("output_encoder_self_scores", "true", "Whether the encoder's scores are among the sequence scores."),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "value_zeroing",
+        description: "How much does a layer's state change when it cannot take anything from a token?",
+        details: "In each layer by itself, a token's value vectors are put to zero; the distance of each state \
+                  from what it was, as a share of the distances that all tokens make. Scores have one value for \
+                  each layer; aggregated, a token's score is their mean. Source scores zero the values of the \
+                  cross-attention, target scores those of the decoder's self-attention; the encoder's (and the \
+                  decoder's, where the target is not attributed) are among the sequence scores.",
+        arguments: ARGUMENTS,
+        cost: "1 forward, and 1 layer's forward per token and layer",
+        citation: "Mohebbi et al. (2023), Quantifying Context Mixing in Transformers, \
+                   https://arxiv.org/abs/2301.12971",
+        make: from_arguments::<ValueZeroing>("value_zeroing"),
+    }
+}
 
 /// How much does a layer's state change when it cannot take anything from a token?
 ///
 /// Scores `[input, step, layer]`, between 0 and 1; a step's sum to 1 in each layer. Cost: one forward, and one layer's forward
 /// for each token and layer. Mohebbi et al., 2023, <https://arxiv.org/abs/2301.12971>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ValueZeroing {
     /// How states are compared.
@@ -66,7 +98,7 @@ impl Default for ValueZeroing {
 }
 
 /// How two states are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {
     /// One minus the cosine of their angle.
@@ -77,7 +109,7 @@ pub enum Similarity {
 }
 
 /// Which heads are put to zero.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum ZeroedHeads {
     /// All of every layer.
@@ -102,7 +134,7 @@ fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<usize, OneOrM
 }
 
 /// Heads of one layer.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum OneOrMore {
     /// One.
@@ -134,25 +166,19 @@ impl ZeroedHeads {
 }
 
 impl Method for ValueZeroing {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "value_zeroing"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, text: &TextSteps, _: bool) -> Cost {
-        Cost::exactly(1 + text.count_features(true), 0)
-    }
-}
-
-impl ValueZeroing {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         // A step reads the query before its own position.
         let steps = text.steps.start - 1..text.steps.end - 1;
-        let has_encoder = context.engine.model.encoder.is_some();
+        let has_encoder = !context.engine.model.is_decoder_only();
         let of_target = if context.attribute_target { steps.clone() } else { 0..text.seen() };
         let asked = [
             (LeftOut::Decoder, context.attribute_target || self.output_decoder_self_scores, of_target),
@@ -182,6 +208,12 @@ impl ValueZeroing {
         })
     }
 
+    fn cost(&self, _: &Model, text: &TextSteps, _: bool) -> Cost {
+        Cost::exactly(1 + text.count_features(true), 0)
+    }
+}
+
+impl ValueZeroing {
     /// `[layer, query, key]` of each kind: how much each state changes without each token's values; 0 but for the queries that are
     /// wanted of it.
     fn scores(

@@ -1,37 +1,48 @@
 //! KernelSHAP.
 
+use inseq_core::Argument;
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
 use crate::feature_groups::choices;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "kernel_shap",
-    description: "Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens best?",
-    cost: "at most n_samples forwards",
-    paper: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, https://arxiv.org/abs/1705.07874",
-    details: "A least-squares fit of the score on which tokens were kept, with Shapley's kernel for weights, under the constraint \
-              that scores sum to the difference between the text and its baseline. Where all choices of kept tokens number no \
-              more than `n_samples`, all are taken and the scores are exact Shapley values. All steps share the samples. \
-              Arguments: `n_samples` (200), `seed` (0), `perturbations_per_eval` (accepted; the memory budget decides).",
-    arguments: names_of::<KernelShap>,
-    make: |arguments| {
-        let method: KernelShap = options("kernel_shap", arguments)?;
-        Ok(Box::new(method))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_samples", "200", "Choices of kept tokens, 2 to 100000."),
+    Argument::new("seed", "0", "Seed of the random number generator."),
+    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "kernel_shap",
+        description: "Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens \
+                      best?",
+        details: "A least-squares fit of the score on which tokens were kept, with Shapley's kernel for weights, \
+                  under the constraint that scores sum to the difference between the text and its baseline. Where \
+                  all choices of kept tokens number no more than `n_samples`, all are taken and the scores are \
+                  exact Shapley values. All steps share the samples.",
+        arguments: ARGUMENTS,
+        cost: "at most n_samples forwards",
+        citation: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, \
+                   https://arxiv.org/abs/1705.07874",
+        make: from_arguments::<KernelShap>("kernel_shap"),
+    }
+}
 
 /// Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens best?
 ///
 /// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: at most `n_samples`
 /// forwards, for all steps together. Lundberg & Lee, 2017, <https://arxiv.org/abs/1705.07874>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KernelShap {
     /// Choices of kept tokens.
@@ -49,29 +60,16 @@ impl Default for KernelShap {
 }
 
 impl Method for KernelShap {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "kernel_shap"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::exactly(self.forwards(text, attribute_target), 0)
-    }
-}
-
-impl KernelShap {
-    /// A forward for each sample, or for each choice of what the steps see. Where nothing can be put to its baseline, both ends
-    /// are one.
-    fn forwards(&self, text: &TextSteps, attribute_target: bool) -> usize {
-        let samples = self.n_samples.get();
-        choices(text.count_changing(attribute_target).seen, samples).map_or(samples, |all| all.max(2))
-    }
-
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
@@ -137,6 +135,19 @@ impl KernelShap {
             scores[last][step] = (difference - found.iter().sum::<f64>()) as f32;
         }
         Ok(perturbed.attributions(&scores))
+    }
+
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        Cost::exactly(self.forwards(text, attribute_target), 0)
+    }
+}
+
+impl KernelShap {
+    /// A forward for each sample, or for each choice of what the steps see. Where nothing can be put to its baseline, both ends
+    /// are one.
+    fn forwards(&self, text: &TextSteps, attribute_target: bool) -> usize {
+        let samples = self.n_samples.get();
+        choices(text.count_changing(attribute_target).seen, samples).map_or(samples, |all| all.max(2))
     }
 }
 

@@ -1,45 +1,49 @@
 //! LIME.
 
+use inseq_core::Argument;
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
 use crate::feature_groups::choices;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Error, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "lime",
-    description: "Which linear model of kept tokens predicts the score near the text?",
-    cost: "at most n_samples forwards",
-    paper: "Ribeiro et al. (2016), \"Why Should I Trust You?\", https://arxiv.org/abs/1602.04938",
-    details: "Random tokens are put to their baseline; a ridge regression of the score on which were kept, each sample weighing \
-              as many as were kept, has one coefficient a token: its score, signed. Where all choices of kept tokens number no more \
-              than `n_samples`, all are taken, each as often as it is to be expected. All steps share the samples. A token that is \
-              the only one which a step can lose has the whole difference between text and baseline. Arguments: \
-              `n_samples` (50), `mask_prob` (0.3: of a token to be put to its baseline), `alpha` (1.0: of the ridge), `seed` \
-              (0), `perturbations_per_eval` (accepted; the memory budget decides).",
-    arguments: names_of::<Lime>,
-    make: |arguments| {
-        let method: Lime = options("lime", arguments)?;
-        if !(method.mask_prob > 0.0 && method.mask_prob < 1.0) || method.alpha.is_nan() || method.alpha < 0.0 {
-            return Err(Error::Argument(format!(
-                "lime: `mask_prob` must lie between 0 and 1, and `alpha` must not be negative; found {} and {}",
-                method.mask_prob, method.alpha
-            )));
-        }
-        Ok(Box::new(method))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_samples", "50", "Samples that the regression is fitted to, 1 to 100000."),
+    Argument::new("mask_prob", "0.3", "Probability of a token to be put to its baseline, above 0 and below 1."),
+    Argument::new("alpha", "1.0", "Weight of the ridge penalty, 0 or more."),
+    Argument::new("seed", "0", "Seed of the random number generator."),
+    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "lime",
+        description: "Which linear model of kept tokens predicts the score near the text?",
+        details: "Random tokens are put to their baseline; a ridge regression of the score on which were kept, \
+                  each sample weighing as many as were kept, has one coefficient for each token: its score, signed. \
+                  Where all choices of kept tokens number no more than `n_samples`, all are taken, each as often as \
+                  it is to be expected. All steps share the samples. A token that is the only one which a step can \
+                  lose has the whole difference between text and baseline.",
+        arguments: ARGUMENTS,
+        cost: "at most n_samples forwards",
+        citation: "Ribeiro et al. (2016), \"Why Should I Trust You?\", https://arxiv.org/abs/1602.04938",
+        make: from_arguments::<Lime>("lime"),
+    }
+}
 
 /// Which linear model of kept tokens predicts the score near the text?
 ///
 /// Coarse scores `[input, step]`, signed: coefficients of a ridge regression. Cost: at most `n_samples` forwards, for all
 /// steps together. Ribeiro et al., 2016, <https://arxiv.org/abs/1602.04938>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lime {
     /// Samples that the surrogate is fitted to.
@@ -61,28 +65,26 @@ impl Default for Lime {
 }
 
 impl Method for Lime {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "lime"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::exactly(self.forwards(text, attribute_target), 0)
-    }
-}
-
-impl Lime {
-    /// A forward for each sample, or for each choice of what the steps see.
-    fn forwards(&self, text: &TextSteps, attribute_target: bool) -> usize {
-        let samples = self.n_samples.get();
-        choices(text.count_changing(attribute_target).seen, samples).unwrap_or(samples)
+    fn validate(&self) -> Result<()> {
+        if !(self.mask_prob > 0.0 && self.mask_prob < 1.0) || self.alpha.is_nan() || self.alpha < 0.0 {
+            return Err(Error::Argument(format!(
+                "lime: `mask_prob` must lie between 0 and 1, and `alpha` must not be negative; found {} and {}",
+                self.mask_prob, self.alpha
+            )));
+        }
+        Ok(())
     }
 
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
@@ -142,5 +144,17 @@ impl Lime {
             }
         }
         Ok(perturbed.attributions(&scores))
+    }
+
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        Cost::exactly(self.forwards(text, attribute_target), 0)
+    }
+}
+
+impl Lime {
+    /// A forward for each sample, or for each choice of what the steps see.
+    fn forwards(&self, text: &TextSteps, attribute_target: bool) -> usize {
+        let samples = self.n_samples.get();
+        choices(text.count_changing(attribute_target).seen, samples).unwrap_or(samples)
     }
 }

@@ -4,35 +4,28 @@
 //! The encoder runs again only where the source is changed; where only the target is, what comes before the first change is
 //! taken from the keys and values of the text as it is.
 
-mod kernel_shap;
-mod lime;
-mod occlusion;
-mod partition_shap;
-mod reagent;
+pub(crate) mod kernel_shap;
+pub(crate) mod lime;
+pub(crate) mod occlusion;
+pub(crate) mod partition_shap;
+pub(crate) mod reagent;
 mod regression;
-mod shapley_value_sampling;
+pub(crate) mod shapley_value_sampling;
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
 use inseq_core::AttributionKind;
-use inseq_models::model::{IncrementalDecoder, Source};
+use inseq_models::model::{IncrementalDecoder, Source, Wanted};
 use ndarray::Array2;
 
 pub use kernel_shap::KernelShap;
 pub use lime::Lime;
-pub use occlusion::Occlusion;
+pub use occlusion::{Occlusion, Window};
 pub use partition_shap::PartitionShap;
 pub use reagent::{Reagent, Replacements, Words};
 pub use shapley_value_sampling::ShapleyValueSampling;
-
-pub(crate) use kernel_shap::INFO as KERNEL_SHAP;
-pub(crate) use lime::INFO as LIME;
-pub(crate) use occlusion::INFO as OCCLUSION;
-pub(crate) use partition_shap::INFO as PARTITION_SHAP;
-pub(crate) use reagent::INFO as REAGENT;
-pub(crate) use shapley_value_sampling::INFO as SHAPLEY_VALUE_SAMPLING;
 
 use crate::Result;
 use crate::engine::{Engine, Point, TextSteps};
@@ -71,7 +64,7 @@ impl<'a> Perturbed<'a> {
     pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Result<Self> {
         let engine = context.engine;
         let input = engine.inputs(&[text]);
-        let baseline = engine.baselines(&[text]);
+        let baseline = engine.baselines(&[text], Wanted { target: true, ..context.wanted() });
         let feature = |side, positions: Range<usize>| {
             let (ids, baseline) = match side {
                 Side::Source => (&text.source, &text.source_baseline),

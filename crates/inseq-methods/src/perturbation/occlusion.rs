@@ -1,39 +1,48 @@
 //! Occlusion.
 
+use inseq_core::Argument;
 use inseq_models::model::Model;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Feature, Perturbed, Side};
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Error, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "occlusion",
-    description: "How much does the score change when a token is put to its baseline?",
-    cost: "1 forward a window",
-    paper: "Zeiler & Fergus (2013), Visualizing and Understanding Convolutional Networks, https://arxiv.org/abs/1311.2901",
-    details: "A window slides over the tokens; those under it take the embedding of the baseline token. A token's score is the \
-              absolute mean difference to the score of the text as it is, over the windows that cover it. Scores are one a \
-              token and never negative. Arguments: `sliding_window_shapes` (1: tokens under the window; also `[tokens, \
-              features]` or one such pair each for source and target, of which the features are not used), `strides` (1), \
-              `perturbations_per_eval` (accepted; the memory budget decides).",
-    arguments: names_of::<Occlusion>,
-    make: |arguments| {
-        let method: Occlusion = options("occlusion", arguments)?;
-        let smallest = |window: &Window| window.of(Side::Source).min(window.of(Side::Target));
-        if smallest(&method.sliding_window_shapes) == 0 || smallest(&method.strides) == 0 {
-            return Err(Error::Argument("occlusion: windows and strides must be at least 1 token".into()));
-        }
-        Ok(Box::new(method))
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new(
+        "sliding_window_shapes",
+        "1",
+        "Tokens under the window, 1 or more; also `[tokens, features]`, or one such pair each for source and \
+         target, of which the features are not used.",
+    ),
+    Argument::new("strides", "1", "Tokens from one window to the next, 1 or more, in the same forms."),
+    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "occlusion",
+        description: "How much does the score change when a token is put to its baseline?",
+        details: "A window slides over the tokens; those under it take the embedding of the baseline token. A \
+                  token's score is the absolute mean difference to the score of the text as it is, over the windows \
+                  that cover it. Each token has one score, which is never negative.",
+        arguments: ARGUMENTS,
+        cost: "1 forward per window",
+        citation: "Zeiler & Fergus (2013), Visualizing and Understanding Convolutional Networks, \
+                   https://arxiv.org/abs/1311.2901",
+        make: from_arguments::<Occlusion>("occlusion"),
+    }
+}
 
 /// How much does the score change when a token is put to its baseline? `|mean over windows (score(x) - score(x occluded))|`.
 ///
 /// Coarse scores `[input, step]`, never negative. Cost: one forward a window, for all steps together.
 /// Zeiler & Fergus, 2013, <https://arxiv.org/abs/1311.2901>.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Occlusion {
     /// Tokens under the window.
@@ -45,7 +54,7 @@ pub struct Occlusion {
 }
 
 /// A number of tokens, in one of the reference's spellings.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Window {
     /// Tokens.
@@ -81,24 +90,24 @@ fn windows(length: usize, size: usize, stride: usize) -> usize {
 }
 
 impl Method for Occlusion {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "occlusion"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        let of = |length, side| windows(length, self.sliding_window_shapes.of(side), self.strides.of(side));
-        let target = if attribute_target { of(text.seen_target_features().count(), Side::Target) } else { 0 };
-        Cost::exactly(1 + of(text.source_features.len(), Side::Source) + target, 0)
+    fn validate(&self) -> Result<()> {
+        let smallest = |window: &Window| window.of(Side::Source).min(window.of(Side::Target));
+        if smallest(&self.sliding_window_shapes) == 0 || smallest(&self.strides) == 0 {
+            return Err(Error::Argument("occlusion: windows and strides must be at least 1 token".into()));
+        }
+        Ok(())
     }
-}
 
-impl Occlusion {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let everything = vec![true; perturbed.features.len()];
@@ -139,5 +148,11 @@ impl Occlusion {
         let mean = |(sum, count): &(f32, usize)| if *count == 0 { 0.0 } else { (sum / *count as f32).abs() };
         let scores: Vec<Vec<f32>> = sums.iter().map(|steps| steps.iter().map(mean).collect()).collect();
         Ok(perturbed.attributions(&scores))
+    }
+
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        let of = |length, side| windows(length, self.sliding_window_shapes.of(side), self.strides.of(side));
+        let target = if attribute_target { of(text.seen_target_features().count(), Side::Target) } else { 0 };
+        Cost::exactly(1 + of(text.source_features.len(), Side::Source) + target, 0)
     }
 }

@@ -3,34 +3,42 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use inseq_core::Argument;
 use inseq_models::model::Model;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Perturbed;
 use crate::engine::TextSteps;
 use crate::feature_groups::Changing;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "partition_shap",
-    description: "What do phrases, their halves and at last tokens add to the score, in the sense of Owen?",
-    cost: "2 forwards a part that is divided, at most max_evals",
-    paper: "Owen (1977), Values of games with a priori unions, https://doi.org/10.1007/978-3-642-45494-3_7; Lundberg & Lee \
-            (2017), https://arxiv.org/abs/1705.07874",
-    details: "The text is halved again and again. A part's score is shared between its halves by Shapley's rule for two players, \
-              until tokens are left or `max_evals` forwards are spent; what is not divided then is shared evenly. The parts \
-              with the largest changes are divided first. Scores are signed and sum to the difference between the text and \
-              its baseline. Arguments: `max_evals` (500).",
-    arguments: names_of::<PartitionShap>,
-    make: |arguments| Ok(Box::new(options::<PartitionShap>("partition_shap", arguments)?)),
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[Argument::new("max_evals", "500", "Forwards that may be spent, 2 to 100000.")];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "partition_shap",
+        description: "What do phrases, their halves and at last tokens add to the score, in the sense of Owen?",
+        details: "The text is halved again and again. A part's score is shared between its halves by Shapley's \
+                  rule for two players, until tokens are left or `max_evals` forwards are spent; what is not \
+                  divided then is shared evenly. The parts with the largest changes are divided first. Scores are \
+                  signed and sum to the difference between the text and its baseline.",
+        arguments: ARGUMENTS,
+        cost: "2 forwards per part that is divided, at most max_evals",
+        citation: "Owen (1977), Values of games with a priori unions, https://doi.org/10.1007/978-3-642-45494-3_7; \
+                   Lundberg & Lee (2017), https://arxiv.org/abs/1705.07874",
+        make: from_arguments::<PartitionShap>("partition_shap"),
+    }
+}
 
 /// What do phrases, their halves and at last tokens add to the score, in the sense of Owen?
 ///
 /// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: at most
 /// `max_evals` forwards, for all steps together. Owen, 1977, <https://doi.org/10.1007/978-3-642-45494-3_7>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PartitionShap {
     /// Forwards that may be spent.
@@ -44,84 +52,16 @@ impl Default for PartitionShap {
 }
 
 impl Method for PartitionShap {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "partition_shap"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::exactly(forwards(text.count_changing(attribute_target), self.max_evals.get()), 0)
-    }
-
-    /// Where not every part can be divided, which ones are depends on how all steps of the text change.
-    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
-        let all = text.count_changing(attribute_target).all;
-        if forwards(Changing { all, seen: all }, usize::MAX) <= self.max_evals.get() {
-            text.steps.clone()
-        } else {
-            text.first..text.target.len()
-        }
-    }
-}
-
-/// A part of the tokens between two states of all the others.
-struct Part {
-    tokens: Range<usize>,
-    weight: f32,
-    /// Masks without and with the part, and the scores there.
-    without: (Vec<bool>, Vec<f32>),
-    with: (Vec<bool>, Vec<f32>),
-}
-
-impl Part {
-    fn change(&self) -> f32 {
-        self.with.1.iter().zip(&self.without.1).map(|(a, b)| (a - b).abs()).sum::<f32>() * self.weight
-    }
-}
-
-/// Whether more than one of a part's tokens is among the first `seen`, which alone change a score.
-fn can_be_divided(tokens: &Range<usize>, seen: usize) -> bool {
-    tokens.end.min(seen).saturating_sub(tokens.start) > 1
-}
-
-/// Where the second half of a part starts.
-fn middle(tokens: &Range<usize>) -> usize {
-    tokens.start + tokens.len().div_ceil(2)
-}
-
-/// Forwards for so many tokens: both ends, and two for each part that is divided, as long as there are no more than `most`.
-fn forwards(tokens: Changing, most: usize) -> usize {
-    if tokens.seen == 0 {
-        return 0;
-    }
-    let mut spent = 2;
-    // The parts of one round, and how many there are of each; each half is divided beside both states of the other.
-    let mut parts = BTreeMap::from([((0, tokens.all), 1usize)]);
-    loop {
-        parts.retain(|&(start, end), _| can_be_divided(&(start..end), tokens.seen));
-        let divisions = parts.values().copied().fold(0, usize::saturating_add).min((most - spent) / 2);
-        if divisions == 0 {
-            return spent;
-        }
-        spent += 2 * divisions;
-        let mut halves = BTreeMap::new();
-        for ((start, end), count) in parts {
-            let middle = middle(&(start..end));
-            for half in [(start, middle), (middle, end)] {
-                let halves: &mut usize = halves.entry(half).or_default();
-                *halves = halves.saturating_add(count.saturating_mul(2));
-            }
-        }
-        parts = halves;
-    }
-}
-
-impl PartitionShap {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let changing = perturbed.changing();
@@ -194,5 +134,71 @@ impl PartitionShap {
             }
         }
         Ok(perturbed.attributions(&scores))
+    }
+
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        Cost::exactly(forwards(text.count_changing(attribute_target), self.max_evals.get()), 0)
+    }
+
+    /// Where not every part can be divided, which ones are depends on how all steps of the text change.
+    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
+        let all = text.count_changing(attribute_target).all;
+        if forwards(Changing { all, seen: all }, usize::MAX) <= self.max_evals.get() {
+            text.steps.clone()
+        } else {
+            text.first..text.target.len()
+        }
+    }
+}
+
+/// A part of the tokens between two states of all the others.
+struct Part {
+    tokens: Range<usize>,
+    weight: f32,
+    /// Masks without and with the part, and the scores there.
+    without: (Vec<bool>, Vec<f32>),
+    with: (Vec<bool>, Vec<f32>),
+}
+
+impl Part {
+    fn change(&self) -> f32 {
+        self.with.1.iter().zip(&self.without.1).map(|(a, b)| (a - b).abs()).sum::<f32>() * self.weight
+    }
+}
+
+/// Whether more than one of a part's tokens is among the first `seen`, which alone change a score.
+fn can_be_divided(tokens: &Range<usize>, seen: usize) -> bool {
+    tokens.end.min(seen).saturating_sub(tokens.start) > 1
+}
+
+/// Where the second half of a part starts.
+fn middle(tokens: &Range<usize>) -> usize {
+    tokens.start + tokens.len().div_ceil(2)
+}
+
+/// Forwards for so many tokens: both ends, and two for each part that is divided, as long as there are no more than `most`.
+fn forwards(tokens: Changing, most: usize) -> usize {
+    if tokens.seen == 0 {
+        return 0;
+    }
+    let mut spent = 2;
+    // The parts of one round, and how many there are of each; each half is divided beside both states of the other.
+    let mut parts = BTreeMap::from([((0, tokens.all), 1usize)]);
+    loop {
+        parts.retain(|&(start, end), _| can_be_divided(&(start..end), tokens.seen));
+        let divisions = parts.values().copied().fold(0, usize::saturating_add).min((most - spent) / 2);
+        if divisions == 0 {
+            return spent;
+        }
+        spent += 2 * divisions;
+        let mut halves = BTreeMap::new();
+        for ((start, end), count) in parts {
+            let middle = middle(&(start..end));
+            for half in [(start, middle), (middle, end)] {
+                let halves: &mut usize = halves.entry(half).or_default();
+                *halves = halves.saturating_add(count.saturating_mul(2));
+            }
+        }
+        parts = halves;
     }
 }

@@ -1,35 +1,46 @@
 //! Shapley values by sampled orders.
 
+use inseq_core::Argument;
 use inseq_models::model::Model;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Perturbed;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "shapley_value_sampling",
-    description: "What does a token add to the score on average, whatever the order in which tokens come?",
-    cost: "n_samples forwards a token",
-    paper: "Castro et al. (2009), Polynomial calculation of the Shapley value based on sampling, \
-            https://doi.org/10.1016/j.cor.2008.04.004",
-    details: "Tokens are put from their baseline to the text one after the other, in random orders; a token's score is the mean \
-              change that it makes. Scores are signed and sum to the difference between the text and its baseline, whatever \
-              the number of samples. All steps share the samples. Arguments: `n_samples` (25: orders), `seed` (0), \
-              `perturbations_per_eval` (accepted; the memory budget decides).",
-    arguments: names_of::<ShapleyValueSampling>,
-    make: |arguments| Ok(Box::new(options::<ShapleyValueSampling>("shapley_value_sampling", arguments)?)),
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_samples", "25", "Random orders, 1 to 100000."),
+    Argument::new("seed", "0", "Seed of the random number generator."),
+    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "shapley_value_sampling",
+        description: "What does a token add to the score on average, whatever the order in which tokens come?",
+        details: "Tokens are put from their baseline to the text one after the other, in random orders; a token's \
+                  score is the mean change that it makes. Scores are signed and sum to the difference between the \
+                  text and its baseline, whatever the number of samples. All steps share the samples.",
+        arguments: ARGUMENTS,
+        cost: "n_samples forwards per token",
+        citation: "Castro et al. (2009), Polynomial calculation of the Shapley value based on sampling, \
+                   https://doi.org/10.1016/j.cor.2008.04.004",
+        make: from_arguments::<ShapleyValueSampling>("shapley_value_sampling"),
+    }
+}
 
 /// What does a token add to the score on average, whatever the order in which tokens come?
 ///
 /// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: `n_samples`
 /// forwards a token, for all steps together. Castro et al., 2009, <https://doi.org/10.1016/j.cor.2008.04.004>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShapleyValueSampling {
     /// Orders.
@@ -47,22 +58,16 @@ impl Default for ShapleyValueSampling {
 }
 
 impl Method for ShapleyValueSampling {
-    fn name(&self) -> &'static str {
-        INFO.name
+    fn name(&self) -> &str {
+        "shapley_value_sampling"
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.attribute_text(context, text)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
     }
 
-    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        Cost::exactly(self.n_samples.get() * (text.count_changing(attribute_target).seen + 1), 0)
-    }
-}
-
-impl ShapleyValueSampling {
-    fn attribute_text<'a>(&self, context: &mut MethodContext<'a>, text: &'a TextSteps) -> Result<Attributions> {
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        let text = context.text(entry);
         let perturbed = Perturbed::new(context, text)?;
         let steps = text.steps.len();
         let mut order = perturbed.changing();
@@ -88,5 +93,9 @@ impl ShapleyValueSampling {
         let mean = |sum: &f64| (sum / self.n_samples.get() as f64) as f32;
         let scores: Vec<Vec<f32>> = sums.iter().map(|steps| steps.iter().map(mean).collect()).collect();
         Ok(perturbed.attributions(&scores))
+    }
+
+    fn cost(&self, _: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        Cost::exactly(self.n_samples.get() * (text.count_changing(attribute_target).seen + 1), 0)
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
+use inseq_core::Argument;
 use inseq_models::model::Model;
 use serde_json::{Map, Value};
 
 use super::alternative::Alternative;
 use super::filter::kept;
-use super::{ContrastArguments, OtherContexts, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
+use super::{
+    ContrastArguments, LOGPROB, OtherContexts, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo, info,
+};
 use crate::Result;
 
 /// What is made of the text's own scores and those of the other context.
@@ -87,32 +90,47 @@ impl Contrast {
     }
 }
 
-pub(super) const CONTEXT: &[&str] = &[
+const SOURCES: Argument = Argument::new(
     "contrast_sources",
+    "none",
+    "Source texts of the other context, one for each text; of decoder-only models, prompts.",
+);
+const TARGETS: Argument = Argument::new(
     "contrast_targets",
+    "none",
+    "Target texts of the other context, one for each text; their tokens are the alternatives.",
+);
+const ALIGNMENTS: Argument = Argument::new(
     "contrast_targets_alignments",
+    "none",
+    "Pairs of positions in target and other target, or a list of those for each text, or auto: tokens that stand in both, in \
+     order. Without it, positions are paired by their number.",
+);
+const FORCE_INPUTS: Argument = Argument::new(
     "contrast_force_inputs",
+    "false",
+    "Whether an attributed function takes the alternative's score from the other context rather than from the text's own.",
+);
+const SKIP: Argument = Argument::new(
     "skip_special_tokens",
-];
+    "false",
+    "Whether the texts of the other context are encoded without special tokens.",
+);
 
-const WITH_LOGARITHM: &[&str] = &[
-    "contrast_sources",
-    "contrast_targets",
-    "contrast_targets_alignments",
-    "contrast_force_inputs",
-    "skip_special_tokens",
-    "logprob",
-];
+/// Arguments that say what is compared with.
+pub(super) const CONTEXT: &[Argument] = &[SOURCES, TARGETS, ALIGNMENTS, FORCE_INPUTS, SKIP];
 
-const WITH_FILTER: &[&str] = &[
-    "contrast_sources",
-    "contrast_targets",
-    "contrast_targets_alignments",
-    "contrast_force_inputs",
-    "skip_special_tokens",
-    "top_k",
-    "top_p",
-    "min_tokens_to_keep",
+const WITH_LOGARITHM: &[Argument] = &[SOURCES, TARGETS, ALIGNMENTS, FORCE_INPUTS, SKIP, LOGPROB];
+
+const WITH_FILTER: &[Argument] = &[
+    SOURCES,
+    TARGETS,
+    ALIGNMENTS,
+    FORCE_INPUTS,
+    SKIP,
+    Argument::new("top_k", "0", "Tokens that count: the likeliest so many; 0 for all."),
+    Argument::new("top_p", "none", "Tokens that count: the likeliest that have this probability together."),
+    Argument::new("min_tokens_to_keep", "none", "Tokens that count whatever `top_k` and `top_p` say, 1 or more."),
 ];
 
 fn make(name: &'static str, kind: Kind, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
@@ -121,50 +139,49 @@ fn make(name: &'static str, kind: Kind, arguments: &Map<String, Value>) -> Resul
 }
 
 /// The contrastive functions.
-pub(super) const ALL: [StepFunctionInfo; 7] = [
-    StepFunctionInfo {
-        name: "contrast_logits",
-        description: "The logit of the alternative token, in the contrastive context.",
-        arguments: CONTEXT,
-        make: |arguments| make("contrast_logits", Kind::Logit, arguments),
-    },
-    StepFunctionInfo {
-        name: "contrast_prob",
-        description: "The probability of the alternative token, in the contrastive context.",
-        arguments: WITH_LOGARITHM,
-        make: |arguments| make("contrast_prob", Kind::Probability, arguments),
-    },
-    StepFunctionInfo {
-        name: "contrast_logits_diff",
-        description: "The token's logit less that of the alternative (Yin & Neubig, 2022, \
-                      https://aclanthology.org/2022.emnlp-main.14).",
-        arguments: CONTEXT,
-        make: |arguments| make("contrast_logits_diff", Kind::LogitDifference, arguments),
-    },
-    StepFunctionInfo {
-        name: "contrast_prob_diff",
-        description: "The token's probability less that of the alternative (Yin & Neubig, 2022, \
-                      https://aclanthology.org/2022.emnlp-main.14).",
-        arguments: WITH_LOGARITHM,
-        make: |arguments| make("contrast_prob_diff", Kind::ProbabilityDifference, arguments),
-    },
-    StepFunctionInfo {
-        name: "pcxmi",
-        description: "Pointwise conditional cross-mutual information, in bits: how much likelier the contrastive context makes \
-                      its token (Yin et al., 2021, https://arxiv.org/abs/2109.07446).",
-        arguments: CONTEXT,
-        make: |arguments| make("pcxmi", Kind::Pcxmi, arguments),
-    },
-    StepFunctionInfo {
-        name: "kl_divergence",
-        description: "The divergence of the contrastive context's distribution from the text's own, in nats.",
-        arguments: WITH_FILTER,
-        make: |arguments| make("kl_divergence", Kind::Divergence, arguments),
-    },
-    StepFunctionInfo {
-        name: "in_context_pvi",
-        description: "In-context pointwise usable information, in nats (Lu et al., 2023, https://arxiv.org/abs/2310.12300).",
-        arguments: CONTEXT,
-        make: |arguments| make("in_context_pvi", Kind::InContextPvi, arguments),
-    },
-];
+pub(super) fn all() -> [StepFunctionInfo; 7] {
+    [
+        info(
+            "contrast_logits",
+            "The logit of the alternative token, in the contrastive context.",
+            CONTEXT,
+            |arguments| make("contrast_logits", Kind::Logit, arguments),
+        ),
+        info(
+            "contrast_prob",
+            "The probability of the alternative token, in the contrastive context.",
+            WITH_LOGARITHM,
+            |arguments| make("contrast_prob", Kind::Probability, arguments),
+        ),
+        info(
+            "contrast_logits_diff",
+            "The token's logit less that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
+            CONTEXT,
+            |arguments| make("contrast_logits_diff", Kind::LogitDifference, arguments),
+        ),
+        info(
+            "contrast_prob_diff",
+            "The token's probability less that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
+            WITH_LOGARITHM,
+            |arguments| make("contrast_prob_diff", Kind::ProbabilityDifference, arguments),
+        ),
+        info(
+            "pcxmi",
+            "Pointwise conditional cross-mutual information, in bits: how much likelier the contrastive context makes its token (Yin et al., 2021, https://arxiv.org/abs/2109.07446).",
+            CONTEXT,
+            |arguments| make("pcxmi", Kind::Pcxmi, arguments),
+        ),
+        info(
+            "kl_divergence",
+            "The divergence of the contrastive context's distribution from the text's own, in nats.",
+            WITH_FILTER,
+            |arguments| make("kl_divergence", Kind::Divergence, arguments),
+        ),
+        info(
+            "in_context_pvi",
+            "In-context pointwise usable information, in nats (Lu et al., 2023, https://arxiv.org/abs/2310.12300).",
+            CONTEXT,
+            |arguments| make("in_context_pvi", Kind::InContextPvi, arguments),
+        ),
+    ]
+}

@@ -1,13 +1,15 @@
 //! Scores of the whole next-token distribution.
 
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use super::{StepContext, StepFunction};
+use super::{StepContext, StepFunction, StepFunctionInfo, info};
 use crate::Result;
 
 /// `-sum p log p`, in nats.
 #[derive(Debug)]
-pub(super) struct Entropy;
+struct Entropy;
 
 impl StepFunction for Entropy {
     fn name(&self) -> &str {
@@ -18,4 +20,8 @@ impl StepFunction for Entropy {
         let log = log_softmax(context.logits.clone(), 1);
         Ok((log.clone().exp() * log).sum_dim(1).squeeze_dim::<1>(1).neg())
     }
+}
+
+pub(super) fn entropy() -> StepFunctionInfo {
+    info("entropy", "The entropy of the next-token distribution, in nats.", &[], |_| Ok(Arc::new(Entropy)))
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation::softmax};
+use inseq_core::Argument;
 use serde_json::{Map, Value};
 
-use super::{SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
+use super::{SharedStepFunction, StepContext, StepFunction, StepFunctionInfo, info};
 use crate::engine::read;
 use crate::{Error, Result};
 
@@ -75,15 +76,17 @@ impl StepFunction for TopPSize {
     }
 }
 
-/// The number of tokens that have a probability together.
-pub(super) const TOP_P_SIZE: StepFunctionInfo = StepFunctionInfo {
-    name: "top_p_size",
-    description: "How many of the likeliest tokens it takes to have the probability `top_p`; it has no gradient.",
-    arguments: &["top_p"],
-    make: top_p_size,
-};
+pub(super) fn top_p_size() -> StepFunctionInfo {
+    const ARGUMENTS: &[Argument] = &[Argument::new("top_p", "required", "The probability, between 0 and 1.")];
+    info(
+        "top_p_size",
+        "How many of the likeliest tokens it takes to have the probability `top_p`; it has no gradient.",
+        ARGUMENTS,
+        make,
+    )
+}
 
-fn top_p_size(arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
+fn make(arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
     match arguments.get("top_p").and_then(Value::as_f64) {
         Some(top_p) if (0.0..=1.0).contains(&top_p) => Ok(Arc::new(TopPSize { top_p: top_p as f32 })),
         _ => Err(Error::Argument("the step function `top_p_size` needs `top_p`, between 0 and 1".into())),

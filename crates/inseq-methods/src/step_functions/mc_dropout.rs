@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation::log_softmax};
+use inseq_core::Argument;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use super::{NoisyForwards, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo};
+use super::{LOGPROB, NoisyForwards, StepContext, StepFunction, StepFunctionInfo, info};
 use crate::{Count, Result};
 
 /// By how many standard deviations the token's probability lies above its mean over forwards with dropout.
@@ -27,7 +27,7 @@ impl Default for McDropout {
 
 impl StepFunction for McDropout {
     fn name(&self) -> &str {
-        MC_DROPOUT_PROB_AVG.name
+        "mc_dropout_prob_avg"
     }
 
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
@@ -47,14 +47,21 @@ impl StepFunction for McDropout {
     }
 }
 
-/// By how many standard deviations dropout lowers the token's probability.
-pub(super) const MC_DROPOUT_PROB_AVG: StepFunctionInfo = StepFunctionInfo {
-    name: "mc_dropout_prob_avg",
-    description: "By how many standard deviations the token's probability lies above its mean under dropout (Gal & \
-                  Ghahramani, 2016, https://arxiv.org/abs/1506.02142).",
-    arguments: &["n_mcd_steps", "logprob", "seed"],
-    make: |arguments: &Map<String, Value>| -> Result<SharedStepFunction> {
-        let function: McDropout = crate::arguments::read("the step function `mc_dropout_prob_avg`", arguments)?;
-        Ok(Arc::new(function))
-    },
-};
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("n_mcd_steps", "5", "Forwards with dropout, 2 to 1000."),
+    LOGPROB,
+    Argument::new("seed", "0", "Seed of the random number generator."),
+];
+
+pub(super) fn mc_dropout_prob_avg() -> StepFunctionInfo {
+    info(
+        "mc_dropout_prob_avg",
+        "By how many standard deviations the token's probability lies above its mean under dropout (Gal & Ghahramani, 2016, \
+         https://arxiv.org/abs/1506.02142).",
+        ARGUMENTS,
+        |arguments| {
+            let function: McDropout = crate::arguments::read("the step function `mc_dropout_prob_avg`", arguments)?;
+            Ok(Arc::new(function))
+        },
+    )
+}

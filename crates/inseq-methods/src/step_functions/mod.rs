@@ -14,6 +14,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
+use inseq_core::aggregators::AggregationFunction;
+use inseq_core::{Argument, Entry};
 use inseq_models::model::Model;
 use serde_json::{Map, Value};
 
@@ -21,8 +23,7 @@ pub(crate) use alignment::aligned;
 pub use alternative::{Alignments, ContrastArguments, OneOrMore, OtherContext, OtherContexts};
 pub use expression::GRAMMAR;
 pub(crate) use expression::Vocabulary;
-pub(crate) use registry::Registry;
-pub use registry::{arguments_of, list, named};
+pub use registry::{StepFunctions, arguments_of, list, named};
 
 use crate::{Error, Result};
 
@@ -135,59 +136,58 @@ impl fmt::Debug for dyn StepFunction {
     }
 }
 
-/// One entry of [`list`].
-#[derive(Clone, Copy, Debug)]
+/// Makes a step function from its arguments.
+pub type MakeStepFunction = Arc<dyn Fn(&Map<String, Value>) -> Result<SharedStepFunction> + Send + Sync>;
+
+/// One entry of [`StepFunctions`].
+#[derive(Clone)]
 pub struct StepFunctionInfo {
     /// The name to ask for.
     pub name: &'static str,
     /// One line on what it measures.
     pub description: &'static str,
-    /// Names of its arguments.
-    pub arguments: &'static [&'static str],
-    make: fn(&Map<String, Value>) -> Result<SharedStepFunction>,
+    /// Its arguments.
+    pub arguments: &'static [Argument],
+    /// What makes one score of a merged token's, where the rules for all do not know.
+    pub aggregation: Option<AggregationFunction>,
+    /// Makes it.
+    pub make: MakeStepFunction,
 }
 
-const ALL: &[StepFunctionInfo] = &[
-    StepFunctionInfo {
-        name: "logit",
-        description: "The logit of the generated token.",
-        arguments: &[],
-        make: |_| Ok(Arc::new(target::Logit)),
-    },
-    StepFunctionInfo {
-        name: "probability",
-        description: "The probability of the generated token, or its logarithm with `logprob`.",
-        arguments: &["logprob"],
-        make: |arguments| Ok(Arc::new(target::Probability { log: boolean(arguments, "logprob")? })),
-    },
-    StepFunctionInfo {
-        name: "entropy",
-        description: "The entropy of the next-token distribution, in nats.",
-        arguments: &[],
-        make: |_| Ok(Arc::new(distribution::Entropy)),
-    },
-    StepFunctionInfo {
-        name: "crossentropy",
-        description: "The cross entropy of the generated token, in nats.",
-        arguments: &[],
-        make: |_| Ok(Arc::new(target::CrossEntropy)),
-    },
-    StepFunctionInfo {
-        name: "perplexity",
-        description: "2 to the power of the cross entropy in nats, as the reference defines it.",
-        arguments: &[],
-        make: |_| Ok(Arc::new(target::Perplexity)),
-    },
-    contrast::ALL[0],
-    contrast::ALL[1],
-    contrast::ALL[2],
-    contrast::ALL[3],
-    contrast::ALL[4],
-    contrast::ALL[5],
-    contrast::ALL[6],
-    mc_dropout::MC_DROPOUT_PROB_AVG,
-    filter::TOP_P_SIZE,
-];
+impl fmt::Debug for StepFunctionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepFunctionInfo").field("name", &self.name).field("arguments", &self.arguments).finish()
+    }
+}
+
+impl Entry for StepFunctionInfo {
+    const KIND: &'static str = "step function";
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn description(&self) -> &'static str {
+        self.description
+    }
+
+    fn arguments(&self) -> &'static [Argument] {
+        self.arguments
+    }
+}
+
+/// The entry of a function of the program.
+fn info(
+    name: &'static str,
+    description: &'static str,
+    arguments: &'static [Argument],
+    make: fn(&Map<String, Value>) -> Result<SharedStepFunction>,
+) -> StepFunctionInfo {
+    StepFunctionInfo { name, description, arguments, aggregation: None, make: Arc::new(make) }
+}
+
+/// An argument of functions of probabilities.
+const LOGPROB: Argument = Argument::new("logprob", "false", "Whether probabilities are logarithms.");
 
 fn boolean(arguments: &Map<String, Value>, name: &str) -> Result<bool> {
     match arguments.get(name) {

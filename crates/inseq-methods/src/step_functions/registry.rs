@@ -1,88 +1,121 @@
-//! Finding a step function: of the program, of a model, or written as an expression.
+//! Finding a step function: by its name, or written as an expression.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
-use indexmap::IndexMap;
 use inseq_core::aggregators::{AggregationFunction, Merging};
+use inseq_core::{Argument, Entry, Registry};
 use serde_json::{Map, Value};
 
-use super::{ALL, SharedStepFunction, StepFunctionInfo, Vocabulary, contrast, expression};
+use super::{
+    SharedStepFunction, StepFunctionInfo, Vocabulary, contrast, distribution, expression, filter, mc_dropout, target,
+};
 use crate::{Error, Result};
 
-/// The step functions there are.
+/// The step functions of the program.
 pub fn list() -> &'static [StepFunctionInfo] {
-    ALL
+    static ALL: LazyLock<Vec<StepFunctionInfo>> = LazyLock::new(|| {
+        let own = [target::logit(), target::probability(), distribution::entropy()];
+        let of_targets = [target::crossentropy(), target::perplexity()];
+        let last = [mc_dropout::mc_dropout_prob_avg(), filter::top_p_size()];
+        own.into_iter().chain(of_targets).chain(contrast::all()).chain(last).collect()
+    });
+    &ALL
 }
 
-/// The names of the arguments of a step function, or of an expression; none of what is unknown.
-pub fn arguments_of(name: &str) -> &'static [&'static str] {
-    match ALL.iter().find(|info| info.name == name) {
+/// The arguments of a step function of the program, or of an expression; none of what is unknown.
+pub fn arguments_of(name: &str) -> &'static [Argument] {
+    match list().iter().find(|info| info.name == name) {
         Some(info) => info.arguments,
         None if expression::is_expression(name) => contrast::CONTEXT,
         None => &[],
     }
 }
 
-/// The step function of a name, with its arguments by the reference's names.
+/// The step function of the program of a name, with its arguments by the reference's names.
 ///
 /// # Errors
 /// When the name is unknown, or an argument is unknown to the function or of the wrong type.
 pub fn named(name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
-    let info = ALL
-        .iter()
-        .find(|info| info.name == name)
-        .ok_or_else(|| Error::unknown("step function", name, ALL.iter().map(|info| info.name)))?;
-    refuse_unknown(info.arguments, arguments)?;
-    (info.make)(arguments)
+    StepFunctions::new().named(name, arguments)
 }
 
-fn refuse_unknown(known: &[&str], arguments: &Map<String, Value>) -> Result<()> {
-    match arguments.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(unknown) => Err(Error::unknown("argument of the step function", unknown, known.iter().copied())),
-        None => Ok(()),
+/// The step functions that can be asked for by name: those of the program, and whatever the owner registers.
+#[derive(Clone, Debug)]
+pub struct StepFunctions {
+    entries: Registry<StepFunctionInfo>,
+}
+
+impl Default for StepFunctions {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
-/// The step functions that a model knows beside those of the program.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Registry {
-    functions: IndexMap<String, (SharedStepFunction, Option<AggregationFunction>)>,
-}
+impl StepFunctions {
+    /// Those of the program.
+    pub fn new() -> Self {
+        Self { entries: list().iter().cloned().collect() }
+    }
 
-impl Registry {
     /// Adds a function.
     ///
     /// # Errors
-    /// When its name is taken.
-    pub(crate) fn add(&mut self, function: SharedStepFunction, aggregation: Option<AggregationFunction>) -> Result<()> {
-        let name = function.name().to_owned();
-        if ALL.iter().any(|info| info.name == name) || self.functions.contains_key(&name) {
+    /// When its name is empty or taken, or could be an expression.
+    pub fn register(&mut self, info: StepFunctionInfo) -> Result<()> {
+        if expression::is_expression(info.name) {
             return Err(Error::Argument(format!(
-                "there is a step function `{name}` already; give it another name, or remove the one that is registered"
+                "a step function cannot be called `{}`: names have letters, digits and underscores",
+                info.name
             )));
         }
-        if expression::is_expression(&name) || name.is_empty() {
-            return Err(Error::Argument(format!(
-                "a step function cannot be called `{name}`: names have letters, digits and underscores"
-            )));
-        }
-        self.functions.insert(name, (function, aggregation));
-        Ok(())
+        self.entries.add(info).map_err(Error::Argument)
     }
 
-    /// Removes the function of a name.
-    pub(crate) fn remove(&mut self, name: &str) -> Option<SharedStepFunction> {
-        self.functions.shift_remove(name).map(|(function, _)| function)
+    /// Removes the function of a name, and returns it.
+    pub fn remove(&mut self, name: &str) -> Option<StepFunctionInfo> {
+        self.entries.remove(name)
     }
 
-    /// The functions that step scores of these names were registered with.
+    /// What there is, in the order of registration.
+    pub fn list(&self) -> impl ExactSizeIterator<Item = &StepFunctionInfo> {
+        self.entries.list()
+    }
+
+    /// The entry of a name.
+    ///
+    /// # Errors
+    /// When the name is unknown.
+    pub fn get(&self, name: &str) -> Result<&StepFunctionInfo> {
+        self.entries.get(name).ok_or_else(|| Error::unknown(StepFunctionInfo::KIND, name, self.entries.names()))
+    }
+
+    /// What a function measures and which arguments it takes, as text.
+    ///
+    /// # Errors
+    /// When the name is unknown.
+    pub fn explain(&self, name: &str) -> Result<String> {
+        Ok(self.get(name)?.explanation())
+    }
+
+    /// The function of a name, with its arguments by the reference's names.
+    ///
+    /// # Errors
+    /// When the name is unknown, or an argument is unknown to the function or of the wrong type.
+    pub fn named(&self, name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
+        let info = self.get(name)?;
+        refuse_unknown(info.arguments, arguments)?;
+        (info.make)(arguments)
+    }
+
+    /// The functions that merge step scores of these names, where they were registered with one.
     pub(crate) fn merging_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeMap<String, AggregationFunction> {
-        names.filter_map(|name| Some((name.to_owned(), self.functions.get(name)?.1?))).collect()
+        names.filter_map(|name| Some((name.to_owned(), self.entries.get(name)?.aggregation?))).collect()
     }
 
     /// How scores of several tokens become those of one, registered functions' among them.
     pub(crate) fn merging(&self) -> Merging {
-        let own = self.functions.iter().filter_map(|(name, (_, aggregation))| Some((name, (*aggregation)?)));
+        let own = self.list().filter_map(|info| Some((info.name, info.aggregation?)));
         own.fold(Merging::default(), |merging, (name, aggregation)| merging.step_function(name, aggregation))
     }
 
@@ -96,19 +129,11 @@ impl Registry {
         arguments: &Map<String, Value>,
         vocabulary: &Vocabulary,
     ) -> Result<SharedStepFunction> {
-        if let Some((function, _)) = self.functions.get(name) {
-            refuse_unknown(&[], arguments)?;
-            return Ok(function.clone());
-        }
-        if expression::is_expression(name) {
+        if self.entries.get(name).is_none() && expression::is_expression(name) {
             refuse_unknown(contrast::CONTEXT, arguments)?;
             return expression::read(name, arguments, vocabulary);
         }
-        if !ALL.iter().any(|info| info.name == name) {
-            let known = ALL.iter().map(|info| info.name).chain(self.functions.keys().map(String::as_str));
-            return Err(Error::unknown("step function", name, known));
-        }
-        named(name, arguments)
+        self.named(name, arguments)
     }
 
     /// Functions that share their arguments: each takes those that it knows.
@@ -121,14 +146,40 @@ impl Registry {
         arguments: &Map<String, Value>,
         vocabulary: &Vocabulary,
     ) -> Result<Vec<SharedStepFunction>> {
-        let known: Vec<&str> = names.iter().flat_map(|name| arguments_of(name)).copied().collect();
-        if let Some(unknown) = arguments.keys().find(|key| !known.contains(&key.as_str())) {
+        let known = |name: &str| self.entries.get(name).map_or_else(|| arguments_of(name), |info| info.arguments);
+        let takes = |name: &str, argument: &str| known(name).iter().any(|known| known.name == argument);
+        if let Some(unknown) = arguments.keys().find(|key| !names.iter().any(|name| takes(name, key))) {
+            let known = names.iter().flat_map(|name| known(name)).map(|argument| argument.name);
             return Err(Error::unknown("argument of the step functions", unknown, known));
         }
         let own = |name: &str| -> Map<String, Value> {
-            let of_name = arguments.iter().filter(|(key, _)| arguments_of(name).contains(&key.as_str()));
+            let of_name = arguments.iter().filter(|(key, _)| takes(name, key));
             of_name.map(|(key, value)| (key.clone(), value.clone())).collect()
         };
         names.iter().map(|name| self.find(name, &own(name), vocabulary)).collect()
+    }
+}
+
+fn refuse_unknown(known: &[Argument], arguments: &Map<String, Value>) -> Result<()> {
+    match arguments.keys().find(|key| !known.iter().any(|known| known.name == *key)) {
+        Some(unknown) => {
+            Err(Error::unknown("argument of the step function", unknown, known.iter().map(|known| known.name)))
+        }
+        None => Ok(()),
+    }
+}
+
+impl StepFunctionInfo {
+    /// The entry of a function that takes no arguments, under its own name. `aggregation` is what makes one score of a merged
+    /// token's.
+    pub fn of(function: SharedStepFunction, aggregation: Option<AggregationFunction>) -> Self {
+        Self {
+            // Names live as long as the program; a function is registered once.
+            name: function.name().to_owned().leak(),
+            description: "A function that was registered.",
+            arguments: &[],
+            aggregation,
+            make: Arc::new(move |_| Ok(function.clone())),
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Scores of the generated token.
 
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use super::{StepContext, StepFunction};
+use super::{LOGPROB, StepContext, StepFunction, StepFunctionInfo, boolean, info};
 use crate::Result;
 
 /// The token's logit.
 #[derive(Debug)]
-pub(super) struct Logit;
+struct Logit;
 
 impl StepFunction for Logit {
     fn name(&self) -> &str {
@@ -21,8 +23,8 @@ impl StepFunction for Logit {
 
 /// The token's probability, or its logarithm.
 #[derive(Debug)]
-pub(super) struct Probability {
-    pub(super) log: bool,
+struct Probability {
+    log: bool,
 }
 
 impl StepFunction for Probability {
@@ -38,7 +40,7 @@ impl StepFunction for Probability {
 
 /// Minus the logarithm of the token's probability.
 #[derive(Debug)]
-pub(super) struct CrossEntropy;
+struct CrossEntropy;
 
 impl StepFunction for CrossEntropy {
     fn name(&self) -> &str {
@@ -52,7 +54,7 @@ impl StepFunction for CrossEntropy {
 
 /// 2 to the cross entropy.
 #[derive(Debug)]
-pub(super) struct Perplexity;
+struct Perplexity;
 
 impl StepFunction for Perplexity {
     fn name(&self) -> &str {
@@ -66,4 +68,24 @@ impl StepFunction for Perplexity {
 
 fn log_probability(context: &StepContext) -> Tensor<1> {
     context.of_targets(log_softmax(context.logits.clone(), 1))
+}
+
+pub(super) fn logit() -> StepFunctionInfo {
+    info("logit", "The logit of the generated token.", &[], |_| Ok(Arc::new(Logit)))
+}
+
+pub(super) fn probability() -> StepFunctionInfo {
+    let description = "The probability of the generated token, or its logarithm with `logprob`.";
+    info("probability", description, &[LOGPROB], |arguments| {
+        Ok(Arc::new(Probability { log: boolean(arguments, "logprob")? }))
+    })
+}
+
+pub(super) fn crossentropy() -> StepFunctionInfo {
+    info("crossentropy", "The cross entropy of the generated token, in nats.", &[], |_| Ok(Arc::new(CrossEntropy)))
+}
+
+pub(super) fn perplexity() -> StepFunctionInfo {
+    let description = "2 to the power of the cross entropy in nats, as the reference defines it.";
+    info("perplexity", description, &[], |_| Ok(Arc::new(Perplexity)))
 }

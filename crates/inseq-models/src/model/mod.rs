@@ -79,6 +79,11 @@ impl Model {
         self.target_embedding.table().device()
     }
 
+    /// Whether the model has no encoder, so that its input is the beginning of what it writes.
+    pub fn is_decoder_only(&self) -> bool {
+        self.encoder.is_none()
+    }
+
     /// Size of an embedding.
     pub fn features(&self) -> usize {
         self.target_embedding.features()
@@ -153,7 +158,7 @@ impl Model {
         let widest = |stack: &Stack| stack.blocks.iter().map(Block::values_per_position).max().unwrap_or(0);
         let encoder = self.encoder.as_ref().map_or(0, |encoder| widest(&encoder.stack) * source);
         // Keys and values of the source have their cotangents beside the decoder's.
-        let decoder = widest(&self.decoder) * (target + if self.encoder.is_some() { source } else { 0 });
+        let decoder = widest(&self.decoder) * (target + if self.is_decoder_only() { 0 } else { source });
         4 * encoder.max(decoder)
     }
 

@@ -2,58 +2,78 @@
 
 mod replacements;
 
+use std::sync::Arc;
+
 use burn::tensor::{Int, Tensor};
+use inseq_core::Argument;
 use inseq_models::model::{Model, Source};
 use inseq_models::parallel::{row_ranges, side_by_side};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Perturbed, Unchanged, embedded};
 use crate::engine::{Engine, TextSteps, read_ids};
-use crate::method::{Attributions, Bounds, Cost, Method, MethodContext, MethodInfo, names_of, options};
+use crate::loading::Loading;
+use crate::method::{Attributions, Bounds, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Error, Result};
 
 use replacements::{Draw, Ids, Pool, Sampler};
 pub use replacements::{Replacements, Words};
 
-pub(crate) const INFO: MethodInfo = MethodInfo {
-    name: "reagent",
-    description: "Which tokens, once others stand in their place, change the score, and which suffice to predict the token?",
-    cost: "num_probes forwards an iteration, and num_probes a step for those that go on; at most max_probe_steps iterations",
-    paper: "Zhao & Shan (2024), ReAGent: A Model-agnostic Feature Attribution Method for Generative Language Models, \
-            https://arxiv.org/abs/2402.00794",
-    details: "Random tokens are replaced by others; the change of the score counts for those replaced and against those kept, \
-              until the most important tokens alone keep the written token among the likeliest. A token's score is its mean \
-              share over the probes that came to that end (over all where none did); a step's scores sum to 1. Steps share the \
-              replacements. Arguments: `keep_top_n` (5), `keep_ratio` (none: the share of tokens to keep where `keep_top_n` is \
-              0), `invert_keep` (false), `stopping_condition_top_k` (3), `replacing_ratio` (0.3), `max_probe_steps` (3000), \
-              `num_probes` (16), `replacements` (`model`: what the model itself expects there, for what it writes, and any \
-              token in a source; `uniform`: any token; {\"given_model\": \"folder or name\"}: what a decoder-only model with \
-              the same tokens expects there, in a source too; {\"words\": \"words.json\"}, or the object itself, such as \
-              {\"NOUN\": [\"cat\", \"dog\"]}: any token of the same list, such as a part of speech), `seed` (0).",
-    arguments: names_of::<Reagent>,
-    make: |arguments| {
-        let method: Reagent = options("reagent", arguments)?;
-        let refuse = |message: &str| Err(Error::Argument(format!("reagent: {message}")));
-        if !(method.replacing_ratio > 0.0 && method.replacing_ratio < 1.0) {
-            return refuse("`replacing_ratio` must lie between 0 and 1");
-        }
-        if method.keep_ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0)) {
-            return refuse("`keep_ratio` must be above 0 and up to 1");
-        }
-        if method.keep_top_n == 0 && method.keep_ratio.is_none() {
-            return refuse("`keep_top_n` of 0 needs a `keep_ratio` above 0 and up to 1");
-        }
-        method.loaded()
-    },
-};
+/// Its arguments, in the order of the fields.
+const ARGUMENTS: &[Argument] = &[
+    Argument::new("keep_top_n", "5", "Tokens that have to suffice; 0 leaves it to `keep_ratio`."),
+    Argument::new(
+        "keep_ratio",
+        "none",
+        "Share of tokens that has to suffice where `keep_top_n` is 0, above 0 and up to 1.",
+    ),
+    Argument::new("invert_keep", "false", "Whether the most important tokens are replaced rather than kept."),
+    Argument::new(
+        "stopping_condition_top_k",
+        "3",
+        "Rank that the written token has to keep, 1 or more: 3 is among the three likeliest.",
+    ),
+    Argument::new("replacing_ratio", "0.3", "Probability of a token to be replaced, above 0 and below 1."),
+    Argument::new("max_probe_steps", "3000", "Iterations after which probes stop anyway, 1 to 100000."),
+    Argument::new("num_probes", "16", "Probes, each with replacements of its own, 1 to 1000."),
+    Argument::new(
+        "replacements",
+        "model",
+        "Where replacements come from: model (what the model itself expects there, for what it writes, and any \
+         token in a source), uniform (any token), {\"given_model\": \"folder or name\"} (what a decoder-only model \
+         with the same tokens expects there, in a source too), or {\"words\": \"words.json\"} or such an object \
+         itself, {\"NOUN\": [\"cat\", \"dog\"]} (any token of the same list).",
+    ),
+    Argument::new("seed", "0", "Seed of the random number generator."),
+];
+
+/// The entry of the registry.
+pub(crate) fn info() -> MethodInfo {
+    MethodInfo {
+        name: "reagent",
+        description: "Which tokens, once others stand in their place, change the score, and which suffice to \
+                      predict the token?",
+        details: "Random tokens are replaced by others; the change of the score counts for those replaced and \
+                  against those kept, until the most important tokens alone keep the written token among the \
+                  likeliest. A token's score is its mean share over the probes that came to that end (over all \
+                  where none did); a step's scores sum to 1. Steps share the replacements.",
+        arguments: ARGUMENTS,
+        cost: "num_probes forwards per iteration, and num_probes per step for those that go on; at most \
+               max_probe_steps iterations",
+        citation: "Zhao & Shan (2024), ReAGent: A Model-agnostic Feature Attribution Method for Generative \
+                   Language Models, https://arxiv.org/abs/2402.00794",
+        make: from_arguments::<Reagent>("reagent"),
+    }
+}
 
 /// Which tokens, once others stand in their place, change the score, and which suffice to predict the token?
 ///
 /// Coarse scores `[input, step]`, 0 or more, of which a step's sum to 1. Cost: `num_probes` forwards an iteration and as many
 /// again for each step that goes on. Zhao & Shan, 2024, <https://arxiv.org/abs/2402.00794>.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reagent {
     /// Tokens that have to suffice.
@@ -94,48 +114,76 @@ impl Default for Reagent {
 
 /// A method with its pool of replacements.
 #[derive(Clone, Debug)]
-struct Loaded {
+struct Prepared {
     method: Reagent,
     pool: Pool,
 }
 
-impl Method for Loaded {
-    fn name(&self) -> &'static str {
-        INFO.name
+impl Method for Prepared {
+    fn name(&self) -> &str {
+        self.method.name()
     }
 
-    fn attribute(&self, context: &mut MethodContext) -> Result<Vec<Attributions>> {
-        let texts = context.point.texts.clone();
-        texts.into_iter().map(|text| self.method.attribute_text(context, text, &self.pool)).collect()
+    fn arguments(&self) -> Map<String, Value> {
+        self.method.arguments()
+    }
+
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        self.method.attribute_with(context, entry, &self.pool)
+    }
+
+    fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
+        self.method.cost(model, text, attribute_target)
+    }
+}
+
+impl Method for Reagent {
+    fn name(&self) -> &str {
+        "reagent"
+    }
+
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let refuse = |message: &str| Err(Error::Argument(format!("reagent: {message}")));
+        if !(self.replacing_ratio > 0.0 && self.replacing_ratio < 1.0) {
+            return refuse("`replacing_ratio` must lie between 0 and 1");
+        }
+        if self.keep_ratio.is_some_and(|ratio| !(ratio > 0.0 && ratio <= 1.0)) {
+            return refuse("`keep_ratio` must be above 0 and up to 1");
+        }
+        if self.keep_top_n == 0 && self.keep_ratio.is_none() {
+            return refuse("`keep_top_n` of 0 needs a `keep_ratio` above 0 and up to 1");
+        }
+        Ok(())
+    }
+
+    /// The method with the model or the words that replacements come from.
+    fn prepare(&self, loading: &Loading) -> Result<Option<Arc<dyn Method>>> {
+        let pool = self.replacements.load(loading)?;
+        Ok(Some(Arc::new(Prepared { method: self.clone(), pool })))
+    }
+
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+        self.attribute_with(context, entry, &self.replacements.load(&Loading::nothing())?)
     }
 
     fn cost(&self, _: &Model, text: &TextSteps, _: bool) -> Cost {
-        Cost { forwards: self.method.forwards(text), pullbacks: 0 }
+        Cost { forwards: self.forwards(text), pullbacks: 0 }
     }
 }
 
 impl Reagent {
-    /// The method, with the model or the words that replacements come from.
-    ///
-    /// # Errors
-    /// When these cannot be loaded.
-    pub fn loaded(self) -> Result<Box<dyn Method>> {
-        let pool = self.replacements.load()?;
-        Ok(Box::new(Loaded { method: self, pool }))
-    }
-
     /// An iteration's probes, and its checks of every step. More than one iteration is needed only where they fail.
     fn forwards(&self, text: &TextSteps) -> Bounds {
         let iteration = self.num_probes.get() * (1 + text.steps.len());
         Bounds { least: iteration, most: iteration.saturating_mul(self.max_probe_steps.get()) }
     }
 
-    fn attribute_text<'a>(
-        &self,
-        context: &mut MethodContext<'a>,
-        text: &'a TextSteps,
-        pool: &Pool,
-    ) -> Result<Attributions> {
+    fn attribute_with(&self, context: &mut MethodContext, entry: usize, pool: &Pool) -> Result<Attributions> {
+        let text = context.text(entry);
         let perturbed = Perturbed::new(context, text)?;
         let engine = context.engine;
         let steps = text.steps.len();

@@ -9,14 +9,15 @@ use inseq_models::model::Model;
 use inseq_models::tokenizer::Role;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::{Feature, Side};
 use crate::engine::{TextSteps, read, read_ids};
+use crate::loading::Loading;
 use crate::{AttributionModel, Error, Result};
 
 /// Where replacements are taken from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replacements {
     /// What the model expects at the token's place, for what it writes; any token in a source.
@@ -32,7 +33,7 @@ pub enum Replacements {
 }
 
 /// Words by class.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Words {
     /// A JSON file of an object with a list of words for each class.
@@ -52,13 +53,13 @@ pub(super) enum Pool {
 
 impl Replacements {
     /// Loads the model, or the words.
-    pub(super) fn load(&self) -> Result<Pool> {
+    pub(super) fn load(&self, loading: &Loading) -> Result<Pool> {
         Ok(match self {
             Self::Model => Pool::Model,
             Self::Uniform => Pool::Uniform,
             Self::GivenModel(name) => {
-                let given = AttributionModel::load(name)?;
-                if given.model().encoder.is_some() {
+                let given = AttributionModel::load_with(name, &loading.of_model("reagent", name)?)?;
+                if !given.model().is_decoder_only() {
                     return Err(Error::Argument(format!(
                         "reagent: the model `{name}` has an encoder; replacements need one that reads from left to right"
                     )));
@@ -69,6 +70,7 @@ impl Replacements {
             Self::Words(Words::File(path)) => {
                 let refuse =
                     |reason: String| Error::Argument(format!("reagent: words of {}: {reason}", path.display()));
+                loading.of_file("reagent", path)?;
                 let json = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
                 Pool::Words(Arc::new(serde_json::from_slice(&json).map_err(|error| refuse(error.to_string()))?))
             }

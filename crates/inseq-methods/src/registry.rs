@@ -1,0 +1,181 @@
+//! The attribution methods by name.
+
+use std::sync::{Arc, LazyLock};
+
+use inseq_core::{Entry, Registry};
+use serde_json::{Map, Value};
+
+use crate::method::{Method, MethodInfo};
+use crate::{Error, Result, dummy, gradient, internals, perturbation};
+
+/// The attribution methods that can be asked for by name: those of the program, and whatever the owner registers.
+///
+/// ```
+/// use inseq_methods::Methods;
+///
+/// let methods = Methods::new();
+/// let saliency = methods.get("saliency").unwrap();
+/// assert_eq!(saliency.arguments[0].name, "abs");
+/// assert_eq!(saliency.arguments[0].default, "true");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Methods {
+    entries: Registry<MethodInfo>,
+}
+
+impl Default for Methods {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Methods {
+    /// Those of the program.
+    pub fn new() -> Self {
+        Self { entries: list_methods().iter().cloned().collect() }
+    }
+
+    /// Adds a method.
+    ///
+    /// # Errors
+    /// When its name is empty or taken.
+    pub fn register(&mut self, info: MethodInfo) -> Result<()> {
+        self.entries.add(info).map_err(Error::Argument)
+    }
+
+    /// Removes the method of a name, and returns it.
+    pub fn remove(&mut self, name: &str) -> Option<MethodInfo> {
+        self.entries.remove(name)
+    }
+
+    /// What there is, in the order of registration.
+    pub fn list(&self) -> impl ExactSizeIterator<Item = &MethodInfo> {
+        self.entries.list()
+    }
+
+    /// The entry of a name.
+    ///
+    /// # Errors
+    /// When the name is unknown.
+    pub fn get(&self, name: &str) -> Result<&MethodInfo> {
+        self.entries.get(name).ok_or_else(|| Error::unknown(MethodInfo::KIND, name, self.entries.names()))
+    }
+
+    /// What a method does, what it takes and costs, and where it comes from, as text.
+    ///
+    /// # Errors
+    /// When the name is unknown.
+    pub fn explain(&self, name: &str) -> Result<String> {
+        Ok(self.get(name)?.explanation())
+    }
+
+    /// The method of a name, with its arguments by the reference's names.
+    ///
+    /// # Errors
+    /// When the name or an argument is unknown, or an argument has a wrong type or range.
+    pub fn named(&self, name: &str, arguments: &Map<String, Value>) -> Result<Arc<dyn Method>> {
+        self.get(name)?.with(arguments)
+    }
+}
+
+/// The attribution methods of the program.
+pub fn list_methods() -> &'static [MethodInfo] {
+    static METHODS: LazyLock<Vec<MethodInfo>> = LazyLock::new(|| {
+        vec![
+            gradient::saliency::info(),
+            gradient::input_x_gradient::info(),
+            gradient::integrated_gradients::info(),
+            gradient::deep_lift::info(),
+            gradient::gradient_shap::info(),
+            gradient::smooth_grad::info(),
+            gradient::sequential_integrated_gradients::info(),
+            gradient::discretized_integrated_gradients::info(),
+            gradient::layer::integrated_gradients(),
+            gradient::layer::gradient_x_activation(),
+            gradient::layer::deep_lift(),
+            internals::attention::info(),
+            internals::attention_rollout::info(),
+            internals::attention_flow::info(),
+            internals::value_zeroing::info(),
+            perturbation::occlusion::info(),
+            perturbation::lime::info(),
+            perturbation::kernel_shap::info(),
+            perturbation::shapley_value_sampling::info(),
+            perturbation::partition_shap::info(),
+            perturbation::reagent::info(),
+            dummy::info(),
+        ]
+    });
+    &METHODS
+}
+
+/// What a method of the program does, what it takes and costs, and where it comes from, as text.
+///
+/// # Errors
+/// When the name is unknown.
+pub fn explain(name: &str) -> Result<String> {
+    Methods::new().explain(name)
+}
+
+/// The method of the program of a name, with its arguments by the reference's names.
+///
+/// # Errors
+/// When the name or an argument is unknown, or an argument has a wrong type or range.
+pub fn method_named(name: &str, arguments: &Map<String, Value>) -> Result<Arc<dyn Method>> {
+    Methods::new().named(name, arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A default as the list of arguments has it.
+    fn shown(value: &Value) -> String {
+        match value {
+            Value::Null => "none".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    #[test]
+    fn listed_arguments_are_the_fields_of_each_method_with_their_defaults() {
+        for info in list_methods() {
+            let method = info.with(&Map::new()).unwrap();
+            assert_eq!(method.name(), info.name);
+            let fields = method.arguments();
+            let mut fields: Vec<(String, String)> =
+                fields.iter().map(|(name, value)| (name.clone(), shown(value))).collect();
+            let mut listed: Vec<(String, String)> =
+                info.arguments.iter().map(|known| (known.name.to_owned(), known.default.to_owned())).collect();
+            fields.sort();
+            listed.sort();
+            assert_eq!(fields, listed, "{}", info.name);
+            // What a method says of itself makes it again.
+            let again = info.with(&method.arguments()).unwrap();
+            assert_eq!(format!("{again:?}"), format!("{method:?}"));
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_explained() {
+        for info in list_methods() {
+            let text = explain(info.name).unwrap();
+            for argument in info.arguments {
+                assert!(text.contains(&format!("\n  {} ({}): ", argument.name, argument.default)), "{text}");
+            }
+            assert!(text.contains(&format!("Cost: {}\n", info.cost)), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_argument_is_named_with_the_nearest() {
+        let arguments = Map::from_iter([("n_step".to_owned(), 3.into())]);
+        let message = method_named("lime", &arguments).unwrap_err().to_string();
+        assert!(
+            message.starts_with("arguments of the method `lime`: unknown argument `n_step`; it takes `n_samples`,")
+        );
+        let message = method_named("integrated_gradients", &arguments).unwrap_err().to_string();
+        assert!(message.ends_with("(did you mean `n_steps`?)"), "{message}");
+    }
+}
