@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use bytesize::ByteSize;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use inseq_core::mismatch;
 use inseq_viz::terminal::ColorSupport;
 use serde_json::{Map, Value};
 
@@ -323,7 +324,7 @@ pub type Object = Map<String, Value>;
 
 /// Reads a JSON object.
 pub fn object(text: &str) -> Result<Object, String> {
-    match serde_json::from_str(text) {
+    match mismatch::parse(text.as_bytes()) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(other) => Err(format!("expected a JSON object such as {{\"n_steps\": 100}}, found {other}")),
         Err(error) => Err(format!("expected a JSON object such as {{\"n_steps\": 100}}: {error}")),

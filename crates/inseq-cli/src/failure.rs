@@ -51,9 +51,17 @@ impl Failure {
                 ExitCode::from(130)
             }
             _ => {
-                say(&format!("error: {}", one_line(&in_flags(&self.to_string()))));
+                say(&format!("error: {}", one_line(&self.said())));
                 ExitCode::FAILURE
             }
+        }
+    }
+
+    /// What is wrong, in the words of the command line. Errors about results name fields of results, which are no flags.
+    fn said(&self) -> String {
+        match self {
+            Failure::Result(error) => replaced(&error.to_string(), &FLAGS_OF_RESULTS),
+            other => in_flags(&other.to_string()),
         }
     }
 }
@@ -74,9 +82,12 @@ const FLAGS: [(&str, &str); 16] = [
     ("step_scores", "--step-scores"),
     ("longest", "--max-show-size"),
     ("figure", "--viz-path"),
-    ("split_pattern", "`split_pattern` (in --aggregator-kwargs)"),
     ("batch_size", "--batch-size"),
+    ("memory_budget", "--memory-budget"),
 ];
+
+/// Those of them that an error about a result names.
+const FLAGS_OF_RESULTS: [(&str, &str); 1] = [("split_pattern", "`split_pattern` (in --aggregator-kwargs)")];
 
 /// A message of the library, in which options stand in backquotes, with the flags of the command line in their place. A message
 /// about a configuration file names the file's fields.
@@ -84,7 +95,11 @@ pub fn in_flags(message: &str) -> String {
     if message.split_whitespace().next().is_some_and(|first| first.ends_with("config.json:")) {
         return message.to_owned();
     }
-    FLAGS.iter().fold(message.to_owned(), |said, (option, flag)| said.replace(&format!("`{option}`"), flag))
+    replaced(&replaced(message, &FLAGS), &FLAGS_OF_RESULTS)
+}
+
+fn replaced(message: &str, flags: &[(&str, &str)]) -> String {
+    flags.iter().fold(message.to_owned(), |said, (option, flag)| said.replace(&format!("`{option}`"), flag))
 }
 
 /// A message may quote a file of a stranger: no line breaks, no escape sequences.
@@ -104,6 +119,16 @@ mod tests {
     #[test]
     fn messages_are_one_line_without_escapes() {
         assert_eq!(one_line("config.json: `a\nb`\u{1b}[31m"), "config.json: `a b` [31m");
+    }
+
+    #[test]
+    fn fields_of_results_are_no_flags() {
+        let said = |message: &str| Failure::from(inseq_core::Error::Invalid(message.into())).said();
+        assert_eq!(
+            said("results cannot be merged: `step_scores` is []"),
+            "results cannot be merged: `step_scores` is []"
+        );
+        assert_eq!(said("give `split_pattern`"), "give `split_pattern` (in --aggregator-kwargs)");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod closeness;
 mod difference;
 mod error;
 mod merge;
+pub mod mismatch;
 mod registry;
 mod result;
 mod saved;

@@ -1,5 +1,6 @@
 //! Arguments by the reference's names, as JSON.
 
+use inseq_core::mismatch::{self, Mismatch};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -10,13 +11,9 @@ use crate::{Error, Result};
 /// # Errors
 /// When an argument is unknown, or of a wrong type or range, naming the owner and the argument.
 pub(crate) fn read<T: DeserializeOwned>(owner: &str, arguments: &Map<String, Value>) -> Result<T> {
-    serde_path_to_error::deserialize(Value::Object(arguments.clone())).map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.inner().to_string();
+    mismatch::read(&Value::Object(arguments.clone())).map_err(|Mismatch { path, message }| {
         let message = match path.as_str() {
-            // The message names what is unknown by itself.
-            "." => message,
-            _ if message.contains("unknown field") => message,
+            "" => message,
             _ if message.starts_with("must ") => format!("`{path}` {message}"),
             _ => format!("`{path}`: {message}"),
         };

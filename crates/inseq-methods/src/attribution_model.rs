@@ -95,6 +95,12 @@ impl AttributionModel {
 
     fn from_repository(repository: &Repository, tokenizer: Tokenizer, options: &LoadOptions) -> Result<Self> {
         let device = device::parse(&options.device)?;
+        if options.memory_budget == 0 {
+            return Err(Error::Argument(
+                "`memory_budget` is 0; expected the bytes that the tensors of an attribution may take, such as 1GiB"
+                    .into(),
+            ));
+        }
         let mut loaded = architectures::load(repository, &device, options.dtype)?;
         let mut generation = GenerationConfig::load(repository)?;
         loaded.warnings.extend(generation.problems());

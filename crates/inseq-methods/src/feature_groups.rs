@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use inseq_core::aggregators::{AggregationFunction, Spans};
-use inseq_core::{SequenceAttribution, Token, text};
+use inseq_core::{SequenceAttribution, Token, mismatch, text};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -57,9 +57,9 @@ impl FeatureGroups {
     /// # Errors
     /// When it is no such JSON.
     pub fn from_json(json: &str) -> Result<Self> {
-        let spans = serde_json::from_str::<Value>(json).and_then(|value| match value {
-            Value::Array(_) => serde_json::from_value(value),
-            _ => serde_json::from_value(value).map(|one| vec![one]),
+        let spans = mismatch::parse(json.as_bytes()).and_then(|value| match value {
+            Value::Array(_) => mismatch::read(&value),
+            _ => mismatch::read(&value).map(|one| vec![one]),
         });
         spans.map(Self::Spans).map_err(|error| {
             Error::Argument(format!(

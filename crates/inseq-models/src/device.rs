@@ -1,5 +1,9 @@
 //! The one place that knows backends: names to devices.
 
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
+use burn::tensor::DeviceKind;
+#[cfg(any(feature = "tch", feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+use burn::tensor::DeviceType;
 use burn::tensor::{DType, Device};
 
 use crate::{Error, Result};
@@ -59,13 +63,29 @@ pub fn parse(name: &str) -> Result<Device> {
         "tch" => Ok(Device::libtorch()),
         #[cfg(feature = "tch")]
         #[expect(deprecated, reason = "as above")]
-        "tch-cuda" => Ok(Device::libtorch_cuda(index.unwrap_or(0))),
+        "tch-cuda" => match index {
+            Some(index) => chosen(name, index, &there(DeviceType::LibTorch), Device::libtorch_cuda),
+            None => Ok(Device::libtorch_cuda(0)),
+        },
         #[cfg(feature = "cuda")]
-        "cuda" => Ok(Device::cuda(index.unwrap_or(0))),
+        "cuda" => match index {
+            Some(index) => chosen(name, index, &there(DeviceType::Cuda), Device::cuda),
+            None => Ok(Device::cuda(0)),
+        },
         #[cfg(feature = "vulkan")]
-        "vulkan" => Ok(Device::vulkan(gpu(index))),
+        "vulkan" => match index {
+            Some(index) => {
+                chosen(name, index, &there(DeviceType::Vulkan), |index| Device::vulkan(DeviceKind::DiscreteGpu(index)))
+            }
+            None => Ok(Device::vulkan(DeviceKind::DefaultDevice)),
+        },
         #[cfg(feature = "wgpu")]
-        "wgpu" => Ok(Device::wgpu(gpu(index))),
+        "wgpu" => match index {
+            Some(index) => {
+                chosen(name, index, &there(DeviceType::Wgpu), |index| Device::wgpu(DeviceKind::DiscreteGpu(index)))
+            }
+            None => Ok(Device::wgpu(DeviceKind::DefaultDevice)),
+        },
         #[cfg(not(feature = "flex"))]
         "flex" => Err(left_out(kind, "flex")),
         #[cfg(not(feature = "tch"))]
@@ -80,11 +100,28 @@ pub fn parse(name: &str) -> Result<Device> {
     }
 }
 
-/// The GPU that an index chooses, or the best one.
-#[cfg(any(feature = "vulkan", feature = "wgpu"))]
-fn gpu(index: Option<usize>) -> burn::tensor::DeviceKind {
-    use burn::tensor::DeviceKind;
-    index.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu)
+/// The devices of a backend that this machine has.
+#[cfg(any(feature = "tch", feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+fn there(backend: DeviceType) -> Vec<Device> {
+    Device::enumerate(backend).into_vec()
+}
+
+/// The device that an index chooses among those that are there, where `at` says which has an index.
+#[cfg(any(feature = "tch", feature = "cuda", feature = "vulkan", feature = "wgpu", test))]
+fn chosen<D: PartialEq>(name: &str, index: usize, there: &[D], at: impl Fn(usize) -> D) -> Result<D> {
+    let count = (0..=index).take_while(|&index| there.contains(&at(index))).count();
+    if count > index {
+        return Ok(at(index));
+    }
+    let kind = name.split(':').next().unwrap_or(name);
+    Err(Error::Argument(match count {
+        0 => format!("device `{name}` is not there: this machine has no GPU that `{kind}` can choose by an index"),
+        1 => format!("device `{name}` is not there: `{kind}` has one GPU on this machine; write `{kind}:0`"),
+        _ => format!(
+            "device `{name}` is not there: `{kind}` has {count} GPUs on this machine, `{kind}:0` to `{kind}:{}`",
+            count - 1
+        ),
+    }))
 }
 
 fn left_out(name: &str, feature: &str) -> Error {
@@ -128,9 +165,28 @@ mod tests {
         for name in ["flex", "cpu", "flex:0", "cpu:0"] {
             assert!(is_flex(&parse(name).unwrap()), "{name}");
         }
+    }
+
+    #[test]
+    fn a_gpu_is_one_of_those_that_are_there() {
+        assert_eq!(chosen("cuda:1", 1, &[10, 11, 12], |index| 10 + index).unwrap(), 11);
+        for (name, index, there, expected) in [
+            ("cuda:9", 9, &[10, 11][..], "`cuda` has 2 GPUs on this machine, `cuda:0` to `cuda:1`"),
+            ("wgpu:5", 5, &[7, 10], "`wgpu` has one GPU on this machine; write `wgpu:0`"),
+            ("vulkan:0", 0, &[7], "no GPU that `vulkan` can choose by an index"),
+        ] {
+            let message = chosen(name, index, there, |index| 10 + index).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("device `{name}` is not there: ")), "{message}");
+            assert!(message.contains(expected), "{message}");
+        }
+        // No backend has as many.
+        #[cfg(feature = "cuda")]
+        assert!(parse("cuda:60000").is_err());
+        #[cfg(feature = "tch")]
+        assert!(parse("tch-cuda:60000").is_err());
         #[cfg(feature = "wgpu")]
-        assert_ne!(parse("wgpu").unwrap(), parse("wgpu:1").unwrap());
+        assert!(parse("wgpu:60000").is_err());
         #[cfg(feature = "vulkan")]
-        assert_ne!(parse("vulkan").unwrap(), parse("vulkan:1").unwrap());
+        assert!(parse("vulkan:60000").is_err());
     }
 }

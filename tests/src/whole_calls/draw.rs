@@ -3,6 +3,7 @@
 use arbitrary::Unstructured;
 use inseq_core::aggregators::Aggregators;
 use inseq_methods::{list_methods, step_functions};
+use inseq_models::generation::GenerationConfig;
 use serde_json::json;
 
 use super::arguments::{self, Drawn as _};
@@ -164,45 +165,9 @@ fn function(from: &mut Unstructured) -> String {
 }
 
 fn generation(from: &mut Unstructured) -> Arguments {
-    const KNOWN: [&str; 36] = [
-        "max_length",
-        "max_new_tokens",
-        "min_length",
-        "min_new_tokens",
-        "num_beams",
-        "do_sample",
-        "early_stopping",
-        "length_penalty",
-        "stop_strings",
-        "repetition_penalty",
-        "encoder_repetition_penalty",
-        "no_repeat_ngram_size",
-        "encoder_no_repeat_ngram_size",
-        "bad_words_ids",
-        "sequence_bias",
-        "guidance_scale",
-        "forced_bos_token_id",
-        "forced_eos_token_id",
-        "exponential_decay_length_penalty",
-        "suppress_tokens",
-        "begin_suppress_tokens",
-        "remove_invalid_values",
-        "renormalize_logits",
-        "temperature",
-        "top_k",
-        "top_p",
-        "top_h",
-        "min_p",
-        "typical_p",
-        "epsilon_cutoff",
-        "eta_cutoff",
-        "decoder_start_token_id",
-        "eos_token_id",
-        "pad_token_id",
-        "seed",
-        "penalty_alpha",
-    ];
-    let mut drawn = if from.rarely(2) { arguments::drawn(from, &KNOWN) } else { Arguments::new() };
+    // The last is not honoured.
+    let known: Vec<&str> = GenerationConfig::FIELDS.iter().copied().chain(["penalty_alpha"]).collect();
+    let mut drawn = if from.rarely(2) { arguments::drawn(from, &known) } else { Arguments::new() };
     if !from.rarely(8) {
         drawn.insert("max_new_tokens".into(), json!(1 + from.up_to(7)));
     }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     AggregationFunction, Aggregator, Merging, Scaling, Scores, Selection, Slices, Spans, Split, SplitMode, Subwords,
 };
+use crate::mismatch::{self, Mismatch};
 use crate::{Argument, Error, Result};
 
 /// Makes an aggregator from its arguments.
@@ -232,8 +233,11 @@ fn merging(function: Option<Function>) -> Merging {
 }
 
 fn options<T: DeserializeOwned>(name: &str, arguments: &Map<String, Value>) -> Result<T> {
-    serde_path_to_error::deserialize(Value::Object(arguments.clone())).map_err(|error| {
-        Error::Invalid(format!("argument `{}` of the aggregator `{name}`: {}", error.path(), error.inner()))
+    mismatch::read(&Value::Object(arguments.clone())).map_err(|Mismatch { path, message }| {
+        Error::Invalid(match path.as_str() {
+            "" => format!("arguments of the aggregator `{name}`: {message}"),
+            path => format!("argument `{path}` of the aggregator `{name}`: {message}"),
+        })
     })
 }
 
@@ -283,7 +287,7 @@ struct SplitArguments {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text or a list of texts")]
 enum OneOrMore<T> {
     One(T),
     More(Vec<T>),

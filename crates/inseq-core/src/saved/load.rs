@@ -167,7 +167,7 @@ fn deserialize<'de, T: Deserialize<'de>>(
         let path = path.replace(".attributes.", ".");
         let path = path.strip_prefix("attributes.").unwrap_or(&path);
         let place = if path == "." { "file".to_owned() } else { format!("{prefix}{path}") };
-        Error::malformed(place, error.into_inner().to_string())
+        Error::malformed(place, crate::mismatch::words(&error.inner().to_string()))
     })
 }
 

@@ -23,7 +23,7 @@ pub(super) struct SavedPieces {
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text, or a list of bytes")]
 enum SavedPiece {
     Text(String),
     /// What is no whole number of characters.

@@ -110,7 +110,7 @@ pub enum Similarity {
 
 /// Which heads are put to zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected null, a head, a list of heads, or an object of layers and their heads")]
 pub enum ZeroedHeads {
     /// All of every layer.
     #[default]
@@ -135,7 +135,7 @@ fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<usize, OneOrM
 
 /// Heads of one layer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a head or a list of heads")]
 pub enum OneOrMore {
     /// One.
     One(usize),

@@ -55,7 +55,10 @@ pub struct Occlusion {
 
 /// A number of tokens, in one of the reference's spellings.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected a number of tokens, a shape such as [3, 1] of tokens and features, or a list of such shapes"
+)]
 pub enum Window {
     /// Tokens.
     Tokens(usize),

@@ -71,7 +71,7 @@ impl ContrastArguments {
 
 /// One value, or one a text.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected one value, or a list of one value per text")]
 pub enum OneOrMore<T> {
     /// For the only text.
     One(T),
@@ -91,7 +91,10 @@ impl<T> OneOrMore<T> {
 
 /// Which position of the other target stands for which of the target.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected \"auto\", a list of pairs of positions such as [[0, 0], [1, 2]], or a list of such lists, one per text"
+)]
 pub enum Alignments {
     /// `auto`: tokens that stand in both, in order.
     Named(String),

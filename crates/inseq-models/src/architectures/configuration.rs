@@ -1,10 +1,11 @@
 //! What an architecture reads of `config.json`: its fields, their other names, and what they are where a file lacks them.
 
+use inseq_core::mismatch;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::sizes::invalid;
-use crate::{Error, Result};
+use crate::Result;
 
 /// The fields that an architecture reads. A field that is not listed is ignored, as transformers' class of the type ignores it.
 #[derive(Clone, Copy)]
@@ -13,6 +14,14 @@ pub(super) struct Fields {
     pub(super) defaults: fn() -> Value,
     /// Other names of fields, as `(other, name)`. Where a file has both, the other name wins: transformers sets it last.
     pub(super) aliases: &'static [(&'static str, &'static str)],
+}
+
+/// The fields that kin have in common, with what differs: those of `own` are added, or take the place of others.
+pub(super) fn with(mut common: Value, own: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(own)) = (&mut common, own) {
+        fields.extend(own);
+    }
+    common
 }
 
 impl Fields {
@@ -64,13 +73,7 @@ impl Configuration {
     /// # Errors
     /// When a field does not fit, naming it.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_path_to_error::deserialize(Value::Object(self.fields.clone())).map_err(|e| Error::Checkpoint {
-            file: "config.json".into(),
-            message: match e.path().to_string().as_str() {
-                "." => e.inner().to_string(),
-                path => format!("`{path}`: {}", e.inner()),
-            },
-        })
+        mismatch::read(&Value::Object(self.fields.clone())).or_else(|error| invalid(error.to_string()))
     }
 
     /// A token. Numbers below 0 and null mean that there is none; the first of a list counts.

@@ -3,9 +3,11 @@
 
 use burn::tensor::Tensor;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::configuration::Configuration;
 use super::dropout::DropoutFields;
+use super::inventory::WithoutHead;
 use super::sizes::{self, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple};
 use super::{LoadedModel, Loader};
 use crate::Result;
@@ -39,6 +41,30 @@ pub(super) enum Positions {
     Sinusoidal,
     /// The table of [`fairseq_positions`], from after the padding id on.
     Fairseq,
+}
+
+/// The fields that all models of this layout have, with what most of them mean where a file lacks them.
+pub(super) fn fields() -> Value {
+    json!({
+        "vocab_size": 50_265,
+        "max_position_embeddings": 1024,
+        "encoder_layers": 12,
+        "encoder_ffn_dim": 4096,
+        "encoder_attention_heads": 16,
+        "decoder_layers": 12,
+        "decoder_ffn_dim": 4096,
+        "decoder_attention_heads": 16,
+        "activation_function": "gelu",
+        "d_model": 1024,
+        "scale_embedding": false,
+        "dropout": 0.1,
+        "attention_dropout": 0.0,
+        "activation_dropout": 0.0,
+        "tie_word_embeddings": true,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "pad_token_id": 1,
+    })
 }
 
 /// Other names of fields.
@@ -154,8 +180,12 @@ fn tables(config: &Config, loader: &Loader, prefix: &str) -> Result<(Tensor<2>, 
         return Ok((source, target, head));
     }
     let names: [&str; 4] = [&shared, &encoder, &decoder, head];
-    let tables = loader.tables(&names[..if tied { 4 } else { 3 }], source, tied)?;
-    let head = if tied { Linear::new(tables[3].table.clone(), None) } else { loader.untied_head(head, source)? };
+    let names = &names[..if tied { 4 } else { 3 }];
+    let tables = loader.tables(names, source, if tied { names } else { &[] })?;
+    let head = match tied {
+        true => Linear::new(tables[3].table.clone(), None),
+        false => loader.untied_head(head, source, WithoutHead::New)?,
+    };
     Ok((tables[1].table.clone(), tables[2].table.clone(), head))
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Gemma Team, 2024, <https://arxiv.org/abs/2403.08295>.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Architecture;
-use super::configuration::Fields;
-use super::gated_decoder::{Kind, load};
+use super::configuration::{Fields, with};
+use super::gated_decoder::{self, Kind, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gemma",
@@ -18,32 +18,42 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
+        with(
+            fields(),
+            json!({
+                "hidden_size": 3072,
+                "intermediate_size": 24_576,
+                "num_hidden_layers": 28,
+                "num_attention_heads": 16,
+                "num_key_value_heads": 16,
+                "hidden_act": "gelu_pytorch_tanh",
+            }),
+        )
+    },
+    aliases: &[],
+};
+
+/// The fields that the models of this family have, with what they mean where a Gemma 2 lacks them.
+pub(super) fn fields() -> Value {
+    with(
+        gated_decoder::fields(),
         json!({
             "vocab_size": 256_000,
-            "hidden_size": 3072,
-            "intermediate_size": 24_576,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 16,
+            "hidden_size": 2304,
+            "intermediate_size": 9216,
+            "num_hidden_layers": 26,
+            "num_attention_heads": 8,
+            "num_key_value_heads": 4,
             "head_dim": 256,
-            "hidden_act": "gelu_pytorch_tanh",
-            "rms_norm_eps": 1e-6,
             "max_position_embeddings": 8192,
             "attention_bias": false,
             "use_bidirectional_attention": null,
-            "rope_theta": 10_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
             "tie_word_embeddings": true,
             "bos_token_id": 2,
             "eos_token_id": 1,
             "pad_token_id": 0,
-        })
-    },
-    aliases: &[],
-};
+        }),
+    )
+}
 
 const KIND: Kind = Kind { model_class: "GemmaForCausalLM", gemma: true, approximates_gelu: true, ..Kind::LLAMA };

@@ -5,8 +5,9 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
+use super::configuration::{Fields, with};
 use super::gated_decoder::{Kind, NormPlaces, Windows, load};
+use super::gemma::fields;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gemma2",
@@ -18,35 +19,17 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 256_000,
-            "hidden_size": 2304,
-            "intermediate_size": 9216,
-            "num_hidden_layers": 26,
-            "num_attention_heads": 8,
-            "num_key_value_heads": 4,
-            "head_dim": 256,
-            "hidden_activation": "gelu_pytorch_tanh",
-            "rms_norm_eps": 1e-6,
-            "max_position_embeddings": 8192,
-            "attention_bias": false,
-            "query_pre_attn_scalar": 256,
-            "sliding_window": 4096,
-            "layer_types": null,
-            "final_logit_softcapping": 30.0,
-            "attn_logit_softcapping": 50.0,
-            "use_bidirectional_attention": null,
-            "rope_theta": 10_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
-            "tie_word_embeddings": true,
-            "bos_token_id": 2,
-            "eos_token_id": 1,
-            "pad_token_id": 0,
-        })
+        with(
+            fields(),
+            json!({
+                "hidden_activation": "gelu_pytorch_tanh",
+                "query_pre_attn_scalar": 256,
+                "sliding_window": 4096,
+                "layer_types": null,
+                "final_logit_softcapping": 30.0,
+                "attn_logit_softcapping": 50.0,
+            }),
+        )
     },
     aliases: &[],
 };

@@ -5,8 +5,9 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
+use super::configuration::{Fields, with};
 use super::gated_decoder::{Kind, NormPlaces, QueryKeyNorms, Windows, load};
+use super::gemma::fields;
 use super::rope::RopeFamily;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -19,36 +20,22 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 262_208,
-            "hidden_size": 2304,
-            "intermediate_size": 9216,
-            "num_hidden_layers": 26,
-            "num_attention_heads": 8,
-            "num_key_value_heads": 4,
-            "head_dim": 256,
-            "hidden_activation": "gelu_pytorch_tanh",
-            "rms_norm_eps": 1e-6,
-            "max_position_embeddings": 131_072,
-            "attention_bias": false,
-            "query_pre_attn_scalar": 256,
-            "sliding_window": 4096,
-            "sliding_window_pattern": 6,
-            "layer_types": null,
-            "final_logit_softcapping": null,
-            "use_bidirectional_attention": false,
-            "rope_theta": 1_000_000.0,
-            "rope_local_base_freq": 10_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
-            "tie_word_embeddings": true,
-            "bos_token_id": 2,
-            "eos_token_id": 1,
-            "pad_token_id": 0,
-        })
+        with(
+            fields(),
+            json!({
+                "vocab_size": 262_208,
+                "hidden_activation": "gelu_pytorch_tanh",
+                "max_position_embeddings": 131_072,
+                "query_pre_attn_scalar": 256,
+                "sliding_window": 4096,
+                "sliding_window_pattern": 6,
+                "layer_types": null,
+                "final_logit_softcapping": null,
+                "use_bidirectional_attention": false,
+                "rope_theta": 1_000_000.0,
+                "rope_local_base_freq": 10_000.0,
+            }),
+        )
     },
     aliases: &[],
 };

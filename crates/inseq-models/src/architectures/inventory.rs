@@ -28,6 +28,26 @@ const NAMED: usize = 8;
 /// Bytes of zeros that may stand in for missing tensors, whatever the size of the checkpoint.
 const SPARE: usize = 64 << 20;
 
+/// What transformers takes for a head that a checkpoint lacks, where the configuration does not tie it to the embeddings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithoutHead {
+    /// A new one.
+    New,
+    /// Version 5 the embeddings, and those before it a new one.
+    Embeddings,
+}
+
+impl WithoutHead {
+    fn described(self) -> &'static str {
+        match self {
+            Self::New => "transformers makes a new, untrained one",
+            Self::Embeddings => {
+                "transformers 5 takes the embeddings all the same, and versions before it make a new, untrained one"
+            }
+        }
+    }
+}
+
 /// The tensors of a checkpoint, as a model is put together from them.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
@@ -35,8 +55,8 @@ pub(super) struct Inventory {
     missing: Vec<String>,
     /// Values that stand in for what is missing.
     standing_in: usize,
-    /// The head is among what is missing, and the configuration does not tie it to the embeddings.
-    lacks_head: bool,
+    /// The head is among what is missing, and the configuration does not tie it to the embeddings: what transformers takes.
+    without_head: Option<WithoutHead>,
 }
 
 impl Inventory {
@@ -46,8 +66,8 @@ impl Inventory {
     }
 
     /// Notes that the head is missing, and is not the embeddings.
-    pub(super) fn lacks_head(&mut self) {
-        self.lacks_head = true;
+    pub(super) fn lacks_head(&mut self, without: WithoutHead) {
+        self.without_head = Some(without);
     }
 
     /// Notes that a tensor is missing. Loading goes on with zeros in its place, so that all that are missing can be named.
@@ -92,11 +112,12 @@ impl Inventory {
                 format!("config.json says that the checkpoint holds `{}` (`architectures`)", classes.join("`, `"))
             }
         };
-        let message = if self.lacks_head && count == 1 {
+        let message = if let Some(without) = self.without_head.filter(|_| count == 1) {
             format!(
                 "the model's head is missing: there is no {names}, and `tie_word_embeddings` is false, so that the embeddings \
-                 are no head; {held}; load a checkpoint with a language-model head, or set `tie_word_embeddings` to true in \
-                 config.json if the embeddings are the head"
+                 are no head ({}); {held}; load a checkpoint with a language-model head, or set `tie_word_embeddings` to true in \
+                 config.json if the embeddings are the head",
+                without.described()
             )
         } else {
             let near = match weights.nearest(first)[..] {

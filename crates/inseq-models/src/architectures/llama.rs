@@ -5,8 +5,8 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
-use super::gated_decoder::{Kind, load};
+use super::configuration::{Fields, with};
+use super::gated_decoder::{Kind, fields, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "llama",
@@ -18,30 +18,14 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 32_000,
-            "hidden_size": 4096,
-            "intermediate_size": 11_008,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 32,
-            "num_key_value_heads": null,
-            "head_dim": null,
-            "hidden_act": "silu",
-            "rms_norm_eps": 1e-6,
-            "max_position_embeddings": 2048,
-            "attention_bias": false,
-            "mlp_bias": false,
-            "rope_theta": 10_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
-            "tie_word_embeddings": false,
-            "bos_token_id": 1,
-            "eos_token_id": 2,
-            "pad_token_id": null,
-        })
+        with(
+            fields(),
+            json!({
+                "hidden_act": "silu",
+                "attention_bias": false,
+                "mlp_bias": false,
+            }),
+        )
     },
     aliases: &[],
 };

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-use super::inventory::Inventory;
+use super::inventory::{Inventory, WithoutHead};
 use crate::checkpoint::{Repository, StoredTensor, Weights, check_finite, check_tensors};
 use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result, device};
@@ -223,12 +223,12 @@ impl<'a> Loader<'a> {
     }
 
     /// Tables that may be one: of `names` the first that the checkpoint has, and each of the others that it lacks. One that
-    /// it has as well is read only where its values are others; where the configuration says that they are `tied`, that is
-    /// worth a warning.
+    /// it has as well is read only where its values are others; where the configuration says that it is `one` with the first,
+    /// that is worth a warning.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
-    pub fn tables(&self, names: &[&str], shape: [usize; 2], tied: bool) -> Result<Vec<Table>> {
+    pub fn tables(&self, names: &[&str], shape: [usize; 2], one: &[&str]) -> Result<Vec<Table>> {
         let first = names.iter().find(|name| self.contains(name)).unwrap_or(&names[0]);
         let table = self.weight(first, shape)?;
         let tables = names.iter().map(|name| {
@@ -242,7 +242,7 @@ impl<'a> Loader<'a> {
             if same {
                 return Ok(Table { table: table.clone(), differs: false });
             }
-            if tied {
+            if one.contains(name) {
                 self.warnings.borrow_mut().push(format!(
                     "config.json ties `{name}` to `{first}` (`tie_word_embeddings`), but the checkpoint has both with \
                      different values; each keeps its own"
@@ -266,19 +266,19 @@ impl<'a> Loader<'a> {
         tied: bool,
     ) -> Result<(Tensor<2>, Linear)> {
         if !tied {
-            return Ok((self.weight(table, shape)?, self.untied_head(head, shape)?));
+            return Ok((self.weight(table, shape)?, self.untied_head(head, shape, WithoutHead::New)?));
         }
-        let tables = self.tables(&[table, head], shape, true)?;
+        let tables = self.tables(&[table, head], shape, &[table, head])?;
         Ok((tables[0].table.clone(), Linear::new(tables[1].table.clone(), None)))
     }
 
-    /// A head that is not the embeddings.
+    /// A head that is not the embeddings. `without` is what transformers takes where the checkpoint has none.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
-    pub fn untied_head(&self, name: &str, shape: [usize; 2]) -> Result<Linear> {
+    pub(super) fn untied_head(&self, name: &str, shape: [usize; 2], without: WithoutHead) -> Result<Linear> {
         if !self.contains(name) {
-            self.inventory.borrow_mut().lacks_head();
+            self.inventory.borrow_mut().lacks_head(without);
         }
         Ok(Linear::new(self.weight(name, shape)?, None))
     }

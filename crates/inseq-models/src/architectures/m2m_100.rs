@@ -5,8 +5,8 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
-use super::encoder_decoder::{ALIASES, Kind, Positions, load};
+use super::configuration::{Fields, with};
+use super::encoder_decoder::{ALIASES, Kind, Positions, fields, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "m2m_100",
@@ -18,27 +18,16 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 128_112,
-            "max_position_embeddings": 1024,
-            "encoder_layers": 12,
-            "encoder_ffn_dim": 4096,
-            "encoder_attention_heads": 16,
-            "decoder_layers": 12,
-            "decoder_ffn_dim": 4096,
-            "decoder_attention_heads": 16,
-            "activation_function": "relu",
-            "d_model": 1024,
-            "scale_embedding": true,
-            "dropout": 0.1,
-            "attention_dropout": 0.1,
-            "activation_dropout": 0.0,
-            "tie_word_embeddings": true,
-            "bos_token_id": 0,
-            "eos_token_id": 2,
-            "pad_token_id": 1,
-            "decoder_start_token_id": 2,
-        })
+        with(
+            fields(),
+            json!({
+                "vocab_size": 128_112,
+                "activation_function": "relu",
+                "scale_embedding": true,
+                "attention_dropout": 0.1,
+                "decoder_start_token_id": 2,
+            }),
+        )
     },
     aliases: ALIASES,
 };

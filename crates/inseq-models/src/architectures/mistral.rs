@@ -5,8 +5,8 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
-use super::gated_decoder::{Kind, Windows, load};
+use super::configuration::{Fields, with};
+use super::gated_decoder::{Kind, Windows, fields, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "mistral",
@@ -18,29 +18,16 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 32_000,
-            "hidden_size": 4096,
-            "intermediate_size": 14_336,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 32,
-            "num_key_value_heads": 8,
-            "head_dim": null,
-            "hidden_act": "silu",
-            "rms_norm_eps": 1e-6,
-            "max_position_embeddings": 131_072,
-            "sliding_window": 4096,
-            "rope_theta": 10_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
-            "tie_word_embeddings": false,
-            "bos_token_id": 1,
-            "eos_token_id": 2,
-            "pad_token_id": null,
-        })
+        with(
+            fields(),
+            json!({
+                "intermediate_size": 14_336,
+                "num_key_value_heads": 8,
+                "hidden_act": "silu",
+                "max_position_embeddings": 131_072,
+                "sliding_window": 4096,
+            }),
+        )
     },
     aliases: &[],
 };

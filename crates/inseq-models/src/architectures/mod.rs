@@ -185,6 +185,7 @@ pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<Lo
     let configuration = Configuration::new(&repository.config()?, &architecture.fields);
     let loader = Loader::new(repository, device, dtype);
     let loaded = (architecture.load)(&configuration, &loader)?;
-    let (unexpected_tensors, warnings) = loader.close(configuration.architectures())?;
+    let (unexpected_tensors, mut warnings) = loader.close(configuration.architectures())?;
+    warnings.extend(Adapter::in_part(repository)?);
     Ok(LoadedModel { special_tokens: ConfiguredTokens::read(&configuration), unexpected_tensors, warnings, ..loaded })
 }

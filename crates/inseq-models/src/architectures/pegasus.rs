@@ -5,8 +5,8 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
-use super::encoder_decoder::{ALIASES, Kind, Positions, load};
+use super::configuration::{Fields, with};
+use super::encoder_decoder::{ALIASES, Kind, Positions, fields, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "pegasus",
@@ -18,27 +18,15 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 50_265,
-            "max_position_embeddings": 1024,
-            "encoder_layers": 12,
-            "encoder_ffn_dim": 4096,
-            "encoder_attention_heads": 16,
-            "decoder_layers": 12,
-            "decoder_ffn_dim": 4096,
-            "decoder_attention_heads": 16,
-            "activation_function": "gelu",
-            "d_model": 1024,
-            "scale_embedding": false,
-            "dropout": 0.1,
-            "attention_dropout": 0.0,
-            "activation_dropout": 0.0,
-            "tie_word_embeddings": true,
-            "bos_token_id": null,
-            "eos_token_id": 1,
-            "pad_token_id": 0,
-            "decoder_start_token_id": 0,
-        })
+        with(
+            fields(),
+            json!({
+                "bos_token_id": null,
+                "eos_token_id": 1,
+                "pad_token_id": 0,
+                "decoder_start_token_id": 0,
+            }),
+        )
     },
     aliases: ALIASES,
 };

@@ -2,11 +2,11 @@
 //!
 //! Qwen Team, 2024, <https://arxiv.org/abs/2407.10671>.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Architecture;
-use super::configuration::Fields;
-use super::gated_decoder::{Kind, Windows, load};
+use super::configuration::{Fields, with};
+use super::gated_decoder::{self, Kind, Windows, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "qwen2",
@@ -16,37 +16,27 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     load: |configuration, loader| load(&KIND, configuration, loader),
 };
 
-const FIELDS: Fields = Fields {
-    defaults: || {
+const FIELDS: Fields = Fields { defaults: fields, aliases: &[] };
+
+/// The fields that Qwen2 and Qwen3 have, with what both mean where a file lacks them.
+pub(super) fn fields() -> Value {
+    with(
+        gated_decoder::fields(),
         json!({
             "vocab_size": 151_936,
-            "hidden_size": 4096,
             "intermediate_size": 22_016,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 32,
             "num_key_value_heads": 32,
-            "head_dim": null,
             "hidden_act": "silu",
-            "rms_norm_eps": 1e-6,
             "max_position_embeddings": 32_768,
             "use_sliding_window": false,
             "sliding_window": 4096,
             "max_window_layers": 28,
             "layer_types": null,
-            "rope_theta": 10_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
-            "tie_word_embeddings": false,
             "bos_token_id": null,
             "eos_token_id": null,
-            "pad_token_id": null,
-        })
-    },
-    aliases: &[],
-};
+        }),
+    )
+}
 
 const KIND: Kind =
     Kind { model_class: "Qwen2ForCausalLM", query_key_value_bias: true, windows: Windows::Upper, ..Kind::LLAMA };

@@ -5,8 +5,9 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
+use super::configuration::{Fields, with};
 use super::gated_decoder::{Kind, QueryKeyNorms, Windows, load};
+use super::qwen2::fields;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "qwen3",
@@ -18,33 +19,13 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 151_936,
-            "hidden_size": 4096,
-            "intermediate_size": 22_016,
-            "num_hidden_layers": 32,
-            "num_attention_heads": 32,
-            "num_key_value_heads": 32,
-            "head_dim": 128,
-            "hidden_act": "silu",
-            "rms_norm_eps": 1e-6,
-            "max_position_embeddings": 32_768,
-            "attention_bias": false,
-            "use_sliding_window": false,
-            "sliding_window": 4096,
-            "max_window_layers": 28,
-            "layer_types": null,
-            "rope_theta": 10_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
-            "tie_word_embeddings": false,
-            "bos_token_id": null,
-            "eos_token_id": null,
-            "pad_token_id": null,
-        })
+        with(
+            fields(),
+            json!({
+                "head_dim": 128,
+                "attention_bias": false,
+            }),
+        )
     },
     aliases: &[],
 };

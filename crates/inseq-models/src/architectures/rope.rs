@@ -1,5 +1,6 @@
 //! Rotary frequencies as `config.json` describes them, with the ways of stretching them to longer texts.
 
+use inseq_core::mismatch::{self, Mismatch};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -160,8 +161,10 @@ impl RopeFields {
 }
 
 fn parse(name: &str, map: Map<String, Value>) -> Result<Parameters> {
-    serde_path_to_error::deserialize(Value::Object(map))
-        .or_else(|error| invalid(format!("`{name}.{}`: {}", error.path(), error.inner())))
+    mismatch::read(&Value::Object(map)).or_else(|Mismatch { path, message }| match path.as_str() {
+        "" => invalid(format!("`{name}`: {message}")),
+        path => invalid(format!("`{name}.{path}`: {message}")),
+    })
 }
 
 /// The frequencies that parameters mean.

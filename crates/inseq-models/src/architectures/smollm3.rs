@@ -6,8 +6,8 @@
 use serde_json::json;
 
 use super::Architecture;
-use super::configuration::Fields;
-use super::gated_decoder::{Kind, Windows, load};
+use super::configuration::{Fields, with};
+use super::gated_decoder::{Kind, Windows, fields, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "smollm3",
@@ -19,35 +19,30 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 128_256,
-            "hidden_size": 2048,
-            "intermediate_size": 11_008,
-            "num_hidden_layers": 36,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 4,
-            "head_dim": null,
-            "hidden_act": "silu",
-            "rms_norm_eps": 1e-6,
-            "max_position_embeddings": 32_768,
-            "attention_bias": false,
-            "mlp_bias": false,
-            "use_sliding_window": false,
-            "sliding_window": null,
-            "layer_types": null,
-            "no_rope_layers": null,
-            "no_rope_layer_interval": 4,
-            "rope_theta": 2_000_000.0,
-            "original_max_position_embeddings": null,
-            "partial_rotary_factor": null,
-            "rope_scaling": null,
-            "rope_parameters": null,
-            "attention_dropout": 0.0,
-            "tie_word_embeddings": true,
-            "bos_token_id": 128_000,
-            "eos_token_id": 128_001,
-            "pad_token_id": 128_004,
-        })
+        with(
+            fields(),
+            json!({
+                "vocab_size": 128_256,
+                "hidden_size": 2048,
+                "num_hidden_layers": 36,
+                "num_attention_heads": 16,
+                "num_key_value_heads": 4,
+                "hidden_act": "silu",
+                "max_position_embeddings": 32_768,
+                "attention_bias": false,
+                "mlp_bias": false,
+                "use_sliding_window": false,
+                "sliding_window": null,
+                "layer_types": null,
+                "no_rope_layers": null,
+                "no_rope_layer_interval": 4,
+                "rope_theta": 2_000_000.0,
+                "tie_word_embeddings": true,
+                "bos_token_id": 128_000,
+                "eos_token_id": 128_001,
+                "pad_token_id": 128_004,
+            }),
+        )
     },
     aliases: &[],
 };

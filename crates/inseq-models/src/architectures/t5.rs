@@ -4,11 +4,13 @@
 
 use std::sync::Arc;
 
+use inseq_core::mismatch;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::configuration::{Configuration, Fields};
+use super::configuration::{Configuration, Fields, with};
 use super::dropout::DropoutFields;
+use super::inventory::WithoutHead;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_positive, invalid};
 use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
@@ -28,31 +30,40 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields {
     defaults: || {
-        json!({
-            "vocab_size": 32_128,
-            "d_model": 512,
-            "d_kv": 64,
-            "d_ff": 2048,
-            "num_layers": 6,
-            "num_heads": 8,
-            "feed_forward_proj": "relu",
-            "num_decoder_layers": null,
-            "relative_attention_num_buckets": 32,
-            "relative_attention_max_distance": 128,
-            "dropout_rate": 0.1,
-            "layer_norm_epsilon": 1e-6,
-            "is_gated_act": null,
-            "dense_act_fn": null,
-            "tie_word_embeddings": null,
-            "scale_decoder_outputs": null,
-            "bos_token_id": null,
-            "eos_token_id": 1,
-            "pad_token_id": 0,
-            "decoder_start_token_id": null,
-        })
+        with(
+            fields(),
+            json!({
+                "scale_decoder_outputs": null,
+            }),
+        )
     },
     aliases: ALIASES,
 };
+
+/// The fields that all models of this layout have, with what they mean where a T5 lacks them.
+pub(super) fn fields() -> Value {
+    json!({
+        "vocab_size": 32_128,
+        "d_model": 512,
+        "d_kv": 64,
+        "d_ff": 2048,
+        "num_layers": 6,
+        "num_heads": 8,
+        "feed_forward_proj": "relu",
+        "num_decoder_layers": null,
+        "relative_attention_num_buckets": 32,
+        "relative_attention_max_distance": 128,
+        "dropout_rate": 0.1,
+        "layer_norm_epsilon": 1e-6,
+        "is_gated_act": null,
+        "dense_act_fn": null,
+        "tie_word_embeddings": null,
+        "bos_token_id": null,
+        "eos_token_id": 1,
+        "pad_token_id": 0,
+        "decoder_start_token_id": null,
+    })
+}
 
 /// Other names of fields.
 pub(super) const ALIASES: &[(&str, &str)] = &[
@@ -153,9 +164,18 @@ impl Config {
             Some(name) => ("dense_act_fn", name.as_str()),
             None => ("feed_forward_proj", name),
         };
-        match serde_json::from_value(name.into()) {
+        match mismatch::read(&name.into()) {
             Ok(activation) => Ok((activation, self.is_gated_act.unwrap_or(gated))),
             Err(error) => invalid(format!("`{field}` asks for `{name}`: {error}")),
+        }
+    }
+
+    /// Whether a head of its own is nothing to wonder at where `tie_word_embeddings` is true, which transformers 5 saves of every
+    /// model of this layout: of a T5 it saves `scale_decoder_outputs` as well, and that is false where the head is not tied.
+    fn may_have_own_head(&self, scale: Scale) -> bool {
+        match scale {
+            Scale::Configured => self.scale_decoder_outputs == Some(false),
+            Scale::Never | Scale::TiedInFact => true,
         }
     }
 
@@ -178,9 +198,14 @@ pub(super) fn load(kind: &Kind, configuration: &Configuration, loader: &Loader) 
     let names = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"];
     // Files say that heads are not tied of models whose head is not scaled, though theirs may be one with the embeddings.
     let own_head = config.tie_word_embeddings == Some(false);
-    let tables = loader.tables(&names[..if own_head { 3 } else { 4 }], shape, !own_head)?;
+    let one = match own_head {
+        true => &[][..],
+        false if config.may_have_own_head(kind.scale) => &names[..3],
+        false => &names[..],
+    };
+    let tables = loader.tables(&names[..if own_head { 3 } else { 4 }], shape, one)?;
     let (head, tied) = if own_head {
-        (loader.untied_head(names[3], shape)?, false)
+        (loader.untied_head(names[3], shape, WithoutHead::Embeddings)?, false)
     } else {
         (Linear::new(tables[3].table.clone(), None), !tables[3].differs)
     };

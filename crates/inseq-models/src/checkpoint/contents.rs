@@ -203,6 +203,27 @@ impl Adapter {
         Ok(if repository.files()?.iter().any(|file| is_adapter(file)) { adapter } else { None })
     }
 
+    /// What to say of a part of an adapter beside a model, of which transformers applies nothing: its weights without its
+    /// configuration, or its configuration without its weights, as a merged model may keep it.
+    ///
+    /// # Errors
+    /// When its configuration is not JSON.
+    pub(crate) fn in_part(repository: &Repository) -> Result<Option<String>> {
+        let files = repository.files()?;
+        let weights = files.iter().find(|file| is_adapter(file));
+        Ok(match (weights, Self::read(repository)?) {
+            (Some(file), None) => Some(format!(
+                "{file} lies beside the model and is not applied, as there is no adapter_config.json that says how"
+            )),
+            (None, Some(adapter)) => Some(format!(
+                "adapter_config.json lies beside the model, but no weights of {} do: the model's own weights are taken as they \
+                 are",
+                adapter.title()
+            )),
+            (Some(_), Some(_)) | (None, None) => None,
+        })
+    }
+
     fn read(repository: &Repository) -> Result<Option<Self>> {
         let Some(config) = repository.json("adapter_config.json")? else { return Ok(None) };
         let field = |names: &[&str]| {
@@ -218,11 +239,6 @@ impl Adapter {
     /// What it is, what it needs, and the way out.
     pub(crate) fn described(&self) -> String {
         let kind = self.kind.as_deref().unwrap_or("");
-        let title = match kind.to_ascii_uppercase().as_str() {
-            "" => "an adapter".to_string(),
-            "LORA" => "a LoRA adapter".into(),
-            _ => format!("an adapter of the type {kind}"),
-        };
         let base = match &self.base {
             Some(base) => format!("of the model `{base}`"),
             None => "of a model that adapter_config.json does not name".into(),
@@ -240,7 +256,16 @@ impl Adapter {
                  .save_pretrained(other), with the tokenizer saved there too"
             )
         };
-        format!("{title} (adapter_config.json) {base}, which is not applied; {way_out}")
+        format!("{} (adapter_config.json) {base}, which is not applied; {way_out}", self.title())
+    }
+
+    fn title(&self) -> String {
+        let kind = self.kind.as_deref().unwrap_or("");
+        match kind.to_ascii_uppercase().as_str() {
+            "" => "an adapter".to_string(),
+            "LORA" => "a LoRA adapter".into(),
+            _ => format!("an adapter of the type {kind}"),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The index of a sharded checkpoint.
 
 use indexmap::IndexMap;
+use inseq_core::mismatch;
 use serde::Deserialize;
 
 use crate::{Error, Result};
@@ -14,7 +15,7 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes).map_err(|e| Error::Checkpoint {
+        mismatch::parse(bytes).map_err(|e| Error::Checkpoint {
             file: file.to_string(),
             message: format!("not the index of a sharded checkpoint: {e}"),
         })

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use inseq_core::mismatch;
 use inseq_mapped::Mmap;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -166,7 +167,7 @@ impl Repository {
     /// When it is not JSON, naming the line.
     pub fn json(&self, file: &str) -> Result<Option<Value>> {
         let Some(bytes) = self.read(file)? else { return Ok(None) };
-        serde_json::from_slice(&bytes)
+        mismatch::parse(&bytes)
             .map(Some)
             .map_err(|e| Error::Checkpoint { file: file.to_string(), message: format!("not valid JSON: {e}") })
     }
@@ -176,16 +177,9 @@ impl Repository {
     /// # Errors
     /// When it is missing, or a field does not fit, naming it.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
-        let file = || "config.json".to_string();
         let bytes = self.read("config.json")?.ok_or_else(|| contents::without_config(self))?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        serde_path_to_error::deserialize(&mut deserializer).map_err(|e| Error::Checkpoint {
-            file: file(),
-            message: match e.path().to_string().as_str() {
-                "." => e.inner().to_string(),
-                path => format!("`{path}`: {}", e.inner()),
-            },
-        })
+        mismatch::parse(&bytes)
+            .map_err(|error| Error::Checkpoint { file: "config.json".to_string(), message: error.to_string() })
     }
 
     /// The bytes of a weights file, mapped; `None` where there is no such file.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use indexmap::IndexMap;
+use inseq_core::mismatch;
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 
@@ -69,7 +70,7 @@ fn check_ends(bytes: &[u8]) -> Result<(), String> {
         format!("a header of {length} bytes does not fit into a file of {}; fetch it again", bytes.len())
     })?;
     let metadata: Metadata =
-        serde_json::from_slice(header).map_err(|e| format!("not a whole safetensors file ({e}); fetch it again"))?;
+        mismatch::parse(header).map_err(|e| format!("not a whole safetensors file ({e}); fetch it again"))?;
     let data = rest.len() - header.len();
     for (name, info) in metadata.tensors() {
         if info.data_offsets.1 > data {

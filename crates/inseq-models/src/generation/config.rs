@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use inseq_core::mismatch;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::fields::{self, Use};
-use super::values::{EarlyStopping, Ids, SequenceBias, count, id, optional_count, texts};
+use super::values::{EarlyStopping, Ids, SequenceBias, count, flag, id, ids, optional_count, texts, truth};
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
@@ -33,6 +34,7 @@ pub struct GenerationConfig {
     /// Hypotheses kept; 1 for greedy search or sampling.
     pub num_beams: usize,
     /// Whether tokens are drawn rather than chosen.
+    #[serde(deserialize_with = "flag")]
     pub do_sample: bool,
     /// When a beam search is done.
     pub early_stopping: EarlyStopping,
@@ -61,12 +63,16 @@ pub struct GenerationConfig {
     /// New tokens after which scores of end-of-sequence tokens rise, and the factor of each token.
     pub exponential_decay_length_penalty: Option<(i64, f64)>,
     /// Tokens that are never generated.
+    #[serde(deserialize_with = "ids")]
     pub suppress_tokens: Option<Vec<u32>>,
     /// Tokens that are not generated first.
+    #[serde(deserialize_with = "ids")]
     pub begin_suppress_tokens: Option<Vec<u32>>,
     /// Whether scores that are no finite numbers become such.
+    #[serde(deserialize_with = "flag")]
     pub remove_invalid_values: bool,
     /// Whether scores are made log-probabilities again after all rules.
+    #[serde(deserialize_with = "flag")]
     pub renormalize_logits: bool,
     /// What logits are divided by in sampling; above 0.
     pub temperature: f64,
@@ -163,6 +169,9 @@ impl Default for GenerationConfig {
 }
 
 impl GenerationConfig {
+    /// The names of the fields that are honoured.
+    pub const FIELDS: &'static [&'static str] = fields::HONOURED;
+
     /// The configuration of a repository: `generation_config.json`, or the fields of that kind in `config.json` where that
     /// file is missing or damaged. A field that cannot be used is an error once a text is generated, and not before.
     ///
@@ -222,6 +231,14 @@ impl GenerationConfig {
             .filter(|(name, field)| fields::HONOURED.contains(&name.as_str()) && !field.value.is_null())
             .map(|(name, field)| (name.clone(), field.value.clone()))
             .collect();
+        // Whatever a file has for another mode is not looked at.
+        let samples = usable.get("do_sample").and_then(truth) == Some(true);
+        let has_beams = usable.get("num_beams").and_then(Value::as_u64).is_some_and(|beams| beams > 1);
+        for (fields, is_mode) in [(fields::OF_SAMPLING, samples), (fields::OF_BEAMS, has_beams)] {
+            let is_of_mode = |name: &str| fields.iter().any(|(field, _)| *field == name);
+            let is_of_file = |name: &str| given.get(name).is_some_and(|field| field.file.is_some());
+            usable.retain(|name, _| is_mode || !is_of_mode(name) || !is_of_file(name));
+        }
         let mut invalid = Vec::new();
         let mut config = loop {
             match Self::parse(&usable) {
@@ -239,10 +256,9 @@ impl GenerationConfig {
 
     /// Reads fields; an error names the field, and says what is wrong with it.
     fn parse(values: &Map<String, Value>) -> Result<Self, (String, String)> {
-        let config: Self = serde_path_to_error::deserialize(Value::Object(values.clone())).map_err(|e| {
-            let path = e.path().to_string();
-            let name = path.split(['.', '[']).next().unwrap_or_default().to_string();
-            (name, format!("`{path}`: {}", e.inner()))
+        let config: Self = mismatch::read(&Value::Object(values.clone())).map_err(|error| {
+            let name = error.path.split(['.', '[']).next().unwrap_or_default().to_string();
+            (name, error.to_string())
         })?;
         config.validate()?;
         Ok(config)

@@ -151,6 +151,29 @@ pub(super) const OF_SAMPLING: &[(&str, Option<f64>)] = &[
 /// Fields that only beam search looks at, with the values that change nothing.
 pub(super) const OF_BEAMS: &[(&str, Option<f64>)] = &[("early_stopping", Some(0.0)), ("length_penalty", Some(1.0))];
 
+/// Fields of which numbers below 0 are allowed and mean none, with what that does.
+pub(super) const BELOW_ZERO: &[(&str, &str)] = &[
+    ("eos_token_id", "which is no token: it ends no text"),
+    ("forced_bos_token_id", "which is no token, and has no effect"),
+    ("forced_eos_token_id", "which is no token, and has no effect"),
+    ("decoder_start_token_id", "which is no token, and has no effect"),
+    ("suppress_tokens", "where numbers below 0 are no tokens, and have no effect"),
+    ("begin_suppress_tokens", "where numbers below 0 are no tokens, and have no effect"),
+    ("min_length", "which is below 0, and has no effect"),
+    ("min_new_tokens", "which is below 0, and has no effect"),
+    ("no_repeat_ngram_size", "which is below 0, and has no effect"),
+    ("encoder_no_repeat_ngram_size", "which is below 0, and has no effect"),
+];
+
+/// Fields of sampling that transformers does not look at outside of a range, with whether a number lies there and what that does.
+pub(super) const OUT_OF_RANGE: &[(&str, fn(f64) -> bool, &str)] = &[
+    ("top_k", |number| number < 0.0, "which is no number of tokens: all of them may be drawn"),
+    ("top_p", |number| number > 1.0, "which is above 1: all tokens may be drawn"),
+    ("typical_p", |number| number > 1.0, "which is above 1: all tokens may be drawn"),
+    ("epsilon_cutoff", |number| !(0.0..1.0).contains(&number), "which is not between 0 and 1: no token is cut off"),
+    ("eta_cutoff", |number| !(0.0..1.0).contains(&number), "which is not between 0 and 1: no token is cut off"),
+];
+
 /// Whether a value is the one that changes nothing; `false` is 0.
 pub(super) fn changes_nothing(value: &Value, neutral: Option<f64>) -> bool {
     let number = value.as_f64().or_else(|| value.as_bool().map(|value| f64::from(u8::from(value))));

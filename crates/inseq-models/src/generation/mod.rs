@@ -106,10 +106,14 @@ pub fn generate(
     if let Some(&id) = starts.iter().flatten().find(|&&id| id as usize >= vocabulary) {
         return Err(Error::Argument(format!("the start token {id} is outside the vocabulary of {vocabulary} tokens")));
     }
-    if let Some(id) = config.sequence_bias.0.iter().flat_map(|(ids, _)| ids).find(|id| **id as usize >= vocabulary) {
-        return Err(Error::Argument(format!(
-            "`sequence_bias` has the token {id}, but the vocabulary has {vocabulary} tokens"
-        )));
+    let biased = config.sequence_bias.0.iter().map(|(ids, _)| ("sequence_bias", ids));
+    let banned = config.bad_words_ids.iter().flatten().map(|ids| ("bad_words_ids", ids));
+    for (name, ids) in biased.chain(banned) {
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
+            return Err(Error::Argument(format!(
+                "`{name}` has the token {id}, but the vocabulary has {vocabulary} tokens"
+            )));
+        }
     }
     let limit = config.limit(length, decoder.max_positions())?;
     if config.num_beams > 1 {
@@ -123,6 +127,9 @@ impl Prompts<'_> {
     /// Whether one of the stop strings ends in the last token of a text.
     fn stops(&self, config: &GenerationConfig, ids: &[u32]) -> Result<bool> {
         let Some((_, before)) = ids.split_last().filter(|_| !config.stop_strings.is_empty()) else { return Ok(false) };
+        if config.stop_strings.iter().any(String::is_empty) {
+            return Ok(true);
+        }
         let (text, before) = ((self.text_of)(ids)?, (self.text_of)(before)?);
         let old = text.bytes().zip(before.bytes()).take_while(|(a, b)| a == b).count();
         let ends_after = |stop: &String| text.rmatch_indices(stop.as_str()).next().map(|(at, _)| at + stop.len());

@@ -1,5 +1,6 @@
 //! Values of generation fields, as the files of many versions write them.
 
+use inseq_core::mismatch;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -18,12 +19,23 @@ pub enum EarlyStopping {
 impl<'de> Deserialize<'de> for EarlyStopping {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::Bool(true) => Ok(Self::WhenFull),
-            Value::Bool(false) | Value::Null => Ok(Self::Heuristic),
+            Value::Null => Ok(Self::Heuristic),
             Value::String(s) if s == "never" => Ok(Self::Never),
+            value if let Some(truth) = truth(&value) => Ok(if truth { Self::WhenFull } else { Self::Heuristic }),
             other => Err(serde::de::Error::custom(format!("expected true, false or \"never\", found {other}"))),
         }
     }
+}
+
+/// Whether something is done. Python takes numbers for it as well.
+pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    truth(&value).ok_or_else(|| serde::de::Error::custom(format!("expected true or false, found {value}")))
+}
+
+/// Whether a value is true or false; `None` where it is neither.
+pub(super) fn truth(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_f64().map(|number| number != 0.0))
 }
 
 /// One value or several.
@@ -51,15 +63,28 @@ pub(super) struct Ids(pub(super) Vec<u32>);
 
 impl<'de> Deserialize<'de> for Ids {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ids = OneOrMore::<i64>::deserialize(deserializer)?.into_vec().into_iter().filter(|id| *id >= 0);
-        let ids = ids.map(|id| u32::try_from(id).map_err(|_| serde::de::Error::custom(format!("{id} is no token id"))));
-        Ok(Self(ids.collect::<Result<_, _>>()?))
+        let ids = OneOrMore::<i64>::deserialize(deserializer)
+            .map_err(|_| serde::de::Error::custom("expected a token id or a list of token ids"))?;
+        known(ids.into_vec()).map(Self)
     }
 }
 
 /// The id of a token. A negative one stands for no token.
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     Ok(Ids::deserialize(deserializer)?.0.first().copied())
+}
+
+/// Ids of tokens, where there are any. A negative one stands for no token.
+pub(super) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u32>>, D::Error> {
+    let ids =
+        Vec::<i64>::deserialize(deserializer).map_err(|_| serde::de::Error::custom("expected a list of token ids"))?;
+    known(ids).map(Some)
+}
+
+/// The ids that tokens can have.
+fn known<E: serde::de::Error>(ids: Vec<i64>) -> Result<Vec<u32>, E> {
+    let ids = ids.into_iter().filter(|id| *id >= 0);
+    ids.map(|id| u32::try_from(id).map_err(|_| E::custom(format!("{id} is no token id")))).collect()
 }
 
 /// A count. A negative one stands for 0.
@@ -75,7 +100,9 @@ pub(super) fn optional_count<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
 
 /// One text or several.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(OneOrMore::<String>::deserialize(deserializer)?.into_vec())
+    let texts = OneOrMore::<String>::deserialize(deserializer)
+        .map_err(|_| serde::de::Error::custom("expected a text or a list of texts"))?;
+    Ok(texts.into_vec())
 }
 
 /// Sequences of tokens with what is added to the score of their last one.
@@ -84,10 +111,10 @@ pub struct SequenceBias(pub Vec<(Vec<u32>, f32)>);
 
 impl<'de> Deserialize<'de> for SequenceBias {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs = Vec::<(Vec<u32>, f32)>::deserialize(deserializer).map_err(|e| {
-            serde::de::Error::custom(format!(
-                "{e}; expected a list such as [[[3, 4], -2.5]] of token ids and their bias"
-            ))
+        let value = Value::deserialize(deserializer)?;
+        let pairs: Vec<(Vec<u32>, f32)> = mismatch::read(&value).map_err(|_| {
+            let expected = "expected a list such as [[[3, 4], -2.5]] of token ids and their bias";
+            serde::de::Error::custom(format!("{expected}, found {value}"))
         })?;
         match pairs.iter().any(|(ids, bias)| ids.is_empty() || bias.is_nan()) {
             true => Err(serde::de::Error::custom("a sequence has no ids, or its bias is no number")),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::GenerationConfig;
 use super::config::Given;
 use super::fields::{self, Use};
+use super::values::truth;
 use crate::{Error, Result};
 
 impl GenerationConfig {
@@ -12,8 +13,10 @@ impl GenerationConfig {
     /// it is the whole file.
     pub fn problems(&self) -> Vec<String> {
         let damage = self.damage.iter().map(|damage| format!("{damage}; what config.json says of generation counts"));
-        let invalid =
-            self.invalid.iter().map(|field| format!("{field}; no text can be generated until that is mended"));
+        let invalid = self
+            .invalid
+            .iter()
+            .map(|field| format!("{field}; a text is generated only where an argument takes its place"));
         damage.chain(invalid).collect()
     }
 
@@ -50,10 +53,25 @@ impl GenerationConfig {
             value.as_i64().is_some_and(|id| id < 0)
                 || value.as_array().is_some_and(|ids| ids.iter().any(|id| id.as_i64().is_some_and(|id| id < 0)))
         };
-        if let Some(field) = given("eos_token_id").filter(|field| is_below_zero(&field.value)) {
-            say(field, "eos_token_id", ", which is no token: it ends no text");
+        for (name, why) in fields::BELOW_ZERO {
+            if let Some(field) = given(name).filter(|field| is_below_zero(&field.value)) {
+                say(field, name, &format!(", {why}"));
+            }
         }
-        let wants_sampling = given("do_sample").is_some_and(|field| field.value == true);
+        if let Some(field) = given("stop_strings").filter(|_| self.stop_strings.iter().any(String::is_empty)) {
+            say(field, "stop_strings", ": every text ends with the empty text, so that one token is generated");
+        }
+        let lengths = match (self.min_new_tokens, self.max_new_tokens) {
+            (least, Some(most)) => least.map(|least| ("min_new_tokens", least, "max_new_tokens", most)),
+            (None, None) => self.max_length.map(|most| ("min_length", self.min_length, "max_length", most)),
+            (Some(_), None) => None,
+        };
+        if let Some((name, _, limit, most)) = lengths.filter(|(_, least, _, most)| least > most)
+            && let Some(field) = given(name)
+        {
+            say(field, name, &format!(", more than `{limit}` ({most}): the text gets no end-of-sequence token"));
+        }
+        let wants_sampling = given("do_sample").and_then(|field| truth(&field.value)) == Some(true);
         let mut useless = |mode: &str, names: &[(&str, Option<f64>)], why: &str| {
             for (name, neutral) in names {
                 let Some(field) = given(name).filter(|field| !fields::changes_nothing(&field.value, *neutral)) else {
@@ -74,10 +92,10 @@ impl GenerationConfig {
         if wants_sampling && let Some(field) = given("temperature").filter(|_| self.temperature == 0.0) {
             say(field, "temperature", ": the likeliest tokens are taken, as without `do_sample`");
         }
-        if self.do_sample
-            && let Some(field) = given("top_k").filter(|field| is_below_zero(&field.value))
-        {
-            say(field, "top_k", ", which is no number of tokens: all of them may be drawn");
+        for (name, is_outside, why) in fields::OUT_OF_RANGE.iter().filter(|_| self.do_sample) {
+            if let Some(field) = given(name).filter(|field| field.value.as_f64().is_some_and(is_outside)) {
+                say(field, name, &format!(", {why}"));
+            }
         }
         warnings
     }

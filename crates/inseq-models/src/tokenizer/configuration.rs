@@ -1,6 +1,7 @@
 //! What a repository says of a tokenizer's special and added tokens, in the files of newer and older versions.
 
 use indexmap::IndexMap;
+use inseq_core::mismatch;
 use serde_json::{Map, Value};
 
 use super::Side;
@@ -254,7 +255,7 @@ fn special_token(token: &Value) -> Option<AddedToken> {
 }
 
 fn added_token(file: &str, token: &Value) -> Result<AddedToken> {
-    serde_json::from_value(token.clone()).map_err(|e| invalid(file, &format!("the added token {token}: {e}")))
+    mismatch::read(token).map_err(|e| invalid(file, &format!("the added token {token}: {e}")))
 }
 
 fn token_id(file: &str, id: &Value) -> Result<u32> {

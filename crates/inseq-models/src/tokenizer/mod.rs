@@ -6,6 +6,7 @@ mod chat;
 mod configuration;
 mod families;
 mod fast;
+mod guard;
 mod languages;
 mod loss;
 mod m2m100;
@@ -16,7 +17,6 @@ mod sentencepiece;
 mod vocabulary;
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
@@ -24,6 +24,7 @@ use chat::Chat;
 pub use chat::Message;
 use configuration::Configuration;
 use families::Family;
+use guard::guard;
 use languages::Translation;
 pub use loss::Loss;
 pub use options::TokenizerOptions;
@@ -334,14 +335,6 @@ fn not_found(repository: &Repository, class: Option<&str>, model_type: &str) -> 
         message: format!(
             "no tokenizer found; expected tokenizer.json, or source.spm with target.spm and vocab.json{way_out}"
         ),
-    }
-}
-
-/// Runs a part of `tokenizers` that panics on some damaged files (its normalization rules, for one) rather than failing.
-fn guard<T>(f: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(result) => result.map_err(|e| e.to_string()),
-        Err(_) => Err("its rules are damaged".into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tokens with ids of their own, in a `vocab.json`.
 
 use indexmap::IndexMap;
+use inseq_core::mismatch;
 
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
@@ -33,7 +34,7 @@ impl Vocabulary {
 /// The ids of a file of tokens.
 pub(super) fn read(repository: &Repository, file: &str) -> Result<IndexMap<String, u32>> {
     let bytes = required(repository, file)?;
-    serde_json::from_slice(&bytes).map_err(|e| Error::Checkpoint {
+    mismatch::parse(&bytes).map_err(|e| Error::Checkpoint {
         file: file.to_string(),
         message: format!("expected an object of tokens and their ids: {e}"),
     })

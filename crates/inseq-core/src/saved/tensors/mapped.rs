@@ -166,9 +166,10 @@ impl Contents {
                 format!("has no metadata {HEADER:?}: this is a safetensors file, but not a saved result"),
             ));
         };
-        let header: Header<'static> =
-            serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
-                .map_err(|error| Error::malformed(format!("header.{}", error.path()), error.inner().to_string()))?;
+        let header: Header<'static> = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+            .map_err(|error| {
+            Error::malformed(format!("header.{}", error.path()), crate::mismatch::words(&error.inner().to_string()))
+        })?;
         if header.version > VERSION {
             return Err(Error::malformed(
                 "header.version",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation::softmax};
-use inseq_core::Piece;
+use inseq_core::{Piece, mismatch};
 use inseq_models::model::Model;
 use inseq_models::tokenizer::Role;
 use rand::{Rng, SeedableRng};
@@ -34,7 +34,7 @@ pub enum Replacements {
 
 /// Words by class.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected the path of a JSON file, or an object with a list of words for each class")]
 pub enum Words {
     /// A JSON file of an object with a list of words for each class.
     File(std::path::PathBuf),
@@ -72,7 +72,7 @@ impl Replacements {
                     |reason: String| Error::Argument(format!("reagent: words of {}: {reason}", path.display()));
                 loading.of_file("reagent", path)?;
                 let json = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-                Pool::Words(Arc::new(serde_json::from_slice(&json).map_err(|error| refuse(error.to_string()))?))
+                Pool::Words(Arc::new(mismatch::parse(&json).map_err(|error| refuse(error.to_string()))?))
             }
         })
     }

@@ -4,6 +4,7 @@
 mod config;
 
 use burn::tensor::Tensor;
+use serde_json::{Value, json};
 
 use super::configuration::Configuration;
 use super::dropout::DropoutFields;
@@ -17,6 +18,31 @@ use config::Config;
 /// Of these models only Phi-3 has the second.
 const DROPOUT: DropoutFields =
     DropoutFields { attention: Some("attention_dropout"), residual: Some("resid_pdrop"), ..DropoutFields::NONE };
+
+/// The fields that all models of this layout have, with what they mean where a Llama lacks them.
+pub(super) fn fields() -> Value {
+    json!({
+        "vocab_size": 32_000,
+        "hidden_size": 4096,
+        "intermediate_size": 11_008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": null,
+        "head_dim": null,
+        "rms_norm_eps": 1e-6,
+        "max_position_embeddings": 2048,
+        "rope_theta": 10_000.0,
+        "original_max_position_embeddings": null,
+        "partial_rotary_factor": null,
+        "rope_scaling": null,
+        "rope_parameters": null,
+        "attention_dropout": 0.0,
+        "tie_word_embeddings": false,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": null,
+    })
+}
 
 /// What differs between the models of this layout.
 pub(super) struct Kind {
