@@ -211,6 +211,56 @@ fn refused_here(config: &Map<String, Value>, case: &Case) -> bool {
     is_t5 && case.drop.iter().any(|name| name == "lm_head.weight") && tied == Some(&Value::Bool(false))
 }
 
+/// What transformers makes of a checkpoint's head (`tests/reference/heads_golden.py`).
+#[derive(Debug, Deserialize)]
+struct Head {
+    head: String,
+    table: String,
+    /// What the head is where the file has none and nothing ties it: `new` or `embeddings`.
+    without: String,
+    /// What transformers writes of a model whose head is not tied.
+    saved: Map<String, Value>,
+}
+
+fn heads() -> BTreeMap<String, Head> {
+    let heads: BTreeMap<String, Head> = serde_json::from_slice(&std::fs::read(fixture("heads.json")).unwrap()).unwrap();
+    assert!(heads.len() > 25 && heads.values().any(|head| head.without == "embeddings"));
+    heads
+}
+
+#[test]
+fn a_missing_head_is_refused_in_every_family_and_says_what_transformers_takes() {
+    for (name, Head { head, without, .. }) in heads() {
+        let (mut checkpoint, case) = changed(&name, json!({ "tie_word_embeddings": false }));
+        checkpoint.tensors.remove(&head);
+        let message = checkpoint.load(&case).unwrap_err().to_string();
+        let taken = match without.as_str() {
+            "embeddings" => "transformers 5 takes the embeddings all the same",
+            _ => "transformers makes a new, untrained one",
+        };
+        for part in ["head is missing", &head, taken] {
+            assert!(message.contains(part), "{name}: no `{part}` in: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_head_of_its_own_is_a_warning_unless_transformers_writes_it_so() {
+    let tied = json!({ "tie_word_embeddings": true });
+    for (name, Head { head, table, saved, .. }) in heads() {
+        let is_quiet = |fields: Value| {
+            let (mut checkpoint, mut case) = changed(&name, fields);
+            checkpoint.tensors.remove(&head);
+            case.add.insert(head.clone(), table.clone());
+            let warnings = checkpoint.load(&case).unwrap().warnings;
+            assert!(warnings.iter().all(|warning| warning.contains(&head)), "{name}: {warnings:?}");
+            warnings.is_empty()
+        };
+        assert!(is_quiet(Value::Object(saved.clone())), "{name}");
+        assert_eq!(is_quiet(tied.clone()), tied == Value::Object(saved), "{name}: two tables in a file that ties them");
+    }
+}
+
 /// A checkpoint whose configuration says `fields`.
 fn changed(name: &str, fields: Value) -> (Checkpoint, Case) {
     let Value::Object(set) = fields else { panic!("fields are an object") };

@@ -197,6 +197,66 @@ fn every_field_of_transformers_is_known() {
     }
 }
 
+/// A case of `tests/reference/generation_ranges.py`.
+#[derive(Debug, Deserialize)]
+struct AtTheEdge {
+    field: String,
+    value: Value,
+    mode: Map<String, Value>,
+    outcome: String,
+    ids: Option<Vec<u32>>,
+}
+
+/// What transformers refuses is refused, and what it ignores is ignored with a word, in a file and as an argument; a given text is
+/// attributed all the same.
+#[test]
+fn values_out_of_range_are_what_they_are_in_transformers() {
+    let cases: Vec<AtTheEdge> =
+        serde_json::from_slice(&std::fs::read(fixture("generation/ranges.json")).unwrap()).unwrap();
+    assert!(cases.len() > 60);
+    for case in &cases {
+        let mut fields = object(json!({ "max_new_tokens": 6 }));
+        fields.extend(case.mode.clone());
+        fields.insert(case.field.clone(), case.value.clone());
+        let of_file = with_fields("gpt2", &Value::Object(fields.clone()));
+        let plain = with_fields("gpt2", &json!({}));
+        for (model, arguments) in [(&of_file, Map::new()), (&plain, fields)] {
+            let request =
+                AttributionRequest { generation_args: arguments.clone(), ..AttributionRequest::new(["the cat"]) };
+            let found = model.attribute(&request);
+            if case.outcome == "error" {
+                let message = found.unwrap_err().to_string();
+                assert!(message.contains(&format!("`{}", case.field)), "{case:?}: {message}");
+                continue;
+            }
+            let info = found.unwrap().info;
+            let said = info.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
+            let has_said = said.iter().any(|said| said.as_str().unwrap().contains(&format!("`{}`", case.field)));
+            // What beams come to may be the same with a field that is used.
+            if !case.mode.contains_key("num_beams") {
+                let is_useless = case.outcome == "ignored" || case.field == "stop_strings";
+                assert_eq!(has_said, is_useless, "{case:?}: {said:?}");
+            }
+            if let Some(ids) = &case.ids {
+                assert_eq!(model.generate_token_ids(&["the cat"], &arguments).unwrap()[0], *ids, "{case:?}");
+            }
+        }
+        let given = AttributionRequest::new(["the cat"]).generated_texts(["the cat sat"]);
+        assert!(of_file.attribute(&given).is_ok(), "{case:?}");
+    }
+}
+
+#[test]
+fn a_field_that_an_argument_replaces_is_not_said_to_end_all() {
+    let model = with_text("gpt2", r#"{"num_beams": "four", "max_new_tokens": 3}"#);
+    let [problem] = model.warnings() else { panic!("{:?}", model.warnings()) };
+    assert!(problem.ends_with("a text is generated only where an argument takes its place"), "{problem}");
+    assert!(model.attribute(&AttributionRequest::new(["the cat"]).generation_argument("num_beams", 1)).is_ok());
+    // Nothing looks at these.
+    let model = with_text("gpt2", r#"{"top_p": "much", "length_penalty": "long", "max_new_tokens": 3}"#);
+    assert!(model.warnings().is_empty() && model.attribute(&AttributionRequest::new(["the cat"])).is_ok());
+}
+
 #[test]
 fn another_mode_in_a_call_is_no_reason_to_warn() {
     let sampling =

@@ -178,7 +178,7 @@ fn a_foreign_global_is_named_and_not_run() {
     assert!(said.contains("`builtins.eval`"), "{said}");
     // By way of the stack, as protocol 4 names globals.
     let said = pickle(b"\x80\x04\x8c\x05posix\x8c\x06system\x93.");
-    assert!(said.contains("the operation 0x93 is not one that weights need"), "{said}");
+    assert!(said.contains("pickle protocol 4 or later, of which PyTorch itself reads no weights"), "{said}");
     // A known global that is called as nothing calls it.
     assert!(pickle(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.").contains("arguments that no tensor has"));
     assert!(pickle(b"\x80\x02ctorch\nFloatStorage\n)R.").contains("arguments that no tensor has"));

@@ -346,6 +346,26 @@ fn an_adapter_names_its_base_and_the_way_to_merge_it() {
 }
 
 #[test]
+fn a_part_of_an_adapter_beside_a_model_is_a_warning() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures/gpt2");
+    let file = |name: &str| (name.to_string(), std::fs::read(folder.join(name)).unwrap());
+    let warnings = |more: (&str, &[u8])| {
+        let more = (more.0.to_string(), more.1.to_vec());
+        let repository = Repository::in_memory("m", [file("config.json"), file("model.safetensors"), more]);
+        let device = inseq_models::device::parse("flex").unwrap();
+        inseq_models::architectures::load(&repository, &device, burn::tensor::DType::F32).unwrap().warnings
+    };
+    let weights = warnings(("adapter_model.safetensors", b"never read"));
+    assert!(
+        weights.len() == 1
+            && weights[0].starts_with("adapter_model.safetensors lies beside the model and is not applied")
+    );
+    let config = warnings(("adapter_config.json", br#"{"peft_type":"LORA","base_model_name_or_path":"org/base"}"#));
+    assert!(config.len() == 1 && config[0].contains("no weights of a LoRA adapter"), "{config:?}");
+    assert_eq!(warnings(("README.md", b"")), [""; 0]);
+}
+
+#[test]
 fn the_weights_are_those_that_transformers_takes() {
     let one = |value: u8| {
         let header = json!({ "w": { "dtype": "U8", "shape": [1], "data_offsets": [0, 1] } }).to_string();

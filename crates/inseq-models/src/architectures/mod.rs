@@ -158,9 +158,13 @@ impl Architecture {
     pub fn of(repository: &Repository) -> Result<Self> {
         let config: Value = repository.config()?;
         let invalid = |message| Error::Checkpoint { file: "config.json".into(), message };
-        let model_type = config.get("model_type").and_then(Value::as_str);
-        let model_type = model_type
-            .ok_or_else(|| invalid(format!("`model_type` is missing; it must be one of: {}", unsupported::names())))?;
+        let model_type = match config.get("model_type") {
+            Some(Value::String(model_type)) => model_type,
+            found => {
+                let found = found.map_or_else(|| "is missing".to_string(), |found| format!("is {found}"));
+                return Err(invalid(format!("`model_type` {found}; it must be one of: {}", unsupported::names())));
+            }
+        };
         let architecture = ARCHITECTURES.iter().find(|a| a.model_type == model_type).copied();
         let architecture = architecture.ok_or_else(|| invalid(unsupported::reason(model_type, &config)))?;
         checkpoint::check_configuration(repository)?;

@@ -166,6 +166,12 @@ impl<'a> Reader<'a> {
             }
             // The attributes of an OrderedDict (`_metadata`): of no use here.
             b'b' => self.pop().map(|_| ()),
+            // A global by names on the stack.
+            0x93 => Err(
+                "it is of pickle protocol 4 or later, of which PyTorch itself reads no weights; save them again with \
+                         torch.save(weights, file), which takes protocol 2, or as safetensors"
+                    .into(),
+            ),
             other => Err(format!("the operation {other:#04x} is not one that weights need")),
         }
     }
