@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
+use crate::UnknownName;
+
 /// What is wrong with a JSON value, and where in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Mismatch {
@@ -63,7 +65,7 @@ impl From<serde_path_to_error::Error<serde_json::Error>> for Mismatch {
         let path = error.path().to_string();
         // The place of what is no JSON is a line and a column.
         let is_json = error.inner().is_data();
-        let names_itself = path == "." || message.starts_with(&format!("`{path}` "));
+        let names_itself = path == "." || message.starts_with(&format!("unknown name `{path}`"));
         Self { path: if names_itself || !is_json { String::new() } else { path }, message }
     }
 }
@@ -113,18 +115,14 @@ fn mismatch(said: &str) -> Option<String> {
     if let Some(name) = said.strip_prefix("duplicate field ") {
         return Some(format!("{name} is there twice"));
     }
-    for (kind, choices) in [("unknown field ", "known are "), ("unknown variant ", "choose from ")] {
-        let Some(rest) = said.strip_prefix(kind) else { continue };
-        let Some((name, known)) = rest.rsplit_once(", expected ").or_else(|| rest.rsplit_once(", there are no "))
-        else {
-            return Some(format!("{rest} is not known"));
-        };
-        let known = known.strip_prefix("one of ").unwrap_or(known);
-        let known = match known {
-            "fields" | "variants" => "; none is known".to_owned(),
-            known => format!("; {choices}{}", known.replace(" or ", ", ")),
-        };
-        return Some(format!("{name} is not known{known}"));
+    if let Some(rest) = said.strip_prefix("unknown field ").or_else(|| said.strip_prefix("unknown variant ")) {
+        let (name, known) = rest.rsplit_once(", expected ").unwrap_or((rest.split(", there are no ").next()?, ""));
+        // Every other piece stands between backquotes.
+        let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+        return Some(match known.is_empty() {
+            true => format!("unknown name {name}; none is known here"),
+            false => UnknownName::new("name", name.trim_matches('`'), known).to_string(),
+        });
     }
     let form = said.strip_prefix("data did not match any variant of untagged enum ")?;
     Some(match form.strip_suffix("Wrapper") {
@@ -305,7 +303,7 @@ mod tests {
             (r#"{"shape": [1]}"#, "`shape`: expected a list of 2 values, found 1"),
             (r#"{"object": {"a": []}}"#, "`object.a`: expected a whole number between 0 and 4294967295, found a list"),
             (r#"{"object": []}"#, "`object`: expected an object, found a list"),
-            (r#"{"kind": "fancy"}"#, "`kind`: `fancy` is not known; choose from `plain`, `gated`"),
+            (r#"{"kind": "fancy"}"#, "`kind`: unknown name `fancy`; choose from plain, gated"),
             (r#"{"one": "x"}"#, r#"`one`: has none of the forms that are known, found "x""#),
             (r#"{"inner": {}}"#, "`inner`: `needed` is missing"),
             (r#"{"inner": 3}"#, "`inner`: expected an object, found 3"),
@@ -320,7 +318,8 @@ mod tests {
             assert!(FOREIGN.iter().all(|word| !parsed.contains(word)), "{json}: {parsed}");
         }
         let unknown = read::<Everything>(&serde_json::json!({ "cuont": 1 })).unwrap_err().to_string();
-        assert!(unknown.starts_with("`cuont` is not known; known are `count`, `small`, "), "{unknown}");
+        assert!(unknown.starts_with("unknown name `cuont`; choose from count, small, "), "{unknown}");
+        assert!(unknown.ends_with(" (did you mean `count`?)"), "{unknown}");
     }
 
     #[test]

@@ -165,8 +165,11 @@ pub(super) const BELOW_ZERO: &[(&str, &str)] = &[
     ("encoder_no_repeat_ngram_size", "which is below 0, and has no effect"),
 ];
 
-/// Fields of sampling that transformers does not look at outside of a range, with whether a number lies there and what that does.
-pub(super) const OUT_OF_RANGE: &[(&str, fn(f64) -> bool, &str)] = &[
+/// A field, whether a number lies outside of its range, and what that does.
+type OutOfRange = (&'static str, fn(f64) -> bool, &'static str);
+
+/// Fields of sampling that transformers does not look at outside of a range.
+pub(super) const OUT_OF_RANGE: &[OutOfRange] = &[
     ("top_k", |number| number < 0.0, "which is no number of tokens: all of them may be drawn"),
     ("top_p", |number| number > 1.0, "which is above 1: all tokens may be drawn"),
     ("typical_p", |number| number > 1.0, "which is above 1: all tokens may be drawn"),
