@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers.core_model_loading import revert_weight_conversion
 
 import architecture_tokenizers
 
@@ -47,7 +48,7 @@ def draw(model, spec, seed):
                     elif "pos" in module_name or module_name.endswith("wpe"):
                         value = 0.4 * noise
                 else:
-                    value = spec.gain * noise / min(weight.shape) ** 0.5
+                    value = spec.gain * noise / min(weight.shape[-2:]) ** 0.5
                     if module_name.endswith("Attention.q"):  # T5 leaves the scale of attention to its weights
                         value *= model.config.d_kv ** -0.5
                 weight.copy_(value)
@@ -60,7 +61,8 @@ def state_of(model, spec):
     """The tensors that a repository of the family has, by the names it has them by."""
     state = {}
     seen = {}
-    for name, tensor in model.state_dict().items():
+    tensors = revert_weight_conversion(model, model.state_dict()) if spec.as_saved else model.state_dict()
+    for name, tensor in tensors.items():
         # Tied weights are stored once.
         if tensor.data_ptr() in seen and not spec.keep_tied:
             continue

@@ -83,6 +83,10 @@ SMOLLM3 = {"architectures": ["SmolLM3ForCausalLM"], "model_type": "smollm3", "at
            "num_key_value_heads": 2, "pad_token_id": "@<|end_of_text|>", "rms_norm_eps": 1e-6, "rope_scaling": None, "rope_theta": 5000.0,
            "sliding_window": None, "torch_dtype": "bfloat16", "use_cache": True, "use_sliding_window": False}
 
+MIXTRAL = {**LLAMA, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "attention_dropout": 0.0, "num_experts_per_tok": 2,
+           "num_key_value_heads": 2, "num_local_experts": 4, "output_router_logits": False, "rope_theta": 1000.0,
+           "router_aux_loss_coef": 0.02, "sliding_window": 5, "torch_dtype": "bfloat16"}
+
 DECODERS = {
     "gpt2": Checkpoint(
         {**GPT2, "bos_token_id": END_ID, "eos_token_id": END_ID, "task_specific_params": {"text-generation": {"max_length": 50}}},
@@ -133,6 +137,11 @@ DECODERS = {
         {**LLAMA, "num_key_value_heads": 2, "attention_bias": True, "mlp_bias": True, "rope_scaling": {"type": "linear", "factor": 2.0}},
         "llama"),
     "mistral": Checkpoint(MISTRAL, "llama", {"_from_model_config": True, "bos_token_id": 1, "eos_token_id": 2}, stored="BF16"),
+    "mixtral": Checkpoint(MIXTRAL, "llama", {"_from_model_config": True, "bos_token_id": 1, "eos_token_id": 2}, stored="BF16", shards=2,
+                          as_saved=True),
+    # Experts as transformers 5 has them in memory, in two tensors, and one of them for each token.
+    "mixtral_joined": Checkpoint({**MIXTRAL, "num_experts_per_tok": 1, "num_local_experts": 3, "sliding_window": None,
+                                  "tie_word_embeddings": True}, "llama"),
     "qwen2": Checkpoint(QWEN2, "qwen", QWEN_GENERATION, stored="BF16", spare_rows=3),
     "qwen2_yarn": Checkpoint(
         {**QWEN2, "use_sliding_window": True, "tie_word_embeddings": False, "rope_scaling": {

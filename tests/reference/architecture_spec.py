@@ -18,6 +18,7 @@ class Checkpoint:
     shards: int = 1
     keep_tied: bool = False  # store tied weights under each of their names
     rename: list = field(default_factory=list)  # prefixes of names, as transformers has them and as the repository has them
+    as_saved: bool = False  # with the names of `save_pretrained`, where those in memory are others
     untied: bool = False  # give T5 a head of its own
     buffers: dict = field(default_factory=dict)  # what a repository stores though it is no weight
     spare_rows: int = 0  # rows of the embeddings that no token has

@@ -60,6 +60,8 @@ KNOBS = {
     "gptj": {"activation_function": ACTIVATIONS, "n_inner": [None, 20], "rotary_dim": [4, 2, 8], "tie_word_embeddings": [False, False, True]},
     "llama": {**GATED, "mlp_bias": [False, True], "pretraining_tp": [1]},
     "mistral": {**GATED, "sliding_window": [None, 4, 5, 4096]},
+    "mixtral": {**GATED, "sliding_window": [None, 4, 5, 4096], "num_local_experts": [2, 3, 4, 8], "num_experts_per_tok": [1, 2],
+                "attention_bias": []},
     "qwen2": {**GATED, "use_sliding_window": [False, True], "sliding_window": [4, 32], "max_window_layers": [0, 1, 28]},
     "qwen3": {**GATED, "use_sliding_window": [False, True], "sliding_window": [4, 32], "max_window_layers": [0, 1, 28]},
     "gemma": {**GATED, "hidden_act": ["gelu", "gelu_pytorch_tanh", "silu"], "hidden_activation": [None, "gelu_pytorch_tanh", "gelu"], "rope_scaling": [None],
@@ -80,7 +82,7 @@ KNOBS = {
     "marian": {**FAIRSEQ, "share_encoder_decoder_embeddings": [True, True, False]},
     "m2m_100": FAIRSEQ,
 }
-BASES = {"gpt2": "gpt2", "opt": "opt", "bloom": "bloom", "gpt_neox": "gpt_neox", "gpt_neo": "gpt_neo", "gptj": "gptj", "llama": "llama", "mistral": "mistral",
+BASES = {"gpt2": "gpt2", "opt": "opt", "bloom": "bloom", "gpt_neox": "gpt_neox", "gpt_neo": "gpt_neo", "gptj": "gptj", "llama": "llama", "mistral": "mistral", "mixtral": "mixtral",
          "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2", "gemma3_text": "gemma3_text", "phi3": "phi3", "olmo2": "olmo2",
          "smollm3": "smollm3", "t5": "t5", "mt5": "mt5", "umt5": "umt5", "bart": "bart", "mbart": "mbart", "pegasus": "pegasus", "marian": "marian",
          "m2m_100": "m2m_100"}
@@ -111,7 +113,7 @@ def draw_weights(model, seed):
                 elif isinstance(module, nn.Embedding):
                     value = (1.0 if "relative" in module_name else 0.4) * noise
                 else:
-                    value = 1.2 * noise / min(weight.shape) ** 0.5
+                    value = 1.2 * noise / min(weight.shape[-2:]) ** 0.5
                 weight.copy_(value)
         for name, buffer in model.named_buffers():
             if name == "final_logits_bias":

@@ -134,7 +134,7 @@ fn the_configuration_is_judged_first() {
         }
         AttributionModel::load(folder.path().to_str().unwrap()).unwrap_err().to_string()
     };
-    assert!(message(r#"{"model_type":"mixtral"}"#).contains("`model_type` is `mixtral`, a mixture of experts"));
+    assert!(message(r#"{"model_type":"qwen2_moe"}"#).contains("`model_type` is `qwen2_moe`, a mixture of experts"));
     let quantized = r#"{"model_type":"llama","quantization_config":{"quant_method":"awq","bits":4}}"#;
     assert!(message(quantized).contains("the weights are quantized (AWQ, 4 bits)"));
     assert!(message(r#"{"model_type":"llama"}"#).contains("tokenizer.json"));

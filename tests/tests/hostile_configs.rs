@@ -165,7 +165,7 @@ fn a_norm_adds_a_small_number_to_what_it_divides_by() {
 #[test]
 fn a_model_type_that_there_is_not_is_refused() {
     let file = [("config.json".to_string(), Vec::new())];
-    for unknown in ["mixtral", "wav2vec2", "something"] {
+    for unknown in ["qwen2_moe", "wav2vec2", "something"] {
         let message = load("unknown", &file, &json!({ "model_type": unknown })).unwrap_err();
         assert!(message.starts_with(&format!("config.json: `model_type` is `{unknown}`, ")), "{message}");
         assert!(message.contains("supported: marian, t5") && !message.contains("nearest"), "{message}");

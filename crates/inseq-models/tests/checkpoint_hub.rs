@@ -270,8 +270,8 @@ fn what_is_not_supported_is_refused_before_its_weights_are_fetched() {
     let refused = |config: &str, more: &[(&'static str, &[u8])]| {
         refused(&[&[("config.json", config.as_bytes()), weights, tokenizer], more].concat())
     };
-    let (message, asked) = refused(r#"{"model_type":"mixtral"}"#, &[]);
-    assert!(message.contains("`mixtral`, a mixture of experts"), "{message}");
+    let (message, asked) = refused(r#"{"model_type":"qwen2_moe"}"#, &[]);
+    assert!(message.contains("`qwen2_moe`, a mixture of experts"), "{message}");
     assert_eq!(asked, ["config.json"]);
     let (message, asked) =
         refused(r#"{"model_type":"llama","quantization_config":{"quant_method":"gptq","bits":4}}"#, &[]);

@@ -124,7 +124,7 @@ fn other_types_are_told_what_they_lack() {
         assert!(!message.contains("nearest"), "{message}");
     }
     for (model_type, said) in [
-        ("mixtral", "a mixture of experts"),
+        ("qwen2_moe", "a mixture of experts"),
         ("deepseek_v3", "a model with latent attention"),
         ("mamba", "a model with recurrent layers"),
         ("gpt_oss", "attention has sinks"),

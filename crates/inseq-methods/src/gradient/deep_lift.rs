@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Collector, times_embeddings};
-use crate::Result;
 use crate::engine::{Point, TextSteps};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
+use crate::{Error, Result};
 
 /// Its arguments, in the order of the fields.
 pub(super) const ARGUMENTS: &[Argument] = &[
@@ -127,6 +127,13 @@ impl DeepLift {
         let texts = &point.texts;
         let baseline = engine.baselines(texts, wanted);
         let (rescale, forwards) = (self.rescale(), self.forwards(model));
+        rescale.check(model).map_err(|reason| {
+            let way_out = match self.rule {
+                DeepLiftRule::Captum => "use `integrated_gradients`",
+                DeepLiftRule::Full => "use `integrated_gradients`, or the rule `captum`",
+            };
+            Error::Argument(format!("deeplift: {reason}; {way_out}"))
+        })?;
         let start = (forwards > 1).then(|| engine.detailed_trace(&baseline));
         let rescaled = match &start {
             Some(start) if rescale.changes(model) => Some(engine.detailed_trace(point).rescaled(start, model, rescale)),

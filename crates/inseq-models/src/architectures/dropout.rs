@@ -15,12 +15,13 @@ pub(super) struct DropoutFields {
     pub(super) inner: Field,
     pub(super) residual: Field,
     pub(super) exit: Field,
+    pub(super) jitter: Field,
 }
 
 impl DropoutFields {
     /// Nothing is dropped.
     pub(super) const NONE: DropoutFields =
-        DropoutFields { entry: None, attention: None, inner: None, residual: None, exit: None };
+        DropoutFields { entry: None, attention: None, inner: None, residual: None, exit: None, jitter: None };
 
     /// The rates of a checkpoint.
     ///
@@ -34,6 +35,7 @@ impl DropoutFields {
             inner: rate(self.inner)?,
             residual: rate(self.residual)?,
             exit: rate(self.exit)?,
+            jitter: rate(self.jitter)?,
         })
     }
 }

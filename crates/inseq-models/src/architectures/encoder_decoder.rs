@@ -82,6 +82,7 @@ const DROPOUT: DropoutFields = DropoutFields {
     inner: Some("activation_dropout"),
     residual: RATE,
     exit: None,
+    ..DropoutFields::NONE
 };
 
 /// `config.json`.

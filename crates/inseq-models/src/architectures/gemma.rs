@@ -56,4 +56,10 @@ pub(super) fn fields() -> Value {
     )
 }
 
-const KIND: Kind = Kind { model_class: "GemmaForCausalLM", gemma: true, approximates_gelu: true, ..Kind::LLAMA };
+const KIND: Kind = Kind {
+    model_class: "GemmaForCausalLM",
+    gain_offset: 1.0,
+    scales_embeddings: true,
+    approximates_gelu: true,
+    ..Kind::LLAMA
+};

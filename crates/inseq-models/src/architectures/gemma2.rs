@@ -36,7 +36,8 @@ const FIELDS: Fields = Fields {
 
 const KIND: Kind = Kind {
     model_class: "Gemma2ForCausalLM",
-    gemma: true,
+    gain_offset: 1.0,
+    scales_embeddings: true,
     norms: NormPlaces::Around,
     windows: Windows::AllBut(2),
     ..Kind::LLAMA

@@ -42,7 +42,8 @@ const FIELDS: Fields = Fields {
 
 const KIND: Kind = Kind {
     model_class: "Gemma3ForCausalLM",
-    gemma: true,
+    gain_offset: 1.0,
+    scales_embeddings: true,
     norms: NormPlaces::Around,
     query_key_norms: QueryKeyNorms::Heads,
     windows: Windows::AllBut(6),

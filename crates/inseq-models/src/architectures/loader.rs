@@ -100,7 +100,7 @@ impl<'a> Loader<'a> {
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
-    pub fn weight(&self, name: &str, shape: [usize; 2]) -> Result<Tensor<2>> {
+    pub fn weight<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
         let stored = self.found(name, &shape)?;
         // Sixteen bits that stay what they are are never there as 32.
         let kept = match (&stored, self.stored) {
@@ -113,7 +113,7 @@ impl<'a> Loader<'a> {
         Ok(Tensor::from_data(data, (self.device, self.stored)))
     }
 
-    fn kept(&self, values: Vec<f32>, shape: [usize; 2]) -> Tensor<2> {
+    fn kept<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
         let tensor = Tensor::from_data(TensorData::new(values, shape), self.device);
         if tensor.dtype() == self.stored { tensor } else { tensor.cast(self.stored) }
     }

@@ -21,6 +21,7 @@ mod m2m_100;
 mod marian;
 mod mbart;
 mod mistral;
+mod mixtral;
 mod mt5;
 mod olmo2;
 mod opt;
@@ -135,6 +136,7 @@ const ARCHITECTURES: &[Architecture] = &[
     gptj::ARCHITECTURE,
     llama::ARCHITECTURE,
     mistral::ARCHITECTURE,
+    mixtral::ARCHITECTURE,
     qwen2::ARCHITECTURE,
     qwen3::ARCHITECTURE,
     gemma::ARCHITECTURE,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Architecture;
 use super::configuration::{Fields, with};
-use super::gated_decoder::{Kind, Windows, fields, load};
+use super::gated_decoder::{FeedKind, Kind, Windows, fields, load};
 use super::rope::RopeFamily;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -40,5 +40,11 @@ const FIELDS: Fields = Fields {
     aliases: &[],
 };
 
-const KIND: Kind =
-    Kind { model_class: "Phi3ForCausalLM", fused: true, windows: Windows::All, rope: RopeFamily::Phi3, ..Kind::LLAMA };
+const KIND: Kind = Kind {
+    model_class: "Phi3ForCausalLM",
+    joined_query_key_value: true,
+    feed: FeedKind::Joined,
+    windows: Windows::All,
+    rope: RopeFamily::Phi3,
+    ..Kind::LLAMA
+};

@@ -10,6 +10,8 @@ pub(super) const LAYERS: usize = 1000;
 pub(super) const WIDTH: usize = 1 << 20;
 /// Beyond this a number of heads is.
 pub(super) const HEADS: usize = 1 << 12;
+/// Beyond this a number of experts is.
+pub(super) const EXPERTS: usize = 1 << 12;
 /// Beyond this a number of positions is.
 pub(super) const POSITIONS: usize = 1 << 20;
 

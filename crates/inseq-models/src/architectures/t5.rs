@@ -76,7 +76,8 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
 const RATE: Option<&str> = Some("dropout_rate");
 
 /// Values are dropped everywhere, all at one rate.
-const DROPOUT: DropoutFields = DropoutFields { entry: RATE, attention: RATE, inner: RATE, residual: RATE, exit: RATE };
+const DROPOUT: DropoutFields =
+    DropoutFields { entry: RATE, attention: RATE, inner: RATE, residual: RATE, exit: RATE, jitter: None };
 
 /// What differs between the models of T5's layout.
 pub(super) struct Kind {

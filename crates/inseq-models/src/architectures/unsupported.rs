@@ -62,10 +62,10 @@ const REASONS: &[(&str, &str)] = &[
          siglip swin trocr vilt vit vit_mae",
     ),
     (
-        "a mixture of experts, which no model here has",
+        "a mixture of experts whose routing no model here has",
         "afmoe cohere2_moe dbrx dots1 ernie4_5_moe exaone_moe flex_olmo glm4_moe granitemoe granitemoe_swa \
          granitemoeshared hunyuan_v1_moe hy_v3 jetmoe kolibri1 laguna llama4 llama4_text mellum minimax \
-         minimax_m2 mixtral nllb-moe olmoe phimoe qwen2_moe qwen3_moe solar_open switch_transformers",
+         minimax_m2 nllb-moe olmoe phimoe qwen2_moe qwen3_moe solar_open switch_transformers",
     ),
     ("a model whose attention has sinks, which no model here has", "flint gpt_oss granite_swa mimo_v2_flash"),
     (

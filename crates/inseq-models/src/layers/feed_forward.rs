@@ -22,9 +22,9 @@ pub struct FeedForward {
 #[derive(Clone, Debug)]
 pub struct FeedForwardTrace {
     /// `[batch, position, output of the first layer]`: the derivative of the inner layer with regard to it.
-    slope: Tensor<3>,
+    pub(super) slope: Tensor<3>,
     /// What the first layer gave, where it was asked for.
-    inner: Option<Tensor<3>>,
+    pub(super) inner: Option<Tensor<3>>,
 }
 
 impl FeedForwardTrace {

@@ -8,6 +8,7 @@
 mod activation;
 mod attention;
 mod embedding;
+mod experts;
 mod feed;
 mod feed_forward;
 mod kernels;
@@ -23,6 +24,7 @@ mod shared_rows;
 pub use activation::Activation;
 pub use attention::{Attention, AttentionCotangents, AttentionTrace, KeyValues, LeftOutValues};
 pub use embedding::Embedding;
+pub use experts::{Experts, ExpertsTrace};
 pub use feed::{Feed, FeedTrace};
 pub use feed_forward::{FeedForward, FeedForwardTrace};
 pub(crate) use kernels::log_softmax_row;

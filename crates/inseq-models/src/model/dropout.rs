@@ -22,6 +22,8 @@ pub struct Dropout {
     pub residual: f32,
     /// Of the stack's output, after its norm.
     pub exit: f32,
+    /// By how much the input of experts is multiplied more or less than once, at most.
+    pub jitter: f32,
 }
 
 impl Dropout {
@@ -51,6 +53,7 @@ pub(super) enum Place {
     CrossAttention,
     Inner,
     FeedForward,
+    ExpertsInput,
 }
 
 /// The noise of one layer in one forward.
@@ -73,6 +76,7 @@ impl LayerNoise {
             Place::Exit => self.rates.exit,
             Place::SelfWeights | Place::CrossWeights => self.rates.attention,
             Place::Inner => self.rates.inner,
+            Place::ExpertsInput => self.rates.jitter,
             Place::Mixer | Place::CrossAttention | Place::FeedForward => self.rates.residual,
         }
     }
@@ -97,7 +101,8 @@ impl LayerNoise {
         Some(factors.reshape([1, heads, queries, keys]).cast(like.dtype()).repeat_dim(0, batch))
     }
 
-    /// 0 for what is dropped, and what keeps the mean for the rest, `[group, row, column]`.
+    /// 0 for what is dropped, and what keeps the mean for the rest; of the input of experts, evenly drawn about 1. `[group, row,
+    /// column]`.
     fn factors(&self, place: Place, groups: usize, rows: usize, columns: usize) -> Option<Vec<f32>> {
         let rate = self.rate(place);
         if rate <= 0.0 {
@@ -107,12 +112,17 @@ impl LayerNoise {
         let mut random = ChaCha8Rng::seed_from_u64(self.noise.seed);
         random.set_stream(u64::from(self.noise.draw) << 32 | u64::from(self.layer) << 4 | place as u64);
         let threshold = (f64::from(rate) * f64::from(u32::MAX)) as u32;
+        let factor = |drawn: u32| match place {
+            Place::ExpertsInput => 1.0 - rate + 2.0 * rate * (f64::from(drawn) / f64::from(u32::MAX)) as f32,
+            _ if drawn < threshold => 0.0,
+            _ => kept,
+        };
         let mut factors = Vec::with_capacity(groups * rows * columns);
         for group in 0..groups as u128 {
             for row in 0..rows as u128 {
                 // Each row has its own part of the stream, however long the others are.
                 random.set_word_pos(group << 48 | row << 24);
-                factors.extend((0..columns).map(|_| if random.next_u32() < threshold { 0.0 } else { kept }));
+                factors.extend((0..columns).map(|_| factor(random.next_u32())));
             }
         }
         Some(factors)
@@ -136,6 +146,19 @@ mod tests {
         assert!((dropped - 0.3).abs() < 5.0 * (0.3 * 0.7 / 20_000f64).sqrt(), "{dropped}");
         assert!(factors.iter().all(|factor| *factor == 0.0 || *factor == 1.0 / 0.7));
         assert_eq!(noise(0).factors(Place::Inner, 1, 2, 2), None);
+    }
+
+    #[test]
+    fn the_input_of_experts_is_multiplied_by_numbers_about_1() {
+        let rates = Dropout { jitter: 0.2, ..Dropout::default() };
+        let noise = LayerNoise::new(rates, Noise { seed: 4, draw: 0 }, false, 1);
+        let factors = noise.factors(Place::ExpertsInput, 1, 100, 100).unwrap();
+        assert!(factors.iter().all(|factor| (0.8 - 1e-6..1.2 + 1e-6).contains(factor)));
+        let mean = factors.iter().sum::<f32>() / 1e4;
+        let deviation = (factors.iter().map(|factor| (factor - mean).powi(2)).sum::<f32>() / 1e4).sqrt();
+        // Five standard deviations of the mean, and the deviation of an even distribution.
+        assert!((mean - 1.0).abs() < 5.0 * deviation / 100.0, "{mean}");
+        assert!((deviation - 0.4 / 12f32.sqrt()).abs() < 2e-3, "{deviation}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::kept::Blocks;
 use super::stack::{Stack, StackTrace};
 use super::sublayer::SublayerTrace;
 use super::{Model, Trace};
-use crate::layers::NormTrace;
+use crate::layers::{Feed, NormTrace};
 
 /// Which operations [`Trace::rescaled`] pulls back by difference quotients; the others keep their derivatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,21 @@ impl Rescale {
         let encoder = model.encoder.iter().flat_map(|encoder| &encoder.stack.blocks);
         let mut blocks = encoder.chain(&model.decoder.blocks);
         self == Self::Everything || blocks.any(|block| block.feed_forward.inner.captum_rescales())
+    }
+
+    /// Refuses a model of which something would have to be rescaled that has no difference quotients: a baseline need not
+    /// choose the experts that a text does, so that a small difference of inputs may be any difference of outputs.
+    ///
+    /// # Errors
+    /// Says so.
+    pub fn check(self, model: &Model) -> Result<(), &'static str> {
+        let has_experts = |block: &Block| matches!(block.feed_forward.inner, Feed::Experts(_));
+        if self.changes(model) && model.decoder.blocks.iter().any(has_experts) {
+            return Err(
+                "the baseline may choose other experts than the text, and no difference quotient describes that",
+            );
+        }
+        Ok(())
     }
 }
 

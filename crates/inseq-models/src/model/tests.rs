@@ -9,8 +9,8 @@ use super::kept::Kept;
 use super::trace::Mode;
 use super::*;
 use crate::layers::{
-    Activation, Attention, DistanceBias, Embedding, Feed, FeedForward, Linear, Norm, NormKind, Rotary, Stretch,
-    Visibility,
+    Activation, Attention, DistanceBias, Embedding, Experts, Feed, FeedForward, Linear, Norm, NormKind, Rotary,
+    Stretch, Visibility,
 };
 
 /// What can differ between architectures.
@@ -21,6 +21,8 @@ pub(crate) struct Variant {
     pub(crate) norm_kind: NormKind,
     pub(crate) activation: Activation,
     pub(crate) gated: bool,
+    /// Experts, and how many of them a position chooses.
+    pub(crate) experts: Option<(usize, usize)>,
     pub(crate) key_value_heads: usize,
     pub(crate) head_norms: bool,
     pub(crate) rotated: usize,
@@ -53,6 +55,7 @@ impl Default for Variant {
             norm_kind: NormKind::Layer,
             activation: Activation::Silu,
             gated: false,
+            experts: None,
             key_value_heads: HEADS,
             head_norms: false,
             rotated: 0,
@@ -123,12 +126,19 @@ impl Random {
     }
 
     fn feed_forward(&mut self, variant: &Variant) -> Sublayer<Feed> {
-        let dense = FeedForward {
-            input: self.linear(WIDTH, if variant.gated { 24 } else { 12 }),
+        let dense = |random: &mut Self| FeedForward {
+            input: random.linear(WIDTH, if variant.gated { 24 } else { 12 }),
             activation: variant.activation,
-            output: self.linear(12, WIDTH),
+            output: random.linear(12, WIDTH),
         };
-        Sublayer::new(self.norms(variant), dense)
+        let feed = match variant.experts {
+            None => dense(self).into(),
+            Some((count, chosen)) => {
+                let experts = (0..count).map(|_| dense(self)).collect();
+                Feed::Experts(Experts { router: self.linear(WIDTH, count), experts, chosen })
+            }
+        };
+        Sublayer { inner: feed, norms: self.norms(variant) }
     }
 
     fn stack(&mut self, variant: &Variant, causal: bool) -> Stack {
@@ -161,7 +171,7 @@ impl Random {
                 norm: norm(self),
                 projection: (causal && variant.projected).then(|| self.linear(WIDTH, WIDTH / 2)),
             },
-            dropout: Dropout { entry: 0.1, attention: 0.3, inner: 0.2, residual: 0.15, exit: 0.05 },
+            dropout: Dropout { entry: 0.1, attention: 0.3, inner: 0.2, residual: 0.15, exit: 0.05, jitter: 0.1 },
             modules: Modules::default(),
         }
     }
@@ -324,6 +334,19 @@ pub(super) fn variants() -> Vec<Variant> {
         Variant { norm_kind: rms, gated: true, key_value_heads: 2, head_norms: true, rotated: 4, ..decoder() },
         // Mistral
         Variant { norm_kind: rms, gated: true, key_value_heads: 1, rotated: 4, window: Some(3), ..decoder() },
+        // Mixtral
+        Variant {
+            norm_kind: rms,
+            gated: true,
+            experts: Some((5, 2)),
+            key_value_heads: 2,
+            rotated: 4,
+            window: Some(3),
+            ..decoder()
+        },
+        // Of experts that are not gated, one is chosen, or all.
+        Variant { experts: Some((3, 1)), activation: Activation::Relu, ..default() },
+        Variant { experts: Some((2, 2)), norms: before, ..default() },
         // Gemma 2
         Variant {
             norms: Placement::Around,

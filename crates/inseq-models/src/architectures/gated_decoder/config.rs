@@ -6,7 +6,9 @@ use serde::Deserialize;
 use super::{Kind, Windows};
 use crate::Result;
 use crate::architectures::rope::{Layers, RopeContext, RopeFields};
-use crate::architectures::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
+use crate::architectures::sizes::{
+    EXPERTS, HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid,
+};
 use crate::layers::{Activation, Visibility};
 use crate::model::Scheme;
 
@@ -42,7 +44,16 @@ pub(super) struct Config {
     pub(super) query_pre_attn_scalar: Option<f64>,
     pub(super) attn_logit_softcapping: Option<f32>,
     pub(super) final_logit_softcapping: Option<f32>,
+    #[serde(default = "one")]
+    pub(super) num_local_experts: usize,
+    #[serde(default = "one")]
+    pub(super) num_experts_per_tok: usize,
     pub(super) use_bidirectional_attention: Option<bool>,
+}
+
+/// Of experts where there are none: the feed-forward itself.
+fn one() -> usize {
+    1
 }
 
 impl Config {
@@ -66,6 +77,8 @@ impl Config {
             ("sliding_window", self.sliding_window.unwrap_or(1), usize::MAX),
             ("sliding_window_pattern", self.sliding_window_pattern.unwrap_or(1), usize::MAX),
             ("no_rope_layer_interval", self.no_rope_layer_interval.unwrap_or(1), usize::MAX),
+            ("num_local_experts", self.num_local_experts, EXPERTS),
+            ("num_experts_per_tok", self.num_experts_per_tok, self.num_local_experts),
         ])?;
         if self.head_dim.is_none() {
             check_multiple("hidden_size", self.hidden_size, "num_attention_heads", self.num_attention_heads)?;

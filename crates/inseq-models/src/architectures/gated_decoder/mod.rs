@@ -11,13 +11,17 @@ use super::dropout::DropoutFields;
 use super::rope::RopeFamily;
 use super::{LoadedModel, Loader};
 use crate::Result;
-use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Norm};
+use crate::layers::{Activation, Attention, Embedding, Experts, Feed, FeedForward, Linear, Norm};
 use crate::model::{Block, Entry, Exit, Model, Modules, Norms, Part, Residual, Stack, Sublayer};
 use config::Config;
 
-/// Of these models only Phi-3 has the second.
-const DROPOUT: DropoutFields =
-    DropoutFields { attention: Some("attention_dropout"), residual: Some("resid_pdrop"), ..DropoutFields::NONE };
+/// A model whose configuration lacks a field drops nothing there.
+const DROPOUT: DropoutFields = DropoutFields {
+    attention: Some("attention_dropout"),
+    residual: Some("resid_pdrop"),
+    jitter: Some("router_jitter_noise"),
+    ..DropoutFields::NONE
+};
 
 /// The fields that all models of this layout have, with what they mean where a Llama lacks them.
 pub(super) fn fields() -> Value {
@@ -55,16 +59,31 @@ pub(super) struct Kind {
     pub(super) query_key_norms: QueryKeyNorms,
     /// Where each sublayer's norms stand.
     pub(super) norms: NormPlaces,
-    /// Gemma: gains are stored less one, embeddings are scaled by the root of their width.
-    pub(super) gemma: bool,
+    /// What is added to the gains of norms that a file has.
+    pub(super) gain_offset: f32,
+    /// Embeddings are scaled by the root of their width.
+    pub(super) scales_embeddings: bool,
     /// `gelu` in `config.json` means its approximation.
     pub(super) approximates_gelu: bool,
-    /// Projections of one input lie in one weight.
-    pub(super) fused: bool,
+    /// Queries, keys and values lie in one weight.
+    pub(super) joined_query_key_value: bool,
+    /// What the feed-forward is made of.
+    pub(super) feed: FeedKind,
     /// Which layers see a window.
     pub(super) windows: Windows,
     /// How `config.json` says what is rotated.
     pub(super) rope: RopeFamily,
+}
+
+/// What the feed-forward is made of.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum FeedKind {
+    /// One network, whose gate and up projection have a weight each.
+    Gated,
+    /// One network, whose gate and up projection lie in one weight.
+    Joined,
+    /// Experts, `num_experts_per_tok` of `num_local_experts`.
+    Experts,
 }
 
 /// How queries and keys are normalized before they are rotated.
@@ -110,9 +129,11 @@ impl Kind {
         query_key_value_bias: false,
         query_key_norms: QueryKeyNorms::None,
         norms: NormPlaces::Before,
-        gemma: false,
+        gain_offset: 0.0,
+        scales_embeddings: false,
         approximates_gelu: false,
-        fused: false,
+        joined_query_key_value: false,
+        feed: FeedKind::Gated,
         windows: Windows::None,
         rope: RopeFamily::Llama,
     };
@@ -123,8 +144,12 @@ impl Kind {
             ("self_attn", Some(attention.output())),
             ("self_attn.o_proj", Some(attention.output())),
             ("mlp", Some(feed_forward.output())),
-            ("mlp.down_proj", Some(feed_forward.output())),
         ];
+        inner.push(match self.feed {
+            FeedKind::Gated | FeedKind::Joined => ("mlp.down_proj", Some(feed_forward.output())),
+            // As transformers called it before 5.
+            FeedKind::Experts => ("block_sparse_moe", Some(feed_forward.output())),
+        });
         if self.norms != NormPlaces::Before {
             inner.extend([
                 ("post_attention_layernorm", Some(attention.branch())),
@@ -178,13 +203,12 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn embedding(&self, table: Tensor<2>) -> Embedding {
-        let scale = if self.kind.gemma { (self.config.hidden_size as f32).sqrt() } else { 1.0 };
+        let scale = if self.kind.scales_embeddings { (self.config.hidden_size as f32).sqrt() } else { 1.0 };
         Embedding::new(table, scale)
     }
 
     fn norm(&self, name: &str, features: usize) -> Result<Norm> {
-        let offset = if self.kind.gemma { 1.0 } else { 0.0 };
-        self.loader.rms_norm(name, features, self.config.rms_norm_eps, offset)
+        self.loader.rms_norm(name, features, self.config.rms_norm_eps, self.kind.gain_offset)
     }
 
     fn norms(&self, before: &str, after: &str) -> Result<Norms> {
@@ -210,7 +234,7 @@ impl Builder<'_> {
             },
             cross_attention: None,
             feed_forward: Sublayer {
-                inner: self.feed_forward(&named("mlp"))?.into(),
+                inner: self.feed(name)?,
                 norms: self.norms(&named(before_feed_forward), &named("post_feedforward_layernorm"))?,
             },
             residual: Residual::Sequential,
@@ -223,7 +247,7 @@ impl Builder<'_> {
         let (features, head_dim) = (config.hidden_size, config.head_dim());
         let [inner, key_value_inner] = [config.num_attention_heads, config.key_value_heads()].map(|n| n * head_dim);
         let biased = self.kind.query_key_value_bias || config.attention_bias;
-        let (query, key_value) = if self.kind.fused {
+        let (query, key_value) = if self.kind.joined_query_key_value {
             let all = inner + 2 * key_value_inner;
             let joined = loader.linear_with(&format!("{name}.qkv_proj"), features, all, false)?;
             (joined.outputs(0..inner), joined.outputs(inner..all))
@@ -253,24 +277,57 @@ impl Builder<'_> {
         Ok(attention)
     }
 
-    fn feed_forward(&self, name: &str) -> Result<FeedForward> {
+    /// The feed-forward of a block.
+    fn feed(&self, block: &str) -> Result<Feed> {
         let (config, loader) = (self.config, self.loader);
-        let (features, inner, biased) = (config.hidden_size, config.intermediate_size, config.mlp_bias);
-        let linear = |which: &str, input: usize, output: usize| {
-            loader.linear_with(&format!("{name}.{which}"), input, output, biased)
+        let (features, inner) = (config.hidden_size, config.intermediate_size);
+        let linear = |name: &str, input: usize, output: usize| loader.linear_with(name, input, output, config.mlp_bias);
+        if self.kind.feed == FeedKind::Experts {
+            return self.experts(block).map(Feed::Experts);
+        }
+        let named = |part: &str| format!("{block}.mlp.{part}");
+        let input = match self.kind.feed {
+            FeedKind::Joined => linear(&named("gate_up_proj"), features, 2 * inner)?,
+            _ => {
+                let [gate, up] = ["gate_proj", "up_proj"].map(|part| linear(&named(part), features, inner));
+                Linear::concatenate(vec![gate?, up?])
+            }
         };
-        let activation = match config.hidden_act {
+        let output = linear(&named("down_proj"), inner, features)?;
+        Ok(FeedForward { input, activation: self.activation(), output }.into())
+    }
+
+    /// The experts of a block: each in tensors of its own, or all in two, as transformers 5 has them in memory.
+    fn experts(&self, block: &str) -> Result<Experts> {
+        let (config, loader) = (self.config, self.loader);
+        let (features, inner, count) = (config.hidden_size, config.intermediate_size, config.num_local_experts);
+        let name = loader.prefix(&[&format!("{block}.mlp."), &format!("{block}.block_sparse_moe.")]).to_owned();
+        let joined = format!("{name}experts.gate_up_proj");
+        let router = loader.linear_with(&format!("{name}gate"), features, count, false)?;
+        let activation = self.activation();
+        let experts = if loader.contains(&joined) {
+            let inputs = loader.weight(&joined, [count, 2 * inner, features])?;
+            let outputs = loader.weight(&format!("{name}experts.down_proj"), [count, features, inner])?;
+            let of = |all: &Tensor<3>, expert| Linear::new(all.clone().narrow(0, expert, 1).squeeze_dim(0), None);
+            let expert = |expert| FeedForward { input: of(&inputs, expert), activation, output: of(&outputs, expert) };
+            (0..count).map(expert).collect()
+        } else {
+            let expert = |expert: usize| {
+                let linear = |part: &str, input, output| {
+                    loader.linear_with(&format!("{name}experts.{expert}.{part}"), input, output, false)
+                };
+                let input = Linear::concatenate(vec![linear("w1", features, inner)?, linear("w3", features, inner)?]);
+                Ok(FeedForward { input, activation, output: linear("w2", inner, features)? })
+            };
+            (0..count).map(expert).collect::<Result<_>>()?
+        };
+        Ok(Experts { router, experts, chosen: config.num_experts_per_tok })
+    }
+
+    fn activation(&self) -> Activation {
+        match self.config.hidden_act {
             Activation::Gelu if self.kind.approximates_gelu => Activation::GeluTanh,
             activation => activation,
-        };
-        Ok(FeedForward {
-            input: if self.kind.fused {
-                linear("gate_up_proj", features, 2 * inner)?
-            } else {
-                Linear::concatenate(vec![linear("gate_proj", features, inner)?, linear("up_proj", features, inner)?])
-            },
-            activation,
-            output: linear("down_proj", inner, features)?,
-        })
+        }
     }
 }

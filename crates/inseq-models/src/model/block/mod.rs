@@ -136,8 +136,10 @@ impl Block {
     pub fn forward(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, BlockTrace) {
         let mix = |x: Tensor<3>| self.mix(x, context);
         let cross = |x: Tensor<3>| self.attend_to_memory(x, context);
-        let inner = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(Place::Inner, like));
-        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, inner);
+        let place =
+            if matches!(self.feed_forward.inner, Feed::Experts(_)) { Place::ExpertsInput } else { Place::Inner };
+        let noise = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(place, like));
+        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, noise);
         let (y, (mixer, cross_attention, feed_forward)) = self.run(x, context, |_, _| {}, mix, cross, feed);
         let cross_attention = cross_attention.and_then(SublayerTrace::some);
         (y, BlockTrace { mixer, cross_attention, feed_forward })
