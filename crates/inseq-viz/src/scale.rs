@@ -164,11 +164,13 @@ impl Scale {
 }
 
 /// The colours of a scale, by position.
+#[derive(Debug)]
 pub struct Palette {
     kind: Colors,
     theme: Theme,
 }
 
+#[derive(Debug)]
 enum Colors {
     Sequential,
     StepScore,

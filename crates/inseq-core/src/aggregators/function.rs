@@ -75,19 +75,30 @@ impl AggregationFunction {
     /// # Shapes
     /// `[..., n]` to `[...]`
     pub(crate) fn reduce_last_axis(self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
-        let Some((&n, outer)) = scores.shape().split_last() else {
-            return Err(Error::Invalid(format!("`{self}` needs an axis to reduce, but the scores are one number")));
-        };
-        let dense = scores.as_standard_layout();
-        let Some(values) = dense.as_slice().filter(|_| n > 0) else {
-            return Err(Error::Invalid(format!(
-                "`{self}` of an axis of length 0, in scores of shape {:?}",
-                scores.shape()
-            )));
-        };
-        let reduced = reduction::reduce_rows(self, values, n);
-        ArrayD::from_shape_vec(IxDyn(outer), reduced).map_err(|error| Error::Invalid(error.to_string()))
+        reduce_last_axis(scores, &self, |values, n| reduction::reduce_rows(self, values, n))
     }
+}
+
+/// Reduces the last axis of `scores` by `rows`, which takes the scores of all rows and the length of one.
+///
+/// # Shapes
+/// `[..., n]` to `[...]`
+pub(super) fn reduce_last_axis(
+    scores: &ArrayD<f32>,
+    name: &impl fmt::Display,
+    rows: impl FnOnce(&[f32], usize) -> Vec<f32>,
+) -> Result<ArrayD<f32>> {
+    let Some((&n, outer)) = scores.shape().split_last() else {
+        return Err(Error::Invalid(format!("`{name}` needs an axis to reduce, but the scores are one number")));
+    };
+    let dense = scores.as_standard_layout();
+    let Some(values) = dense.as_slice().filter(|_| n > 0) else {
+        return Err(Error::Invalid(format!(
+            "`{name}` of an axis of length 0, in scores of shape {:?}",
+            scores.shape()
+        )));
+    };
+    ArrayD::from_shape_vec(IxDyn(outer), rows(values, n)).map_err(|error| Error::Invalid(error.to_string()))
 }
 
 impl fmt::Display for AggregationFunction {

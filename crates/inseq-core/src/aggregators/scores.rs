@@ -1,7 +1,11 @@
 //! The aggregator that reduces the last axis of the scores.
 
+use std::fmt;
+use std::sync::Arc;
+
 use ndarray::{ArrayD, Axis};
 
+use super::function::reduce_last_axis;
 use super::{AggregationFunction, Aggregator, Selection, normalize};
 use crate::{AttributionKind, Error, Result, SequenceAttribution, StepAttribution};
 
@@ -43,15 +47,87 @@ pub enum Scaling {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores {
-    function: Option<AggregationFunction>,
+    function: Option<Function>,
     selection: Selection,
     scaling: Scaling,
+}
+
+/// A function of the scores along the last axis.
+#[derive(Clone)]
+enum Function {
+    Known(AggregationFunction),
+    Own { name: String, reduce: Arc<dyn Fn(&[f32]) -> f32 + Send + Sync> },
+}
+
+impl Function {
+    fn reduce_last_axis(&self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
+        match self {
+            Self::Known(function) => function.reduce_last_axis(scores),
+            Self::Own { name, reduce } => {
+                reduce_last_axis(scores, name, |values, n| values.chunks_exact(n).map(|row| reduce(row)).collect())
+            }
+        }
+    }
+}
+
+impl PartialEq for Function {
+    /// Two functions of a caller are equal where they are the same closure.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Known(one), Self::Known(other)) => one == other,
+            (Self::Own { reduce: one, .. }, Self::Own { reduce: other, .. }) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(function) => function.fmt(f),
+            Self::Own { name, .. } => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl Scores {
     /// Reduces by `function`, then normalizes.
     pub fn new(function: AggregationFunction) -> Self {
-        Self { function: Some(function), ..Self::default() }
+        Self { function: Some(Function::Known(function)), ..Self::default() }
+    }
+
+    /// Reduces by a function of the caller, then normalizes. `reduce` takes the scores along the last axis, at least one; messages
+    /// call it `name`.
+    ///
+    /// ```
+    /// use inseq_core::aggregators::{Aggregator, Scaling, Scores};
+    /// # use inseq_core::{AttributionKind, SequenceAttribution, Token};
+    /// # use ndarray::array;
+    ///
+    /// let spread = Scores::from_closure("spread", |scores| {
+    ///     let (least, most) = scores.iter().fold((f32::MAX, f32::MIN), |(a, b), &x| (a.min(x), b.max(x)));
+    ///     most - least
+    /// });
+    /// # let attribution = SequenceAttribution {
+    /// #     source: vec![Token::new("a", 1)],
+    /// #     target: vec![Token::new("b", 2)],
+    /// #     source_attributions: Some(array![[[3.0, 4.5, 1.0]]].into_dyn()),
+    /// #     attr_pos_end: 1,
+    /// #     kind: AttributionKind::Granular,
+    /// #     ..SequenceAttribution::default()
+    /// # };
+    /// let aggregated = spread.scaling(Scaling::None).aggregate(&attribution)?;
+    /// assert_eq!(aggregated.source_attributions, Some(array![[3.5]].into_dyn()));
+    /// # Ok::<(), inseq_core::Error>(())
+    /// ```
+    pub fn from_closure(name: impl Into<String>, reduce: impl Fn(&[f32]) -> f32 + Send + Sync + 'static) -> Self {
+        Self { function: Some(Function::Own { name: name.into(), reduce: Arc::new(reduce) }), ..Self::default() }
     }
 
     /// Reduces by the function that fits the kind of attribution: Euclidean norm over features, else the mean.
@@ -75,7 +151,7 @@ impl Scores {
     /// As [`Aggregator::aggregate`].
     pub fn aggregate_step(&self, step: &StepAttribution) -> Result<StepAttribution> {
         let kind = self.kind_after(&step.kind)?;
-        let function = self.function_for(&step.kind);
+        let function = &self.function_for(&step.kind);
         let mut aggregated = StepAttribution {
             source_attributions: self.reduce(step.source_attributions.as_ref(), function)?,
             target_attributions: self.reduce(step.target_attributions.as_ref(), function)?,
@@ -86,11 +162,12 @@ impl Scores {
         Ok(aggregated)
     }
 
-    fn function_for(&self, kind: &AttributionKind) -> AggregationFunction {
-        self.function.unwrap_or(match kind {
+    fn function_for(&self, kind: &AttributionKind) -> Function {
+        let by_kind = match kind {
             AttributionKind::Granular => AggregationFunction::VNORM,
             AttributionKind::Coarse | AttributionKind::MultiDimensional { .. } => AggregationFunction::Mean,
-        })
+        };
+        self.function.clone().unwrap_or(Function::Known(by_kind))
     }
 
     /// What the attributions are once their last axis is gone.
@@ -108,11 +185,11 @@ impl Scores {
         }
     }
 
-    fn reduce(&self, scores: Option<&ArrayD<f32>>, function: AggregationFunction) -> Result<Option<ArrayD<f32>>> {
+    fn reduce(&self, scores: Option<&ArrayD<f32>>, function: &Function) -> Result<Option<ArrayD<f32>>> {
         scores.map(|scores| self.reduce_one(scores, function)).transpose()
     }
 
-    fn reduce_one(&self, scores: &ArrayD<f32>, function: AggregationFunction) -> Result<ArrayD<f32>> {
+    fn reduce_one(&self, scores: &ArrayD<f32>, function: &Function) -> Result<ArrayD<f32>> {
         match &self.selection {
             Selection::All => function.reduce_last_axis(scores),
             one @ Selection::One(_) => one.of(scores),
@@ -140,18 +217,18 @@ impl Aggregator for Scores {
     fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
         attribution.validate()?;
         let kind = self.kind_after(&attribution.kind)?;
-        let function = self.function_for(&attribution.kind);
+        let function = &self.function_for(&attribution.kind);
         let mut source_attributions = self.reduce(attribution.source_attributions.as_ref(), function)?;
         let mut target_attributions = self.reduce(attribution.target_attributions.as_ref(), function)?;
         self.scale(&mut source_attributions, &mut target_attributions, Axis(0))?;
-        let sequence_function = self.function.unwrap_or(AggregationFunction::Mean);
+        let sequence_function = self.function.clone().unwrap_or(Function::Known(AggregationFunction::Mean));
         let sequence_scores = attribution
             .sequence_scores
             .iter()
             // Scores of token pairs have nothing beyond the pair to reduce.
             .map(|(name, scores)| match scores.ndim() {
                 0..=2 => Ok((name.clone(), scores.clone())),
-                _ => Ok((name.clone(), self.reduce_one(scores, sequence_function)?)),
+                _ => Ok((name.clone(), self.reduce_one(scores, &sequence_function)?)),
             })
             .collect::<Result<_>>()?;
         Ok(SequenceAttribution {
