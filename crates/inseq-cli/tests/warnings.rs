@@ -76,3 +76,26 @@ fn chats_are_compared() {
     let rows = |table: &str| table.lines().filter(|line| line.contains("<|endoftext|>")).count();
     assert_eq!(rows(&generated), 1, "{generated}");
 }
+
+#[test]
+fn a_damaged_tokenizer_is_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture("gpt2")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let file = folder.path().join("tokenizer.json");
+    let mut json: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    // A trie of one unit that points far behind its end, at which the crate panics.
+    json["normalizer"] = serde_json::json!({ "type": "Precompiled", "precompiled_charsmap": "BAAAAP////94AA==" });
+    std::fs::write(&file, json.to_string()).unwrap();
+    let attribute = ["attribute", "-m", folder.path().to_str().unwrap(), "-i", "the cat", "-g", "the cat sat"];
+    let (message, code) = complaint(&run(&attribute));
+    assert!(message.contains("its rules are damaged") && code == 1, "{message}");
+}
+
+#[test]
+fn a_memory_budget_of_nothing_is_refused() {
+    let (message, code) = complaint(&run(&["attribute", "-i", "the cat", "--memory-budget", "0"]));
+    assert!(message.starts_with("error: --memory-budget is 0; expected ") && code == 1, "{message}");
+}
