@@ -4,17 +4,17 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension, Zip};
 
 use crate::{AttributionResult, SequenceAttribution, StepAttribution};
 
-/// How far two scores may lie apart: by no more than `absolute + relative * |expected|`. NaN equals NaN.
+/// Largest allowed difference of two scores: `absolute + relative * |expected|`. NaN equals NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// In units of the scores.
+    /// Absolute part, in units of the scores.
     pub absolute: f32,
-    /// As a share of the expected score.
+    /// Relative part, as a share of the expected score.
     pub relative: f32,
 }
 
 impl Tolerance {
-    /// No difference but NaN with NaN.
+    /// No difference; NaN equals NaN.
     pub const EXACT: Self = Self { absolute: 0.0, relative: 0.0 };
 
     /// Whether `found` is close enough to `expected`.

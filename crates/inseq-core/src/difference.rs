@@ -8,8 +8,8 @@ use crate::aggregators::{Aggregator as _, Pair};
 use crate::{AttributionResult, Error, Result, SequenceAttribution};
 
 impl AttributionResult {
-    /// What changed on the way from this result to another: for each sequence, the [`Pair`] of the two. `info` keeps the facts
-    /// that both share; texts that differ are shown as both. Steps are left out.
+    /// The change from this result to another one: the [`Pair`] of each two sequences. `info` keeps the facts
+    /// that both results share; texts that differ are shown as both. Steps are omitted.
     ///
     /// # Errors
     /// The results have different numbers of sequences, or two sequences differ in shape or kind.
@@ -42,7 +42,7 @@ impl AttributionResult {
 impl Sub for &AttributionResult {
     type Output = Result<AttributionResult>;
 
-    /// Scores less those of another result of the same shape.
+    /// Subtracts the scores of another result with the same shape.
     fn sub(self, other: Self) -> Self::Output {
         combine(self, other, |this, other| this - other)
     }

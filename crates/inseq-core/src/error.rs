@@ -1,4 +1,4 @@
-//! What can go wrong with a result.
+//! Errors of this crate.
 
 use std::path::PathBuf;
 
@@ -11,21 +11,21 @@ pub enum Error {
     /// A value does not fit the rest of the result.
     #[error("{0}")]
     Invalid(String),
-    /// A name that is not one of those known.
+    /// A name is unknown.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
-    /// A saved result is damaged, or is no saved result.
+    /// A saved result is damaged, or the file is not a saved result.
     #[error("{place}: {message}")]
     Malformed {
-        /// Where in the file: a field path such as `sequence_attributions[0].source[3].id`.
+        /// Place in the file: a field path such as `sequence_attributions[0].source[3].id`.
         place: String,
-        /// What was expected and what was found.
+        /// Expected and found value.
         message: String,
     },
-    /// Something asked for is not written yet.
+    /// A requested feature is not implemented.
     #[error("{0}")]
     Unsupported(String),
-    /// The file to be written is there already, and overwriting was not asked for.
+    /// The file to be written exists already, and `overwrite` is not set.
     #[error("{} already exists; choose another path or set `overwrite`", .0.display())]
     Exists(PathBuf),
     /// Reading or writing failed.
@@ -36,13 +36,13 @@ pub enum Error {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         source: Box<Error>,
     },
 }
 
 impl Error {
-    /// The same error, said of a file.
+    /// The same error, with the file that it occurred in.
     pub(crate) fn at(self, path: &std::path::Path) -> Self {
         match self {
             Self::Exists(_) | Self::File { .. } => self,
@@ -50,7 +50,7 @@ impl Error {
         }
     }
 
-    /// An error about a name that is not one of those known.
+    /// An error about an unknown name.
     pub(crate) fn unknown<T: Into<String>>(kind: &'static str, name: &str, known: impl IntoIterator<Item = T>) -> Self {
         Self::Unknown(UnknownName::new(kind, name, known))
     }

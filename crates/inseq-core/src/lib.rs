@@ -1,7 +1,7 @@
-//! The result of attributing a sequence model's output: tokens, scores, aggregators and the file format.
+//! Results of attributing the output of a sequence model: tokens, scores, aggregators and file formats.
 //!
-//! This crate knows no tensor library beyond `ndarray`, so results can be read, aggregated and plotted
-//! without a deep-learning stack.
+//! This crate depends on no deep-learning library, only on `ndarray`. Results can be read, aggregated and plotted
+//! without a model. [`AttributionResult`] holds one [`SequenceAttribution`] per text.
 
 #![forbid(unsafe_code)]
 

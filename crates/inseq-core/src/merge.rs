@@ -1,10 +1,10 @@
-//! Several results as one.
+//! Merges several results into one.
 
 use serde_json::Value;
 
 use crate::{AttributionResult, Error, Result};
 
-/// Facts that results must share, for what they hold is otherwise not comparable.
+/// Facts that results must share, because otherwise their scores are not comparable.
 const SHARED_FACTS: [&str; 9] = [
     "attribute_target",
     "attribution_method",
@@ -17,16 +17,16 @@ const SHARED_FACTS: [&str; 9] = [
     "tokenizer_name",
 ];
 
-/// Facts that hold one value a text, and are put one after another.
+/// Facts with one value per text, which are concatenated.
 const TEXT_FACTS: [&str; 2] = ["generated_texts", "input_texts"];
 
 impl AttributionResult {
-    /// All sequences of several results in one, in order; `info` is the first one's, its texts and the largest
-    /// `attr_pos_end` taken from all. Steps are kept if the first result has them.
+    /// Merges the sequences of several results, in order. `info` comes from the first result, except the texts and the largest
+    /// `attr_pos_end`, which come from all results. Steps are kept if the first result has them.
     ///
     /// # Errors
-    /// The results differ in model, tokenizer, method, step scores, target attribution, decoding or baseline; or there are
-    /// none.
+    /// The results differ in model, tokenizer, method, step scores, target attribution, decoding or baseline; or there is
+    /// no result.
     ///
     /// # Example
     /// ```

@@ -1,18 +1,18 @@
-//! What can be asked for by a name: listed, explained, and extended by its owner.
+//! Entries that are found by name: listed, explained, and extended by the owner of the registry.
 
 use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-/// An argument of something that is asked for by name.
+/// Argument of an entry of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Argument {
-    /// The name by which it is given.
+    /// Name of the argument.
     pub name: &'static str,
-    /// The value that it has where none is given, as JSON; text stands without quotes, and `none` is no value.
+    /// Default value as JSON; text is without quotes, and `none` means no value.
     pub default: &'static str,
-    /// One line on what it means, with its choices or limits.
+    /// Meaning of the argument in one line, with its choices or limits.
     pub doc: &'static str,
 }
 
@@ -25,21 +25,21 @@ impl Argument {
 
 /// One entry of a [`Registry`].
 pub trait Entry {
-    /// What entries are called in messages, such as `aggregator`.
+    /// Word for an entry in messages, such as `aggregator`.
     const KIND: &'static str;
 
-    /// The name to ask for.
+    /// Name of the entry.
     fn name(&self) -> &'static str;
 
-    /// One line on what it does.
+    /// Description in one line.
     fn description(&self) -> &'static str;
 
-    /// How it works; empty where the description says all.
+    /// Details; empty if the description is complete.
     fn details(&self) -> &'static str {
         ""
     }
 
-    /// The arguments that it takes.
+    /// Arguments that the entry takes.
     fn arguments(&self) -> &'static [Argument];
 
     /// Further facts with their labels, such as a paper.
@@ -47,17 +47,17 @@ pub trait Entry {
         Vec::new()
     }
 
-    /// Whether it takes an argument of a name.
+    /// Whether the entry takes an argument with this name.
     fn takes(&self, argument: &str) -> bool {
         self.arguments().iter().any(|known| known.name == argument)
     }
 
-    /// The first of some arguments that it does not take.
+    /// The first of the given arguments that the entry does not take.
     fn unknown_argument<'a>(&self, arguments: &'a Map<String, Value>) -> Option<&'a str> {
         arguments.keys().map(String::as_str).find(|argument| !self.takes(argument))
     }
 
-    /// All of this as text.
+    /// All facts about the entry as text.
     fn explanation(&self) -> String {
         let mut text = format!("{}: {}\n", self.name(), self.description());
         if !self.details().is_empty() {
@@ -79,7 +79,7 @@ pub trait Entry {
     }
 }
 
-/// Entries by name, in the order in which they were added. Whoever has one owns it: there is no list for the whole program.
+/// Entries by name, in the order in which they were added. A registry is an owned value; there is no list for the whole program.
 #[derive(Clone, Debug)]
 pub struct Registry<E> {
     entries: IndexMap<&'static str, E>,
@@ -101,7 +101,7 @@ impl<E: Entry> Registry<E> {
     /// Adds an entry.
     ///
     /// # Errors
-    /// Its name is empty or taken; the message says so.
+    /// The name is empty or taken; the message says which.
     pub fn add(&mut self, entry: E) -> Result<(), String> {
         let name = entry.name();
         if name.is_empty() {
@@ -117,12 +117,12 @@ impl<E: Entry> Registry<E> {
         Ok(())
     }
 
-    /// Removes the entry of a name, and returns it.
+    /// Removes an entry by name and returns it.
     pub fn remove(&mut self, name: &str) -> Option<E> {
         self.entries.shift_remove(name)
     }
 
-    /// The entry of a name.
+    /// The entry with this name.
     pub fn get(&self, name: &str) -> Option<&E> {
         self.entries.get(name)
     }

@@ -1,24 +1,24 @@
-//! The attributions of a call, with how they were made.
+//! The attributions of one call.
 
 use serde_json::{Map, Value};
 
 use crate::aggregators::Aggregator;
 use crate::{Result, SequenceAttribution, StepAttribution};
 
-/// The attributions of one `attribute` call: one [`SequenceAttribution`] a text, and how they were made.
+/// The attributions of one `attribute` call: one [`SequenceAttribution`] per text, and facts about the call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttributionResult {
-    /// One for each text, in the order given.
+    /// One attribution per text, in the given order.
     pub sequences: Vec<SequenceAttribution>,
-    /// The raw output of each step, where it was asked for.
+    /// Raw output of each step, if requested.
     pub steps: Option<Vec<StepAttribution>>,
-    /// How the result was made: model, method, arguments, times. Keys are the reference's.
+    /// Facts about the call: model, method, arguments, times. Keys are those of the reference.
     pub info: Map<String, Value>,
 }
 
 impl AttributionResult {
-    /// The result with one score per token in each sequence, by the default aggregation of its kind
-    /// ([`SequenceAttribution::aggregate`]). Steps stay as they are.
+    /// Returns the result with one score per token in each sequence, by the default aggregation of its kind
+    /// ([`SequenceAttribution::aggregate`]). Steps do not change.
     ///
     /// # Errors
     /// The arrays of a sequence do not fit its tokens.
@@ -26,7 +26,7 @@ impl AttributionResult {
         self.with_sequences(self.sequences.iter().map(SequenceAttribution::aggregate))
     }
 
-    /// The result with what an aggregator makes of each sequence.
+    /// Applies an aggregator to each sequence.
     ///
     /// # Errors
     /// The arrays of a sequence do not fit its tokens, or the aggregator.
@@ -37,7 +37,7 @@ impl AttributionResult {
     /// Weights the attributions of every sequence ([`SequenceAttribution::weight_attributions`]).
     ///
     /// # Errors
-    /// A sequence has no such step score; nothing is changed then.
+    /// A sequence has no such step score; then nothing changes.
     pub fn weight_attributions(&mut self, step_score: &str) -> Result<()> {
         let weighted = self.sequences.iter().map(|sequence| {
             let mut sequence = sequence.clone();

@@ -1,4 +1,4 @@
-//! Scores by token, ready for a table.
+//! Scores by token, for tables.
 
 use indexmap::IndexMap;
 use ndarray::{ArrayD, Axis};
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution};
 
-/// A token and where it stands in its text.
+/// A token with its position in the text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct PlacedToken {
     /// Position in the text, from 0.
@@ -27,7 +27,7 @@ pub struct ScoresDict {
 }
 
 impl ScoresDict {
-    /// The scores of an attribution that has one score per token, as they are.
+    /// The unchanged scores of an attribution that has one score per token.
     ///
     /// # Errors
     /// The attribution has more than one score per token, or shapes that do not fit its tokens.
@@ -64,7 +64,7 @@ impl ScoresDict {
 }
 
 impl SequenceAttribution {
-    /// The scores by token, after default aggregation.
+    /// The scores by token, after the default aggregation.
     ///
     /// # Errors
     /// As [`SequenceAttribution::aggregate`].
@@ -92,7 +92,7 @@ impl SequenceAttribution {
 }
 
 impl AttributionResult {
-    /// The scores of every text by token, after default aggregation.
+    /// The scores of every text by token, after the default aggregation.
     ///
     /// # Errors
     /// As [`SequenceAttribution::aggregate`].

@@ -9,7 +9,7 @@ use ndarray::{Array1, ArrayD, Axis, Slice};
 use crate::aggregators::{AggregationFunction, Aggregator, Pipeline, Slices};
 use crate::{Error, Result, Token};
 
-/// What the trailing axes of an attribution array are.
+/// Meaning of the trailing axes of an attribution array.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AttributionKind {
     /// `[attributed, step, hidden]`: one score for each feature of the embedding.
@@ -24,7 +24,7 @@ pub enum AttributionKind {
     },
 }
 
-/// What one of the first two axes of a sequence score counts.
+/// Meaning of one of the first two axes of a sequence score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScoreAxis {
     /// Source tokens.
@@ -36,8 +36,8 @@ pub enum ScoreAxis {
 }
 
 impl ScoreAxis {
-    /// The first two axes of the sequence score of a name, as the file format defines them: `decoder...` pairs target tokens with
-    /// each other, `encoder...` source tokens, any other name source tokens with steps.
+    /// The first two axes of a sequence score, which the file format derives from its name: `decoder...` has target tokens
+    /// twice, `encoder...` source tokens twice, any other name source tokens and steps.
     ///
     /// ```
     /// use inseq_core::ScoreAxis;
@@ -53,33 +53,33 @@ impl ScoreAxis {
     }
 }
 
-/// The attribution of one text: which tokens made the model write each generated token.
+/// The attribution of one text: the influence of each token on each generated token.
 ///
 /// Axes: *source* counts [`source`](Self::source) tokens, *target* counts [`target`](Self::target) tokens, and
 /// *step* counts attributed target tokens, `attr_pos_start..attr_pos_end`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SequenceAttribution {
-    /// Source tokens; for decoder-only models the prompt.
+    /// Source tokens; for decoder-only models, the prompt.
     pub source: Vec<Token>,
-    /// Target tokens from the decoder start (encoder-decoder) or the prompt's first token (decoder-only) on.
+    /// Target tokens, starting with the decoder start (encoder-decoder) or the first token of the prompt (decoder-only).
     pub target: Vec<Token>,
-    /// `[source, step, ...]`; `None` for decoder-only models.
+    /// Scores of source tokens, `[source, step, ...]`; `None` for decoder-only models.
     pub source_attributions: Option<ArrayD<f32>>,
-    /// `[target, step, ...]`, NaN where a step cannot see the row; `None` unless the prefix was attributed.
+    /// Scores of target tokens, `[target, step, ...]`; NaN if the step cannot see the token. `None` unless the prefix was attributed.
     pub target_attributions: Option<ArrayD<f32>>,
-    /// `[step]` by step function name.
+    /// Step scores, `[step]`, by the name of the step function.
     pub step_scores: IndexMap<String, Array1<f32>>,
-    /// What makes one score of those of merged tokens, by the name of the step score: of step scores that were registered
-    /// with a function.
+    /// Functions that merge step scores of merged tokens, by the name of the step score. Only step scores that were registered
+    /// with a function are here.
     pub step_score_merging: BTreeMap<String, AggregationFunction>,
-    /// Arrays that describe the whole text (such as encoder self-attention), by name. The name says what the first two axes are
+    /// Arrays that describe the whole text (such as encoder self-attention), by name. The name determines the first two axes
     /// ([`ScoreAxis::of`]).
     pub sequence_scores: IndexMap<String, ArrayD<f32>>,
     /// Position in `target` of the first attributed token.
     pub attr_pos_start: usize,
     /// Position in `target` after the last attributed token.
     pub attr_pos_end: usize,
-    /// What the trailing axes of the attribution arrays are.
+    /// Meaning of the trailing axes of the attribution arrays.
     pub kind: AttributionKind,
 }
 
@@ -88,25 +88,25 @@ pub struct SequenceAttribution {
 pub struct StepAttribution {
     /// Source tokens of each text, `[batch][source]`.
     pub source: Vec<Vec<Token>>,
-    /// The token this step attributed, for each text that has one.
+    /// Token that this step attributed, for each text that has this step.
     pub target: Vec<Vec<Token>>,
-    /// Target tokens before it, `[batch][prefix]`.
+    /// Target tokens before the step, `[batch][prefix]`.
     pub prefix: Vec<Vec<Token>>,
-    /// `[batch, source, ...]`.
+    /// Scores of source tokens, `[batch, source, ...]`.
     pub source_attributions: Option<ArrayD<f32>>,
-    /// `[batch, prefix, ...]`.
+    /// Scores of prefix tokens, `[batch, prefix, ...]`.
     pub target_attributions: Option<ArrayD<f32>>,
-    /// `[batch]` by step function name.
+    /// Step scores, `[batch]`, by the name of the step function.
     pub step_scores: IndexMap<String, Array1<f32>>,
-    /// Arrays that describe whole texts, `[batch, ...]` by name; on the last step of methods that give them.
+    /// Arrays that describe whole texts, `[batch, ...]`, by name; only on the last step, for methods that compute them.
     pub sequence_scores: IndexMap<String, ArrayD<f32>>,
     /// What the trailing axes of the attribution arrays are.
     pub kind: AttributionKind,
 }
 
 impl SequenceAttribution {
-    /// The attribution with one score per token, by the default aggregation of its kind
-    /// ([`AttributionKind::default_scores`]). One that has one score per token already stays as it is.
+    /// Returns the attribution with one score per token, by the default aggregation of its kind
+    /// ([`AttributionKind::default_scores`]). An attribution that has one score per token already does not change.
     ///
     /// # Errors
     /// The arrays do not fit the tokens ([`validate`](Self::validate)).
@@ -114,7 +114,7 @@ impl SequenceAttribution {
         self.aggregate_with(&Pipeline::default_for(&self.kind))
     }
 
-    /// What an aggregator makes of the attribution.
+    /// Applies an aggregator to the attribution.
     ///
     /// # Errors
     /// The arrays do not fit the tokens, or the aggregator.
@@ -123,10 +123,10 @@ impl SequenceAttribution {
         aggregator.aggregate(self)
     }
 
-    /// Replaces the attributions by the aggregated ones, each step's multiplied with the step's score of that name.
+    /// Replaces the attributions by the aggregated ones, and multiplies those of each step with the step score of this name.
     ///
     /// # Errors
-    /// There is no such step score, or the arrays do not fit the tokens; nothing is changed then.
+    /// There is no such step score, or the arrays do not fit the tokens; then nothing changes.
     pub fn weight_attributions(&mut self, step_score: &str) -> Result<()> {
         let aggregated = self.aggregate()?;
         let Some(weights) = self.step_scores.get(step_score) else {
@@ -139,9 +139,8 @@ impl SequenceAttribution {
         Ok(())
     }
 
-    /// Only the tokens of a span that may have influenced the output: of the source, or of the prompt for decoder-only
-    /// models, where generated tokens always stay. The reference's `attribution[start:end]`, except that the target of an
-    /// encoder-decoder stays whole.
+    /// Keeps only the input tokens of a span: of the source or, for decoder-only models, of the prompt. Generated tokens
+    /// always stay. This is the reference's `attribution[start:end]`, except that the target of an encoder-decoder stays whole.
     ///
     /// # Errors
     /// The span is empty or out of range, or the arrays do not fit the tokens.
@@ -153,8 +152,8 @@ impl SequenceAttribution {
         self.aggregate_with(&slices)
     }
 
-    /// Adds a row of NaN to the target attributions for each target token without one. Methods and files leave out the rows of
-    /// tokens that no step sees: those from the last attributed token on.
+    /// Adds a row of NaN to the target attributions for each target token without a row. Methods and files omit the rows of
+    /// tokens that no step sees: the last attributed token and the tokens after it.
     pub fn add_unseen_rows(&mut self) {
         let Some(scores) = &mut self.target_attributions else { return };
         let mut shape = scores.raw_dim();
@@ -168,7 +167,7 @@ impl SequenceAttribution {
         *scores = all;
     }
 
-    /// Only the steps of a span of the attributed tokens, counted from the first of them. All tokens stay.
+    /// Keeps only the steps of a span; 0 is the first attributed token. All tokens stay.
     ///
     /// # Errors
     /// The span is out of range, or the arrays do not fit the tokens.
@@ -195,7 +194,7 @@ impl SequenceAttribution {
 }
 
 impl StepAttribution {
-    /// The step with one score per token, by the default aggregation of its kind.
+    /// Returns the step with one score per token, by the default aggregation of its kind.
     ///
     /// # Errors
     /// The arrays do not fit the tokens ([`validate`](Self::validate)).

@@ -1,17 +1,17 @@
-//! A result without its special tokens.
+//! Results without special tokens.
 
 use ndarray::{ArrayD, Axis};
 
 use crate::{AttributionKind, Piece, Result, ScoreAxis, SequenceAttribution, Token, text};
 
-/// How far from 1 the sum of a step's scores may be for them to be shares.
+/// Largest distance from 1 of the sum of a step's scores that count as shares.
 const SHARES: f32 = 1e-3;
 
 impl SequenceAttribution {
-    /// The attribution without tokens that stand for no text (start, end, padding, languages), as inputs and as steps. A
-    /// step's scores whose magnitudes summed to 1 are scaled to sum to 1 again; others stay as they are.
+    /// Returns the attribution without tokens that have no text (start, end, padding, languages), as inputs and as steps. If the
+    /// magnitudes of a step's scores summed to 1, they are scaled to sum to 1 again; other scores do not change.
     ///
-    /// Which tokens these are is what their tokenizer said, or what their spelling says
+    /// The tokenizer determines these tokens; if it is unknown, their spelling does
     /// ([`text::pieces`](crate::text::pieces)).
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl SequenceAttribution {
         Ok(rest)
     }
 
-    /// Scales what is left of each step (and layer, head) whose scores were shares of 1.
+    /// Scales the remaining scores of each step (and layer, head) whose scores were shares of 1.
     fn keep_shares(&mut self, whole: &Self, steps: &[usize]) {
         for (step, &before) in steps.iter().enumerate() {
             let all = magnitudes(&[&whole.source_attributions, &whole.target_attributions], before);
@@ -117,7 +117,7 @@ fn magnitudes(sides: &[&Option<ArrayD<f32>>], step: usize) -> Option<ArrayD<f32>
     sums.reduce(|one, other| one + other)
 }
 
-/// The entries of an axis at some positions, those that it has.
+/// The entries of an axis at the given positions; positions beyond the axis are ignored.
 fn cut(scores: ArrayD<f32>, axis: usize, positions: &[usize]) -> ArrayD<f32> {
     match scores.shape().get(axis) {
         Some(&length) => scores.select(Axis(axis), &within(positions, length)),

@@ -1,4 +1,4 @@
-//! A token as a person reads it, with its id and the text that it stands for.
+//! A token with its spelling, its id and the text that it stands for.
 
 use std::fmt;
 
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 /// One token of a source or target text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Token {
-    /// The token's text in the tokenizer's own spelling (`▁hello`, `Ġhello`).
+    /// Text of the token in the tokenizer's own spelling (`▁hello`, `Ġhello`).
     #[serde(rename = "token")]
     pub text: String,
-    /// The token's id in its vocabulary; `None` where a shown token stands for no single id.
+    /// Id of the token in its vocabulary; `None` if the token has no single id.
     #[serde(with = "saved_id")]
     pub id: Option<u32>,
-    /// What the token stands for in the text, as its tokenizer says; `None` where no tokenizer was asked, as in files of the
-    /// reference. [`text::pieces`](crate::text::pieces) fills it in by the spelling then.
+    /// Part of the text that the token stands for, from its tokenizer; `None` without a tokenizer, as in files of the
+    /// reference. Then [`text::pieces`](crate::text::pieces) derives it from the spelling.
     #[serde(skip)]
     pub piece: Option<Piece>,
-    /// Text before the token that no token stands for, because the vocabulary has nothing for it; known where the text was
-    /// given.
+    /// Text before the token that no token represents, because the vocabulary lacks it; known only for given
+    /// texts.
     #[serde(skip)]
     pub skipped: String,
 }
 
-/// Ids as the reference's files have them: -1 for none.
+/// Ids in the form of the reference's files: -1 means none.
 pub(crate) mod saved_id {
     use serde::de::{Error, Unexpected};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -45,13 +45,13 @@ pub(crate) mod saved_id {
     }
 }
 
-/// What a token stands for in the text.
+/// Part of a text that a token stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Piece {
-    /// Bytes of the text in UTF-8, with the spaces that belong to the token. They are whole characters, except where the
-    /// tokenizer cuts inside of characters.
+    /// Bytes of the text in UTF-8, with the spaces that belong to the token. They are whole characters, unless the
+    /// tokenizer cuts inside a character.
     Text(Vec<u8>),
-    /// Text that the vocabulary lacks (`<unk>`), as it was given; empty where nobody gave it.
+    /// Original text that the vocabulary lacks (`<unk>`); empty if it is unknown.
     Unknown(String),
     /// No text: a start, an end, padding, a language, a turn of a chat.
     Special,
@@ -81,23 +81,23 @@ impl fmt::Display for Piece {
     }
 }
 
-/// What stands between the two texts of a [compared](Token::compared) token.
+/// Separator of the two texts of a [compared](Token::compared) token.
 const ARROW: &str = " → ";
 
 impl Token {
-    /// A token from its text and id.
+    /// Makes a token from its text and id.
     pub fn new(text: impl Into<String>, id: impl Into<Option<u32>>) -> Self {
         Self { text: text.into(), id: id.into(), piece: None, skipped: String::new() }
     }
 
-    /// The token with what it stands for in the text.
+    /// Sets the part of the text that the token stands for.
     #[must_use]
     pub fn with_piece(self, piece: impl Into<Option<Piece>>) -> Self {
         Self { piece: piece.into(), ..self }
     }
 
-    /// A token that is shown with the one it is compared with, `other → written`: two tokens of one text as they are, two of
-    /// different texts without an id. It stands for what `written` does.
+    /// A token that is shown with the one it is compared with, `other → written`. Equal texts give `written` unchanged; different
+    /// texts give a token without an id. The token has the piece of `written`.
     ///
     /// ```
     /// use inseq_core::Token;
@@ -113,30 +113,29 @@ impl Token {
         }
     }
 
-    /// Whether the token stands for no text: a start, an end, padding, a language, a turn of a chat. False where no tokenizer was
-    /// asked.
+    /// Whether the token has no text: a start, an end, padding, a language, a turn of a chat. False without a tokenizer.
     pub fn is_special(&self) -> bool {
         self.piece == Some(Piece::Special)
     }
 
-    /// The text of the token itself, without one that it is compared with.
+    /// The text of the token itself, without the text that it is compared with.
     pub fn written(&self) -> &str {
         self.sides().1
     }
 
-    /// The text that the token is compared with, where it is.
+    /// The text that the token is compared with, if any.
     pub fn compared_with(&self) -> Option<&str> {
         let (other, written) = self.sides();
         (other.len() < self.text.len() && written.len() < self.text.len()).then_some(other)
     }
 
-    /// The text that the token is compared with, and its own; of most tokens the same.
+    /// The text that the token is compared with, and its own text; for most tokens they are the same.
     fn sides(&self) -> (&str, &str) {
         let sides = self.text.rsplit_once(ARROW).filter(|_| self.id.is_none());
         sides.unwrap_or((&self.text, &self.text))
     }
 
-    /// One token of several, without an id.
+    /// Joins several tokens into one without an id.
     pub fn joined(tokens: &[Token]) -> Self {
         let (other, written): (String, String) = tokens.iter().map(Token::sides).unzip();
         let piece = if !tokens.is_empty() && tokens.iter().all(Self::is_special) {
@@ -152,7 +151,7 @@ impl Token {
         Self::compared(&other, &Self { text: written, id: None, piece, skipped })
     }
 
-    /// The bytes that a reader sees for a token that is `piece`: those of the text, or of its spelling where it is none.
+    /// The bytes that a reader sees for a token with this piece: those of the text, or those of the spelling if it has no text.
     pub fn bytes<'a>(&'a self, piece: &'a Piece) -> &'a [u8] {
         match piece {
             Piece::Text(bytes) => bytes,

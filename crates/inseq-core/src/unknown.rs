@@ -1,26 +1,26 @@
-//! Names that nothing has.
+//! Unknown names.
 
 use std::fmt;
 
-/// A name that is not one of those known, with the nearest of them.
+/// An unknown name, with the known names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownName {
-    /// The kind of thing that was asked for, such as `aggregation function`.
+    /// Kind of the requested thing, such as `aggregation function`.
     pub kind: &'static str,
-    /// The name given.
+    /// The unknown name.
     pub name: String,
-    /// The names there are.
+    /// The known names.
     pub known: Vec<String>,
 }
 
 impl UnknownName {
-    /// A name that is not one of `known`.
+    /// Makes the error for a name that is not one of `known`.
     pub fn new<T: Into<String>>(kind: &'static str, name: &str, known: impl IntoIterator<Item = T>) -> Self {
         Self { kind, name: name.to_owned(), known: known.into_iter().map(Into::into).collect() }
     }
 
-    /// The known name that may have been meant.
+    /// The most similar known name, if any is similar.
     pub fn suggestion(&self) -> Option<&str> {
         nearest(&self.name, self.known.iter().map(String::as_str), 1).first().copied()
     }
@@ -38,10 +38,10 @@ impl fmt::Display for UnknownName {
 
 impl std::error::Error for UnknownName {}
 
-/// Names that a wrong one may have been meant for: at most `most`, the nearest first.
+/// Known names that are similar to a wrong one: at most `most`, the most similar first.
 ///
 /// Similarity is the mean of the normalized Damerau-Levenshtein similarity, which finds misspelt names, and of the Jaro-Winkler
-/// similarity, which finds shortened ones. Names that are less than half similar are left out.
+/// similarity, which finds shortened ones. Names with a similarity below one half are omitted.
 ///
 /// ```
 /// use inseq_core::nearest;

@@ -1,16 +1,16 @@
-//! Whether the arrays of a result fit its tokens.
+//! Checks that the arrays of a result fit its tokens.
 
 use ndarray::{Array1, ArrayD};
 
 use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution};
 
 impl SequenceAttribution {
-    /// How many target tokens are attributed.
+    /// Number of attributed target tokens.
     pub fn steps(&self) -> usize {
         self.attr_pos_end.saturating_sub(self.attr_pos_start)
     }
 
-    /// Checks that positions lie in the target and that each array has the axes that tokens and kind give it.
+    /// Checks that the positions are inside the target and that each array has the axes that follow from the tokens and the kind.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the field, the shape expected and the shape found.
@@ -33,14 +33,14 @@ impl SequenceAttribution {
 }
 
 impl StepAttribution {
-    /// How many texts the step holds.
+    /// Number of texts in the step.
     pub fn batch(&self) -> usize {
         self.target.len().max(self.prefix.len()).max(self.source.len())
     }
 
-    /// Checks that arrays and token lists are of one batch, and that each array has as many axes as its kind says.
+    /// Checks that arrays and token lists have the same batch size, and that each array has the number of axes of its kind.
     ///
-    /// Texts of a batch are padded to one length, so rows are not compared with tokens.
+    /// Texts of a batch are padded to the same length, so the number of rows is not compared with the number of tokens.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the field, the shape expected and the shape found.
@@ -69,7 +69,7 @@ impl AttributionResult {
     /// Checks every sequence and step.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the sequence or step, and what is wrong with it.
+    /// [`Error::Invalid`], which names the sequence or step, and its problem.
     pub fn validate(&self) -> Result<()> {
         let named = |what: &str, index: usize, result: Result<()>| {
             result.map_err(|error| Error::Invalid(format!("{what} {index}: {error}")))

@@ -1,4 +1,4 @@
-//! Files mapped into memory, for checkpoints and for saved results: the one module of the workspace with unsafe code.
+//! Files mapped into memory, for checkpoints and for saved results. The only library file of the workspace with unsafe code.
 
 use std::fs::File;
 use std::ops::Range;
@@ -7,8 +7,8 @@ pub use memmap2::Mmap;
 
 /// Maps a file for reading.
 ///
-/// The map is sound as long as nobody truncates or rewrites the file while it is open, which is what every program that
-/// maps model weights relies on; values are only ever read as plain bytes.
+/// No program may truncate or rewrite the file while the map is open; every program that maps model weights relies on this.
+/// The values are only read as plain bytes.
 ///
 /// # Errors
 /// The system cannot map it.
@@ -17,9 +17,9 @@ pub fn map(file: &File) -> std::io::Result<Mmap> {
     unsafe { Mmap::map(file) }
 }
 
-/// Gives the pages of a range back to the system; they are read from the file again when they are next looked at.
+/// Returns the pages of a byte range to the system, which reads them from the file again on the next access.
 ///
-/// Only tells the system what is not needed, so nothing is lost where it does not listen.
+/// This is a hint: the contents of the map do not change, and a system may ignore it.
 pub fn release(map: &Mmap, range: Range<usize>) {
     #[cfg(unix)]
     if range.start <= range.end && range.end <= map.len() {
@@ -30,16 +30,16 @@ pub fn release(map: &Mmap, range: Range<usize>) {
     let _ = (map, range);
 }
 
-/// How a map is read.
+/// Access pattern of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// From one end to the other: the system may read ahead.
+    /// From one end to the other; the system may read ahead.
     InOrder,
-    /// Here and there: what lies between is not needed.
+    /// At scattered places; the system should not read ahead.
     Scattered,
 }
 
-/// Says how a map is going to be read. Only a hint, so nothing is lost where the system does not listen.
+/// Announces the access pattern of a map. This is a hint, which a system may ignore.
 pub fn expect(map: &Mmap, access: Access) {
     #[cfg(unix)]
     {

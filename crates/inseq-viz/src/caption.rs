@@ -1,10 +1,10 @@
-//! How a result was made, in the words of a caption.
+//! Facts about a result in the words of a caption.
 
 use serde_json::{Map, Value};
 
 use crate::token_text::visible;
 
-/// What `info` says about how a result was made, as (name, value) pairs for a reader, the most telling first.
+/// Facts from `info` about the call that made the result, as (name, value) pairs for a reader, the most important first.
 pub(crate) fn facts(info: &Map<String, Value>) -> Vec<(&'static str, String)> {
     [
         ("Model", "model_name"),
@@ -33,7 +33,7 @@ pub(crate) fn line(info: &Map<String, Value>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
-/// Text without anything that would act on the page, on one line.
+/// The text on one line, without characters that would act on the page.
 pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().map(visible).collect::<Vec<_>>().join(" ")
 }

@@ -1,10 +1,10 @@
-//! What can go wrong while drawing.
+//! Errors of this crate.
 
 /// An error of this crate, naming the text, what was expected, what was found and the way out.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The attribution still has more axes than a picture can show.
+    /// The attribution has more axes than a picture can show.
     #[error(
         "text {text}: a picture needs one score per token ([attributed, step]), found a {found} attribution; aggregate it first"
     )]
@@ -26,7 +26,7 @@ pub enum Error {
         /// The shape found.
         found: Vec<usize>,
     },
-    /// The attributed positions do not lie in the target.
+    /// The attributed positions are not inside the target.
     #[error(
         "text {text}: attributed positions {start}..{end} do not lie in a target of {target} tokens; give a start no larger than the end, both at most {target}"
     )]
@@ -40,53 +40,53 @@ pub enum Error {
         /// Number of target tokens.
         target: usize,
     },
-    /// The range asked for is empty or not a number.
+    /// The requested range is empty or not finite.
     #[error("the colour scale needs a finite minimum below its maximum, found {min}..{max}")]
     Range {
-        /// Smallest value asked for.
+        /// Requested smallest value.
         min: f32,
-        /// Largest value asked for.
+        /// Requested largest value.
         max: f32,
     },
-    /// A generated token that should be explained is in none of the texts.
+    /// No text has the requested generated token.
     #[error("there is no attributed token {step}; {known}")]
     Step {
-        /// What was asked for.
+        /// The requested token.
         step: String,
-        /// What there is.
+        /// The tokens that the texts have.
         known: String,
     },
-    /// A step score that should colour the tokens is not there.
+    /// The step score that colours the tokens does not exist.
     #[error(
         "text {text}: there is no step score `{name}` to colour tokens by; there are {known}; ask for it among the `step_scores` of the attribution"
     )]
     StepScore {
         /// Position of the text in the result, from 0.
         text: usize,
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The existing names.
         known: String,
     },
-    /// An axis that should be shown or sliced is not there, or not as long as that.
+    /// An axis to show or slice does not exist, or is too short.
     #[error("text {text}: {problem}")]
     Axis {
         /// Position of the text in the result, from 0.
         text: usize,
-        /// What is wrong, and what to do.
+        /// The problem and the way out.
         problem: String,
     },
-    /// Texts that should be compared do not pair up.
+    /// The texts to compare do not form pairs.
     #[error("{0}")]
     Pair(String),
-    /// What is drawn here does not have that view.
+    /// The picture does not support the view.
     #[error("{picture} cannot show the view `{view}`; {instead}")]
     View {
-        /// What is drawn.
+        /// The kind of picture.
         picture: &'static str,
-        /// The view asked for.
+        /// The requested view.
         view: &'static str,
-        /// What to do.
+        /// The way out.
         instead: &'static str,
     },
     /// A picture would be too large.
@@ -104,10 +104,10 @@ pub enum Error {
     /// The picture could not be drawn.
     #[error("the picture could not be drawn: {0}")]
     Drawing(String),
-    /// The page could not be put together.
+    /// The page could not be written.
     #[error("the page could not be written: {0}")]
     Page(#[from] askama::Error),
-    /// The scores could not be put into the page.
+    /// The scores could not be written into the page.
     #[error("the scores could not be written into the page: {0}")]
     Data(#[from] serde_json::Error),
 }

@@ -1,11 +1,11 @@
 //! Pictures of attributions: for the terminal, the browser and a paper.
 //!
-//! Everything here works from `inseq-core` types alone, so a saved result can be looked at without loading a
-//! model. [`View`] says which picture; most show one score for each pair of tokens: aggregate a granular or
-//! multi-dimensional result first, or look at it with [`View::Granular`] or in a page.
+//! This crate needs only the types of `inseq-core`, so it can draw a saved result without a
+//! model. [`View`] chooses the picture. Most views show one score for each pair of tokens: aggregate a granular or
+//! multi-dimensional result first, or use [`View::Granular`] or a page.
 //!
-//! A token is text from a stranger. Nothing here passes a control character, a text-direction override or markup
-//! through: [`token_text`] makes what is shown, and each picture escapes it once more for its own format.
+//! A token is untrusted text. No picture contains its control characters, text-direction overrides or markup:
+//! [`token_text`] makes the shown text, and each picture escapes this text again for its own format.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! One text's attribution as a table: checked once, then drawn by every picture.
+//! The attribution of one text as a table, which is checked once and used by every picture.
 
 use std::ops::Range;
 
@@ -15,18 +15,18 @@ use crate::{Error, Result};
 pub(crate) struct Row {
     /// Position of the token in its text.
     pub position: usize,
-    /// `[column]`; NaN where the column's step cannot see the token.
+    /// Scores, `[column]`; NaN if the column's step cannot see the token.
     pub scores: Vec<f32>,
 }
 
-/// One step score's value for every attributed step.
+/// Values of one step score.
 #[derive(Clone, Debug)]
 pub(crate) struct StepScoreRow {
-    /// The step function's name as the result has it.
+    /// Name of the step function in the result.
     pub key: String,
-    /// The step function's name, safe to show.
+    /// Name of the step function, safe to show.
     pub name: String,
-    /// `[step]`.
+    /// Values, `[step]`.
     pub scores: Vec<f32>,
 }
 
@@ -37,11 +37,11 @@ pub(crate) struct Matrix {
     pub source: Vec<TokenText>,
     /// All target tokens.
     pub target: Vec<TokenText>,
-    /// Position in `target` of each attributed token, in order: the steps.
+    /// Positions in `target` of the attributed tokens: the steps.
     pub steps: Range<usize>,
-    /// The heads of the columns. In most pictures a column is a step, and its head the token attributed there.
+    /// The heads of the columns. In most pictures a column is a step, and its head is the attributed token.
     pub heads: Vec<TokenText>,
-    /// Whether target rows are text that was given to the model before the first attributed token (decoder-only).
+    /// Whether the text has a source of its own (encoder-decoder).
     pub has_source: bool,
     /// A row for each source token, if the source was attributed.
     pub source_rows: Vec<Row>,
@@ -52,7 +52,7 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    /// Checks a coarse attribution and lays it out; `text` is its position in the result, for errors.
+    /// Checks a coarse attribution and makes its table; `text` is its position in the result, for errors.
     pub fn new(attribution: &SequenceAttribution, text: usize, options: &ViewOptions) -> Result<Self> {
         match &attribution.kind {
             AttributionKind::Coarse => {}
@@ -117,27 +117,27 @@ impl Matrix {
         source.chain(self.target_rows.iter().map(|row| (&self.target[row.position], row)))
     }
 
-    /// The tokens that were generated.
+    /// The attributed tokens.
     pub fn generated(&self) -> &[TokenText] {
         &self.target[self.steps.clone()]
     }
 
-    /// The text that the model was given.
+    /// The input text of the model.
     pub fn given(&self) -> &[TokenText] {
         if self.has_source { &self.source } else { &self.target[..self.steps.start] }
     }
 
-    /// The text that the model wrote, with what it was made to begin with.
+    /// The text that the model wrote, including a given beginning.
     pub fn written(&self) -> &[TokenText] {
         if self.has_source { &self.target } else { self.generated() }
     }
 
-    /// The colour scale for this text alone.
+    /// The colour scale of this text.
     pub fn scale(&self, options: &ViewOptions) -> Result<Scale> {
         Scale::fitting(self.scores(), options.min_value, options.max_value)
     }
 
-    /// How this text's attribution scores are written.
+    /// The number format of this text's attribution scores.
     pub fn number_format(&self) -> NumberFormat {
         NumberFormat::fitting(self.scores())
     }
@@ -147,7 +147,7 @@ impl Matrix {
         if self.has_source { "Generated so far" } else { "Text so far" }
     }
 
-    /// Keeps the `count` input tokens with the strongest score of all, in their order. Returns how many there were.
+    /// Keeps the `count` input tokens with the strongest scores, in their order. Returns the number of tokens before.
     pub fn keep_strongest(&mut self, count: usize) -> usize {
         let strength = |row: &Row| {
             row.scores.iter().filter(|score| !score.is_nan()).fold(0.0_f32, |best, score| best.max(score.abs()))
@@ -166,7 +166,7 @@ impl Matrix {
     }
 }
 
-/// Rows without those after the last that some column sees: they would be blank.
+/// The rows up to the last one that some column sees; the others would be blank.
 pub(crate) fn up_to_the_last_seen(mut rows: Vec<Row>) -> Vec<Row> {
     let seen = rows.iter().rposition(|row| row.scores.iter().any(|score| !score.is_nan()));
     rows.truncate(seen.map_or(0, |last| last + 1));

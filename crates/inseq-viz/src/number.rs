@@ -1,6 +1,6 @@
-//! Scores as short numbers: two or three digits that matter, the same number of decimals all over a table.
+//! Scores as short numbers: two or three significant digits, with the same number of decimals in a whole table.
 
-/// How the numbers of one table or row are written.
+/// Number format of one table or row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumberFormat {
     notation: Notation,
@@ -32,13 +32,13 @@ impl NumberFormat {
         Self { notation, leading_zero: true }
     }
 
-    /// Writes `.12` for 0.12, where a column is too narrow to spend a cell on the zero.
+    /// Writes `.12` for 0.12, for columns that are too narrow for the zero.
     pub fn without_leading_zero(mut self) -> Self {
         self.leading_zero = false;
         self
     }
 
-    /// The number, or nothing for NaN.
+    /// The number as text; empty for NaN.
     pub fn write(&self, value: f32) -> String {
         if value.is_nan() {
             return String::new();

@@ -1,4 +1,4 @@
-//! What a view shows of each text: what is read, and the tables.
+//! The content of a view for each text: the running texts and the tables.
 
 mod granular;
 
@@ -12,53 +12,53 @@ use crate::token_text::TokenText;
 use crate::view::{View, ViewOptions};
 use crate::{Error, Result};
 
-/// One text (or pair of texts) as a view shows it.
+/// One text (or pair of texts) in a view.
 pub(crate) struct Plate {
-    /// Which of several texts this is, in words.
+    /// Number of the text among several, in words.
     pub ordinal: Option<String>,
-    /// The texts that are read above the tables.
+    /// The running texts above the tables.
     pub passages: Vec<Passage>,
-    /// The tables. None for a text in which nothing is to be explained.
+    /// The tables; empty for a text without anything to explain.
     pub panels: Vec<Panel>,
     /// The steps that are explained one by one, in [`View::Tokens`].
     pub steps: Vec<usize>,
-    /// What is said where there is no table, or no step.
+    /// The message for a text without a table or a step.
     pub empty: &'static str,
 }
 
-/// A text to read.
+/// A running text.
 pub(crate) struct Passage {
     /// Whether the model wrote it.
     pub is_written: bool,
-    /// Which of a pair of texts it belongs to.
+    /// Letter of the text in a pair.
     pub of_pair: Option<char>,
-    /// Its tokens.
+    /// Tokens of the text.
     pub tokens: Vec<TokenText>,
 }
 
 /// A table.
 pub(crate) struct Panel {
-    /// What it shows.
+    /// Content of the table.
     pub matrix: Matrix,
-    /// Its colours, which all tables of a text share.
+    /// Colours, which all tables of a text share.
     pub scale: Scale,
-    /// How its scores are written.
+    /// Number format of the scores.
     pub number: NumberFormat,
-    /// What tells it from the other tables of its text.
+    /// Heading that distinguishes the tables of a text.
     pub heading: Option<Heading>,
-    /// How many input tokens there were before the strongest were chosen, if any were left out.
+    /// Number of input tokens before the strongest were chosen, if some were omitted.
     pub chosen_from: Option<usize>,
 }
 
-/// A token that is explained, and what of it.
+/// A token that is explained, and the scores that the table shows.
 pub(crate) struct Heading {
-    /// The token.
+    /// The explained token.
     pub token: TokenText,
-    /// Which scores.
+    /// Description of the scores.
     pub detail: String,
 }
 
-/// Every text of a result as `options` show it.
+/// Every text of a result, in the view of `options`.
 pub(crate) fn plates(result: &AttributionResult, options: &ViewOptions) -> Result<Vec<Plate>> {
     let texts = options.texts(result)?;
     steps::check(&texts, options)?;
@@ -151,7 +151,7 @@ fn of_pair(
     Ok(Plate { ordinal: None, passages, steps: Vec::new(), empty, panels: panels(matrix, scale, options) })
 }
 
-/// Why a text has nothing to explain, if that is so.
+/// The reason why a text has nothing to explain.
 fn empty(matrix: &Matrix) -> &'static str {
     if matrix.steps.is_empty() { "no attributed tokens" } else { "none of the tokens that are asked for" }
 }
@@ -175,7 +175,7 @@ fn panels(mut matrix: Matrix, scale: Scale, options: &ViewOptions) -> Vec<Panel>
     vec![Panel { matrix, scale, number, heading: None, chosen_from }]
 }
 
-/// Keeps the strongest input tokens where that is asked for. Returns how many there were, if any went.
+/// Keeps the strongest input tokens if the options request it. Returns the number of tokens before, if some were omitted.
 fn strongest(matrix: &mut Matrix, options: &ViewOptions) -> Option<usize> {
     let count = options.top_tokens?;
     Some(matrix.keep_strongest(count)).filter(|&total| total > count)

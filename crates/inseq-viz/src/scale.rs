@@ -1,15 +1,16 @@
 //! The colour scale that every picture shares.
 //!
-//! Scores that are never negative run along *magma* (from matplotlib: perceptually uniform, readable with every
-//! common colour-vision deficiency, and in grey). On a dark page it starts dark, on a light one it runs the other way
-//! from near white, so that no influence always fades into the page. Scores of both signs run through the page's own tone from
-//! blue (negative) to orange (positive), mixed in Oklab. Step scores have colours of their own (*viridis*, and brown to green).
+//! Scores without negative values use *magma* (from matplotlib: perceptually uniform, readable with every
+//! common colour-vision deficiency, and in grey). It starts dark on a dark page and near white on a light
+//! page, so a score of 0 has the colour of the page. Scores of both signs go from
+//! blue (negative) through the page's own tone to orange (positive), mixed in Oklab. Step scores have separate colours
+//! (*viridis*, and brown to green).
 
 use colorgrad::{BlendMode, Color, Gradient, GradientBuilder, LinearGradient};
 
 use crate::{Error, Result};
 
-/// Strength (see [`Scale::strength`]) below which a score's number steps back, so that the eye finds those that matter.
+/// Strength (see [`Scale::strength`]) below which the number of a score is drawn faintly, so that strong scores stand out.
 pub const FAINT: f32 = 0.1;
 
 /// A colour as 8-bit sRGB red, green and blue.
@@ -17,7 +18,7 @@ pub const FAINT: f32 = 0.1;
 pub struct Rgb(pub u8, pub u8, pub u8);
 
 impl Rgb {
-    /// Relative luminance as WCAG 2 defines it, in 0..=1.
+    /// Relative luminance by WCAG 2, in 0..=1.
     pub fn luminance(self) -> f32 {
         let linear = |channel: u8| {
             let value = f32::from(channel) / 255.0;
@@ -26,19 +27,19 @@ impl Rgb {
         0.2126 * linear(self.0) + 0.7152 * linear(self.1) + 0.0722 * linear(self.2)
     }
 
-    /// Contrast ratio with another colour as WCAG 2 defines it, in 1..=21.
+    /// Contrast ratio to another colour by WCAG 2, in 1..=21.
     pub fn contrast(self, other: Rgb) -> f32 {
         let (one, two) = (self.luminance() + 0.05, other.luminance() + 0.05);
         one.max(two) / one.min(two)
     }
 
-    /// Black or white, whichever is easier to read on this colour. One of them always reaches 4.5 to 1.
+    /// Black or white, whichever has more contrast on this colour. One of them always reaches 4.5 to 1.
     pub fn ink(self) -> Rgb {
         let (black, white) = (Rgb(0, 0, 0), Rgb(255, 255, 255));
         if self.contrast(black) >= self.contrast(white) { black } else { white }
     }
 
-    /// Like [`ink`](Self::ink), but no stronger than reading needs: for numbers that say "next to nothing".
+    /// A text colour with the lowest readable contrast, for numbers close to 0.
     pub fn quiet_ink(self) -> Rgb {
         let ink = self.ink();
         let mixed = |share: f32| {
@@ -53,7 +54,7 @@ impl Rgb {
     }
 }
 
-/// Whether the picture lies on a dark or a light page.
+/// Dark or light page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Theme {
@@ -64,7 +65,7 @@ pub enum Theme {
     Light,
 }
 
-/// How scores become colours: a range of values and the kind of scale that fits it.
+/// Mapping of scores to colours: a range of values with one or two sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     min: f32,
@@ -85,12 +86,12 @@ impl Scale {
         }
     }
 
-    /// The scale that fits `scores`: from 0 to the largest, or, where there are negative ones, the same distance to both
-    /// sides of 0. `min` and `max`, where given, replace what was found. NaN and infinite scores do not count.
+    /// The scale that fits `scores`: from 0 to the largest score or, if some are negative, the same distance on both
+    /// sides of 0. `min` and `max`, if given, replace the ends. NaN and infinite scores do not count.
     ///
     /// # Errors
     ///
-    /// [`Error::Range`] if a given bound leaves nothing between `min` and `max`.
+    /// [`Error::Range`] if a given bound leaves an empty range.
     pub fn fitting(scores: impl IntoIterator<Item = f32>, min: Option<f32>, max: Option<f32>) -> Result<Self> {
         let (mut low, mut high) = (0.0_f32, 0.0_f32);
         for score in scores.into_iter().filter(|score| score.is_finite()) {
@@ -107,17 +108,17 @@ impl Scale {
         Self::new(min.unwrap_or(low), max.unwrap_or(high))
     }
 
-    /// The scale with two sides, of the same length unless it had both already.
+    /// The scale with two sides; they have the same length unless the scale had two sides before.
     pub fn two_sided(self) -> Self {
         if self.is_diverging() { self } else { Self { min: -self.max.max(f32::MIN_POSITIVE), ..self } }
     }
 
-    /// Smallest value shown apart from those below it.
+    /// Low end of the scale; smaller values have the same colour.
     pub fn min(&self) -> f32 {
         self.min
     }
 
-    /// Largest value shown apart from those above it.
+    /// High end of the scale; larger values have the same colour.
     pub fn max(&self) -> f32 {
         self.max
     }
@@ -127,7 +128,7 @@ impl Scale {
         self.min < 0.0
     }
 
-    /// Where a score lies on the scale, in 0..=1 (a diverging scale has 0 at 0.5); `None` for NaN.
+    /// Position of a score on the scale, in 0..=1 (0.5 is the score 0 of a diverging scale); `None` for NaN.
     pub fn position(&self, score: f32) -> Option<f32> {
         if score.is_nan() {
             return None;
@@ -142,13 +143,13 @@ impl Scale {
         Some(position.clamp(0.0, 1.0))
     }
 
-    /// How strong a score is, in 0..=1, whatever its sign; `None` for NaN.
+    /// Strength of a score without its sign, in 0..=1; `None` for NaN.
     pub fn strength(&self, score: f32) -> Option<f32> {
         let position = self.position(score)?;
         Some(if self.is_diverging() { (2.0 * position - 1.0).abs() } else { position })
     }
 
-    /// The colours of this scale on a page.
+    /// The colours of this scale on a page with this theme.
     pub fn palette(&self, theme: Theme) -> Palette {
         Palette {
             kind: if self.is_diverging() { Colors::Diverging(diverging(theme)) } else { Colors::Sequential },
@@ -156,7 +157,7 @@ impl Scale {
         }
     }
 
-    /// Colours that nobody takes for those of influence, for step scores: *viridis*, or from brown to green for both signs.
+    /// Colours of step scores, which differ from those of attributions: *viridis*, or from brown to green for both signs.
     pub fn step_score_palette(&self, theme: Theme) -> Palette {
         let kind = if self.is_diverging() { Colors::Diverging(brown_to_green(theme)) } else { Colors::StepScore };
         Palette { kind, theme }
@@ -194,8 +195,8 @@ impl Palette {
     }
 }
 
-/// Magma's light end is a strong yellow, which would cover a light page wherever there is *no* influence. Its lightness
-/// stays; its colour comes in over the first quarter of the scale.
+/// Removes the colour of magma's light end, a strong yellow, which would cover a light page where scores are *low*. The
+/// lightness stays; the colour appears over the first quarter of the scale.
 fn paper(color: Color, position: f32) -> Color {
     let [lightness, green_red, blue_yellow, alpha] = color.to_oklaba();
     let chroma = (0.1 + position / 0.25).min(1.0);

@@ -1,4 +1,4 @@
-//! Which generated tokens of a text are explained, in the views that explain them one by one.
+//! Selection of the generated tokens that a view explains one by one.
 
 use inseq_core::{AttributionResult, SequenceAttribution};
 
@@ -7,10 +7,10 @@ use crate::token_text::TokenText;
 use crate::view::{Step, View, ViewOptions};
 use crate::{Error, Result};
 
-/// How many tokens an error or a warning lists.
+/// Largest number of tokens that an error or a warning lists.
 const LISTED: usize = 12;
 
-/// The steps of a text that `options` asks for, in order: all of them where it names none. `generated` are the attributed tokens.
+/// The requested steps of a text, in order; all steps without a request. `generated` are the attributed tokens.
 pub(crate) fn chosen(generated: &[TokenText], options: &ViewOptions) -> Vec<usize> {
     if options.steps.is_empty() {
         return (0..generated.len()).collect();
@@ -21,7 +21,7 @@ pub(crate) fn chosen(generated: &[TokenText], options: &ViewOptions) -> Vec<usiz
     steps
 }
 
-/// The steps that one wish stands for.
+/// The steps that one request matches.
 fn found(step: &Step, generated: &[TokenText]) -> Vec<usize> {
     match step {
         Step::Position(position) => {
@@ -38,10 +38,10 @@ fn found(step: &Step, generated: &[TokenText]) -> Vec<usize> {
     }
 }
 
-/// Checks that each step that `options` names is in one text at least.
+/// Checks that at least one text has each requested step.
 ///
 /// # Errors
-/// [`Error::Step`] for the first that no text has.
+/// [`Error::Step`] for the first step that no text has.
 pub(crate) fn check(texts: &[SequenceAttribution], options: &ViewOptions) -> Result<()> {
     let generated = generated(texts, options)?;
     for step in &options.steps {
@@ -52,11 +52,11 @@ pub(crate) fn check(texts: &[SequenceAttribution], options: &ViewOptions) -> Res
     Ok(())
 }
 
-/// What a picture of a result cannot show of what `options` asks for, one line for each text and generated token: the tokens
-/// of [`ViewOptions::steps`] that a text lacks. The picture shows them for the other texts.
+/// Warnings about requested tokens ([`ViewOptions::steps`]) that a text does not have, one line for each text and token. The
+/// picture shows them for the other texts.
 ///
 /// # Errors
-/// [`Error::Positions`] and [`Error::Shape`] for a result that does not fit together.
+/// [`Error::Positions`] and [`Error::Shape`] for a result whose arrays and tokens do not fit together.
 ///
 /// ```
 /// use inseq_core::{AttributionResult, SequenceAttribution, Token};
@@ -91,7 +91,7 @@ pub fn warnings(result: &AttributionResult, options: &ViewOptions) -> Result<Vec
     Ok(lines)
 }
 
-/// The attributed tokens of each text, where the view explains those that `options` names.
+/// The attributed tokens of each text, if the view explains single tokens.
 fn generated(texts: &[SequenceAttribution], options: &ViewOptions) -> Result<Vec<Vec<TokenText>>> {
     if options.steps.is_empty() || !matches!(options.view, View::Tokens | View::Granular) {
         return Ok(Vec::new());
@@ -107,7 +107,7 @@ fn name(step: &Step) -> String {
     }
 }
 
-/// Describes the steps that exist, for an error about one that does not: their number, or their tokens.
+/// Describes the existing steps, for an error about an unknown one: their number, or their tokens.
 fn known(step: &Step, generated: &[Vec<TokenText>]) -> String {
     let subject = if generated.len() == 1 { "it has" } else { "there are" };
     let most = generated.iter().map(Vec::len).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! What a token looks like to a reader: its text, special tokens known, nothing invisible or active.
+//! The text of a token for a reader: special tokens are recognized, invisible and active characters are escaped.
 
 use std::fmt::Write as _;
 
@@ -9,43 +9,43 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::view::ViewOptions;
 
-/// A token's text, safe to show.
+/// The text of a token, safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenText {
-    /// The tokenizer's mark of a space before the token (`▁`, `Ġ`), where the token has one.
+    /// The tokenizer's mark of a space before the token (`▁`, `Ġ`), if the token has one.
     pub word_start: Option<char>,
-    /// Whether a space goes before the token, even if no mark of it is shown.
+    /// Whether there is a space before the token, with or without a shown mark.
     pub starts_word: bool,
-    /// The characters of the token. A line end is `↵`, a tab `⇥`, a byte of a character that other tokens share `<0xC3>`.
-    /// Control characters, direction overrides and other invisible ones are escaped (`\u{202e}`), and a combining mark with
-    /// nothing to sit on sits on a dotted circle. Never empty unless [`word_start`](Self::word_start) is there.
+    /// The characters of the token. A line end is `↵`, a tab is `⇥`, a byte of a character that other tokens share is `<0xC3>`.
+    /// Control characters, direction overrides and other invisible characters are escaped (`\u{202e}`). A combining mark without
+    /// a base character gets a dotted circle. Never empty, except with a [`word_start`](Self::word_start).
     pub text: String,
-    /// Whether the token stands for no text (`</s>`, `<pad>`, `>>fra<<`).
+    /// Whether the token has no text (`</s>`, `<pad>`, `>>fra<<`).
     pub special: bool,
-    /// Whether the text has a character that is written from right to left.
+    /// Whether the text contains a right-to-left character.
     pub right_to_left: bool,
-    /// What the token adds to the text that is read, in UTF-8.
+    /// Bytes that the token adds to the running text, in UTF-8.
     written: Vec<u8>,
-    /// Text before the token that is read, and that no token stands for.
+    /// Text before the token that no token represents.
     skipped: String,
-    /// What the token shows in a running text, where that is not [`text`](Self::text).
+    /// Text of the token in a running text, if it differs from [`text`](Self::text).
     running: Option<String>,
 }
 
 impl TokenText {
-    /// What to show for a token by itself, without one that it is compared with. The spelling of tokens is better known where all of a text are there
-    /// ([`of_tokens`](Self::of_tokens)).
+    /// The shown text of a single token, without a token that it is compared with. All tokens of a text together
+    /// ([`of_tokens`](Self::of_tokens)) tell more about their spelling.
     pub fn new(token: &Token) -> Self {
         let piece = text::pieces(std::slice::from_ref(token)).pop().unwrap_or(Piece::Special);
         Self::of_piece(token, piece)
     }
 
-    /// What to show for the tokens of a text. Of a token that is compared with another, both are shown.
+    /// The shown texts of the tokens of a text. A token that is compared with another one shows both.
     pub fn of_tokens(tokens: &[Token]) -> Vec<Self> {
         Self::replaced(tokens, &ViewOptions::default())
     }
 
-    /// What to show for the tokens of a text once the replacements of `options` are made.
+    /// The shown texts of the tokens of a text, after the replacements of `options`.
     pub(crate) fn replaced(tokens: &[Token], options: &ViewOptions) -> Vec<Self> {
         let pieces = text::pieces(tokens).into_iter().zip(text::compared(tokens));
         let shown = tokens.iter().zip(pieces).map(|(token, (piece, compared))| {
@@ -59,8 +59,8 @@ impl TokenText {
         shown
     }
 
-    /// What the token shows in a running text: a character that several tokens share is where it begins, and the others are
-    /// dots. A space without letters is its mark.
+    /// The text of the token in a running text. If several tokens share a character, the first one shows it and the others show
+    /// dots. A token that is only a space shows its mark.
     pub fn running(&self) -> &str {
         match &self.running {
             Some(running) => running,
@@ -95,7 +95,7 @@ impl TokenText {
         }
     }
 
-    /// A token that adds bytes to a text. The mark stands for the space before it, if there is one.
+    /// A token that adds bytes to a text. The mark represents the space before it, if there is one.
     fn written(mark: Option<char>, bytes: Vec<u8>) -> Self {
         let spoken = bytes.strip_prefix(b" ");
         let word_start = mark.filter(|_| spoken.is_some());
@@ -135,7 +135,7 @@ impl TokenText {
         Self { special, ..self }
     }
 
-    /// The token once the replacements of `options` are made.
+    /// The token after the replacements of `options`.
     fn with_replacements(self, options: &ViewOptions) -> Self {
         let Ok(written) = String::from_utf8(self.written.clone()) else { return self };
         let rest = written.strip_prefix(' ').filter(|_| self.starts_word).unwrap_or(&written);
@@ -158,18 +158,18 @@ impl TokenText {
         Self { skipped: self.skipped, ..Self::written(mark, format!("{space}{rest}").into()) }
     }
 
-    /// Terminal cells taken by the marker and the text.
+    /// Width of the marker and the text in terminal cells.
     pub fn width(&self) -> usize {
         usize::from(self.word_start.is_some()) + self.text.width()
     }
 
-    /// This token, and what stands in its place in another text.
+    /// This token together with the token at its position in another text.
     pub(crate) fn beside(&self, other: &Self) -> Self {
         let text = format!("{}→{}", self.text, other.spelling());
         if self == other { self.clone() } else { Self { text, ..self.clone() } }
     }
 
-    /// Whether this is what a reader would call the token.
+    /// Whether a reader would call the token by this text.
     pub(crate) fn is_spelled(&self, text: &str) -> bool {
         self.text == text
             || self.spelling() == text
@@ -182,7 +182,7 @@ impl TokenText {
     }
 }
 
-/// Gives tokens that share a character what they show in a running text.
+/// Sets the running text of tokens that share a character.
 fn join_characters(tokens: &mut [TokenText]) {
     let starts: Vec<usize> = tokens
         .iter()
@@ -208,7 +208,7 @@ fn join_characters(tokens: &mut [TokenText]) {
     }
 }
 
-/// Whether each token of a text is written after a space or a line's end.
+/// For each token of a text, whether it is after a space or a line end.
 pub fn spaces_before(tokens: &[TokenText]) -> Vec<bool> {
     let mut spaces = Vec::with_capacity(tokens.len());
     let mut after_space = false;
@@ -225,7 +225,7 @@ fn ends_in_space(written: &[u8]) -> bool {
     matches!(written.last(), Some(b' ' | b'\n' | b'\r' | b'\t'))
 }
 
-/// The text that tokens spell, on one line, without special tokens.
+/// The running text of tokens, on one line, without special tokens.
 pub fn reading(tokens: &[TokenText]) -> String {
     let mut bytes: Vec<u8> = Vec::new();
     let mut after_special = false;
@@ -258,7 +258,7 @@ pub fn reading(tokens: &[TokenText]) -> String {
     line.trim().to_owned()
 }
 
-/// Text of which every character can be seen, on one line.
+/// The text on one line, with invisible characters escaped.
 pub(crate) fn visible(text: &str) -> String {
     let graphemes: Vec<&str> = text.graphemes(true).collect();
     let is_space = |grapheme: Option<&&str>| grapheme.is_none_or(|grapheme| grapheme.chars().all(char::is_whitespace));
@@ -278,7 +278,7 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// As [`visible`], with the bytes that are part of no whole character.
+/// As [`visible`], for bytes that may contain incomplete characters.
 fn visible_bytes(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -292,7 +292,7 @@ fn push_bytes(text: &mut String, bytes: &[u8]) {
     text.push_str(&Piece::Text(bytes.to_vec()).to_string());
 }
 
-/// Whether a text has a character that is written from right to left.
+/// Whether a text contains a right-to-left character.
 pub(crate) fn is_right_to_left(text: &str) -> bool {
     text.chars()
         .any(|character| matches!(unicode_bidi::bidi_class(character), BidiClass::R | BidiClass::AL | BidiClass::AN))
@@ -332,7 +332,7 @@ fn push_visible(text: &mut String, grapheme: &str) {
     }
 }
 
-/// Whether a character does something to the page or terminal around it rather than being drawn.
+/// Whether a character controls the page or terminal instead of being drawn.
 pub(crate) fn is_active(character: char) -> bool {
     character.is_control()
         || matches!(

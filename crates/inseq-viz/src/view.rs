@@ -1,4 +1,4 @@
-//! What is shown of a result, whatever draws it.
+//! Options that all pictures share: the view and its content.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,24 +8,24 @@ use inseq_core::{AttributionResult, SequenceAttribution};
 use crate::token_text::TokenText;
 use crate::{Error, Result};
 
-/// Which side of a result is looked at.
+/// View of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum View {
-    /// Input tokens down, generated tokens across.
+    /// A matrix: rows are input tokens, columns are generated tokens.
     #[default]
     Matrix,
-    /// The text as it is read, coloured by the influence of each of its tokens on a generated one.
+    /// The running text, coloured by the influence of each token on a generated token.
     Tokens,
-    /// Input tokens down and, for each generated token, the layers, heads or features of its scores across.
+    /// One table per generated token: rows are input tokens, columns are layers, heads or features.
     Granular,
-    /// Two texts of one shape, and the first one's scores less the second one's.
+    /// Two texts with the same shape: the scores of the first minus those of the second.
     Pair,
     /// Curved links from input tokens to generated tokens. Not for terminals.
     Links,
 }
 
-/// What is shown of a result.
+/// Content of a picture.
 ///
 /// ```
 /// use inseq_viz::{View, ViewOptions};
@@ -35,33 +35,33 @@ pub enum View {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ViewOptions {
-    /// Which view. Default the matrix.
+    /// The view. Default the matrix.
     pub view: View,
-    /// A heading instead of the one made from the result's `info`.
+    /// A heading that replaces the one made from the result's `info`.
     pub title: Option<String>,
-    /// Score at the low end of the colour scale, instead of 0 (or minus the largest magnitude where scores are negative).
+    /// Score at the low end of the colour scale. Default 0, or minus the largest magnitude if some scores are negative.
     pub min_value: Option<f32>,
-    /// Score at the high end of the colour scale, instead of the largest of the text.
+    /// Score at the high end of the colour scale. Default the largest score of the text.
     pub max_value: Option<f32>,
-    /// Show only so many input tokens, those with the strongest scores. (Not in [`View::Tokens`], which is a text.)
+    /// Number of input tokens to show, those with the strongest scores. No effect in [`View::Tokens`].
     pub top_tokens: Option<usize>,
-    /// Leave out tokens that stand for no text (start, end, padding, languages), as inputs and as generated tokens. What is
-    /// left of shares is scaled to sum to 1 again ([`without_special`](inseq_core::SequenceAttribution::without_special)).
+    /// Whether tokens without text (start, end, padding, languages) are hidden, as inputs and as generated tokens. Scores that
+    /// summed to 1 are scaled to sum to 1 again ([`without_special`](inseq_core::SequenceAttribution::without_special)).
     pub hide_special: bool,
-    /// Strings to replace in tokens, each with what takes its place.
+    /// Strings to replace in tokens, each with its replacement.
     pub replacements: Vec<(String, String)>,
-    /// Which generated tokens are explained, in [`View::Tokens`] and [`View::Granular`]; all where none are named.
+    /// Generated tokens to explain in [`View::Tokens`] and [`View::Granular`]; empty means all.
     pub steps: Vec<Step>,
     /// The step score that colours generated tokens in [`View::Tokens`].
     pub highlight: Option<String>,
-    /// Where [`View::Tokens`] starts a new line, besides where the width ends.
+    /// Line breaks of [`View::Tokens`], in addition to those at the width.
     pub wrap: Wrap,
-    /// The axis that [`View::Granular`] spreads.
+    /// Axis that [`View::Granular`] shows.
     pub granular: Granular,
 }
 
 impl ViewOptions {
-    /// The texts of a result, as much of them as is shown.
+    /// The shown part of the texts of a result.
     pub(crate) fn texts<'a>(&self, result: &'a AttributionResult) -> Result<Cow<'a, [SequenceAttribution]>> {
         if !self.hide_special {
             return Ok(Cow::Borrowed(&result.sequences));
@@ -77,21 +77,21 @@ impl ViewOptions {
 /// A generated token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// By its position among the attributed ones; negative counts from the end.
+    /// By its position among the attributed tokens; a negative position counts from the end.
     Position(i64),
-    /// By its text, with or without the mark of a word's start; each that is so spelled.
+    /// By its text, with or without the mark of a word start; matches every token with this text.
     Text(String),
 }
 
-/// Where a line of tokens ends.
+/// Line breaks in a running text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Wrap {
-    /// Where the width does.
+    /// At the width only.
     #[default]
     Width,
-    /// After so many tokens.
+    /// After this number of tokens.
     Every(usize),
-    /// After each of these tokens, with or without the mark of a word's start.
+    /// After each of these tokens, given with or without the mark of a word start.
     After(Vec<String>),
 }
 
@@ -106,15 +106,15 @@ impl Wrap {
     }
 }
 
-/// Which scores [`View::Granular`] spreads. Axes are named as the result names them (`layer`, `head`), or `feature` for the
-/// last axis of a granular one; or counted as the axes of the array are, so that the first of them is `2`.
+/// Scores that [`View::Granular`] shows. An axis has its name in the result (`layer`, `head`), or `feature` for the
+/// last axis of a granular result, or its index in the array, so the first such axis is `2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granular {
-    /// The axis that runs across. Default the first that is short enough.
+    /// Axis of the columns. Default the first axis that is short enough.
     pub dimension: Option<String>,
-    /// Only these entries of an axis. An axis that does not run across is averaged over those entries.
+    /// Selected entries of an axis. Every axis except that of the columns is averaged over its selected entries.
     pub slices: Vec<(String, Range<usize>)>,
-    /// The longest axis that is spread. Default 20.
+    /// Largest length of the axis of the columns. Default 20.
     pub longest: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Functions that make one score of many.
+//! Functions that reduce several scores to one.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use super::reduction;
 use crate::{Error, Result};
 
-/// Makes one score of the scores along an axis.
+/// Function that reduces the scores along an axis to one score.
 ///
 /// # Example
 /// ```
@@ -30,9 +30,9 @@ pub enum AggregationFunction {
     Min,
     /// Largest; NaN if any is NaN.
     Max,
-    /// The score of largest absolute value, with its sign; the first of equals, NaN counting as 0.
+    /// Score with the largest absolute value, with its sign; the first of equal ones. NaN counts as 0.
     AbsMax,
-    /// The vector norm of the given order (`vnorm`; order 2 unless said).
+    /// Vector norm of the given order (`vnorm`; default order 2).
     VectorNorm {
         /// The order: any number, infinities included; 0 counts scores other than 0.
         order: f64,
@@ -46,7 +46,7 @@ impl AggregationFunction {
     /// Every name that can be parsed.
     pub const NAMES: [&'static str; 7] = ["mean", "sum", "prod", "min", "max", "absmax", "vnorm"];
 
-    /// The name the reference knows it by.
+    /// Name of the function in the reference.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mean => "mean",

@@ -1,15 +1,15 @@
-//! How the scores of several tokens become those of one.
+//! Functions that merge the scores of several tokens into the score of one.
 
 use indexmap::IndexMap;
 
 use super::AggregationFunction;
 use crate::SequenceAttribution;
 
-/// What makes one score of several tokens' scores, for aggregators that merge tokens.
+/// Functions that merge the scores of several tokens into one score, for aggregators that merge tokens.
 ///
-/// By default attributions take the score of largest absolute value, and step scores are merged as their meaning asks:
-/// probabilities are multiplied, entropies added, and those that were registered with a function are merged by it
-/// ([`SequenceAttribution::step_score_merging`]). One function given for all serves both, as in the reference.
+/// By default attributions keep the score with the largest absolute value, and step scores are merged according to their
+/// meaning: probabilities are multiplied, entropies are added, and a step score that was registered with a function is merged by
+/// this function ([`SequenceAttribution::step_score_merging`]). A single function, if given, merges both, as in the reference.
 ///
 /// ```
 /// use inseq_core::aggregators::{AggregationFunction, Merging};
@@ -23,7 +23,7 @@ pub struct Merging {
     pub function: AggregationFunction,
     /// Functions that merge step scores, by the name of the step score.
     pub step_functions: IndexMap<String, AggregationFunction>,
-    /// Whether other step scores are merged by the functions that they were registered with, where they were.
+    /// Whether other step scores are merged by the functions that they were registered with, if any.
     pub as_registered: bool,
 }
 
@@ -45,19 +45,19 @@ impl From<AggregationFunction> for Merging {
 }
 
 impl Merging {
-    /// Merges the step scores of a name by another function.
+    /// Sets the function that merges the step scores with this name.
     pub fn step_function(mut self, name: impl Into<String>, function: AggregationFunction) -> Self {
         self.step_functions.insert(name.into(), function);
         self
     }
 
-    /// The function of a step score of `attribution`.
+    /// Function that merges a step score of `attribution`.
     pub(super) fn of_step_score_of(&self, attribution: &SequenceAttribution, name: &str) -> AggregationFunction {
         let registered = attribution.step_score_merging.get(name).filter(|_| self.as_registered);
         self.step_functions.get(name).or(registered).copied().unwrap_or(self.function)
     }
 
-    /// The function of a step score, where none was registered.
+    /// Function that merges a step score without a registered function.
     pub fn of_step_score(&self, name: &str) -> AggregationFunction {
         self.step_functions.get(name).copied().unwrap_or(self.function)
     }

@@ -1,7 +1,7 @@
-//! From raw attributions to what a person reads: reduce axes, normalize, cut.
+//! Turns raw attributions into readable ones: reduces axes, normalizes, cuts.
 //!
-//! An [`Aggregator`] makes one [`SequenceAttribution`] of another; a [`Pipeline`] runs several in a row. What each kind of
-//! attribution needs by default is [`AttributionKind::default_scores`](crate::AttributionKind::default_scores).
+//! An [`Aggregator`] turns one [`SequenceAttribution`] into another; a [`Pipeline`] runs several aggregators in order.
+//! [`AttributionKind::default_scores`](crate::AttributionKind::default_scores) gives the default of each kind of attribution.
 //!
 //! | aggregator | does |
 //! |---|---|
@@ -10,9 +10,9 @@
 //! | [`Spans`] | merges spans of tokens |
 //! | [`Subwords`] | merges the pieces of words |
 //! | [`Split`] | merges the tokens between separators |
-//! | [`Pair`] | subtracts an attribution from another of its shape |
+//! | [`Pair`] | subtracts an attribution from another one with the same shape |
 //!
-//! [`Aggregators`] makes them from the reference's names and arguments, and takes a caller's own.
+//! [`Aggregators`] makes them from the reference's names and arguments; you can register your own.
 
 mod function;
 mod merging;
@@ -45,12 +45,12 @@ pub use subwords::Subwords;
 
 use crate::{Result, SequenceAttribution};
 
-/// Makes one attribution of another.
+/// Turns one attribution into another.
 pub trait Aggregator: fmt::Debug + Send + Sync {
-    /// The name the reference knows it by, such as `scores`.
+    /// Name of the aggregator, such as `scores`; the reference's name if it has this aggregator.
     fn name(&self) -> &str;
 
-    /// The aggregated attribution.
+    /// Returns the aggregated attribution.
     ///
     /// # Errors
     /// The attribution's shapes do not fit its tokens, or this aggregator.

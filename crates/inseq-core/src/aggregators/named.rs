@@ -45,7 +45,7 @@ const SCORES_ARGUMENTS: &[Argument] = &[
     ),
 ];
 
-/// Arguments of a function in the place of `scores`.
+/// Arguments of an aggregation function that is used as an aggregator.
 pub(super) const FUNCTION_ARGUMENTS: &[Argument] = SCORES_ARGUMENTS.split_at(4).0;
 
 const SOURCE_SPANS: &str = "Spans of source tokens: [start, end], or a list of those, in order and without overlap.";
@@ -186,7 +186,7 @@ pub(super) const ALL: &[NamedAggregator] = &[
     },
 ];
 
-/// What an aggregation function makes of several scores.
+/// Describes an aggregation function.
 pub(super) fn function_description(name: &str) -> &'static str {
     match name {
         "mean" => "The mean of the scores.",
@@ -297,7 +297,7 @@ enum OneOrMore<T> {
 #[derive(Deserialize)]
 struct Function(AggregationFunction);
 
-/// A selection as an index, a list of indices, or the text of either or of a span.
+/// A selection: an index, a list of indices, or text with an index, a list or a span.
 struct Chosen(Selection);
 
 impl<'de> Deserialize<'de> for Chosen {
@@ -317,7 +317,7 @@ impl<'de> Deserialize<'de> for Chosen {
     }
 }
 
-/// The order of a norm; infinities, which JSON has no numbers for, as text.
+/// The order of a norm. Infinities are text, because JSON has no numbers for them.
 struct Order(f64);
 
 impl<'de> Deserialize<'de> for Order {

@@ -4,12 +4,12 @@ use ndarray::{ArrayD, ArrayViewMutD, Axis, RemoveAxis, Zip};
 
 use crate::{Error, Result};
 
-/// Sums below this count as this, so that rows of zeros stay zeros.
+/// Smallest divisor, so that rows of zeros stay zeros.
 const SMALLEST_SUM: f64 = 1e-12;
 
 /// Divides each step's scores by the sum of their absolute values, over all arrays together.
 ///
-/// Scores that are NaN count as nothing and stay NaN.
+/// NaN scores do not count and stay NaN.
 ///
 /// # Shapes
 /// Each array `[..., attributed, ...]` with `attributed` at `axis` and all other axes equal.
@@ -43,7 +43,7 @@ pub(super) fn normalize(arrays: &mut [&mut ArrayD<f32>], axis: Axis) -> Result<(
     Ok(())
 }
 
-/// Divides all scores by the largest absolute value among them; scores that are all 0 stay so.
+/// Divides all scores by their largest absolute value; scores that are all 0 stay 0.
 pub(super) fn rescale(arrays: &mut [&mut ArrayD<f32>]) {
     let largest = arrays.iter().flat_map(|array| array.iter()).fold(0.0_f32, |largest, x| largest.max(x.abs()));
     if largest > 0.0 {

@@ -1,4 +1,4 @@
-//! The difference of two attributions of one shape.
+//! The difference of two attributions with the same shape.
 
 use std::ops::Sub;
 
@@ -7,10 +7,10 @@ use ndarray::ArrayD;
 use super::Aggregator;
 use crate::{Error, Result, SequenceAttribution, Token};
 
-/// The difference of another attribution and this one: what changed on the way from this one to the other. The reference's
+/// Subtracts the scores of this attribution from those of another one: the change from this one to the other. The reference's
 /// `pair` aggregator.
 ///
-/// Tokens that differ are shown as both, `this → other`, without an id.
+/// A pair of tokens that differ becomes one token, `this → other`, without an id.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
     /// The other attribution.
@@ -18,7 +18,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Against `other`.
+    /// The difference to `other`.
     pub fn new(other: SequenceAttribution) -> Self {
         Self { other }
     }
@@ -37,7 +37,7 @@ impl Aggregator for Pair {
 impl Sub for &SequenceAttribution {
     type Output = Result<SequenceAttribution>;
 
-    /// Scores less those of another attribution of the same shape. (The reference's `-` subtracts the wrong way round.)
+    /// Subtracts the scores of another attribution with the same shape. (The reference's `-` subtracts in the wrong order.)
     fn sub(self, other: Self) -> Self::Output {
         difference(self, other, tokens)
     }

@@ -1,15 +1,15 @@
-//! Several aggregators in a row.
+//! Several aggregators in order.
 
 use super::{Aggregator, Scores};
 use crate::{AttributionKind, Result, SequenceAttribution};
 
-/// Runs aggregators one after another, each on what the last one made.
+/// Runs aggregators one after another, each on the output of the one before.
 ///
 /// # Example
 /// ```
 /// use inseq_core::aggregators::{Pipeline, Scores, AggregationFunction, Selection};
 ///
-/// // Layers x heads: the largest head, then the mean of all but the last of three layers.
+/// // Layers x heads: the largest head, then the mean over the first two of three layers.
 /// let pipeline = Pipeline::new()
 ///     .then(Scores::new(AggregationFunction::Max))
 ///     .then(Scores::new(AggregationFunction::Mean).select(Selection::Span(-3, -1)));
@@ -26,17 +26,17 @@ impl Pipeline {
         Self::default()
     }
 
-    /// The pipeline that attributions of a kind go through unless another is asked for.
+    /// The default pipeline for a kind of attribution.
     pub fn default_for(kind: &AttributionKind) -> Self {
         kind.default_scores().into_iter().fold(Self::new(), Self::then)
     }
 
-    /// The pipeline with one more stage at its end.
+    /// Adds a stage at the end.
     pub fn then(self, stage: impl Aggregator + 'static) -> Self {
         self.then_boxed(Box::new(stage))
     }
 
-    /// [`then`](Self::then) with a stage whose type is not known before.
+    /// As [`then`](Self::then), with a stage whose type is known only at run time.
     pub fn then_boxed(mut self, stage: Box<dyn Aggregator>) -> Self {
         self.stages.push(stage);
         self
@@ -56,8 +56,8 @@ impl Aggregator for Pipeline {
 }
 
 impl AttributionKind {
-    /// The reductions that attributions of this kind go through unless others are asked for: the Euclidean norm over
-    /// features; the mean over each further axis, last first; nothing where there is one score per token.
+    /// Default reductions of attributions of this kind: the Euclidean norm over
+    /// features; the mean over each further axis, the last axis first; none if there is one score per token.
     ///
     /// As in the reference, scores are normalized after each of them.
     pub fn default_scores(&self) -> Vec<Scores> {

@@ -1,7 +1,7 @@
-//! The arithmetic of aggregation functions, in lanes that the compiler can vectorize, over many rows in parallel.
+//! Arithmetic of the aggregation functions, in lanes that the compiler can vectorize, over many rows in parallel.
 //!
-//! Scores of every feature of a long text fill gigabytes, and what is done with each is little: the work is to read them at
-//! the speed of the memory.
+//! Scores of every feature of a long text fill gigabytes, and each score needs few operations. The code therefore aims to read
+//! them at the speed of the memory.
 
 use pulp::{Arch, NullaryFnOnce};
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
@@ -9,10 +9,10 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use super::AggregationFunction;
 
-/// Scores that are worked on side by side: as many as fill the registers of any processor.
+/// Number of scores that are processed together; enough to fill the vector registers of any processor.
 const LANES: usize = 16;
 
-/// Scores that one task reduces, at least: 256 KiB.
+/// Smallest number of scores that one task reduces: 256 KiB.
 const TASK: usize = 1 << 16;
 
 /// Reduces each row of `n` scores.
@@ -31,7 +31,7 @@ pub(super) fn reduce_rows(function: AggregationFunction, scores: &[f32], n: usiz
     reduced
 }
 
-/// Rows that are reduced with the widest instructions of the processor at hand.
+/// Rows that are reduced with the widest instructions of the current processor.
 struct Rows<'a> {
     function: AggregationFunction,
     scores: &'a [f32],
@@ -50,7 +50,7 @@ impl NullaryFnOnce for Rows<'_> {
     }
 }
 
-/// One score of `scores`, of which there is at least one.
+/// Reduces `scores`, which are not empty, to one score.
 #[inline(always)]
 pub(super) fn reduce(function: AggregationFunction, scores: &[f32]) -> f32 {
     match function {
@@ -102,7 +102,7 @@ fn extreme(scores: &[f32], value: impl Fn(f32) -> f32, better: impl Fn(f32, f32)
     rest.iter().map(|&x| value(x)).chain(lanes).fold(lanes[0], choose)
 }
 
-/// The first score of largest absolute value; NaN counts as 0, and infinity as the largest number, as in the reference.
+/// The first score with the largest absolute value; NaN counts as 0, and infinity as the largest number, as in the reference.
 #[inline(always)]
 fn abs_max(scores: &[f32]) -> f32 {
     let size = |x: f32| if x.is_nan() { 0.0 } else { x.abs().min(f32::MAX) };
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// The same by its definition, one score after another.
+    /// The same reduction by its definition, one score after another.
     fn plain(function: AggregationFunction, scores: &[f32]) -> f32 {
         let precise = || scores.iter().map(|&x| f64::from(x));
         let nan = |extreme: f32| if scores.iter().any(|x| x.is_nan()) { f32::NAN } else { extreme };

@@ -15,15 +15,15 @@ pub type MakeAggregator = Arc<dyn Fn(&Map<String, Value>) -> Result<Box<dyn Aggr
 /// One entry of [`Aggregators`].
 #[derive(Clone)]
 pub struct AggregatorInfo {
-    /// The name to ask for.
+    /// Name of the aggregator.
     pub name: &'static str,
-    /// One line on what it does.
+    /// Description in one line.
     pub description: &'static str,
-    /// How it does it.
+    /// Details for `explain`.
     pub details: &'static str,
-    /// Its arguments.
+    /// Arguments of the aggregator.
     pub arguments: &'static [Argument],
-    /// Makes it.
+    /// Makes the aggregator from its arguments.
     pub make: MakeAggregator,
 }
 
@@ -53,8 +53,8 @@ impl Entry for AggregatorInfo {
     }
 }
 
-/// The aggregators that can be asked for by name: those of the reference, each aggregation function as the aggregator of
-/// scores that uses it, and whatever the owner registers.
+/// Aggregators by name: those of the reference, each aggregation function (as the aggregator `scores` with this function), and
+/// the ones that you register.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -90,7 +90,7 @@ impl Default for Aggregators {
 }
 
 impl Aggregators {
-    /// Those of the reference.
+    /// The aggregators of the reference.
     pub fn new() -> Self {
         let aggregators = named::ALL.iter().map(|NamedAggregator { name, description, details, arguments, make }| {
             let make = Arc::new(*make);
@@ -115,17 +115,17 @@ impl Aggregators {
         self.entries.add(info).map_err(Error::Invalid)
     }
 
-    /// Removes the aggregator of a name, and returns it.
+    /// Removes an aggregator by name and returns it.
     pub fn remove(&mut self, name: &str) -> Option<AggregatorInfo> {
         self.entries.remove(name)
     }
 
-    /// What there is, in the order of registration.
+    /// All aggregators, in the order of registration.
     pub fn list(&self) -> impl ExactSizeIterator<Item = &AggregatorInfo> {
         self.entries.list()
     }
 
-    /// What an aggregator does and which arguments it takes, as text.
+    /// Describes an aggregator and its arguments, as text.
     ///
     /// # Errors
     /// The name is unknown.
@@ -133,10 +133,10 @@ impl Aggregators {
         Ok(self.find(name)?.explanation())
     }
 
-    /// The aggregator of a name, with its arguments.
+    /// Makes an aggregator from its name and arguments.
     ///
     /// # Errors
-    /// The name is unknown, or an argument is unknown to the aggregator or of a wrong type or range.
+    /// The name is unknown, or an argument is unknown to the aggregator or has a wrong type or value.
     pub fn named(&self, name: &str, arguments: &Map<String, Value>) -> Result<Box<dyn Aggregator>> {
         let info = self.find(name)?;
         if let Some(unknown) = info.unknown_argument(arguments) {
@@ -146,10 +146,10 @@ impl Aggregators {
         (info.make)(arguments)
     }
 
-    /// Aggregators in a row: each with arguments of its own, and those of the shared ones that it knows.
+    /// Makes a pipeline of aggregators. Each one gets its own arguments and those of the shared arguments that it takes.
     ///
     /// # Errors
-    /// A name is unknown, no aggregator knows an argument, or an argument is of a wrong type or range.
+    /// A name is unknown, no aggregator takes an argument, or an argument has a wrong type or value.
     pub fn pipeline<S: AsRef<str>>(
         &self,
         stages: &[(S, Map<String, Value>)],

@@ -9,7 +9,7 @@ use super::function::reduce_last_axis;
 use super::{AggregationFunction, Aggregator, Selection, normalize};
 use crate::{AttributionKind, Error, Result, SequenceAttribution, StepAttribution};
 
-/// How scores are scaled after they were reduced.
+/// Scaling of scores after the reduction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scaling {
     /// Each step's absolute scores over source and target sum to 1.
@@ -17,7 +17,7 @@ pub enum Scaling {
     Normalize,
     /// The largest absolute score of the text is 1.
     Rescale,
-    /// As they are.
+    /// No scaling.
     None,
 }
 
@@ -130,22 +130,22 @@ impl Scores {
         Self { function: Some(Function::Own { name: name.into(), reduce: Arc::new(reduce) }), ..Self::default() }
     }
 
-    /// Reduces by the function that fits the kind of attribution: Euclidean norm over features, else the mean.
+    /// Reduces by the default function of the kind of attribution: the Euclidean norm over features, otherwise the mean.
     pub fn by_kind() -> Self {
         Self::default()
     }
 
-    /// Looks only at some entries of the last axis.
+    /// Uses only some entries of the last axis.
     pub fn select(self, selection: Selection) -> Self {
         Self { selection, ..self }
     }
 
-    /// Scales so after reducing.
+    /// Sets the scaling after the reduction.
     pub fn scaling(self, scaling: Scaling) -> Self {
         Self { scaling, ..self }
     }
 
-    /// The aggregated step, each text's source and target scores scaled together.
+    /// Returns the aggregated step; the source and target scores of each text are scaled together.
     ///
     /// # Errors
     /// As [`Aggregator::aggregate`].
@@ -170,7 +170,7 @@ impl Scores {
         self.function.clone().unwrap_or(Function::Known(by_kind))
     }
 
-    /// What the attributions are once their last axis is gone.
+    /// The kind of the attributions without their last axis.
     fn kind_after(&self, kind: &AttributionKind) -> Result<AttributionKind> {
         match kind {
             AttributionKind::Granular => Ok(AttributionKind::Coarse),

@@ -1,4 +1,4 @@
-//! Which entries of the last axis an aggregation looks at.
+//! Selection of the entries of the last axis that an aggregation uses.
 
 use std::{collections::HashSet, ops::Range, str::FromStr};
 
@@ -6,18 +6,18 @@ use ndarray::{ArrayD, Axis, Slice};
 
 use crate::{Error, Result};
 
-/// Which entries of the last axis to look at, such as which heads (the reference's `select_idx`). Negative indices
+/// Selected entries of the last axis, such as some heads (the reference's `select_idx`). Negative indices
 /// count from the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Selection {
     /// Every entry.
     #[default]
     All,
-    /// One entry: the axis is taken away without aggregation.
+    /// One entry; this removes the axis without an aggregation.
     One(i64),
-    /// The entries from the first to before the second.
+    /// Entries from the first index to before the second.
     Span(i64, i64),
-    /// The entries listed, each once.
+    /// The listed entries, each once.
     List(Vec<i64>),
 }
 
@@ -39,7 +39,7 @@ impl FromStr for Selection {
 }
 
 impl Selection {
-    /// The selected scores: the last axis shortened, or taken away by [`Selection::One`].
+    /// The selected scores: [`Selection::One`] removes the last axis, the others shorten it.
     pub(super) fn of(&self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
         let Some((&length, outer)) = scores.shape().split_last() else {
             return Err(Error::Invalid("one number has no axis to select from".to_owned()));

@@ -9,14 +9,13 @@ use crate::{Error, Result, ScoreAxis, SequenceAttribution, Token};
 
 /// Keeps spans of source and target tokens, with their scores. The reference's `slices` aggregator.
 ///
-/// Generated tokens stay whatever the spans say, so that every step keeps its label: a span that reaches into them is
-/// prolonged to their end. Sides without spans stay as they are.
+/// All generated tokens stay, so that every step keeps its label: a span that reaches into them is
+/// extended to their end. A side without spans does not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slices {
-    /// The spans of source tokens to keep. Decoder-only models have none of their own: what the target spans leave of the
-    /// prompt is taken.
+    /// Spans of source tokens to keep. For decoder-only models the source is the part of the prompt that the target spans keep.
     pub source: Option<Vec<Range<usize>>>,
-    /// The spans of target tokens to keep.
+    /// Spans of target tokens to keep.
     pub target: Option<Vec<Range<usize>>>,
 }
 
@@ -101,7 +100,8 @@ impl Aggregator for Slices {
     }
 }
 
-/// The spans, of which the first that reaches into the generated tokens, or else one more, runs to their end.
+/// The spans, with the first one that reaches into the generated tokens extended to their end; without such a span, one more
+/// span covers them.
 fn with_generated(spans: &[Range<usize>], generated: Range<usize>) -> Vec<Range<usize>> {
     let prefix = spans.iter().take_while(|span| span.end <= generated.start);
     let mut kept: Vec<Range<usize>> = prefix.cloned().collect();
@@ -135,7 +135,7 @@ fn tokens(tokens: &[Token], rows: Option<&[usize]>) -> Vec<Token> {
     }
 }
 
-/// The rows of an axis, all of them if none are named; `None` where there is no such axis or row.
+/// The given rows of an axis, or all rows without a list; `None` if the axis or a row does not exist.
 fn select(scores: &ArrayD<f32>, axis: usize, rows: Option<&[usize]>) -> Option<ArrayD<f32>> {
     let Some(rows) = rows else { return Some(scores.clone()) };
     let length = *scores.shape().get(axis)?;

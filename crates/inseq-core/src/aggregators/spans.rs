@@ -9,8 +9,8 @@ use crate::{Error, Result, ScoreAxis, SequenceAttribution, Token};
 
 /// Merges spans of tokens, with their scores. The reference's `spans` aggregator.
 ///
-/// Target spans merge prefix tokens and, where they are attributed, the steps: what a merged token got from the input is one
-/// column. A merged token has no id.
+/// Target spans merge prefix tokens and, if these tokens are attributed, their steps: a merged token has one
+/// column. It has no id.
 ///
 /// ```
 /// use inseq_core::aggregators::{AggregationFunction, Spans};
@@ -24,12 +24,12 @@ pub struct Spans {
     pub source: Vec<Range<usize>>,
     /// Spans of target tokens.
     pub target: Vec<Range<usize>>,
-    /// What makes one score of a span's.
+    /// Functions that merge the scores of a span.
     pub merging: Merging,
 }
 
 impl Spans {
-    /// Merges nothing yet, by the default functions.
+    /// No spans yet, and the default merging functions.
     pub fn new() -> Self {
         Self::default()
     }
@@ -44,7 +44,7 @@ impl Spans {
         Self { target: spans.into_iter().collect(), ..self }
     }
 
-    /// Merges scores so; an [`AggregationFunction`] serves for attributions and step scores.
+    /// Sets how scores are merged; an [`AggregationFunction`] applies to attributions and step scores.
     pub fn merging(self, merging: impl Into<Merging>) -> Self {
         Self { merging: merging.into(), ..self }
     }
@@ -135,7 +135,7 @@ fn tokens(tokens: &[Token], spans: &[Range<usize>]) -> Vec<Token> {
     merged
 }
 
-/// Scores with the spans of an axis merged; spans beyond the axis' end are cut.
+/// Merges the spans of an axis; spans beyond the end of the axis are cut.
 fn merge(
     scores: &ArrayD<f32>,
     axis: usize,

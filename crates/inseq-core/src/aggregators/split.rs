@@ -8,15 +8,15 @@ use fancy_regex::Regex;
 use super::{Aggregator, Merging, Spans};
 use crate::{Error, Result, SequenceAttribution, Token};
 
-/// Where the tokens of a separator go.
+/// Place of the tokens of a separator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SplitMode {
-    /// They are one of their own.
+    /// They form a group of their own.
     #[default]
     Single,
-    /// To what follows them.
+    /// They belong to the following tokens.
     Start,
-    /// To what they follow.
+    /// They belong to the tokens before them.
     End,
 }
 
@@ -38,11 +38,11 @@ impl FromStr for SplitMode {
     }
 }
 
-/// Merges the tokens between matches of a regular expression, such as those of a sentence. The reference's `split`
+/// Merges the tokens between matches of a regular expression, such as the tokens of a sentence. The reference's `split`
 /// aggregator.
 ///
-/// The expression is matched against the tokens' texts put together, in the tokenizer's spelling (`▁` or `Ġ` before words).
-/// A token that is matched in part counts as matched; matches of nothing do not count. A text without a match stays as it is.
+/// The expression is matched against the joined texts of the tokens, in the tokenizer's spelling (`▁` or `Ġ` before words).
+/// A token that is matched in part counts as matched; empty matches are ignored. A text without a match does not change.
 /// The syntax is that of Rust's `regex`, with look-around and back-references as in Python.
 ///
 /// ```
@@ -58,23 +58,23 @@ impl FromStr for SplitMode {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// What separates.
+    /// Regular expression that matches separators.
     pub pattern: Regex,
-    /// Where the tokens of a separator go.
+    /// Place of the tokens of a separator.
     pub mode: SplitMode,
     /// Whether source tokens are merged.
     pub aggregate_source: bool,
     /// Whether target tokens are merged.
     pub aggregate_target: bool,
-    /// What makes one score of several.
+    /// Functions that merge the scores of a group.
     pub merging: Merging,
 }
 
 impl Split {
-    /// At matches of `pattern`, each of which stays one of its own.
+    /// Splits at matches of `pattern`; each match forms a group of its own.
     ///
     /// # Errors
-    /// The pattern is no regular expression.
+    /// The pattern is not a valid regular expression.
     pub fn new(pattern: &str) -> Result<Self> {
         let pattern = Regex::new(pattern)
             .map_err(|error| Error::Invalid(format!("split pattern {pattern:?} is no regular expression: {error}")))?;
@@ -87,27 +87,27 @@ impl Split {
         })
     }
 
-    /// Puts the tokens of separators elsewhere.
+    /// Sets the place of the tokens of separators.
     pub fn mode(self, mode: SplitMode) -> Self {
         Self { mode, ..self }
     }
 
-    /// Whether source tokens are merged.
+    /// Sets whether source tokens are merged.
     pub fn aggregate_source(self, aggregate_source: bool) -> Self {
         Self { aggregate_source, ..self }
     }
 
-    /// Whether target tokens are merged.
+    /// Sets whether target tokens are merged.
     pub fn aggregate_target(self, aggregate_target: bool) -> Self {
         Self { aggregate_target, ..self }
     }
 
-    /// Merges scores so; an [`AggregationFunction`](super::AggregationFunction) serves for attributions and step scores.
+    /// Sets how scores are merged; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and step scores.
     pub fn merging(self, merging: impl Into<Merging>) -> Self {
         Self { merging: merging.into(), ..self }
     }
 
-    /// The spans that tokens are merged to, each token in one of them; none where nothing matches.
+    /// The spans of merged tokens, each token in one span; no spans if nothing matches.
     fn spans(&self, tokens: &[Token]) -> Result<Vec<Range<usize>>> {
         let separators = self.separators(tokens)?;
         if separators.is_empty() {
@@ -126,7 +126,7 @@ impl Split {
         Ok(cuts.windows(2).map(|cut| cut[0]..cut[1]).collect())
     }
 
-    /// The tokens of each match. Those that two matches share are cut off, as a separator of their own.
+    /// The tokens of each match. Tokens that two matches share become a separate separator.
     fn separators(&self, tokens: &[Token]) -> Result<Vec<Range<usize>>> {
         let mut ends = Vec::with_capacity(tokens.len());
         let mut text = String::new();

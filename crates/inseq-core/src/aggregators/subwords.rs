@@ -7,12 +7,12 @@ use crate::{Piece, Result, SequenceAttribution, Token, text};
 
 /// Merges the pieces of words. The reference's `subwords` aggregator.
 ///
-/// Words are those of the text ([`text::words`]), or those of given marks: a word starts with a token that begins with one of
-/// them, or, where they mark suffixes (`##` of WordPiece), with one that does not. Unlike in the reference, a last word keeps
+/// Words follow the text ([`text::words`]) or given marks: a word starts with a token that begins with a mark or,
+/// if the marks are for suffixes (`##` of WordPiece), with a token that does not. Unlike in the reference, the last word keeps
 /// its last piece, and special tokens such as `</s>`, which have no mark, are not merged into the word before them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subwords {
-    /// Marks that begin a word, or a suffix. Without any, words are those of the text.
+    /// Marks at the beginning of a word or suffix. Without marks, words follow the text.
     pub special_chars: Option<Vec<String>>,
     /// Whether the marks begin suffixes rather than words.
     pub is_suffix_symbol: bool,
@@ -20,7 +20,7 @@ pub struct Subwords {
     pub aggregate_source: bool,
     /// Whether target tokens are merged.
     pub aggregate_target: bool,
-    /// What makes one score of a word's.
+    /// Functions that merge the scores of a word.
     pub merging: Merging,
 }
 
@@ -42,32 +42,32 @@ impl Subwords {
         Self::default()
     }
 
-    /// Words begin with these marks, whatever the text is.
+    /// Finds words by these marks instead of the text.
     pub fn special_chars<T: Into<String>>(self, characters: impl IntoIterator<Item = T>) -> Self {
         Self { special_chars: Some(characters.into_iter().map(Into::into).collect()), ..self }
     }
 
-    /// Whether the marks begin suffixes rather than words.
+    /// Sets whether the marks begin suffixes rather than words.
     pub fn is_suffix_symbol(self, is_suffix_symbol: bool) -> Self {
         Self { is_suffix_symbol, ..self }
     }
 
-    /// Whether source tokens are merged.
+    /// Sets whether source tokens are merged.
     pub fn aggregate_source(self, aggregate_source: bool) -> Self {
         Self { aggregate_source, ..self }
     }
 
-    /// Whether target tokens are merged.
+    /// Sets whether target tokens are merged.
     pub fn aggregate_target(self, aggregate_target: bool) -> Self {
         Self { aggregate_target, ..self }
     }
 
-    /// Merges scores so; an [`AggregationFunction`](super::AggregationFunction) serves for attributions and step scores.
+    /// Sets how scores are merged; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and step scores.
     pub fn merging(self, merging: impl Into<Merging>) -> Self {
         Self { merging: merging.into(), ..self }
     }
 
-    /// The spans of words of several pieces.
+    /// Spans of the words that consist of several pieces.
     pub fn spans(&self, tokens: &[Token]) -> Vec<Range<usize>> {
         let mut spans = match &self.special_chars {
             None => text::words(tokens),
@@ -77,7 +77,7 @@ impl Subwords {
         spans
     }
 
-    /// The words of marks. Where no token has one there are none.
+    /// The words that the marks give; none if no token has a mark.
     fn marked(&self, tokens: &[Token], marks: &[String]) -> Vec<Range<usize>> {
         let is_marked = |token: &Token| marks.iter().any(|mark| token.written().starts_with(mark.as_str()));
         if !tokens.iter().any(is_marked) {

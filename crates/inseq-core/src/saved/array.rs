@@ -1,4 +1,4 @@
-//! Scores as the reference writes numpy arrays: type and shape beside base64 text or nested lists.
+//! Scores in the reference's form of numpy arrays: type and shape, and base64 text or nested lists.
 
 use std::{borrow::Cow, fmt, io::Read, io::Write};
 
@@ -16,10 +16,10 @@ const PLAIN: &str = "b64:";
 /// Marks base64 text of gzipped bytes.
 const GZIPPED: &str = "b64.gz:";
 
-/// An array as it stands in a file.
+/// An array in a file.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct SavedArray<'a> {
-    /// Whether the values are in row-major order; only said of arrays with more than one axis.
+    /// Whether the values are in row-major order; present only for arrays with more than one axis.
     #[serde(rename = "Corder", default, skip_serializing_if = "Option::is_none")]
     row_major: Option<bool>,
     #[serde(rename = "__ndarray__", borrow)]
@@ -105,7 +105,7 @@ pub(super) fn lists<A: Data<Elem = f32>, D: Dimension>(scores: &ArrayBase<A, D>)
     NestedNumbers { shape: scores.shape().to_vec(), values: scores.iter().copied().collect() }
 }
 
-/// The bytes gzipped, if that makes them worth it.
+/// The gzipped bytes, if gzip makes them small enough.
 fn gzip(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
@@ -114,7 +114,7 @@ fn gzip(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
 }
 
 impl SavedArray<'_> {
-    /// The array, whose shape and type were only claims so far.
+    /// Reads the array and checks its shape and type.
     pub(super) fn read(self, place: &str) -> Result<ArrayD<f32>> {
         let malformed = |message: String| Error::malformed(place, message);
         let shape = self.shape;
@@ -152,7 +152,7 @@ impl SavedArray<'_> {
 /// Reads numbers from their bytes.
 type Reader = fn(&[u8]) -> Vec<f32>;
 
-/// How to read numbers of a type of numpy's, and how many bytes each takes.
+/// The reader of a numpy type, and the number of bytes per value.
 fn number_type(dtype: &str) -> Option<(Reader, usize)> {
     Some(match dtype {
         "float16" => (|bytes| numbers(bytes, |number| f16::from_le_bytes(number).to_f32()), 2),
@@ -164,7 +164,7 @@ fn number_type(dtype: &str) -> Option<(Reader, usize)> {
     })
 }
 
-/// The bytes of a text, read no further than one beyond `count` where they are gzipped.
+/// The bytes of a text. Gzipped text is read to at most one byte beyond `count`.
 fn bytes(text: &str, count: usize) -> Result<Vec<u8>, String> {
     let decode = |text: &str| STANDARD.decode(text).map_err(|error| format!("is not base64: {error}"));
     if let Some(text) = text.strip_prefix(GZIPPED) {

@@ -1,4 +1,4 @@
-//! The objects of a saved result, as they are read.
+//! The objects of a saved result, for reading.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(super) mod class {
     }
 }
 
-/// An object with the Python class it says it is of.
+/// An object with the name of its Python class.
 #[derive(Debug, Deserialize)]
 pub(super) struct Tagged<T> {
     #[serde(rename = "__instance_type__")]
@@ -49,7 +49,7 @@ pub(super) struct Tagged<T> {
 }
 
 impl<T> Tagged<T> {
-    /// The class's name and the attributes.
+    /// The name of the class, and the attributes.
     pub(super) fn open(self, place: &str) -> Result<(String, T)> {
         match (self.class, self.attributes) {
             (Some((_, name)), Some(attributes)) => Ok((name, attributes)),
@@ -108,7 +108,7 @@ pub(super) struct StepAttributes<'a> {
     pub sequence_scores: Option<BTreeMap<String, SavedArray<'a>>>,
 }
 
-/// What the reference's layout cannot hold of a sequence or a step, all of it by name.
+/// Facts about a sequence or a step without a field in the reference's layout, by name.
 #[derive(Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(super) struct Names {
     /// Names of the axes after the first two.
@@ -123,15 +123,15 @@ pub(super) struct Names {
     /// Functions that merge step scores, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub step_score_merging: BTreeMap<String, AggregationFunction>,
-    /// What the source tokens stand for.
+    /// Pieces of the source tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SavedPieces>,
-    /// What the target tokens stand for.
+    /// Pieces of the target tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<SavedPieces>,
 }
 
-/// What a file holds beside the reference's layout, as it is read.
+/// Facts in a file beside the reference's layout, for reading.
 #[derive(Debug, Default, Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct Extras<'a> {
@@ -144,7 +144,7 @@ pub(super) struct Extras<'a> {
     pub steps: Vec<Names>,
 }
 
-/// Names of the axes after the first two where a file does not say them: the reference has attributions by layer, and by
+/// Default names of the axes after the first two: the reference has attributions per layer, and per
 /// layer and head.
 pub(super) fn default_dimensions(axes: usize) -> Vec<String> {
     match axes {
@@ -153,7 +153,7 @@ pub(super) fn default_dimensions(axes: usize) -> Vec<String> {
     }
 }
 
-/// What attributions are, by their class and axes: one that was aggregated keeps its class in the reference.
+/// The kind of attributions, from their class and axes. In the reference an aggregated attribution keeps its class.
 pub(super) fn kind_of(class: &str, scores: Option<&ArrayD<f32>>, names: Option<&Names>) -> AttributionKind {
     let axes = scores.map(|scores| scores.ndim().saturating_sub(2));
     let named = names.and_then(|names| names.dimensions.clone());

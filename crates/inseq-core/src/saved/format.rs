@@ -1,16 +1,16 @@
-//! Which format a file has, by the end of its name.
+//! The format of a file, by its extension.
 
 use std::path::Path;
 
-/// A format that results are saved in.
+/// Format of a saved result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The reference's JSON: `.json`, `.json.gz` for a gzipped one, and any end that is no other format's.
+    /// The reference's JSON: `.json`, `.json.gz` if gzipped, and any unknown extension.
     Json {
         /// Whether the name asks for gzip.
         gzipped: bool,
     },
-    /// Safetensors, mapped when it is read: `.safetensors`.
+    /// Safetensors, read through a memory map: `.safetensors`.
     Safetensors,
     /// A table of aggregated scores as comma-separated values: `.csv`.
     Csv,
@@ -21,7 +21,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format of a file of this name.
+    /// The format of a file with this name.
     ///
     /// ```
     /// use inseq_core::Format;
@@ -34,7 +34,7 @@ impl Format {
         Self::named(path).unwrap_or(Self::Json { gzipped: ends_with(path, "gz") })
     }
 
-    /// The format that the end of a name is that of; `None` of any other end, and where there is none.
+    /// The format of a name's extension; `None` for an unknown or missing extension.
     ///
     /// ```
     /// use inseq_core::Format;
@@ -59,7 +59,7 @@ impl Format {
         }
     }
 
-    /// Whether files of the format are tables for other programs, which are not read back.
+    /// Whether files of the format are tables for other programs. This crate does not read them.
     pub fn is_table(self) -> bool {
         matches!(self, Self::Csv | Self::Parquet | Self::Arrow)
     }

@@ -1,15 +1,15 @@
-//! JSON as Python reads and writes it: not-a-number literals, ASCII only, indented by four.
+//! JSON in Python's form: literals for NaN and infinities, ASCII only, indented by four.
 
 use std::{borrow::Cow, io};
 
 use serde::{Serialize, Serializer};
 use serde_json::ser::{Formatter, PrettyFormatter};
 
-/// The literals that Python writes and JSON does not know, with the integers that stand for them on their way through
-/// serde's data model. Nothing else here is ever written as a 128-bit integer.
+/// Literals of Python that JSON does not have, with the integers that represent them in
+/// serde's data model. No other value here is written as a 128-bit integer.
 const LITERALS: [(&str, i128); 3] = [("NaN", i128::MIN), ("-Infinity", i128::MIN + 1), ("Infinity", i128::MIN + 2)];
 
-/// The text with each not-a-number literal made a string, so that it is JSON.
+/// The text with each of these literals as a string, so that it is valid JSON.
 pub(super) fn quote_literals(text: &[u8]) -> Cow<'_, [u8]> {
     let mut quoted = Vec::new();
     let mut copied = 0;
@@ -36,7 +36,7 @@ pub(super) fn quote_literals(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// The length of the string that begins here, quotes included.
+/// The length of the string that begins here, including quotes.
 fn string_length(text: &[u8]) -> usize {
     let mut position = 1;
     while let Some(&byte) = text.get(position) {
@@ -59,7 +59,7 @@ pub(super) fn literal(text: &str) -> Option<f32> {
     }
 }
 
-/// A number that is written as Python does when it is not finite.
+/// A number that is written in Python's form if it is not finite.
 pub(super) struct Number(pub f32);
 
 impl Serialize for Number {
@@ -74,7 +74,7 @@ impl Serialize for Number {
     }
 }
 
-/// Writes JSON as Python's `json.dump(.., indent=4)` does.
+/// Writes JSON in the form of Python's `json.dump(.., indent=4)`.
 pub(super) fn write<T: Serialize>(value: &T, writer: impl io::Write) -> serde_json::Result<()> {
     let formatter = PythonFormatter { pretty: PrettyFormatter::with_indent(b"    ") };
     value.serialize(&mut serde_json::Serializer::with_formatter(writer, formatter))
@@ -92,7 +92,7 @@ impl Formatter for PythonFormatter {
         }
     }
 
-    /// Python opens files in the locale's encoding, so anything but ASCII is escaped.
+    /// Escapes all characters outside ASCII, because Python opens files in the encoding of the locale.
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
         while let Some(found) = rest.find(|c: char| !c.is_ascii()) {

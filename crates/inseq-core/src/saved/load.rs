@@ -14,26 +14,26 @@ use super::{EXTRAS, Format, MappedResult, VERSION};
 use super::{json, tensor};
 use crate::{AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
 
-/// What gzipped files begin with.
+/// First bytes of gzipped files.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Target rows that a file leaves out are restored as NaN only up to this many scores for each byte of the file, all its
-/// sequences taken together, so that a small file cannot ask for large arrays.
+/// Largest number of restored scores per byte of the file, over all sequences. Target rows that a file omits are restored as
+/// NaN; the limit keeps a small file from allocating large arrays.
 const RESTORED_SCORES_PER_BYTE: usize = 16;
 
-/// Files may ask for this many restored scores whatever their size: 256 MiB.
+/// Number of restored scores that a file of any size may have: 256 MiB.
 const RESTORED_SCORES: usize = 1 << 26;
 
-/// A gzipped file is unpacked only up to this many times its size. Results shrink by far less.
+/// Largest ratio of unpacked to gzipped size. Results shrink by far less.
 const UNPACKED_PER_BYTE: u64 = 64;
 
-/// Files may unpack to this many bytes whatever their size.
+/// Number of unpacked bytes that a file of any size may have.
 const UNPACKED: u64 = 1 << 30;
 
-/// How a saved result is read.
+/// Options for reading a saved result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// The largest file to read, in bytes after decompression. 16 GiB unless said.
+    /// Largest size of a file after decompression, in bytes. Default 16 GiB.
     pub max_bytes: u64,
 }
 
@@ -44,16 +44,16 @@ impl Default for LoadOptions {
 }
 
 impl AttributionResult {
-    /// Loads a result that this crate saved, as JSON or safetensors by the end of its name, or the reference, gzipped or not.
+    /// Loads a result that this crate or the reference saved: JSON, gzipped or not, or safetensors, by the extension.
     ///
     /// # Errors
-    /// The file cannot be read, is larger than [`LoadOptions::max_bytes`], or is no saved result; [`Error::Malformed`] then
+    /// The file cannot be read, is larger than [`LoadOptions::max_bytes`], or is not a saved result; then [`Error::Malformed`]
     /// names the place.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::load_with(path, &LoadOptions::default())
     }
 
-    /// [`load`](Self::load) with options.
+    /// Loads a result with options.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -75,7 +75,7 @@ impl AttributionResult {
         read().map_err(|error| error.at(path))
     }
 
-    /// Reads a result saved as JSON, gzipped or not, to its end.
+    /// Reads a JSON result, gzipped or not, up to the end of the reader.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -157,7 +157,7 @@ fn parse(text: &[u8]) -> Result<AttributionResult> {
     Ok(AttributionResult { sequences, steps, info })
 }
 
-/// Reads a value, naming the place of what is wrong with it.
+/// Reads a value; an error names the place.
 fn deserialize<'de, T: Deserialize<'de>>(
     deserializer: impl Deserializer<'de, Error = serde_json::Error>,
     prefix: &str,
@@ -259,8 +259,8 @@ fn tokens(tokens: Vec<Tagged<Token>>, place: &str) -> Result<Vec<Token>> {
     tokens.map(|(index, token)| Ok(token.open(&format!("{place}[{index}]"))?.1)).collect()
 }
 
-/// Whether rows of target tokens are to be added, which the reference leaves out where no step can see them. What they take goes
-/// off `room`.
+/// Whether rows of target tokens have to be added. The reference omits them if no step can see them. Their number is
+/// subtracted from `room`.
 fn may_add_rows(attribution: &SequenceAttribution, room: &mut usize) -> std::result::Result<bool, String> {
     let (Some(scores), rows) = (&attribution.target_attributions, attribution.target.len()) else { return Ok(false) };
     let Some((&found, inner)) = scores.shape().split_first() else { return Ok(false) };
@@ -286,7 +286,7 @@ fn vectors(scores: BTreeMap<String, ArrayD<f32>>, place: &str) -> Result<BTreeMa
     scores.into_iter().map(vector).collect()
 }
 
-/// The scores in the order of the names, those not named at the end.
+/// The scores in the order of the names; scores without a name in the list come last.
 fn in_order<T>(mut scores: BTreeMap<String, T>, names: Option<&[String]>) -> IndexMap<String, T> {
     let named = names.unwrap_or_default().iter();
     let mut ordered: IndexMap<_, _> = named.filter_map(|name| scores.remove_entry(name)).collect();

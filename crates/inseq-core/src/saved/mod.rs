@@ -6,13 +6,13 @@
 //! | safetensors | opened by its header, scores read from the map of the file ([`MappedResult`]) |
 //! | CSV, Parquet, Arrow | tables of aggregated scores for other programs |
 //!
-//! A JSON file is one in which each object names its Python class (`__instance_type__`) beside its `attributes`. Scores of
-//! sequences are base64 text of a safetensors file with one tensor, `attribution`; scores of steps are base64 text, gzipped
-//! where that pays, or nested lists. The whole may be gzipped.
+//! In a JSON file each object names its Python class (`__instance_type__`) beside its `attributes`. Scores of
+//! sequences are base64 text of a safetensors file with one tensor, `attribution`. Scores of steps are base64 text, gzipped
+//! if this makes them smaller, or nested lists. The whole file may be gzipped.
 //!
-//! What that format cannot hold, and what the reference cannot load again, goes into `info` under [`EXTRAS`], where the
-//! reference carries it along: the order of step scores, the functions that merge them, names of axes, what tokens stand for
-//! in the text, and step attributions. How many axes there are beyond tokens is written as the reference's own attribute, which it reads but does not write.
+//! Facts without a field in this format, and facts that the reference cannot load, are stored in `info` under [`EXTRAS`], which
+//! the reference keeps: the order of step scores, the functions that merge them, names of axes, the pieces of
+//! tokens, and step attributions. The number of axes after the tokens is an attribute that the reference reads but does not write.
 
 mod array;
 mod attributes;
@@ -36,8 +36,8 @@ pub use save::{SaveOptions, ScoresPrecision};
 pub use tensors::MappedResult;
 pub use whole::write_whole;
 
-/// The key of `info` under which a file keeps what the reference's layout has no place for.
+/// The key in `info` for facts without a field in the reference's layout.
 const EXTRAS: &str = "inseq_rs";
 
-/// The layout of what is kept under [`EXTRAS`].
+/// Version of the layout under [`EXTRAS`].
 const VERSION: u32 = 1;

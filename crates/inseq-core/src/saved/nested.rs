@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use super::json::{self, Number};
 
-/// Numbers in row-major order with the shape of the lists they came in; of one number, no axes.
+/// Numbers in row-major order, with the shape of their lists; one number has no axes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct NestedNumbers {
     pub shape: Vec<usize>,
@@ -33,9 +33,9 @@ impl NestedNumbers {
 
 #[derive(Default)]
 struct Reader {
-    /// Lengths of the lists of each depth, once one has ended.
+    /// Length of the lists at each depth, known after the first list of this depth.
     shape: Vec<Option<usize>>,
-    /// The depth at which numbers stand, once one has been seen.
+    /// Depth of the numbers, known after the first number.
     leaves: Option<usize>,
     values: Vec<f32>,
 }

@@ -1,4 +1,4 @@
-//! What the tokens of a text stand for, beside the reference's layout.
+//! The pieces of tokens, beside the reference's layout.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use crate::{Piece, Token};
 /// The [`Piece`] of each token of a text.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub(super) struct SavedPieces {
-    /// The text of each token; empty where it has none.
+    /// The text of each token; empty if it has none.
     pieces: Vec<SavedPiece>,
-    /// Positions of tokens that stand for no text.
+    /// Positions of tokens without text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     special: Vec<usize>,
-    /// Positions of tokens that stand for unknown text.
+    /// Positions of tokens with unknown text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unknown: Vec<usize>,
-    /// Text before a token that no token stands for, by the token's position.
+    /// Text before a token that no token represents, by the position of the token.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     skipped: BTreeMap<usize, String>,
 }
@@ -26,12 +26,12 @@ pub(super) struct SavedPieces {
 #[serde(untagged, expecting = "expected a text, or a list of bytes")]
 enum SavedPiece {
     Text(String),
-    /// What is no whole number of characters.
+    /// Bytes that are not a whole number of characters.
     Bytes(Vec<u8>),
 }
 
 impl SavedPieces {
-    /// Those of a text's tokens, where all are known.
+    /// The pieces of a text's tokens, if all are known.
     pub(super) fn of(tokens: &[Token]) -> Option<Self> {
         let mut saved = Self::default();
         for (position, token) in tokens.iter().enumerate() {
@@ -56,8 +56,8 @@ impl SavedPieces {
         (!tokens.is_empty()).then_some(saved)
     }
 
-    /// Gives tokens their pieces. Another program may have changed the tokens since; where their number differs, they keep
-    /// none.
+    /// Sets the pieces of tokens. If the number of tokens differs, because another program changed them, they get
+    /// no pieces.
     pub(super) fn restore(&self, tokens: &mut [Token]) {
         if tokens.len() != self.pieces.len() {
             return;

@@ -1,4 +1,4 @@
-//! Scores as the bytes of a float type.
+//! Conversion of scores to and from the bytes of a float type.
 
 use half::{bf16, f16};
 use safetensors::Dtype;
@@ -6,7 +6,7 @@ use safetensors::Dtype;
 use super::save::ScoresPrecision;
 
 impl ScoresPrecision {
-    /// The type that safetensors knows it as.
+    /// The type's name in safetensors.
     pub(super) fn dtype(self) -> Dtype {
         match self {
             Self::Float32 => Dtype::F32,
@@ -25,7 +25,7 @@ impl ScoresPrecision {
     }
 }
 
-/// The scores that bytes of a float type hold; `None` for other types.
+/// The scores in bytes of a float type; `None` for other types.
 pub(super) fn decode(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     Some(match dtype {
         Dtype::F32 => numbers(bytes, f32::from_le_bytes),
@@ -53,7 +53,7 @@ fn from_float8(byte: u8) -> f32 {
     if byte & 0x80 == 0 { magnitude } else { -magnitude }
 }
 
-/// The nearest float8, of two the one with an even mantissa. What lies beyond 448 by more than half a step has none, and is
+/// The nearest float8; of two equally near, the one with an even mantissa. A value beyond 448 by more than half a step becomes
 /// NaN, as in PyTorch.
 fn to_float8(x: f32) -> u8 {
     let sign = if x.is_sign_negative() { 0x80 } else { 0 };

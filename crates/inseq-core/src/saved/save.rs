@@ -13,15 +13,15 @@ use super::table;
 use super::{Format, tensors, write_whole};
 use crate::{AttributionResult, Error, Result};
 
-/// How precisely a sequence's scores are saved.
+/// Precision of the saved scores of a sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScoresPrecision {
-    /// As they are.
+    /// Full precision.
     #[default]
     Float32,
-    /// Rounded to 11 significant bits; beyond 65,504 infinite.
+    /// Rounded to 11 significant bits; values beyond 65,504 become infinite.
     Float16,
-    /// Rounded to 4 significant bits (E4M3), in steps of at least 2^-9; beyond 448 not a number.
+    /// Rounded to 4 significant bits (E4M3), in steps of at least 2^-9; values beyond 448 become NaN.
     Float8,
 }
 
@@ -40,21 +40,21 @@ impl FromStr for ScoresPrecision {
     }
 }
 
-/// How a result is saved.
+/// Options for saving a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SaveOptions {
-    /// Whether a file that is there already is replaced.
+    /// Whether an existing file is replaced.
     pub overwrite: bool,
-    /// Whether JSON is gzipped, as it is anyway where the name ends with `.gz`.
+    /// Whether JSON is gzipped. It is always gzipped if the name ends with `.gz`.
     pub compress: bool,
     /// Whether arrays of steps are base64 text rather than lists of numbers.
     pub ndarray_compact: bool,
-    /// Whether classes are left out. Such a file is for other programs; neither the reference nor this crate loads it.
+    /// Whether classes are omitted. Such a file is for other programs; neither the reference nor this crate loads it.
     pub use_primitives: bool,
-    /// Whether each sequence goes to a file of its own: `out.json` becomes `out_0.json`, `out_1.json`, ... Steps are left
-    /// out then.
+    /// Whether each sequence is saved in a separate file: `out.json` becomes `out_0.json`, `out_1.json`, ... Steps are then
+    /// omitted.
     pub split_sequences: bool,
-    /// How precisely scores of sequences are saved.
+    /// Precision of the scores of sequences.
     pub scores_precision: ScoresPrecision,
 }
 
@@ -72,8 +72,8 @@ impl Default for SaveOptions {
 }
 
 impl AttributionResult {
-    /// Saves the result to a new file, in the [`Format`] that its name ends with; JSON is read by the reference's
-    /// `FeatureAttributionOutput.load`.
+    /// Saves the result to a new file, in the [`Format`] of its extension. The reference's
+    /// `FeatureAttributionOutput.load` reads the JSON.
     ///
     /// # Errors
     /// The file exists, or cannot be written.
@@ -96,7 +96,7 @@ impl AttributionResult {
         self.save_with(path, &SaveOptions::default()).map(drop)
     }
 
-    /// Saves the result, and tells the files written. Each is complete or not there.
+    /// Saves the result and returns the written files. Each file is either complete or not written.
     ///
     /// # Errors
     /// A file exists and `overwrite` is not set, a file cannot be written, or this build does not write its format.
@@ -116,7 +116,7 @@ impl AttributionResult {
         Ok(paths)
     }
 
-    /// Writes a file of the format that its name asks for.
+    /// Writes a file in the format of its extension.
     fn save_to(&self, path: &Path, options: &SaveOptions) -> Result<()> {
         write_whole(path, options.overwrite, |file| self.write_as(Format::of(path), file, options))
     }
@@ -166,7 +166,7 @@ impl AttributionResult {
     }
 }
 
-/// Where one of several sequences is put; of JSON, as the reference does.
+/// The path of one of several sequences; for JSON, the reference's name.
 fn split_path(path: &Path, index: usize, options: &SaveOptions) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (stem, end) = match Format::of(path) {

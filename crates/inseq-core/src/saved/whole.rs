@@ -1,4 +1,4 @@
-//! Files that are whole or not there.
+//! Files that are written completely or not at all.
 
 use std::fs::{self, File};
 use std::io;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// Writes a file beside its place, then moves it there, so that nobody sees half of it. A file that was there keeps its
-/// permissions, and a link still points where it did. A device or a pipe is written to as it is.
+/// Writes a temporary file in the same folder and renames it, so that no reader sees half of it. An existing file keeps its
+/// permissions, and a link keeps its target. A device or a pipe is written to directly.
 ///
 /// # Errors
-/// [`Error::Exists`] where something is there and `overwrite` is false; what `write` returns; when the file cannot be written.
+/// [`Error::Exists`] if the path exists and `overwrite` is false; the error of `write`; or the file cannot be written.
 pub fn write_whole(path: &Path, overwrite: bool, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     if !overwrite && path.exists() {
         return Err(Error::Exists(path.to_owned()));
@@ -48,7 +48,7 @@ pub fn write_whole(path: &Path, overwrite: bool, write: impl FnOnce(&mut File) -
     steps().map_err(|error| error.at(path))
 }
 
-/// The file that a path stands for, where it is a link, or a link to one.
+/// The file behind a path that is a link, or a chain of links.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut place = path.to_owned();
     for _ in 0..40 {

@@ -1,4 +1,4 @@
-//! A result as the JSON of the reference's `FeatureAttributionOutput`.
+//! Writes a result as JSON of the reference's `FeatureAttributionOutput`.
 
 use std::{collections::BTreeMap, io};
 
@@ -22,7 +22,7 @@ use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttributi
 const GZIP_LEVEL: u32 = 5;
 
 impl AttributionResult {
-    /// Writes the result as a JSON file would hold it. `overwrite` and `split_sequences` mean nothing here.
+    /// Writes the result as JSON. `overwrite` and `split_sequences` have no effect.
     ///
     /// # Errors
     /// Writing fails, or the arrays do not fit the tokens.
@@ -71,7 +71,7 @@ impl<T: Serialize> Serialize for Object<T> {
 struct Output<'a> {
     info: BTreeMap<&'a str, Info<'a>>,
     sequence_attributions: Vec<Object<Sequence<'a>>>,
-    /// Always null: the reference fails on anything else.
+    /// Always null, because the reference fails on any other value.
     step_attributions: Option<()>,
 }
 
@@ -102,7 +102,7 @@ struct SavedToken<'a> {
 
 #[derive(Serialize)]
 struct Sequence<'a> {
-    /// From which the reference knows, on loading, how many axes its default aggregation has to reduce.
+    /// Number of axes; the reference reads it to know how many axes its default aggregation reduces.
     #[serde(rename = "_num_dimensions", skip_serializing_if = "Option::is_none")]
     dimensions: Option<usize>,
     attr_pos_end: usize,
@@ -143,7 +143,7 @@ fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
     Ok(Object::new(class::OUTPUT, output, options))
 }
 
-/// What the layout cannot hold of a result, if anything.
+/// Facts about a result without a field in the layout, if any.
 fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Option<Extras<'a>>> {
     let sequences = result.sequences.iter().map(|one| {
         let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
@@ -178,8 +178,8 @@ fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 }
 
 impl Names {
-    /// The names that the layout cannot hold, if any: axes named otherwise than [`kind_of`](super::attributes::kind_of)
-    /// names them, scores not in alphabetical order, functions that merge step scores.
+    /// Names without a field in the layout, if any: axes with names other than those of
+    /// [`kind_of`](super::attributes::kind_of), scores that are not in alphabetical order, functions that merge step scores.
     fn lost<T, U>(
         kind: &AttributionKind,
         has_axes: bool,
@@ -237,7 +237,7 @@ fn sequence_of<'a>(sequence: &'a SequenceAttribution, options: &SaveOptions) -> 
     Ok(Object::new(class::sequence(&sequence.kind), attributes, options))
 }
 
-/// The rows before `end`, if all others are NaN: the reference has no others, and fails to aggregate if there are.
+/// The rows before `end`, if all other rows are NaN: the reference has no such rows, and cannot aggregate them.
 fn without_hidden_rows(scores: &ArrayD<f32>, end: usize) -> ndarray::ArrayViewD<'_, f32> {
     if scores.is_empty() {
         return scores.view();

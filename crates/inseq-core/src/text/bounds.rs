@@ -1,10 +1,10 @@
-//! Where words and sentences begin in a text, by Unicode's rules.
+//! Starts of words and sentences in a text, by Unicode's rules.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use unicode_script::{Script, UnicodeScript as _};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// Scripts whose words stand beside each other without spaces.
+/// Scripts that are written without spaces between words.
 const WITHOUT_SPACES: [Script; 8] = [
     Script::Han,
     Script::Hiragana,
@@ -31,7 +31,7 @@ pub(super) fn is_line_end(character: char) -> bool {
     matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Whether one of Unicode's word bounds is one here: at white space, or in a script that is written without it.
+/// Whether one of Unicode's word bounds ends a word here: it is at white space, or in a script that is written without spaces.
 fn divides(text: &str, bound: usize) -> bool {
     let (Some(before), Some(after)) = (text[..bound].chars().next_back(), text[bound..].chars().next()) else {
         return true;
@@ -48,7 +48,7 @@ fn divides(text: &str, bound: usize) -> bool {
     }
 }
 
-/// Whether a character is punctuation that goes with what follows: an opening bracket or quotation mark.
+/// Whether a character is punctuation that belongs to the following word: an opening bracket or quotation mark.
 fn opens(character: char) -> bool {
     matches!(character.general_category(), GeneralCategory::OpenPunctuation | GeneralCategory::InitialPunctuation)
 }

@@ -1,10 +1,10 @@
-//! Tokens as the text that they are made of, and the words and sentences of that text.
+//! The text of tokens, and the words and sentences of this text.
 //!
-//! Where a tokenizer said what its tokens stand for ([`Token::piece`]), that is used. Where none did (a file of the
-//! reference, or tokens made by hand), [`pieces`] reads the tokens' spelling.
+//! The text of a token comes from its tokenizer ([`Token::piece`]). Without it (in a file of the
+//! reference, or for tokens made by hand), [`pieces`] reads the spelling of the tokens.
 //!
-//! Words and sentences are those of the text, by Unicode's rules, not of the tokens' marks. Each group is a run of whole
-//! tokens: tokens that share a character are never parted, and a special token is a group by itself.
+//! Words and sentences follow Unicode's rules for the text, not the marks of the tokens. Each group is a run of whole
+//! tokens: tokens that share a character stay together, and a special token is a group of its own.
 //!
 //! ```
 //! use inseq_core::{Token, text};
@@ -26,14 +26,14 @@ use crate::{Piece, Token};
 /// Stands for unknown text: a letter without a case, which begins no sentence and ends no word.
 const UNKNOWN: &str = "ℵ";
 
-/// The tokens of each word, all tokens being in one.
+/// Token spans of the words; every token is in one span.
 ///
-/// A word is what stands between white space, with its punctuation (`late.`, `don't`, `[12]`). White space goes with the word
-/// after it; a line end is by itself. Chinese, Japanese, Thai, Lao, Khmer and Burmese are written without spaces; there
-/// Unicode's word bounds (UAX #29) end words as well, which without a dictionary are those of characters, so that a token of
-/// several characters is a word by itself. Punctuation goes with the word before it or, where it opens something, after it.
+/// A word is a run of characters without white space, with its punctuation (`late.`, `don't`, `[12]`). White space belongs to
+/// the word after it; a line end is a word of its own. Chinese, Japanese, Thai, Lao, Khmer and Burmese are written without spaces.
+/// There Unicode's word bounds (UAX #29) also end words. Without a dictionary these are the bounds of characters, so a token of
+/// several characters is a word of its own. Punctuation belongs to the word before it; an opening bracket to the word after it.
 ///
-/// Tokens that have no marks of spaces, and of which no tokenizer said what they stand for, are words by themselves.
+/// Tokens without space marks, and without a piece from a tokenizer, are words of their own.
 pub fn words(tokens: &[Token]) -> Vec<Range<usize>> {
     let spelled = spelling::spelled(tokens);
     if !spelled.has_spaces {
@@ -43,14 +43,14 @@ pub fn words(tokens: &[Token]) -> Vec<Range<usize>> {
     groups(tokens, &spelled.pieces, bounds::words, |run, token| run.letter_before(token))
 }
 
-/// The tokens of each sentence, all tokens being in one, as Unicode divides text (UAX #29). A line end ends a sentence, and
-/// is its last token. A token that reaches over an end goes with the sentence that it begins in.
+/// Token spans of the sentences, by Unicode's rules (UAX #29); every token is in one span. A line end ends a sentence, and
+/// is its last token. A token that crosses the end of a sentence belongs to the sentence that it begins in.
 pub fn sentences(tokens: &[Token]) -> Vec<Range<usize>> {
     groups(tokens, &pieces(tokens), bounds::sentences, |run, token| run.first_letter(token - 1))
 }
 
-/// Runs of tokens in the same part of the text; `bounds` are the starts of the parts. A token is in the part of the tokens
-/// before it where its first letter is in that of the letter `before` it.
+/// Runs of tokens in the same part of the text; `bounds` are the starts of the parts. A token is in the same part as the tokens
+/// before it if its first letter is in the same part as the letter `before` it.
 fn groups(
     tokens: &[Token],
     pieces: &[Piece],
@@ -87,17 +87,17 @@ fn groups(
     groups
 }
 
-/// The text of tokens none of which is special.
+/// The text of a run of tokens without special tokens.
 struct Run {
     text: String,
     places: Vec<Place>,
 }
 
-/// Where a token begins in the text.
+/// Start of a token in the text.
 struct Place {
-    /// The byte at which the character begins that the token begins in.
+    /// Byte at the start of the character in which the token begins.
     start: usize,
-    /// Whether the token begins inside of that character.
+    /// Whether the token begins inside this character.
     is_inside: bool,
 }
 
@@ -139,8 +139,8 @@ impl Run {
         Self { places: places.collect(), text }
     }
 
-    /// The place of a token's first letter: of what is no space, in it or after it. Spaces at the end of the text belong to
-    /// what is before them.
+    /// The place of a token's first letter: the first character in it or after it that is not a space. Spaces at the end of the
+    /// text belong to the letter before them.
     fn first_letter(&self, token: usize) -> usize {
         let start = self.places[token].start;
         let rest = &self.text[start..];

@@ -1,40 +1,40 @@
-//! What tokens stand for, read from their spelling, where no tokenizer said it.
+//! The text of tokens, read from their spelling if no tokenizer gave it.
 
 use super::bounds;
 use crate::{Piece, Token};
 
-/// How the tokens of a text are spelled.
+/// Spelling of the tokens of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spelling {
     /// Each character is a byte (GPT-2, Llama 3, BLOOM): `Ġ` is a space, `Ã©` is `é`.
     Bytes,
-    /// A mark stands for a space, and the tokens are text otherwise.
+    /// A mark stands for a space; the rest of a token is text.
     Marks(char),
     /// Spaces are spaces.
     Spaces,
-    /// Spaces were left out.
+    /// Spaces are missing.
     Bare,
 }
 
-/// Tokens with what they stand for.
+/// Tokens with the text that they stand for.
 pub(super) struct Spelled {
     pub(super) pieces: Vec<Piece>,
     /// Whether the spaces of the text are known.
     pub(super) has_spaces: bool,
 }
 
-/// What each token stands for: what its tokenizer said, or what its spelling says.
+/// The piece of each token: from its tokenizer, or from its spelling.
 ///
-/// Tokens that no tokenizer spoke of are read together: as bytes where each of their characters is one of those that
-/// byte-level tokenizers write bytes with *and* the bytes are text in UTF-8; else `▁`, or `Ġ` at a token's start, is a
-/// space; where there is no such mark and no space, a space goes before each token that begins with a letter or digit.
-/// `<0xE2>` is a byte, except where characters are bytes. Tokens that are spelled as special ones usually are (`</s>`,
-/// `<pad>`, `>>fra<<`, `[SEP]`, `<|im_end|>`) stand for no text.
+/// Tokens without a piece from a tokenizer are read together. They are bytes if all of their characters are among those of
+/// byte-level tokenizers *and* the bytes are valid UTF-8. Otherwise `▁`, or `Ġ` at the start of a token, is a
+/// space. Without such a mark and without a space, a space is added before each token that begins with a letter or digit.
+/// `<0xE2>` is a byte, unless characters are bytes. Tokens with the usual spelling of special tokens (`</s>`,
+/// `<pad>`, `>>fra<<`, `[SEP]`, `<|im_end|>`) have no text.
 pub fn pieces(tokens: &[Token]) -> Vec<Piece> {
     spelled(tokens).pieces
 }
 
-/// What the texts that tokens are compared with stand for, where they are compared.
+/// The pieces of the texts that tokens are compared with, if they are compared.
 pub fn compared(tokens: &[Token]) -> Vec<Option<Piece>> {
     let others = tokens.iter().map(|token| Token::new(token.compared_with().unwrap_or(token.written()), token.id));
     let pieces = pieces(&others.collect::<Vec<_>>());
@@ -90,8 +90,8 @@ impl Spelling {
     }
 }
 
-/// Whether tokens are spelled in characters that stand for bytes. Plain ASCII is the same either way, so that something
-/// else must be there; and what is there must be text, which letters such as `é` and `ā` that stand for themselves are not.
+/// Whether tokens are spelled in characters that stand for bytes. Plain ASCII is the same in both spellings, so the tokens need
+/// another character; and the bytes must be valid text. Letters such as `é` and `ā` that stand for themselves give invalid bytes.
 fn are_bytes(texts: &[&str]) -> bool {
     let characters = texts.iter().flat_map(|text| text.chars());
     let bytes: Option<Vec<u8>> = characters.clone().map(byte_of_character).collect();
@@ -116,7 +116,7 @@ fn are_bytes(texts: &[&str]) -> bool {
     is_other && text.chars().all(is_text)
 }
 
-/// The byte that a character stands for in byte-level tokenizers, `None` for a character that stands for none.
+/// The byte that a character stands for in byte-level tokenizers; `None` for other characters.
 ///
 /// Printable characters of Latin-1 stand for their own number; the other bytes have the characters from U+0100 on.
 pub fn byte_of_character(character: char) -> Option<u8> {
@@ -131,14 +131,14 @@ pub fn byte_of_character(character: char) -> Option<u8> {
     u8::try_from(byte).ok()
 }
 
-/// The byte of a token that SentencePiece falls back to (`<0xE2>`), `None` for another token.
+/// The byte of a byte-fallback token of SentencePiece (`<0xE2>`); `None` for other tokens.
 pub fn byte_of_piece(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
     let is_plain = digits.len() == 2 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
     is_plain.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// A token that stands for no text, or for unknown text.
+/// The piece of a token without text, or with unknown text.
 fn special(text: &str, spelling: Spelling) -> Option<Piece> {
     if matches!(text, "<unk>" | "[UNK]") {
         return Some(Piece::Unknown(String::new()));
@@ -147,7 +147,7 @@ fn special(text: &str, spelling: Spelling) -> Option<Piece> {
     (is_special_spelling(text) || is_language).then_some(Piece::Special)
 }
 
-/// Whether a token is spelled as special tokens of known models are. Their tokenizers know better.
+/// Whether a token has the spelling of a special token of a known model. A tokenizer would know for certain.
 fn is_special_spelling(text: &str) -> bool {
     const NAMES: [&str; 13] = [
         "s",
@@ -176,7 +176,7 @@ fn is_special_spelling(text: &str) -> bool {
     matches!(text, "[CLS]" | "[SEP]" | "[PAD]" | "[MASK]" | "[UNK]")
 }
 
-/// A language as M2M-100 (`__fr__`), mBART (`fr_XX`) and NLLB (`fra_Latn`) write it.
+/// Whether a token is a language code of M2M-100 (`__fr__`), mBART (`fr_XX`) or NLLB (`fra_Latn`).
 fn is_language(text: &str) -> bool {
     let is = |text: &str, lengths: &[usize], kind: fn(&u8) -> bool| {
         lengths.contains(&text.len()) && text.bytes().all(|byte| kind(&byte))

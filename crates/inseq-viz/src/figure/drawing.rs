@@ -1,4 +1,4 @@
-//! A picture as the few things that SVG and TikZ both draw. Lengths are points, y runs down.
+//! A picture made of the marks that both SVG and TikZ can draw. Lengths are in points; y points down.
 
 use crate::scale::Rgb;
 
@@ -7,12 +7,12 @@ pub(crate) struct Drawing {
     pub width: f32,
     pub height: f32,
     pub background: Rgb,
-    /// What the picture is, for whoever cannot see it.
+    /// Description of the picture for screen readers.
     pub title: String,
     pub marks: Vec<Mark>,
 }
 
-/// Where a text stands relative to its point.
+/// Position of a text relative to its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -20,7 +20,7 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// One thing to draw.
+/// One mark to draw.
 #[derive(Clone, Debug)]
 pub(crate) enum Mark {
     Rect {
@@ -47,7 +47,7 @@ pub(crate) enum Mark {
         width: f32,
         color: Rgb,
     },
-    /// A curve that leaves and arrives level.
+    /// A curve with horizontal ends.
     Link {
         from: (f32, f32),
         to: (f32, f32),
@@ -58,7 +58,7 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    /// The same mark elsewhere.
+    /// The mark at another place.
     pub fn moved(mut self, right: f32, down: f32) -> Self {
         match &mut self {
             Self::Rect { x, y, .. } | Self::Text { x, y, .. } => (*x, *y) = (*x + right, *y + down),
@@ -72,7 +72,7 @@ impl Mark {
     }
 }
 
-/// A part of a picture, which has its own origin.
+/// A part of a picture with its own origin.
 #[derive(Default)]
 pub(crate) struct Part {
     pub width: f32,
@@ -81,14 +81,14 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Puts a part so that its upper left corner is at a point.
+    /// Places a part with its upper left corner at a point.
     pub fn place(&mut self, part: Part, x: f32, y: f32) {
         self.width = self.width.max(x + part.width);
         self.height = self.height.max(y + part.height);
         self.marks.extend(part.marks.into_iter().map(|mark| mark.moved(x, y)));
     }
 
-    /// Puts a part below everything.
+    /// Places a part below all others.
     pub fn below(&mut self, part: Part, gap: f32) {
         let y = if self.height > 0.0 { self.height + gap } else { 0.0 };
         self.place(part, 0.0, y);

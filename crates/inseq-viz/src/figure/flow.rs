@@ -1,4 +1,4 @@
-//! The token view: for each generated token the text that led to it, on the colours of its influence.
+//! The token view: for each generated token, the text before it, coloured by its influence.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::token_text::{TokenText, spaces_before};
 /// Height of a line of text.
 const LINE: f32 = 14.0;
 
-/// One line for each chosen step: the token on the left, what led to it on the right.
+/// One line for each chosen step: the token on the left, the text before it on the right.
 pub(super) fn draw(plate: &Plate, panel: &Panel, style: &Style) -> Result<Part> {
     let matrix = &panel.matrix;
     let names: Vec<_> = plate.steps.iter().map(|&step| style.label(&matrix.heads[step])).collect();
@@ -88,7 +88,7 @@ fn highlight(matrix: &Matrix, style: &Style) -> Result<Option<(Coloring, Vec<f32
     Ok(Some((Coloring { scale, palette }, row.scores.clone())))
 }
 
-/// Tokens that run on as text does, each line in the order of its directions.
+/// Tokens as running text, each line in its reading order.
 fn flow(tokens: &[TokenText], scores: &[f32], coloring: &Coloring, room: f32, style: &Style) -> Part {
     let spaces = spaces_before(tokens);
     let widths: Vec<f32> = tokens.iter().map(|token| style.fonts.width(token.running(), TEXT)).collect();
@@ -127,7 +127,7 @@ fn flow(tokens: &[TokenText], scores: &[f32], coloring: &Coloring, room: f32, st
     part
 }
 
-/// The tokens of each line, in the order that they are read. A word of several tokens stays on one line where it can.
+/// The tokens of each line, in reading order. A word of several tokens stays on one line if it fits.
 fn lines(
     tokens: &[TokenText],
     widths: &[f32],
@@ -159,8 +159,8 @@ fn lines(
 /// A token by its index, or a space.
 type Item = Option<usize>;
 
-/// The tokens of a line and the spaces between them from left to right, by Unicode's bidirectional algorithm. A token is not
-/// divided: it lies in the direction of its first letter.
+/// The tokens of a line and the spaces between them from left to right, by Unicode's bidirectional algorithm. A token stays
+/// whole and has the direction of its first letter.
 fn ordered(line: Range<usize>, tokens: &[TokenText], spaces: &[bool], is_rtl: bool) -> Vec<Item> {
     let mut text = String::new();
     let mut items: Vec<(Item, usize)> = Vec::new();
@@ -179,7 +179,7 @@ fn ordered(line: Range<usize>, tokens: &[TokenText], spaces: &[bool], is_rtl: bo
     BidiInfo::reorder_visual(&levels).into_iter().map(|place| items[place].0).collect()
 }
 
-/// The ground of a token, if it has one. Returns the ink that is read on it.
+/// Draws the background of a token, if it has one. Returns the text colour on it.
 fn ground(part: &mut Part, colors: Option<(Rgb, Rgb)>, (x, y): (f32, f32), width: f32) -> Option<Rgb> {
     let (ground, ink) = colors?;
     let (x, width) = (x - 0.8, width + 1.6);

@@ -1,4 +1,4 @@
-//! Text as outlines: which font has which character, how characters become glyphs, how wide they are.
+//! Text as outlines: the font of each character, the glyphs of a text, their widths.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,10 +11,10 @@ use unicode_segmentation::UnicodeSegmentation;
 const ROBOTO: &[u8] = include_bytes!("../../fonts/Roboto-Regular.ttf");
 const DEJAVU: &[u8] = include_bytes!("../../fonts/DejaVuSans.ttf");
 
-/// The fonts of a picture: those of this crate, then any of the system that has what they lack.
+/// The fonts of a picture: those of this crate, then system fonts for the characters that they lack.
 pub(crate) struct Fonts {
     files: RefCell<Vec<File>>,
-    /// Which file has a character, where it had to be looked for.
+    /// File of each character that was searched for.
     found: RefCell<HashMap<char, usize>>,
     system: RefCell<Option<fontdb::Database>>,
 }
@@ -34,13 +34,13 @@ impl File {
 /// A glyph of a text, in units of its size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Glyph {
-    /// Which file it is in.
+    /// Index of the font file.
     pub file: usize,
-    /// Which glyph of the file.
+    /// Index of the glyph in the file.
     pub id: u16,
-    /// Where its origin is.
+    /// Horizontal position of its origin.
     pub x: f32,
-    /// How far above the baseline its origin is.
+    /// Height of its origin above the baseline.
     pub y: f32,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Glyph {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shaped {
     pub glyphs: Vec<Glyph>,
-    /// How wide it is, in units of its size.
+    /// Width of the text, in units of its size.
     pub width: f32,
 }
 
@@ -62,12 +62,12 @@ impl Fonts {
         }
     }
 
-    /// How wide a text is.
+    /// Width of a text in points.
     pub fn width(&self, text: &str, size: f32) -> f32 {
         self.shape(text).width * size
     }
 
-    /// The glyphs of a text on one line, from left to right, whatever its direction.
+    /// The glyphs of a text on one line, from left to right for every direction of the text.
     pub fn shape(&self, text: &str) -> Shaped {
         let mut shaped = Shaped::default();
         let bidi = BidiInfo::new(text, None);
@@ -108,7 +108,7 @@ impl Fonts {
         }
     }
 
-    /// The text in parts that one font draws.
+    /// The text in parts with one font each.
     fn by_font(&self, text: &str) -> Vec<(usize, String)> {
         let mut parts: Vec<(usize, String)> = Vec::new();
         for cluster in text.graphemes(true) {
@@ -145,7 +145,7 @@ impl Fonts {
         file
     }
 
-    /// A font of the system that can draw a character, upright and of regular weight where there is one.
+    /// A system font that can draw a character; preferably upright and of regular weight.
     fn of_system(&self, character: char) -> Option<File> {
         let mut system = self.system.borrow_mut();
         let database = system.get_or_insert_with(|| {
@@ -176,7 +176,7 @@ impl Fonts {
         Some(File { data: std::sync::Arc::new(data), index: face.index })
     }
 
-    /// The outline of a glyph as an SVG path, in units of the font (y up), and how many of them make an em.
+    /// The outline of a glyph as an SVG path, in units of the font (y up), and the number of units per em.
     pub fn outline(&self, file: usize, id: u16) -> (String, f32) {
         let files = self.files.borrow();
         let Some(face) = files[file].face() else { return (String::new(), 1.0) };

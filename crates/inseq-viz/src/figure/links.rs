@@ -1,4 +1,4 @@
-//! Input tokens on the left, generated tokens on the right, and a curve for each score that matters.
+//! Input tokens on the left, generated tokens on the right, and a curve for each strong score.
 
 use super::drawing::{Anchor, Mark, Part};
 use super::style::{MIDDLE, SMALL, Style, TEXT};
@@ -7,9 +7,9 @@ use crate::scale::FAINT;
 
 /// Height of a token's line.
 const LINE: f32 = 13.0;
-/// Width of the space that curves cross.
+/// Width of the space between the two columns.
 const SPAN: f32 = 150.0;
-/// The most curves of a picture: more are a carpet, in which nobody follows one.
+/// Largest number of curves in a picture; more cannot be followed.
 const MOST: usize = 600;
 
 pub(super) fn draw(panel: &Panel, style: &Style) -> Part {

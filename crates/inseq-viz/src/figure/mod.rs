@@ -1,8 +1,8 @@
 //! Pictures for a paper: SVG, PNG and TikZ.
 //!
-//! In SVG and PNG, text is drawn as outlines from fonts that are part of this crate, so that a picture looks the same
-//! everywhere and no font need be installed; in TikZ it is set in the document's own fonts. Colours are those of every
-//! picture ([`scale`](crate::scale)): perceptually uniform, and readable with every common colour-vision deficiency.
+//! In SVG and PNG, text is drawn as outlines of fonts that are part of this crate, so a picture looks the same
+//! everywhere and needs no installed font. In TikZ, text uses the document's own fonts. All pictures share their colours
+//! ([`scale`](crate::scale)): perceptually uniform, and readable with every common colour-vision deficiency.
 //!
 //! ```
 //! use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
@@ -41,20 +41,20 @@ use drawing::{Drawing, Part};
 use fonts::Fonts;
 use style::Style;
 
-/// How a picture for a paper is drawn.
+/// Options of a picture for a paper.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FigureOptions {
-    /// Whether it lies on a dark or a light page. Default light.
+    /// Dark or light page. Default light.
     pub theme: Theme,
-    /// Whether cells have numbers as well as colours. Without them columns are narrower. Default true.
+    /// Whether cells show numbers as well as colours. Columns without numbers are narrower. Default true.
     pub show_values: bool,
-    /// Whether a line above says how the result was made. Default false: a paper has captions.
+    /// Whether a line above the picture names method, attributed function and model. Default false, because a paper has captions.
     pub show_title: bool,
-    /// How wide texts and rows of tables may become, in points. Default 480, the text width of a page.
+    /// Largest width of texts and rows of tables, in points. Default 480, the text width of a page.
     pub width: f32,
-    /// Pixels a point in PNG. Default 4, which is 288 in an inch.
+    /// Pixels per point in PNG. Default 4, which is 288 pixels per inch.
     pub pixels: f32,
-    /// What is shown.
+    /// Content of the picture.
     pub view: ViewOptions,
 }
 
@@ -71,17 +71,17 @@ impl Default for FigureOptions {
     }
 }
 
-/// The picture as SVG.
+/// Draws the picture as SVG.
 ///
 /// # Errors
 ///
-/// Those of [`terminal::render`](crate::terminal::render), but that every view can be drawn.
+/// Those of [`terminal::render`](crate::terminal::render), except [`Error::View`](crate::Error::View): every view can be drawn.
 pub fn svg(result: &AttributionResult, options: &FigureOptions) -> Result<String> {
     let fonts = Fonts::new();
     svg::write(&drawing(result, options, &fonts)?, &fonts)
 }
 
-/// The picture as a `tikzpicture`, to be `\input` into a LaTeX document that uses TikZ.
+/// Draws the picture as a `tikzpicture`, for `\input` in a LaTeX document that uses TikZ.
 ///
 /// # Errors
 ///
@@ -90,11 +90,11 @@ pub fn tex(result: &AttributionResult, options: &FigureOptions) -> Result<String
     Ok(tex::write(&drawing(result, options, &Fonts::new())?))
 }
 
-/// The most pixels of a PNG.
+/// Largest number of pixels of a PNG.
 #[cfg(feature = "png")]
 const MOST_PIXELS: u32 = 100_000_000;
 
-/// The picture as PNG.
+/// Draws the picture as PNG.
 ///
 /// # Errors
 ///
@@ -149,7 +149,7 @@ fn drawing(result: &AttributionResult, options: &FigureOptions, fonts: &Fonts) -
     })
 }
 
-/// One text as the view shows it.
+/// One text in the chosen view.
 fn body(plate: &Plate, style: &Style) -> Result<Part> {
     let is_read = style.options.view.view == View::Tokens && plate.steps.is_empty();
     let Some(first) = plate.panels.first().filter(|_| !is_read) else {

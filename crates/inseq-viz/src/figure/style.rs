@@ -1,4 +1,4 @@
-//! Sizes and colours of pictures for a paper, and the small parts that all of them have.
+//! Sizes and colours of pictures for a paper, and the small parts that all of them share.
 
 use super::FigureOptions;
 use super::drawing::{Anchor, Mark, Part};
@@ -13,14 +13,14 @@ use crate::token_text::TokenText;
 pub(super) const TEXT: f32 = 8.0;
 /// Size of numbers in cells.
 pub(super) const NUMBER: f32 = 6.5;
-/// Size of words on the side.
+/// Size of captions and legends.
 pub(super) const SMALL: f32 = 6.5;
-/// What keeps parts apart.
+/// Distance between parts.
 pub(super) const GAP: f32 = 10.0;
-/// How much of a text's size is above the middle of its small letters.
+/// Height of the middle of small letters above the baseline, as a share of the text size.
 pub(super) const MIDDLE: f32 = 0.36;
 
-/// What every part of a picture needs.
+/// Options, colours and fonts that every part of a picture needs.
 pub(super) struct Style<'a> {
     pub options: &'a FigureOptions,
     pub fonts: &'a Fonts,
@@ -43,7 +43,7 @@ impl<'a> Style<'a> {
         scale.palette(self.options.theme)
     }
 
-    /// A token as it is written in labels.
+    /// Text and colour of a token in labels.
     pub fn label(&self, token: &TokenText) -> (String, Rgb) {
         (token.spelling(), if token.special { self.muted } else { self.ink })
     }
@@ -52,14 +52,14 @@ impl<'a> Style<'a> {
         Mark::Text { x, y, text: text.into(), size: SMALL, anchor, turn: 0.0, color: self.muted }
     }
 
-    /// The colours of a score: ground, and ink for its number. `None` for NaN.
+    /// The colours of a score: background and number. `None` for NaN.
     pub fn colors(&self, scale: &Scale, palette: &Palette, score: f32) -> Option<(Rgb, Rgb)> {
         let ground = palette.at(scale.position(score)?);
         let is_faint = scale.strength(score).unwrap_or(1.0) < FAINT;
         Some((ground, if is_faint { ground.quiet_ink() } else { ground.ink() }))
     }
 
-    /// Words on the side, in lines of at most `width`.
+    /// A paragraph in small text, in lines of at most `width`.
     pub fn paragraph(&self, text: &str, width: f32) -> Part {
         let mut part = Part::default();
         let mut line = String::new();
@@ -82,7 +82,7 @@ impl<'a> Style<'a> {
         part
     }
 
-    /// What the colours mean.
+    /// The legend of the colours.
     pub fn legend(&self, panel: &Panel) -> Part {
         let mut words = match self.options.view.view {
             View::Pair => "A less B".to_owned(),

@@ -1,4 +1,4 @@
-//! A drawing as SVG. Text is outlines, each glyph once, so that it looks the same everywhere and stays sharp at any size.
+//! Writes a drawing as SVG. Text is outlines, each glyph once, so it looks the same everywhere and is sharp at any size.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ struct Svg<'a> {
     marks: Vec<Shape>,
 }
 
-/// A mark in the words of SVG.
+/// An element of SVG.
 enum Shape {
     Rect { x: String, y: String, width: String, height: String, radius: Option<String>, fill: String },
     Text { transform: String, fill: String, glyphs: Vec<(String, String, String)> },
@@ -97,7 +97,7 @@ pub(super) fn write(drawing: &Drawing, fonts: &Fonts) -> Result<String> {
     Ok(svg.render()?)
 }
 
-/// How much of a text is before its point, in units of its size.
+/// Width of the part of a text before its point, in units of its size.
 pub(super) fn before(shaped: &Shaped, anchor: Anchor) -> f32 {
     match anchor {
         Anchor::Start => 0.0,
@@ -106,7 +106,7 @@ pub(super) fn before(shaped: &Shaped, anchor: Anchor) -> f32 {
     }
 }
 
-/// Glyphs of one font: its file, its units in an em, and each glyph's id and place.
+/// Glyphs of one font: its file, its units per em, and the id and place of each glyph.
 type Run = (usize, f32, Vec<(u16, f32, f32)>);
 
 /// The glyphs of a text in runs of one font.

@@ -1,4 +1,4 @@
-//! The matrix: input tokens down, columns across, step scores below. Several tables stand side by side as the width allows.
+//! The matrix: input tokens are rows, with step scores below. Tables are side by side if the width allows it.
 
 use super::drawing::{Anchor, Mark, Part};
 use super::style::{GAP, MIDDLE, NUMBER, SMALL, Style, TEXT};
@@ -130,7 +130,7 @@ fn table(panel: &Panel, style: &Style) -> Part {
     part
 }
 
-/// The heads of the columns, upright where they fit and else slanted. Returns their height.
+/// Draws the heads of the columns, slanted if they do not fit horizontally. Returns their height.
 fn heads(part: &mut Part, heads: &[TokenText], left: f32, cell_width: f32, style: &Style) -> f32 {
     let labels: Vec<_> = heads.iter().map(|token| style.label(token)).collect();
     let widths: Vec<f32> = labels.iter().map(|(text, _)| style.fonts.width(text, TEXT)).collect();
@@ -168,7 +168,7 @@ fn cells(
     }
 }
 
-/// The name of the rows below. Returns where they begin.
+/// Draws the name of the rows below it. Returns the start of these rows.
 fn rule(part: &mut Part, name: &str, y: f32, right: f32, style: &Style) -> f32 {
     let baseline = y + 5.0 + SMALL;
     part.marks.push(style.small(0.0, baseline, name, Anchor::Start));

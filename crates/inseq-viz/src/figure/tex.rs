@@ -1,8 +1,8 @@
-//! A drawing as a TikZ picture, whose text is set in the document's own fonts.
+//! Writes a drawing as a TikZ picture, which uses the document's own fonts.
 //!
-//! The picture compiles in any document that loads TikZ, whatever else it loads: no character of a text is taken for a
-//! command, for a ligature, or for one of babel's shorthands. What a font cannot draw is up to the document, and the file's
-//! first lines say what it needs.
+//! The picture compiles in any document that loads TikZ, with any other packages: no character of a text becomes a
+//! command, a ligature, or a babel shorthand. The document must have a font for the characters; the first lines of the file
+//! name the requirements.
 
 use std::fmt::Write as _;
 
@@ -12,11 +12,11 @@ use super::drawing::{Anchor, Drawing, Mark};
 use super::svg::number;
 use crate::scale::Rgb;
 
-/// Punctuation that packages for languages make commands of, within the picture nothing but characters.
+/// Punctuation that language packages turn into commands; inside the picture they are plain characters.
 const PLAIN: &str = "!\"'*+,-./:;<=>?`|";
 
-/// What stands in for punctuation that the oldest encoding of TeX's fonts lacks, where it is what the document uses; and how
-/// text from the right to the left is set by engines that know how.
+/// Replacements of punctuation that the oldest font encoding of TeX lacks, for documents that use it; and commands for
+/// right-to-left text, for engines that support it.
 const DEFINITIONS: &str = r"\ProvideTextCommandDefault{\guillemetleft}{\ensuremath{\ll}}
 \ProvideTextCommandDefault{\guillemetright}{\ensuremath{\gg}}
 \ProvideTextCommandDefault{\guilsinglleft}{\ensuremath{<}}
@@ -26,12 +26,12 @@ const DEFINITIONS: &str = r"\ProvideTextCommandDefault{\guillemetleft}{\ensurema
 \providecommand\inseqfromright[1]{\ifdefined\textdir{\textdir TRT#1}\else#1\fi}
 ";
 
-/// What a text needs beyond TikZ.
+/// Requirements of a text beyond TikZ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Needs {
     /// Letters that every LaTeX has.
     Nothing,
-    /// Letters that the fonts of the encoding T1 have.
+    /// Letters of the encoding T1.
     T1,
     /// Any other character.
     Unicode,
@@ -128,7 +128,7 @@ fn rgb(color: Rgb) -> String {
     format!("{{rgb,255:red,{};green,{};blue,{}}}", color.0, color.1, color.2)
 }
 
-/// A text on one line, its parts in the order in which they stand.
+/// A text on one line, its parts in visual order.
 fn set(text: &str) -> String {
     let mut tex = String::new();
     let bidi = BidiInfo::new(text, None);
@@ -146,7 +146,7 @@ fn set(text: &str) -> String {
     tex
 }
 
-/// Text that TeX takes as text.
+/// The text with TeX's special characters escaped.
 fn escaped(text: &str) -> String {
     let mut tex = String::with_capacity(text.len());
     for character in text.chars() {
@@ -165,7 +165,7 @@ fn escaped(text: &str) -> String {
     tex
 }
 
-/// The command for a character that is no plain text to TeX, or that most fonts lack.
+/// The command for a character that is special in TeX, or that most fonts lack.
 fn symbol(character: char) -> Option<&'static str> {
     Some(match character {
         '\\' => "\\textbackslash{}",

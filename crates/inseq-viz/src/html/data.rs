@@ -1,4 +1,4 @@
-//! What the page knows of one text: tokens ready to show, and scores as they are.
+//! The data of one text in the page: tokens ready to show, and unchanged scores.
 
 use base64::Engine as _;
 use inseq_core::{AttributionKind, SequenceAttribution, Token};
@@ -10,12 +10,12 @@ use crate::token_text::{TokenText, reading, spaces_before};
 use crate::view::ViewOptions;
 use crate::{Error, Result};
 
-/// Characters of a text's beginning in lists.
+/// Number of characters of a text that lists show.
 const BEGINNING: usize = 90;
 
-/// How many of a text's axes beyond token and step a page has room for.
+/// Number of axes after token and step that fit into a page.
 ///
-/// All texts keep as many, so that they can be compared.
+/// It is the same for all texts, so that they can be compared.
 pub(super) fn affordable_axes(texts: &[SequenceAttribution], budget: usize) -> usize {
     let arrays = || {
         let sides = texts.iter().flat_map(|text| [&text.source_attributions, &text.target_attributions]);
@@ -31,14 +31,14 @@ pub(super) fn affordable_axes(texts: &[SequenceAttribution], budget: usize) -> u
     (0..=most).rev().find(|&axes| numbers(axes).saturating_mul(16) / 3 <= budget).unwrap_or(0)
 }
 
-/// One text with its scores; names as in the result's own file format.
+/// One text with its scores; names as in the file format of results.
 #[derive(Serialize)]
 pub(super) struct Text {
     source: Tokens,
     target: Tokens,
     attr_pos_start: usize,
     attr_pos_end: usize,
-    /// Whether the last axis is one of features.
+    /// Kind of the attribution; it says whether the last axis has features.
     kind: &'static str,
     axes: Vec<Axis>,
     source_attributions: Option<Scores>,
@@ -50,19 +50,19 @@ pub(super) struct Text {
     beginnings: Summary,
 }
 
-/// The tokens of a text: as they are spelled, and what of that is shown.
+/// The tokens of a text: their spelling and their shown text.
 #[derive(Serialize)]
 struct Tokens {
     text: Vec<String>,
     id: Vec<i64>,
-    /// The mark of a word's start of each token, or a space.
+    /// For each token its mark of a word start, or a space.
     mark: String,
-    /// Shown text of tokens whose shown text is not their spelling without the mark, by position.
+    /// Shown text by position, for tokens whose shown text differs from the spelling without the mark.
     shown: indexmap::IndexMap<usize, String>,
-    /// Text of tokens in the running text where it differs from the shown text, by position.
+    /// Text in the running text by position, for tokens where it differs from the shown text.
     running: indexmap::IndexMap<usize, String>,
     special: Vec<usize>,
-    /// `1` for each token that a space goes before.
+    /// `1` for each token with a space before it.
     space: String,
 }
 
@@ -77,7 +77,7 @@ struct Name {
     name: String,
 }
 
-/// A part of the text as it is read.
+/// A part of the running text.
 #[derive(Serialize)]
 struct Passage {
     role: &'static str,
@@ -99,7 +99,7 @@ pub(super) struct Summary {
     pub written_whole: String,
 }
 
-/// Scores as 32-bit floats, little-endian, in base64: JSON has no NaN, and its numbers take twice the room.
+/// Scores as 32-bit floats, little-endian, in base64: JSON has no NaN, and its numbers take twice the space.
 struct Scores(Vec<f32>);
 
 impl Serialize for Scores {
@@ -110,7 +110,7 @@ impl Serialize for Scores {
 }
 
 impl Text {
-    /// A text with at most `axes` axes beyond token and step.
+    /// The data of a text with at most `axes` axes after token and step.
     pub fn new(sequence: &SequenceAttribution, index: usize, axes: usize, options: &ViewOptions) -> Result<Self> {
         let invalid = |error: inseq_core::Error| Error::Axis { text: index, problem: error.to_string() };
         let matrix = Matrix::without_scores(sequence, index, options)?;
@@ -169,7 +169,7 @@ impl Text {
     }
 }
 
-/// The names of the axes beyond token and step.
+/// The names of the axes after token and step.
 fn axes_of(kind: &AttributionKind) -> Vec<String> {
     match kind {
         AttributionKind::Granular => vec!["feature".to_owned()],

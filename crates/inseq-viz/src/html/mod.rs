@@ -1,11 +1,11 @@
-//! One self-contained page for the browser: a reading view in which a generated token lights up what made it, the whole
-//! matrix, curved links from input to output, and the layers, heads or features behind a score, with controls to aggregate,
-//! scale, cut and compare.
+//! One self-contained page for the browser: a reading view in which a generated token highlights the tokens that influenced
+//! it, the whole matrix, curved links from input to output, and the layers, heads or features of a score, with controls to
+//! aggregate, scale, cut and compare.
 //!
-//! The page takes results of every kind: granular scores are aggregated by the reader. It needs no network, and
-//! its content policy allows none; it runs nothing but its own script, whose digest the policy names. It can be used with a
-//! pointer, by touch, with the keyboard and with a screen reader, on light and dark screens and on paper. A text's scores are
-//! read when it is opened, and of a matrix only what is in sight is drawn, so that hundreds of long texts stay quick.
+//! The page takes results of every kind; the reader aggregates granular scores in the page. It needs no network, and
+//! its content policy allows none. It runs only its own script, whose digest is in the policy. It works with a
+//! pointer, by touch, with the keyboard and with a screen reader, on light and dark screens and on paper. The page decodes the
+//! scores of a text when the text is opened, and draws only the visible part of a matrix, so hundreds of long texts stay fast.
 
 mod data;
 mod page;
@@ -17,18 +17,18 @@ use inseq_core::AttributionResult;
 use crate::scale::Theme;
 use crate::{Result, View, ViewOptions, caption};
 
-/// How a page is made.
+/// Options of a page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HtmlOptions {
-    /// The theme that the page starts with, instead of the one that the reader's system asks for.
+    /// Initial theme of the page; `None` takes the theme of the reader's system.
     pub theme: Option<Theme>,
-    /// How many input tokens are listed beside the text for a generated one. Default 8.
+    /// Number of input tokens that are listed beside the text for a generated token. Default 8.
     pub contributors: usize,
-    /// The most bytes of scores in a page. Where a result has more, the last axes of its texts (features, heads, layers) are
-    /// aggregated beforehand by the default of their kind. Default 32 MiB.
+    /// Largest size of the scores in a page, in bytes. For a larger result, the last axes of its texts (features, heads, layers)
+    /// are first aggregated by the default of their kind. Default 32 MiB.
     pub budget: usize,
-    /// What is shown: its title (default "What made each word"), the ends of the colour scale, replacements in tokens, and the
-    /// view that the page opens with; [`View::Pair`] compares texts two by two. The rest is the reader's to choose.
+    /// Content of the page: its title (default "What made each word"), the ends of the colour scale, replacements in tokens, and
+    /// the initial view; [`View::Pair`] compares texts two by two. The reader chooses the rest in the page.
     pub view: ViewOptions,
 }
 
@@ -38,13 +38,13 @@ impl Default for HtmlOptions {
     }
 }
 
-/// Writes the page of a result, with all its texts.
+/// Renders a result with all its texts as a page.
 ///
 /// # Errors
 ///
 /// [`Error::Shape`](crate::Error::Shape), [`Error::Positions`](crate::Error::Positions) and
-/// [`Error::Axis`](crate::Error::Axis) for a result that does not fit together, [`Error::Range`](crate::Error::Range) for an
-/// empty range of values.
+/// [`Error::Axis`](crate::Error::Axis) for a result whose arrays and tokens do not fit together,
+/// [`Error::Range`](crate::Error::Range) for an empty range of values.
 pub fn render(result: &AttributionResult, options: &HtmlOptions) -> Result<String> {
     let view = &options.view;
     // Says what is wrong with a range here rather than in the reader's browser.

@@ -1,4 +1,4 @@
-//! The page around the texts: its style, its script, its data and the policy that allows nothing else.
+//! The page around the texts: its style, its script, its data and its content policy.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::Result;
 use crate::scale::{Rgb, Scale, Theme};
 use crate::token_text::is_active;
 
-/// Levels of a scale that have a colour class. Odd, so that a diverging scale has one for 0.
+/// Number of levels of a scale with a colour class; odd, so that a diverging scale has a level for 0.
 const LEVELS: usize = 33;
 
 #[derive(Template)]
@@ -30,7 +30,7 @@ pub(super) struct Page<'a> {
     pub data: String,
 }
 
-/// What the page's script knows of the result as a whole.
+/// Facts about the whole result for the page's script.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
     pub info: &'a Map<String, Value>,
@@ -40,15 +40,15 @@ pub(super) struct Report<'a> {
     pub summaries: &'a [Summary],
 }
 
-/// The ends of the colour scale, where they are given.
+/// The ends of the colour scale, if given.
 #[derive(Serialize)]
 pub(super) struct Range {
     pub min: Option<f32>,
     pub max: Option<f32>,
 }
 
-/// JSON that a page may hold in a `script` element: nothing in it can end the element or open a comment, or reorder the
-/// page's source for somebody who reads it.
+/// JSON for a `script` element of a page: it cannot end the element, open a comment, or reorder the
+/// source of the page for a human reader.
 pub(super) fn island(data: &impl Serialize) -> Result<String> {
     let json = serde_json::to_string(data)?;
     let mut safe = String::with_capacity(json.len());
@@ -65,7 +65,7 @@ pub(super) fn island(data: &impl Serialize) -> Result<String> {
     Ok(safe)
 }
 
-/// The content policy: this style and this script by their digests, and nothing from anywhere.
+/// The content policy: it allows this style and this script by their digests, and nothing else.
 pub(super) fn policy(style: &str, script: &str) -> String {
     let digest =
         |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)));
@@ -76,7 +76,7 @@ pub(super) fn policy(style: &str, script: &str) -> String {
     )
 }
 
-/// A class for each level of both scales, with its ground and ink on light and on dark pages.
+/// A class for each level of both scales, with its background and text colour on light and on dark pages.
 pub(super) fn scale_rules() -> Result<String> {
     let mut rules = String::new();
     for (prefix, scale) in [('s', Scale::new(0.0, 1.0)?), ('d', Scale::new(-1.0, 1.0)?)] {

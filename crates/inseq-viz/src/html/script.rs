@@ -1,11 +1,11 @@
-//! The page's script: modules, each in its own file, joined into one.
+//! The script of the page: modules, each in its own file, joined into one script.
 //!
-//! A page that is opened from a disk may not import files, and its content policy names the digest of one script. So each
-//! module becomes a function that returns what it exports, called once, in an order in which none comes before what it imports.
+//! A page that is opened from a disk may not import files, and its content policy names the digest of one script. Each
+//! module therefore becomes a function that returns its exports and is called once, after the modules that it imports.
 
 use std::fmt::Write as _;
 
-/// The modules, each after those that it imports.
+/// The modules; each comes after the modules that it imports.
 const MODULES: [(&str, &str); 15] = [
     ("dom", include_str!("../../templates/report/dom.js")),
     ("scale", include_str!("../../templates/report/scale.js")),

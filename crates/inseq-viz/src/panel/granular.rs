@@ -1,4 +1,4 @@
-//! Scores of several layers, heads or features for each pair of tokens, one table a generated token.
+//! Scores of several layers, heads or features for each pair of tokens, one table per generated token.
 
 use inseq_core::{AttributionKind, SequenceAttribution, Token};
 use ndarray::{ArrayD, ArrayView1, Axis, Slice};
@@ -12,7 +12,7 @@ use crate::token_text::TokenText;
 use crate::view::ViewOptions;
 use crate::{Error, Result};
 
-/// The tables of a text: input tokens down, entries of one axis across.
+/// The tables of a text: rows are input tokens, columns are the entries of one axis.
 pub(super) fn plate(sequence: &SequenceAttribution, text: usize, options: &ViewOptions) -> Result<Plate> {
     sequence.validate().map_err(|error| Error::Axis { text, problem: error.to_string() })?;
     let spread = Spread::of(sequence, text, options)?;
@@ -57,15 +57,15 @@ fn rows(scores: &ArrayD<f32>, step: usize) -> Vec<Row> {
     scores.outer_iter().enumerate().map(row).collect()
 }
 
-/// How an array becomes `[attributed, step, entry]`.
+/// The reduction of an array to `[attributed, step, entry]`.
 struct Spread {
-    /// The axis that stays.
+    /// The axis that is kept.
     axis: usize,
-    /// The part of each axis that counts.
+    /// The selected part of each axis.
     slices: Vec<(usize, Slice)>,
-    /// The numbers of the entries shown.
+    /// The indices of the shown entries.
     entries: std::ops::Range<usize>,
-    /// What is shown, in words.
+    /// Description of the shown scores.
     detail: String,
 }
 

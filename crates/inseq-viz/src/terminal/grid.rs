@@ -1,4 +1,4 @@
-//! The heat map's layout: widths, blocks of columns, rows.
+//! Layout of the heat map: widths, blocks of columns, rows.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use crate::number::NumberFormat;
 use crate::panel::Panel;
 use crate::token_text::TokenText;
 
-/// Cells that a column label takes at most before it goes on in another line.
+/// Largest width of a column label in cells; longer labels continue on another line.
 const WIDEST_LABEL: usize = 10;
 
-/// One heat map, measured.
+/// One heat map with its measures.
 pub(super) struct Grid<'a> {
     panel: &'a Panel,
     options: &'a TerminalOptions,
@@ -67,7 +67,7 @@ impl<'a> Grid<'a> {
         Self { panel, options, painter, number, width, label_width, column_width }
     }
 
-    /// The table, in blocks that fit the width, each below an empty line.
+    /// Draws the table in blocks that fit the width, each below an empty line.
     pub fn draw(&self, lines: &mut Vec<String>) {
         for block in &self.blocks() {
             lines.push(String::new());
@@ -77,7 +77,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// The columns, cut evenly into blocks that fit the width.
+    /// The columns, divided evenly into blocks that fit the width.
     fn blocks(&self) -> Vec<Range<usize>> {
         let count = self.panel.matrix.heads.len();
         let fitting = ((self.width - self.label_width - 1) / self.column_width).max(1);
@@ -163,7 +163,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// A line between two groups of rows, with the name of the one below.
+    /// A line between two groups of rows, with the name of the lower group.
     fn rule(&self, name: &str, block: &Range<usize>) -> String {
         let width = self.label_width + 1 + block.len() * self.column_width;
         let name = labels::wrap(name, width.saturating_sub(4)).swap_remove(0);
@@ -172,7 +172,7 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// A line that a terminal with bidirectional text still lays out from left to right.
+/// Makes a terminal with bidirectional text lay out the line from left to right.
 fn left_to_right(line: String, has_right_to_left: bool) -> String {
     if has_right_to_left { format!("\u{200e}{line}") } else { line }
 }

@@ -1,4 +1,4 @@
-//! Token labels cut to the cells they have, by what the terminal will draw.
+//! Token labels that are cut to their cells, measured as the terminal draws them.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -16,7 +16,7 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// The label in one line of at most `width` cells; what does not fit ends in `…`.
+    /// The label in one line of at most `width` cells; a longer label ends in `…`.
     pub fn line(token: &TokenText, width: usize) -> Self {
         let mut lines = Self::wrapped(token, width);
         let cut = lines.len() > 1;
@@ -31,7 +31,7 @@ impl Label {
         first
     }
 
-    /// The whole label in as few lines as go into `width` cells (at least one), of about the same length.
+    /// The whole label in the fewest lines of at most `width` cells (at least one), of about the same length.
     pub fn balanced(token: &TokenText, width: usize) -> Vec<Self> {
         let lines = Self::wrapped(token, width);
         if lines.len() == 1 {
@@ -73,7 +73,7 @@ impl Label {
         self.right_to_left
     }
 
-    /// The label with its marker, or all of it where it is a special token, dimmed.
+    /// The label with its marker dimmed; a special token is dimmed completely.
     pub fn paint(&self, painter: &Painter) -> String {
         let text = if self.right_to_left { isolated(&self.text) } else { self.text.clone() };
         if self.special {
@@ -84,7 +84,7 @@ impl Label {
     }
 }
 
-/// The cells that the longest of some labels needs if each may take `lines` lines.
+/// Width in cells that the longest label needs if each label may take `lines` lines.
 pub(super) fn width_for_lines<'a>(
     tokens: impl Iterator<Item = &'a TokenText> + Clone,
     lines: usize,
@@ -97,12 +97,12 @@ pub(super) fn width_for_lines<'a>(
         .unwrap_or(widest)
 }
 
-/// Text in a directional isolate of its own, so that right-to-left letters do not reorder the numbers beside them.
+/// The text in a directional isolate, so that right-to-left letters do not reorder adjacent numbers.
 pub(super) fn isolated(text: &str) -> String {
     format!("\u{2068}{text}\u{2069}")
 }
 
-/// Paragraphs of at most `width` cells, broken at spaces; inside a word where it is longer than a line or its script has
+/// Lines of at most `width` cells, broken at spaces, or inside a word that is longer than a line or whose script has
 /// no spaces.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);

@@ -1,7 +1,7 @@
-//! A heat map for the terminal: input tokens down, generated tokens across.
+//! A heat map for the terminal: rows are input tokens, columns are generated tokens.
 //!
-//! Rows are the source tokens, then the target tokens that were there before, then the step scores. A map wider than
-//! the terminal is cut into blocks of columns, one below the other; no line ever wraps.
+//! Rows are the source tokens, then the target tokens before the steps, then the step scores. A map that is wider than
+//! the terminal is cut into blocks of columns, one below the other; no line wraps.
 //!
 //! ```
 //! use inseq_core::{AttributionKind, SequenceAttribution, Token};
@@ -40,13 +40,13 @@ use grid::Grid;
 use labels::Label;
 use paint::Painter;
 
-/// Draws every text of a result, under a line that says how it was made.
+/// Draws every text of a result, below a line with method, attributed function and model.
 ///
 /// # Errors
 ///
-/// [`Error::NotCoarse`] for a result that must be aggregated first, [`Error::Shape`] and [`Error::Positions`] for one that
-/// does not fit together, [`Error::Range`] for an empty range of values; [`Error::Step`], [`Error::StepScore`],
-/// [`Error::Axis`] and [`Error::Pair`] where what the view should show is not there, [`Error::View`] for
+/// [`Error::NotCoarse`] for a result that must be aggregated first, [`Error::Shape`] and [`Error::Positions`] for one whose
+/// arrays and tokens do not fit together, [`Error::Range`] for an empty range of values; [`Error::Step`], [`Error::StepScore`],
+/// [`Error::Axis`] and [`Error::Pair`] if the requested content does not exist, [`Error::View`] for
 /// [`View::Links`].
 pub fn render(result: &AttributionResult, options: &TerminalOptions) -> Result<String> {
     let title = options.view.title.clone().or_else(|| caption::line(&result.info));
@@ -102,7 +102,7 @@ fn plate_painter(plate: &Plate, options: &TerminalOptions) -> Result<Painter> {
     Ok(Painter::new(scale, options.theme, options.colors))
 }
 
-/// The texts, then the tables below each other.
+/// Writes the texts, then the tables below each other.
 fn tables(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
     for passage in &plate.passages {
         read(passage, painter, options, lines);
@@ -120,7 +120,7 @@ fn tables(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &m
     legend(plate, painter, options, lines);
 }
 
-/// A text as a person reads it.
+/// Writes a running text.
 fn read(passage: &Passage, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
     let text = reading(&passage.tokens);
     let first = match passage.of_pair {
@@ -140,7 +140,7 @@ fn read(passage: &Passage, painter: &Painter, options: &TerminalOptions, lines: 
     }
 }
 
-/// What the colours mean.
+/// Writes the legend of the colours.
 fn legend(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
     let is_read = options.view.view == View::Tokens && plate.steps.is_empty();
     let Some(panel) = plate.panels.last().filter(|_| !is_read) else {
@@ -159,7 +159,7 @@ fn legend(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &m
     }
 }
 
-/// Words on the side, in lines that fit.
+/// A dimmed paragraph, in lines that fit the width.
 fn dimmed(painter: &Painter, text: &str, options: &TerminalOptions) -> Vec<String> {
     labels::wrap(text, options.width()).iter().map(|line| painter.dim(line)).collect()
 }

@@ -1,14 +1,14 @@
-//! How a heat map is drawn, and what the terminal at hand can show.
+//! Options of a heat map, and the abilities of the terminal.
 
 use std::io::IsTerminal as _;
 
 use crate::ViewOptions;
 use crate::scale::Theme;
 
-/// What colours a terminal shows.
+/// Colours that a terminal can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ColorSupport {
-    /// None: scores are shown by bar glyphs and numbers, with no escape sequence at all. For pipes and files.
+    /// No colours: bar glyphs and numbers show scores, without any escape sequence. For pipes and files.
     #[default]
     None,
     /// The 256 indexed colours of xterm.
@@ -18,7 +18,7 @@ pub enum ColorSupport {
 }
 
 impl ColorSupport {
-    /// What an output shows, from the environment: `NO_COLOR` (no colours), `CLICOLOR_FORCE` (colours even in a pipe),
+    /// Detects the colours of an output from the environment: `NO_COLOR` (no colours), `CLICOLOR_FORCE` (colours even in a pipe),
     /// `CLICOLOR=0`, `TERM` and `COLORTERM`.
     pub fn detect(is_terminal: bool) -> Self {
         Self::decide(&Environment {
@@ -53,18 +53,18 @@ struct Environment {
     understands_true_color: bool,
 }
 
-/// How a heat map is drawn.
+/// Options of a heat map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TerminalOptions {
-    /// Cells in a line; less than [`TerminalOptions::MIN_WIDTH`] counts as that. Default 80.
+    /// Width of a line in cells, at least [`TerminalOptions::MIN_WIDTH`]. Default 80.
     pub width: usize,
-    /// What the terminal shows. Default none.
+    /// Colours of the terminal. Default none.
     pub colors: ColorSupport,
-    /// Whether the terminal is dark or light. Default dark.
+    /// Dark or light terminal. Default dark.
     pub theme: Theme,
-    /// Whether cells have numbers as well as colours (or glyphs). Without them columns are narrower. Default true.
+    /// Whether cells show numbers as well as colours (or glyphs). Columns without numbers are narrower. Default true.
     pub show_values: bool,
-    /// What is shown.
+    /// Content of the map.
     pub view: ViewOptions,
 }
 
@@ -81,15 +81,15 @@ impl Default for TerminalOptions {
 }
 
 impl TerminalOptions {
-    /// The least width that a heat map is laid out for.
+    /// Smallest width of a heat map, in cells.
     pub const MIN_WIDTH: usize = 32;
 
-    /// The width that is laid out for.
+    /// Width of the layout, in cells.
     pub(super) fn width(&self) -> usize {
         self.width.max(Self::MIN_WIDTH)
     }
 
-    /// The options for standard output as it is: its width and colours, and whether it says it is light (`COLORFGBG`).
+    /// Options for the current standard output: its width, its colours, and its theme (from `COLORFGBG`).
     pub fn detect() -> Self {
         let width = terminal_size::terminal_size().map_or(80, |(terminal_size::Width(width), _)| usize::from(width));
         let light =

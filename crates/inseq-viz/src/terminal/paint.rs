@@ -1,11 +1,11 @@
-//! Colours and styles as escape sequences, or none.
+//! Colours and styles as escape sequences, or plain text.
 
 use anstyle::{Ansi256Color, Color, RgbColor, Style};
 
 use super::ColorSupport;
 use crate::scale::{FAINT, Palette, Rgb, Scale, Theme};
 
-/// Paints cells and text the way the terminal understands.
+/// Paints cells and text with the colours that the terminal supports.
 pub(super) struct Painter {
     scale: Scale,
     palette: Palette,
@@ -18,12 +18,12 @@ impl Painter {
         Self { scale, palette: scale.palette(theme), colors, ramps: &INFLUENCE }
     }
 
-    /// Paints step scores, in colours that are not those of influence.
+    /// A painter of step scores, whose colours differ from those of attributions.
     pub fn of_step_scores(scale: Scale, theme: Theme, colors: ColorSupport) -> Self {
         Self { scale, palette: scale.step_score_palette(theme), colors, ramps: &STEP_SCORE }
     }
 
-    /// How strong a score is, in 0..=1; 0 for none.
+    /// Strength of a score, in 0..=1; 0 for NaN.
     pub fn strength(&self, score: f32) -> f32 {
         self.scale.strength(score).unwrap_or(0.0)
     }
@@ -33,7 +33,7 @@ impl Painter {
         self.colors == ColorSupport::None
     }
 
-    /// The cell of a score: `content` on the score's colour. NaN stays blank.
+    /// The cell of a score: `content` on the colour of the score. NaN stays blank.
     pub fn cell(&self, score: f32, content: &str) -> String {
         match self.scale.position(score) {
             Some(position) => self.patch(position, content, self.scale.strength(score).unwrap_or(1.0) < FAINT),
@@ -58,7 +58,7 @@ impl Painter {
         self.styled(Style::new().bg_color(Some(ground)).fg_color(Some(ink)), content)
     }
 
-    /// The indexed colour as light as the scale is at a position.
+    /// The indexed colour with the lightness of the scale at a position.
     fn indexed(&self, position: f32) -> Ansi256Color {
         let ramp = match (self.scale.is_diverging(), position < 0.5) {
             (false, _) => self.ramps.sequential,
@@ -72,13 +72,13 @@ impl Painter {
         Ansi256Color(closest.unwrap_or(ramp[0]))
     }
 
-    /// A bar glyph that grows with the strength of a score; a space for none.
+    /// A bar glyph whose height is the strength of a score; a space for NaN.
     pub fn glyph(&self, score: f32) -> char {
         const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
         self.scale.strength(score).map_or(' ', |strength| BARS[(strength * 8.0).round() as usize])
     }
 
-    /// A strip that runs through the whole scale, `width` cells wide.
+    /// A strip with the whole scale, `width` cells wide.
     pub fn strip(&self, width: usize) -> String {
         (0..width)
             .map(|cell| {
@@ -110,7 +110,7 @@ fn rgb(color: Rgb) -> Color {
     Color::Rgb(RgbColor(color.0, color.1, color.2))
 }
 
-/// The few of xterm's 256 colours that follow a scale without jumping between hues, from dark to light.
+/// Those of xterm's 256 colours that follow a scale without jumps between hues, from dark to light.
 struct Ramps {
     sequential: &'static [u8],
     negative: &'static [u8],

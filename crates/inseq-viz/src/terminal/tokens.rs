@@ -1,4 +1,4 @@
-//! The token view: a text as it is read, each token on the colour of its influence on a generated one.
+//! The token view: a running text, with each token on the colour of its influence on a generated token.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -12,10 +12,10 @@ use crate::scale::Scale;
 use crate::token_text::{TokenText, spaces_before};
 use crate::{Result, ViewOptions};
 
-/// Strength from which a score is written beside its token where there are no colours.
+/// Smallest strength of a score that is written beside its token in a terminal without colours.
 const WRITTEN: f32 = 0.25;
 
-/// Draws the text, then each chosen step with the tokens that led to it.
+/// Draws the text, then each chosen step with the tokens before it.
 pub(super) fn draw(
     plate: &Plate,
     panel: &Panel,
@@ -98,7 +98,7 @@ impl Highlight {
         }))
     }
 
-    /// A score for each token of the text that was written; what was not attributed has none.
+    /// A score for each token of the written text; NaN for tokens that were not attributed.
     fn of_tokens(&self, count: usize) -> Vec<f32> {
         let given = count.saturating_sub(self.scores.len());
         std::iter::repeat_n(f32::NAN, given).chain(self.scores.iter().copied()).collect()
@@ -111,10 +111,10 @@ impl Highlight {
     }
 }
 
-/// Tokens that run on as text does.
+/// Tokens as running text.
 struct Flow<'a> {
     tokens: &'a [TokenText],
-    /// `[token]`; NaN for a token without a score.
+    /// Scores, `[token]`; NaN for a token without a score.
     scores: &'a [f32],
     lead: &'static str,
     number: NumberFormat,
@@ -159,7 +159,7 @@ impl Flow<'_> {
         }
     }
 
-    /// A token as it is drawn, and the cells that it takes.
+    /// The painted token, and its width in cells.
     fn piece(&self, token: &TokenText, score: f32, painter: &Painter, room: usize) -> (String, usize) {
         let text = token.running();
         let strength = painter.strength(score);

@@ -11,7 +11,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 use super::Column;
 use crate::{Error, Result};
 
-/// Writes columns, with `info` among the schema's facts.
+/// Writes columns, with `info` in the metadata of the schema.
 pub(in crate::saved) fn write(writer: impl Write, columns: &[(String, Column<'_>)], info: &str) -> Result<()> {
     table(writer, columns, info).map_err(|error| match error {
         ArrowError::IoError(_, error) => Error::Io(error),

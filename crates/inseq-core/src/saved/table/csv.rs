@@ -7,7 +7,7 @@ use csv_core::{WriteResult, Writer};
 use super::Column;
 use crate::Result;
 
-/// Writes columns, their names first. Numbers are the shortest that mean the same; scores that are not numbers are `NaN`.
+/// Writes the names of the columns, then their values. A number is written in its shortest exact form; NaN is `NaN`.
 pub(in crate::saved) fn write(writer: impl Write, columns: &[(String, Column<'_>)]) -> Result<()> {
     let mut table = Table { encoder: Writer::new(), writer: BufWriter::new(writer) };
     table.record(columns.iter().map(|(name, _)| name.clone()))?;
@@ -22,7 +22,7 @@ pub(in crate::saved) fn write(writer: impl Write, columns: &[(String, Column<'_>
     Ok(table.writer.flush()?)
 }
 
-/// Where records go, with what says which fields need quotes.
+/// A writer of records, with the encoder that quotes fields.
 struct Table<W> {
     encoder: Writer,
     writer: W,
@@ -44,7 +44,7 @@ impl<W: Write> Table<W> {
         self.put(|encoder, output| encoder.terminator(output))
     }
 
-    /// Writes what the encoder has to say, a piece at a time.
+    /// Writes the output of the encoder, a piece at a time.
     fn put(&mut self, mut say: impl FnMut(&mut Writer, &mut [u8]) -> (WriteResult, usize)) -> Result<()> {
         let mut output = [0; 1024];
         loop {

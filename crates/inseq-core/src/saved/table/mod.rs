@@ -3,13 +3,13 @@
 //!
 //! | column | |
 //! |---|---|
-//! | `sequence` | the text, from 0 |
-//! | `side` | `source`, or `target` for tokens of what was written before the step |
-//! | `step` | the attributed token, from 0 |
-//! | `output_position`, `output_token`, `output_id` | where it stands in the target |
-//! | `input_position`, `input_token`, `input_id` | the token that the score is of |
-//! | `score` | |
-//! | `step_score_NAME` | the step's own score of that name; empty where a text has none |
+//! | `sequence` | index of the text, from 0 |
+//! | `side` | `source`, or `target` for tokens that were written before the step |
+//! | `step` | index of the attributed token, from 0 |
+//! | `output_position`, `output_token`, `output_id` | the attributed token in the target |
+//! | `input_position`, `input_token`, `input_id` | the input token that the score belongs to |
+//! | `score` | the aggregated score |
+//! | `step_score_NAME` | the step score with this name; empty if a text has none |
 //!
 //! Target tokens that a step cannot see have no rows.
 
@@ -24,7 +24,7 @@ use indexmap::{IndexMap, IndexSet};
 
 use crate::{AttributionResult, Result, Token};
 
-/// The values of a column, one a row.
+/// The values of a column, one per row.
 #[derive(Debug, PartialEq)]
 pub(super) enum Column<'a> {
     Integers(Vec<i64>),
@@ -123,7 +123,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Writes the table of a result, after default aggregation, with what `write` makes of its columns.
+/// Passes the columns of a result's table, after the default aggregation, to `write`.
 pub(super) fn write(
     result: &AttributionResult,
     write: impl FnOnce(&[(String, Column<'_>)], &str) -> Result<()>,

@@ -14,7 +14,7 @@ use parquet::schema::types::{Type, TypePtr};
 use super::Column;
 use crate::{Error, Result};
 
-/// Writes columns, compressed by Snappy, with `info` among the file's facts.
+/// Writes columns, compressed by Snappy, with `info` in the metadata of the file.
 pub(in crate::saved) fn write(writer: impl Write + Send, columns: &[(String, Column<'_>)], info: &str) -> Result<()> {
     table(writer, columns, info).map_err(|error| match error {
         ParquetError::External(source) => Error::Io(std::io::Error::other(source)),

@@ -1,4 +1,4 @@
-//! What a file says in JSON: everything but scores.
+//! The JSON header of a file: everything except scores.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,18 +29,18 @@ pub(super) struct TokenHeader<'a>(Cow<'a, str>, #[serde(with = "crate::token::sa
 pub(super) struct SequenceHeader<'a> {
     pub source: Vec<TokenHeader<'a>>,
     pub target: Vec<TokenHeader<'a>>,
-    /// What the source tokens stand for.
+    /// Pieces of the source tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     source_pieces: Option<SavedPieces>,
-    /// What the target tokens stand for.
+    /// Pieces of the target tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target_pieces: Option<SavedPieces>,
     pub attr_pos_start: usize,
     pub attr_pos_end: usize,
     pub kind: Kind,
-    /// Names in order.
+    /// Names of the step scores, in order.
     pub step_scores: Vec<Cow<'a, str>>,
-    /// Names in order.
+    /// Names of the sequence scores, in order.
     pub sequence_scores: Vec<Cow<'a, str>>,
     /// Functions that merge step scores, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -58,7 +58,7 @@ pub(super) struct StepHeader<'a> {
     pub sequence_scores: Vec<Cow<'a, str>>,
 }
 
-/// What the axes after the first two are.
+/// Meaning of the axes after the first two.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Kind {
@@ -101,7 +101,7 @@ pub(super) fn tokens(text: &[TokenHeader]) -> Vec<Token> {
 }
 
 impl SequenceHeader<'_> {
-    /// The tokens of both sides, with what they stand for.
+    /// The tokens of both sides, with their pieces.
     pub fn tokens(&self) -> [Vec<Token>; 2] {
         [(&self.source, &self.source_pieces), (&self.target, &self.target_pieces)].map(|(side, pieces)| {
             let mut tokens = tokens(side);

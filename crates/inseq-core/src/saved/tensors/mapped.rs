@@ -1,4 +1,4 @@
-//! Reading a result from a safetensors file, as much of it as is asked for.
+//! Reads the requested parts of a result from a safetensors file.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -17,10 +17,9 @@ use super::{HEADER, VERSION};
 use crate::saved::precision::decode;
 use crate::{AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
 
-/// A result in a safetensors file. Opening reads the header; scores are read from the file when they are asked for, and no
-/// others than those.
+/// A result in a safetensors file. Opening reads the header. Only requested scores are read from the file.
 ///
-/// Like every program that maps files, this relies on nobody cutting or rewriting the file while it is open.
+/// As with every memory map, no other program may truncate or rewrite the file while it is open.
 ///
 /// # Example
 /// ```
@@ -51,10 +50,10 @@ pub struct MappedResult {
 }
 
 impl MappedResult {
-    /// Opens a file by its header.
+    /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// The file cannot be read, or its header is not that of a saved result; [`Error::Malformed`] then names the place.
+    /// The file cannot be read, or its header is not that of a saved result; then [`Error::Malformed`] names the place.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let open = || {
@@ -65,12 +64,12 @@ impl MappedResult {
         open().map_err(|error: Error| error.at(path))
     }
 
-    /// How the result was made.
+    /// Facts about the call that made the result.
     pub fn info(&self) -> &Map<String, Value> {
         &self.contents.header.info
     }
 
-    /// How many texts there are.
+    /// Number of texts.
     pub fn sequence_count(&self) -> usize {
         self.contents.header.sequences.len()
     }
@@ -93,7 +92,7 @@ impl MappedResult {
         Ok(self.contents.sequence_header(index)?.step_scores.iter().map(ToString::to_string).collect())
     }
 
-    /// The shape and the float type of a text's attributions, for each side that has some.
+    /// The name, the shape and the float type of a text's attributions, for each side that has attributions.
     ///
     /// # Errors
     /// There is no such text.
@@ -117,11 +116,11 @@ impl MappedResult {
         self.contents.sequence(&self.map, index, None).map_err(|error| error.at(&self.path))
     }
 
-    /// Some steps of a text's attribution, as [`SequenceAttribution::slice_steps`] of the whole gives them. Scores of other
+    /// Some steps of a text's attribution, as from [`SequenceAttribution::slice_steps`] of the whole attribution. Scores of other
     /// steps are not read.
     ///
     /// # Errors
-    /// There is no such text, the steps are not among the attributed ones, or the arrays do not fit the tokens.
+    /// There is no such text, the steps are out of range, or the arrays do not fit the tokens.
     pub fn sequence_steps(&self, index: usize, steps: Range<usize>) -> Result<SequenceAttribution> {
         inseq_mapped::expect(&self.map, Access::Scattered);
         self.contents.sequence(&self.map, index, Some(steps)).map_err(|error| error.at(&self.path))
@@ -138,21 +137,21 @@ impl MappedResult {
 }
 
 impl AttributionResult {
-    /// The result that the bytes of a safetensors file hold; of a file itself, [`load`](Self::load) and [`MappedResult`].
+    /// Reads a result from the bytes of a safetensors file. For files see [`load`](Self::load) and [`MappedResult`].
     ///
     /// # Errors
-    /// The bytes are no such file; [`Error::Malformed`] names the place.
+    /// The bytes are not a saved result; [`Error::Malformed`] names the place.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self> {
         Contents::of(bytes)?.read(bytes)
     }
 }
 
-/// What a file's header says: the result without scores, and where those are.
+/// The header of a file: the result without scores, and the places of the scores.
 #[derive(Debug)]
 struct Contents {
     header: Header<'static>,
     metadata: Metadata,
-    /// Where the data of tensors begins.
+    /// Start of the tensor data in the file, in bytes.
     data: usize,
 }
 
@@ -287,7 +286,7 @@ impl Contents {
         array_of(name, tensor, &tensor.shape, data)
     }
 
-    /// Some steps of attributions `[attributed, step, ...]`; `None` where a side has none.
+    /// Some steps of attributions `[attributed, step, ...]`; `None` if a side has no attributions.
     fn columns(&self, bytes: &[u8], name: &str, all: usize, steps: &Range<usize>) -> Result<Option<ArrayD<f32>>> {
         if self.metadata.info(name).is_none() {
             return Ok(None);
@@ -312,7 +311,7 @@ impl Contents {
     }
 }
 
-/// The array of a shape that bytes of a tensor hold.
+/// Reads an array with the given shape from the bytes of a tensor.
 fn array_of(name: &str, tensor: &TensorInfo, shape: &[usize], data: &[u8]) -> Result<ArrayD<f32>> {
     let values = decode(tensor.dtype, data).ok_or_else(|| {
         Error::malformed(name, format!("holds numbers of type {:?}, but scores are floats", tensor.dtype))

@@ -13,10 +13,10 @@ use super::{HEADER, VERSION};
 use crate::saved::save::ScoresPrecision;
 use crate::{AttributionResult, Error, Result};
 
-/// The longest header that the format's readers take, in bytes.
+/// Longest header that readers of the format accept, in bytes.
 const LONGEST_HEADER: usize = 100_000_000;
 
-/// Writes a result, the scores of one input token in memory at a time.
+/// Writes a result; only the scores of one input token are converted in memory at a time.
 pub(in crate::saved) fn write(
     result: &AttributionResult,
     writer: impl Write,
@@ -46,7 +46,7 @@ pub(in crate::saved) fn write(
     Ok(writer.flush()?)
 }
 
-/// The header in JSON: what the result says beside scores, and where the scores are.
+/// The header in JSON: the result without scores, and the places of the scores.
 fn header(
     result: &AttributionResult,
     tensors: &[(String, ArrayViewD<'_, f32>)],
