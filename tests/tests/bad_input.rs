@@ -59,6 +59,7 @@ fn requests_that_make_no_sense() {
         &hi().method("integrated_gradients").attribution_argument("method", "simpson"),
         &["simpson", "gausslegendre"],
     );
+    refused(&hi().batch_size(Some(0)), &["`batch_size`", "at least 1"]);
     refused(&hi().generation_argument("num_beams", 0), &["num_beams", "found 0"]);
     refused(&hi().generation_argument("penalty_alpha", 0.6), &["penalty_alpha", "not supported"]);
     refused(&hi().generation_argument("temperature", "hot"), &["temperature"]);
@@ -153,14 +154,37 @@ fn arguments_that_methods_cannot_use_are_named() {
     let cases = [
         ("occlusion", r#"{"sliding_window_shapes": 0}"#, "at least 1 token"),
         ("occlusion", r#"{"window": 2}"#, "sliding_window_shapes"),
-        ("lime", r#"{"n_samples": 0}"#, "`n_samples` must be a whole number between 1 and 100000, found 0"),
+        ("occlusion", r#"{"strides": 2}"#, "`strides` (2) must not be wider than `sliding_window_shapes` (1)"),
+        ("occlusion", r#"{"sliding_window_shapes": [[2, 8], [1, 8]], "strides": 2}"#, "must not be wider"),
+        ("occlusion", r#"{"sliding_window_shapes": []}"#, "`sliding_window_shapes` has 0 pairs"),
+        ("occlusion", r#"{"strides": [[1, 8], [1, 8], [1, 8]]}"#, "`strides` has 3 pairs"),
+        ("occlusion", r#"{"sliding_window_shapes": [2, 0]}"#, "a pair of 0 features"),
+        ("occlusion", r#"{"perturbations_per_eval": 0}"#, "`perturbations_per_eval` must be"),
+        ("lime", r#"{"perturbations_per_eval": 0}"#, "`perturbations_per_eval` must be"),
+        ("kernel_shap", r#"{"perturbations_per_eval": -1}"#, "`perturbations_per_eval` must be"),
+        ("shapley_value_sampling", r#"{"perturbations_per_eval": 0.5}"#, "`perturbations_per_eval` must be"),
+        ("lime", r#"{"n_samples": 1}"#, "`n_samples` must be a whole number between 2 and 100000, found 1"),
+        ("lime", r#"{"alpha": -1}"#, "`alpha` must be a number of 0 or more"),
         ("lime", r#"{"mask_prob": 1.0}"#, "between 0 and 1"),
         ("kernel_shap", r#"{"n_samples": 1}"#, "`n_samples` must be a whole number between 2 and 100000, found 1"),
         ("shapley_value_sampling", r#"{"n_samples": 0}"#, "between 1 and 100000"),
         ("partition_shap", r#"{"max_evals": 1}"#, "`max_evals` must be a whole number between 2 and"),
         ("reagent", r#"{"replacing_ratio": 2.0}"#, "between 0 and 1"),
         ("reagent", r#"{"keep_top_n": 0}"#, "keep_ratio"),
+        ("reagent", r#"{"keep_ratio": 0.5}"#, "`keep_ratio` has no effect where `keep_top_n` is 5"),
+        ("reagent", r#"{"keep_top_n": 0, "keep_ratio": 1.5}"#, "`keep_ratio` must be above 0 and up to 1, found 1.5"),
+        ("reagent", r#"{"replacements": {"words": {}}}"#, "there are none"),
+        ("reagent", r#"{"replacements": {"words": {"noun": []}}}"#, "there are none"),
+        ("reagent", r#"{"replacements": {"words": {"noun": ["door", ""]}}}"#, "an empty word"),
+        (
+            "reagent",
+            r#"{"replacements": {"words": {"a": ["door"], "b": ["door"]}}}"#,
+            "is in the lists \"a\" and \"b\"",
+        ),
+        ("reagent", r#"{"replacements": {"words": {"noun": ["antidisestablishmentarianism"]}}}"#, "none of the words"),
         ("gradient_shap", r#"{"stdevs": -1.0}"#, "0 or more"),
+        ("gradient_shap", r#"{"stdevs": 1e300}"#, "up to 1000000"),
+        ("smoothgrad", r#"{"stdevs": 1e30}"#, "up to 1000000"),
         ("smoothgrad", r#"{"nt_type": "median"}"#, "vargrad"),
         ("deeplift", r#"{"rule": "half"}"#, "captum"),
         ("sequential_integrated_gradients", r#"{"n_steps": 0}"#, "between 1 and 100000"),
@@ -172,6 +196,11 @@ fn arguments_that_methods_cannot_use_are_named() {
         ("layer_gradient_x_activation", r#"{"target_layer": "top"}"#, "names no layer"),
         ("layer_deeplift", r#"{"target_layer": 3}"#, "must be a name"),
         ("value_zeroing", r#"{"decoder_zeroed_units_indices": [77]}"#, "there is no head 77"),
+        ("value_zeroing", r#"{"decoder_zeroed_units_indices": []}"#, "names no head"),
+        ("value_zeroing", r#"{"cross_zeroed_units_indices": {}}"#, "names no head"),
+        ("value_zeroing", r#"{"encoder_zeroed_units_indices": {"0": []}}"#, "names no head"),
+        ("value_zeroing", r#"{"encoder_zeroed_units_indices": {"99": [0]}}"#, "there is no layer 99"),
+        ("value_zeroing", r#"{"cross_zeroed_units_indices": {"0": 77}}"#, "there is no head 77"),
         ("value_zeroing", r#"{"similarity_metric": "manhattan"}"#, "euclidean"),
         ("reagent", r#"{"replacements": "nouns"}"#, "given_model"),
         ("reagent", r#"{"replacements": {"given_model": "/no/such/folder"}}"#, "/no/such/folder"),
@@ -268,4 +297,42 @@ fn groups_that_make_no_sense_are_named() {
     refused(&hi(r#"{"source": [[0, 99]]}"#), &["feature groups of text 1", "[0, 99]", "source tokens"]);
     refused(&hi(r#"{"target": [[0, 2], [1, 3]]}"#), &["target span 2", "overlap"]);
     refused(&hi("[{}, {}]"), &["given for 2 texts, but there are 1"]);
+}
+
+/// What the reference runs with gets a warning, and the rest an error.
+#[test]
+fn contrasts_that_make_no_sense() {
+    let gpt2 = AttributionModel::load(fixture("architectures/gpt2").to_str().unwrap()).unwrap();
+    let contrast = |arguments: serde_json::Value| {
+        let mut request = AttributionRequest::new(["the cat"]).generated_texts(["the cat sat"]).method("dummy");
+        request.step_scores_args = arguments.as_object().cloned().unwrap();
+        gpt2.attribute(&request.step_scores(["contrast_prob"]))
+    };
+    let warnings = |arguments| contrast(arguments).unwrap().info.get("warnings").map(ToString::to_string);
+    assert_eq!(warnings(json!({ "contrast_targets": "the cat ran" })), None);
+    let other = warnings(json!({ "contrast_targets": "a dog ran" })).unwrap();
+    assert!(other.contains("does not begin with its prompt") && other.contains("the cat"), "{other}");
+    assert_eq!(warnings(json!({ "contrast_sources": "a dog", "contrast_targets": "a dog ran" })), None);
+    let unused = warnings(json!({ "contrast_sources": "a dog", "contrast_targets_alignments": "auto" })).unwrap();
+    assert!(unused.contains("`contrast_targets_alignments` has no effect"), "{unused}");
+    let pairs = json!({ "contrast_targets": "the cat ran", "contrast_targets_alignments": [[[1, 1]], [[1, 1]]] });
+    let message = contrast(pairs).unwrap_err().to_string();
+    assert!(message.contains("pairs for 2 texts, but there are 1"), "{message}");
+}
+
+#[test]
+fn a_prompt_without_room_for_more_is_said_to_be_one() {
+    let gpt2 = AttributionModel::load(fixture("architectures/gpt2").to_str().unwrap()).unwrap();
+    let message = |request: AttributionRequest| gpt2.attribute(&request.method("dummy")).unwrap_err().to_string();
+    let long = "the cat sat ".repeat(30);
+    let full = message(AttributionRequest::new([long.as_str()]).truncate(true));
+    assert!(full.contains("fill the model's 40 positions") && full.contains("tokens were cut off"), "{full}");
+    assert!(!full.contains("max_length"), "{full}");
+    let whole = AttributionRequest::new([long.as_str()]).generated_texts([format!("{long}on")]).truncate(true);
+    let cut = message(whole);
+    assert!(cut.contains("nothing after its prompt") && cut.contains("tokens were cut off"), "{cut}");
+    assert!(!cut.contains("written as one"), "{cut}");
+    let space = message(AttributionRequest::new(["the cat "]).generated_texts(["the cat sat"]));
+    assert!(space.contains("written as one") && space.contains("no token comes after it"), "{space}");
+    assert!(!space.contains("attribution starts"), "{space}");
 }

@@ -1,6 +1,7 @@
 //! Layer methods at the modules inside a block, against the golden files of `tests/reference/methods_layers_golden.py`.
 
 use inseq_methods::{AttributionModel, AttributionRequest};
+use inseq_models::model::{Layer, Part, Side};
 use inseq_tests::{fixture, golden_tensors};
 use ndarray::{ArrayD, Axis, Dimension as _};
 use serde::Deserialize;
@@ -164,4 +165,30 @@ fn names_are_those_of_transformers() {
         assert!(message.contains("`target_layer`"), "{message}");
         parts.iter().for_each(|part| assert!(message.contains(part), "{part} in: {message}"));
     }
+}
+
+/// A layer that a model does not have is an error wherever it is asked for, and never another layer.
+#[test]
+fn layers_that_are_not_there_are_refused() {
+    let asked = |name: &str, layer: Layer| {
+        let model = model(name);
+        let model = model.model();
+        let target = model.target_embedding.forward(&[1, 2, 3], 1);
+        let states = model.states_at(layer, None, target).map(drop).unwrap_err().to_string();
+        let above = model.above(layer, None).map(drop).map_err(|error| error.to_string());
+        (states, above)
+    };
+    let of = |side, block, tap| Layer { side, block, tap };
+    let (states, above) = asked("gpt2", of(Side::Encoder, 0, None));
+    assert!(states.contains("no encoder"), "{states}");
+    assert_eq!(above, Err(states));
+    let (states, above) = asked("gpt2", of(Side::Decoder, 99, None));
+    assert!(states.contains("counted from 0"), "{states}");
+    assert_eq!(above, Err(states));
+    let (states, above) = asked("gpt2", of(Side::Decoder, 0, Some(Part::CrossAttention.output())));
+    assert!(states.contains("no cross-attention"), "{states}");
+    assert_eq!(above, Err(states));
+    let (states, above) = asked("bart", of(Side::Encoder, 0, None));
+    assert!(states.contains("a source is missing"), "{states}");
+    assert_eq!(above, Ok(()));
 }

@@ -260,7 +260,9 @@ pub struct AttributeArguments {
     /// Scores of each step to put below the map: of `inseq list step-functions`, or expressions.
     #[arg(long, num_args = 1.., value_name = "FUNCTION", help_heading = "Attribution")]
     pub step_scores: Vec<String>,
-    /// First output position to attribute; negative counts from the end. Texts that do not reach so far stay without scores.
+    /// First output position to attribute. Positions count from 0: the decoder's start, or the first token of a decoder-only
+    /// model's prompt. Negative counts from the end (encoder-decoder models). Of a decoder-only model, a start before the end of
+    /// the prompt, also a negative one, becomes the end of the prompt. Texts that do not reach so far stay without scores.
     #[arg(short, long, value_name = "N", allow_negative_numbers = true, help_heading = "Attribution")]
     pub start_pos: Option<i64>,
     /// Output position to stop before; negative counts from the end.

@@ -87,37 +87,47 @@ impl Engine<'_> {
     /// Size of what gradients are taken of: an embedding, or a layer's state.
     pub fn features(&self) -> usize {
         let Some((whole, layer)) = self.layer else { return self.model.features() };
-        let first = match (layer.side, &whole.encoder) {
-            (Side::Encoder, Some(encoder)) => encoder.stack.blocks.first(),
-            _ => whole.decoder.blocks.first(),
+        let first = match layer.side {
+            Side::Encoder => whole.encoder.as_ref().and_then(|encoder| encoder.stack.blocks.first()),
+            Side::Decoder => whole.decoder.blocks.first(),
         };
         first.map_or(self.model.features(), Block::features)
     }
 
     /// The embeddings of texts as they are; of what is above a layer, the layer's states.
-    pub fn inputs<'t>(&self, texts: &[&'t TextSteps]) -> Point<'t> {
+    ///
+    /// # Errors
+    /// When the model has no such layer.
+    pub fn inputs<'t>(&self, texts: &[&'t TextSteps]) -> Result<Point<'t>> {
         self.point(texts, |text| (&text.source, &text.target))
     }
 
     /// The embeddings of the texts' baselines; of what is above a layer, the layer's states. A target that is not wanted stays as
     /// the text has it.
-    pub fn baselines<'t>(&self, texts: &[&'t TextSteps], wanted: Wanted) -> Point<'t> {
-        let mut baselines = self.point(texts, |text| (&text.source_baseline, &text.target_baseline));
+    ///
+    /// # Errors
+    /// As those of [`inputs`](Self::inputs).
+    pub fn baselines<'t>(&self, texts: &[&'t TextSteps], wanted: Wanted) -> Result<Point<'t>> {
+        let mut baselines = self.point(texts, |text| (&text.source_baseline, &text.target_baseline))?;
         if !wanted.target {
-            baselines.target = self.inputs(texts).target;
+            baselines.target = self.inputs(texts)?.target;
         }
-        baselines
+        Ok(baselines)
     }
 
-    fn point<'t>(&self, texts: &[&'t TextSteps], ids: impl Fn(&'t TextSteps) -> (&'t [u32], &'t [u32])) -> Point<'t> {
-        let Some((whole, layer)) = self.layer else { return Point::of_ids(self.model, texts, ids) };
+    fn point<'t>(
+        &self,
+        texts: &[&'t TextSteps],
+        ids: impl Fn(&'t TextSteps) -> (&'t [u32], &'t [u32]),
+    ) -> Result<Point<'t>> {
+        let Some((whole, layer)) = self.layer else { return Ok(Point::of_ids(self.model, texts, ids)) };
         let mut point = Point::of_ids(whole, texts, ids);
-        let states = whole.states_at(layer, point.source.as_ref(), point.target.clone()).states;
+        let states = whole.states_at(layer, point.source.as_ref(), point.target.clone())?.states;
         match (&mut point.source, layer.side) {
             (Some(source), Side::Encoder) => source.embeddings = states,
             _ => point.target = states,
         }
-        point
+        Ok(point)
     }
 
     /// Forwards of a text that fit at once, where nothing is pulled back.

@@ -9,7 +9,9 @@ use inseq_models::tokenizer::Role;
 use crate::engine::{Point, TextSteps};
 use crate::reading::Text;
 use crate::request::AttributionRequest;
-use crate::step_functions::{ContrastArguments, OneOrMore, OtherContext, OtherContexts, SharedStepFunction, aligned};
+use crate::step_functions::{
+    Alignments, ContrastArguments, OneOrMore, OtherContext, OtherContexts, SharedStepFunction, aligned,
+};
 use crate::{AttributionModel, Error, Result};
 
 /// What has been run of the texts themselves.
@@ -166,6 +168,33 @@ impl AttributionModel {
             target = target.map(|answer| self.answered(prompt, &answer));
         }
         let mut warnings = Vec::new();
+        let aligned_texts = match &arguments.contrast_targets_alignments {
+            Some(Alignments::More(each)) => Some(each.len()),
+            Some(Alignments::One(pairs)) if !pairs.is_empty() => Some(1),
+            _ => None,
+        };
+        if let Some(count) = aligned_texts.filter(|&count| count != request.input_texts.len()) {
+            return Err(Error::Argument(format!(
+                "`contrast_targets_alignments` has pairs for {count} texts, but there are {}; give a list for each",
+                request.input_texts.len()
+            )));
+        }
+        match (&target, &arguments.contrast_targets_alignments) {
+            (None, Some(_)) => {
+                warnings.push("`contrast_targets_alignments` has no effect without `contrast_targets`".into());
+            }
+            (Some(target), _) if model.encoder.is_none() => {
+                let prompt = source.as_deref().unwrap_or(&request.input_texts[text.index]);
+                if !request.chat && !target.starts_with(prompt) {
+                    warnings.push(format!(
+                        "contrast text {} does not begin with its prompt: the alternatives are what a decoder-only model says \
+                         after {target:?} alone, in which {prompt:?} takes no part",
+                        text.index + 1
+                    ));
+                }
+            }
+            _ => {}
+        }
         let mut encode = |other: Option<String>, role| -> Result<Option<Vec<u32>>> {
             let Some(other) = other else { return Ok(None) };
             let (what, index) = ("contrast", text.index);

@@ -16,7 +16,7 @@ use crate::loading::{Loading, Policy};
 use crate::method::{Attributions, Method, MethodContext};
 use crate::other_contexts::Run;
 use crate::pieces::{batches, joined, pieces};
-use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of};
+use crate::positions::{Positions, hide_what_steps_cannot_see, steps_of, without_value};
 use crate::request::{AttributionRequest, MethodChoice, Progress, ProgressCallback, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunction};
 use crate::targets::{Target, Targets};
@@ -53,6 +53,7 @@ impl AttributionModel {
         let started = Instant::now();
         let mut sequences = self.attribute_texts(request, &options, &texts, progress)?;
         let seconds = started.elapsed().as_secs_f64();
+        targets.warnings.extend(without_value(&sequences));
         let mut steps: Vec<Vec<StepAttribution>> =
             sequences.iter().map(|one| if request.output_step_attributions { steps_of(one) } else { vec![] }).collect();
         for ((sequence, steps), others) in sequences.iter_mut().zip(&mut steps).zip(&alternatives) {
@@ -157,7 +158,7 @@ impl AttributionModel {
                 }
             };
             advance(0)?;
-            let point = engine.inputs(&batch_texts);
+            let point = engine.inputs(&batch_texts)?;
             let trace = engine.trace(&point);
             let run = Run { point: &point, trace: &trace };
             let function = self.bound(&options.attributed_fn, request, &run, true)?;

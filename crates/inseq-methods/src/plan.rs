@@ -97,7 +97,7 @@ impl AttributionModel {
         cost: Cost,
     ) -> Result<(f64, f64)> {
         let model = self.model();
-        let own = engine.inputs(&[text]);
+        let own = engine.inputs(&[text])?;
         // What is run for the first time takes longer.
         let trace = engine.trace(&own);
         let function = self.bound(&options.attributed_fn, request, &Run { point: &own, trace: &trace }, true)?;

@@ -26,7 +26,12 @@ impl Positions {
     pub(crate) fn of(request: &AttributionRequest, targets: &[Target], has_source: bool) -> Result<Self> {
         let each = targets.iter().map(|target| {
             let prompt = (!has_source).then_some(target.source.len());
-            positions(request, prompt, target.target.len(), &target.text)
+            positions(request, prompt, target.target.len(), &target.text).map_err(|reason| {
+                match target.notes.as_slice() {
+                    [] => reason,
+                    notes => format!("{reason} ({})", notes.join("; ")),
+                }
+            })
         });
         let each: Vec<Result<Range<usize>, String>> = each.collect();
         if let Some(Err(reason)) = each.first()
@@ -89,6 +94,30 @@ pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) 
         let rows = column.shape()[0];
         column.slice_axis_mut(Axis(0), Slice::from((start + step).min(rows)..)).fill(f32::NAN);
     }
+}
+
+/// What to say of texts with scores that are NaN or infinite where a step sees something.
+pub(crate) fn without_value(sequences: &[SequenceAttribution]) -> Vec<String> {
+    let is_none = |score: &&f32| !score.is_finite();
+    let of_text = |(index, sequence): (usize, &SequenceAttribution)| {
+        let source = sequence.source_attributions.iter().flatten().filter(is_none).count();
+        let columns = sequence.target_attributions.iter().flat_map(|scores| scores.axis_iter(Axis(1))).enumerate();
+        let target = columns.map(|(step, column)| {
+            let rows = column.axis_iter(Axis(0)).take(sequence.attr_pos_start + step);
+            rows.map(|row| row.iter().filter(is_none).count()).sum::<usize>()
+        });
+        let steps = sequence.step_scores.values().flatten().filter(is_none).count();
+        let count = source + target.sum::<usize>() + steps;
+        (count > 0).then(|| {
+            format!(
+                "text {} of {}: {count} scores are NaN or infinite, because a number on the way to them was too large or a \
+                 division by 0; try `float32`, or other arguments of the method or the step function",
+                index + 1,
+                sequences.len()
+            )
+        })
+    };
+    sequences.iter().enumerate().filter_map(of_text).collect()
 }
 
 /// Tokens as they are spelled; what they stand for is the sequence's to say.

@@ -24,6 +24,8 @@ pub(crate) struct Fitting {
     pub(crate) ids: Vec<u32>,
     /// Tokens that the text lost at its beginning.
     pub(crate) lost_at_start: usize,
+    /// What to say of a text that was cut.
+    pub(crate) cut: Option<String>,
 }
 
 impl AttributionModel {
@@ -53,6 +55,7 @@ impl AttributionModel {
             return Ok(Fitting {
                 ids: self.checked(start.into_iter().chain(encoding.ids).collect(), text.role)?,
                 lost_at_start: 0,
+                cut: None,
             });
         };
         let excess = length - positions;
@@ -70,11 +73,13 @@ impl AttributionModel {
         }
         let side = self.tokenizer.truncation_side();
         let end = if side == Side::Left { "beginning" } else { "end" };
-        warnings.push(format!(
+        let cut = format!(
             "{name} has {length} tokens, but the model has {positions} positions: {excess} tokens were cut off at its {end}"
-        ));
+        );
+        warnings.push(cut.clone());
         let ids = start.into_iter().chain(encoding.cut(excess, side).ids).collect();
-        Ok(Fitting { ids: self.checked(ids, text.role)?, lost_at_start: if side == Side::Left { excess } else { 0 } })
+        let lost_at_start = if side == Side::Left { excess } else { 0 };
+        Ok(Fitting { ids: self.checked(ids, text.role)?, lost_at_start, cut: Some(cut) })
     }
 
     /// A target that is given as ids.
@@ -90,7 +95,7 @@ impl AttributionModel {
                 ids.len()
             )));
         }
-        Ok(Fitting { ids: self.checked(ids, Role::Target)?, lost_at_start: 0 })
+        Ok(Fitting { ids: self.checked(ids, Role::Target)?, lost_at_start: 0, cut: None })
     }
 
     /// The ids of a text without the first tokens that it has itself.

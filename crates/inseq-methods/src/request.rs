@@ -108,10 +108,13 @@ pub struct AttributionRequest {
     pub step_scores: Vec<StepFunctionChoice>,
     /// Arguments of the step scores, by the reference's names.
     pub step_scores_args: Map<String, Value>,
-    /// First target position to attribute; negative counts from the end of each text. Of several texts, those that do not have
-    /// the positions get an attribution without steps, and a warning; a call in which none has them fails.
+    /// First target position to attribute; the first that can be where there is none. Position 0 is the decoder start, or the
+    /// first token of a decoder-only model's prompt. Of an encoder-decoder model, negative counts from the end of each text. Of
+    /// a decoder-only model, a start before the end of the prompt, also a negative one, becomes the end of the prompt, as in the
+    /// reference. Of several texts, those that do not have the positions get an attribution without steps, and a warning; a
+    /// call in which none has them fails.
     pub attr_pos_start: Option<i64>,
-    /// Position after the last one to attribute; negative counts from the end of each text.
+    /// Position after the last one to attribute; negative counts from the end of each text, of every model.
     pub attr_pos_end: Option<i64>,
     /// Whether the target prefix is attributed beside the source (encoder-decoder models).
     pub attribute_target: bool,

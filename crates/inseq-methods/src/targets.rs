@@ -11,6 +11,8 @@ pub(crate) struct Target {
     pub(crate) source: Vec<u32>,
     pub(crate) target: Vec<u32>,
     pub(crate) text: String,
+    /// Why there may be nothing of it to attribute, one clause each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The texts of a call.
@@ -26,6 +28,9 @@ impl AttributionModel {
         let inputs = &request.input_texts;
         if inputs.is_empty() {
             return Err(Error::Argument("there is no input text; give at least one".into()));
+        }
+        if request.batch_size == Some(0) {
+            return Err(Error::Argument("`batch_size` must be at least 1, found 0".into()));
         }
         let counts =
             [request.generated_texts.as_ref().map(Vec::len), request.generated_token_ids.as_ref().map(Vec::len)];
@@ -46,6 +51,10 @@ impl AttributionModel {
         // What is said of a prompt alone is said of what follows it, too.
         let given = self.given_targets(request, special && !goes_on, &mut warnings)?;
         let mut sources = Vec::new();
+        let mut notes: Vec<Vec<String>> = match &given {
+            Some(given) => given.iter().map(|given| given.cut.iter().cloned().collect()).collect(),
+            None => vec![Vec::new(); inputs.len()],
+        };
         for (index, text) in inputs.iter().enumerate() {
             if !decoder_only && text.trim().is_empty() {
                 return Err(Error::Argument(format!(
@@ -64,7 +73,11 @@ impl AttributionModel {
             let input = Text { what: "input", index, text, role: Role::Source, add_special_tokens: special, first };
             sources.push(match given.as_ref().filter(|_| decoder_only) {
                 Some(given) => self.without_start(input, given[index].lost_at_start)?,
-                None => self.fitting(input, request.truncate, &mut warnings)?.ids,
+                None => {
+                    let fitting = self.fitting(input, request.truncate, &mut warnings)?;
+                    notes[index].extend(fitting.cut);
+                    fitting.ids
+                }
             });
         }
         let targets = match given {
@@ -73,20 +86,34 @@ impl AttributionModel {
                 let prefixes: Option<Vec<_>> = prefixes.map(|given| given.into_iter().map(|given| given.ids).collect());
                 let config = self.generation.merge(&request.generation_args)?;
                 warnings.extend(config.warnings());
-                let generated = self.generate_ids(&sources, prefixes.as_deref(), &config, progress)?;
+                let generated = self.generate_ids(&sources, prefixes.as_deref(), &config, progress);
+                let generated = generated.map_err(|error| match notes.concat() {
+                    notes if !notes.is_empty() && !matches!(error, Error::Cancelled) => {
+                        Error::Argument(format!("{error} ({})", notes.join("; ")))
+                    }
+                    _ => error,
+                })?;
                 generated.into_iter().map(|generated| generated.ids).collect::<Vec<_>>()
             }
         };
-        let texts = sources.into_iter().zip(targets).map(|(source, target)| {
+        let texts = sources.into_iter().zip(targets).zip(notes).map(|((source, target), mut notes)| {
             let text = self.decode(&target, Role::Target, true)?;
-            if decoder_only && !target.starts_with(&source) {
-                warnings.push(format!(
-                    "the last tokens of the prompt and the first of what follows are written as one in {text:?}; \
-                     attribution starts after the {} tokens that the prompt has alone",
-                    source.len()
-                ));
+            // A text that was cut may end in its prompt.
+            if decoder_only && !target.starts_with(&source) && !source.starts_with(&target) {
+                let (alone, all) = (source.len(), target.len());
+                let merged =
+                    format!("the last tokens of the prompt and the first of what follows are written as one in {text:?}");
+                let note = match alone < all {
+                    true => format!("{merged}; attribution starts after the first {alone} tokens, as many as the prompt has alone"),
+                    false => format!(
+                        "{merged}: that are {all} tokens, and the prompt alone has {alone}, so that no token comes after it; end \
+                         the prompt where a token of the text ends, without a space"
+                    ),
+                };
+                warnings.push(note.clone());
+                notes.push(note);
             }
-            Ok(Target { source, target, text })
+            Ok(Target { source, target, text, notes })
         });
         let texts = texts.collect::<Result<_>>()?;
         Ok(Targets { texts, warnings })

@@ -104,7 +104,7 @@ impl Method for DeepLift {
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
-        let point = context.engine.inputs(&[context.text(entry)]);
+        let point = context.engine.inputs(&[context.text(entry)])?;
         let trace = context.engine.trace(&point);
         Ok(self.explained(context, &point, &trace)?.pop().unwrap_or_default())
     }
@@ -125,7 +125,7 @@ impl DeepLift {
         let model = engine.model;
         let wanted = context.wanted();
         let texts = &point.texts;
-        let baseline = engine.baselines(texts, wanted);
+        let baseline = engine.baselines(texts, wanted)?;
         let (rescale, forwards) = (self.rescale(), self.forwards(model));
         rescale.check(model).map_err(|reason| {
             let way_out = match self.rule {

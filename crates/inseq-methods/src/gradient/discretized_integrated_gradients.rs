@@ -116,7 +116,7 @@ impl Method for DiscretizedIntegratedGradients {
         let engine = context.engine;
         let model = engine.model;
         let wanted = context.wanted();
-        let input = engine.inputs(&[text]);
+        let input = engine.inputs(&[text])?;
         let special = context.special_tokens;
         let mut source_path = match &model.encoder {
             Some(encoder) => Some(self.path(&encoder.embedding, &text.source, &text.source_baseline, special)?),
@@ -173,7 +173,7 @@ impl Method for DiscretizedIntegratedGradients {
         }
         let mut result = collector.finish();
         if self.multiply_by_inputs {
-            times_embeddings(&mut result, &input, Some(&engine.baselines(&[text], wanted)))?;
+            times_embeddings(&mut result, &input, Some(&engine.baselines(&[text], wanted)?))?;
         }
         let mut result = result.pop().unwrap_or_default();
         if self.return_convergence_delta {

@@ -7,15 +7,15 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::noise::{Noisy, Sample};
+use super::noise::{Noisy, Sample, check_stdevs};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
-use crate::{Count, Error, Result};
+use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
     Argument::new("n_samples", "5", "Random points, 1 to 100000."),
-    Argument::new("stdevs", "0.0", "Standard deviation of the noise on embeddings, 0 or more."),
+    Argument::new("stdevs", "0.0", "Standard deviation of the noise on embeddings, 0 to 1000000."),
     Argument::new(
         "multiply_by_inputs",
         "true",
@@ -86,13 +86,7 @@ impl Method for GradientShap {
     }
 
     fn validate(&self) -> Result<()> {
-        if !(self.stdevs >= 0.0 && self.stdevs.is_finite()) {
-            return Err(Error::Argument(format!(
-                "gradient_shap: `stdevs` must be a number of 0 or more, found {}",
-                self.stdevs
-            )));
-        }
-        Ok(())
+        check_stdevs(self.name(), self.stdevs)
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
@@ -100,7 +94,7 @@ impl Method for GradientShap {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let samples: Vec<Sample> =
             (0..self.n_samples.get()).map(|_| Sample { alpha: random.random(), noise: random.random() }).collect();
-        let noisy = Noisy::new(context, text, self.stdevs);
+        let noisy = Noisy::new(context, text, self.stdevs)?;
         let [mean, _] = noisy.moments(context, &samples, self.multiply_by_inputs, false)?;
         let mut result = mean;
         if self.return_convergence_delta {

@@ -109,9 +109,9 @@ impl<M: Method> AtLayer<M> {
         residual: Option<Tensor<2>>,
     ) -> Result<Vec<Attributions>> {
         let whole = context.engine.model;
-        let model = whole.above(layer, residual);
+        let model = whole.above(layer, residual)?;
         let engine = Engine { model: &model, memory_budget: context.engine.memory_budget, layer: Some((whole, layer)) };
-        let point = engine.inputs(texts);
+        let point = engine.inputs(texts)?;
         let trace = engine.trace(&point);
         self.method.attribute(&mut MethodContext {
             attribution_model: context.attribution_model,
@@ -167,8 +167,8 @@ impl<M: Method> Method for AtLayer<M> {
         let text = context.text(entry);
         let residual = match layer.has_residual() {
             true => {
-                let point = context.engine.inputs(&[text]);
-                let residual = whole.states_at(layer, point.source.as_ref(), point.target).residual;
+                let point = context.engine.inputs(&[text])?;
+                let residual = whole.states_at(layer, point.source.as_ref(), point.target)?.residual;
                 residual.map(|residual| residual.squeeze_dim(0))
             }
             false => None,
@@ -199,8 +199,8 @@ impl<M: Method> Method for AtLayer<M> {
     }
 
     fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
-        match self.layer(model) {
-            Ok(Some(layer)) => self.method.cost(&model.above(layer, None), text, attribute_target),
+        match self.layer(model).map(|layer| layer.map(|layer| model.above(layer, None))) {
+            Ok(Some(Ok(above))) => self.method.cost(&above, text, attribute_target),
             _ => self.method.cost(model, text, attribute_target),
         }
     }

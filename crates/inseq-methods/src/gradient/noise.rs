@@ -7,9 +7,22 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{Collector, weighted};
-use crate::Result;
 use crate::engine::{Point, TextSteps};
 use crate::method::{Attributions, MethodContext};
+use crate::{Error, Result};
+
+/// Largest standard deviation of noise. Embeddings are seldom larger than 100; the squares of far larger numbers are infinite.
+const LARGEST_STDEV: f64 = 1e6;
+
+/// Refuses noise that no model can be run with.
+pub(super) fn check_stdevs(method: &str, stdevs: f64) -> Result<()> {
+    match (0.0..=LARGEST_STDEV).contains(&stdevs) {
+        true => Ok(()),
+        false => Err(Error::Argument(format!(
+            "{method}: `stdevs` must be a number of 0 or more, up to {LARGEST_STDEV}; found {stdevs}"
+        ))),
+    }
+}
 
 /// One random point.
 pub(super) struct Sample {
@@ -29,11 +42,11 @@ pub(super) struct Noisy<'a> {
 }
 
 impl<'a> Noisy<'a> {
-    pub(super) fn new(context: &MethodContext<'_>, text: &'a TextSteps, stdev: f64) -> Self {
+    pub(super) fn new(context: &MethodContext<'_>, text: &'a TextSteps, stdev: f64) -> Result<Self> {
         let engine = context.engine;
         let wanted = context.wanted();
-        let (input, baseline) = (engine.inputs(&[text]), engine.baselines(&[text], wanted));
-        Self { text, input, baseline, stdev, wanted }
+        let (input, baseline) = (engine.inputs(&[text])?, engine.baselines(&[text], wanted)?);
+        Ok(Self { text, input, baseline, stdev, wanted })
     }
 
     /// The embeddings of what is attributed.

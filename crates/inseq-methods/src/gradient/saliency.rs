@@ -97,7 +97,7 @@ pub(super) fn gradients(context: &mut MethodContext, point: &Point, trace: &Trac
 
 /// The gradients of one text of a batch, run by itself.
 pub(super) fn gradients_of(context: &mut MethodContext, entry: usize) -> Result<Attributions> {
-    let point = context.engine.inputs(&[context.text(entry)]);
+    let point = context.engine.inputs(&[context.text(entry)])?;
     let trace = context.engine.trace(&point);
     Ok(gradients(context, &point, &trace)?.pop().unwrap_or_default())
 }

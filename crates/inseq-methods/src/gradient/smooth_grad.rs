@@ -7,10 +7,10 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::noise::{Noisy, Sample};
+use super::noise::{Noisy, Sample, check_stdevs};
 use crate::engine::{TextSteps, read};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
-use crate::{Count, Error, Result};
+use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
@@ -18,7 +18,7 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "stdevs",
         "none",
-        "Standard deviation of the noise, 0 or more; without it, 0.15 of the range of the text's embeddings.",
+        "Standard deviation of the noise, 0 to 1000000; without it, 0.15 of the range of the text's embeddings.",
     ),
     Argument::new(
         "nt_type",
@@ -99,12 +99,7 @@ impl Method for SmoothGrad {
     }
 
     fn validate(&self) -> Result<()> {
-        match self.stdevs.filter(|stdevs| !(*stdevs >= 0.0 && stdevs.is_finite())) {
-            Some(stdevs) => {
-                Err(Error::Argument(format!("smoothgrad: `stdevs` must be a number of 0 or more, found {stdevs}")))
-            }
-            None => Ok(()),
-        }
+        self.stdevs.map_or(Ok(()), |stdevs| check_stdevs(self.name(), stdevs))
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
@@ -118,7 +113,7 @@ impl Method for SmoothGrad {
                 let mut range = 0f32;
                 // The noise of a step is the same whichever steps are asked for: the range is that of the whole text.
                 let whole = TextSteps { steps: text.first..text.target.len(), ..text.clone() };
-                for embeddings in Noisy::new(context, &whole, 0.0).embeddings() {
+                for embeddings in Noisy::new(context, &whole, 0.0)?.embeddings() {
                     let values = read(embeddings.clone(), "embeddings")?;
                     let (low, high) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
                     range = range.max(high - low);
@@ -126,7 +121,7 @@ impl Method for SmoothGrad {
                 f64::from(range) * NOISE
             }
         };
-        let noisy = Noisy::new(context, text, stdev);
+        let noisy = Noisy::new(context, text, stdev)?;
         let squares = self.nt_type != NoiseTunnel::SmoothGrad;
         let [mut mean, mut square] = noisy.moments(context, &samples, false, squares)?;
         let sides = |attributions: &mut Attributions| [attributions.source.take(), attributions.target.take()];

@@ -165,6 +165,17 @@ impl ZeroedHeads {
     }
 }
 
+impl ValueZeroing {
+    /// The heads of each kind of attention that are put to zero, by the name of the argument.
+    fn zeroed(&self) -> [(&'static str, &ZeroedHeads); 3] {
+        [
+            ("encoder_zeroed_units_indices", &self.encoder_zeroed_units_indices),
+            ("decoder_zeroed_units_indices", &self.decoder_zeroed_units_indices),
+            ("cross_zeroed_units_indices", &self.cross_zeroed_units_indices),
+        ]
+    }
+}
+
 impl Method for ValueZeroing {
     fn name(&self) -> &str {
         "value_zeroing"
@@ -172,6 +183,44 @@ impl Method for ValueZeroing {
 
     fn arguments(&self) -> Map<String, Value> {
         fields(self)
+    }
+
+    fn validate(&self) -> Result<()> {
+        let no_heads = |heads: &OneOrMore| matches!(heads, OneOrMore::More(heads) if heads.is_empty());
+        for (name, chosen) in self.zeroed() {
+            let is_empty = match chosen {
+                ZeroedHeads::Some(heads) => heads.is_empty(),
+                ZeroedHeads::ByLayer(layers) => layers.is_empty() || layers.values().any(no_heads),
+                ZeroedHeads::All | ZeroedHeads::One(_) => false,
+            };
+            if is_empty {
+                return Err(Error::Argument(format!("value_zeroing: `{name}` has a list that names no head")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, model: &Model) -> Result<()> {
+        let encoder = model.encoder.as_ref().map(|encoder| &encoder.stack.blocks);
+        let stacks = [encoder, Some(&model.decoder.blocks), encoder.and(Some(&model.decoder.blocks))];
+        for ((name, chosen), blocks) in self.zeroed().into_iter().zip(stacks) {
+            let refuse = |message: String| Err(Error::Argument(format!("value_zeroing: `{name}`: {message}")));
+            let Some(blocks) = blocks else {
+                match chosen {
+                    ZeroedHeads::All => continue,
+                    _ => return refuse("the model has no such attention".into()),
+                }
+            };
+            if let ZeroedHeads::ByLayer(layers) = chosen
+                && let Some((layer, _)) = layers.range(blocks.len()..).next()
+            {
+                return refuse(format!("there is no layer {layer}; there are {}, counted from 0", blocks.len()));
+            }
+            for (layer, block) in blocks.iter().enumerate() {
+                chosen.of(layer, block.mixer.inner.heads())?;
+            }
+        }
+        Ok(())
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
@@ -223,7 +272,7 @@ impl ValueZeroing {
         asked: &[(LeftOut, Range<usize>)],
     ) -> Result<BTreeMap<LeftOut, ArrayD<f32>>> {
         let model = context.engine.model;
-        let point = context.engine.inputs(&[text]);
+        let point = context.engine.inputs(&[text])?;
         let target_features: Vec<_> = text.seen_target_features().collect();
         let at_once = context.engine.forwards_that_fit(text).max(1);
         let mut requests = Vec::new();

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Perturbed, regression::least_squares};
+use super::{PerturbationsPerEval, Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
 use crate::feature_groups::choices;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
@@ -50,7 +50,7 @@ pub struct KernelShap {
     /// Seed of the random number generator.
     pub seed: u64,
     /// Accepted as Captum does; the memory budget decides.
-    pub perturbations_per_eval: Option<usize>,
+    pub perturbations_per_eval: PerturbationsPerEval,
 }
 
 impl Default for KernelShap {

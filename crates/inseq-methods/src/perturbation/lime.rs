@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Perturbed, regression::least_squares};
+use super::{PerturbationsPerEval, Perturbed, regression::least_squares};
 use crate::engine::TextSteps;
 use crate::feature_groups::choices;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
@@ -15,7 +15,7 @@ use crate::{Count, Error, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_samples", "50", "Samples that the regression is fitted to, 1 to 100000."),
+    Argument::new("n_samples", "50", "Samples that the regression is fitted to, 2 to 100000."),
     Argument::new("mask_prob", "0.3", "Probability of a token to be put to its baseline, above 0 and below 1."),
     Argument::new("alpha", "1.0", "Weight of the ridge penalty, 0 or more."),
     Argument::new("seed", "0", "Seed of the random number generator."),
@@ -46,8 +46,8 @@ pub(crate) fn info() -> MethodInfo {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lime {
-    /// Samples that the surrogate is fitted to.
-    pub n_samples: Count<1>,
+    /// Samples that the surrogate is fitted to: one says nothing of what makes a difference.
+    pub n_samples: Count<2>,
     /// Probability of a token to be put to its baseline.
     pub mask_prob: f64,
     /// Weight of the ridge penalty.
@@ -55,7 +55,7 @@ pub struct Lime {
     /// Seed of the random number generator.
     pub seed: u64,
     /// Accepted as the reference does; the memory budget decides.
-    pub perturbations_per_eval: Option<usize>,
+    pub perturbations_per_eval: PerturbationsPerEval,
 }
 
 impl Default for Lime {
@@ -74,9 +74,9 @@ impl Method for Lime {
     }
 
     fn validate(&self) -> Result<()> {
-        if !(self.mask_prob > 0.0 && self.mask_prob < 1.0) || self.alpha.is_nan() || self.alpha < 0.0 {
+        if !(self.mask_prob > 0.0 && self.mask_prob < 1.0) || !(self.alpha >= 0.0 && self.alpha.is_finite()) {
             return Err(Error::Argument(format!(
-                "lime: `mask_prob` must lie between 0 and 1, and `alpha` must not be negative; found {} and {}",
+                "lime: `mask_prob` must lie between 0 and 1, and `alpha` must be a number of 0 or more; found {} and {}",
                 self.mask_prob, self.alpha
             )));
         }

@@ -27,11 +27,14 @@ pub use partition_shap::PartitionShap;
 pub use reagent::{Reagent, Replacements, Words};
 pub use shapley_value_sampling::ShapleyValueSampling;
 
-use crate::Result;
 use crate::engine::{Engine, Point, TextSteps};
 use crate::feature_groups::choices;
 use crate::method::{Attributions, MethodContext};
 use crate::step_functions::SharedStepFunction;
+use crate::{Count, Result};
+
+/// Changed inputs that go through the model at once: accepted as the reference and Captum do; the memory budget decides.
+pub type PerturbationsPerEval = Option<Count<1, { 1 << 24 }>>;
 
 /// The text that a feature belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +66,8 @@ impl<'a> Perturbed<'a> {
     /// Every feature of what is attributed: those of the whole text, whichever steps are asked for.
     pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Result<Self> {
         let engine = context.engine;
-        let input = engine.inputs(&[text]);
-        let baseline = engine.baselines(&[text], Wanted { target: true, ..context.wanted() });
+        let input = engine.inputs(&[text])?;
+        let baseline = engine.baselines(&[text], Wanted { target: true, ..context.wanted() })?;
         let feature = |side, positions: Range<usize>| {
             let (ids, baseline) = match side {
                 Side::Source => (&text.source, &text.source_baseline),

@@ -5,7 +5,7 @@ use inseq_models::model::Model;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Feature, Perturbed, Side};
+use super::{Feature, PerturbationsPerEval, Perturbed, Side};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Error, Result};
@@ -50,7 +50,7 @@ pub struct Occlusion {
     /// Tokens from one window to the next.
     pub strides: Window,
     /// Accepted as the reference does; the memory budget decides.
-    pub perturbations_per_eval: Option<usize>,
+    pub perturbations_per_eval: PerturbationsPerEval,
 }
 
 /// A number of tokens, in one of the reference's spellings.
@@ -102,9 +102,35 @@ impl Method for Occlusion {
     }
 
     fn validate(&self) -> Result<()> {
-        let smallest = |window: &Window| window.of(Side::Source).min(window.of(Side::Target));
-        if smallest(&self.sliding_window_shapes) == 0 || smallest(&self.strides) == 0 {
-            return Err(Error::Argument("occlusion: windows and strides must be at least 1 token".into()));
+        let refuse = |message: String| Err(Error::Argument(format!("occlusion: {message}")));
+        for (name, window) in [("sliding_window_shapes", &self.sliding_window_shapes), ("strides", &self.strides)] {
+            match window {
+                Window::Each(each) if !(1..=2).contains(&each.len()) => {
+                    return refuse(format!(
+                        "`{name}` has {} pairs; give a number of tokens, one pair, or one pair each for source and target",
+                        each.len()
+                    ));
+                }
+                Window::Each(each) if each.iter().any(|pair| pair.1 == 0) => {
+                    return refuse(format!("`{name}` has a pair of 0 features; windows cover all of them"));
+                }
+                Window::Shape((_, 0)) => {
+                    return refuse(format!("`{name}` is a pair of 0 features; windows cover all of them"));
+                }
+                _ => {}
+            }
+        }
+        for side in [Side::Source, Side::Target] {
+            let (window, stride) = (self.sliding_window_shapes.of(side), self.strides.of(side));
+            if window == 0 || stride == 0 {
+                return refuse("windows and strides must be at least 1 token".into());
+            }
+            if stride > window {
+                return refuse(format!(
+                    "`strides` ({stride}) must not be wider than `sliding_window_shapes` ({window}): no window would cover \
+                     the tokens between"
+                ));
+            }
         }
         Ok(())
     }

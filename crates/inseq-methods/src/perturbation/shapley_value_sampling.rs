@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Perturbed;
+use super::{PerturbationsPerEval, Perturbed};
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
@@ -48,7 +48,7 @@ pub struct ShapleyValueSampling {
     /// Seed of the random number generator.
     pub seed: u64,
     /// Accepted as Captum does; the memory budget decides.
-    pub perturbations_per_eval: Option<usize>,
+    pub perturbations_per_eval: PerturbationsPerEval,
 }
 
 impl Default for ShapleyValueSampling {

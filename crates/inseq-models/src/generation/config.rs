@@ -310,6 +310,14 @@ impl GenerationConfig {
         };
         // The last token is never fed back, so it needs no position.
         let limit = limit.min(positions.map_or(usize::MAX, |positions| positions + 1));
+        if limit <= start
+            && let Some(positions) = positions.filter(|&positions| start >= positions)
+        {
+            return Err(Error::Argument(format!(
+                "the target already starts with {start} tokens, which fill the model's {positions} positions: there is no room \
+                 for more; shorten it"
+            )));
+        }
         if limit <= start {
             return Err(Error::Argument(format!(
                 "the target already starts with {start} tokens, and may have {limit} at most; raise `max_length` or give \

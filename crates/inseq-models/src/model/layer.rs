@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use super::stack::Entry;
 use super::trace::Mode;
 use super::{Block, Context, Model, Source, Stack};
+use crate::{Error, Result};
 
 /// A place inside a model whose states [`Model::states_at`] gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,8 +180,31 @@ impl Model {
         format!("give `embeddings`; {}", each.collect::<Vec<_>>().join("; "))
     }
 
+    /// The stack of a layer.
+    ///
+    /// # Errors
+    /// When the model has no such stack, block or sublayer.
+    fn stack_of(&self, layer: Layer) -> Result<&Stack> {
+        let name = format!("the layer {}.{}", layer.side.name(), layer.block);
+        let refuse = |message: String| Err(Error::Argument(format!("{name}: {message}")));
+        let Some(stack) = self.stack(layer.side) else {
+            return refuse("the model has no encoder; choose a layer of its decoder".into());
+        };
+        let Some(block) = stack.blocks.get(layer.block) else {
+            return refuse(format!("there are {} blocks, counted from 0", stack.blocks.len()));
+        };
+        if layer.tap.is_some_and(|tap| tap.part == Part::CrossAttention) && block.cross_attention.is_none() {
+            return refuse("the block has no cross-attention".into());
+        }
+        Ok(stack)
+    }
+
     /// The states at a layer, which its model [above](Self::above) takes in the place of embeddings.
-    pub fn states_at(&self, layer: Layer, source: Option<&Source>, target: Tensor<3>) -> LayerStates {
+    ///
+    /// # Errors
+    /// When the model has no such stack, block or sublayer, or `source` is missing for a layer of the encoder.
+    pub fn states_at(&self, layer: Layer, source: Option<&Source>, target: Tensor<3>) -> Result<LayerStates> {
+        self.stack_of(layer)?;
         let mut found = None;
         let mut index = 0;
         let mut run = |block: &Block, x: Tensor<3>, context: &Context| {
@@ -198,17 +222,28 @@ impl Model {
         };
         match (layer.side, source) {
             (Side::Encoder, Some(source)) => drop(self.run_encoder(source, Mode::default(), &mut run)),
-            (_, source) => {
+            (Side::Encoder, None) => {}
+            (Side::Decoder, source) => {
                 let memory = source.and_then(|source| self.memory(source));
-                drop(self.run_decoder(memory.as_ref(), target.clone(), Mode::default(), &mut run));
+                drop(self.run_decoder(memory.as_ref(), target, Mode::default(), &mut run));
             }
         }
-        found.unwrap_or(LayerStates { states: target, residual: None })
+        found.ok_or_else(|| {
+            Error::Argument(format!(
+                "there are no states at {}.{}: a source is missing",
+                layer.side.name(),
+                layer.block
+            ))
+        })
     }
 
     /// The model above a layer: what was an embedding is the layer's state. `residual` `[position, feature]` is what the
     /// states of a text are added to.
-    pub fn above(&self, layer: Layer, residual: Option<Tensor<2>>) -> Model {
+    ///
+    /// # Errors
+    /// When the model has no such stack, block or sublayer.
+    pub fn above(&self, layer: Layer, residual: Option<Tensor<2>>) -> Result<Model> {
+        self.stack_of(layer)?;
         let mut model = self.clone();
         let stack = match (layer.side, &mut model.encoder) {
             (Side::Encoder, Some(encoder)) => &mut encoder.stack,
@@ -231,7 +266,7 @@ impl Model {
             stack.blocks.extend(cut.above(part));
         }
         stack.blocks.extend(upper);
-        model
+        Ok(model)
     }
 }
 

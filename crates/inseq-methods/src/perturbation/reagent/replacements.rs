@@ -66,16 +66,42 @@ impl Replacements {
                 }
                 Pool::Given(Arc::new(given))
             }
-            Self::Words(Words::Lists(lists)) => Pool::Words(Arc::new(lists.clone())),
+            Self::Words(Words::Lists(lists)) => {
+                check_words(lists).map_err(|reason| Error::Argument(format!("reagent: words: {reason}")))?;
+                Pool::Words(Arc::new(lists.clone()))
+            }
             Self::Words(Words::File(path)) => {
                 let refuse =
                     |reason: String| Error::Argument(format!("reagent: words of {}: {reason}", path.display()));
                 loading.of_file("reagent", path)?;
                 let json = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-                Pool::Words(Arc::new(mismatch::parse(&json).map_err(|error| refuse(error.to_string()))?))
+                let lists = mismatch::parse(&json).map_err(|error| refuse(error.to_string()))?;
+                check_words(&lists).map_err(refuse)?;
+                Pool::Words(Arc::new(lists))
             }
         })
     }
+}
+
+/// Refuses lists without words, and a word of two lists, which would be replaced by the words of one of them.
+fn check_words(lists: &BTreeMap<String, Vec<String>>) -> Result<(), String> {
+    if lists.values().all(Vec::is_empty) {
+        return Err("there are none; give at least one list with a word".into());
+    }
+    let mut of: HashMap<&str, &str> = HashMap::new();
+    for (class, words) in lists {
+        for word in words {
+            if word.trim().is_empty() {
+                return Err(format!("the list {class:?} has an empty word"));
+            }
+            if let Some(other) = of.insert(word, class).filter(|other| other != class) {
+                return Err(format!(
+                    "{word:?} is in the lists {other:?} and {class:?}; a word must be in one list alone"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tokens that a place may get, of those that a model expects there.
@@ -152,10 +178,19 @@ impl Sampler {
                 [source, of(&text.target[..text.steps.end - 1], Role::Target)?]
             }
             Pool::Words(lists) => {
-                let of = |ids: &[u32], role, vocabulary| {
-                    if ids.is_empty() { vec![] } else { Classes::new(model, lists, role, vocabulary).of(ids) }
+                let classes = |ids: &[u32], role, vocabulary| {
+                    (!ids.is_empty()).then(|| Classes::new(model, lists, role, vocabulary))
                 };
-                [of(&text.source, Role::Source, source_vocabulary), of(&text.target, Role::Target, target_vocabulary)]
+                let sides = [
+                    (&text.source, classes(&text.source, Role::Source, source_vocabulary)),
+                    (&text.target, classes(&text.target, Role::Target, target_vocabulary)),
+                ];
+                if sides.iter().flat_map(|(_, classes)| classes).all(Classes::is_empty) {
+                    return Err(Error::Argument(
+                        "reagent: none of the words is a token of the model; give words that its tokenizer does not split".into(),
+                    ));
+                }
+                sides.map(|(ids, classes)| classes.map_or_else(Vec::new, |classes| classes.of(ids)))
             }
         };
         Ok(Self {
@@ -288,6 +323,11 @@ impl Classes {
             }
         }
         classes
+    }
+
+    /// Whether no token is one of the words.
+    fn is_empty(&self) -> bool {
+        self.of_tokens.is_empty()
     }
 
     /// What each of `ids` may become.
