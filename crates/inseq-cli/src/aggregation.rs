@@ -6,8 +6,9 @@ use inseq_core::Entry as _;
 use inseq_core::aggregators::{Aggregators, Pipeline};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{Object, object};
 use crate::failure::Failure;
+use crate::json_object::{Object, object};
+use crate::warnings::warn;
 
 /// How scores are aggregated.
 #[derive(Debug, Args)]
@@ -32,15 +33,36 @@ pub struct AggregationArguments {
     pub aggregator_kwargs: Object,
 }
 
-/// What the command line asks to be applied: aggregators in turn, or those of a result's kind.
+/// How aggregated scores are weighted.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Aggregation")]
+pub struct WeightingArguments {
+    /// After aggregation, multiply the scores of each step by this step score of it, such as probability.
+    #[arg(long, value_name = "STEP_SCORE")]
+    pub weight_attributions: Option<String>,
+}
+
+/// What the command line asks to be applied: aggregators in turn, or those of a result's kind; then a weight of each step.
 #[derive(Debug, Default)]
-pub struct Aggregation(Option<Pipeline>);
+pub struct Aggregation {
+    pipeline: Option<Pipeline>,
+    weight: Option<String>,
+}
 
 impl Aggregation {
     /// Reads the command line, so that a wrong name is told before the work rather than after it.
     pub fn of(arguments: &AggregationArguments) -> Result<Self, Failure> {
         if !arguments.attribution_aggregators.is_empty() {
-            return pipeline(arguments).map(|pipeline| Self(Some(pipeline)));
+            return pipeline(arguments).map(|pipeline| Self { pipeline: Some(pipeline), weight: None });
+        }
+        // The reference takes these so.
+        for (flag, is_given) in [
+            ("--normalize-attributions", arguments.normalize_attributions),
+            ("--rescale-attributions", arguments.rescale_attributions),
+        ] {
+            if is_given {
+                warn(&format!("{flag} has no effect without --attribution-aggregators"));
+            }
         }
         let idle = [
             ("--attribution-selectors", !arguments.attribution_selectors.is_empty()),
@@ -50,21 +72,30 @@ impl Aggregation {
             Some((flag, _)) => Err(Failure::Argument(format!(
                 "{flag} says how aggregators work; name them with --attribution-aggregators"
             ))),
-            None => Ok(Self(None)),
+            None => Ok(Self::default()),
         }
     }
 
-    /// Whether aggregators are named.
+    /// The aggregation, with the weights that a command line asks for.
+    pub fn weighted(self, arguments: &WeightingArguments) -> Self {
+        Self { weight: arguments.weight_attributions.clone(), ..self }
+    }
+
+    /// Whether aggregators or weights are named.
     pub fn is_chosen(&self) -> bool {
-        self.0.is_some()
+        self.pipeline.is_some() || self.weight.is_some()
     }
 
     /// The aggregated result.
     pub fn apply(&self, result: &AttributionResult) -> Result<AttributionResult, Failure> {
-        Ok(match &self.0 {
+        let mut aggregated = match &self.pipeline {
             Some(pipeline) => result.aggregate_with(pipeline)?,
             None => result.aggregate()?,
-        })
+        };
+        if let Some(weight) = &self.weight {
+            aggregated.weight_attributions(weight)?;
+        }
+        Ok(aggregated)
     }
 }
 

@@ -1,45 +1,143 @@
 //! `inseq attribute`: texts in, heat map, page and file out.
 
-use std::io::{self, BufRead as _};
+use std::borrow::Cow;
 use std::time::Instant;
 
-use burn::tensor::DType;
 use bytesize::ByteSize;
+use clap::Args;
 use comfy_table::{ContentArrangement, Table, presets};
-use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, LoadOptions, Plan};
-use inseq_models::checkpoint::HubOptions;
-use inseq_models::tokenizer::TokenizerOptions;
-use serde_json::Value;
+use inseq_methods::{AttributionRequest, Plan};
 
-use crate::aggregation::Aggregation;
-use crate::arguments::{AttributeArguments, Precision};
-use crate::attribution_kwargs;
-use crate::failure::{Failure, say};
-use crate::output;
-use crate::picture::Pictures;
-use crate::progress::{Bar, downloads, watch_interrupts};
-use crate::result_file::ResultFile;
+use crate::attribution::{AttributionArguments, method};
+use crate::failure::Failure;
+use crate::input;
+use crate::model::{ModelArguments, load};
+use crate::output::{self, Destination};
+use crate::picture::{PictureArguments, Pictures};
+use crate::prepared::Prepared;
+use crate::progress::{Bar, watch_interrupts};
+use crate::result_file::{ResultFile, SaveArguments};
+use crate::texts::TextArguments;
+use crate::verbosity::Verbosity;
 use crate::warnings::{Warnings, warn};
+
+const EXAMPLES: &str = "\
+Flags may be written as in Python inseq: with underscores (--save_path), by a unique beginning (--attribution_m), with a truth
+value (--hide no), and by their short forms -fn (--attributed-fn), -bs (--batch-size), -vv (--very-verbose).
+
+Examples:
+  Why did the demo model write each word?
+      inseq attribute -i \"The tired nurse said that she was late.\"
+  A model of the hub, or a folder, with another method and scores beside the map:
+      inseq attribute -m Helsinki-NLP/opus-mt-en-fr -a integrated_gradients --attribution-kwargs '{\"n_steps\": 100}' \\
+          --step-scores probability entropy -i \"Hello world\"
+  A translation of your own, and what its beginning adds:
+      inseq attribute -i \"She was late.\" -g \"Elle était en retard.\" --attribute-target
+  A page for the browser, and a file that Python inseq loads:
+      inseq attribute -i \"Hello\" --viz-path hello.html --save-path hello.json.gz --hide
+  Many texts, one a line, into another program:
+      inseq attribute -i - --save-path - < texts.txt | jq .";
+
+/// `inseq attribute`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct AttributeArguments {
+    /// What is read and written.
+    #[command(flatten)]
+    pub texts: TextArguments,
+    /// What reads it.
+    #[command(flatten)]
+    pub model: ModelArguments,
+
+    /// The attribution method: one of `inseq list methods`.
+    #[arg(short, long, default_value = "saliency", value_name = "METHOD", help_heading = "Attribution")]
+    pub attribution_method: String,
+    /// What is attributed.
+    #[command(flatten)]
+    pub attribution: AttributionArguments,
+    /// Scores of each step to put below the map: of `inseq list step-functions`, or expressions.
+    #[arg(long, num_args = 1.., value_name = "FUNCTION", help_heading = "Attribution")]
+    pub step_scores: Vec<String>,
+    /// Keep the raw output of each step in what is saved.
+    #[arg(long, help_heading = "Attribution")]
+    pub output_step_attributions: bool,
+    /// Only say what it would take: forwards, pullbacks, memory and time of each text.
+    #[arg(long, help_heading = "Attribution")]
+    pub dry_run: bool,
+
+    /// Save the result: as .json or .json.gz that Python inseq loads, .safetensors, or a table of aggregated scores (.csv,
+    /// .parquet, .arrow); `-` for standard output, as JSON, instead of the map.
+    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    pub save_path: Option<Destination>,
+    /// How it is saved.
+    #[command(flatten)]
+    pub save: SaveArguments,
+    /// Save one score per token, by the method's default aggregation.
+    #[arg(long, help_heading = "Output")]
+    pub aggregate_output: bool,
+    /// Do not print the map.
+    #[arg(long, visible_alias = "hide", help_heading = "Output")]
+    pub hide_attributions: bool,
+    /// How to draw it.
+    #[command(flatten)]
+    pub picture: PictureArguments,
+    /// What is said of the work.
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+impl AttributeArguments {
+    fn request(&self) -> Result<AttributionRequest, Failure> {
+        let request = AttributionRequest {
+            step_scores: self.step_scores.iter().map(|name| name.as_str().into()).collect(),
+            output_step_attributions: self.output_step_attributions,
+            ..self.texts.request()?
+        };
+        let method = method(&self.attribution_method)?;
+        Ok(self.attribution.complete(request, &[method])?.method(method.name))
+    }
+
+    /// Says before the work what cannot be had after it.
+    fn check(&self) -> Result<(), Failure> {
+        let inputs = self.texts.inputs().chain(self.attribution.inputs()).chain(self.picture.inputs());
+        input::check_one_standard(inputs)?;
+        if let Some(weight) = &self.picture.weighting.weight_attributions
+            && !self.step_scores.contains(weight)
+        {
+            return Err(Failure::Argument(format!(
+                "--weight-attributions {weight} is no score of the steps; add {weight} to --step-scores"
+            )));
+        }
+        // The reference takes it so.
+        if self.aggregate_output && self.save_path.is_none() {
+            warn("--aggregate-output has no effect without --save-path");
+        }
+        // A plan has no scores.
+        let files = [("--save-path", self.save_path.is_some()), ("--viz-path", self.picture.viz_path.is_some())];
+        match files.iter().find(|(_, is_given)| *is_given && self.dry_run) {
+            Some((flag, _)) => Err(Failure::Argument(format!(
+                "--dry-run attributes nothing, so that {flag} has nothing to write; leave one of the two out"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
 
 /// Runs the command.
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
-    refuse_what_a_plan_has_no_use_for(arguments)?;
+    arguments.check()?;
     let file = ResultFile::of_optional(arguments.save_path.as_ref(), &arguments.save)?;
-    let pictures = Pictures::of(&arguments.picture, arguments.save_path.as_ref())?;
-    let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
-    let request = request(arguments, std::slice::from_ref(&arguments.attribution_method))?;
-    let notes = Notes::of(arguments);
-    // The reference takes it so.
-    if arguments.aggregate_output && file.is_none() {
-        warn("--aggregate-output has no effect without --save-path");
-    }
+    let aggregation = arguments.picture.aggregation()?;
+    let pictures = Pictures::of(&arguments.picture, &aggregation, arguments.save_path.as_ref())?;
+    let request = arguments.request()?;
+    let verbosity = &arguments.verbosity;
 
     let started = Instant::now();
-    let model = load(arguments)?;
+    let model = load(&arguments.model, verbosity)?;
     // Until here there is nothing to leave half-written: an interrupt may end the program at once.
     let interrupted = watch_interrupts()?;
-    notes.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
-    notes.say_more(|| format!("loading took {:.2?}", started.elapsed()));
+    verbosity.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
+    verbosity.say_more(|| format!("loading took {:.2?}", started.elapsed()));
     let mut warnings = Warnings::default();
 
     if arguments.dry_run {
@@ -54,31 +152,17 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
         model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?
     };
     warnings.say_of(&result);
-    notes.say(|| format!("attributed {} by {}", texts(result.sequences.len()), arguments.attribution_method));
-    notes.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
+    verbosity.say(|| format!("attributed {} by {}", texts(result.sequences.len()), arguments.attribution_method));
+    verbosity.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
 
+    let prepared = Prepared::new(Cow::Borrowed(&result), &aggregation);
     // Files first: a pipe that closes early must not cost them.
-    pictures.save(&result, &aggregation)?;
+    pictures.save(&prepared)?;
     if let (Some(file), Some(place)) = (&file, &arguments.save_path) {
-        if arguments.aggregate_output || aggregation.is_chosen() {
-            file.save(&aggregation.apply(&result)?)?;
-        } else {
-            file.save(&result)?;
-        }
-        notes.say(|| format!("saved {place}"));
+        file.save(if arguments.aggregate_output { prepared.aggregated()? } else { prepared.as_asked()? })?;
+        verbosity.say(|| format!("saved {place}"));
     }
-    if arguments.hide_attributions { Ok(()) } else { pictures.print(&result, &aggregation) }
-}
-
-/// A plan has no scores: flags of files have no effect on it.
-fn refuse_what_a_plan_has_no_use_for(arguments: &AttributeArguments) -> Result<(), Failure> {
-    let given = [("--save-path", arguments.save_path.is_some()), ("--viz-path", arguments.picture.viz_path.is_some())];
-    match given.iter().find(|(_, is_given)| *is_given && arguments.dry_run) {
-        Some((flag, _)) => Err(Failure::Argument(format!(
-            "--dry-run attributes nothing, so that {flag} has nothing to write; leave one of the two out"
-        ))),
-        None => Ok(()),
-    }
+    if arguments.hide_attributions { Ok(()) } else { pictures.print(&prepared) }
 }
 
 /// Says what each text would take.
@@ -106,201 +190,6 @@ fn about(seconds: f64) -> String {
     if number < 10.0 { format!("{number:.1} {unit}") } else { format!("{number:.0} {unit}") }
 }
 
-/// What `--verbose` and `--very-verbose` say.
-struct Notes {
-    verbose: bool,
-    very_verbose: bool,
-}
-
-impl Notes {
-    fn of(arguments: &AttributeArguments) -> Self {
-        Self { verbose: arguments.verbose || arguments.very_verbose, very_verbose: arguments.very_verbose }
-    }
-
-    fn say(&self, line: impl FnOnce() -> String) {
-        if self.verbose {
-            say(&line());
-        }
-    }
-
-    fn say_more(&self, line: impl FnOnce() -> String) {
-        if self.very_verbose {
-            say(&line());
-        }
-    }
-}
-
-/// A warning of parameters that the model has no use for, with their names where the user asked for more.
-fn unused(tensors: &[String], named: bool) -> String {
-    let parameters = if tensors.len() == 1 { "1 parameter".into() } else { format!("{} parameters", tensors.len()) };
-    let names = if named { tensors.join(", ") } else { "--verbose names them".into() };
-    format!("the model does not use {parameters} of the checkpoint ({names})")
-}
-
 fn texts(count: usize) -> String {
     if count == 1 { "1 text".into() } else { format!("{count} texts") }
-}
-
-/// What is asked of each of `methods`.
-pub(crate) fn request(arguments: &AttributeArguments, methods: &[String]) -> Result<AttributionRequest, Failure> {
-    if arguments.batch_size == Some(0) {
-        return Err(Failure::Argument("--batch-size must be at least 1".into()));
-    }
-    let mut request = AttributionRequest {
-        input_texts: input_texts(&arguments.input_texts)?,
-        generated_texts: arguments.generated_texts.clone(),
-        method: Some(arguments.attribution_method.as_str().into()),
-        attributed_fn: arguments.attributed_fn.clone().map(Into::into),
-        step_scores: arguments.step_scores.iter().map(|name| name.as_str().into()).collect(),
-        attr_pos_start: arguments.start_pos,
-        attr_pos_end: arguments.end_pos,
-        attribute_target: arguments.attribute_target,
-        output_step_attributions: arguments.output_step_attributions,
-        include_eos_baseline: arguments.include_eos_baseline,
-        generate_from_target_prefix: arguments.generate_from_target_prefix,
-        batch_size: arguments.batch_size,
-        feature_groups: feature_groups(arguments.feature_groups.as_deref())?,
-        generation_args: arguments.generation_kwargs.clone(),
-        truncate: arguments.truncate,
-        chat: arguments.chat,
-        ..AttributionRequest::default()
-    };
-    attribution_kwargs::sort(arguments, methods, &mut request)?;
-    Ok(request)
-}
-
-/// Groups by their name, or from a file.
-fn feature_groups(given: Option<&str>) -> Result<FeatureGroups, Failure> {
-    match given {
-        None | Some("tokens") => Ok(FeatureGroups::Tokens),
-        Some("words") => Ok(FeatureGroups::Words),
-        Some("sentences") => Ok(FeatureGroups::Sentences),
-        Some(path) => {
-            let json = std::fs::read_to_string(path).map_err(|error| {
-                Failure::Argument(format!(
-                    "--feature-groups must be words, sentences, or a JSON file of spans; {path} cannot be read: {error}"
-                ))
-            })?;
-            FeatureGroups::from_json(&json).map_err(|error| Failure::Argument(format!("{path}: {error}")))
-        }
-    }
-}
-
-/// The texts given, with the lines of standard input in the place of `-`.
-fn input_texts(given: &[String]) -> Result<Vec<String>, Failure> {
-    let mut texts = Vec::new();
-    for text in given {
-        if text == "-" {
-            for line in io::stdin().lock().lines() {
-                let line = line.map_err(|source| Failure::Stream { stream: "standard input", source })?;
-                // Some editors begin a file with a mark of its encoding.
-                let line = line.trim_start_matches('\u{feff}');
-                if !line.trim().is_empty() {
-                    texts.push(line.to_owned());
-                }
-            }
-        } else {
-            texts.push(text.clone());
-        }
-    }
-    if texts.is_empty() {
-        return Err(Failure::Argument("standard input has no text; write one a line".into()));
-    }
-    Ok(texts)
-}
-
-pub(crate) fn load(arguments: &AttributeArguments) -> Result<AttributionModel, Failure> {
-    let loading = Loading::of(arguments)?;
-    let options = LoadOptions {
-        // Apple's GPUs are reached by WebGPU here.
-        device: if arguments.device == "mps" { "wgpu".into() } else { arguments.device.clone() },
-        dtype: match loading.precision {
-            Precision::F32 => DType::F32,
-            Precision::F16 => DType::F16,
-            Precision::Bf16 => DType::BF16,
-        },
-        hub: HubOptions { offline: loading.offline, progress: Some(downloads()), ..HubOptions::default() },
-        memory_budget: match arguments.memory_budget {
-            Some(budget) => usize::try_from(budget.as_u64()).unwrap_or(usize::MAX),
-            None => inseq_methods::DEFAULT_MEMORY_BUDGET,
-        },
-        languages: loading.languages,
-        ..LoadOptions::default()
-    };
-    let model = match (&arguments.model_name_or_path, loading.revision) {
-        (Some(name), Some(revision)) => AttributionModel::load_with(&format!("{name}@{revision}"), &options)?,
-        (Some(name), None) => AttributionModel::load_with(name, &options)?,
-        (None, _) => demo(&options)?,
-    };
-    model.warnings().iter().for_each(|warning| warn(warning));
-    if !model.unexpected_tensors().is_empty() {
-        warn(&unused(model.unexpected_tensors(), arguments.verbose || arguments.very_verbose));
-    }
-    Ok(model)
-}
-
-#[cfg(feature = "demo")]
-fn demo(options: &LoadOptions) -> Result<AttributionModel, Failure> {
-    Ok(AttributionModel::demo_with(options)?)
-}
-
-#[cfg(not(feature = "demo"))]
-fn demo(_: &LoadOptions) -> Result<AttributionModel, Failure> {
-    Err(Failure::Argument("this build has no model of its own; name one with --model-name-or-path".into()))
-}
-
-/// How the model is loaded, from its own flags and from `--model-kwargs`.
-#[derive(Default)]
-struct Loading {
-    precision: Precision,
-    revision: Option<String>,
-    offline: bool,
-    languages: TokenizerOptions,
-}
-
-impl Loading {
-    fn of(arguments: &AttributeArguments) -> Result<Self, Failure> {
-        let mut loading = Self::default();
-        for (name, value) in &arguments.model_kwargs {
-            match (name.as_str(), value) {
-                ("revision", Value::String(revision)) => loading.revision = Some(revision.clone()),
-                ("local_files_only", Value::Bool(offline)) => loading.offline = *offline,
-                ("dtype" | "torch_dtype", Value::String(dtype)) => loading.precision = precision(dtype)?,
-                ("revision" | "local_files_only" | "dtype" | "torch_dtype", other) => {
-                    return Err(Failure::Argument(format!("model argument `{name}` cannot be {other}")));
-                }
-                _ => warn(&format!("model argument `{name}` has no effect here")),
-            }
-        }
-        for (name, value) in &arguments.tokenizer_kwargs {
-            match (name.as_str(), value) {
-                ("src_lang", Value::String(code)) => loading.languages.source_language = Some(code.clone()),
-                ("tgt_lang", Value::String(code)) => loading.languages.target_language = Some(code.clone()),
-                ("src_lang" | "tgt_lang", other) => {
-                    return Err(Failure::Argument(format!("tokenizer argument `{name}` cannot be {other}")));
-                }
-                _ => warn(&format!("tokenizer argument `{name}` has no effect here")),
-            }
-        }
-        if let Some(code) = &arguments.src_lang {
-            loading.languages.source_language = Some(code.clone());
-        }
-        if let Some(code) = &arguments.tgt_lang {
-            loading.languages.target_language = Some(code.clone());
-        }
-        if let Some(precision) = arguments.dtype {
-            loading.precision = precision;
-        }
-        Ok(loading)
-    }
-}
-
-/// A type by PyTorch's names.
-fn precision(name: &str) -> Result<Precision, Failure> {
-    match name.strip_prefix("torch.").unwrap_or(name) {
-        "float32" | "float" | "auto" => Ok(Precision::F32),
-        "float16" | "half" => Ok(Precision::F16),
-        "bfloat16" => Ok(Precision::Bf16),
-        _ => Err(Failure::Argument(format!("model argument `dtype` is `{name}`; choose float32, float16 or bfloat16"))),
-    }
 }

@@ -1,195 +1,187 @@
 //! `inseq compare`: several methods on the same texts.
 
+use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use inseq_core::SequenceAttribution;
-use inseq_methods::{AttributionRequest, FeatureGroups};
-use serde_json::Map;
+use inseq_core::{AttributionResult, MeanShares, SequenceAttribution, Token};
+use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, MethodInfo, list_methods};
+use serde_json::{Map, Value};
 
-use crate::arguments::{AttributeArguments, CompareArguments};
-use crate::attribute::{load, request};
-use crate::attribution_kwargs::knows;
+use crate::aggregation::{Aggregation, AggregationArguments};
+use crate::attribution::{AttributionArguments, method};
 use crate::failure::Failure;
+use crate::input;
+use crate::model::{ModelArguments, load};
 use crate::output;
 use crate::progress::{Bar, watch_interrupts};
+use crate::texts::TextArguments;
+use crate::verbosity::Verbosity;
 use crate::warnings::Warnings;
+
+const EXAMPLES: &str = "\
+Two tables per text: the mean share of each token over the steps, and Spearman's correlation of the ranks of absolute scores.
+
+Examples:
+  Do gradients and occlusion agree on what made the demo model write each word?
+      inseq compare saliency integrated_gradients occlusion -i \"The tired nurse said that she was late.\"
+  By whole words, with an argument for the method that knows it:
+      inseq compare -i \"She was late.\" -a saliency integrated_gradients --attribution-kwargs '{\"n_steps\": 100}' \\
+          --attribution-aggregators scores subwords";
+
+/// Methods that are compared where none are named.
+const METHODS: [&str; 5] = ["saliency", "input_x_gradient", "integrated_gradients", "attention", "occlusion"];
+
+/// `inseq compare`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CompareArguments {
+    /// Methods to compare, of `inseq list methods`, before all flags. [default: saliency input_x_gradient
+    /// integrated_gradients attention occlusion]
+    #[arg(value_name = "METHOD", conflicts_with = "attribution_methods")]
+    pub methods: Vec<String>,
+    /// As METHOD, behind a flag.
+    #[arg(short, long, visible_alias = "methods", num_args = 1.., value_name = "METHOD", help_heading = "Attribution")]
+    pub attribution_methods: Vec<String>,
+    /// What is read and written.
+    #[command(flatten)]
+    pub texts: TextArguments,
+    /// What reads it.
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// What is attributed; each method takes the arguments that it knows.
+    #[command(flatten)]
+    pub attribution: AttributionArguments,
+    /// What of the scores is compared.
+    #[command(flatten)]
+    pub aggregation: AggregationArguments,
+    /// What is said of the work.
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+impl CompareArguments {
+    /// The methods to compare.
+    fn methods(&self) -> Result<Vec<&'static MethodInfo>, Failure> {
+        let given = if self.methods.is_empty() { &self.attribution_methods } else { &self.methods };
+        if !given.is_empty() {
+            return given.iter().map(|name| method(name)).collect();
+        }
+        let is_method = |text: &&String| list_methods().iter().any(|method| method.name == **text);
+        match self.texts.input_texts.iter().skip(1).find(is_method) {
+            Some(name) => Err(Failure::Argument(format!(
+                "`{name}` stands among the input texts, but is a method; name methods before all flags (inseq compare {name} -i \
+                 TEXT) or after -a"
+            ))),
+            None => METHODS.iter().map(|name| method(name)).collect(),
+        }
+    }
+}
 
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
-    refuse_what_has_no_effect(&arguments.attribute)?;
-    let request = request(&arguments.attribute, &arguments.methods)?;
-    let model = load(&arguments.attribute)?;
+    let methods = arguments.methods()?;
+    input::check_one_standard(arguments.texts.inputs().chain(arguments.attribution.inputs()))?;
+    let aggregation = Aggregation::of(&arguments.aggregation)?;
+    let request = arguments.attribution.complete(arguments.texts.request()?, &methods)?;
+    let verbosity = &arguments.verbosity;
+    let model = load(&arguments.model, verbosity)?;
     let interrupted = watch_interrupts()?;
-    // All methods explain the same texts, though each be asked by itself.
-    let generated = AttributionRequest {
+    verbosity.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
+    let mut warnings = Warnings::default();
+    let targets = targets(&model, &request)?;
+    warnings.say_of(&targets);
+    let mut results = Vec::new();
+    for method in &methods {
+        let request = of_method(&request, method, &targets);
+        let bar = Bar::new(interrupted.clone());
+        let result = model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?;
+        drop(bar);
+        warnings.say_of(&result);
+        verbosity.say(|| format!("attributed by {}", method.name));
+        results.push(aggregation.apply(&result)?);
+    }
+    let names: Vec<&str> = methods.iter().map(|method| method.name).collect();
+    let texts = targets.info.get("generated_texts").and_then(Value::as_array);
+    let mut said = String::new();
+    for (index, text) in texts.into_iter().flatten().enumerate() {
+        let sequences: Vec<&SequenceAttribution> =
+            results.iter().filter_map(|result| result.sequences.get(index)).collect();
+        said += text.as_str().unwrap_or_default();
+        said += "\n\nMean share of each token over the steps:\n";
+        said += &lines(&shares(&names, &sequences)?);
+        said += "\nRank correlation (Spearman), mean over the steps:\n";
+        said += &lines(&correlations(&names, &sequences)?);
+        said += "\n";
+    }
+    output::print(said.as_bytes())
+}
+
+/// The texts that all methods explain, generated once where they are not given.
+fn targets(model: &AttributionModel, request: &AttributionRequest) -> Result<AttributionResult, Failure> {
+    let request = AttributionRequest {
         attribution_args: Map::new(),
         attributed_fn: None,
         attributed_fn_args: Map::new(),
-        step_scores: Vec::new(),
-        step_scores_args: Map::new(),
         feature_groups: FeatureGroups::Tokens,
         ..request.clone().method("dummy")
     };
-    let targets = model.attribute(&generated)?;
-    let mut warnings = Warnings::default();
-    warnings.say_of(&targets);
-    let texts: Vec<String> = serde_json::from_value(targets.info["generated_texts"].clone())
-        .map_err(|_| Failure::Argument("the generated texts are not known".into()))?;
-    let ids = targets.sequences.iter().map(|sequence| sequence.target.iter().filter_map(|token| token.id).collect());
-    let ids: Vec<Vec<u32>> = ids.collect();
-    let mut results = Vec::new();
-    for method in &arguments.methods {
-        let mut request = request.clone().method(method).generated_token_ids(Some(ids.clone()));
-        request.generate_from_target_prefix = false;
-        request.generation_args = Map::new();
-        request.attribution_args.retain(|name, _| knows(method, name));
-        let bar = Bar::new(interrupted.clone());
-        let result = model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?;
-        warnings.say_of(&result);
-        results.push(result.aggregate()?);
-    }
-    let mut text = String::new();
-    for (index, written) in texts.iter().enumerate() {
-        let sequences: Vec<&SequenceAttribution> = results.iter().map(|result| &result.sequences[index]).collect();
-        text += written;
-        text += "\n\nMean share of each token over the steps:\n";
-        text += &lines(&shares(&arguments.methods, &sequences));
-        text += "\nRank correlation (Spearman), mean over the steps:\n";
-        text += &lines(&correlations(&arguments.methods, &sequences));
-        text += "\n";
-    }
-    output::print(text.as_bytes())
+    Ok(model.attribute(&request)?)
 }
 
-/// A comparison is a table of shares and correlations; it takes no flags of files, pictures and step scores.
-fn refuse_what_has_no_effect(arguments: &AttributeArguments) -> Result<(), Failure> {
-    let given = [
-        ("--save-path", arguments.save_path.is_some()),
-        ("--viz-path", arguments.picture.viz_path.is_some()),
-        ("--hide", arguments.hide_attributions),
-        ("--aggregate-output", arguments.aggregate_output),
-        ("--output-step-attributions", arguments.output_step_attributions),
-        ("--step-scores", !arguments.step_scores.is_empty()),
-        ("--dry-run", arguments.dry_run),
-    ];
-    match given.iter().find(|(_, is_given)| *is_given) {
-        Some((flag, _)) => Err(Failure::Argument(format!(
-            "`inseq compare` prints a table, in which {flag} has no effect; leave it out, or run `inseq attribute` with one method"
-        ))),
-        None => Ok(()),
-    }
+/// The request of one method: the same texts, and of the arguments those that it knows.
+fn of_method(request: &AttributionRequest, method: &MethodInfo, targets: &AttributionResult) -> AttributionRequest {
+    let ids = targets.sequences.iter().map(|sequence| sequence.target.iter().filter_map(|token| token.id).collect());
+    let mut request = request.clone().method(method.name).generated_token_ids(Some(ids.collect()));
+    request.generate_from_target_prefix = false;
+    request.generation_args = Map::new();
+    let known = method.arguments();
+    request.attribution_args.retain(|name, _| known.contains(&name.as_str()));
+    request
 }
 
 fn lines(table: &Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn table(methods: &[String]) -> Table {
+fn table(methods: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(std::iter::once(String::new()).chain(methods.iter().cloned()));
+    table.set_header(std::iter::once("").chain(methods.iter().copied()));
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }
 
-/// A step's scores of every token that it sees, source first.
-fn of_step(sequence: &SequenceAttribution, step: usize) -> Vec<f32> {
-    let sides = [&sequence.source_attributions, &sequence.target_attributions];
-    let all = sides.into_iter().flatten().flat_map(|array| array.index_axis(ndarray::Axis(1), step).to_owned());
-    all.filter(|score| !score.is_nan()).collect()
-}
-
-fn steps(sequence: &SequenceAttribution) -> usize {
-    sequence.attr_pos_end - sequence.attr_pos_start
-}
-
-/// Tokens by methods: the share of a step's absolute scores, mean over the steps that see the token.
-fn shares(methods: &[String], sequences: &[&SequenceAttribution]) -> Table {
+/// Tokens by methods. Tokens that no step sees have no row.
+fn shares(methods: &[&str], sequences: &[&SequenceAttribution]) -> Result<Table, Failure> {
     let mut table = table(methods);
-    let Some(first) = sequences.first() else { return table };
-    let sides = [
-        (first.source_attributions.is_some(), &first.source, true),
-        (first.target_attributions.is_some(), &first.target, false),
-    ];
-    for (_, tokens, of_source) in sides.into_iter().filter(|(is_there, _, _)| *is_there) {
-        let rows = if of_source { tokens.len() } else { first.attr_pos_end.min(tokens.len()) };
-        for (row, token) in tokens.iter().take(rows).enumerate() {
-            let shares = sequences.iter().map(|sequence| {
-                let array = if of_source { &sequence.source_attributions } else { &sequence.target_attributions };
-                let Some(array) = array else { return String::new() };
-                let seen: Vec<f32> = (0..steps(sequence))
-                    .filter(|&step| !array[[row, step]].is_nan())
-                    .map(|step| {
-                        let total: f32 = of_step(sequence, step).iter().map(|score| score.abs()).sum();
-                        if total > 0.0 { array[[row, step]].abs() / total } else { 0.0 }
-                    })
-                    .collect();
-                match seen.len() {
-                    0 => String::new(),
-                    count => format!("{:.3}", seen.iter().sum::<f32>() / count as f32),
-                }
-            });
-            let cells: Vec<String> = std::iter::once(token.text.clone()).chain(shares).collect();
-            if cells[1..].iter().any(|cell| !cell.is_empty()) {
-                table.add_row(cells);
+    let Some(first) = sequences.first() else { return Ok(table) };
+    let each = sequences.iter().map(|sequence| sequence.mean_shares()).collect::<Result<Vec<_>, _>>()?;
+    type Side = fn(&MeanShares) -> Option<&Vec<Option<f32>>>;
+    let sides: [(&[Token], Side); 2] =
+        [(&first.source, |shares| shares.source.as_ref()), (&first.target, |shares| shares.target.as_ref())];
+    for (tokens, side) in sides {
+        for (row, token) in tokens.iter().enumerate() {
+            let share = |shares: &MeanShares| side(shares)?.get(row).copied().flatten();
+            let cells: Vec<Option<f32>> = each.iter().map(share).collect();
+            if cells.iter().any(Option::is_some) {
+                let cells = cells.iter().map(|share| share.map_or_else(String::new, |share| format!("{share:.3}")));
+                table.add_row(std::iter::once(token.text.clone()).chain(cells));
             }
         }
     }
-    table
+    Ok(table)
 }
 
-fn correlations(methods: &[String], sequences: &[&SequenceAttribution]) -> Table {
+/// Methods by methods.
+fn correlations(methods: &[&str], sequences: &[&SequenceAttribution]) -> Result<Table, Failure> {
     let mut table = table(methods);
-    for (method, a) in methods.iter().zip(sequences) {
-        let row = sequences.iter().map(|b| {
-            let each: Vec<f64> =
-                (0..steps(a)).filter_map(|step| spearman(&of_step(a, step), &of_step(b, step))).collect();
-            match each.len() {
-                0 => "-".to_owned(),
-                count => format!("{:.2}", each.iter().sum::<f64>() / count as f64),
-            }
-        });
-        table.add_row(std::iter::once(method.clone()).chain(row));
-    }
-    table
-}
-
-/// The correlation of the ranks of absolute scores; none where either side has but one value.
-fn spearman(a: &[f32], b: &[f32]) -> Option<f64> {
-    if a.len() != b.len() {
-        return None;
-    }
-    let (a, b) = (ranks(a), ranks(b));
-    let mean = (a.len() as f64 - 1.0) / 2.0;
-    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();
-    let scale = (product(&a, &a) * product(&b, &b)).sqrt();
-    (scale > 0.0).then(|| product(&a, &b) / scale)
-}
-
-/// Ranks from 0; equal values share the mean of theirs.
-fn ranks(values: &[f32]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs()));
-    let mut ranks = vec![0.0; values.len()];
-    for group in order.chunk_by(|&a, &b| values[a].abs() == values[b].abs()) {
-        let below = order.iter().position(|index| *index == group[0]).unwrap_or(0);
-        for &index in group {
-            ranks[index] = below as f64 + (group.len() as f64 - 1.0) / 2.0;
+    for (method, one) in methods.iter().zip(sequences) {
+        let mut row = vec![(*method).to_owned()];
+        for other in sequences {
+            row.push(one.rank_correlation(other)?.map_or_else(|| "-".to_owned(), |mean| format!("{mean:.2}")));
         }
+        table.add_row(row);
     }
-    ranks
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranks_correlate_as_by_hand() {
-        // By scipy.stats.spearmanr([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]).
-        let r = spearman(&[1.0, 2.0, 3.0, 4.0, 5.0], &[5.0, 6.0, 7.0, 8.0, 7.0]).unwrap();
-        assert!((r - 0.820_782_681_668_123_3).abs() < 1e-12, "{r}");
-        assert_eq!(spearman(&[1.0, 1.0], &[1.0, 2.0]), None);
-    }
+    Ok(table)
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 
+use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use inseq_core::aggregators::Aggregators;
 use inseq_methods::step_functions::StepFunctions;
@@ -9,9 +10,38 @@ use inseq_methods::{list_methods, step_functions};
 use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
 
-use crate::arguments::Listing;
 use crate::failure::Failure;
 use crate::output;
+
+/// `inseq list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// What to list.
+    pub what: Listing,
+}
+
+/// `inseq explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// Its name, as `inseq list` gives it.
+    pub name: String,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Listing {
+    /// Attribution methods.
+    Methods,
+    /// Model types that can be loaded.
+    Models,
+    /// Functions of a step's output that can be attributed, or put beside the map.
+    #[value(alias = "step_functions")]
+    StepFunctions,
+    /// Aggregators of scores and tokens, and the functions that they use.
+    Aggregators,
+    /// Devices of this build.
+    Devices,
+}
 
 /// What stands for the step functions that are written rather than named.
 const EXPRESSION: &str = "expression";

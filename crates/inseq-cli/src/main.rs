@@ -5,16 +5,23 @@
 mod aggregation;
 mod arguments;
 mod attribute;
-mod attribution_kwargs;
+mod attribution;
 mod compare;
 mod failure;
+mod input;
+mod json_object;
 mod listing;
+mod model;
 mod output;
 mod picture;
+mod picture_format;
+mod prepared;
 mod progress;
 mod reference_flags;
 mod result_file;
 mod saved;
+mod texts;
+mod verbosity;
 mod view;
 mod warnings;
 
@@ -50,8 +57,8 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Attribute(arguments) => attribute::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
-        Command::List { what } => listing::list(what),
-        Command::Explain { name } => listing::explain(&name),
+        Command::List(arguments) => listing::list(arguments.what),
+        Command::Explain(arguments) => listing::explain(&arguments.name),
         Command::Show(arguments) => saved::show::run(&arguments),
         Command::Aggregate(arguments) => saved::aggregate::run(&arguments),
         Command::Convert(arguments) => saved::convert::run(&arguments),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{OsStringValueParser, TypedValueParser, ValueParserFactory};
 
 use crate::failure::Failure;
+use crate::input::is_standard;
 
 /// Where a result or a picture goes. `-` is standard output; a file of that name is `./-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,11 +105,6 @@ pub fn binary(flag: &str, format: &str, texts: &str) -> Failure {
 pub fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
     output.write_all(bytes).and_then(|()| output.flush()).map_err(of_output)
-}
-
-/// Whether a path means standard input or output.
-pub fn is_standard(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 fn of_output(source: io::Error) -> Failure {

@@ -2,29 +2,81 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::str::FromStr;
 
-use inseq_core::AttributionResult;
+use clap::{Args, ValueEnum};
 use inseq_viz::figure::{self, FigureOptions};
 use inseq_viz::html::{self, HtmlOptions};
-use inseq_viz::terminal::{self, TerminalOptions};
-use inseq_viz::{View, ViewOptions};
+use inseq_viz::scale::Theme;
+use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
+use inseq_viz::{Texts, View, ViewOptions};
 
-use crate::aggregation::Aggregation;
-use crate::arguments::PictureArguments;
+use crate::aggregation::{Aggregation, AggregationArguments, WeightingArguments};
 use crate::failure::Failure;
 use crate::output::{self, Destination};
+use crate::picture_format::Format;
+use crate::prepared::Prepared;
 use crate::result_file::load;
+use crate::view::ViewArguments;
 use crate::warnings::warn;
 
-/// The format of a picture at a place, where there can be one.
-fn format(place: &Destination, chosen: Option<Format>) -> Result<Format, Failure> {
-    const FLAG: &str = "--viz-format";
-    place.check_folder()?;
-    let format = place.format(Format::of_file, (FLAG, chosen), Format::Html)?;
-    match (place, format) {
-        (Destination::Standard, Format::Png) => Err(output::binary(FLAG, "PNG", "html, svg or tex")),
-        _ => Ok(format),
+/// How pictures of results are drawn and where they go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct PictureArguments {
+    /// Save a picture: a page for the browser with every view (.html), or the view for a paper (.svg, .png, .tex); `-` for
+    /// standard output, as a page, instead of the map.
+    #[arg(long, value_name = "PATH")]
+    pub viz_path: Option<Destination>,
+    /// The format of a picture on standard output: html, svg or tex. The end of its name says that of a file.
+    #[arg(long, value_name = "FORMAT")]
+    pub viz_format: Option<Format>,
+    /// When to use colours.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// What is shown.
+    #[command(flatten)]
+    pub view: ViewArguments,
+    /// What is drawn.
+    #[command(flatten)]
+    pub aggregation: AggregationArguments,
+    /// How steps are weighted.
+    #[command(flatten)]
+    pub weighting: WeightingArguments,
+}
+
+impl PictureArguments {
+    /// The paths that may be standard input.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        self.view.against.as_deref().into_iter()
+    }
+
+    /// The aggregation of what is drawn.
+    pub fn aggregation(&self) -> Result<Aggregation, Failure> {
+        Ok(Aggregation::of(&self.aggregation)?.weighted(&self.weighting))
+    }
+}
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always, as for `less -R`.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// What standard output gets, where `detected` is what it seems to show.
+    pub fn of(self, detected: ColorSupport) -> ColorSupport {
+        match (self, ColorSupport::detect(true)) {
+            (Color::Auto, _) => detected,
+            (Color::Never, _) => ColorSupport::None,
+            (Color::Always, ColorSupport::None) => ColorSupport::TrueColor,
+            (Color::Always, support) => support,
+        }
     }
 }
 
@@ -34,59 +86,20 @@ pub struct Pictures<'a> {
     options: ViewOptions,
     file: Option<(&'a Destination, Format)>,
     is_printed: bool,
-    against: Option<AttributionResult>,
-}
-
-/// What a picture is written as, by the end of its file's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// A page for the browser: `.html` or `.htm`.
-    Html,
-    /// Vector graphics.
-    Svg,
-    /// A raster image.
-    Png,
-    /// LaTeX with TikZ.
-    Tex,
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(end: &str) -> Result<Self, String> {
-        Self::named(Path::new(&format!("picture.{end}"))).ok_or_else(|| "choose html, svg, png or tex".into())
-    }
-}
-
-impl Format {
-    /// The format that the end of a name stands for, if it is a picture's.
-    pub fn named(path: &Path) -> Option<Self> {
-        match path.extension()?.to_string_lossy().to_lowercase().as_str() {
-            "html" | "htm" => Some(Self::Html),
-            "svg" => Some(Self::Svg),
-            "png" => Some(Self::Png),
-            "tex" => Some(Self::Tex),
-            _ => None,
-        }
-    }
-
-    fn of_file(path: &Path) -> Result<Self, Failure> {
-        // As ever, what says nothing is a page.
-        let Some(end) = path.extension() else { return Ok(Self::Html) };
-        Self::named(path).ok_or_else(|| {
-            Failure::Argument(format!("--viz-path: pictures are .html, .svg, .png or .tex, not .{}", end.display()))
-        })
-    }
+    against: Option<Prepared<'a>>,
 }
 
 impl<'a> Pictures<'a> {
     /// Reads the command line, so that an error comes before the work rather than after it. `result` is where the result goes.
-    pub fn of(arguments: &'a PictureArguments, result: Option<&Destination>) -> Result<Self, Failure> {
+    pub fn of(
+        arguments: &'a PictureArguments,
+        aggregation: &'a Aggregation,
+        result: Option<&Destination>,
+    ) -> Result<Self, Failure> {
         let outputs = [("--save-path", result), ("--viz-path", arguments.viz_path.as_ref())];
         output::check_one_standard(outputs)?;
         let is_printed = outputs.iter().all(|(_, place)| *place != Some(&Destination::Standard));
         let options = arguments.view.options()?;
-        let against = arguments.view.against.as_deref().map(load).transpose()?;
         let file = match (&arguments.viz_path, arguments.viz_format) {
             (Some(place), chosen) => Some((place, format(place, chosen)?)),
             (None, None) => None,
@@ -94,30 +107,17 @@ impl<'a> Pictures<'a> {
                 return Err(Failure::Argument("--viz-format is the format of --viz-path -, which is not given".into()));
             }
         };
+        let against = arguments.view.against.as_deref().map(load).transpose()?;
+        let against = against.map(|against| Prepared::new(std::borrow::Cow::Owned(against), aggregation));
         Ok(Self { arguments, options, file, is_printed, against })
     }
 
     /// Writes the file that is asked for, if one is.
-    pub fn save(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<(), Failure> {
+    pub fn save(&self, result: &Prepared) -> Result<(), Failure> {
         let Some((place, format)) = self.file else { return Ok(()) };
-        let options = || FigureOptions {
-            theme: self.arguments.view.theme.unwrap_or(inseq_viz::scale::Theme::Light),
-            show_values: !self.arguments.view.hide_values,
-            view: self.options.clone(),
-            ..FigureOptions::default()
-        };
         let bytes = match format {
-            Format::Html => self.page(result, aggregation)?.into_bytes(),
-            Format::Svg | Format::Png | Format::Tex => {
-                let shown = self.shown(result, aggregation)?;
-                let bytes = match format {
-                    Format::Png => figure::png(&shown, &options())?,
-                    Format::Tex => figure::tex(&shown, &options())?.into_bytes(),
-                    _ => figure::svg(&shown, &options())?.into_bytes(),
-                };
-                inseq_viz::warnings(&shown, &self.options)?.iter().for_each(|warning| warn(warning));
-                bytes
-            }
+            Format::Html => self.page(result)?.into_bytes(),
+            Format::Svg | Format::Png | Format::Tex => self.figure(result, format)?,
         };
         match place {
             Destination::Standard => output::print(&bytes),
@@ -126,7 +126,7 @@ impl<'a> Pictures<'a> {
     }
 
     /// Draws on standard output, unless a file goes there.
-    pub fn print(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<(), Failure> {
+    pub fn print(&self, result: &Prepared) -> Result<(), Failure> {
         // A terminal has no links, and the file has been written.
         if !self.is_printed || self.options.view == View::Links && self.file.is_some() {
             return Ok(());
@@ -139,48 +139,69 @@ impl<'a> Pictures<'a> {
             view: self.options.clone(),
             ..detected
         };
-        let shown = self.shown(result, aggregation)?;
-        let picture = terminal::render(&shown, &options)?;
+        let shown = self.shown(result)?;
+        let picture = terminal::render(shown.clone(), &options)?;
         if self.file.is_none_or(|(_, format)| format == Format::Html) {
-            inseq_viz::warnings(&shown, &self.options)?.iter().for_each(|warning| warn(warning));
+            self.warn(shown)?;
         }
         output::print(picture.as_bytes())
     }
 
-    /// The result as the view takes it.
-    fn shown(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<AttributionResult, Failure> {
-        // Layers, heads and features are what a granular view looks at.
-        self.prepared(result, aggregation, self.options.view != View::Granular)
+    fn figure(&self, result: &Prepared, format: Format) -> Result<Vec<u8>, Failure> {
+        let options = FigureOptions {
+            theme: self.arguments.view.theme.unwrap_or(Theme::Light),
+            show_values: !self.arguments.view.hide_values,
+            view: self.options.clone(),
+            ..FigureOptions::default()
+        };
+        let shown = self.shown(result)?;
+        let bytes = match format {
+            Format::Png => figure::png(shown.clone(), &options)?,
+            Format::Tex => figure::tex(shown.clone(), &options)?.into_bytes(),
+            Format::Svg | Format::Html => figure::svg(shown.clone(), &options)?.into_bytes(),
+        };
+        self.warn(shown)?;
+        Ok(bytes)
     }
 
     /// A page aggregates by itself, as its reader likes, unless that is decided here.
-    fn page(&self, result: &AttributionResult, aggregation: &Aggregation) -> Result<String, Failure> {
+    fn page(&self, result: &Prepared) -> Result<String, Failure> {
         let options =
             HtmlOptions { theme: self.arguments.view.theme, view: self.options.clone(), ..HtmlOptions::default() };
-        Ok(html::render(&self.prepared(result, aggregation, false)?, &options)?)
+        let texts = match &self.against {
+            None => result.as_asked()?.into(),
+            Some(against) => Texts::in_pairs(result.as_asked()?, against.as_asked()?)?,
+        };
+        Ok(html::render(texts, &options)?)
     }
 
-    /// The texts, aggregated where that is asked for or needed, each followed by the one that it is compared with.
-    fn prepared(
-        &self,
-        result: &AttributionResult,
-        aggregation: &Aggregation,
-        is_aggregated: bool,
-    ) -> Result<AttributionResult, Failure> {
-        let prepare = |result: &AttributionResult| match is_aggregated || aggregation.is_chosen() {
-            true => aggregation.apply(result),
-            false => Ok(result.clone()),
+    /// The texts as the view takes them, each followed by the one that it is compared with.
+    fn shown<'r>(&'r self, result: &'r Prepared) -> Result<Texts<'r>, Failure> {
+        // Layers, heads and features are what a granular view looks at.
+        let part = |of: &'r Prepared| match self.options.view {
+            View::Granular => of.as_asked(),
+            _ => of.aggregated(),
         };
-        let Some(against) = &self.against else { return prepare(result) };
-        let (here, there) = (result.sequences.len(), against.sequences.len());
-        if here != there {
-            return Err(Failure::Argument(format!(
-                "--against: {there} texts cannot be compared with {here}, one by one"
-            )));
+        match &self.against {
+            None => Ok(part(result)?.into()),
+            Some(against) => Ok(Texts::in_pairs(part(result)?, part(against)?)?),
         }
-        let others = prepare(against)?.sequences;
-        let result = prepare(result)?;
-        let sequences = result.sequences.into_iter().zip(others).flat_map(|(one, other)| [one, other]).collect();
-        Ok(AttributionResult { sequences, ..result })
+    }
+
+    /// Says which of the tokens that are asked for a text lacks.
+    fn warn(&self, shown: Texts) -> Result<(), Failure> {
+        inseq_viz::warnings(shown, &self.options)?.iter().for_each(|warning| warn(warning));
+        Ok(())
+    }
+}
+
+/// The format of a picture at a place, where there can be one.
+fn format(place: &Destination, chosen: Option<Format>) -> Result<Format, Failure> {
+    const FLAG: &str = "--viz-format";
+    place.check_folder()?;
+    let format = place.format(Format::of_file, (FLAG, chosen), Format::Html)?;
+    match (place, format) {
+        (Destination::Standard, Format::Png) => Err(output::binary(FLAG, "PNG", "html, svg or tex")),
+        _ => Ok(format),
     }
 }

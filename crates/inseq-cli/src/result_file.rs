@@ -8,8 +8,9 @@ use clap::{Args, ValueEnum};
 use inseq_core::{AttributionResult, Format, LoadOptions, SaveOptions, ScoresPrecision};
 
 use crate::failure::Failure;
+use crate::input;
 use crate::output::{self, Destination};
-use crate::picture;
+use crate::picture_format;
 
 /// How a result is saved.
 #[derive(Debug, Args)]
@@ -147,7 +148,7 @@ fn named(path: &Path) -> Result<Format, Failure> {
         return Ok(Format::Json { gzipped: false });
     }
     Format::named(path).ok_or_else(|| {
-        let way_out = match picture::Format::named(path) {
+        let way_out = match picture_format::Format::named(path) {
             Some(_) => "; draw pictures with --viz-path, of saved results with `inseq show`",
             None => "",
         };
@@ -158,17 +159,9 @@ fn named(path: &Path) -> Result<Format, Failure> {
     })
 }
 
-/// Checks that standard input is read once at most.
-pub fn check_one_standard<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
-    if files.into_iter().filter(|file| output::is_standard(file)).count() > 1 {
-        return Err(Failure::Argument("standard input (-) is named twice, but can be read once; name a file".into()));
-    }
-    Ok(())
-}
-
 /// Reads a saved result; `-` is standard input, as JSON.
 pub fn load(path: &Path) -> Result<AttributionResult, Failure> {
-    Ok(if output::is_standard(path) {
+    Ok(if input::is_standard(path) {
         AttributionResult::read(io::stdin().lock(), &LoadOptions::default())?
     } else {
         AttributionResult::load(path)?

@@ -7,6 +7,7 @@
 
 pub mod aggregators;
 mod closeness;
+mod comparison;
 mod difference;
 mod error;
 mod merge;
@@ -23,6 +24,7 @@ mod unknown;
 mod validate;
 
 pub use closeness::Tolerance;
+pub use comparison::MeanShares;
 pub use error::{Error, Result};
 pub use registry::{Argument, Entry, Registry};
 pub use result::AttributionResult;

@@ -1,26 +1,159 @@
-//! Texts as what a user says to a chat model.
+//! Chats as texts that a model was trained to go on from.
 
 use std::borrow::Cow;
 
 use inseq_models::tokenizer::Message;
+use serde_json::Value;
 
 use crate::request::AttributionRequest;
-use crate::{AttributionModel, Result};
+use crate::{AttributionModel, Error, Result};
 
-impl AttributionModel {
-    /// A request whose inputs are in the words of the model's chat template where it asks for that, up to where the answer
-    /// begins. What a decoder-only model is taken to have answered goes on from there.
+/// What was said so far, oldest first. The model writes what its chat template lets an assistant say next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// The messages, at least one.
+    pub messages: Vec<Message>,
+}
+
+impl Chat {
+    /// A chat of messages.
     ///
     /// # Errors
-    /// When the model has no chat template, or it fails.
+    /// There is no message.
+    ///
+    /// ```
+    /// use inseq_methods::{Chat, Message};
+    ///
+    /// let chat = Chat::new([Message::new("system", "Be brief."), Message::user("Who was late?")])?;
+    /// assert_eq!(chat.messages.len(), 2);
+    /// # Ok::<(), inseq_methods::Error>(())
+    /// ```
+    pub fn new(messages: impl IntoIterator<Item = Message>) -> Result<Self> {
+        let chat = Self { messages: messages.into_iter().collect() };
+        chat.check(0).map(|()| chat)
+    }
+
+    /// A chat in which a user says one thing.
+    pub fn user(content: impl Into<String>) -> Self {
+        Self { messages: vec![Message::user(content)] }
+    }
+
+    /// Reads chats: a list of messages (`{"role": "user", "content": "Who was late?"}`), or a list of such lists, one per chat.
+    ///
+    /// # Errors
+    /// The text is no JSON of that kind, naming the place.
+    ///
+    /// ```
+    /// use inseq_methods::Chat;
+    ///
+    /// let chats = Chat::read_all(r#"[{"role": "user", "content": "Who was late?"}]"#)?;
+    /// assert_eq!(chats, [Chat::user("Who was late?")]);
+    /// let error = Chat::read_all(r#"[{"role": "user", "text": "Who?"}]"#).unwrap_err();
+    /// assert!(error.to_string().starts_with("chat 1, message 1: "));
+    /// # Ok::<(), inseq_methods::Error>(())
+    /// ```
+    pub fn read_all(json: &str) -> Result<Vec<Self>> {
+        const KIND: &str =
+            "a list of messages such as {\"role\": \"user\", \"content\": \"Who was late?\"}, or a list of such lists";
+        let invalid = |found: &str| Error::Argument(format!("chats are {KIND}; found {found}"));
+        let value: Value = serde_json::from_str(json).map_err(|error| invalid(&format!("invalid JSON: {error}")))?;
+        let Value::Array(list) = value else { return Err(invalid(kind(&value))) };
+        let lists = match list.first() {
+            None => return Err(invalid("an empty list")),
+            Some(Value::Array(_)) => list,
+            Some(_) => vec![Value::Array(list)],
+        };
+        let chats = lists.into_iter().enumerate().map(|(chat, messages)| {
+            let Value::Array(messages) = messages else {
+                return Err(Error::Argument(format!(
+                    "chat {}: expected a list of messages, found {}",
+                    chat + 1,
+                    kind(&messages)
+                )));
+            };
+            let messages = messages.into_iter().enumerate();
+            let messages = messages.map(|(index, message)| {
+                read_message(message)
+                    .map_err(|problem| Error::Argument(format!("chat {}, message {}: {problem}", chat + 1, index + 1)))
+            });
+            let found = Self { messages: messages.collect::<Result<_>>()? };
+            found.check(chat).map(|()| found)
+        });
+        chats.collect()
+    }
+
+    /// Checks that there is a message. `index` is the position of the chat among those of a call.
+    fn check(&self, index: usize) -> Result<()> {
+        match self.messages.is_empty() {
+            true => Err(Error::Argument(format!("chat {} has no messages; give at least one", index + 1))),
+            false => Ok(()),
+        }
+    }
+
+    /// The chat with another text in the place of the last thing that the user says.
+    fn asking(&self, content: &str) -> Self {
+        let mut chat = self.clone();
+        match chat.messages.iter_mut().rfind(|message| message.role == "user") {
+            Some(message) => message.content = content.to_owned(),
+            None => chat.messages.push(Message::user(content)),
+        }
+        chat
+    }
+}
+
+fn read_message(message: Value) -> std::result::Result<Message, String> {
+    let Value::Object(mut fields) = message else {
+        return Err(format!("expected an object, found {}", kind(&message)));
+    };
+    let mut text = |name: &str| match fields.remove(name) {
+        Some(Value::String(text)) => Ok(text),
+        Some(other) => Err(format!("`{name}` should be a text, found {}", kind(&other))),
+        None => Err(format!("`{name}` is missing")),
+    };
+    let message = Message { role: text("role")?, content: text("content")? };
+    match fields.keys().next() {
+        Some(name) => Err(format!("`{name}` is not supported; a message has `role` and `content`")),
+        None => Ok(message),
+    }
+}
+
+/// What kind of JSON a value is.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+impl AttributionModel {
+    /// A request whose inputs are in the words of the model's chat template where it has chats, up to where the answer begins.
+    /// What a decoder-only model is taken to have answered goes on from there.
+    ///
+    /// # Errors
+    /// When the model has no chat template, or it fails; when there are texts beside chats.
     pub(crate) fn as_chats<'a>(&self, request: &'a AttributionRequest) -> Result<Cow<'a, AttributionRequest>> {
-        if !request.chat {
+        if !request.chat && request.chats.is_empty() {
             return Ok(Cow::Borrowed(request));
         }
         let mut chats = request.clone();
-        for text in &mut chats.input_texts {
-            *text = self.as_chat(text)?;
+        if chats.chats.is_empty() {
+            chats.chats = chats.input_texts.iter().map(Chat::user).collect();
+        } else if !chats.input_texts.is_empty() {
+            return Err(Error::Argument(format!(
+                "{} input texts are given beside {} chats; give one of the two",
+                chats.input_texts.len(),
+                chats.chats.len()
+            )));
         }
+        let prompts = chats.chats.iter().enumerate().map(|(index, chat)| {
+            chat.check(index)?;
+            self.prompt_of(chat)
+        });
+        chats.input_texts = prompts.collect::<Result<_>>()?;
         for (answer, prompt) in chats.generated_texts.iter_mut().flatten().zip(&chats.input_texts) {
             *answer = self.answered(prompt, answer);
         }
@@ -29,16 +162,67 @@ impl AttributionModel {
         Ok(Cow::Owned(chats))
     }
 
-    /// What a user says in the words of the model's chat template, up to where the answer begins.
+    /// A contrast source and a contrast target of a chat, as the model reads them: the source is another last message of the
+    /// user, the target another answer. `prompt` is the chat as text.
     ///
     /// # Errors
-    /// When the model has no chat template, or it fails.
-    pub(crate) fn as_chat(&self, text: &str) -> Result<String> {
-        Ok(self.tokenizer.apply_chat_template(&[Message::user(text)], true)?)
+    /// When the template fails.
+    pub(crate) fn contrast_of_chat(
+        &self,
+        chat: &Chat,
+        prompt: &str,
+        source: Option<String>,
+        target: Option<String>,
+    ) -> Result<(Option<String>, Option<String>)> {
+        let source = source.map(|text| self.prompt_of(&chat.asking(&text))).transpose()?;
+        let target = target.map(|answer| self.answered(source.as_deref().unwrap_or(prompt), &answer));
+        Ok((source, target))
+    }
+
+    /// A chat as text, up to where the answer begins.
+    fn prompt_of(&self, chat: &Chat) -> Result<String> {
+        Ok(self.tokenizer.apply_chat_template(&chat.messages, true)?)
     }
 
     /// The target that an answer to a prompt makes.
-    pub(crate) fn answered(&self, prompt: &str, answer: &str) -> String {
+    fn answered(&self, prompt: &str, answer: &str) -> String {
         if self.model().is_decoder_only() { format!("{prompt}{answer}") } else { answer.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chats_are_read_whole_or_not() {
+        let one = r#"[{"role": "system", "content": "Be brief."}, {"content": "Who?", "role": "user"}]"#;
+        let chat = Chat::new([Message::new("system", "Be brief."), Message::user("Who?")]).unwrap();
+        assert_eq!(Chat::read_all(one).unwrap(), [chat.clone()]);
+        let several = Chat::read_all(&format!(r#"[{one}, [{{"role": "user", "content": "a"}}]]"#)).unwrap();
+        assert_eq!(several, [chat, Chat::user("a")]);
+        for (json, expected) in [
+            ("{}", "found an object"),
+            ("[", "found invalid JSON"),
+            ("[]", "found an empty list"),
+            ("[[]]", "chat 1 has no messages"),
+            (r#"["a"]"#, "chat 1, message 1: expected an object, found a text"),
+            (r#"[[{"role": "user", "content": "a"}], 3]"#, "chat 2: expected a list of messages, found a number"),
+            (r#"[{"role": "user"}]"#, "chat 1, message 1: `content` is missing"),
+            (r#"[{"role": "user", "content": [{"type": "text"}]}]"#, "`content` should be a text, found a list"),
+            (r#"[{"role": "user", "content": "a", "tool_calls": []}]"#, "`tool_calls` is not supported"),
+        ] {
+            let error = Chat::read_all(json).unwrap_err().to_string();
+            assert!(error.contains(expected), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn another_question_takes_the_place_of_the_last() {
+        let turns = ["user a", "assistant b", "user c", "assistant d"].map(|turn| turn.split_once(' ').unwrap());
+        let chat = Chat::new(turns.map(|(role, content)| Message::new(role, content))).unwrap();
+        let asked = chat.asking("x");
+        let contents: Vec<&str> = asked.messages.iter().map(|message| message.content.as_str()).collect();
+        assert_eq!(contents, ["a", "b", "x", "d"]);
     }
 }

@@ -16,6 +16,7 @@ mod count;
 mod dummy;
 mod error;
 mod feature_groups;
+mod keywords;
 mod loading;
 mod method;
 mod other_contexts;
@@ -30,10 +31,12 @@ mod request;
 mod targets;
 
 pub use attribution_model::AttributionModel;
+pub use chats::Chat;
 pub use count::{Count, OutOfRange};
 pub use dummy::Dummy;
 pub use error::{Error, Result};
 pub use feature_groups::{FeatureGroups, TextSpans};
+pub use inseq_models::tokenizer::Message;
 pub use loading::{DEFAULT_MEMORY_BUDGET, LoadOptions, Loading, Policy};
 pub use method::{
     Attributions, Bounds, Cost, MakeMethod, Method, MethodContext, MethodInfo, from_arguments, without_arguments,

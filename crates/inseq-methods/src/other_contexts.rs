@@ -161,12 +161,11 @@ impl AttributionModel {
         let given = |texts: &Option<OneOrMore<String>>| {
             texts.as_ref().and_then(|texts| texts.as_slice().get(text.index)).cloned()
         };
-        let (mut source, mut target) = (given(&arguments.contrast_sources), given(&arguments.contrast_targets));
-        if request.chat {
-            source = source.map(|text| self.as_chat(&text)).transpose()?;
-            let prompt = source.as_deref().unwrap_or(&request.input_texts[text.index]);
-            target = target.map(|answer| self.answered(prompt, &answer));
-        }
+        let (source, target) = (given(&arguments.contrast_sources), given(&arguments.contrast_targets));
+        let (source, target) = match request.chats.get(text.index) {
+            Some(chat) => self.contrast_of_chat(chat, &request.input_texts[text.index], source, target)?,
+            None => (source, target),
+        };
         let mut warnings = Vec::new();
         let aligned_texts = match &arguments.contrast_targets_alignments {
             Some(Alignments::More(each)) => Some(each.len()),

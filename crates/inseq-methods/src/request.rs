@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::chats::Chat;
 use crate::feature_groups::FeatureGroups;
 use crate::method::Method;
 use crate::step_functions::SharedStepFunction;
@@ -139,6 +140,10 @@ pub struct AttributionRequest {
     /// Whether each input is what a user says to a chat model, in the words of the model's chat template; generated texts and
     /// contrast targets are answers then.
     pub chat: bool,
+    /// Chats in the place of [`input_texts`](Self::input_texts), in the words of the model's chat template: with a system message
+    /// or several turns. Generated texts and contrast targets are answers then; a contrast source is another last message of the
+    /// user.
+    pub chats: Vec<Chat>,
 }
 
 macro_rules! setters {
@@ -155,6 +160,11 @@ impl AttributionRequest {
     /// A request with the default options.
     pub fn new<T: Into<String>>(input_texts: impl IntoIterator<Item = T>) -> Self {
         Self { input_texts: input_texts.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// A request whose inputs are chats, with the default options.
+    pub fn of_chats(chats: impl IntoIterator<Item = Chat>) -> Self {
+        Self { chats: chats.into_iter().collect(), ..Self::default() }
     }
 
     /// Sets the texts that the model is taken to have generated.

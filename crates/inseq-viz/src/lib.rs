@@ -20,9 +20,11 @@ mod panel;
 pub mod scale;
 mod steps;
 pub mod terminal;
+mod texts;
 pub mod token_text;
 mod view;
 
 pub use error::{Error, Result};
 pub use steps::warnings;
+pub use texts::Texts;
 pub use view::{Granular, Step, View, ViewOptions, Wrap};

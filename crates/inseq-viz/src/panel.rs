@@ -2,7 +2,7 @@
 
 mod granular;
 
-use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution};
+use inseq_core::{AttributionKind, SequenceAttribution};
 
 use crate::matrix::Matrix;
 use crate::number::NumberFormat;
@@ -10,7 +10,7 @@ use crate::scale::Scale;
 use crate::steps;
 use crate::token_text::TokenText;
 use crate::view::{View, ViewOptions};
-use crate::{Error, Result};
+use crate::{Error, Result, Texts};
 
 /// One text (or pair of texts) in a view.
 pub(crate) struct Plate {
@@ -59,8 +59,8 @@ pub(crate) struct Heading {
 }
 
 /// Every text of a result, in the view of `options`.
-pub(crate) fn plates(result: &AttributionResult, options: &ViewOptions) -> Result<Vec<Plate>> {
-    let texts = options.texts(result)?;
+pub(crate) fn plates(result: &Texts, options: &ViewOptions) -> Result<Vec<Plate>> {
+    let texts = result.shown(options)?;
     steps::check(&texts, options)?;
     let count = texts.len();
     let mut plates: Vec<Plate> = match options.view {

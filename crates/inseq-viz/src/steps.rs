@@ -1,11 +1,13 @@
 //! Selection of the generated tokens that a view explains one by one.
 
-use inseq_core::{AttributionResult, SequenceAttribution};
+use std::borrow::Cow;
+
+use inseq_core::SequenceAttribution;
 
 use crate::matrix::Matrix;
 use crate::token_text::TokenText;
 use crate::view::{Step, View, ViewOptions};
-use crate::{Error, Result};
+use crate::{Error, Result, Texts};
 
 /// Largest number of tokens that an error or a warning lists.
 const LISTED: usize = 12;
@@ -42,7 +44,7 @@ fn found(step: &Step, generated: &[TokenText]) -> Vec<usize> {
 ///
 /// # Errors
 /// [`Error::Step`] for the first step that no text has.
-pub(crate) fn check(texts: &[SequenceAttribution], options: &ViewOptions) -> Result<()> {
+pub(crate) fn check(texts: &[Cow<SequenceAttribution>], options: &ViewOptions) -> Result<()> {
     let generated = generated(texts, options)?;
     for step in &options.steps {
         if !generated.is_empty() && generated.iter().all(|generated| found(step, generated).is_empty()) {
@@ -74,8 +76,9 @@ pub(crate) fn check(texts: &[SequenceAttribution], options: &ViewOptions) -> Res
 /// assert_eq!(inseq_viz::warnings(&result, &view)?, ["text 2 of 2 has no attributed token `b`; it has ▁c"]);
 /// # Ok::<(), inseq_viz::Error>(())
 /// ```
-pub fn warnings(result: &AttributionResult, options: &ViewOptions) -> Result<Vec<String>> {
-    let generated = generated(&options.texts(result)?, options)?;
+pub fn warnings<'a>(result: impl Into<Texts<'a>>, options: &ViewOptions) -> Result<Vec<String>> {
+    let result = result.into();
+    let generated = generated(&result.shown(options)?, options)?;
     let mut lines = Vec::new();
     for (text, generated) in generated.iter().enumerate() {
         for step in options.steps.iter().filter(|step| found(step, generated).is_empty()) {
@@ -92,7 +95,7 @@ pub fn warnings(result: &AttributionResult, options: &ViewOptions) -> Result<Vec
 }
 
 /// The attributed tokens of each text, if the view explains single tokens.
-fn generated(texts: &[SequenceAttribution], options: &ViewOptions) -> Result<Vec<Vec<TokenText>>> {
+fn generated(texts: &[Cow<SequenceAttribution>], options: &ViewOptions) -> Result<Vec<Vec<TokenText>>> {
     if options.steps.is_empty() || !matches!(options.view, View::Tokens | View::Granular) {
         return Ok(Vec::new());
     }

@@ -1,12 +1,8 @@
 //! Options that all pictures share: the view and its content.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use inseq_core::{AttributionResult, SequenceAttribution};
-
 use crate::token_text::TokenText;
-use crate::{Error, Result};
 
 /// View of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,20 +54,6 @@ pub struct ViewOptions {
     pub wrap: Wrap,
     /// Axis that [`View::Granular`] shows.
     pub granular: Granular,
-}
-
-impl ViewOptions {
-    /// The shown part of the texts of a result.
-    pub(crate) fn texts<'a>(&self, result: &'a AttributionResult) -> Result<Cow<'a, [SequenceAttribution]>> {
-        if !self.hide_special {
-            return Ok(Cow::Borrowed(&result.sequences));
-        }
-        let texts = result.sequences.iter().enumerate();
-        let spoken = texts.map(|(text, sequence)| {
-            sequence.without_special().map_err(|error| Error::Axis { text, problem: error.to_string() })
-        });
-        spoken.collect::<Result<_>>().map(Cow::Owned)
-    }
 }
 
 /// A generated token.

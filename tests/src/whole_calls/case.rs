@@ -151,6 +151,7 @@ impl Case {
             generate_from_target_prefix: is_on(Switch::GenerateFromTargetPrefix),
             truncate: is_on(Switch::Truncate),
             chat: is_on(Switch::Chat),
+            chats: Vec::new(),
             batch_size: self.batch_size,
             feature_groups: match self.feature_groups.as_str() {
                 "tokens" | "" => FeatureGroups::Tokens,

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::InputArguments;
-use crate::aggregation::{Aggregation, AggregationArguments};
+use crate::aggregation::{Aggregation, AggregationArguments, WeightingArguments};
 use crate::failure::Failure;
 use crate::output::Destination;
 use crate::result_file::{ResultFile, SaveArguments};
@@ -37,11 +37,14 @@ pub struct AggregateArguments {
     /// How it is aggregated.
     #[command(flatten)]
     pub aggregation: AggregationArguments,
+    /// How steps are weighted.
+    #[command(flatten)]
+    pub weighting: WeightingArguments,
 }
 
 /// Runs the command.
 pub fn run(arguments: &AggregateArguments) -> Result<(), Failure> {
     let file = ResultFile::of(&arguments.save_path, &arguments.save)?;
-    let aggregation = Aggregation::of(&arguments.aggregation)?;
+    let aggregation = Aggregation::of(&arguments.aggregation)?.weighted(&arguments.weighting);
     file.save(&aggregation.apply(&arguments.input.load()?)?)
 }

@@ -1,15 +1,17 @@
 //! `inseq diff`: what changed from one saved result to another.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::aggregation::Aggregation;
-use crate::arguments::PictureArguments;
 use crate::failure::Failure;
+use crate::input;
 use crate::output::Destination;
-use crate::picture::Pictures;
-use crate::result_file::{ResultFile, SaveArguments, check_one_standard, load};
+use crate::picture::{PictureArguments, Pictures};
+use crate::prepared::Prepared;
+use crate::result_file::{ResultFile, SaveArguments, load};
 
 const EXAMPLES: &str = "\
 Both results are aggregated, then the first is subtracted from the second. They need as many tokens each; where tokens differ,
@@ -42,18 +44,19 @@ pub struct DiffArguments {
 
 /// Runs the command.
 pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
+    input::check_one_standard(arguments.picture.inputs().chain([arguments.from.as_path(), &arguments.to]))?;
     let file = ResultFile::of_optional(arguments.save_path.as_ref(), &arguments.save)?;
-    let pictures = Pictures::of(&arguments.picture, arguments.save_path.as_ref())?;
-    check_one_standard([arguments.from.as_path(), &arguments.to])?;
-    let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
+    let aggregation = arguments.picture.aggregation()?;
+    // The difference is aggregated already.
+    let none = Aggregation::default();
+    let pictures = Pictures::of(&arguments.picture, &none, arguments.save_path.as_ref())?;
     let from = aggregation.apply(&load(&arguments.from)?)?;
     let to = aggregation.apply(&load(&arguments.to)?)?;
     let difference = from.pair(&to)?;
-    // It is aggregated already.
-    let aggregation = Aggregation::default();
-    pictures.save(&difference, &aggregation)?;
+    let prepared = Prepared::new(Cow::Borrowed(&difference), &none);
+    pictures.save(&prepared)?;
     if let Some(file) = &file {
         file.save(&difference)?;
     }
-    pictures.print(&difference, &aggregation)
+    pictures.print(&prepared)
 }

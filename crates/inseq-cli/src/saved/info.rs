@@ -8,8 +8,9 @@ use inseq_core::{Format, MappedResult, SequenceAttribution, Token};
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, one_line};
+use crate::input;
 use crate::output;
-use crate::result_file::{check_one_standard, load};
+use crate::result_file::load;
 
 const EXAMPLES: &str = "\
 Of a .safetensors file only the header is read. Example:
@@ -37,9 +38,9 @@ struct Summary {
 
 /// Runs the command.
 pub fn run(arguments: &InfoArguments) -> Result<(), Failure> {
-    check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
+    input::check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
     for path in &arguments.files {
-        let (info, summaries) = if !output::is_standard(path) && Format::of(path) == Format::Safetensors {
+        let (info, summaries) = if !input::is_standard(path) && Format::of(path) == Format::Safetensors {
             let mapped = MappedResult::open(path)?;
             let summaries = (0..mapped.sequence_count()).map(|index| mapped_summary(&mapped, index));
             (mapped.info().clone(), summaries.collect::<Result<Vec<_>, _>>()?)

@@ -6,8 +6,9 @@ use clap::Args;
 use inseq_core::AttributionResult;
 
 use crate::failure::Failure;
+use crate::input;
 use crate::output::Destination;
-use crate::result_file::{ResultFile, SaveArguments, check_one_standard, load};
+use crate::result_file::{ResultFile, SaveArguments, load};
 
 const EXAMPLES: &str = "\
 Results must be of one model and method. Example:
@@ -31,7 +32,7 @@ pub struct MergeArguments {
 /// Runs the command.
 pub fn run(arguments: &MergeArguments) -> Result<(), Failure> {
     let file = ResultFile::of(&arguments.save_path, &arguments.save)?;
-    check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
+    input::check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
     let results = arguments.files.iter().map(|file| load(file)).collect::<Result<Vec<_>, _>>()?;
     file.save(&AttributionResult::merge(results)?)
 }

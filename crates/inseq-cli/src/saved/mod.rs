@@ -14,7 +14,7 @@ use clap::Args;
 use inseq_core::{AttributionResult, Format, MappedResult, SequenceAttribution};
 
 use crate::failure::Failure;
-use crate::output;
+use crate::input;
 use crate::result_file::load;
 
 /// Which saved result is read, and what of it.
@@ -55,7 +55,7 @@ impl InputArguments {
         if self.sequences.is_empty() && self.steps.is_none() {
             return load(&self.file);
         }
-        if !output::is_standard(&self.file) && Format::of(&self.file) == Format::Safetensors {
+        if !input::is_standard(&self.file) && Format::of(&self.file) == Format::Safetensors {
             let mapped = MappedResult::open(&self.file)?;
             let result = AttributionResult { info: mapped.info().clone(), ..AttributionResult::default() };
             return self.picked(result, mapped.sequence_count(), |index| {

@@ -1,13 +1,14 @@
 //! `inseq show`: a saved result as a picture.
 
+use std::borrow::Cow;
+
 use clap::Args;
 
 use super::InputArguments;
-use crate::aggregation::Aggregation;
-use crate::arguments::PictureArguments;
 use crate::failure::Failure;
-use crate::picture::Pictures;
-use crate::result_file::check_one_standard;
+use crate::input;
+use crate::picture::{PictureArguments, Pictures};
+use crate::prepared::Prepared;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,11 +31,10 @@ pub struct ShowArguments {
 
 /// Runs the command.
 pub fn run(arguments: &ShowArguments) -> Result<(), Failure> {
-    let against = arguments.picture.view.against.as_deref();
-    check_one_standard(against.into_iter().chain([arguments.input.file.as_path()]))?;
-    let pictures = Pictures::of(&arguments.picture, None)?;
-    let aggregation = Aggregation::of(&arguments.picture.aggregation)?;
-    let result = arguments.input.load()?;
-    pictures.save(&result, &aggregation)?;
-    pictures.print(&result, &aggregation)
+    input::check_one_standard(arguments.picture.inputs().chain([arguments.input.file.as_path()]))?;
+    let aggregation = arguments.picture.aggregation()?;
+    let pictures = Pictures::of(&arguments.picture, &aggregation, None)?;
+    let result = Prepared::new(Cow::Owned(arguments.input.load()?), &aggregation);
+    pictures.save(&result)?;
+    pictures.print(&result)
 }

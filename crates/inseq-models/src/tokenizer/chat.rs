@@ -30,6 +30,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// What somebody says.
+    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { role: role.into(), content: content.into() }
+    }
+
     /// What the user says.
     pub fn user(content: impl Into<String>) -> Self {
         Self { role: "user".into(), content: content.into() }

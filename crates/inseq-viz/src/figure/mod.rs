@@ -32,11 +32,9 @@ mod svg;
 mod table;
 mod tex;
 
-use inseq_core::AttributionResult;
-
 use crate::panel::{Plate, plates};
 use crate::scale::Theme;
-use crate::{Result, View, ViewOptions, caption};
+use crate::{Result, Texts, View, ViewOptions, caption};
 use drawing::{Drawing, Part};
 use fonts::Fonts;
 use style::Style;
@@ -76,9 +74,9 @@ impl Default for FigureOptions {
 /// # Errors
 ///
 /// Those of [`terminal::render`](crate::terminal::render), except [`Error::View`](crate::Error::View): every view can be drawn.
-pub fn svg(result: &AttributionResult, options: &FigureOptions) -> Result<String> {
+pub fn svg<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<String> {
     let fonts = Fonts::new();
-    svg::write(&drawing(result, options, &fonts)?, &fonts)
+    svg::write(&drawing(&result.into(), options, &fonts)?, &fonts)
 }
 
 /// Draws the picture as a `tikzpicture`, for `\input` in a LaTeX document that uses TikZ.
@@ -86,8 +84,8 @@ pub fn svg(result: &AttributionResult, options: &FigureOptions) -> Result<String
 /// # Errors
 ///
 /// Those of [`svg`].
-pub fn tex(result: &AttributionResult, options: &FigureOptions) -> Result<String> {
-    Ok(tex::write(&drawing(result, options, &Fonts::new())?))
+pub fn tex<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<String> {
+    Ok(tex::write(&drawing(&result.into(), options, &Fonts::new())?))
 }
 
 /// Largest number of pixels of a PNG.
@@ -100,7 +98,7 @@ const MOST_PIXELS: u32 = 100_000_000;
 ///
 /// Those of [`svg`], and [`Error::TooLarge`](crate::Error::TooLarge).
 #[cfg(feature = "png")]
-pub fn png(result: &AttributionResult, options: &FigureOptions) -> Result<Vec<u8>> {
+pub fn png<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<Vec<u8>> {
     use crate::Error;
     use resvg::{tiny_skia, usvg};
 
@@ -123,7 +121,7 @@ pub fn png(result: &AttributionResult, options: &FigureOptions) -> Result<Vec<u8
 }
 
 /// The texts of a result below each other.
-fn drawing(result: &AttributionResult, options: &FigureOptions, fonts: &Fonts) -> Result<Drawing> {
+fn drawing(result: &Texts, options: &FigureOptions, fonts: &Fonts) -> Result<Drawing> {
     let style = Style::new(options, fonts);
     let caption = options.view.title.clone().or_else(|| caption::line(&result.info));
     let title = caption.as_deref().map_or_else(|| "Attributions".to_owned(), caption::one_line);

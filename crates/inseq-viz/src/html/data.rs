@@ -1,5 +1,7 @@
 //! The data of one text in the page: tokens ready to show, and unchanged scores.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use inseq_core::{AttributionKind, SequenceAttribution, Token};
 use ndarray::ArrayD;
@@ -16,7 +18,7 @@ const BEGINNING: usize = 90;
 /// Number of axes after token and step that fit into a page.
 ///
 /// It is the same for all texts, so that they can be compared.
-pub(super) fn affordable_axes(texts: &[SequenceAttribution], budget: usize) -> usize {
+pub(super) fn affordable_axes(texts: &[Cow<SequenceAttribution>], budget: usize) -> usize {
     let arrays = || {
         let sides = texts.iter().flat_map(|text| [&text.source_attributions, &text.target_attributions]);
         sides.flatten()

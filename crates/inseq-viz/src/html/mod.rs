@@ -12,10 +12,9 @@ mod page;
 mod script;
 
 use askama::Template as _;
-use inseq_core::AttributionResult;
 
 use crate::scale::Theme;
-use crate::{Result, View, ViewOptions, caption};
+use crate::{Result, Texts, View, ViewOptions, caption};
 
 /// Options of a page.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +44,12 @@ impl Default for HtmlOptions {
 /// [`Error::Shape`](crate::Error::Shape), [`Error::Positions`](crate::Error::Positions) and
 /// [`Error::Axis`](crate::Error::Axis) for a result whose arrays and tokens do not fit together,
 /// [`Error::Range`](crate::Error::Range) for an empty range of values.
-pub fn render(result: &AttributionResult, options: &HtmlOptions) -> Result<String> {
+pub fn render<'a>(result: impl Into<Texts<'a>>, options: &HtmlOptions) -> Result<String> {
+    let result = result.into();
     let view = &options.view;
     // Says what is wrong with a range here rather than in the reader's browser.
     crate::scale::Scale::fitting([], view.min_value, view.max_value)?;
-    let sequences = view.texts(result)?;
+    let sequences = result.shown(view)?;
     let mut summaries = Vec::with_capacity(sequences.len());
     let mut texts = Vec::with_capacity(sequences.len());
     let affordable = data::affordable_axes(&sequences, options.budget);

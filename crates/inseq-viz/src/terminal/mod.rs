@@ -28,14 +28,14 @@ mod options;
 mod paint;
 mod tokens;
 
-use inseq_core::{AttributionResult, SequenceAttribution};
+use inseq_core::SequenceAttribution;
 
 pub use options::{ColorSupport, TerminalOptions};
 
 use crate::number::NumberFormat;
 use crate::panel::{Passage, Plate, plates};
 use crate::token_text::{is_right_to_left, reading};
-use crate::{Error, Result, View, caption};
+use crate::{Error, Result, Texts, View, caption};
 use grid::Grid;
 use labels::Label;
 use paint::Painter;
@@ -48,9 +48,10 @@ use paint::Painter;
 /// arrays and tokens do not fit together, [`Error::Range`] for an empty range of values; [`Error::Step`], [`Error::StepScore`],
 /// [`Error::Axis`] and [`Error::Pair`] if the requested content does not exist, [`Error::View`] for
 /// [`View::Links`].
-pub fn render(result: &AttributionResult, options: &TerminalOptions) -> Result<String> {
+pub fn render<'a>(result: impl Into<Texts<'a>>, options: &TerminalOptions) -> Result<String> {
+    let result = result.into();
     let title = options.view.title.clone().or_else(|| caption::line(&result.info));
-    draw(result, title.as_deref(), options)
+    draw(&result, title.as_deref(), options)
 }
 
 /// Draws one text.
@@ -59,11 +60,10 @@ pub fn render(result: &AttributionResult, options: &TerminalOptions) -> Result<S
 ///
 /// Those of [`render`].
 pub fn render_sequence(attribution: &SequenceAttribution, options: &TerminalOptions) -> Result<String> {
-    let result = AttributionResult { sequences: vec![attribution.clone()], ..AttributionResult::default() };
-    draw(&result, options.view.title.as_deref(), options)
+    draw(&attribution.into(), options.view.title.as_deref(), options)
 }
 
-fn draw(result: &AttributionResult, title: Option<&str>, options: &TerminalOptions) -> Result<String> {
+fn draw(result: &Texts, title: Option<&str>, options: &TerminalOptions) -> Result<String> {
     if options.view.view == View::Links {
         return Err(Error::View {
             picture: "a terminal",

@@ -1,0 +1,103 @@
+//! What is attributed, and how, in every command that attributes.
+
+use std::path::Path;
+
+use clap::Args;
+use inseq_methods::{AttributionRequest, FeatureGroups, MethodInfo, list_methods};
+
+use crate::failure::Failure;
+use crate::input;
+use crate::json_object::{Object, object};
+use crate::warnings::warn;
+
+/// What is attributed, whatever the method.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Attribution")]
+pub struct AttributionArguments {
+    /// Arguments of the method, the attributed function and the step scores, as a JSON object.
+    #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
+    pub attribution_kwargs: Object,
+    /// What is attributed: one of `inseq list step-functions`, or an expression such as "logit(target) - logit('▁elle')".
+    /// [default: probability]
+    #[arg(long, value_name = "FUNCTION")]
+    pub attributed_fn: Option<String>,
+    /// Attribute the part of the output that is already written as well.
+    #[arg(long)]
+    pub attribute_target: bool,
+    /// Attribute to groups of tokens rather than to each: words, sentences, or a JSON file of spans such as
+    /// {"source": [[0, 2], [2, 5]], "target": [[1, 3]]}, or a list of such objects, one for each text.
+    #[arg(long, value_name = "GROUPS")]
+    pub feature_groups: Option<String>,
+    /// First output position to attribute. Positions count from 0: the decoder's start, or the first token of a decoder-only
+    /// model's prompt. Negative counts from the end (encoder-decoder models). Of a decoder-only model, a start before the end of
+    /// the prompt, also a negative one, becomes the end of the prompt. Texts that do not reach so far stay without scores.
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    pub start_pos: Option<i64>,
+    /// Output position to stop before; negative counts from the end.
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    pub end_pos: Option<i64>,
+    /// Replace the end-of-sequence token in baselines too.
+    #[arg(long, alias = "eos")]
+    pub include_eos_baseline: bool,
+    /// Texts that go through the model at once. Without it, as many as the memory budget allows.
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+}
+
+impl AttributionArguments {
+    /// The path that may be standard input.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        self.feature_groups.iter().map(Path::new)
+    }
+
+    /// The request with these options, whose step scores are set. Arguments that neither the methods nor the functions know have
+    /// no effect, and a warning says so.
+    pub fn complete(
+        &self,
+        request: AttributionRequest,
+        methods: &[&MethodInfo],
+    ) -> Result<AttributionRequest, Failure> {
+        if self.batch_size == Some(0) {
+            return Err(Failure::Argument("--batch-size must be at least 1".into()));
+        }
+        let mut request = AttributionRequest {
+            attributed_fn: self.attributed_fn.clone().map(Into::into),
+            attribute_target: self.attribute_target,
+            feature_groups: feature_groups(self.feature_groups.as_deref())?,
+            attr_pos_start: self.start_pos,
+            attr_pos_end: self.end_pos,
+            include_eos_baseline: self.include_eos_baseline,
+            batch_size: self.batch_size,
+            ..request
+        };
+        let unused = request.add_keywords(&self.attribution_kwargs, methods)?;
+        unused.iter().for_each(|unused| warn(&format!("--attribution-kwargs: {unused}")));
+        Ok(request)
+    }
+}
+
+/// A method by its name.
+pub fn method(name: &str) -> Result<&'static MethodInfo, Failure> {
+    // `explain` names what is near an unknown name.
+    inseq_methods::explain(name)?;
+    let info = list_methods().iter().find(|info| info.name == name);
+    info.ok_or_else(|| Failure::Argument(format!("there is no method `{name}`")))
+}
+
+/// Groups by their name, or from a file.
+fn feature_groups(given: Option<&str>) -> Result<FeatureGroups, Failure> {
+    match given {
+        None | Some("tokens") => Ok(FeatureGroups::Tokens),
+        Some("words") => Ok(FeatureGroups::Words),
+        Some("sentences") => Ok(FeatureGroups::Sentences),
+        Some(path) => {
+            let json = input::text(Path::new(path)).map_err(|error| {
+                Failure::Argument(format!(
+                    "--feature-groups must be words, sentences, or a JSON file of spans; it cannot be read: {error}"
+                ))
+            })?;
+            let place = input::name(Path::new(path));
+            FeatureGroups::from_json(&json).map_err(|error| Failure::Argument(format!("{place}: {error}")))
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The model of a call, as the command line names it.
+
+use burn::tensor::DType;
+use bytesize::ByteSize;
+use clap::{Args, ValueEnum};
+use inseq_methods::{AttributionModel, LoadOptions};
+use inseq_models::checkpoint::HubOptions;
+use inseq_models::tokenizer::TokenizerOptions;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::json_object::{Object, object};
+use crate::progress::downloads;
+use crate::verbosity::Verbosity;
+use crate::warnings::warn;
+
+/// Which model, and how it is loaded.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model")]
+pub struct ModelArguments {
+    /// A model folder, or a model of the hub: org/name or org/name@revision. Without it, the small English to French model
+    /// that is part of the program.
+    #[arg(short, long, value_name = "MODEL")]
+    pub model_name_or_path: Option<String>,
+    /// The language of the input texts, as the model spells it (en_XX, eng_Latn, en), for models that translate between many.
+    #[arg(long, value_name = "CODE")]
+    pub src_lang: Option<String>,
+    /// The language to translate into.
+    #[arg(long, value_name = "CODE")]
+    pub tgt_lang: Option<String>,
+    /// Where to compute: cpu, or one of `inseq list devices`.
+    #[arg(long, alias = "dev", default_value = "auto", value_name = "DEVICE")]
+    pub device: String,
+    /// The type to compute in.
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub dtype: Option<Precision>,
+    /// Memory that the tensors of the attribution may take, such as 2GB or 512MiB. [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_budget: Option<ByteSize>,
+    /// Arguments of the model's loading, as a JSON object: dtype, revision, local_files_only.
+    #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
+    pub model_kwargs: Object,
+    /// Arguments of the tokenizer, as a JSON object: src_lang, tgt_lang.
+    #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
+    pub tokenizer_kwargs: Object,
+}
+
+/// The type that a model computes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// 16 bits, IEEE.
+    F16,
+    /// 16 bits, with the exponent of 32.
+    Bf16,
+}
+
+/// Loads the model, and says what was found in it.
+pub fn load(arguments: &ModelArguments, verbosity: &Verbosity) -> Result<AttributionModel, Failure> {
+    let loading = Loading::of(arguments)?;
+    let options = LoadOptions {
+        // Apple's GPUs are reached by WebGPU here.
+        device: if arguments.device == "mps" { "wgpu".into() } else { arguments.device.clone() },
+        dtype: match loading.precision {
+            Precision::F32 => DType::F32,
+            Precision::F16 => DType::F16,
+            Precision::Bf16 => DType::BF16,
+        },
+        hub: HubOptions { offline: loading.offline, progress: Some(downloads()), ..HubOptions::default() },
+        memory_budget: match arguments.memory_budget {
+            Some(budget) => usize::try_from(budget.as_u64()).unwrap_or(usize::MAX),
+            None => inseq_methods::DEFAULT_MEMORY_BUDGET,
+        },
+        languages: loading.languages,
+        ..LoadOptions::default()
+    };
+    let model = match (&arguments.model_name_or_path, loading.revision) {
+        (Some(name), Some(revision)) => AttributionModel::load_with(&format!("{name}@{revision}"), &options)?,
+        (Some(name), None) => AttributionModel::load_with(name, &options)?,
+        (None, _) => demo(&options)?,
+    };
+    model.warnings().iter().for_each(|warning| warn(warning));
+    if !model.unexpected_tensors().is_empty() {
+        warn(&unused(model.unexpected_tensors(), verbosity.is_verbose()));
+    }
+    Ok(model)
+}
+
+#[cfg(feature = "demo")]
+fn demo(options: &LoadOptions) -> Result<AttributionModel, Failure> {
+    Ok(AttributionModel::demo_with(options)?)
+}
+
+#[cfg(not(feature = "demo"))]
+fn demo(_: &LoadOptions) -> Result<AttributionModel, Failure> {
+    Err(Failure::Argument("this build has no model of its own; name one with --model-name-or-path".into()))
+}
+
+/// How the model is loaded, from its own flags and from `--model-kwargs`.
+#[derive(Default)]
+struct Loading {
+    precision: Precision,
+    revision: Option<String>,
+    offline: bool,
+    languages: TokenizerOptions,
+}
+
+impl Loading {
+    fn of(arguments: &ModelArguments) -> Result<Self, Failure> {
+        let mut loading = Self::default();
+        for (name, value) in &arguments.model_kwargs {
+            match (name.as_str(), value) {
+                ("revision", Value::String(revision)) => loading.revision = Some(revision.clone()),
+                ("local_files_only", Value::Bool(offline)) => loading.offline = *offline,
+                ("dtype" | "torch_dtype", Value::String(dtype)) => loading.precision = precision(dtype)?,
+                ("revision" | "local_files_only" | "dtype" | "torch_dtype", other) => {
+                    return Err(Failure::Argument(format!("model argument `{name}` cannot be {other}")));
+                }
+                _ => warn(&format!("model argument `{name}` has no effect here")),
+            }
+        }
+        for (name, value) in &arguments.tokenizer_kwargs {
+            match (name.as_str(), value) {
+                ("src_lang", Value::String(code)) => loading.languages.source_language = Some(code.clone()),
+                ("tgt_lang", Value::String(code)) => loading.languages.target_language = Some(code.clone()),
+                ("src_lang" | "tgt_lang", other) => {
+                    return Err(Failure::Argument(format!("tokenizer argument `{name}` cannot be {other}")));
+                }
+                _ => warn(&format!("tokenizer argument `{name}` has no effect here")),
+            }
+        }
+        if let Some(code) = &arguments.src_lang {
+            loading.languages.source_language = Some(code.clone());
+        }
+        if let Some(code) = &arguments.tgt_lang {
+            loading.languages.target_language = Some(code.clone());
+        }
+        if let Some(precision) = arguments.dtype {
+            loading.precision = precision;
+        }
+        Ok(loading)
+    }
+}
+
+/// A type by PyTorch's names.
+fn precision(name: &str) -> Result<Precision, Failure> {
+    match name.strip_prefix("torch.").unwrap_or(name) {
+        "float32" | "float" | "auto" => Ok(Precision::F32),
+        "float16" | "half" => Ok(Precision::F16),
+        "bfloat16" => Ok(Precision::Bf16),
+        _ => Err(Failure::Argument(format!("model argument `dtype` is `{name}`; choose float32, float16 or bfloat16"))),
+    }
+}
+
+/// A warning of parameters that the model has no use for, with their names where the user asked for more.
+fn unused(tensors: &[String], named: bool) -> String {
+    let parameters = if tensors.len() == 1 { "1 parameter".into() } else { format!("{} parameters", tensors.len()) };
+    let names = if named { tensors.join(", ") } else { "--verbose names them".into() };
+    format!("the model does not use {parameters} of the checkpoint ({names})")
+}

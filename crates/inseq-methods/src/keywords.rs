@@ -1,0 +1,175 @@
+//! Whose each keyword argument of a call is: an option of the call, the attributed function's, a step score's, or a method's.
+
+use serde_json::{Map, Value};
+
+use crate::method::MethodInfo;
+use crate::request::{AttributionRequest, StepFunctionChoice};
+use crate::{Error, Result, step_functions};
+
+impl AttributionRequest {
+    /// Adds keyword arguments as the reference's `attribute(**kwargs)` takes them, each to those that know it by name: the
+    /// attributed function, the step scores, the methods. `attribution_args`, `attributed_fn_args` and `step_scores_args` are
+    /// objects of arguments of one kind; `skip_special_tokens` and `clean_special_chars` are options of the call. `methods` are
+    /// those that the request may be used with.
+    ///
+    /// Set the attributed function and the step scores first. Returns a sentence for each argument that nobody knows: it has no
+    /// effect.
+    ///
+    /// # Errors
+    /// An option of the call is not true or false, or arguments of one kind are no object.
+    ///
+    /// ```
+    /// use inseq_methods::{AttributionRequest, list_methods};
+    /// use serde_json::json;
+    ///
+    /// let saliency = list_methods().iter().find(|method| method.name == "saliency").unwrap();
+    /// let mut request = AttributionRequest::new(["Hello"]).step_scores(["top_p_size"]);
+    /// let keywords = json!({ "abs": false, "top_p": 0.5, "n_steps": 20 });
+    /// let unused = request.add_keywords(keywords.as_object().unwrap(), &[saliency])?;
+    /// assert_eq!(request.attribution_args["abs"], false);
+    /// assert_eq!(request.step_scores_args["top_p"], 0.5);
+    /// assert!(unused[0].starts_with("`n_steps` has no effect; `saliency` takes `abs`"));
+    /// # Ok::<(), inseq_methods::Error>(())
+    /// ```
+    pub fn add_keywords(&mut self, keywords: &Map<String, Value>, methods: &[&MethodInfo]) -> Result<Vec<String>> {
+        let attributed_fn = self.attributed_fn.clone().unwrap_or_else(|| "probability".into());
+        let mut unused = Vec::new();
+        for (name, value) in keywords {
+            match name.as_str() {
+                "skip_special_tokens" => self.skip_special_tokens = boolean(name, value)?,
+                "clean_special_chars" => self.clean_special_chars = boolean(name, value)?,
+                "attribution_args" => self.attribution_args.extend(object(name, value)?),
+                "attributed_fn_args" => self.attributed_fn_args.extend(object(name, value)?),
+                "step_scores_args" => self.step_scores_args.extend(object(name, value)?),
+                // How the reference shows its progress.
+                "show_progress" | "pretty_progress" => drop(boolean(name, value)?),
+                _ => {
+                    let is_known = [
+                        (arguments_of(&attributed_fn).contains(&name.as_str()), &mut self.attributed_fn_args),
+                        (
+                            self.step_scores.iter().any(|function| arguments_of(function).contains(&name.as_str())),
+                            &mut self.step_scores_args,
+                        ),
+                        (
+                            methods.iter().any(|method| method.arguments().contains(&name.as_str())),
+                            &mut self.attribution_args,
+                        ),
+                    ]
+                    .into_iter()
+                    .filter(|(takes, _)| *takes)
+                    .map(|(_, arguments)| drop(arguments.insert(name.clone(), value.clone())))
+                    .count();
+                    if is_known == 0 {
+                        let functions = std::iter::once(&attributed_fn).chain(&self.step_scores);
+                        unused.push(has_no_effect(name, methods, functions));
+                    }
+                }
+            }
+        }
+        Ok(unused)
+    }
+}
+
+/// Names of the arguments that a step function takes; of one's own, none are known.
+fn arguments_of(function: &StepFunctionChoice) -> &[&str] {
+    match function {
+        StepFunctionChoice::Named(name) => step_functions::arguments_of(name),
+        StepFunctionChoice::Own(_) => &[],
+    }
+}
+
+fn boolean(name: &str, value: &Value) -> Result<bool> {
+    value
+        .as_bool()
+        .ok_or_else(|| Error::Argument(format!("attribution argument `{name}` must be true or false, found {value}")))
+}
+
+fn object(name: &str, value: &Value) -> Result<Map<String, Value>> {
+    let object = value.as_object().cloned();
+    object.ok_or_else(|| Error::Argument(format!("attribution argument `{name}` must be an object, found {value}")))
+}
+
+fn has_no_effect<'a>(
+    name: &str,
+    methods: &[&MethodInfo],
+    functions: impl Iterator<Item = &'a StepFunctionChoice>,
+) -> String {
+    let of_methods = methods.iter().map(|method| (method.name.to_owned(), method.arguments().to_vec()));
+    let of_functions = functions.filter_map(|function| match function {
+        StepFunctionChoice::Named(name) => Some((name.clone(), arguments_of(function).to_vec())),
+        StepFunctionChoice::Own(_) => None,
+    });
+    let mut known: Vec<String> = Vec::new();
+    for (owner, arguments) in of_methods.chain(of_functions) {
+        let arguments: Vec<String> = arguments.iter().map(|argument| format!("`{argument}`")).collect();
+        let takes = match arguments.is_empty() {
+            true => format!("`{owner}` takes none"),
+            false => format!("`{owner}` takes {}", arguments.join(", ")),
+        };
+        if !known.contains(&takes) {
+            known.push(takes);
+        }
+    }
+    format!("`{name}` has no effect; {}", known.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::list_methods;
+
+    fn info(name: &str) -> &'static MethodInfo {
+        list_methods().iter().find(|info| info.name == name).unwrap()
+    }
+
+    fn sorted(request: AttributionRequest, keywords: Value, methods: &[&str]) -> (AttributionRequest, Vec<String>) {
+        let methods: Vec<&MethodInfo> = methods.iter().map(|name| info(name)).collect();
+        let mut request = request;
+        let unused = request.add_keywords(keywords.as_object().unwrap(), &methods).unwrap();
+        (request, unused)
+    }
+
+    #[test]
+    fn each_argument_goes_to_all_that_know_it() {
+        let request = AttributionRequest::new(["a"])
+            .attributed_fn("contrast_prob_diff")
+            .step_scores(["contrast_prob", "probability"]);
+        let keywords = json!({ "contrast_targets": "b", "logprob": true, "n_steps": 3, "skip_special_tokens": true,
+                               "show_progress": false });
+        let (request, unused) = sorted(request, keywords, &["integrated_gradients", "saliency"]);
+        assert!(unused.is_empty(), "{unused:?}");
+        // As the reference's `extract_args` gives each function what its signature names.
+        assert_eq!(request.attributed_fn_args.keys().collect::<Vec<_>>(), ["contrast_targets", "logprob"]);
+        assert_eq!(request.step_scores_args.keys().collect::<Vec<_>>(), ["contrast_targets", "logprob"]);
+        assert_eq!(request.attribution_args.keys().collect::<Vec<_>>(), ["n_steps"]);
+        assert!(request.skip_special_tokens);
+    }
+
+    #[test]
+    fn arguments_of_one_kind_are_objects() {
+        let keywords = json!({ "attribution_args": { "abs": true }, "step_scores_args": { "top_p": 0.3 } });
+        let (request, unused) = sorted(AttributionRequest::new(["a"]), keywords, &["saliency"]);
+        assert_eq!((&request.attribution_args["abs"], &request.step_scores_args["top_p"]), (&json!(true), &json!(0.3)));
+        assert!(unused.is_empty() && request.attributed_fn_args.is_empty());
+        for (keywords, expected) in [
+            (json!({ "attribution_args": 3 }), "`attribution_args` must be an object, found 3"),
+            (json!({ "clean_special_chars": "no" }), "`clean_special_chars` must be true or false"),
+        ] {
+            let error = AttributionRequest::new(["a"]).add_keywords(keywords.as_object().unwrap(), &[]).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_said_with_what_each_knows() {
+        let (request, unused) =
+            sorted(AttributionRequest::new(["a"]), json!({ "n_stepz": 3 }), &["attention", "saliency"]);
+        assert!(request.attribution_args.is_empty());
+        assert_eq!(unused.len(), 1);
+        for part in ["`n_stepz` has no effect; ", "`saliency` takes `abs`", "`probability` takes "] {
+            assert!(unused[0].contains(part), "{unused:?}");
+        }
+    }
+}
