@@ -1,19 +1,24 @@
 //! Chats: every text of a call goes through the model's template, those that are compared with among them.
 
 use inseq_core::AttributionResult;
-use inseq_methods::{AttributionModel, AttributionRequest};
+use inseq_methods::{AttributionModel, AttributionRequest, Chat, Message};
 use inseq_tests::{assert_close, fixture};
 use serde_json::{Map, Value, json};
 
-/// GPT-2's fixture with a chat template.
-fn chat_model() -> AttributionModel {
+/// A fixture with a chat template.
+fn model_with(name: &str, template: &str) -> AttributionModel {
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixture("architectures/gpt2")).unwrap() {
+    for entry in std::fs::read_dir(fixture("architectures").join(name)).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }
-    std::fs::write(folder.path().join("chat_template.jinja"), "the {{ messages[0].content }} on").unwrap();
+    std::fs::write(folder.path().join("chat_template.jinja"), template).unwrap();
     AttributionModel::load(folder.path().to_str().unwrap()).unwrap()
+}
+
+/// GPT-2's fixture with a chat template.
+fn chat_model() -> AttributionModel {
+    model_with("gpt2", "the {{ messages[0].content }} on")
 }
 
 fn arguments(value: Value) -> Map<String, Value> {
@@ -82,6 +87,52 @@ fn a_chat_is_what_its_words_are() {
     assert_eq!(of(AttributionRequest::new(["cat"]).chat(true)), of(words.clone()));
     let given = AttributionRequest::new(["cat"]).generated_texts([" the mat"]).chat(true);
     assert_eq!(of(given), of(words.generated_texts(["the cat on the mat"])));
+}
+
+/// A prompt as `tests/reference/chats_golden.py` writes it.
+#[derive(serde::Deserialize)]
+struct Prompt {
+    model: String,
+    template: String,
+    chat: usize,
+    text: String,
+    ids: Vec<u32>,
+}
+
+#[test]
+fn system_messages_and_turns_are_read_as_transformers_does() {
+    let golden: Value = serde_json::from_slice(&std::fs::read(fixture("chats.json")).unwrap()).unwrap();
+    let chats = Chat::read_all(&golden["chats"].to_string()).unwrap();
+    assert!(chats.iter().any(|chat| chat.messages.len() > 3));
+    let prompts: Vec<Prompt> = serde_json::from_value(golden["cases"].clone()).unwrap();
+    for group in prompts.chunk_by(|one, other| (&one.model, &one.template) == (&other.model, &other.template)) {
+        let model = model_with(&group[0].model, golden["templates"][&group[0].template].as_str().unwrap());
+        let request = AttributionRequest::of_chats(group.iter().map(|prompt| chats[prompt.chat].clone()));
+        let result = model.attribute(&request.generation_argument("max_new_tokens", 1).method("dummy")).unwrap();
+        for (index, (prompt, sequence)) in group.iter().zip(&result.sequences).enumerate() {
+            let found: Vec<u32> = sequence.target[..sequence.attr_pos_start].iter().filter_map(|one| one.id).collect();
+            assert_eq!(found, prompt.ids, "{} {}: {}", prompt.model, prompt.template, prompt.text);
+            assert_eq!(result.info["input_texts"][index], prompt.text);
+        }
+    }
+}
+
+#[test]
+fn a_contrast_source_is_another_last_question() {
+    let template = "{% for m in messages %}{{ m.content }} {% endfor %}on";
+    let model = model_with("gpt2", template);
+    let chat = |question: &str| Chat::new([Message::new("system", "the"), Message::user(question)]).unwrap();
+    let answer = |request: AttributionRequest, contrast: &str| {
+        let step_scores_args = arguments(json!({ "contrast_sources": contrast }));
+        let request = AttributionRequest { step_scores_args, ..request };
+        scores(&model.attribute(&request.step_scores(["contrast_prob"]).method("dummy")).unwrap(), 0)
+    };
+    let asked = answer(AttributionRequest::of_chats([chat("cat")]).generated_texts([" the mat"]), "dog");
+    // Of the text `the dog on the mat`.
+    assert_close("another question", &asked, &DOG_THE_MAT, 1e-4);
+    let both = AttributionRequest { input_texts: vec!["cat".into()], ..AttributionRequest::of_chats([chat("cat")]) };
+    let message = model.attribute(&both).unwrap_err().to_string();
+    assert!(message.contains("1 input texts are given beside 1 chats"), "{message}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl AttributeArguments {
             ..self.texts.request()?
         };
         let method = method(&self.attribution_method)?;
-        Ok(self.attribution.complete(request, &[method])?.method(method.name))
+        Ok(self.attribution.complete(request, std::slice::from_ref(&method))?.method(method.name))
     }
 
     /// Says before the work what cannot be had after it.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use inseq_methods::{AttributionRequest, FeatureGroups, MethodInfo, list_methods};
+use inseq_methods::{AttributionRequest, FeatureGroups, MethodInfo, Methods};
 
 use crate::failure::Failure;
 use crate::input;
@@ -52,11 +52,7 @@ impl AttributionArguments {
 
     /// The request with these options, whose step scores are set. Arguments that neither the methods nor the functions know have
     /// no effect, and a warning says so.
-    pub fn complete(
-        &self,
-        request: AttributionRequest,
-        methods: &[&MethodInfo],
-    ) -> Result<AttributionRequest, Failure> {
+    pub fn complete(&self, request: AttributionRequest, methods: &[MethodInfo]) -> Result<AttributionRequest, Failure> {
         if self.batch_size == Some(0) {
             return Err(Failure::Argument("--batch-size must be at least 1".into()));
         }
@@ -77,11 +73,8 @@ impl AttributionArguments {
 }
 
 /// A method by its name.
-pub fn method(name: &str) -> Result<&'static MethodInfo, Failure> {
-    // `explain` names what is near an unknown name.
-    inseq_methods::explain(name)?;
-    let info = list_methods().iter().find(|info| info.name == name);
-    info.ok_or_else(|| Failure::Argument(format!("there is no method `{name}`")))
+pub fn method(name: &str) -> Result<MethodInfo, Failure> {
+    Ok(Methods::new().get(name)?.clone())
 }
 
 /// Groups by their name, or from a file.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use inseq_core::{AttributionResult, MeanShares, SequenceAttribution, Token};
+use inseq_core::{AttributionResult, Entry as _, MeanShares, SequenceAttribution, Token};
 use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, MethodInfo, list_methods};
 use serde_json::{Map, Value};
 
@@ -60,7 +60,7 @@ pub struct CompareArguments {
 
 impl CompareArguments {
     /// The methods to compare.
-    fn methods(&self) -> Result<Vec<&'static MethodInfo>, Failure> {
+    fn methods(&self) -> Result<Vec<MethodInfo>, Failure> {
         let given = if self.methods.is_empty() { &self.attribution_methods } else { &self.methods };
         if !given.is_empty() {
             return given.iter().map(|name| method(name)).collect();
@@ -133,8 +133,7 @@ fn of_method(request: &AttributionRequest, method: &MethodInfo, targets: &Attrib
     let mut request = request.clone().method(method.name).generated_token_ids(Some(ids.collect()));
     request.generate_from_target_prefix = false;
     request.generation_args = Map::new();
-    let known = method.arguments();
-    request.attribution_args.retain(|name, _| known.contains(&name.as_str()));
+    request.attribution_args.retain(|name, _| method.takes(name));
     request
 }
 

@@ -1,5 +1,6 @@
 //! Whose each keyword argument of a call is: an option of the call, the attributed function's, a step score's, or a method's.
 
+use inseq_core::{Argument, Entry as _};
 use serde_json::{Map, Value};
 
 use crate::method::MethodInfo;
@@ -19,10 +20,10 @@ impl AttributionRequest {
     /// An option of the call is not true or false, or arguments of one kind are no object.
     ///
     /// ```
-    /// use inseq_methods::{AttributionRequest, list_methods};
+    /// use inseq_methods::{AttributionRequest, Methods};
     /// use serde_json::json;
     ///
-    /// let saliency = list_methods().iter().find(|method| method.name == "saliency").unwrap();
+    /// let saliency = Methods::new().get("saliency")?.clone();
     /// let mut request = AttributionRequest::new(["Hello"]).step_scores(["top_p_size"]);
     /// let keywords = json!({ "abs": false, "top_p": 0.5, "n_steps": 20 });
     /// let unused = request.add_keywords(keywords.as_object().unwrap(), &[saliency])?;
@@ -31,7 +32,7 @@ impl AttributionRequest {
     /// assert!(unused[0].starts_with("`n_steps` has no effect; `saliency` takes `abs`"));
     /// # Ok::<(), inseq_methods::Error>(())
     /// ```
-    pub fn add_keywords(&mut self, keywords: &Map<String, Value>, methods: &[&MethodInfo]) -> Result<Vec<String>> {
+    pub fn add_keywords(&mut self, keywords: &Map<String, Value>, methods: &[MethodInfo]) -> Result<Vec<String>> {
         let attributed_fn = self.attributed_fn.clone().unwrap_or_else(|| "probability".into());
         let mut unused = Vec::new();
         for (name, value) in keywords {
@@ -44,22 +45,20 @@ impl AttributionRequest {
                 // How the reference shows its progress.
                 "show_progress" | "pretty_progress" => drop(boolean(name, value)?),
                 _ => {
-                    let is_known = [
-                        (arguments_of(&attributed_fn).contains(&name.as_str()), &mut self.attributed_fn_args),
-                        (
-                            self.step_scores.iter().any(|function| arguments_of(function).contains(&name.as_str())),
-                            &mut self.step_scores_args,
-                        ),
-                        (
-                            methods.iter().any(|method| method.arguments().contains(&name.as_str())),
-                            &mut self.attribution_args,
-                        ),
-                    ]
-                    .into_iter()
-                    .filter(|(takes, _)| *takes)
-                    .map(|(_, arguments)| drop(arguments.insert(name.clone(), value.clone())))
-                    .count();
-                    if is_known == 0 {
+                    let takes = |function: &StepFunctionChoice| {
+                        arguments_of(function).iter().any(|argument| argument.name == name)
+                    };
+                    let owners = [
+                        (takes(&attributed_fn), &mut self.attributed_fn_args),
+                        (self.step_scores.iter().any(takes), &mut self.step_scores_args),
+                        (methods.iter().any(|method| method.takes(name)), &mut self.attribution_args),
+                    ];
+                    let mut is_known = false;
+                    for (_, arguments) in owners.into_iter().filter(|(takes, _)| *takes) {
+                        arguments.insert(name.clone(), value.clone());
+                        is_known = true;
+                    }
+                    if !is_known {
                         let functions = std::iter::once(&attributed_fn).chain(&self.step_scores);
                         unused.push(has_no_effect(name, methods, functions));
                     }
@@ -71,7 +70,7 @@ impl AttributionRequest {
 }
 
 /// Names of the arguments that a step function takes; of one's own, none are known.
-fn arguments_of(function: &StepFunctionChoice) -> &[&str] {
+fn arguments_of(function: &StepFunctionChoice) -> &'static [Argument] {
     match function {
         StepFunctionChoice::Named(name) => step_functions::arguments_of(name),
         StepFunctionChoice::Own(_) => &[],
@@ -91,17 +90,17 @@ fn object(name: &str, value: &Value) -> Result<Map<String, Value>> {
 
 fn has_no_effect<'a>(
     name: &str,
-    methods: &[&MethodInfo],
+    methods: &[MethodInfo],
     functions: impl Iterator<Item = &'a StepFunctionChoice>,
 ) -> String {
-    let of_methods = methods.iter().map(|method| (method.name.to_owned(), method.arguments().to_vec()));
+    let of_methods = methods.iter().map(|method| (method.name.to_owned(), method.arguments));
     let of_functions = functions.filter_map(|function| match function {
-        StepFunctionChoice::Named(name) => Some((name.clone(), arguments_of(function).to_vec())),
+        StepFunctionChoice::Named(name) => Some((name.clone(), arguments_of(function))),
         StepFunctionChoice::Own(_) => None,
     });
     let mut known: Vec<String> = Vec::new();
     for (owner, arguments) in of_methods.chain(of_functions) {
-        let arguments: Vec<String> = arguments.iter().map(|argument| format!("`{argument}`")).collect();
+        let arguments: Vec<String> = arguments.iter().map(|argument| format!("`{}`", argument.name)).collect();
         let takes = match arguments.is_empty() {
             true => format!("`{owner}` takes none"),
             false => format!("`{owner}` takes {}", arguments.join(", ")),
@@ -118,14 +117,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::list_methods;
-
-    fn info(name: &str) -> &'static MethodInfo {
-        list_methods().iter().find(|info| info.name == name).unwrap()
-    }
+    use crate::Methods;
 
     fn sorted(request: AttributionRequest, keywords: Value, methods: &[&str]) -> (AttributionRequest, Vec<String>) {
-        let methods: Vec<&MethodInfo> = methods.iter().map(|name| info(name)).collect();
+        let all = Methods::new();
+        let methods: Vec<MethodInfo> = methods.iter().map(|name| all.get(name).unwrap().clone()).collect();
         let mut request = request;
         let unused = request.add_keywords(keywords.as_object().unwrap(), &methods).unwrap();
         (request, unused)
