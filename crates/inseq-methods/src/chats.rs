@@ -1,12 +1,10 @@
 //! Chats as texts that a model was trained to go on from.
 
-use std::borrow::Cow;
-
 use inseq_models::tokenizer::Message;
 use serde_json::Value;
 
-use crate::request::AttributionRequest;
-use crate::{AttributionModel, Error, Result};
+use crate::text_model::TextModel;
+use crate::{Error, Result};
 
 /// What was said so far, oldest first. The model writes what its chat template lets an assistant say next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +81,7 @@ impl Chat {
     }
 
     /// Checks that there is a message. `index` is the position of the chat among those of a call.
-    fn check(&self, index: usize) -> Result<()> {
+    pub(crate) fn check(&self, index: usize) -> Result<()> {
         match self.messages.is_empty() {
             true => Err(Error::Argument(format!("chat {} has no messages; give at least one", index + 1))),
             false => Ok(()),
@@ -129,39 +127,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-impl AttributionModel {
-    /// A request whose inputs are in the words of the model's chat template where it has chats, up to where the answer begins.
-    /// What a decoder-only model is taken to have answered goes on from there.
-    ///
-    /// # Errors
-    /// When the model has no chat template, or it fails; when there are texts beside chats.
-    pub(crate) fn as_chats<'a>(&self, request: &'a AttributionRequest) -> Result<Cow<'a, AttributionRequest>> {
-        if !request.chat && request.chats.is_empty() {
-            return Ok(Cow::Borrowed(request));
-        }
-        let mut chats = request.clone();
-        if chats.chats.is_empty() {
-            chats.chats = chats.input_texts.iter().map(Chat::user).collect();
-        } else if !chats.input_texts.is_empty() {
-            return Err(Error::Argument(format!(
-                "{} input texts are given beside {} chats; give one of the two",
-                chats.input_texts.len(),
-                chats.chats.len()
-            )));
-        }
-        let prompts = chats.chats.iter().enumerate().map(|(index, chat)| {
-            chat.check(index)?;
-            self.prompt_of(chat)
-        });
-        chats.input_texts = prompts.collect::<Result<_>>()?;
-        for (answer, prompt) in chats.generated_texts.iter_mut().flatten().zip(&chats.input_texts) {
-            *answer = self.answered(prompt, answer);
-        }
-        // The template has written them.
-        chats.skip_special_tokens = true;
-        Ok(Cow::Owned(chats))
-    }
-
+impl TextModel {
     /// A contrast source and a contrast target of a chat, as the model reads them: the source is another last message of the
     /// user, the target another answer. `prompt` is the chat as text.
     ///
@@ -180,12 +146,15 @@ impl AttributionModel {
     }
 
     /// A chat as text, up to where the answer begins.
-    fn prompt_of(&self, chat: &Chat) -> Result<String> {
-        Ok(self.tokenizer.apply_chat_template(&chat.messages, true)?)
+    ///
+    /// # Errors
+    /// When the model has no chat template, or it fails.
+    pub(crate) fn prompt_of(&self, chat: &Chat) -> Result<String> {
+        Ok(self.tokenizer().apply_chat_template(&chat.messages, true)?)
     }
 
     /// The target that an answer to a prompt makes.
-    fn answered(&self, prompt: &str, answer: &str) -> String {
+    pub(crate) fn answered(&self, prompt: &str, answer: &str) -> String {
         if self.model().is_decoder_only() { format!("{prompt}{answer}") } else { answer.to_string() }
     }
 }

@@ -42,6 +42,19 @@ impl Default for LoadOptions {
     }
 }
 
+/// A memory budget that something fits in.
+///
+/// # Errors
+/// When it is 0.
+pub(crate) fn checked_budget(bytes: usize) -> Result<usize> {
+    if bytes > 0 {
+        return Ok(bytes);
+    }
+    Err(Error::Argument(
+        "`memory_budget` is 0; expected the bytes that the tensors of an attribution may take, such as 1GiB".into(),
+    ))
+}
+
 /// What the arguments of a call may name beside the model that is loaded. A server whose clients write the arguments closes
 /// both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

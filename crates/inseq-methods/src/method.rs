@@ -14,12 +14,13 @@ use serde_json::{Map, Value};
 use crate::engine::{Engine, Point, TextSteps};
 use crate::loading::Loading;
 use crate::step_functions::SharedStepFunction;
-use crate::{AttributionModel, Error, Result};
+use crate::text_model::TextModel;
+use crate::{Error, Result};
 
 /// What a method works with: a batch of texts, already run once.
 pub struct MethodContext<'a> {
     /// The model with its tokenizer.
-    pub attribution_model: &'a AttributionModel,
+    pub text_model: &'a TextModel,
     /// Runs the model within the memory budget.
     pub engine: &'a Engine<'a>,
     /// The texts at their own embeddings, one entry for each text.

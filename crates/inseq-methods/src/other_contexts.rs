@@ -8,11 +8,11 @@ use inseq_models::tokenizer::Role;
 
 use crate::engine::{Point, TextSteps};
 use crate::reading::Text;
-use crate::request::AttributionRequest;
 use crate::step_functions::{
     Alignments, ContrastArguments, OneOrMore, OtherContext, OtherContexts, SharedStepFunction, aligned,
 };
-use crate::{AttributionModel, Error, Result};
+use crate::texts::Texts;
+use crate::{Error, Result};
 
 /// What has been run of the texts themselves.
 pub(crate) struct Run<'a> {
@@ -78,16 +78,21 @@ impl OtherText {
     }
 }
 
-impl AttributionModel {
+/// What step functions compare with in a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Contrasts<'c> {
+    pub(crate) texts: &'c Texts<'c>,
+}
+
+impl Contrasts<'_> {
     /// A function that compares with another context, with what the model says there.
     pub(crate) fn bound(
         &self,
         function: &SharedStepFunction,
-        request: &AttributionRequest,
         run: &Run,
         attributed: bool,
     ) -> Result<SharedStepFunction> {
-        if function.noisy_forwards().is_some() && !self.model().has_dropout() {
+        if function.noisy_forwards().is_some() && !self.texts.model.model().has_dropout() {
             return Err(Error::Argument(format!(
                 "the step function `{}` looks at forwards with dropout, but the model has none: every rate in its config.json \
                  is 0",
@@ -99,33 +104,26 @@ impl AttributionModel {
             [("contrast_sources", &arguments.contrast_sources), ("contrast_targets", &arguments.contrast_targets)];
         for (name, others) in given {
             if let Some(others) = others
-                && others.as_slice().len() != request.input_texts.len()
+                && others.as_slice().len() != self.texts.len()
             {
                 return Err(Error::Argument(format!(
                     "`{name}` has {} texts for {} input texts; give one for each",
                     others.as_slice().len(),
-                    request.input_texts.len()
+                    self.texts.len()
                 )));
             }
         }
         let entries = run.point.texts.iter().enumerate();
         let contexts = entries
-            .map(|(entry, text)| Ok((text.index, self.other_context(arguments, request, run, entry)?)))
+            .map(|(entry, text)| Ok((text.index, self.other_context(arguments, run, entry)?)))
             .collect::<Result<OtherContexts>>()?;
-        let model = Arc::new(self.model().clone());
+        let model = Arc::new(self.texts.model.model().clone());
         Ok(function.bound(model, contexts, attributed).unwrap_or_else(|| function.clone()))
     }
 
-    fn other_context(
-        &self,
-        arguments: &ContrastArguments,
-        request: &AttributionRequest,
-        run: &Run,
-        entry: usize,
-    ) -> Result<OtherContext> {
-        let model = self.model();
-        let OtherText { source, target, positions, .. } =
-            self.other_text(arguments, request, run.point.texts[entry])?;
+    fn other_context(&self, arguments: &ContrastArguments, run: &Run, entry: usize) -> Result<OtherContext> {
+        let model = self.texts.model.model();
+        let OtherText { source, target, positions, .. } = self.other_text(arguments, run.point.texts[entry])?;
         // One forward for the positions before which the text rotates alike.
         let mut lengths: Vec<usize> = Vec::new();
         for &position in &positions {
@@ -150,20 +148,15 @@ impl AttributionModel {
     ///
     /// # Errors
     /// When a contrast text is too long or has no token, or an alignment names a position that is not there.
-    pub(crate) fn other_text(
-        &self,
-        arguments: &ContrastArguments,
-        request: &AttributionRequest,
-        text: &TextSteps,
-    ) -> Result<OtherText> {
-        let model = self.model();
-        let special = !(request.skip_special_tokens || arguments.skip_special_tokens);
+    pub(crate) fn other_text(&self, arguments: &ContrastArguments, text: &TextSteps) -> Result<OtherText> {
+        let model = self.texts.model.model();
+        let special = self.texts.add_special_tokens && !arguments.skip_special_tokens;
         let given = |texts: &Option<OneOrMore<String>>| {
             texts.as_ref().and_then(|texts| texts.as_slice().get(text.index)).cloned()
         };
         let (source, target) = (given(&arguments.contrast_sources), given(&arguments.contrast_targets));
-        let (source, target) = match request.chats.get(text.index) {
-            Some(chat) => self.contrast_of_chat(chat, &request.input_texts[text.index], source, target)?,
+        let (source, target) = match self.texts.chats.get(text.index) {
+            Some(chat) => self.texts.model.contrast_of_chat(chat, &self.texts.inputs[text.index], source, target)?,
             None => (source, target),
         };
         let mut warnings = Vec::new();
@@ -172,19 +165,19 @@ impl AttributionModel {
             Some(Alignments::One(pairs)) if !pairs.is_empty() => Some(1),
             _ => None,
         };
-        if let Some(count) = aligned_texts.filter(|&count| count != request.input_texts.len()) {
+        if let Some(count) = aligned_texts.filter(|&count| count != self.texts.len()) {
             return Err(Error::Argument(format!(
                 "`contrast_targets_alignments` has pairs for {count} texts, but there are {}; give a list for each",
-                request.input_texts.len()
+                self.texts.len()
             )));
         }
         match (&target, &arguments.contrast_targets_alignments) {
             (None, Some(_)) => {
                 warnings.push("`contrast_targets_alignments` has no effect without `contrast_targets`".into());
             }
-            (Some(target), _) if model.encoder.is_none() => {
-                let prompt = source.as_deref().unwrap_or(&request.input_texts[text.index]);
-                if !request.chat && !target.starts_with(prompt) {
+            (Some(target), _) if model.is_decoder_only() => {
+                let prompt = source.as_deref().unwrap_or(&self.texts.inputs[text.index]);
+                if self.texts.chats.is_empty() && !target.starts_with(prompt) {
                     warnings.push(format!(
                         "contrast text {} does not begin with its prompt: the alternatives are what a decoder-only model says \
                          after {target:?} alone, in which {prompt:?} takes no part",
@@ -198,7 +191,7 @@ impl AttributionModel {
             let Some(other) = other else { return Ok(None) };
             let (what, index) = ("contrast", text.index);
             let other = Text { what, index, text: &other, role, add_special_tokens: special, first: None };
-            self.fitting(other, request.truncate, &mut warnings).map(|fitting| Some(fitting.ids))
+            self.texts.model.fitting(other, self.texts.truncate, &mut warnings).map(|fitting| Some(fitting.ids))
         };
         let other_source = encode(source, Role::Source)?;
         let other_target = encode(target, Role::Target)?;
@@ -207,14 +200,14 @@ impl AttributionModel {
             (Some(target), _, _) => target,
             // Another prompt, and what was written after the text's own.
             (None, Some(prompt), None) => {
-                if model.max_target_positions().is_some_and(|most| request.truncate && text.target.len() >= most) {
+                if model.max_target_positions().is_some_and(|most| self.texts.truncate && text.target.len() >= most) {
                     return Err(Error::Argument(format!(
                         "contrast text {} takes the place of a prompt, but the text fills all positions of the model and may \
                          have been cut; shorten it, or give `contrast_targets`",
                         text.index + 1
                     )));
                 }
-                let own = self.encode(&request.input_texts[text.index], Role::Source, special)?.len();
+                let own = self.texts.model.encode(&self.texts.inputs[text.index], Role::Source, special)?.len();
                 let whole: Vec<u32> =
                     prompt.iter().chain(&text.target[own.min(text.target.len())..]).copied().collect();
                 // The last token is only ever predicted.

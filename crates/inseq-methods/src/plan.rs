@@ -5,14 +5,13 @@ use std::time::Instant;
 
 use inseq_models::model::Wanted;
 
+use crate::Result;
+use crate::call::{Call, Prepared};
 use crate::engine::{Engine, Point, TextSteps};
+use crate::info::Outcome;
 use crate::method::{Bounds, Cost};
 use crate::other_contexts::Run;
 use crate::pieces::pieces;
-use crate::pipeline::Options;
-use crate::positions::Positions;
-use crate::request::AttributionRequest;
-use crate::{AttributionModel, Result};
 
 /// What attributing one text takes.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,41 +39,41 @@ pub struct Plan {
 /// Copies of a text that are timed together at most.
 const TIMED: usize = 8;
 
-impl AttributionModel {
-    /// What attributing would take. Texts are generated where they are not given; nothing is attributed, but a few forwards and
-    /// pullbacks of each text are timed.
+impl Call<'_> {
+    /// What attributing each text takes.
     ///
     /// # Errors
-    /// As [`attribute`](Self::attribute).
-    pub fn plan(&self, request: &AttributionRequest) -> Result<Vec<Plan>> {
-        let options = Options::new(self, request)?;
-        let chats = self.as_chats(request)?;
-        let request = &*chats;
-        let targets = self.targets(request, &mut |_| ControlFlow::Continue(()))?;
-        let engine = Engine { model: self.model(), memory_budget: self.load_options.memory_budget, layer: None };
-        let positions = Positions::of(request, &targets.texts, !self.model().is_decoder_only())?;
-        let warnings: Vec<String> = targets.warnings.iter().chain(&positions.warnings).cloned().collect();
-        let texts = self.all_steps(request, &targets.texts, &positions)?;
-        let mut plans: Vec<Plan> = targets
-            .texts
-            .iter()
-            .zip(&texts)
-            .map(|(target, text)| Plan {
-                text: target.text.clone(),
-                source: text.source.len(),
-                target: text.target.len(),
-                steps: text.steps.len(),
-                forwards: Bounds::default(),
-                pullbacks: 0,
-                bytes: 0,
-                seconds: Bounds::default(),
-                warnings: warnings.clone(),
-            })
-            .collect();
-        for piece in pieces(self.model(), &*options.method, options.has_target_scores, &texts) {
+    /// As those of [`run`](Call::run).
+    pub(crate) fn plan(&self) -> Result<Vec<Plan>> {
+        let mut outcome = Outcome::default();
+        let mut plans = Vec::new();
+        for window in self.windows() {
+            let prepared = self.prepare(window, &mut outcome, &mut |_| ControlFlow::Continue(()))?;
+            plans.extend(self.plans(&prepared)?);
+        }
+        let warnings = [outcome.warnings, outcome.without_steps].concat();
+        Ok(plans.into_iter().map(|plan| Plan { warnings: warnings.clone(), ..plan }).collect())
+    }
+
+    fn plans(&self, prepared: &Prepared) -> Result<Vec<Plan>> {
+        let model = self.texts.model.model();
+        let engine = Engine { model, memory_budget: self.memory_budget, layer: None };
+        let plan = |(text, written): (&TextSteps, &String)| Plan {
+            text: written.clone(),
+            source: text.source.len(),
+            target: text.target.len(),
+            steps: text.steps.len(),
+            forwards: Bounds::default(),
+            pullbacks: 0,
+            bytes: 0,
+            seconds: Bounds::default(),
+            warnings: Vec::new(),
+        };
+        let mut plans: Vec<Plan> = prepared.texts.iter().zip(&prepared.written).map(plan).collect();
+        for piece in pieces(model, &*self.method, self.has_target_scores, &prepared.texts) {
             let (plan, text) = (&mut plans[piece.text], &*piece.steps);
-            let cost = options.method.cost(self.model(), text, options.has_target_scores);
-            let (forward, pullback) = self.timed(request, &options, &engine, text, cost)?;
+            let cost = self.method.cost(model, text, self.has_target_scores);
+            let (forward, pullback) = self.timed(&engine, text, cost)?;
             let seconds = |forwards: usize| forwards as f64 * forward + cost.pullbacks as f64 * pullback;
             plan.forwards.least = plan.forwards.least.saturating_add(cost.forwards.least);
             plan.forwards.most = plan.forwards.most.saturating_add(cost.forwards.most);
@@ -88,19 +87,12 @@ impl AttributionModel {
     }
 
     /// Seconds of a forward with its scores, and of a pullback of every step, each of one copy of a text among several.
-    fn timed(
-        &self,
-        request: &AttributionRequest,
-        options: &Options,
-        engine: &Engine,
-        text: &TextSteps,
-        cost: Cost,
-    ) -> Result<(f64, f64)> {
-        let model = self.model();
+    fn timed(&self, engine: &Engine, text: &TextSteps, cost: Cost) -> Result<(f64, f64)> {
+        let model = engine.model;
         let own = engine.inputs(&[text])?;
         // What is run for the first time takes longer.
         let trace = engine.trace(&own);
-        let function = self.bound(&options.attributed_fn, request, &Run { point: &own, trace: &trace }, true)?;
+        let function = self.contrasts().bound(&self.attributed_fn, &Run { point: &own, trace: &trace }, true)?;
         let fits = if cost.pullbacks > 0 { engine.entries_that_fit(text) } else { engine.forwards_that_fit(text) };
         let count = cost.forwards.least.clamp(1, TIMED.min(fits));
         let source = own.source.as_ref().map(|source| source.repeat(0, count));
@@ -117,7 +109,7 @@ impl AttributionModel {
         engine.scores(&point, trace.hidden(), &[&*function])?;
         let forward = share(start);
         let start = Instant::now();
-        let wanted = Wanted { source: !model.is_decoder_only(), target: options.has_target_scores, first: &[] };
+        let wanted = Wanted { source: !model.is_decoder_only(), target: self.has_target_scores, first: &[] };
         engine.gradients(&point, &trace, &*function, wanted, |_, _, gradients| {
             // A device may compute only what is read.
             for side in [gradients.source, gradients.target].into_iter().flatten() {

@@ -2,7 +2,8 @@
 
 use inseq_models::tokenizer::{Encoding, Role, Side};
 
-use crate::{AttributionModel, Error, Result};
+use crate::text_model::TextModel;
+use crate::{Error, Result};
 
 /// A text of a call.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ pub(crate) struct Fitting {
     pub(crate) cut: Option<String>,
 }
 
-impl AttributionModel {
+impl TextModel {
     /// The ids of a text, cut where the model has no positions for all of it and the text may be cut. Special tokens around it
     /// stay. A target's ids start with the decoder start token.
     ///
@@ -47,7 +48,7 @@ impl AttributionModel {
                 "{name} has no tokens; an encoder-decoder model needs something to read"
             )));
         }
-        if let Some(loss) = self.tokenizer.loss(text.text, self.role(text.role))? {
+        if let Some(loss) = self.tokenizer().loss(text.text, self.role(text.role))? {
             warnings.push(format!("{name}: {loss}"));
         }
         let length = encoding.ids.len() + start.iter().len();
@@ -71,7 +72,7 @@ impl AttributionModel {
                 length - encoding.text.len()
             )));
         }
-        let side = self.tokenizer.truncation_side();
+        let side = self.tokenizer().truncation_side();
         let end = if side == Side::Left { "beginning" } else { "end" };
         let cut = format!(
             "{name} has {length} tokens, but the model has {positions} positions: {excess} tokens were cut off at its {end}"
@@ -109,12 +110,12 @@ impl AttributionModel {
     }
 
     fn encoding(&self, text: Text) -> Result<Encoding> {
-        Ok(self.tokenizer.encode(text.text, self.role(text.role), text.add_special_tokens)?)
+        Ok(self.tokenizer().encode(text.text, self.role(text.role), text.add_special_tokens)?)
     }
 
     /// What comes before the ids of a text: the decoder start token of an encoder-decoder, or the text's own first one.
     fn start_of(&self, text: Text, encoding: &Encoding) -> Option<u32> {
-        let start = self.loaded.decoder_start.filter(|_| text.role == Role::Target);
+        let start = self.decoder_start().filter(|_| text.role == Role::Target);
         start.or(text.first.filter(|first| encoding.ids.first() != Some(first)))
     }
 

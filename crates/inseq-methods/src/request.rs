@@ -1,12 +1,12 @@
 //! What is asked of one `attribute` call.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::chats::Chat;
 use crate::feature_groups::FeatureGroups;
+use crate::limits::Limits;
 use crate::method::Method;
 use crate::step_functions::SharedStepFunction;
 
@@ -144,13 +144,16 @@ pub struct AttributionRequest {
     /// or several turns. Generated texts and contrast targets are answers then; a contrast source is another last message of the
     /// user.
     pub chats: Vec<Chat>,
+    /// What the call may use: memory, files, and time.
+    pub limits: Limits,
 }
 
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
         $($(#[$doc])*
-        pub fn $name(mut self, $name: $type) -> Self {
-            self.$name = $name;
+        #[must_use]
+        pub fn $name(mut self, $name: impl Into<$type>) -> Self {
+            self.$name = $name.into();
             self
         })*
     };
@@ -158,6 +161,7 @@ macro_rules! setters {
 
 impl AttributionRequest {
     /// A request with the default options.
+    #[must_use]
     pub fn new<T: Into<String>>(input_texts: impl IntoIterator<Item = T>) -> Self {
         Self { input_texts: input_texts.into_iter().map(Into::into).collect(), ..Self::default() }
     }
@@ -168,8 +172,16 @@ impl AttributionRequest {
     }
 
     /// Sets the texts that the model is taken to have generated.
+    #[must_use]
     pub fn generated_texts<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
         self.generated_texts = Some(texts.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the texts to attribute.
+    #[must_use]
+    pub fn input_texts<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.input_texts = texts.into_iter().map(Into::into).collect();
         self
     }
 
@@ -183,47 +195,62 @@ impl AttributionRequest {
     /// let request = AttributionRequest::new(["Hello world"]).method(IntegratedGradients { n_steps, ..Default::default() });
     /// # let _ = request;
     /// ```
+    #[must_use]
     pub fn method(mut self, method: impl Into<MethodChoice>) -> Self {
         self.method = Some(method.into());
         self
     }
 
-    /// Whether targets are given, as texts or as ids.
-    pub(crate) fn gives_targets(&self) -> bool {
-        self.generated_texts.is_some() || self.generated_token_ids.is_some()
-    }
-
     /// Sets one argument of the method.
+    #[must_use]
     pub fn attribution_argument(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.attribution_args.insert(name.into(), value.into());
         self
     }
 
     /// Sets one argument of the generation.
+    #[must_use]
     pub fn generation_argument(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.generation_args.insert(name.into(), value.into());
         self
     }
 
     /// Sets what is attributed.
+    #[must_use]
     pub fn attributed_fn(mut self, function: impl Into<StepFunctionChoice>) -> Self {
         self.attributed_fn = Some(function.into());
         self
     }
 
     /// Sets the scores that are put beside the attributions.
+    #[must_use]
     pub fn step_scores<T: Into<StepFunctionChoice>>(mut self, functions: impl IntoIterator<Item = T>) -> Self {
         self.step_scores = functions.into_iter().map(Into::into).collect();
         self
     }
 
     /// Sets the target positions to attribute, `start..end`.
+    #[must_use]
     pub fn positions(mut self, start: Option<i64>, end: Option<i64>) -> Self {
         (self.attr_pos_start, self.attr_pos_end) = (start, end);
         self
     }
 
     setters! {
+        /// Sets all arguments of a named method.
+        attribution_args: Map<String, Value>,
+        /// Sets all arguments of the attributed function.
+        attributed_fn_args: Map<String, Value>,
+        /// Sets all arguments of the step scores.
+        step_scores_args: Map<String, Value>,
+        /// Sets all arguments of the generation.
+        generation_args: Map<String, Value>,
+        /// Sets the first target position to attribute.
+        attr_pos_start: Option<i64>,
+        /// Sets the position after the last one to attribute.
+        attr_pos_end: Option<i64>,
+        /// Sets what the call may use.
+        limits: Limits,
         /// Sets whether the target prefix is attributed.
         attribute_target: bool,
         /// Sets whether each step's raw output is kept.
@@ -248,27 +275,3 @@ impl AttributionRequest {
         chat: bool,
     }
 }
-
-/// How far a call has come.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Progress {
-    /// Texts are being generated.
-    Generating {
-        /// Texts of the call.
-        texts: usize,
-        /// Tokens so far.
-        tokens: usize,
-    },
-    /// Steps are being attributed.
-    Attributing {
-        /// Work that is done, or has turned out not to be needed: steps, as often as there are forwards.
-        done: usize,
-        /// The most work that the whole call can take, in the same unit.
-        total: usize,
-        /// The texts being attributed, as generated.
-        texts: Vec<String>,
-    },
-}
-
-/// Called as the work goes on; `Break` stops the call with [`crate::Error::Cancelled`].
-pub type ProgressCallback<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;

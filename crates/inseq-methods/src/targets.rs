@@ -1,10 +1,14 @@
 //! What is attributed: texts as ids, generated where they are not given.
 
+use std::ops::Range;
+
+use inseq_models::generation::GenerationConfig;
 use inseq_models::tokenizer::Role;
 
+use crate::progress::ProgressCallback;
 use crate::reading::{Fitting, Text};
-use crate::request::{AttributionRequest, ProgressCallback};
-use crate::{AttributionModel, Error, Result};
+use crate::texts::Texts;
+use crate::{Error, Result};
 
 /// A text as ids.
 pub(crate) struct Target {
@@ -15,47 +19,35 @@ pub(crate) struct Target {
     pub(crate) notes: Vec<String>,
 }
 
-/// The texts of a call.
-pub(crate) struct Targets {
-    pub(crate) texts: Vec<Target>,
-    /// What whoever reads the result should know, one sentence each.
-    pub(crate) warnings: Vec<String>,
+/// Reads texts, and has the model write what is not given.
+pub(crate) struct Targets<'c> {
+    pub(crate) texts: &'c Texts<'c>,
+    /// How targets are generated; `None` where they are given.
+    pub(crate) generation: Option<&'c GenerationConfig>,
 }
 
-impl AttributionModel {
-    /// Source ids and whole target ids of each text, generated where they are not given.
-    pub(crate) fn targets(&self, request: &AttributionRequest, progress: ProgressCallback) -> Result<Targets> {
-        let inputs = &request.input_texts;
-        if inputs.is_empty() {
-            return Err(Error::Argument("there is no input text; give at least one".into()));
-        }
-        if request.batch_size == Some(0) {
-            return Err(Error::Argument("`batch_size` must be at least 1, found 0".into()));
-        }
-        let counts =
-            [request.generated_texts.as_ref().map(Vec::len), request.generated_token_ids.as_ref().map(Vec::len)];
-        if let Some(count) = counts.into_iter().flatten().find(|count| *count != inputs.len()) {
-            return Err(Error::Argument(format!(
-                "{count} generated texts are given for {} input texts; give one for each",
-                inputs.len()
-            )));
-        }
-        let decoder_only = self.model().is_decoder_only();
-        // A decoder-only model has nothing but a prefix to go on from.
-        let goes_on = request.generate_from_target_prefix && !decoder_only;
-        if goes_on && counts == [None, None] {
-            return Err(Error::Argument("`generate_from_target_prefix` needs `generated_texts` to go on from".into()));
-        }
-        let special = !request.skip_special_tokens;
-        let mut warnings: Vec<String> = self.unused_options(request).map(str::to_owned).collect();
+impl Targets<'_> {
+    /// Source ids and whole target ids of some texts.
+    ///
+    /// # Errors
+    /// When a text cannot be used, or the call is cancelled.
+    pub(crate) fn of(
+        &self,
+        range: Range<usize>,
+        progress: ProgressCallback,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Target>> {
+        let (texts, model) = (self.texts, self.texts.model);
+        let decoder_only = model.model().is_decoder_only();
         // What is said of a prompt alone is said of what follows it, too.
-        let given = self.given_targets(request, special && !goes_on, &mut warnings)?;
-        let mut sources = Vec::new();
+        let given = self.given(range.clone(), warnings)?;
         let mut notes: Vec<Vec<String>> = match &given {
             Some(given) => given.iter().map(|given| given.cut.iter().cloned().collect()).collect(),
-            None => vec![Vec::new(); inputs.len()],
+            None => vec![Vec::new(); range.len()],
         };
-        for (index, text) in inputs.iter().enumerate() {
+        let mut sources = Vec::new();
+        for (place, index) in range.clone().enumerate() {
+            let text = &texts.inputs[index];
             if !decoder_only && text.trim().is_empty() {
                 return Err(Error::Argument(format!(
                     "input text {} is empty; an encoder-decoder model needs something to read",
@@ -69,24 +61,27 @@ impl AttributionModel {
                     index + 1
                 ));
             }
-            let first = self.first_of(text, special, index)?;
-            let input = Text { what: "input", index, text, role: Role::Source, add_special_tokens: special, first };
+            let first = self.first_of(text, texts.add_special_tokens, index)?;
+            let add_special_tokens = texts.add_special_tokens;
+            let input = Text { what: "input", index, text, role: Role::Source, add_special_tokens, first };
             sources.push(match given.as_ref().filter(|_| decoder_only) {
-                Some(given) => self.without_start(input, given[index].lost_at_start)?,
+                Some(given) => model.without_start(input, given[place].lost_at_start)?,
                 None => {
-                    let fitting = self.fitting(input, request.truncate, &mut warnings)?;
-                    notes[index].extend(fitting.cut);
+                    let fitting = model.fitting(input, texts.truncate, warnings)?;
+                    notes[place].extend(fitting.cut);
                     fitting.ids
                 }
             });
         }
-        let targets = match given {
-            Some(given) if !goes_on => given.into_iter().map(|given| given.ids).collect(),
-            prefixes => {
-                let prefixes: Option<Vec<_>> = prefixes.map(|given| given.into_iter().map(|given| given.ids).collect());
-                let config = self.generation.merge(&request.generation_args)?;
-                warnings.extend(config.warnings());
-                let generated = self.generate_ids(&sources, prefixes.as_deref(), &config, progress);
+        let given: Option<Vec<_>> = given.map(|given| given.into_iter().map(|given| given.ids).collect());
+        let targets = match (given, self.generation) {
+            (Some(targets), None) => targets,
+            (prefixes, generation) => {
+                let config = generation.unwrap_or(model.generation());
+                if range.start == 0 {
+                    warnings.extend(config.warnings());
+                }
+                let generated = model.generate_ids(&sources, prefixes.as_deref(), config, progress);
                 let generated = generated.map_err(|error| match notes.concat() {
                     notes if !notes.is_empty() && !matches!(error, Error::Cancelled) => {
                         Error::Argument(format!("{error} ({})", notes.join("; ")))
@@ -96,15 +91,17 @@ impl AttributionModel {
                 generated.into_iter().map(|generated| generated.ids).collect::<Vec<_>>()
             }
         };
-        let texts = sources.into_iter().zip(targets).zip(notes).map(|((source, target), mut notes)| {
-            let text = self.decode(&target, Role::Target, true)?;
+        let targets = sources.into_iter().zip(targets).zip(notes).map(|((source, target), mut notes)| {
+            let text = model.decode(&target, Role::Target, true)?;
             // A text that was cut may end in its prompt.
             if decoder_only && !target.starts_with(&source) && !source.starts_with(&target) {
                 let (alone, all) = (source.len(), target.len());
                 let merged =
                     format!("the last tokens of the prompt and the first of what follows are written as one in {text:?}");
                 let note = match alone < all {
-                    true => format!("{merged}; attribution starts after the first {alone} tokens, as many as the prompt has alone"),
+                    true => {
+                        format!("{merged}; attribution starts after the first {alone} tokens, as many as the prompt has alone")
+                    }
                     false => format!(
                         "{merged}: that are {all} tokens, and the prompt alone has {alone}, so that no token comes after it; end \
                          the prompt where a token of the text ends, without a space"
@@ -115,42 +112,21 @@ impl AttributionModel {
             }
             Ok(Target { source, target, text, notes })
         });
-        let texts = texts.collect::<Result<_>>()?;
-        Ok(Targets { texts, warnings })
-    }
-
-    /// What to say of options that the model, or the rest of the call, makes no use of.
-    pub(crate) fn unused_options(&self, request: &AttributionRequest) -> impl Iterator<Item = &'static str> {
-        let decoder_only = self.model().is_decoder_only();
-        let goes_on = request.generate_from_target_prefix && !decoder_only;
-        let are_given = request.gives_targets() && !goes_on;
-        let each = [
-            (
-                decoder_only && request.generate_from_target_prefix,
-                "`generate_from_target_prefix` has no effect: a decoder-only model goes on from its prompt",
-            ),
-            (
-                are_given && !request.generation_args.is_empty(),
-                "arguments of the generation have no effect: the generated texts are given",
-            ),
-        ];
-        each.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning))
+        targets.collect()
     }
 
     /// The targets, or target prefixes, that are given.
-    fn given_targets(
-        &self,
-        request: &AttributionRequest,
-        add_special_tokens: bool,
-        warnings: &mut Vec<String>,
-    ) -> Result<Option<Vec<Fitting>>> {
-        if let Some(ids) = &request.generated_token_ids {
-            let given = ids.iter().enumerate().map(|(index, ids)| self.given_ids(ids.clone(), index));
+    fn given(&self, range: Range<usize>, warnings: &mut Vec<String>) -> Result<Option<Vec<Fitting>>> {
+        let (texts, model) = (self.texts, self.texts.model);
+        if let Some(ids) = texts.ids {
+            let given = range.map(|index| model.given_ids(ids[index].clone(), index));
             return given.collect::<Result<Vec<_>>>().map(Some);
         }
-        let Some(given) = &request.generated_texts else { return Ok(None) };
-        let decoder_only = self.model().is_decoder_only();
-        let fitting = given.iter().zip(&request.input_texts).enumerate().map(|(index, (text, input))| {
+        let Some(given) = &texts.generated else { return Ok(None) };
+        let decoder_only = model.model().is_decoder_only();
+        let add_special_tokens = texts.add_special_tokens && !texts.goes_on;
+        let fitting = range.map(|index| {
+            let (text, input) = (&given[index], &texts.inputs[index]);
             if decoder_only && !text.starts_with(input) {
                 return Err(Error::Argument(format!(
                     "generated text {} must start with its input text, since a decoder-only model goes on from it: \
@@ -160,18 +136,19 @@ impl AttributionModel {
             }
             let first = self.first_of(input, add_special_tokens, index)?;
             let target = Text { what: "generated", index, text, role: Role::Target, add_special_tokens, first };
-            self.fitting(target, request.truncate, warnings)
+            model.fitting(target, texts.truncate, warnings)
         });
         fitting.collect::<Result<Vec<_>>>().map(Some)
     }
 
     /// The token that a text starts with where its prompt is empty: a decoder-only model needs something to start from.
     fn first_of(&self, prompt: &str, add_special_tokens: bool, index: usize) -> Result<Option<u32>> {
-        if !self.model().is_decoder_only() || !prompt.is_empty() {
+        let model = self.texts.model;
+        if !model.model().is_decoder_only() || !prompt.is_empty() {
             return Ok(None);
         }
-        let bos = self.special_tokens().bos;
-        if bos.is_none() && self.encode("", Role::Source, add_special_tokens)?.is_empty() {
+        let bos = model.special_tokens().bos;
+        if bos.is_none() && model.encode("", Role::Source, add_special_tokens)?.is_empty() {
             return Err(Error::Argument(format!(
                 "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
                 index + 1

@@ -160,6 +160,7 @@ impl Case {
                 json => FeatureGroups::from_json(json)?,
             },
             generation_args: self.generation_args.clone(),
+            limits: inseq_methods::Limits::default(),
         })
     }
 }

@@ -114,7 +114,7 @@ impl<M: Method> AtLayer<M> {
         let point = engine.inputs(texts)?;
         let trace = engine.trace(&point);
         self.method.attribute(&mut MethodContext {
-            attribution_model: context.attribution_model,
+            text_model: context.text_model,
             engine: &engine,
             point: &point,
             trace: &trace,

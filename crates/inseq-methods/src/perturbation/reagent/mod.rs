@@ -190,7 +190,7 @@ impl Reagent {
         let perturbed = Perturbed::new(context, text)?;
         let engine = context.engine;
         let steps = text.steps.len();
-        let sampler = Sampler::new(pool, self.seed, context.attribution_model, text, perturbed.unchanged.states())?;
+        let sampler = Sampler::new(pool, self.seed, context.text_model, text, perturbed.unchanged.states())?;
         let count = perturbed.features.len();
         let num_probes = self.num_probes.get();
         let all = self.forwards(text).times(steps).most;

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::super::{Feature, Side};
 use crate::engine::{TextSteps, read, read_ids};
 use crate::loading::Loading;
-use crate::{AttributionModel, Error, Result};
+use crate::text_model::TextModel;
+use crate::{Error, Result};
 
 /// Where replacements are taken from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -47,7 +48,7 @@ pub enum Words {
 pub(super) enum Pool {
     Model,
     Uniform,
-    Given(Arc<AttributionModel>),
+    Given(Arc<TextModel>),
     Words(Arc<BTreeMap<String, Vec<String>>>),
 }
 
@@ -58,7 +59,7 @@ impl Replacements {
             Self::Model => Pool::Model,
             Self::Uniform => Pool::Uniform,
             Self::GivenModel(name) => {
-                let given = AttributionModel::load_with(name, &loading.of_model("reagent", name)?)?;
+                let given = TextModel::load_with(name, &loading.of_model("reagent", name)?)?;
                 if !given.model().is_decoder_only() {
                     return Err(Error::Argument(format!(
                         "reagent: the model `{name}` has an encoder; replacements need one that reads from left to right"
@@ -155,13 +156,7 @@ pub(super) type Ids = (Vec<u32>, Vec<u32>);
 
 impl Sampler {
     /// For one text with its last hidden states `[1, position, feature]`.
-    pub(super) fn new(
-        pool: &Pool,
-        seed: u64,
-        model: &AttributionModel,
-        text: &TextSteps,
-        states: &Tensor<3>,
-    ) -> Result<Self> {
+    pub(super) fn new(pool: &Pool, seed: u64, model: &TextModel, text: &TextSteps, states: &Tensor<3>) -> Result<Self> {
         let target_vocabulary = model.model().target_embedding.vocabulary() as u32;
         let source_vocabulary =
             model.model().encoder.as_ref().map_or(0, |encoder| encoder.embedding.vocabulary() as u32);
@@ -263,8 +258,8 @@ fn expected(model: &Model, states: &Tensor<3>) -> Result<Vec<Expected>> {
 }
 
 /// Refuses a model that has other tokens than those of `ids`.
-fn check_tokens(model: &AttributionModel, given: &AttributionModel, ids: &[u32], role: Role) -> Result<()> {
-    let own = |model: &AttributionModel, id, role| model.tokenizer().token(id, model.role(role));
+fn check_tokens(model: &TextModel, given: &TextModel, ids: &[u32], role: Role) -> Result<()> {
+    let own = |model: &TextModel, id, role| model.tokenizer().token(id, model.role(role));
     let positions = given.model().max_target_positions();
     if let Some(positions) = positions.filter(|&positions| ids.len() > positions) {
         return Err(Error::Argument(format!(
@@ -305,7 +300,7 @@ struct Classes {
 
 impl Classes {
     /// Tokens that are one of the words, by themselves or after a space.
-    fn new(model: &AttributionModel, lists: &BTreeMap<String, Vec<String>>, role: Role, vocabulary: u32) -> Self {
+    fn new(model: &TextModel, lists: &BTreeMap<String, Vec<String>>, role: Role, vocabulary: u32) -> Self {
         let words: HashMap<&str, usize> = lists
             .values()
             .enumerate()
@@ -343,7 +338,8 @@ mod tests {
 
     #[test]
     fn words_become_words_of_their_list() {
-        let model = AttributionModel::demo().unwrap();
+        let model =
+            TextModel::from_repository(&inseq_models::demo::repository(), &crate::LoadOptions::default()).unwrap();
         let lists = [("noun", vec!["nurse", "door", "doors"]), ("other", vec!["The", "was"])];
         let lists: BTreeMap<String, Vec<String>> = lists
             .map(|(class, words)| (class.to_owned(), words.into_iter().map(str::to_owned).collect()))

@@ -1,70 +1,22 @@
 //! From steps to gradients: one forward for all steps, cotangents of the attributed function, one batched pullback.
 
+mod device;
+mod point;
+mod rows;
+
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::model::{Block, InputCotangents, Layer, Model, Noise, Side, Source, Trace, Wanted};
+use inseq_models::model::{Block, InputCotangents, Layer, Model, Noise, Side, Trace, Wanted};
 use inseq_models::parallel::{row_ranges, side_by_side};
 
 use crate::quadrature::Quadrature;
 use crate::step_functions::{NoisyForwards, Row, StepContext, StepFunction};
 use crate::{Error, Result};
 
-/// A text as ids, with the steps to attribute.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TextSteps {
-    /// Which text of the call it is.
-    pub index: usize,
-    /// Source ids; empty for decoder-only models.
-    pub source: Vec<u32>,
-    /// Baseline of each source id.
-    pub source_baseline: Vec<u32>,
-    /// Target ids from the decoder start on.
-    pub target: Vec<u32>,
-    /// Baseline of each target id.
-    pub target_baseline: Vec<u32>,
-    /// All source tokens as features: what is one belongs together.
-    pub source_features: Vec<Range<usize>>,
-    /// All target tokens as features.
-    pub target_features: Vec<Range<usize>>,
-    /// The first position in `target` that can be attributed: what is before it was given (a prompt, or the decoder start).
-    pub first: usize,
-    /// Positions in `target` of the attributed tokens; each sees the positions before it.
-    pub steps: Range<usize>,
-}
-
-/// Embeddings of a batch at which gradients are taken; entry `i` belongs to the text `texts[i]`.
-pub struct Point<'a> {
-    /// The text of each entry.
-    pub texts: Vec<&'a TextSteps>,
-    /// Source embeddings, for models with an encoder.
-    pub source: Option<Source>,
-    /// `[batch, target, feature]`: embeddings of the target, padded on the right.
-    pub target: Tensor<3>,
-}
-
-impl<'a> Point<'a> {
-    fn of_ids(model: &Model, texts: &[&'a TextSteps], ids: impl Fn(&'a TextSteps) -> (&'a [u32], &'a [u32])) -> Self {
-        let source = model.encoder.as_ref().map(|encoder| {
-            let (ids, lengths) = padded(texts.iter().map(|text| ids(text).0));
-            Source { embeddings: encoder.embedding.forward(&ids, texts.len()), lengths }
-        });
-        // The last token is only ever predicted: nothing after it looks at it.
-        let (target, _) = padded(texts.iter().map(|text| {
-            let ids = ids(text).1;
-            &ids[..ids.len().min(text.steps.end.max(2) - 1)]
-        }));
-        Self { texts: texts.to_vec(), source, target: model.target_embedding.forward(&target, texts.len()) }
-    }
-}
-
-/// Ids in rows of equal length, padded on the right with 0, and the lengths.
-fn padded<'a>(rows: impl Iterator<Item = &'a [u32]> + Clone) -> (Vec<u32>, Vec<usize>) {
-    let lengths: Vec<usize> = rows.clone().map(<[u32]>::len).collect();
-    let longest = lengths.iter().copied().max().unwrap_or(0);
-    let ids = rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, longest - row.len()))).collect();
-    (ids, lengths)
-}
+pub(crate) use device::{read, read_ids};
+pub use point::{Point, TextSteps};
+use rows::{StepRow, chunks, cotangents, evaluate, longest, own_rows, step_rows};
 
 /// Bytes of a pullback's largest tensors beyond which nothing is won: matrix products are at their best well before, and
 /// fresh pages of ever larger blocks take time to clear.
@@ -382,112 +334,4 @@ impl Engine<'_> {
         let rows = rows.iter().map(|row| Row { text: point.texts[row.entry].index, step: row.step });
         StepContext { logits, targets, rows: rows.collect(), noisy: Vec::new(), tracked }
     }
-}
-
-/// A step of a point's entry; entries of fewer steps than others have rows that are not live.
-#[derive(Clone, Copy, Debug)]
-struct StepRow {
-    entry: usize,
-    step: usize,
-}
-
-impl StepRow {
-    fn is_live(self, point: &Point) -> bool {
-        self.step < point.texts[self.entry].steps.len()
-    }
-
-    /// Position of the step's token; of rows that are not live, of the last step's.
-    fn token(self, point: &Point) -> usize {
-        let steps = &point.texts[self.entry].steps;
-        (steps.start + self.step).min(steps.end.max(1) - 1)
-    }
-
-    /// Position whose hidden state predicts the step's token.
-    fn position(self, point: &Point) -> usize {
-        self.token(point).max(1) - 1
-    }
-
-    fn target(self, point: &Point) -> u32 {
-        point.texts[self.entry].target.get(self.token(point)).copied().unwrap_or(0)
-    }
-}
-
-/// Every entry's steps of a range, `[entry, step]`.
-fn step_rows(point: &Point, range: &Range<usize>) -> impl Iterator<Item = StepRow> {
-    (0..point.texts.len()).flat_map(move |entry| range.clone().map(move |step| StepRow { entry, step }))
-}
-
-/// Last hidden states that predict the tokens of rows, `[row, feature]`.
-fn own_rows(point: &Point, hidden: &Tensor<3>, rows: &[StepRow]) -> Tensor<2> {
-    let [batch, length, features] = hidden.dims();
-    let index: Vec<i64> = rows.iter().map(|row| (row.entry * length + row.position(point)) as i64).collect();
-    let index = Tensor::<1, Int>::from_data(index.as_slice(), &hidden.device());
-    hidden.clone().reshape([batch * length, features]).select(0, index)
-}
-
-/// Scores of the rows of a tracked context, and their gradients with regard to the logits, then to those of each noisy
-/// forward.
-fn cotangents(
-    point: &Point,
-    context: &StepContext,
-    function: &dyn StepFunction,
-    rows: &[StepRow],
-) -> Result<(Vec<f32>, Vec<Tensor<2>>)> {
-    let score = function.evaluate(context)?;
-    let scores = one_a_row(score.clone(), rows.len(), function)?;
-    let untracked = || {
-        Error::Argument(format!(
-            "the step function `{}` has no gradient with regard to the logits, so a gradient method cannot attribute it",
-            function.name()
-        ))
-    };
-    if !score.is_tracked() {
-        return Err(untracked());
-    }
-    let live: Vec<f32> = rows.iter().map(|row| if row.is_live(point) { 1.0 } else { 0.0 }).collect();
-    let live = Tensor::<1>::from_data(live.as_slice(), &context.logits.device());
-    let gradients = (score * live).sum().backward();
-    let of = |logits: &Tensor<2>| logits.grad(&gradients).ok_or_else(untracked);
-    let all = std::iter::once(&context.logits).chain(&context.noisy).map(of);
-    Ok((scores, all.collect::<Result<_>>()?))
-}
-
-fn longest(point: &Point) -> usize {
-    point.texts.iter().map(|text| text.steps.len()).max().unwrap_or(0)
-}
-
-fn chunks(steps: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
-    let end = steps.end;
-    steps.step_by(size.max(1)).map(move |start| start..(start + size).min(end))
-}
-
-fn evaluate(function: &dyn StepFunction, context: &StepContext) -> Result<Vec<f32>> {
-    one_a_row(function.evaluate(context)?, context.logits.dims()[0], function)
-}
-
-/// The scores that a function gave, which must be one for each row.
-fn one_a_row(scores: Tensor<1>, rows: usize, function: &dyn StepFunction) -> Result<Vec<f32>> {
-    let values = read(scores, format_args!("the scores of `{}`", function.name()))?;
-    if values.len() != rows {
-        return Err(Error::Argument(format!(
-            "the step function `{}` gave {} scores for {rows} steps; it must give one a row",
-            function.name(),
-            values.len()
-        )));
-    }
-    Ok(values)
-}
-
-/// A tensor's values, row-major; `what` names them where they cannot be read.
-pub(crate) fn read<const D: usize>(tensor: Tensor<D>, what: impl std::fmt::Display) -> Result<Vec<f32>> {
-    tensor.try_into_vec_as::<f32>().map_err(|error| unreadable(what, error))
-}
-
-/// As [`read`], of whole numbers.
-pub(crate) fn read_ids<const D: usize>(tensor: Tensor<D, Int>, what: impl std::fmt::Display) -> Result<Vec<i64>> {
-    tensor.try_into_vec_as::<i64>().map_err(|error| unreadable(what, error))
-}
-
-fn unreadable(what: impl std::fmt::Display, error: impl std::fmt::Debug) -> Error {
-    Error::Device { what: what.to_string(), message: format!("{error:?}") }
 }

@@ -1,0 +1,138 @@
+//! Running a method on texts, a batch at a time.
+
+use std::ops::ControlFlow;
+
+use inseq_models::tokenizer::Role;
+use ndarray::Array1;
+
+use crate::engine::{Engine, TextSteps};
+use crate::method::{Attributions, Method, MethodContext};
+use crate::other_contexts::{Contrasts, Run};
+use crate::pieces::{Piece, batches, joined, pieces};
+use crate::progress::{Progress, ProgressCallback};
+use crate::step_functions::{SharedStepFunction, StepFunction};
+use crate::text_model::TextModel;
+use crate::{Error, Result};
+
+/// Runs a method with what is attributed and what is scored beside it.
+pub(crate) struct Attributing<'c> {
+    pub(crate) model: &'c TextModel,
+    pub(crate) method: &'c dyn Method,
+    pub(crate) attributed_fn: &'c SharedStepFunction,
+    pub(crate) step_scores: &'c [SharedStepFunction],
+    /// Whether target tokens have scores: those of a decoder-only model always have.
+    pub(crate) has_target_scores: bool,
+    pub(crate) contrasts: Contrasts<'c>,
+    pub(crate) memory_budget: usize,
+    /// Texts that go through the model at once; as many as the memory budget allows where there is none.
+    pub(crate) batch_size: Option<usize>,
+}
+
+/// Work of a call, in steps times forwards.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) done: usize,
+    /// What the texts that are known so far take at most.
+    pub(crate) total: usize,
+}
+
+impl Attributing<'_> {
+    /// Attributes texts, and gives each as soon as it is done; those without steps are left out.
+    ///
+    /// # Errors
+    /// When the method, a step function, the device or `each` fails, or the call is cancelled.
+    pub(crate) fn run(
+        &self,
+        texts: &[TextSteps],
+        work: &mut Work,
+        progress: ProgressCallback,
+        mut each: impl FnMut(&TextSteps, Attributions) -> Result<()>,
+    ) -> Result<()> {
+        let model = self.model.model();
+        let engine = Engine { model, memory_budget: self.memory_budget, layer: None };
+        let pieces = pieces(model, self.method, self.has_target_scores, texts);
+        let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
+        let size = self.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
+        let of_piece = |piece: &Piece| {
+            let cost = self.method.cost(model, &piece.steps, self.has_target_scores);
+            cost.forwards.times(piece.steps.steps.len()).most
+        };
+        work.total = pieces.iter().map(of_piece).fold(work.total, usize::saturating_add);
+        let special_tokens = self.model.special_tokens().all;
+        // Pieces of each text that are still to come, and what those before gave.
+        let mut left = vec![0usize; texts.len()];
+        pieces.iter().for_each(|piece| left[piece.text] += 1);
+        let mut of_pieces: Vec<Vec<Attributions>> = vec![Vec::new(); texts.len()];
+        for batch in batches(model, &pieces, size) {
+            for (piece, attributions) in
+                batch.iter().zip(self.batch(&engine, &batch, &special_tokens, work, progress)?)
+            {
+                let of_text = &mut of_pieces[piece.text];
+                of_text.push(piece.of_asked(attributions));
+                left[piece.text] -= 1;
+                if left[piece.text] == 0 {
+                    each(&texts[piece.text], joined(std::mem::take(of_text))?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the method gives for each piece of a batch, with its step scores.
+    fn batch(
+        &self,
+        engine: &Engine,
+        batch: &[&Piece],
+        special_tokens: &[u32],
+        work: &mut Work,
+        progress: ProgressCallback,
+    ) -> Result<Vec<Attributions>> {
+        let texts: Vec<&TextSteps> = batch.iter().map(|piece| &*piece.steps).collect();
+        let shown = texts.iter().map(|text| self.model.decode(&text.target, Role::Target, true));
+        let shown = shown.collect::<Result<Vec<_>>>()?;
+        let mut advance = |more: usize| {
+            work.done = work.done.saturating_add(more);
+            let (done, total) = (work.done, work.total);
+            match progress(Progress::Attributing { done, total, texts: shown.clone() }) {
+                ControlFlow::Continue(()) => Ok(()),
+                ControlFlow::Break(()) => Err(Error::Cancelled),
+            }
+        };
+        advance(0)?;
+        let point = engine.inputs(&texts)?;
+        let trace = engine.trace(&point);
+        let run = Run { point: &point, trace: &trace };
+        let function = self.contrasts.bound(self.attributed_fn, &run, true)?;
+        let step_scores = self.step_scores.iter().map(|function| self.contrasts.bound(function, &run, false));
+        let step_scores = step_scores.collect::<Result<Vec<_>>>()?;
+        let functions: Vec<&dyn StepFunction> = step_scores.iter().map(|function| &**function).collect();
+        let scores = engine.scores(&point, trace.hidden(), &functions)?;
+        let mut attributions = self.method.attribute(&mut MethodContext {
+            text_model: self.model,
+            engine,
+            point: &point,
+            trace: &trace,
+            function,
+            attribute_target: self.has_target_scores,
+            special_tokens,
+            advance: &mut advance,
+        })?;
+        if attributions.len() != batch.len() {
+            return Err(Error::Method {
+                method: self.method.name().to_owned(),
+                problem: format!(
+                    "gave {} results for {} texts; it must give one for each",
+                    attributions.len(),
+                    batch.len()
+                ),
+            });
+        }
+        for (entry, attributions) in attributions.iter_mut().enumerate() {
+            attributions.check(self.method.name(), engine.model, texts[entry])?;
+            let named = self.step_scores.iter().zip(&scores);
+            let named = named.map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
+            attributions.step_scores = named.chain(std::mem::take(&mut attributions.step_scores)).collect();
+        }
+        Ok(attributions)
+    }
+}

@@ -1,0 +1,287 @@
+//! One call: a request, resolved once, and the stages that its texts pass.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
+use std::time::Instant;
+
+use inseq_core::aggregators::AggregationFunction;
+use inseq_core::{SequenceAttribution, StepAttribution};
+use inseq_models::generation::GenerationConfig;
+use inseq_models::tokenizer::Role;
+use serde_json::{Map, Value};
+
+use crate::alternatives::compare;
+use crate::attributing::{Attributing, Work};
+use crate::choices::Choices;
+use crate::engine::TextSteps;
+use crate::feature_groups::{FeatureGroups, TextTokens};
+use crate::info::{Facts, Outcome};
+use crate::limits::Limits;
+use crate::loading::checked_budget;
+use crate::method::{Attributions, Method};
+use crate::other_contexts::Contrasts;
+use crate::positions::{Asked, steps_of, without_value};
+use crate::progress::{Progress, ProgressCallback};
+use crate::request::AttributionRequest;
+use crate::sequences::Sequences;
+use crate::step_functions::SharedStepFunction;
+use crate::targets::{Target, Targets};
+use crate::text_model::TextModel;
+use crate::texts::Texts;
+use crate::{Error, Result};
+
+/// Texts that are read, generated and attributed before the next ones are: what a call holds at once of texts that have not
+/// left it, however many there are.
+const WINDOW: usize = 256;
+
+/// A request, resolved: each option is looked up, read and checked.
+pub(crate) struct Call<'r> {
+    pub(crate) texts: Texts<'r>,
+    /// How targets are generated; `None` where they are given.
+    generation: Option<GenerationConfig>,
+    asked: Asked,
+    pub(crate) method: Arc<dyn Method>,
+    pub(crate) attributed_fn: SharedStepFunction,
+    pub(crate) step_scores: Vec<SharedStepFunction>,
+    /// Functions that merge the step scores that were registered with one.
+    merging: BTreeMap<String, AggregationFunction>,
+    /// Whether target tokens have scores: those of a decoder-only model always have.
+    pub(crate) has_target_scores: bool,
+    include_eos_baseline: bool,
+    clean: bool,
+    groups: &'r FeatureGroups,
+    batch_size: Option<usize>,
+    output_steps: bool,
+    limits: &'r Limits,
+    pub(crate) memory_budget: usize,
+    facts: Facts<'r>,
+}
+
+/// A text that is done.
+pub(crate) struct Finished {
+    /// Which text of the call it is.
+    pub(crate) index: usize,
+    pub(crate) sequence: SequenceAttribution,
+    /// The raw output of each step, where it is asked for.
+    pub(crate) steps: Vec<StepAttribution>,
+}
+
+/// Texts as ids with their steps, and what was found on the way.
+#[derive(Default)]
+pub(crate) struct Prepared {
+    pub(crate) texts: Vec<TextSteps>,
+    /// The target of each, as text.
+    pub(crate) written: Vec<String>,
+}
+
+impl<'r> Call<'r> {
+    /// Looks up what a request asks for.
+    ///
+    /// # Errors
+    /// When an option cannot be used, naming it.
+    pub(crate) fn resolve(model: &'r TextModel, choices: &Choices, request: &'r AttributionRequest) -> Result<Self> {
+        if request.batch_size == Some(0) {
+            return Err(Error::Argument("`batch_size` must be at least 1, found 0".into()));
+        }
+        let method = choices.method(model, request)?;
+        let attributed_fn = choices.attributed_fn(model, request)?;
+        let step_scores = choices.step_scores(model, request)?;
+        let texts = Texts::of(model, request)?;
+        let generation = match texts.gives_targets() && !texts.goes_on {
+            true => None,
+            false => Some(model.generation().merge(&request.generation_args)?),
+        };
+        let decoder_only = model.model().is_decoder_only();
+        Ok(Self {
+            facts: Facts::of(request, &*method, &attributed_fn, &step_scores),
+            generation,
+            asked: Asked { start: request.attr_pos_start, end: request.attr_pos_end },
+            merging: choices.merging_of(&step_scores),
+            method,
+            attributed_fn,
+            step_scores,
+            has_target_scores: request.attribute_target || decoder_only,
+            include_eos_baseline: request.include_eos_baseline,
+            clean: request.clean_special_chars,
+            groups: &request.feature_groups,
+            batch_size: request.batch_size,
+            output_steps: request.output_step_attributions,
+            memory_budget: checked_budget(request.limits.memory_budget.unwrap_or(choices.load_options.memory_budget))?,
+            limits: &request.limits,
+            texts,
+        })
+    }
+
+    /// Attributes the texts, and gives each as soon as it is done: what a result tells beside them.
+    ///
+    /// # Errors
+    /// When a text or a position cannot be used, the call is cancelled, or `each` fails.
+    pub(crate) fn run(
+        &self,
+        progress: ProgressCallback,
+        mut each: impl FnMut(Finished) -> Result<()>,
+    ) -> Result<Map<String, Value>> {
+        let progress = &mut |news: Progress| match self.limits.is_cancelled() {
+            true => ControlFlow::Break(()),
+            false => progress(news),
+        };
+        let mut outcome = Outcome::default();
+        let mut work = Work::default();
+        // Texts without steps have arrays of the others' shape.
+        let mut shape: Option<Attributions> = None;
+        let mut idle: Vec<TextSteps> = Vec::new();
+        for window in self.windows() {
+            let prepared = self.prepare(window, &mut outcome, progress)?;
+            let started = Instant::now();
+            let mut finish = |text: &TextSteps, attributions: Attributions, outcome: &mut Outcome| {
+                let finished = self.finished(text, attributions)?;
+                outcome.add(&finished.sequence);
+                outcome.without_value.extend(without_value(&finished.sequence, finished.index, self.texts.len()));
+                each(finished)
+            };
+            self.attributing().run(&prepared.texts, &mut work, progress, |text, attributions| {
+                shape.get_or_insert_with(|| attributions.without_steps(0, 0));
+                finish(text, attributions, &mut outcome)
+            })?;
+            idle.extend(prepared.texts.into_iter().filter(|text| text.steps.is_empty()));
+            if let Some(shape) = &shape {
+                for text in idle.drain(..) {
+                    finish(&text, shape.without_steps(text.source.len(), text.target.len()), &mut outcome)?;
+                }
+            }
+            outcome.seconds += started.elapsed().as_secs_f64();
+        }
+        Ok(self.facts.info(&self.texts, &outcome))
+    }
+
+    /// The texts in stretches that are read, generated and attributed together.
+    pub(crate) fn windows(&self) -> impl Iterator<Item = Range<usize>> {
+        let count = self.texts.len();
+        (0..count).step_by(WINDOW).map(move |start| start..(start + WINDOW).min(count))
+    }
+
+    /// Texts as ids with their steps.
+    ///
+    /// # Errors
+    /// When a text cannot be used, or no text of the call has the positions that are asked for.
+    pub(crate) fn prepare(
+        &self,
+        window: Range<usize>,
+        outcome: &mut Outcome,
+        progress: ProgressCallback,
+    ) -> Result<Prepared> {
+        if window.start == 0 {
+            outcome.warnings.extend(self.facts.unused_options(&self.texts).map(str::to_owned));
+        }
+        let targets = Targets { texts: &self.texts, generation: self.generation.as_ref() };
+        let targets = targets.of(window.clone(), progress, &mut outcome.warnings)?;
+        let mut prepared = Prepared::default();
+        for (index, target) in window.clone().zip(targets) {
+            let prompt = self.texts.model.model().is_decoder_only().then_some(target.source.len());
+            let length = target.target.len();
+            let steps = self.asked.of(prompt, length, &target.text).map_err(|reason| match target.notes.as_slice() {
+                [] => reason,
+                notes => format!("{reason} ({})", notes.join("; ")),
+            });
+            outcome.has_steps |= steps.is_ok();
+            let steps = steps.unwrap_or_else(|reason| {
+                let count = self.texts.len();
+                outcome.without_steps.push(format!("text {} of {count} is not attributed: {reason}", index + 1));
+                outcome.refusal.get_or_insert(reason);
+                length..length
+            });
+            prepared.texts.push(self.text_steps(&target, index, steps)?);
+            prepared.written.push(target.text);
+        }
+        if let (false, true, Some(reason)) = (outcome.has_steps, window.end == self.texts.len(), &outcome.refusal) {
+            return Err(Error::Argument(reason.clone()));
+        }
+        let contrasts = self.contrasts();
+        for text in &prepared.texts {
+            outcome.contrasts.extend(contrasts.warnings(self.functions(), text)?);
+            let of_attributed_fn = contrasts.alignment(std::iter::once(&self.attributed_fn), text)?;
+            let of_step_scores = contrasts.alignment(self.step_scores.iter(), text)?;
+            outcome.alignments[0].extend(of_attributed_fn);
+            outcome.alignments[1].extend(of_step_scores);
+        }
+        // Functions that compare with the same texts say the same.
+        let mut said = HashSet::new();
+        outcome.contrasts.retain(|warning| said.insert(warning.clone()));
+        outcome.written.extend(prepared.written.iter().cloned());
+        Ok(prepared)
+    }
+
+    /// A text with its baselines and features.
+    fn text_steps(&self, target: &Target, index: usize, steps: Range<usize>) -> Result<TextSteps> {
+        let (texts, model) = (&self.texts, self.texts.model);
+        let special = model.special_tokens();
+        let unknown = special.unk.unwrap_or(0);
+        let baseline = |ids: &[u32]| -> Vec<u32> {
+            let keeps = |id: u32| !self.include_eos_baseline && Some(id) == special.eos;
+            ids.iter().map(|&id| if keeps(id) { id } else { unknown }).collect()
+        };
+        let mut target_baseline = baseline(&target.target);
+        if let (Some(first), Some(start)) = (target_baseline.first_mut(), model.decoder_start()) {
+            *first = start;
+        }
+        // The prompt of a decoder-only model is the start of its target, and ends at the same place whichever steps are asked
+        // for, and the features with it.
+        let (source, first) = match model.model().is_decoder_only() {
+            true => (Vec::new(), target.source.len()),
+            false => (target.source.clone(), 1),
+        };
+        let [source_features, target_features] = self.groups.features(&TextTokens {
+            index,
+            texts: texts.len(),
+            source: model.tokens(&source, Role::Source, texts.given(index, Role::Source), false)?,
+            target: model.tokens(&target.target, Role::Target, texts.given(index, Role::Target), false)?,
+            first_step: first,
+        })?;
+        Ok(TextSteps {
+            index,
+            source_features,
+            target_features,
+            source_baseline: baseline(&source),
+            source,
+            first,
+            steps,
+            target: target.target.clone(),
+            target_baseline,
+        })
+    }
+
+    /// A text with what a method gives for it.
+    fn finished(&self, text: &TextSteps, attributions: Attributions) -> Result<Finished> {
+        let is_grouped = *self.groups != FeatureGroups::Tokens;
+        let sequences = Sequences { texts: &self.texts, clean: self.clean, is_grouped };
+        let mut sequence = sequences.of(text, attributions)?;
+        sequence.step_score_merging = self.merging.clone();
+        let mut steps = if self.output_steps { steps_of(&sequence) } else { vec![] };
+        let others = self.contrasts().alternatives(self.functions(), text, self.clean)?;
+        compare(&mut sequence, &mut steps, &others);
+        Ok(Finished { index: text.index, sequence, steps })
+    }
+
+    /// What is attributed, and what is scored beside it.
+    fn functions(&self) -> impl Iterator<Item = &SharedStepFunction> {
+        std::iter::once(&self.attributed_fn).chain(&self.step_scores)
+    }
+
+    pub(crate) fn contrasts(&self) -> Contrasts<'_> {
+        Contrasts { texts: &self.texts }
+    }
+
+    fn attributing(&self) -> Attributing<'_> {
+        Attributing {
+            model: self.texts.model,
+            method: &*self.method,
+            attributed_fn: &self.attributed_fn,
+            step_scores: &self.step_scores,
+            has_target_scores: self.has_target_scores,
+            contrasts: self.contrasts(),
+            memory_budget: self.memory_budget,
+            batch_size: self.batch_size,
+        }
+    }
+}

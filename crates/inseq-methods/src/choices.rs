@@ -1,0 +1,128 @@
+//! What the names in a request stand for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use inseq_core::aggregators::AggregationFunction;
+use inseq_models::tokenizer::Role;
+use serde_json::{Map, Value};
+
+use crate::loading::{LoadOptions, Loading};
+use crate::method::Method;
+use crate::registry::Methods;
+use crate::request::{AttributionRequest, MethodChoice, StepFunctionChoice};
+use crate::step_functions::{SharedStepFunction, StepFunctions, Vocabulary};
+use crate::text_model::TextModel;
+use crate::{Error, Result};
+
+/// What can be asked for by name, and what counts where nothing is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Choices {
+    pub(crate) methods: Methods,
+    pub(crate) step_functions: StepFunctions,
+    pub(crate) default_method: String,
+    pub(crate) default_attributed_fn: StepFunctionChoice,
+    /// How the model was loaded.
+    pub(crate) load_options: LoadOptions,
+}
+
+impl Choices {
+    /// Those of the program.
+    pub(crate) fn new(load_options: &LoadOptions) -> Self {
+        Self {
+            methods: Methods::new(),
+            step_functions: StepFunctions::new(),
+            default_method: "saliency".into(),
+            default_attributed_fn: "probability".into(),
+            load_options: load_options.clone(),
+        }
+    }
+
+    /// The method of a request, checked and ready to run.
+    ///
+    /// # Errors
+    /// When it is unknown, an argument cannot be used, or what it names may not be opened or is not there.
+    pub(crate) fn method(&self, model: &TextModel, request: &AttributionRequest) -> Result<Arc<dyn Method>> {
+        let method = match &request.method {
+            None => self.methods.named(&self.default_method, &request.attribution_args)?,
+            Some(MethodChoice::Named(name)) => self.methods.named(name, &request.attribution_args)?,
+            Some(MethodChoice::Own(method)) if request.attribution_args.is_empty() => {
+                method.validate()?;
+                method.clone()
+            }
+            Some(MethodChoice::Own(method)) => {
+                return Err(Error::Argument(format!(
+                    "the method `{}` is given with its options, so that `attribution_args` are for no method; leave them out, \
+                     or give the method by its name",
+                    method.name()
+                )));
+            }
+        };
+        method.check(model.model())?;
+        let loading = Loading::new(&self.load_options, request.limits.policy);
+        Ok(method.prepare(&loading)?.unwrap_or(method))
+    }
+
+    /// What a request attributes.
+    ///
+    /// # Errors
+    /// When it is unknown, or an argument cannot be used.
+    pub(crate) fn attributed_fn(&self, model: &TextModel, request: &AttributionRequest) -> Result<SharedStepFunction> {
+        match request.attributed_fn.as_ref().unwrap_or(&self.default_attributed_fn) {
+            StepFunctionChoice::Named(name) => self.step_function(model, name, &request.attributed_fn_args),
+            StepFunctionChoice::Own(function) => Ok(function.clone()),
+        }
+    }
+
+    /// What a request scores beside that. Named functions share their arguments: each takes those that it knows.
+    ///
+    /// # Errors
+    /// When one is unknown, or an argument cannot be used.
+    pub(crate) fn step_scores(
+        &self,
+        model: &TextModel,
+        request: &AttributionRequest,
+    ) -> Result<Vec<SharedStepFunction>> {
+        let names = request.step_scores.iter().filter_map(|choice| match choice {
+            StepFunctionChoice::Named(name) => Some(name.as_str()),
+            StepFunctionChoice::Own(_) => None,
+        });
+        let names: Vec<&str> = names.collect();
+        let arguments = &request.step_scores_args;
+        let named = vocabulary(model, |tokens| self.step_functions.sharing(&names, arguments, tokens))?;
+        let mut named = named.into_iter();
+        let each = request.step_scores.iter().filter_map(|choice| match choice {
+            StepFunctionChoice::Named(_) => named.next(),
+            StepFunctionChoice::Own(function) => Some(function.clone()),
+        });
+        Ok(each.collect())
+    }
+
+    /// A step function by its name, or written as an expression over the model's tokens.
+    ///
+    /// # Errors
+    /// When the name or an argument is unknown; of an expression, pointing at what is wrong in it.
+    pub(crate) fn step_function(
+        &self,
+        model: &TextModel,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<SharedStepFunction> {
+        vocabulary(model, |tokens| self.step_functions.find(name, arguments, tokens))
+    }
+
+    /// The functions that merge the scores of registered step functions among these, by name.
+    pub(crate) fn merging_of(&self, functions: &[SharedStepFunction]) -> BTreeMap<String, AggregationFunction> {
+        self.step_functions.merging_of(functions.iter().map(|function| function.name()))
+    }
+}
+
+/// Runs something with a model's target tokens.
+fn vocabulary<T>(model: &TextModel, run: impl FnOnce(&Vocabulary) -> T) -> T {
+    let role = model.role(Role::Target);
+    run(&Vocabulary {
+        id: &|piece| model.tokenizer().id(piece, role),
+        piece: &|id| model.tokenizer().token(id, role),
+        size: model.model().vocabulary(),
+    })
+}

@@ -1,0 +1,19 @@
+//! Reading tensors from the device.
+
+use burn::tensor::{Int, Tensor};
+
+use crate::{Error, Result};
+
+/// A tensor's values, row-major; `what` names them where they cannot be read.
+pub(crate) fn read<const D: usize>(tensor: Tensor<D>, what: impl std::fmt::Display) -> Result<Vec<f32>> {
+    tensor.try_into_vec_as::<f32>().map_err(|error| unreadable(what, error))
+}
+
+/// As [`read`], of whole numbers.
+pub(crate) fn read_ids<const D: usize>(tensor: Tensor<D, Int>, what: impl std::fmt::Display) -> Result<Vec<i64>> {
+    tensor.try_into_vec_as::<i64>().map_err(|error| unreadable(what, error))
+}
+
+fn unreadable(what: impl std::fmt::Display, error: impl std::fmt::Debug) -> Error {
+    Error::Device { what: what.to_string(), message: format!("{error:?}") }
+}

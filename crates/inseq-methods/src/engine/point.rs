@@ -1,0 +1,66 @@
+//! Texts as ids, and as embeddings.
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+use inseq_models::model::{Model, Source};
+
+/// A text as ids, with the steps to attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextSteps {
+    /// Which text of the call it is.
+    pub index: usize,
+    /// Source ids; empty for decoder-only models.
+    pub source: Vec<u32>,
+    /// Baseline of each source id.
+    pub source_baseline: Vec<u32>,
+    /// Target ids from the decoder start on.
+    pub target: Vec<u32>,
+    /// Baseline of each target id.
+    pub target_baseline: Vec<u32>,
+    /// Spans of source tokens, in order; the tokens of a span form one feature.
+    pub source_features: Vec<Range<usize>>,
+    /// Spans of target tokens, in order; the tokens of a span form one feature.
+    pub target_features: Vec<Range<usize>>,
+    /// The first position in `target` that can be attributed: what is before it was given (a prompt, or the decoder start).
+    pub first: usize,
+    /// Positions in `target` of the attributed tokens; each sees the positions before it.
+    pub steps: Range<usize>,
+}
+
+/// Embeddings of a batch at which gradients are taken; entry `i` belongs to the text `texts[i]`.
+pub struct Point<'a> {
+    /// The text of each entry.
+    pub texts: Vec<&'a TextSteps>,
+    /// Source embeddings, for models with an encoder.
+    pub source: Option<Source>,
+    /// `[batch, target, feature]`: embeddings of the target, padded on the right.
+    pub target: Tensor<3>,
+}
+
+impl<'a> Point<'a> {
+    pub(super) fn of_ids(
+        model: &Model,
+        texts: &[&'a TextSteps],
+        ids: impl Fn(&'a TextSteps) -> (&'a [u32], &'a [u32]),
+    ) -> Self {
+        let source = model.encoder.as_ref().map(|encoder| {
+            let (ids, lengths) = padded(texts.iter().map(|text| ids(text).0));
+            Source { embeddings: encoder.embedding.forward(&ids, texts.len()), lengths }
+        });
+        // The last token is only ever predicted: nothing after it looks at it.
+        let (target, _) = padded(texts.iter().map(|text| {
+            let ids = ids(text).1;
+            &ids[..ids.len().min(text.steps.end.max(2) - 1)]
+        }));
+        Self { texts: texts.to_vec(), source, target: model.target_embedding.forward(&target, texts.len()) }
+    }
+}
+
+/// Ids in rows of equal length, padded on the right with 0, and the lengths.
+fn padded<'a>(rows: impl Iterator<Item = &'a [u32]> + Clone) -> (Vec<u32>, Vec<usize>) {
+    let lengths: Vec<usize> = rows.clone().map(<[u32]>::len).collect();
+    let longest = lengths.iter().copied().max().unwrap_or(0);
+    let ids = rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0, longest - row.len()))).collect();
+    (ids, lengths)
+}

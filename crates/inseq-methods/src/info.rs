@@ -1,0 +1,147 @@
+//! What a result tells beside its attributions.
+
+use inseq_core::SequenceAttribution;
+use serde_json::{Map, Value, json};
+
+use crate::method::Method;
+use crate::request::{AttributionRequest, MethodChoice};
+use crate::step_functions::SharedStepFunction;
+use crate::texts::Texts;
+
+/// Names, arguments and options of a call, as results keep them.
+pub(crate) struct Facts<'r> {
+    method: String,
+    attributed_fn: String,
+    step_scores: Vec<String>,
+    attribution_args: Map<String, Value>,
+    attributed_fn_args: &'r Map<String, Value>,
+    step_scores_args: &'r Map<String, Value>,
+    generation_args: &'r Map<String, Value>,
+    attribute_target: bool,
+    output_step_attributions: bool,
+    include_eos_baseline: bool,
+    generate_from_target_prefix: bool,
+    feature_groups: Option<&'static str>,
+}
+
+/// What a call finds on its way.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// What whoever reads the result should know, one sentence each: of the texts, of those that they are compared with, of
+    /// those without steps, and of those with scores that are no numbers.
+    pub(crate) warnings: Vec<String>,
+    pub(crate) contrasts: Vec<String>,
+    pub(crate) without_steps: Vec<String>,
+    pub(crate) without_value: Vec<String>,
+    /// Whether any text has the positions that are asked for, and why the first one without has not.
+    pub(crate) has_steps: bool,
+    pub(crate) refusal: Option<String>,
+    /// The targets, as texts.
+    pub(crate) written: Vec<String>,
+    /// By text, which position of the contrast target stands for each step: of the attributed function, and of step scores.
+    pub(crate) alignments: [Vec<Vec<(usize, usize)>>; 2],
+    /// The largest positions of texts with steps.
+    attr_pos_start: Option<usize>,
+    attr_pos_end: Option<usize>,
+    pub(crate) seconds: f64,
+}
+
+impl Outcome {
+    /// Takes note of a text that is done.
+    pub(crate) fn add(&mut self, sequence: &SequenceAttribution) {
+        if sequence.steps() > 0 {
+            self.attr_pos_start = self.attr_pos_start.max(Some(sequence.attr_pos_start));
+            self.attr_pos_end = self.attr_pos_end.max(Some(sequence.attr_pos_end));
+        }
+    }
+
+    /// All warnings, in order.
+    pub(crate) fn all_warnings(&self) -> Vec<String> {
+        [&*self.warnings, &*self.contrasts, &*self.without_steps, &*self.without_value].concat()
+    }
+}
+
+impl<'r> Facts<'r> {
+    pub(crate) fn of(
+        request: &'r AttributionRequest,
+        method: &dyn Method,
+        attributed_fn: &SharedStepFunction,
+        step_scores: &[SharedStepFunction],
+    ) -> Self {
+        Self {
+            method: method.name().to_owned(),
+            attributed_fn: attributed_fn.name().to_owned(),
+            step_scores: step_scores.iter().map(|function| function.name().to_owned()).collect(),
+            attribution_args: match &request.method {
+                Some(MethodChoice::Own(_)) => method.arguments(),
+                _ => request.attribution_args.clone(),
+            },
+            attributed_fn_args: &request.attributed_fn_args,
+            step_scores_args: &request.step_scores_args,
+            generation_args: &request.generation_args,
+            attribute_target: request.attribute_target,
+            output_step_attributions: request.output_step_attributions,
+            include_eos_baseline: request.include_eos_baseline,
+            generate_from_target_prefix: request.generate_from_target_prefix,
+            feature_groups: request.feature_groups.name(),
+        }
+    }
+
+    /// What to say of options that the model, or the rest of the call, makes no use of.
+    pub(crate) fn unused_options(&self, texts: &Texts) -> impl Iterator<Item = &'static str> {
+        let are_given = texts.gives_targets() && !texts.goes_on;
+        let each = [
+            (
+                self.generate_from_target_prefix && !texts.goes_on,
+                "`generate_from_target_prefix` has no effect: a decoder-only model goes on from its prompt",
+            ),
+            (
+                are_given && !self.generation_args.is_empty(),
+                "arguments of the generation have no effect: the generated texts are given",
+            ),
+        ];
+        each.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning))
+    }
+
+    /// All of it, by the reference's names.
+    pub(crate) fn info(&self, texts: &Texts, outcome: &Outcome) -> Map<String, Value> {
+        let (model, warnings) = (texts.model, outcome.all_warnings());
+        let mut info = Map::new();
+        let mut put = |name: &str, value: Value| info.insert(name.to_owned(), value);
+        put("attribution_method", json!(self.method));
+        put("attr_pos_start", json!(outcome.attr_pos_start));
+        put("attr_pos_end", json!(outcome.attr_pos_end));
+        put("output_step_attributions", json!(self.output_step_attributions));
+        put("attribute_target", json!(self.attribute_target && !model.model().is_decoder_only()));
+        put("step_scores", json!(self.step_scores));
+        put("exec_time", json!(outcome.seconds));
+        put("model_name", json!(model.name()));
+        put("model_class", json!(model.model_class()));
+        put("tokenizer_name", json!(model.name()));
+        put("tokenizer_class", json!(model.tokenizer().class()));
+        put("include_eos_baseline", json!(self.include_eos_baseline));
+        put("attributed_fn", json!(self.attributed_fn));
+        put("attribution_args", json!(self.attribution_args));
+        put("input_texts", json!(texts.inputs));
+        put("generated_texts", json!(outcome.written));
+        put("generation_args", json!(self.generation_args));
+        put("constrained_decoding", json!(texts.gives_targets()));
+        put("generate_from_target_prefix", json!(texts.goes_on));
+        if let Some(groups) = self.feature_groups {
+            put("feature_groups", json!(groups));
+        }
+        if !warnings.is_empty() {
+            put("warnings", json!(warnings));
+        }
+        let arguments = [("attributed_fn_args", self.attributed_fn_args), ("step_scores_args", self.step_scores_args)];
+        for ((name, arguments), alignments) in arguments.into_iter().zip(&outcome.alignments) {
+            let mut arguments = arguments.clone();
+            // The alignments of contrast targets as they came out: for each text pairs of positions, one for each step.
+            if arguments.contains_key("contrast_targets") && !alignments.is_empty() {
+                arguments.insert("contrast_targets_alignments".into(), json!(alignments));
+            }
+            put(name, json!(arguments));
+        }
+        info
+    }
+}

@@ -1,0 +1,76 @@
+//! The attribution of a text, from what a method gives for it.
+
+use std::ops::Range;
+
+use inseq_core::{SequenceAttribution, Token};
+use inseq_models::tokenizer::Role;
+
+use crate::Result;
+use crate::engine::TextSteps;
+use crate::method::Attributions;
+use crate::positions::hide_what_steps_cannot_see;
+use crate::texts::Texts;
+
+/// Makes attributions with tokens.
+pub(crate) struct Sequences<'c> {
+    pub(crate) texts: &'c Texts<'c>,
+    /// Whether shown tokens lose the tokenizer's marks.
+    pub(crate) clean: bool,
+    /// Whether features are groups of tokens.
+    pub(crate) is_grouped: bool,
+}
+
+impl Sequences<'_> {
+    /// The attribution of a text.
+    ///
+    /// # Errors
+    /// When a token cannot be decoded.
+    pub(crate) fn of(&self, text: &TextSteps, attributions: Attributions) -> Result<SequenceAttribution> {
+        let model = self.texts.model;
+        let mut target_attributions = attributions.target;
+        if let Some(array) = &mut target_attributions {
+            hide_what_steps_cannot_see(array, text.steps.start);
+        }
+        let tokens = |ids: &[u32], role| model.tokens(ids, role, self.texts.given(text.index, role), self.clean);
+        let target = tokens(&text.target, Role::Target)?;
+        let mut sequence = SequenceAttribution {
+            source: match model.model().is_decoder_only() {
+                true => target[..text.steps.start].to_vec(),
+                false => tokens(&text.source, Role::Source)?,
+            },
+            target,
+            source_attributions: attributions.source,
+            target_attributions,
+            step_scores: attributions.step_scores.into_iter().collect(),
+            sequence_scores: attributions.sequence_scores.into_iter().collect(),
+            attr_pos_start: text.steps.start,
+            attr_pos_end: text.steps.end,
+            kind: attributions.kind,
+            ..SequenceAttribution::default()
+        };
+        sequence.add_unseen_rows();
+        if !self.is_grouped {
+            return Ok(sequence);
+        }
+        let mut merged = text.merge_features(&sequence)?;
+        if self.clean {
+            // Between the pieces of a word there is nothing, between words a space, which only the marks tell.
+            let [source, target] = text.merged();
+            let (role, ids) = match model.model().is_decoder_only() {
+                true => (Role::Target, &text.target),
+                false => (Role::Source, &text.source),
+            };
+            self.clean_merged(&mut merged.source, ids, role, source)?;
+            self.clean_merged(&mut merged.target, &text.target, Role::Target, target)?;
+        }
+        Ok(merged)
+    }
+
+    /// Gives tokens that were merged of the spans of `ids` the text of these.
+    fn clean_merged(&self, tokens: &mut [Token], ids: &[u32], role: Role, spans: Vec<Range<usize>>) -> Result<()> {
+        for (token, span) in tokens.iter_mut().filter(|token| token.id.is_none()).zip(spans) {
+            token.text = self.texts.model.decode_whole(&ids[span], role, token.piece.as_ref())?.trim().to_owned();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! The texts of a call.
+
+use std::borrow::Cow;
+
+use inseq_models::tokenizer::Role;
+
+use crate::chats::Chat;
+use crate::request::AttributionRequest;
+use crate::text_model::TextModel;
+use crate::{Error, Result};
+
+/// The texts of a call, and how they are read.
+pub(crate) struct Texts<'r> {
+    pub(crate) model: &'r TextModel,
+    /// In the words of the model's chat template where the call is one.
+    pub(crate) inputs: Cow<'r, [String]>,
+    pub(crate) generated: Option<Cow<'r, [String]>>,
+    pub(crate) ids: Option<&'r [Vec<u32>]>,
+    /// Whether what is given are prefixes to go on from; a decoder-only model has nothing but a prefix to go on from.
+    pub(crate) goes_on: bool,
+    pub(crate) add_special_tokens: bool,
+    /// Whether texts that the model has no positions for are cut.
+    pub(crate) truncate: bool,
+    /// The chats that the inputs are; none where they are plain texts.
+    pub(crate) chats: Cow<'r, [Chat]>,
+}
+
+impl<'r> Texts<'r> {
+    /// The texts of a request.
+    ///
+    /// # Errors
+    /// When there are none, or not as many of each kind, or the model has no chat template where the request is a chat.
+    pub(crate) fn of(model: &'r TextModel, request: &'r AttributionRequest) -> Result<Self> {
+        let chats: Cow<[Chat]> = match request.chat && request.chats.is_empty() {
+            true => request.input_texts.iter().map(Chat::user).collect(),
+            false => Cow::Borrowed(&request.chats),
+        };
+        if !request.chats.is_empty() && !request.input_texts.is_empty() {
+            return Err(Error::Argument(format!(
+                "{} input texts are given beside {} chats; give one of the two",
+                request.input_texts.len(),
+                request.chats.len()
+            )));
+        }
+        let count = request.input_texts.len().max(chats.len());
+        if count == 0 {
+            return Err(Error::Argument("there is no input text; give at least one".into()));
+        }
+        let given =
+            [request.generated_texts.as_ref().map(Vec::len), request.generated_token_ids.as_ref().map(Vec::len)];
+        if let Some(given) = given.into_iter().flatten().find(|given| *given != count) {
+            return Err(Error::Argument(format!(
+                "{given} generated texts are given for {count} input texts; give one for each"
+            )));
+        }
+        let goes_on = request.generate_from_target_prefix && !model.model().is_decoder_only();
+        if goes_on && given == [None, None] {
+            return Err(Error::Argument("`generate_from_target_prefix` needs `generated_texts` to go on from".into()));
+        }
+        let mut texts = Self {
+            model,
+            inputs: Cow::Borrowed(&request.input_texts),
+            generated: request.generated_texts.as_deref().map(Cow::Borrowed),
+            ids: request.generated_token_ids.as_deref(),
+            goes_on,
+            add_special_tokens: !request.skip_special_tokens,
+            truncate: request.truncate,
+            chats,
+        };
+        if !texts.chats.is_empty() {
+            let prompts = texts.chats.iter().enumerate().map(|(index, chat)| {
+                chat.check(index)?;
+                model.prompt_of(chat)
+            });
+            let prompts: Vec<String> = prompts.collect::<Result<_>>()?;
+            // What a decoder-only model is taken to have answered goes on from where the answer begins.
+            let answers = texts.generated.map(|answers| {
+                answers.iter().zip(&prompts).map(|(answer, prompt)| model.answered(prompt, answer)).collect()
+            });
+            (texts.inputs, texts.generated) = (Cow::Owned(prompts), answers.map(Cow::Owned));
+            // The template has written them.
+            texts.add_special_tokens = false;
+        }
+        Ok(texts)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// Whether targets are given, as texts or as ids.
+    pub(crate) fn gives_targets(&self) -> bool {
+        self.generated.is_some() || self.ids.is_some()
+    }
+
+    /// The text that the ids of a side are, as far as it was given.
+    pub(crate) fn given(&self, index: usize, role: Role) -> Option<&str> {
+        let given = self.generated.as_ref().and_then(|texts| texts.get(index));
+        // A decoder-only model goes on from its prompt.
+        let is_prompt = role == Role::Source || (self.model.model().is_decoder_only() && given.is_none());
+        let text = if is_prompt { self.inputs.get(index) } else { given };
+        text.map(String::as_str)
+    }
+}
