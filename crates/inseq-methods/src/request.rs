@@ -167,6 +167,7 @@ impl AttributionRequest {
     }
 
     /// A request whose inputs are chats, with the default options.
+    #[must_use]
     pub fn of_chats(chats: impl IntoIterator<Item = Chat>) -> Self {
         Self { chats: chats.into_iter().collect(), ..Self::default() }
     }
@@ -273,5 +274,7 @@ impl AttributionRequest {
         truncate: bool,
         /// Sets whether each input is what a user says to a chat model.
         chat: bool,
+        /// Sets chats in the place of texts.
+        chats: Vec<Chat>,
     }
 }
