@@ -38,6 +38,13 @@ fn each(model: &AttributionModel, request: &AttributionRequest) -> (Vec<Sequence
     (found.into_iter().map(Option::unwrap).collect(), order, Value::Object(info))
 }
 
+/// With a number in the place of NaN, which is what no step sees, so that equal scores are equal.
+fn comparable(mut sequences: Vec<SequenceAttribution>) -> Vec<SequenceAttribution> {
+    let sides = sequences.iter_mut().flat_map(|one| [&mut one.source_attributions, &mut one.target_attributions]);
+    sides.flatten().for_each(|scores| scores.mapv_inplace(|score| if score.is_nan() { f32::MAX } else { score }));
+    sequences
+}
+
 #[test]
 fn texts_one_by_one_are_those_of_the_whole_result() {
     let model = model();
@@ -51,7 +58,7 @@ fn texts_one_by_one_are_those_of_the_whole_result() {
     for request in requests {
         let mut whole = model.attribute(&request).unwrap();
         let (found, order, info) = each(&model, &request);
-        assert_eq!(found, whole.sequences);
+        assert_eq!(comparable(found), comparable(whole.sequences));
         assert_eq!(order.len(), TEXTS.len());
         whole.info.remove("exec_time");
         assert_eq!(info, Value::Object(whole.info));

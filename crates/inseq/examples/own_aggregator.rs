@@ -53,7 +53,11 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         name: "strongest",
         description: "Keeps the scores that are near the largest one of their step.",
         details: "",
-        arguments: &[Argument::new("share", "0.5", "The least share of the largest absolute score, 0 to 1.")],
+        arguments: &[Argument {
+            name: "share",
+            default: "0.5",
+            doc: "The least share of the largest absolute score, 0 to 1.",
+        }],
         make: Arc::new(|arguments| {
             let share =
                 arguments.get("share").map_or(Some(0.5), Value::as_f64).filter(|share| (0.0..=1.0).contains(share));

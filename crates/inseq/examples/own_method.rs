@@ -21,7 +21,7 @@ impl Method for LeaveOneOut {
         let (text, engine, function) = (context.text(entry), context.engine, context.function.clone());
         // The scores of all steps, by one forward.
         let scores = |text: &TextSteps| -> Result<Vec<f32>> {
-            let point = engine.inputs(&[text]);
+            let point = engine.inputs(&[text])?;
             let trace = engine.trace(&point);
             Ok(engine.scores(&point, trace.hidden(), &[&*function])?.concat().concat())
         };
