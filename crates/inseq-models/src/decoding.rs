@@ -1,4 +1,4 @@
-//! A model as what generation steps through.
+//! Step-by-step decoding with a model, for generation.
 
 use crate::generation::StepDecoder;
 use crate::model::{IncrementalDecoder, Model, Source};
@@ -9,12 +9,13 @@ use crate::{Error, Result};
 pub struct ModelDecoder<'a> {
     model: &'a Model,
     inner: IncrementalDecoder<'a>,
-    /// What each hypothesis has so far.
+    /// Ids of each hypothesis.
     rows: Vec<Vec<u32>>,
 }
 
 impl<'a> ModelDecoder<'a> {
-    /// One hypothesis for each text of `source`, whose encoder runs now; for decoder-only models, of `texts` prompts.
+    /// Starts one hypothesis for each text of `source`, and runs the encoder. For decoder-only models, starts one for each of
+    /// `texts` prompts.
     pub fn new(model: &'a Model, source: Option<&Source>, texts: usize) -> Self {
         Self { model, inner: IncrementalDecoder::new(model, source, texts), rows: vec![Vec::new(); texts] }
     }

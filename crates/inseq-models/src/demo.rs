@@ -1,4 +1,4 @@
-//! The small English to French model that is part of the program.
+//! The small English to French model that is part of the program (feature `demo`).
 
 use crate::checkpoint::Repository;
 
@@ -12,7 +12,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("vocab.json", include_bytes!("../demo/vocab.json")),
 ];
 
-/// The repository of the demo model, in the layout that the hub has.
+/// The repository of the demo model, in the layout of the hub.
 pub fn repository() -> Repository {
     Repository::embedded("demo", FILES)
 }

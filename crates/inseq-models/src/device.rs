@@ -1,4 +1,5 @@
-//! The one place that knows backends: names to devices.
+//! Backends and their names. All other code works with a [`Device`] of any backend, except the reader of host tensors in
+//! `layers/kernels/host.rs`.
 
 #[cfg(any(feature = "vulkan", feature = "wgpu"))]
 use burn::tensor::DeviceKind;
@@ -8,7 +9,7 @@ use burn::tensor::{DType, Device};
 
 use crate::{Error, Result};
 
-/// Devices that this build knows, best first.
+/// Names of the devices that this build supports, the fastest first.
 pub fn names() -> Vec<&'static str> {
     let mut names = Vec::new();
     if cfg!(feature = "cuda") {
@@ -29,11 +30,22 @@ pub fn names() -> Vec<&'static str> {
     names
 }
 
-/// The device of a name: `flex` (or `cpu`), `tch`, `tch-cuda`, `cuda`, `vulkan`, `wgpu`, or `auto`. After the name of a GPU
-/// backend, `:index` chooses the GPU; of `vulkan` and `wgpu`, among the discrete ones. Without it the best one is taken.
+/// The device with a name: `flex` (or `cpu`), `tch`, `tch-cuda`, `cuda`, `vulkan`, `wgpu`, or `auto`. After the name of a GPU
+/// backend, `:index` chooses the GPU; `vulkan` and `wgpu` count the discrete GPUs. The default is the best GPU.
+///
+/// ```
+/// use inseq_models::device;
+///
+/// # #[cfg(feature = "flex")] {
+/// assert_eq!(device::parse("cpu")?, device::parse("flex")?);
+/// assert!(device::names().contains(&"flex"));
+/// # }
+/// assert!(device::parse("abacus").is_err());
+/// # Ok::<(), inseq_models::Error>(())
+/// ```
 ///
 /// # Errors
-/// When the name is unknown, names a backend that this build leaves out, or has an index that the backend does not have.
+/// The name is unknown, its backend is not in this build, or the backend has no device with this index.
 pub fn parse(name: &str) -> Result<Device> {
     let (kind, index) = match name.split_once(':') {
         Some((kind, index)) => {
@@ -100,13 +112,13 @@ pub fn parse(name: &str) -> Result<Device> {
     }
 }
 
-/// The devices of a backend that this machine has.
+/// The devices of a backend on this machine.
 #[cfg(any(feature = "tch", feature = "cuda", feature = "vulkan", feature = "wgpu"))]
 fn there(backend: DeviceType) -> Vec<Device> {
     Device::enumerate(backend).into_vec()
 }
 
-/// The device that an index chooses among those that are there, where `at` says which has an index.
+/// The device with an index among the existing ones; `at` gives the device of an index.
 #[cfg(any(feature = "tch", feature = "cuda", feature = "vulkan", feature = "wgpu", test))]
 fn chosen<D: PartialEq>(name: &str, index: usize, there: &[D], at: impl Fn(usize) -> D) -> Result<D> {
     let count = (0..=index).take_while(|&index| there.contains(&at(index))).count();
@@ -131,12 +143,12 @@ fn left_out(name: &str, feature: &str) -> Error {
     ))
 }
 
-/// The type that a device computes in with weights kept as `stored`: the CPU backend in `f32` always, every other in theirs.
+/// Type of the computation with weights of type `stored`: `f32` on the CPU backend, the stored type on all others.
 pub(crate) fn computing_dtype(device: &Device, stored: DType) -> DType {
     if is_flex(device) { DType::F32 } else { stored }
 }
 
-/// Whether tensors of this device lie in this process's memory as plain slices, so that own kernels may work on them.
+/// Whether tensors of this device are slices in the memory of this process, so that the CPU kernels can work on them.
 pub(crate) fn is_flex(device: &Device) -> bool {
     #[cfg(feature = "flex")]
     return *device == Device::flex();

@@ -1,4 +1,4 @@
-//! What can go wrong between a checkpoint and a generated text.
+//! Errors of this crate.
 
 /// An error of this crate, naming file, field, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
@@ -9,34 +9,34 @@ pub enum Error {
     Io {
         /// The file.
         path: std::path::PathBuf,
-        /// Why.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// A value in a configuration or checkpoint file is missing, of the wrong type, or out of range.
     #[error("{file}: {message}")]
     Checkpoint {
-        /// The file, as a person knows it (`config.json`).
+        /// Name of the file, such as `config.json`.
         file: String,
-        /// What was expected, what was found, and the way out.
+        /// Expected value, found value, and the way out.
         message: String,
     },
-    /// A model of the hub cannot be had.
+    /// A model of the hub is not available.
     #[error("{name}: {message}")]
     Hub {
-        /// The model, as it was asked for.
+        /// Requested name of the model.
         name: String,
-        /// Why, and the way out.
+        /// Reason, and the way out.
         message: String,
     },
     /// A device's memory cannot be read.
     #[error("{what} cannot be read from the device: {message}")]
     Device {
-        /// What was to be read.
+        /// Description of the values.
         what: String,
-        /// What the device said.
+        /// Message of the device.
         message: String,
     },
-    /// An argument of the caller is not usable.
+    /// An argument of the caller is invalid.
     #[error("{0}")]
     Argument(String),
 }

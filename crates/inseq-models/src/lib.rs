@@ -1,5 +1,59 @@
 //! Burn implementations of Hugging Face sequence models: layers with batched pullbacks, architectures, checkpoints,
-//! tokenizers and generation. Knows no attribution method.
+//! tokenizers and generation. This crate contains no attribution method.
+//!
+//! ```
+//! # #[cfg(feature = "demo")] {
+//! use std::ops::ControlFlow;
+//!
+//! use burn::tensor::{DType, Tensor, TensorData};
+//! use inseq_models::decoding::ModelDecoder;
+//! use inseq_models::generation::{GenerationConfig, Prompts, generate};
+//! use inseq_models::model::{Source, Wanted};
+//! use inseq_models::tokenizer::{Role, Tokenizer};
+//! use inseq_models::{architectures, demo, device};
+//!
+//! // Load a model and its tokenizer. `Repository::open` takes a folder or a name on the hub.
+//! let repository = demo::repository();
+//! let device = device::parse("cpu")?;
+//! let loaded = architectures::load(&repository, &device, DType::F32)?;
+//! let (model, tokenizer) = (&loaded.model, Tokenizer::load(&repository)?);
+//!
+//! // Encode a text: embeddings have the axes `[batch, position, feature]`.
+//! let ids = tokenizer.encode("The doors are white.", Role::Source, true)?.ids;
+//! let embeddings = model.encoder.as_ref().unwrap().embedding.forward(&ids, 1);
+//! let source = Source { embeddings, lengths: vec![ids.len()] };
+//!
+//! // Generate its translation.
+//! let text_of = |ids: &[u32]| tokenizer.decode(ids, Role::Target, true);
+//! let starts = [vec![loaded.decoder_start.unwrap()]];
+//! let prompts = Prompts { starts: &starts, sources: &[ids.clone()], text_of: &text_of };
+//! let mut decoder = ModelDecoder::new(model, Some(&source), 1);
+//! let config = GenerationConfig::load(&repository)?;
+//! let target = generate(&mut decoder, &prompts, &config, &mut |_| ControlFlow::Continue(()))?.remove(0).ids;
+//! assert_eq!(text_of(&target)?, "Les portes sont blanches.");
+//!
+//! // One forward over the whole target, then the gradient of the first generated token's logit at the source embeddings.
+//! let trace = model.trace(Some(&source), model.target_embedding.forward(&target, 1));
+//! let logits = model.logits(trace.hidden().clone().narrow(1, 0, 1));
+//! let mut one_hot = vec![0.0_f32; model.vocabulary()];
+//! one_hot[target[1] as usize] = 1.0;
+//! let one_hot = Tensor::<3>::from_data(TensorData::new(one_hot, [1, 1, model.vocabulary()]), &device);
+//! let cotangents = model.logits_pullback(one_hot, &logits); // [batch, probe, feature]
+//! let gradients = model.pullback(&trace, cotangents, &[0], Wanted { source: true, target: false, first: &[] });
+//! assert_eq!(gradients.source.unwrap().dims(), [1, 1, ids.len(), model.features()]);
+//! # }
+//! # Ok::<(), inseq_models::Error>(())
+//! ```
+//!
+//! | module | content |
+//! |---|---|
+//! | [`checkpoint`] | repositories (a folder, the hub, memory) and their weights |
+//! | [`architectures`] | model types: from `config.json` and tensors to a [`Model`](model::Model) |
+//! | [`model`] | the model: forwards, traces, pullbacks |
+//! | [`layers`] | layers with their pullbacks |
+//! | [`tokenizer`] | tokenizers and chat templates |
+//! | [`generation`], [`decoding`] | greedy search, beam search, sampling |
+//! | [`device`], [`parallel`] | devices by name, parallel work |
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
 //! Runs independent pieces of work on all processors.
 //!
-//! Operations that each spread over all processors wait for the slowest one at every end, leave all but one idle wherever
-//! an operation is serial, and move tensors between caches. Where there are pieces of work that need nothing of each other,
-//! each processor rather takes whole pieces, and the operations in them stay on it.
+//! An operation that is spread over all processors waits at its end for the slowest one, leaves all but one idle in its serial
+//! part, and moves tensors between caches. If there are independent pieces of work, each processor therefore takes whole
+//! pieces, and runs all of their operations alone.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -12,20 +12,20 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use burn::tensor::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Rows of logits that a processor takes at least, so that the head's weight is not read for fewer.
+/// Smallest number of rows of logits per processor, so that the head's weight is not read for fewer rows.
 const LEAST_LOGITS: usize = 32;
 
-/// Rows of logits that a processor takes at most.
+/// Largest number of rows of logits per processor.
 const MOST_LOGITS: usize = 64;
 
-/// Processors that take pieces of work on tensors of a device: those of the machine where the device is the CPU backend,
-/// none where it does its work by itself.
+/// Number of processors for pieces of work on tensors of a device: those of the machine for the CPU backend, 0 for
+/// other devices, which run their work themselves.
 pub(crate) fn processors(device: &Device) -> usize {
     if crate::device::is_flex(device) { pools().len() } else { 0 }
 }
 
-/// Cuts rows of logits into ranges to be worked on [side by side](side_by_side): one where they are few, or where the device
-/// does its work by itself.
+/// Divides rows of logits into ranges for [`side_by_side`]: a single range for few rows, or on a device other than the CPU
+/// backend.
 pub fn row_ranges(rows: usize, device: &Device) -> Vec<Range<usize>> {
     let processors = processors(device);
     if processors == 0 || rows < processors * LEAST_LOGITS {
@@ -36,12 +36,18 @@ pub fn row_ranges(rows: usize, device: &Device) -> Vec<Range<usize>> {
 }
 
 thread_local! {
-    /// Whether this thread works on a part now.
+    /// Whether this thread is working on a part.
     static IS_AT_WORK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The results of `work` on every part, in their order. Several parts are worked on at once, except where threads cannot be
-/// made, and within a part: its thread works on parts of parts one after the other.
+/// Runs `work` on every part and returns the results in the order of the parts. Parts run in parallel, unless the system
+/// cannot create threads. A nested call runs its parts one after another on the thread of the outer part.
+///
+/// ```
+/// use inseq_models::parallel::side_by_side;
+///
+/// assert_eq!(side_by_side(&[1, 2, 3], |part| part * part), [1, 4, 9]);
+/// ```
 pub fn side_by_side<P: Sync, T: Send>(parts: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
     if parts.len() < 2 || IS_AT_WORK.get() {
         return parts.iter().map(work).collect();
@@ -49,7 +55,7 @@ pub fn side_by_side<P: Sync, T: Send>(parts: &[P], work: impl Fn(&P) -> T + Sync
     on_pools(pools(), parts, work)
 }
 
-/// As [`side_by_side`], on the threads of some pools.
+/// As [`side_by_side`], on the threads of the given pools.
 fn on_pools<P: Sync, T: Send>(pools: &[ThreadPool], parts: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
     if pools.is_empty() {
         return parts.iter().map(work).collect();
@@ -82,8 +88,8 @@ fn on_each(pools: &[ThreadPool], work: &(dyn Fn() + Sync)) {
     }
 }
 
-/// A pool of one thread for each processor: operations that run in it do not spread over others. Empty where threads
-/// cannot be had.
+/// One pool with one thread for each processor, so that operations in a pool do not spread over others. Empty if the system
+/// cannot create threads.
 fn pools() -> &'static [ThreadPool] {
     static POOLS: OnceLock<Vec<ThreadPool>> = OnceLock::new();
     POOLS.get_or_init(|| {

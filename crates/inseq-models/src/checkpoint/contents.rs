@@ -1,18 +1,18 @@
-//! What a repository holds that has no configuration or no weights to read, and the way out.
+//! Describes repositories without a readable configuration or readable weights, for errors that name the way out.
 
 use super::repository::Repository;
 use super::weights::WHOLE_OR_SHARDS;
 use crate::{Error, Result};
 
-/// A kind of files that are not read.
+/// A kind of files that the crate does not read.
 struct Kind {
-    /// Whether a file, by its path in the repository and by its name, is one.
+    /// Whether a file is of this kind, by its path in the repository and its name.
     has: fn(&str, &str) -> bool,
     what: &'static str,
     way_out: &'static str,
 }
 
-/// The kinds, the more telling first.
+/// The kinds, the most specific first.
 const KINDS: &[Kind] = &[
     Kind {
         has: |_, name| name.ends_with(".gguf") || name.starts_with("ggml-") && name.ends_with(".bin"),
@@ -97,7 +97,7 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-/// As many names as fit into a message.
+/// Largest number of file names in a message.
 const NAMED: usize = 4;
 
 fn is_weights(name: &str) -> bool {
@@ -108,12 +108,12 @@ fn is_adapter(name: &str) -> bool {
     name.starts_with("adapter_model.") || name == "pytorch_adapter.bin" || name == "adapters.safetensors"
 }
 
-/// Whether a file is the state of a training script.
+/// Whether a file holds the state of a training script.
 fn is_of_training(name: &str) -> bool {
     ["training_args", "optimizer", "scheduler", "rng_state", "scaler"].iter().any(|start| name.starts_with(start))
 }
 
-/// The variant that a file of weights or an index belongs to: `fp16` of `model.fp16.safetensors`.
+/// Variant of a weights file or an index: `fp16` for `model.fp16.safetensors`.
 fn variant(name: &str) -> Option<&str> {
     let shards = |rest: &'_ str| rest.split_once('-').map_or(rest.len(), |(variant, _)| variant.len());
     for (stem, ending) in [("model.", ".safetensors"), ("pytorch_model.", ".bin")] {
@@ -128,7 +128,7 @@ fn variant(name: &str) -> Option<&str> {
     None
 }
 
-/// The error of a repository without `config.json`.
+/// Error for a repository without `config.json`.
 pub(super) fn without_config(repository: &Repository) -> Error {
     let message = format!(
         "not found; a model folder holds config.json, the tokenizer's files and the weights{}",
@@ -137,7 +137,7 @@ pub(super) fn without_config(repository: &Repository) -> Error {
     Error::Checkpoint { file: format!("{}/config.json", repository.name()), message }
 }
 
-/// The error of a repository without weights that are read.
+/// Error for a repository without readable weights.
 pub(super) fn without_weights(repository: &Repository) -> Error {
     let message = format!(
         "no weights found; expected model.safetensors, pytorch_model.bin, or one of their .index.json with shards{}",
@@ -146,7 +146,7 @@ pub(super) fn without_weights(repository: &Repository) -> Error {
     Error::Checkpoint { file: repository.name().to_string(), message }
 }
 
-/// What there is instead, as the end of a message.
+/// The content of the repository, as the end of a message.
 fn found(repository: &Repository) -> Result<String> {
     if let Some(adapter) = Adapter::read(repository)? {
         return Ok(format!("; it holds {}", adapter.described()));
@@ -185,16 +185,16 @@ fn listed(files: &[&String]) -> String {
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 
-/// An adapter: a small change of a model, which is in another repository.
+/// An adapter: a small change of a model that is in another repository.
 pub(crate) struct Adapter {
-    /// Its type, as PEFT calls it (`LORA`).
+    /// Type of the adapter in PEFT (`LORA`).
     kind: Option<String>,
     base: Option<String>,
     task: Option<String>,
 }
 
 impl Adapter {
-    /// The adapter whose weights lie in a repository, beside a model or not.
+    /// The adapter whose weights are in a repository, beside a model or alone.
     ///
     /// # Errors
     /// When its configuration is not JSON.
@@ -203,8 +203,8 @@ impl Adapter {
         Ok(if repository.files()?.iter().any(|file| is_adapter(file)) { adapter } else { None })
     }
 
-    /// What to say of a part of an adapter beside a model, of which transformers applies nothing: its weights without its
-    /// configuration, or its configuration without its weights, as a merged model may keep it.
+    /// Warning about an incomplete adapter beside a model, which transformers ignores: weights without a
+    /// configuration, or a configuration without weights, which a merged model may keep.
     ///
     /// # Errors
     /// When its configuration is not JSON.
@@ -236,7 +236,7 @@ impl Adapter {
         }))
     }
 
-    /// What it is, what it needs, and the way out.
+    /// Description of the adapter, its base model, and the way out.
     pub(crate) fn described(&self) -> String {
         let kind = self.kind.as_deref().unwrap_or("");
         let base = match &self.base {

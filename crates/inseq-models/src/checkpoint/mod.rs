@@ -1,7 +1,7 @@
-//! Model repositories and the weights in them.
+//! Model repositories and their weights.
 //!
-//! Everything here comes from strangers: sizes in headers are checked against the file before anything is allocated,
-//! and pickles are read by a reader that executes nothing.
+//! All files are untrusted: sizes in headers are checked against the file before memory is allocated,
+//! and the reader of pickles executes no code.
 
 mod contents;
 mod hub;

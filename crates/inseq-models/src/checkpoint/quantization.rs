@@ -1,5 +1,5 @@
-//! Quantized weights, which are called what they are: by the configuration, by a file that an old tool has left beside it,
-//! or by the tensors themselves.
+//! Recognizes quantized weights by the configuration, by a file that an old tool left beside it,
+//! or by the tensors.
 
 use serde_json::Value;
 
@@ -8,18 +8,18 @@ use super::stored::StoredDType;
 use super::weights::Weights;
 use crate::{Error, Result};
 
-/// How weights of a scheme are turned back into numbers.
+/// How to convert the weights of a scheme back to floating-point numbers.
 #[derive(Clone, Copy)]
 enum WayOut {
     /// `model.dequantize()` of transformers.
     Dequantize,
     /// A class of transformers that takes `dequantize=True`.
     Load(&'static str),
-    /// Nothing that transformers does.
+    /// Transformers cannot convert them; use the original weights.
     Original,
 }
 
-/// Schemes by `quant_method`: what people call them, and the way out.
+/// Schemes by `quant_method`: their usual names, and the way out.
 const SCHEMES: &[(&str, &str, WayOut)] = &[
     ("gptq", "GPTQ", WayOut::Original),
     ("awq", "AWQ", WayOut::Original),
@@ -53,8 +53,7 @@ const SCHEMES: &[(&str, &str, WayOut)] = &[
     ("mlx", "MLX", WayOut::Original),
 ];
 
-/// Where a configuration says how weights are quantized, with the scheme that such a file or field stands for where it
-/// names none.
+/// Files and fields that describe quantization, with the default scheme of each.
 const PLACES: &[(&str, &str, &str)] = &[
     ("config.json", "/quantization_config", "a scheme without a name"),
     ("config.json", "/compression_config", "compressed-tensors"),
@@ -65,7 +64,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("hf_quant_config.json", "/quantization", "modelopt"),
 ];
 
-/// Tensors that quantized weights have beside them or in their place, and the scheme.
+/// Names of tensors that occur only with quantized weights, and the scheme.
 const TENSORS: &[(&[&str], &str)] = &[
     (&[".qweight", ".g_idx"], "gptq"),
     (&[".qweight", ".qzeros"], "awq"),
@@ -84,10 +83,10 @@ const TENSORS: &[(&[&str], &str)] = &[
     (&[".weight", ".scales", ".biases"], "mlx"),
 ];
 
-/// Refuses a repository whose configuration says that its weights are quantized.
+/// Refuses a repository whose configuration describes quantized weights.
 ///
 /// # Errors
-/// When it does, naming the scheme, its bits and the way out.
+/// The weights are quantized; the error names the scheme, its bits and the way out.
 pub(crate) fn check_configuration(repository: &Repository) -> Result<()> {
     for &(file, place, default) in PLACES {
         let Some(config) = repository.json(file)? else { continue };
@@ -116,10 +115,10 @@ pub(crate) fn check_configuration(repository: &Repository) -> Result<()> {
     Ok(())
 }
 
-/// Refuses weights whose tensors are quantized, whatever the configuration says.
+/// Refuses weights with quantized tensors, independent of the configuration.
 ///
 /// # Errors
-/// When they are, naming a tensor, the scheme and the way out.
+/// A tensor is quantized; the error names it, the scheme and the way out.
 pub(crate) fn check_tensors(weights: &Weights) -> Result<()> {
     for name in weights.names() {
         let dtype = weights.dtype(name);
@@ -147,7 +146,7 @@ pub(crate) fn check_tensors(weights: &Weights) -> Result<()> {
     Ok(())
 }
 
-/// The scheme that a configuration names, in the spelling of [`SCHEMES`].
+/// The scheme of a configuration, in the spelling of [`SCHEMES`].
 fn scheme(found: &Value) -> Option<String> {
     if is_true(found, "load_in_4bit") || is_true(found, "load_in_8bit") {
         return Some("bitsandbytes".into());
@@ -159,7 +158,7 @@ fn is_true(found: &Value, field: &str) -> bool {
     found.get(field).and_then(Value::as_bool) == Some(true)
 }
 
-/// The bits of a weight, or what a scheme says in place of them.
+/// The bits of a weight, or the equivalent of the scheme.
 fn detail(found: &Value) -> Option<String> {
     const BITS: [&str; 6] = [
         "/bits",

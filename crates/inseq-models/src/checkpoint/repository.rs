@@ -1,4 +1,4 @@
-//! Where a model's files are.
+//! The files of a model.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,15 +15,25 @@ use super::contents;
 use super::hub::{HubOptions, Snapshot};
 use crate::{Error, Result};
 
-/// Files larger than this are not configuration or tokenizer files.
+/// Largest size of configuration and tokenizer files, in bytes.
 const LARGEST_SMALL_FILE: u64 = 512 << 20;
 
-/// Folders inside each other that are looked through for names.
+/// Depth of folders that are searched for names.
 const MOST_DEPTH: usize = 2;
-/// As many names of files as are looked at.
+/// Largest number of file names that are read.
 const MOST_NAMES: usize = 10_000;
 
-/// A model repository: a folder, a model of the hub, or files embedded in the program.
+/// A model repository: a folder, a model of the hub, or files in memory.
+///
+/// ```
+/// use inseq_models::checkpoint::Repository;
+///
+/// let config = br#"{"model_type": "gpt2"}"#.to_vec();
+/// let repository = Repository::in_memory("my-model", [("config.json".to_owned(), config)]);
+/// assert_eq!(repository.json("config.json")?.unwrap()["model_type"], "gpt2");
+/// assert!(repository.read("tokenizer.json")?.is_none());
+/// # Ok::<(), inseq_models::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Repository {
     name: String,
@@ -38,7 +48,7 @@ enum Place {
     Memory(Arc<BTreeMap<String, Arc<[u8]>>>),
 }
 
-/// The bytes of a weights file, not copied.
+/// The bytes of a weights file, without a copy.
 pub(super) enum FileBytes {
     Mapped(Mmap),
     Embedded(&'static [u8]),
@@ -58,10 +68,10 @@ impl std::ops::Deref for FileBytes {
 }
 
 impl Repository {
-    /// Opens a local folder, or `org/name` or `org/name@revision` of the hub, whose files are fetched when they are read.
+    /// Opens a local folder, or `org/name` or `org/name@revision` on the hub. Files of the hub are downloaded when they are read.
     ///
     /// # Errors
-    /// When there is neither such a folder nor such a model.
+    /// There is neither such a folder nor such a model.
     pub fn open(name_or_path: &str, options: &HubOptions) -> Result<Self> {
         let path = Path::new(name_or_path);
         let place = if path.is_dir() {
@@ -76,23 +86,23 @@ impl Repository {
         Ok(Self { name: name_or_path.to_string(), place })
     }
 
-    /// Files that are part of the program.
+    /// A repository of files that are part of the program.
     pub fn embedded(name: &str, files: &'static [(&'static str, &'static [u8])]) -> Self {
         Self { name: name.to_string(), place: Place::Embedded(files) }
     }
 
-    /// Files in memory: what a program has made or received itself.
+    /// A repository of files in memory, by name.
     pub fn in_memory(name: &str, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let files = files.into_iter().map(|(file, bytes)| (file, bytes.into())).collect();
         Self { name: name.to_string(), place: Place::Memory(Arc::new(files)) }
     }
 
-    /// The name or path that the repository was opened by.
+    /// The name or path of the repository.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The names of the files, those in folders as `folder/name`.
+    /// The names of the files; a file in a folder has the name `folder/name`.
     ///
     /// # Errors
     /// When a folder cannot be read.
@@ -121,12 +131,12 @@ impl Repository {
         })
     }
 
-    /// Whether it is a model of the hub of which only what the cache has can be read.
+    /// Whether this is a hub model of which only the cached files can be read.
     pub(super) fn is_cached(&self) -> bool {
         matches!(&self.place, Place::Hub(snapshot) if snapshot.listed().is_none())
     }
 
-    /// Where a file of a folder lies, fetched where the hub has it and the cache does not.
+    /// The path of a file; it is downloaded first if only the hub has it.
     fn path(&self, file: &str) -> Result<PathBuf> {
         match &self.place {
             Place::Hub(snapshot) => snapshot.fetched(inside(snapshot.folder(), file)?, file),
@@ -135,10 +145,10 @@ impl Repository {
         }
     }
 
-    /// The bytes of a small file; `None` where there is no such file.
+    /// The bytes of a small file; `None` if the file does not exist.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// The file exists and cannot be read.
     pub fn read(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>> {
         match &self.place {
             Place::Embedded(files) => {
@@ -161,10 +171,10 @@ impl Repository {
         }
     }
 
-    /// A JSON file; `None` where there is no such file.
+    /// The content of a JSON file; `None` if the file does not exist.
     ///
     /// # Errors
-    /// When it is not JSON, naming the line.
+    /// The file is not JSON; the error names the line.
     pub fn json(&self, file: &str) -> Result<Option<Value>> {
         let Some(bytes) = self.read(file)? else { return Ok(None) };
         mismatch::parse(&bytes)
@@ -172,17 +182,17 @@ impl Repository {
             .map_err(|e| Error::Checkpoint { file: file.to_string(), message: format!("not valid JSON: {e}") })
     }
 
-    /// `config.json` as a type.
+    /// Deserializes `config.json`.
     ///
     /// # Errors
-    /// When it is missing, or a field does not fit, naming it.
+    /// The file is missing, or a field has a wrong type or value; the error names it.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
         let bytes = self.read("config.json")?.ok_or_else(|| contents::without_config(self))?;
         mismatch::parse(&bytes)
             .map_err(|error| Error::Checkpoint { file: "config.json".to_string(), message: error.to_string() })
     }
 
-    /// The bytes of a weights file, mapped; `None` where there is no such file.
+    /// The mapped bytes of a weights file; `None` if the file does not exist.
     pub(super) fn map(&self, file: &str) -> Result<Option<FileBytes>> {
         match &self.place {
             Place::Embedded(files) => {
@@ -203,7 +213,7 @@ impl Repository {
     }
 }
 
-/// A file in a folder. Names of shards come from an index: none may lead out of the folder.
+/// The path of a file in a folder. The names of shards come from an index and may not lead out of the folder.
 fn inside(folder: &Path, file: &str) -> Result<PathBuf> {
     if Path::new(file).components().any(|c| !matches!(c, Component::Normal(_))) {
         return Err(Error::Checkpoint {
@@ -214,7 +224,7 @@ fn inside(folder: &Path, file: &str) -> Result<PathBuf> {
     Ok(folder.join(file))
 }
 
-/// The names of the files in a folder and the folders in it.
+/// The names of the files in a folder and its subfolders.
 fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut folders = vec![(folder.to_path_buf(), String::new(), 1)];

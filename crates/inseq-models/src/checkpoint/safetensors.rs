@@ -11,7 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::stored::{StoredDType, not_weights};
 use crate::{Error, Result};
 
-/// Where a tensor lies in a file.
+/// Type, shape and place of a tensor in a file.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) dtype: StoredDType,
@@ -59,8 +59,8 @@ pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry
     Ok(entries)
 }
 
-/// Whether every tensor ends inside the file. `read_metadata` adds up the ends before it compares them with the file's
-/// length, and a header can make that sum larger than a number holds.
+/// Checks that every tensor ends inside the file. `read_metadata` sums the ends before it compares them with the length of
+/// the file, and a header can make this sum overflow.
 fn check_ends(bytes: &[u8]) -> Result<(), String> {
     let Some((length, rest)) = bytes.split_first_chunk() else {
         return Err(format!("{} bytes are too few for a safetensors file; fetch it again", bytes.len()));

@@ -1,4 +1,4 @@
-//! A tensor as a checkpoint stores it.
+//! Tensors in a checkpoint.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::{Error, Result};
 
-/// How a checkpoint stores a tensor's values.
+/// Type of the values of a tensor in a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredDType {
     /// IEEE 754 of 64 bits.
@@ -45,12 +45,12 @@ pub enum StoredDType {
 }
 
 impl StoredDType {
-    /// Whether values are numbers that a model computes with as they are.
+    /// Whether a model can compute with the values without a conversion from integers.
     pub(super) fn is_plain(self) -> bool {
         matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
     }
 
-    /// Bytes of a value; of a [`Packed`](Self::Packed) one, bytes that it touches.
+    /// Size of a value in bytes; for a [`Packed`](Self::Packed) value, the number of bytes that it touches.
     pub fn size(self) -> usize {
         match self {
             Self::F64 | Self::I64 | Self::U64 | Self::Complex => 8,
@@ -61,16 +61,16 @@ impl StoredDType {
     }
 }
 
-/// A tensor as a checkpoint stores it: row-major, little-endian.
+/// A tensor in a checkpoint: row-major, little-endian.
 #[derive(Clone, Debug)]
 pub struct StoredTensor<'a> {
-    /// Its name in the checkpoint.
+    /// Name in the checkpoint.
     pub name: Cow<'a, str>,
-    /// Its axes.
+    /// Shape of the tensor.
     pub shape: Vec<usize>,
-    /// Its type.
+    /// Type of the values.
     pub dtype: StoredDType,
-    /// Its values.
+    /// Bytes of the values.
     pub data: Cow<'a, [u8]>,
 }
 
@@ -78,7 +78,7 @@ impl StoredTensor<'_> {
     /// The values as `f32`.
     ///
     /// # Errors
-    /// When the tensor holds no floating-point values.
+    /// The tensor does not hold floating-point values.
     pub fn to_f32(&self) -> Result<Vec<f32>> {
         let data: &[u8] = &self.data;
         Ok(match self.dtype {
@@ -98,7 +98,7 @@ impl StoredTensor<'_> {
     /// Whether another tensor has the same shape and values.
     ///
     /// # Errors
-    /// When one of them holds no floating-point values.
+    /// One of the tensors does not hold floating-point values.
     pub(crate) fn has_values_of(&self, other: &StoredTensor) -> Result<bool> {
         if self.dtype == other.dtype {
             return Ok(self.shape == other.shape && self.data == other.data);
@@ -106,10 +106,10 @@ impl StoredTensor<'_> {
         Ok(self.shape == other.shape && self.to_f32()? == other.to_f32()?)
     }
 
-    /// The values as they are, where they are stored in this type of 16 bits.
+    /// The values without a conversion, if the tensor is stored in this type; otherwise `None`.
     ///
     /// # Errors
-    /// When one is not finite.
+    /// A value is not finite.
     pub(crate) fn f16(&self) -> Result<Option<Vec<f16>>> {
         self.halves(StoredDType::F16, f16::from_le_bytes, |value| value.is_finite())
     }
@@ -136,7 +136,7 @@ impl StoredTensor<'_> {
     }
 }
 
-/// What a file is that has a weights file's name and holds none.
+/// Describes a file with the name of a weights file but other content.
 pub(super) fn not_weights(bytes: &[u8]) -> Option<&'static str> {
     let start = bytes.trim_ascii_start();
     if bytes.is_empty() {
@@ -150,10 +150,10 @@ pub(super) fn not_weights(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Refuses values that are not finite, naming the first.
+/// Refuses values that are not finite.
 ///
 /// # Errors
-/// When there is a NaN or an infinity.
+/// A value is NaN or infinite; the error names the first one.
 pub(crate) fn check_finite(name: &str, shape: &[usize], values: &[f32]) -> Result<()> {
     // A sum is not finite where a value is not, and is quick vector code; only then is the value looked for.
     let finite = |chunk: &[f32]| chunk.iter().map(|v| v * 0.0).sum::<f32>() == 0.0;

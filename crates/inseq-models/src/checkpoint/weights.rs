@@ -12,16 +12,16 @@ use super::stored::{StoredDType, StoredTensor};
 use super::{contents, safetensors, torch};
 use crate::{Error, Result};
 
-/// The files that hold weights, whole or as the index of shards, in the order in which transformers looks for them.
+/// Names of weights files and indices of shards, in the order in which transformers looks for them.
 pub(super) const WHOLE_OR_SHARDS: [&str; 4] =
     ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// The weights of a repository, mapped into memory.
 pub struct Weights {
-    /// What the repository was opened by.
+    /// Name or path of the repository.
     repository: String,
     files: Vec<File>,
-    /// Tensor to file.
+    /// Index of the file of each tensor.
     places: IndexMap<String, usize>,
 }
 
@@ -42,12 +42,11 @@ impl std::fmt::Debug for Weights {
 }
 
 impl Weights {
-    /// The weights of a repository: `model.safetensors`, its shards, `pytorch_model.bin`, or its shards, whichever is
-    /// there first; before these, the file that `transformers_weights` of `config.json` names. Of a model of the hub they
-    /// are fetched now.
+    /// Opens the weights of a repository: the file that `transformers_weights` of `config.json` names, or the first that exists of
+    /// `model.safetensors`, its shards, `pytorch_model.bin`, and its shards. Weights of a hub model are downloaded.
     ///
     /// # Errors
-    /// When none is there, saying what is, or one is damaged, naming it.
+    /// There are no weights; the error describes the content of the repository. Or a file is damaged; the error names it.
     pub fn open(repository: &Repository) -> Result<Self> {
         let config = repository.json("config.json")?.unwrap_or_default();
         let named = match config.get("transformers_weights").and_then(Value::as_str) {
@@ -114,7 +113,7 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Takes up the tensors of a file.
+    /// Adds the tensors of a file.
     fn add(&mut self, name: &str, bytes: FileBytes) -> Result<()> {
         let contents = if name.ends_with(".safetensors") {
             Contents::SafeTensors(safetensors::entries(name, &bytes)?)
@@ -130,12 +129,12 @@ impl Weights {
         Ok(())
     }
 
-    /// The name or path that the repository was opened by.
+    /// The name or path of the repository.
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// Bytes of the files.
+    /// Total size of the files in bytes.
     pub fn bytes(&self) -> usize {
         self.files.iter().map(|file| file.bytes.len()).sum()
     }
@@ -145,7 +144,7 @@ impl Weights {
         self.places.keys().map(String::as_str)
     }
 
-    /// Whether there is a tensor of this name.
+    /// Whether there is a tensor with this name.
     pub fn contains(&self, name: &str) -> bool {
         self.places.contains_key(name)
     }
@@ -158,10 +157,10 @@ impl Weights {
         }
     }
 
-    /// A tensor.
+    /// The tensor with this name.
     ///
     /// # Errors
-    /// When it is missing, naming what comes nearest, or lies outside its file.
+    /// The tensor is missing (the error names similar ones), or it is not inside its file.
     pub fn tensor(&self, name: &str) -> Result<StoredTensor<'_>> {
         let (key, file) = self
             .places
@@ -183,8 +182,8 @@ impl Weights {
         }
     }
 
-    /// Lets go of the memory that reading a tensor has filled with the file's pages, so that a model being loaded takes
-    /// little more than itself. The tensor can be read again.
+    /// Releases the pages of the file that reading a tensor has filled, so that loading needs little more memory than the
+    /// model. The tensor can be read again.
     pub fn release(&self, name: &str) {
         let Some(File { bytes, contents }) = self.places.get(name).map(|&file| &self.files[file]) else { return };
         let range = match contents {
@@ -196,7 +195,7 @@ impl Weights {
         }
     }
 
-    /// The names most like `name`, three at most; none where none is similar.
+    /// The names most similar to `name`, at most three; empty if no name is similar.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         nearest(name, self.names(), 3)
     }

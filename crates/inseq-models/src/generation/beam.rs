@@ -1,4 +1,4 @@
-//! Beam search, with the bookkeeping of transformers 5.
+//! Beam search with the rules of transformers 5.
 
 use std::ops::ControlFlow;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::Result;
 use crate::layers::log_softmax_row;
 
-/// What a hypothesis that must not be chosen is lowered by.
+/// Added to the score of a hypothesis that must not be chosen.
 const NEVER: f32 = -1e9;
 
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ struct Search {
     stream: StdRng,
 }
 
-/// A running beam that goes on: its row of logits so far, its token.
+/// A continued beam: its previous row of logits, and its next token.
 type Next = (usize, u32);
 
 pub(super) fn search(
@@ -113,7 +113,7 @@ pub(super) fn search(
 }
 
 impl Search {
-    /// One step: what goes on, or `None` when the text is done.
+    /// Runs one step and returns the continued beams, or `None` if the text is done.
     fn advance(
         &mut self,
         rows: &[f32],
@@ -184,7 +184,7 @@ impl Search {
         top::largest(&keys, keep).into_iter().map(|i| (all[i].1, all[i].2, all[i].3)).collect()
     }
 
-    /// Takes up candidates that have just finished, where they are better than what is there.
+    /// Adds finished candidates that are better than the present ones.
     fn update_done(&mut self, candidates: &[(usize, Hypothesis)], config: &GenerationConfig, length: usize) {
         let penalty = (length as f64).powf(config.length_penalty) as f32;
         let full = self.done.iter().all(|h| h.finished) && config.early_stopping == EarlyStopping::WhenFull;
@@ -202,7 +202,7 @@ impl Search {
         self.done = top::largest(&scores, config.num_beams).into_iter().map(|i| merged[i].clone()).collect();
     }
 
-    /// Whether a running beam could still beat the worst of the finished ones.
+    /// Whether a running beam can still become better than the worst finished one.
     fn could_improve(&self, config: &GenerationConfig, length: usize, limit: usize) -> bool {
         let longest =
             if config.early_stopping == EarlyStopping::Never && config.length_penalty > 0.0 { limit } else { length };

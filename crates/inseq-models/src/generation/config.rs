@@ -11,114 +11,124 @@ use super::values::{EarlyStopping, Ids, SequenceBias, count, flag, id, ids, opti
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
-/// Tokens that are generated where nothing says how many.
+/// Default number of generated tokens.
 const DEFAULT_NEW_TOKENS: usize = 20;
 
-/// How texts are generated; names, meanings and defaults are transformers'.
+/// Options of generation. Names, meanings and defaults are those of transformers.
+///
+/// ```
+/// use inseq_models::generation::GenerationConfig;
+/// use serde_json::json;
+///
+/// let config = GenerationConfig::default().merge(json!({"num_beams": 4, "max_new_tokens": 30}).as_object().unwrap())?;
+/// assert_eq!((config.num_beams, config.max_new_tokens), (4, Some(30)));
+/// assert!(config.merge(json!({"num_beams": 0}).as_object().unwrap()).is_err());
+/// # Ok::<(), inseq_models::Error>(())
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct GenerationConfig {
-    /// Longest text, its prompt or decoder start among its tokens.
+    /// Largest length of a text in tokens, including its prompt or decoder start.
     pub max_length: Option<usize>,
-    /// Most tokens after the prompt; it counts rather than `max_length`.
+    /// Largest number of tokens after the prompt; takes precedence over `max_length`.
     pub max_new_tokens: Option<usize>,
-    /// No end-of-sequence token in shorter texts.
+    /// Smallest length of a text in tokens; shorter texts get no end-of-sequence token.
     #[serde(deserialize_with = "count")]
     pub min_length: usize,
-    /// No end-of-sequence token before so many after the prompt; it counts rather than `min_length`.
+    /// Smallest number of tokens after the prompt; takes precedence over `min_length`.
     #[serde(deserialize_with = "optional_count")]
     pub min_new_tokens: Option<usize>,
-    /// Texts that end a text that contains them.
+    /// Strings that end a text.
     #[serde(deserialize_with = "texts")]
     pub stop_strings: Vec<String>,
-    /// Hypotheses kept; 1 for greedy search or sampling.
+    /// Number of beams; 1 for greedy search or sampling.
     pub num_beams: usize,
-    /// Whether tokens are drawn rather than chosen.
+    /// Whether tokens are sampled.
     #[serde(deserialize_with = "flag")]
     pub do_sample: bool,
-    /// When a beam search is done.
+    /// Condition that ends a beam search.
     pub early_stopping: EarlyStopping,
-    /// Power of its length that a hypothesis' score is divided by.
+    /// Exponent of the length by which the score of a hypothesis is divided.
     pub length_penalty: f64,
-    /// What logits of tokens that are there already are divided by, multiplied where negative; 1 for none.
+    /// Divisor of the positive logits, and factor of the negative logits, of tokens that the text contains; 1 for no penalty.
     pub repetition_penalty: f64,
-    /// What logits of the tokens of the source are multiplied by, divided where negative; 1 for none.
+    /// Factor of the positive logits, and divisor of the negative logits, of the tokens of the source; 1 for no penalty.
     pub encoder_repetition_penalty: f64,
-    /// N-grams of this size occur once; 0 for no such rule.
+    /// Size of n-grams that may occur only once; 0 for no such rule.
     #[serde(deserialize_with = "count")]
     pub no_repeat_ngram_size: usize,
-    /// N-grams of this size of the source do not occur; 0 for no such rule.
+    /// Size of n-grams of the source that may not occur; 0 for no such rule.
     #[serde(deserialize_with = "count")]
     pub encoder_no_repeat_ngram_size: usize,
     /// Sequences of ids that are not generated.
     pub bad_words_ids: Option<Vec<Vec<u32>>>,
-    /// What is added to the scores of tokens that would complete a sequence.
+    /// Bias added to the score of a token that would complete a sequence.
     pub sequence_bias: SequenceBias,
-    /// How far scores are moved away from what the model says without the prompt; 1 for not at all.
+    /// Strength of classifier-free guidance: how far scores move away from those without the prompt; 1 for no guidance.
     pub guidance_scale: f64,
-    /// The first generated token.
+    /// Id of the first generated token.
     #[serde(deserialize_with = "id")]
     pub forced_bos_token_id: Option<u32>,
     pub(super) forced_eos_token_id: Ids,
-    /// New tokens after which scores of end-of-sequence tokens rise, and the factor of each token.
+    /// Number of new tokens after which the scores of end-of-sequence tokens rise, and the factor per token.
     pub exponential_decay_length_penalty: Option<(i64, f64)>,
-    /// Tokens that are never generated.
+    /// Ids of tokens that are never generated.
     #[serde(deserialize_with = "ids")]
     pub suppress_tokens: Option<Vec<u32>>,
-    /// Tokens that are not generated first.
+    /// Ids of tokens that are not generated first.
     #[serde(deserialize_with = "ids")]
     pub begin_suppress_tokens: Option<Vec<u32>>,
-    /// Whether scores that are no finite numbers become such.
+    /// Whether NaN and infinite scores are replaced with finite numbers.
     #[serde(deserialize_with = "flag")]
     pub remove_invalid_values: bool,
-    /// Whether scores are made log-probabilities again after all rules.
+    /// Whether scores are normalized to log probabilities after all rules.
     #[serde(deserialize_with = "flag")]
     pub renormalize_logits: bool,
-    /// What logits are divided by in sampling; above 0.
+    /// Divisor of the logits in sampling; above 0.
     pub temperature: f64,
-    /// Sampling is among so many of the likeliest; 0 for all.
+    /// Sampling uses this number of likeliest tokens; 0 for all.
     #[serde(deserialize_with = "count")]
     pub top_k: usize,
-    /// Sampling is among the likeliest that have this probability together; from 0, and 1 or more for all.
+    /// Sampling uses the likeliest tokens that together have this probability; 0 to 1, and 1 or more for all.
     pub top_p: f64,
-    /// Sampling is among the likeliest that have this share of the entropy together; above 0, up to 1.
+    /// Sampling uses the likeliest tokens that together have this share of the entropy; above 0, up to 1.
     pub top_h: Option<f64>,
-    /// Sampling is among those of at least this share of the likeliest's probability; 0 to 1.
+    /// Sampling uses the tokens with at least this share of the largest probability; 0 to 1.
     pub min_p: Option<f64>,
-    /// Sampling is among the most typical that have this probability together; above 0, and 1 or more for all.
+    /// Sampling uses the most typical tokens that together have this probability; above 0, and 1 or more for all.
     pub typical_p: f64,
-    /// Sampling is among those of at least this probability; 0 for all.
+    /// Sampling uses the tokens with at least this probability; 0 for all.
     pub epsilon_cutoff: f64,
-    /// Sampling is among those of at least a probability that falls with the entropy; 0 for all.
+    /// Sampling uses the tokens above a probability that falls with the entropy; 0 for all.
     pub eta_cutoff: f64,
-    /// The token that a decoder starts from, where it is another than `config.json` says.
+    /// Id of the first token of the decoder, if it differs from `config.json`.
     #[serde(deserialize_with = "id")]
     pub decoder_start_token_id: Option<u32>,
     pub(super) eos_token_id: Ids,
-    /// What follows the end of shorter texts of a batch.
+    /// Id of the token that follows the end of shorter texts of a batch.
     #[serde(deserialize_with = "id")]
     pub pad_token_id: Option<u32>,
-    /// Seed of the sampling; not one of transformers' names.
+    /// Seed of the random number generator; transformers has no such field.
     pub seed: u64,
-    /// Positions of the model, by its `config.json`: what a text without a length of its own is limited to.
+    /// Number of positions of the model, from `config.json`: the limit of a text without a given length.
     #[serde(skip)]
     positions: Option<usize>,
-    /// What the file and the arguments hold.
+    /// Given values of the file and the arguments.
     #[serde(skip)]
     pub(super) given: BTreeMap<String, Given>,
-    /// Fields of the file that cannot be used.
+    /// Invalid fields of the file.
     #[serde(skip)]
     pub(super) invalid: Vec<String>,
-    /// What is wrong with the file as a whole.
+    /// Problem of the whole file.
     #[serde(skip)]
     pub(super) damage: Option<String>,
 }
 
-/// A value of a field, and where it comes from.
+/// A value of a field, and its origin.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
     pub(super) value: Value,
-    /// The file; an argument where there is none.
+    /// Name of the file; `None` for an argument.
     pub(super) file: Option<&'static str>,
 }
 
@@ -169,14 +179,14 @@ impl Default for GenerationConfig {
 }
 
 impl GenerationConfig {
-    /// The names of the fields that are honoured.
+    /// Names of the supported fields.
     pub const FIELDS: &'static [&'static str] = fields::HONOURED;
 
-    /// The configuration of a repository: `generation_config.json`, or the fields of that kind in `config.json` where that
-    /// file is missing or damaged. A field that cannot be used is an error once a text is generated, and not before.
+    /// Loads the configuration of a repository: `generation_config.json` or, if this file is missing or damaged, the fields about
+    /// generation in `config.json`. An invalid field is an error only when a text is generated.
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// A file cannot be read.
     pub fn load(repository: &Repository) -> Result<Self> {
         const FILE: &str = "generation_config.json";
         const CONFIG: &str = "config.json";
@@ -197,10 +207,10 @@ impl GenerationConfig {
         Ok(Self { positions: positions(&config), damage, ..loaded })
     }
 
-    /// With `arguments` over the configuration, by transformers' names.
+    /// Returns the configuration with `arguments`, by transformers' names, in place of its values.
     ///
     /// # Errors
-    /// When an argument is unknown, not supported, or of a wrong type or range, naming it.
+    /// An argument is unknown, not supported, or has a wrong type or value; the error names it.
     pub fn merge(&self, arguments: &Map<String, Value>) -> Result<Self> {
         let mut given = self.given.clone();
         for (name, value) in arguments {
@@ -224,7 +234,7 @@ impl GenerationConfig {
         Ok(Self { positions: self.positions, damage: self.damage.clone(), ..merged })
     }
 
-    /// The fields that can be used. Those of a file that cannot are remembered; those of an argument are an error.
+    /// Builds the configuration from valid fields. Invalid fields of a file are recorded; an invalid argument is an error.
     fn build(given: BTreeMap<String, Given>) -> Result<Self> {
         let mut usable: Map<String, Value> = given
             .iter()
@@ -254,7 +264,7 @@ impl GenerationConfig {
         Ok(Self { given, invalid, ..config })
     }
 
-    /// Reads fields; an error names the field, and says what is wrong with it.
+    /// Reads fields; an error consists of the name of the field and its problem.
     fn parse(values: &Map<String, Value>) -> Result<Self, (String, String)> {
         let config: Self = mismatch::read(&Value::Object(values.clone())).map_err(|error| {
             let name = error.path.split(['.', '[']).next().unwrap_or_default().to_string();
@@ -301,7 +311,7 @@ impl GenerationConfig {
         check(share(self.top_h) && top_h > 0.0, "top_h", "above 0, up to 1", &top_h)
     }
 
-    /// The greatest length of a target that starts with `start` tokens.
+    /// Largest length of a target that starts with `start` tokens.
     pub(super) fn limit(&self, start: usize, positions: Option<usize>) -> Result<usize> {
         let limit = match (self.max_new_tokens, self.max_length) {
             (Some(new), _) => start.saturating_add(new),
@@ -327,18 +337,18 @@ impl GenerationConfig {
         Ok(limit)
     }
 
-    /// Tokens that end a text.
+    /// Ids of the tokens that end a text.
     pub fn end_tokens(&self) -> &[u32] {
         &self.eos_token_id.0
     }
 
-    /// How far scores are moved away from what the model says without the prompt, where they are.
+    /// Strength of classifier-free guidance, if it is on.
     pub(super) fn guidance(&self) -> Option<f32> {
         (self.guidance_scale != 1.0).then_some(self.guidance_scale as f32)
     }
 }
 
-/// The fields about generation in a `config.json`, as older versions wrote them.
+/// The fields about generation that older versions wrote into `config.json`.
 fn of_model_config(config: &Value) -> Map<String, Value> {
     let mut values: Map<String, Value> = config.as_object().cloned().unwrap_or_default();
     if values.get("force_bos_token_to_be_generated") == Some(&Value::Bool(true)) {
@@ -349,7 +359,7 @@ fn of_model_config(config: &Value) -> Map<String, Value> {
     values
 }
 
-/// The positions that a `config.json` names.
+/// The number of positions in a `config.json`.
 fn positions(config: &Value) -> Option<usize> {
     let model_type = config.get("model_type").and_then(Value::as_str);
     let name = if matches!(model_type, Some("gpt2" | "gptj")) { "n_positions" } else { "max_position_embeddings" };

@@ -1,8 +1,8 @@
-//! Fields of transformers' `GenerationConfig`: which are honoured, and which are not.
+//! Fields of transformers' `GenerationConfig`: supported and unsupported ones.
 
 use serde_json::Value;
 
-/// Fields that are honoured.
+/// Supported fields.
 pub(super) const HONOURED: &[&str] = &[
     "max_length",
     "max_new_tokens",
@@ -41,8 +41,8 @@ pub(super) const HONOURED: &[&str] = &[
     "seed",
 ];
 
-/// Fields that have no effect on which tokens are generated here: they are about speed, memory or what is returned, or about
-/// models and languages that no call names.
+/// Fields without an effect on the generated tokens: they concern speed, memory or returned values, or
+/// models and languages that no call uses.
 const WITHOUT_EFFECT: &[&str] = &[
     "use_cache",
     "cache_implementation",
@@ -79,7 +79,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "_commit_hash",
 ];
 
-/// A value with which a field that is not honoured has no effect. `null` always has none.
+/// A value with which an unsupported field has no effect. `null` never has one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Neutral {
     Null,
@@ -87,7 +87,7 @@ enum Neutral {
     UpTo(f64),
 }
 
-/// Fields that would change what is generated, and are not honoured.
+/// Unsupported fields that would change the generated text.
 const NOT_HONOURED: &[(&str, Neutral)] = &[
     ("max_time", Neutral::Null),
     ("num_return_sequences", Neutral::UpTo(1.0)),
@@ -102,21 +102,21 @@ const NOT_HONOURED: &[(&str, Neutral)] = &[
     ("token_healing", Neutral::False),
 ];
 
-/// What becomes of a field.
+/// Treatment of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Use {
-    /// It does what it does in transformers.
+    /// The field has the effect that it has in transformers.
     Honoured,
-    /// Nothing, as it has no effect on what is generated.
+    /// The field is ignored, because it does not affect the generated text.
     WithoutEffect,
-    /// Nothing, although it would change what is generated.
+    /// The field is ignored, although it would change the generated text.
     NotHonoured,
-    /// Nothing: transformers does not know it either.
+    /// The field is ignored; transformers does not know it either.
     Unknown,
 }
 
 impl Use {
-    /// What becomes of a field with a value.
+    /// Treatment of a field with a value.
     pub(super) fn of(name: &str, value: &Value) -> Self {
         if HONOURED.contains(&name) {
             return Self::Honoured;
@@ -136,7 +136,7 @@ impl Use {
     }
 }
 
-/// Fields that only sampling looks at, with the values that change nothing.
+/// Fields that only sampling uses, with their neutral values.
 pub(super) const OF_SAMPLING: &[(&str, Option<f64>)] = &[
     ("temperature", Some(1.0)),
     ("top_p", Some(1.0)),
@@ -148,10 +148,10 @@ pub(super) const OF_SAMPLING: &[(&str, Option<f64>)] = &[
     ("eta_cutoff", Some(0.0)),
 ];
 
-/// Fields that only beam search looks at, with the values that change nothing.
+/// Fields that only beam search uses, with their neutral values.
 pub(super) const OF_BEAMS: &[(&str, Option<f64>)] = &[("early_stopping", Some(0.0)), ("length_penalty", Some(1.0))];
 
-/// Fields of which numbers below 0 are allowed and mean none, with what that does.
+/// Fields in which a negative number means none, with the effect.
 pub(super) const BELOW_ZERO: &[(&str, &str)] = &[
     ("eos_token_id", "which is no token: it ends no text"),
     ("forced_bos_token_id", "which is no token, and has no effect"),
@@ -165,10 +165,10 @@ pub(super) const BELOW_ZERO: &[(&str, &str)] = &[
     ("encoder_no_repeat_ngram_size", "which is below 0, and has no effect"),
 ];
 
-/// A field, whether a number lies outside of its range, and what that does.
+/// A field, a test whether a number is outside its range, and the effect of such a number.
 type OutOfRange = (&'static str, fn(f64) -> bool, &'static str);
 
-/// Fields of sampling that transformers does not look at outside of a range.
+/// Fields of sampling that transformers ignores outside a range.
 pub(super) const OUT_OF_RANGE: &[OutOfRange] = &[
     ("top_k", |number| number < 0.0, "which is no number of tokens: all of them may be drawn"),
     ("top_p", |number| number > 1.0, "which is above 1: all tokens may be drawn"),
@@ -177,7 +177,7 @@ pub(super) const OUT_OF_RANGE: &[OutOfRange] = &[
     ("eta_cutoff", |number| !(0.0..1.0).contains(&number), "which is not between 0 and 1: no token is cut off"),
 ];
 
-/// Whether a value is the one that changes nothing; `false` is 0.
+/// Whether a value is the neutral value; `false` is 0.
 pub(super) fn changes_nothing(value: &Value, neutral: Option<f64>) -> bool {
     let number = value.as_f64().or_else(|| value.as_bool().map(|value| f64::from(u8::from(value))));
     value.is_null() || (neutral.is_some() && number == neutral)

@@ -1,23 +1,23 @@
-//! Classifier-free guidance (Sanchez et al., 2023, <https://arxiv.org/abs/2306.17806>): scores move away from what the model
-//! says without the prompt.
+//! Classifier-free guidance (Sanchez et al., 2023, <https://arxiv.org/abs/2306.17806>): scores move away from those that the
+//! model gives without the prompt.
 
 use super::{GenerationConfig, StepDecoder};
 use crate::layers::log_softmax_row;
 use crate::{Error, Result};
 
-/// The model without the prompt, beside each text.
+/// The model without the prompt, in parallel to each text.
 pub(super) struct Guide<D> {
     decoder: D,
     scale: f32,
-    /// `[row, vocabulary]`, as log-probabilities.
+    /// Log probabilities without the prompt, `[row, vocabulary]`.
     scores: Vec<f32>,
 }
 
 impl<D: StepDecoder> Guide<D> {
-    /// A guide for texts that start so, where the configuration wants one. What it sees first is the last token of the prompt.
+    /// A guide for texts with these starts, if the configuration requests guidance. It first sees the last token of the prompt.
     ///
     /// # Errors
-    /// When the model cannot do without its prompt, or fails.
+    /// The model needs its prompt, or fails.
     pub(super) fn new(decoder: &D, starts: &[Vec<u32>], config: &GenerationConfig) -> Result<Option<Self>> {
         let Some(scale) = config.guidance() else { return Ok(None) };
         let Some(decoder) = decoder.unprompted(starts.len()) else {
@@ -33,14 +33,14 @@ impl<D: StepDecoder> Guide<D> {
         Ok(Some(guide))
     }
 
-    /// Follows the texts.
+    /// Continues with the tokens of the texts.
     pub(super) fn step(&mut self, parents: &[usize], tokens: &[u32]) -> Result<()> {
         self.scores = self.decoder.step(parents, tokens)?;
         self.scores.chunks_mut(self.decoder.vocabulary()).for_each(log_softmax_row);
         Ok(())
     }
 
-    /// Moves the logits of a row.
+    /// Changes the logits of a row.
     pub(super) fn guide(&self, row: usize, logits: &mut [f32]) {
         log_softmax_row(logits);
         let unprompted = &self.scores[row * logits.len()..(row + 1) * logits.len()];

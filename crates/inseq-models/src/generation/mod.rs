@@ -1,6 +1,6 @@
-//! Generation as transformers' `generate` defines it: greedy, beam search, sampling, and the processors between.
+//! Generation with the rules of transformers' `generate`: greedy search, beam search, sampling, and logits processors.
 //!
-//! Nothing here knows a tensor library: a [`StepDecoder`] gives logits, and the search works on them.
+//! This module needs no tensor library: a [`StepDecoder`] gives logits, and the search works on them.
 
 mod beam;
 mod config;
@@ -20,23 +20,23 @@ pub use values::{EarlyStopping, SequenceBias};
 
 use crate::{Error, Result};
 
-/// Hypotheses that grow by one token a call; at first one row for each text.
+/// Hypotheses that grow with each call; initially one row for each text.
 pub trait StepDecoder {
-    /// Row `i` goes on from what row `parents[i]` was, with its `tokens` (row-major `[row, token]`, as many for each
-    /// row); gives the logits after the last, row-major `[row, vocabulary]`. Rows that no parent names are dropped.
+    /// Row `i` continues the previous row `parents[i]` with its `tokens` (row-major `[row, token]`, the same number for each
+    /// row). Returns the logits after the last token, row-major `[row, vocabulary]`. Rows that are not a parent are dropped.
     ///
     /// # Errors
-    /// When the model has no position for another token, or the device fails.
+    /// The model has no position for another token, or the device fails.
     fn step(&mut self, parents: &[usize], tokens: &[u32]) -> Result<Vec<f32>>;
 
-    /// Number of tokens that logits are given for.
+    /// Size of the vocabulary: the number of logits per row.
     fn vocabulary(&self) -> usize;
 
-    /// Longest target, in tokens from the decoder start on; `None` where there is no such limit.
+    /// Largest length of a target in tokens, including the decoder start; `None` without a limit.
     fn max_positions(&self) -> Option<usize>;
 
-    /// As many hypotheses of the same model that have seen nothing, for classifier-free guidance; `None` where that makes no
-    /// sense, since what the model writes depends on more than its prefix.
+    /// The given number of empty hypotheses of the same model, for classifier-free guidance; `None` if the text depends on more
+    /// than its prefix.
     fn unprompted(&self, _texts: usize) -> Option<Self>
     where
         Self: Sized,
@@ -45,44 +45,44 @@ pub trait StepDecoder {
     }
 }
 
-/// Why a text ended.
+/// Reason for the end of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
     /// The end-of-sequence token.
     EndOfSequence,
     /// A stop string.
     StopString,
-    /// The greatest length.
+    /// The largest length.
     Length,
 }
 
 /// A generated text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
-    /// Ids from the first token of the start on.
+    /// Ids of the text, including its start.
     pub ids: Vec<u32>,
-    /// The beam's log probability, divided by its length to the length penalty; `None` without beams.
+    /// Log probability of the beam, divided by its length to the power of the length penalty; `None` without beams.
     pub score: Option<f32>,
-    /// Why it ended.
+    /// Reason for its end.
     pub finish: FinishReason,
 }
 
-/// What texts are generated from.
+/// Input of a generation.
 pub struct Prompts<'a> {
-    /// Ids that each text starts with, all of one length: at least the decoder start token.
+    /// Ids at the start of each text, all with the same length: at least the decoder start token.
     pub starts: &'a [Vec<u32>],
-    /// Ids that rules about the source look at: those of the encoder, or the prompt of a decoder-only model.
+    /// Ids for rules about the source: those of the encoder, or the prompt of a decoder-only model.
     pub sources: &'a [Vec<u32>],
-    /// The text of ids, for `stop_strings`.
+    /// Function that decodes ids to text, for `stop_strings`.
     pub text_of: &'a dyn Fn(&[u32]) -> Result<String>,
 }
 
 /// Generates one text for each of `prompts`.
 ///
-/// `progress` gets the number of tokens so far; `Break` stops and gives an error.
+/// `progress` gets the number of tokens so far; `Break` stops the generation with an error.
 ///
 /// # Errors
-/// When the configuration asks for what the decoder cannot do or leaves no token to choose, or the decoder fails.
+/// The decoder does not support the configuration, the configuration leaves no token to choose, or the decoder fails.
 pub fn generate(
     decoder: &mut impl StepDecoder,
     prompts: &Prompts,
@@ -124,7 +124,7 @@ pub fn generate(
 }
 
 impl Prompts<'_> {
-    /// Whether one of the stop strings ends in the last token of a text.
+    /// Whether a stop string ends in the last token of a text.
     fn stops(&self, config: &GenerationConfig, ids: &[u32]) -> Result<bool> {
         let Some((_, before)) = ids.split_last().filter(|_| !config.stop_strings.is_empty()) else { return Ok(false) };
         if config.stop_strings.iter().any(String::is_empty) {
@@ -137,7 +137,7 @@ impl Prompts<'_> {
     }
 }
 
-/// Feeds the starts and gives the logits after them, one row a text.
+/// Runs the starts and returns the logits after them, one row per text.
 fn prefill(decoder: &mut impl StepDecoder, starts: &[Vec<u32>]) -> Result<Vec<f32>> {
     let parents: Vec<usize> = (0..starts.len()).collect();
     decoder.step(&parents, &starts.concat())

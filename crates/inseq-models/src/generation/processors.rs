@@ -1,25 +1,25 @@
-//! What changes scores before a token is chosen, in transformers' order.
+//! Logits processors: they change scores before a token is chosen, in transformers' order.
 
 use super::GenerationConfig;
 use crate::Error;
 use crate::layers::log_softmax_row;
 
-/// What a processor may look at.
+/// Input of a processor for one row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row<'a> {
-    /// Ids so far, from the decoder start on.
+    /// Ids so far, including the decoder start.
     pub(super) ids: &'a [u32],
     /// The encoder's ids, or the prompt.
     pub(super) source: &'a [u32],
     /// Length of the start.
     pub(super) start: usize,
-    /// The greatest length.
+    /// The largest length.
     pub(super) limit: usize,
 }
 
 type Processor = fn(&GenerationConfig, Row, &mut [f32]);
 
-/// The processors by the field that asks for them, in transformers' order.
+/// The processors by their field, in transformers' order.
 const PROCESSORS: &[(&str, Processor)] = &[
     ("sequence_bias", sequence_bias),
     ("encoder_repetition_penalty", encoder_repetition_penalty),
@@ -79,7 +79,7 @@ pub(super) fn process(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
     }
 }
 
-/// The error of a row in which no token can be chosen.
+/// Error for a row in which no token can be chosen.
 pub(super) fn nothing_to_choose(config: &GenerationConfig, row: Row, vocabulary: usize) -> Error {
     let mut scores = vec![0.0; vocabulary];
     let mut banned = 0;
@@ -128,7 +128,7 @@ fn force(scores: &mut [f32], ids: &[u32]) {
     }
 }
 
-/// What would complete a sequence gets its bias.
+/// Adds the bias of a sequence to the token that would complete it.
 fn sequence_bias(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
     for (ids, bias) in &config.sequence_bias.0 {
         if let Some((last, before)) = ids.split_last()
@@ -140,14 +140,14 @@ fn sequence_bias(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
     }
 }
 
-/// Keskar et al., 2019, <https://arxiv.org/abs/1909.05858>: scores of tokens that are there are scaled down.
+/// Scales down the scores of tokens that the text contains (Keskar et al., 2019, <https://arxiv.org/abs/1909.05858>).
 fn repetition_penalty(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
     if config.repetition_penalty != 1.0 {
         scale_down(scores, row.ids, config.repetition_penalty as f32);
     }
 }
 
-/// The inverse, of tokens of the source.
+/// The inverse of [`repetition_penalty`] for tokens of the source.
 fn encoder_repetition_penalty(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
     if config.encoder_repetition_penalty != 1.0 {
         scale_down(scores, row.source, (1.0 / config.encoder_repetition_penalty) as f32);
@@ -165,7 +165,7 @@ fn scale_down(scores: &mut [f32], ids: &[u32], penalty: f32) {
     }
 }
 
-/// The longer a text, the likelier its end.
+/// Raises the score of the end with the length of the text.
 fn exponential_decay(config: &GenerationConfig, row: Row, scores: &mut [f32]) {
     let Some((start, factor)) = config.exponential_decay_length_penalty else { return };
     let late = (row.ids.len() as i64).saturating_sub(row.start as i64).saturating_sub(start);

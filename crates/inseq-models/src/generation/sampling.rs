@@ -1,10 +1,10 @@
-//! Sampling: which tokens may be drawn, and the draw.
+//! Sampling: the filters of tokens, and the draw.
 
 use rand::Rng;
 
 use super::GenerationConfig;
 
-/// Which tokens may be drawn, by transformers' filters in their order.
+/// Removes the tokens that may not be drawn, by transformers' filters in their order.
 pub(super) fn warp(config: &GenerationConfig, scores: &mut [f32]) {
     // Beams need one token to go on with beside those that end a text.
     let keep = if config.num_beams > 1 { (config.end_tokens().len() + 1).max(2) } else { 1 };
@@ -62,22 +62,22 @@ fn ban(scores: &mut [f32], is_banned: impl Fn(usize, f32) -> bool) {
     }
 }
 
-/// The `k`-th largest score, or the least where there are fewer.
+/// The `k`-th largest score, or the smallest if there are fewer.
 fn kth_largest(scores: &[f32], k: usize) -> f32 {
     let mut sorted = scores.to_vec();
     let k = k.clamp(1, sorted.len().max(1)) - 1;
     if k >= sorted.len() { f32::NEG_INFINITY } else { *sorted.select_nth_unstable_by(k, |a, b| b.total_cmp(a)).1 }
 }
 
-/// Leaves what has a probability, and the `keep` likeliest.
+/// Keeps the tokens with at least a probability, and the `keep` likeliest.
 fn cut_off(scores: &mut [f32], least: f32, keep: usize) {
     let probabilities = softmax(scores);
     let kth = kth_largest(scores, keep);
     ban(scores, |index, score| probabilities[index] < least && score < kth);
 }
 
-/// Top-H (Baghaei Potraghloo et al., 2025, <https://arxiv.org/abs/2509.02510>): the likeliest tokens that have a share of the
-/// entropy together.
+/// Top-H (Baghaei Potraghloo et al., 2025, <https://arxiv.org/abs/2509.02510>): keeps the likeliest tokens that together have a
+/// share of the entropy.
 fn keep_entropy(scores: &mut [f32], share: f32) {
     const MOST: usize = 100;
     let likeliest = super::top::largest(scores, MOST.min(scores.len()));
@@ -93,8 +93,8 @@ fn keep_entropy(scores: &mut [f32], share: f32) {
     ban(scores, |index, _| !kept[index]);
 }
 
-/// Meister et al., 2022, <https://arxiv.org/abs/2202.00666>: the tokens whose surprise is nearest to what is expected, up to
-/// a probability.
+/// Typical sampling (Meister et al., 2022, <https://arxiv.org/abs/2202.00666>): keeps the tokens whose surprisal is nearest to
+/// the entropy, up to a total probability.
 fn keep_typical(scores: &mut [f32], mass: f32, keep: usize) {
     let probabilities = softmax(scores);
     let mut normalized = scores.to_vec();
@@ -115,12 +115,12 @@ fn keep_typical(scores: &mut [f32], mass: f32, keep: usize) {
     }
 }
 
-/// In nats.
+/// The entropy in nats.
 fn entropy(probabilities: &[f32]) -> f32 {
     probabilities.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum()
 }
 
-/// A token drawn by its probability.
+/// Draws a token by its probability.
 pub(super) fn draw(scores: &[f32], rng: &mut impl Rng) -> u32 {
     let probabilities = softmax(scores);
     let total: f64 = probabilities.iter().map(|p| f64::from(*p)).sum();
@@ -138,7 +138,7 @@ pub(super) fn draw(scores: &[f32], rng: &mut impl Rng) -> u32 {
     last as u32
 }
 
-/// Logarithms of probabilities with Gumbel noise: their largest are a draw without replacement (Kool et al., 2019,
+/// Log probabilities with Gumbel noise: the largest ones are a sample without replacement (Kool et al., 2019,
 /// <https://arxiv.org/abs/1903.06059>).
 pub(super) fn perturb(scores: &[f32], rng: &mut impl Rng) -> Vec<f32> {
     scores

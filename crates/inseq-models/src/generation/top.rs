@@ -1,6 +1,6 @@
 //! The largest of many values.
 
-/// Indices of the `k` largest values, largest first; of equal ones the first. NaN counts as the least.
+/// Indices of the `k` largest values, largest first; the first of equal ones. NaN counts as the smallest.
 pub(super) fn largest(values: &[f32], k: usize) -> Vec<usize> {
     const BLOCK: usize = 256;
     let mut best: Vec<(f32, usize)> = Vec::with_capacity(k + 1);

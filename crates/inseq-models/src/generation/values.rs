@@ -1,18 +1,18 @@
-//! Values of generation fields, as the files of many versions write them.
+//! Values of generation fields, in the forms that files of all versions use.
 
 use inseq_core::mismatch;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// When beam search stops.
+/// Condition that ends a beam search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EarlyStopping {
-    /// When the running beams look unlikely to become better (`false`).
+    /// The running beams are unlikely to become better (`false`).
     #[default]
     Heuristic,
-    /// As soon as there are as many finished beams as beams (`true`).
+    /// There are as many finished beams as beams (`true`).
     WhenFull,
-    /// Only when no running beam can become better (`"never"`).
+    /// No running beam can become better (`"never"`).
     Never,
 }
 
@@ -27,13 +27,13 @@ impl<'de> Deserialize<'de> for EarlyStopping {
     }
 }
 
-/// Whether something is done. Python takes numbers for it as well.
+/// A boolean. Python also accepts numbers.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let value = Value::deserialize(deserializer)?;
     truth(&value).ok_or_else(|| serde::de::Error::custom(format!("expected true or false, found {value}")))
 }
 
-/// Whether a value is true or false; `None` where it is neither.
+/// The truth of a value; `None` if it has none.
 pub(super) fn truth(value: &Value) -> Option<bool> {
     value.as_bool().or_else(|| value.as_f64().map(|number| number != 0.0))
 }
@@ -57,7 +57,7 @@ impl<T> OneOrMore<T> {
     }
 }
 
-/// Ids of tokens. A negative one stands for no token.
+/// Ids of tokens. A negative id stands for no token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ids(pub(super) Vec<u32>);
 
@@ -69,12 +69,12 @@ impl<'de> Deserialize<'de> for Ids {
     }
 }
 
-/// The id of a token. A negative one stands for no token.
+/// The id of a token. A negative id stands for no token.
 pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     Ok(Ids::deserialize(deserializer)?.0.first().copied())
 }
 
-/// Ids of tokens, where there are any. A negative one stands for no token.
+/// Optional ids of tokens. A negative id stands for no token.
 pub(super) fn ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u32>>, D::Error> {
     let ids =
         Vec::<i64>::deserialize(deserializer).map_err(|_| serde::de::Error::custom("expected a list of token ids"))?;
@@ -87,13 +87,13 @@ fn known<E: serde::de::Error>(ids: Vec<i64>) -> Result<Vec<u32>, E> {
     ids.map(|id| u32::try_from(id).map_err(|_| E::custom(format!("{id} is no token id")))).collect()
 }
 
-/// A count. A negative one stands for 0.
+/// A count. A negative number stands for 0.
 pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let count = i64::deserialize(deserializer)?;
     usize::try_from(count.max(0)).map_err(serde::de::Error::custom)
 }
 
-/// A count, where there is one. A negative one stands for 0.
+/// An optional count. A negative number stands for 0.
 pub(super) fn optional_count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     count(deserializer).map(Some)
 }
@@ -105,7 +105,7 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<St
     Ok(texts.into_vec())
 }
 
-/// Sequences of tokens with what is added to the score of their last one.
+/// Sequences of tokens with a bias that is added to the score of their last token.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SequenceBias(pub Vec<(Vec<u32>, f32)>);
 

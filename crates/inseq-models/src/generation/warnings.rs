@@ -1,4 +1,4 @@
-//! What is said of a generation configuration.
+//! Warnings and problems of a generation configuration.
 
 use serde_json::Value;
 
@@ -9,8 +9,8 @@ use super::values::truth;
 use crate::{Error, Result};
 
 impl GenerationConfig {
-    /// What is wrong with the file: a text that is generated is an error where it is a field, and goes by `config.json` where
-    /// it is the whole file.
+    /// Problems of the file. With an invalid field, generating a text is an error; with an invalid file, generation uses
+    /// `config.json`.
     pub fn problems(&self) -> Vec<String> {
         let damage = self.damage.iter().map(|damage| format!("{damage}; what config.json says of generation counts"));
         let invalid = self
@@ -20,7 +20,7 @@ impl GenerationConfig {
         damage.chain(invalid).collect()
     }
 
-    /// Refuses fields that cannot be used.
+    /// Refuses invalid fields.
     pub(super) fn check(&self) -> Result<()> {
         match self.invalid.split_first() {
             None => Ok(()),
@@ -31,7 +31,7 @@ impl GenerationConfig {
         }
     }
 
-    /// What whoever reads a generated text should know of its configuration, one sentence each.
+    /// Warnings for the reader of a generated text about its configuration, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         let given = |name: &str| self.given.get(name);
@@ -101,7 +101,7 @@ impl GenerationConfig {
     }
 }
 
-/// A value in a message, cut where it is long.
+/// A value for a message, shortened if it is long.
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();

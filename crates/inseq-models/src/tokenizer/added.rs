@@ -1,4 +1,4 @@
-//! Tokens that are added to a vocabulary and cut out of a text before anything else.
+//! Tokens that are added to a vocabulary and found in a text before any other processing.
 
 use std::ops::Range;
 
@@ -8,23 +8,23 @@ use serde::Deserialize;
 
 use super::configuration::Configuration;
 
-/// A token with the rules that it is found by.
+/// A token with its matching rules.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct AddedToken {
     pub(super) content: String,
-    /// Only where spaces, or the text's ends, surround it.
+    /// Whether the token matches only between spaces or the ends of the text.
     #[serde(default)]
     pub(super) single_word: bool,
-    /// Takes the spaces before it.
+    /// Whether the token includes the spaces before it.
     #[serde(default)]
     pub(super) lstrip: bool,
-    /// Takes the spaces after it.
+    /// Whether the token includes the spaces after it.
     #[serde(default)]
     pub(super) rstrip: bool,
-    /// Looked for in the normalized text rather than in the text itself; by default what special tokens are not.
+    /// Whether the token is searched for in the normalized text; by default true for tokens that are not special.
     #[serde(default)]
     pub(super) normalized: Option<bool>,
-    /// Left out of a decoded text when special tokens are.
+    /// Whether the token is special; decoding can omit special tokens.
     #[serde(default)]
     pub(super) special: bool,
 }
@@ -45,7 +45,7 @@ impl AddedToken {
         Self { special: true, ..Self::plain(content) }
     }
 
-    /// As the `tokenizers` crate has it.
+    /// The token in the type of the `tokenizers` crate.
     pub(super) fn to_backend(&self) -> tokenizers::AddedToken {
         tokenizers::AddedToken::from(self.content.as_str(), self.special)
             .single_word(self.single_word)
@@ -82,8 +82,8 @@ impl AddedTokens {
         Ok(Self { tokens, ids, search })
     }
 
-    /// Those of a tokenizer with a vocabulary of its own: what has an id in a file, then special tokens, which get the next
-    /// free ids where they have none.
+    /// The added tokens of a tokenizer with its own vocabulary: the tokens with an id in a file, then special tokens, which get the
+    /// next free ids if they have none.
     pub(super) fn numbered(configuration: &Configuration, vocabulary: &IndexMap<String, u32>) -> Result<Self, String> {
         let mut tokens = configuration.added.clone();
         let mut ids = vocabulary.clone();
@@ -106,7 +106,7 @@ impl AddedTokens {
         self.tokens.get(&id).map(|token| token.content.as_str())
     }
 
-    /// The added tokens in a text, and what lies between them.
+    /// The added tokens in a text, and the parts between them.
     pub(super) fn split(&self, text: &str) -> Vec<Part> {
         let mut ranges = Vec::new();
         let mut at = 0;
@@ -147,7 +147,7 @@ impl AddedTokens {
     }
 }
 
-/// Whether Python counts a character as a space.
+/// Whether a character is white space in Python.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
@@ -160,7 +160,7 @@ fn trim_end(text: &str) -> &str {
     text.trim_end_matches(is_space)
 }
 
-/// A text without the spaces around it, as Python strips them.
+/// A text without the white space around it, as with Python's `strip`.
 pub(super) fn trim(text: &str) -> &str {
     text.trim_matches(is_space)
 }

@@ -1,6 +1,6 @@
 //! ByT5's tokenizer (Xue et al., 2021, <https://arxiv.org/abs/2105.13626>): a text is its UTF-8 bytes.
 //!
-//! What transformers' `ByT5Tokenizer` does; it reads no vocabulary.
+//! It follows transformers' `ByT5Tokenizer`, which has no vocabulary file.
 
 use indexmap::IndexMap;
 
@@ -9,14 +9,14 @@ use super::configuration::Configuration;
 use super::{Encoding, SpecialTokens, clean_up_spaces};
 use crate::{Error, Result};
 
-/// Ids before those of the bytes: padding, end, unknown.
+/// Number of ids before those of the bytes: padding, end, unknown.
 const OFFSET: u32 = 3;
 
 #[derive(Debug)]
 pub(super) struct Bytes {
     added: AddedTokens,
     eos: u32,
-    /// Ids left out of a text when special tokens are.
+    /// Ids of special tokens.
     special: Vec<u32>,
     cleans_up_spaces: bool,
 }
@@ -57,7 +57,7 @@ impl Bytes {
         Ok((Self { added, eos, special: all, cleans_up_spaces }, special))
     }
 
-    /// One id a byte. A text that ends with the end token gets no second one, as in the reference.
+    /// Encodes a text with one id per byte. A text that ends with the end token gets no second one, as in the reference.
     pub(super) fn encode(&self, text: &str, add_special_tokens: bool) -> Encoding {
         let (mut ids, mut offsets) = (Vec::new(), Vec::new());
         for part in self.added.split(text) {
@@ -77,7 +77,7 @@ impl Bytes {
         if add_special_tokens && !has_end { encoding.within(&[], &[self.eos], text.len()) } else { encoding }
     }
 
-    /// The text of ids; bytes that are part of no character are left out.
+    /// The text of ids; bytes of incomplete characters are omitted.
     pub(super) fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
         let mut bytes = Vec::new();
         for id in ids.iter().filter(|id| !skip_special_tokens || !self.special.contains(id)) {
@@ -91,7 +91,7 @@ impl Bytes {
         Ok(if self.cleans_up_spaces { clean_up_spaces(&text) } else { text })
     }
 
-    /// The bytes of the text that an id stands for.
+    /// The bytes of the text that an id represents.
     pub(super) fn bytes(&self, id: u32) -> Vec<u8> {
         match (self.added.text(id), byte(id)) {
             (Some(token), _) => token.into(),
@@ -99,7 +99,7 @@ impl Bytes {
         }
     }
 
-    /// A byte's token is the character of its number.
+    /// The token of an id; the token of a byte is the character with its number.
     pub(super) fn token(&self, id: u32) -> Option<String> {
         let added = self.added.text(id).map(String::from);
         added.or_else(|| byte(id).map(|byte| char::from(byte).to_string()))

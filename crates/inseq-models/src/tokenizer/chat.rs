@@ -1,4 +1,4 @@
-//! Chats as the one text that a model was trained to go on from.
+//! Chats as one text, in the form that a model was trained on.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,18 +14,18 @@ use super::configuration::Configuration;
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
-/// Steps that a template may take: it comes from a stranger, and may loop for ever.
+/// Largest number of steps of a template, which is untrusted and may loop forever.
 const FUEL: u64 = 10_000_000;
 
-/// The name that a template has where there is but one.
+/// Name of a template if there is only one.
 const DEFAULT: &str = "default";
 
-/// What somebody said.
+/// A message of a chat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
-    /// Who: `user`, `assistant` or `system`.
+    /// Role of the author: `user`, `assistant` or `system`.
     pub role: String,
-    /// What.
+    /// Text of the message.
     pub content: String,
 }
 
@@ -35,13 +35,13 @@ impl Message {
         Self { role: role.into(), content: content.into() }
     }
 
-    /// What the user says.
+    /// Makes a message of the user.
     pub fn user(content: impl Into<String>) -> Self {
         Self { role: "user".into(), content: content.into() }
     }
 }
 
-/// A model's templates by name, and the special tokens that they use.
+/// The templates of a model by name, and the special tokens that they use.
 #[derive(Debug, Default)]
 pub(super) struct Chat {
     templates: BTreeMap<String, String>,
@@ -49,7 +49,7 @@ pub(super) struct Chat {
 }
 
 impl Chat {
-    /// `chat_template.jinja`, or what `tokenizer_config.json` has: one template, or several with names.
+    /// Reads `chat_template.jinja` or the field in `tokenizer_config.json`: one template, or several with names.
     pub(super) fn read(repository: &Repository, configuration: &Configuration) -> Result<Self> {
         const FILE: &str = "chat_template.jinja";
         const CONFIG: &str = "tokenizer_config.json";
@@ -78,7 +78,7 @@ impl Chat {
         Ok(Self { templates, tokens: configuration.named_texts() })
     }
 
-    /// Tells a special token that templates use.
+    /// Sets a special token that templates use.
     pub(super) fn name(&mut self, name: &str, token: String) {
         self.tokens.insert(name.to_string(), token);
     }
@@ -120,7 +120,7 @@ impl Chat {
     }
 }
 
-/// Transformers' environment of templates.
+/// The environment of templates, as in transformers.
 fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -142,7 +142,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     Ok(environment)
 }
 
-/// Constants as Python spells them.
+/// Formats constants as Python does.
 fn format_as_python(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
     match value.kind() {
         ValueKind::None => Ok(out.write_str("None")?),
@@ -151,7 +151,7 @@ fn format_as_python(out: &mut Output, state: &mut State, value: &Value) -> Resul
     }
 }
 
-/// JSON as Python's `json.dumps` writes it: nothing escaped for HTML, spaces after commas and colons.
+/// JSON in the form of Python's `json.dumps`: no escapes for HTML, spaces after commas and colons.
 fn to_json(value: &Value, options: Kwargs) -> Result<String, minijinja::Error> {
     let indent: Option<usize> = options.get("indent")?;
     for ignored in ["ensure_ascii", "separators", "sort_keys"] {
@@ -188,7 +188,7 @@ impl serde_json::ser::Formatter for Spaced {
     }
 }
 
-/// A template without the marks of what the assistant generates (`{% generation %}`), which only training looks at.
+/// A template without the marks around the text of the assistant (`{% generation %}`), which only training uses.
 fn without_generation_marks(template: &str) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;

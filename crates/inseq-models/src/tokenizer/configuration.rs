@@ -1,4 +1,4 @@
-//! What a repository says of a tokenizer's special and added tokens, in the files of newer and older versions.
+//! The special and added tokens of a tokenizer, from the files of newer and older versions.
 
 use indexmap::IndexMap;
 use inseq_core::mismatch;
@@ -9,10 +9,10 @@ use super::added::AddedToken;
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
-/// Special tokens that every tokenizer has a name for, in the order in which the reference gives them ids.
+/// Names of special tokens, in the order in which the reference gives them ids.
 const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// Special tokens without a name, by the names of newer and older versions.
+/// Fields for special tokens without a name, in newer and older versions.
 const EXTRA: [&str; 2] = ["extra_special_tokens", "additional_special_tokens"];
 
 /// `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, and the added tokens of `tokenizer.json`.
@@ -24,11 +24,11 @@ pub(super) struct Configuration {
     named: IndexMap<String, AddedToken>,
     /// Special tokens without a name.
     extra: Vec<AddedToken>,
-    /// Whether `tokenizer_config.json` says which these are, be it none.
+    /// Whether `tokenizer_config.json` has a list of these tokens, which may be empty.
     has_extra: bool,
-    /// Added tokens whose ids are known.
+    /// Added tokens with known ids.
     pub(super) added: IndexMap<u32, AddedToken>,
-    /// The side of the truncation in `tokenizer.json`.
+    /// Side of the truncation in `tokenizer.json`.
     saved_truncation: Option<String>,
 }
 
@@ -99,39 +99,39 @@ impl Configuration {
         Ok(configuration)
     }
 
-    /// Gives a special token its name, unless the files do, or say that there is none.
+    /// Sets a named special token, unless the files set it or set it to null.
     pub(super) fn default_token(&mut self, name: &str, token: AddedToken) {
         if !self.values.contains_key(name) {
             self.named.insert(name.to_string(), token);
         }
     }
 
-    /// Gives the special tokens without a name, unless `tokenizer_config.json` does. (What `special_tokens_map.json` says
-    /// of them counts for nothing then, as in the reference.)
+    /// Sets the special tokens without a name, unless `tokenizer_config.json` has them. (Those of `special_tokens_map.json` are
+    /// then ignored, as in the reference.)
     pub(super) fn default_extra(&mut self, tokens: impl IntoIterator<Item = AddedToken>) {
         if !self.has_extra {
             self.extra = tokens.into_iter().collect();
         }
     }
 
-    /// Makes a token special, if it is not yet.
+    /// Makes a token special.
     pub(super) fn ensure_special(&mut self, token: AddedToken) {
         if self.special().iter().all(|known| known.content != token.content) {
             self.extra.push(token);
         }
     }
 
-    /// The text of a named special token, or what it is by default.
+    /// The text of a named special token, or its default.
     pub(super) fn named(&mut self, name: &str, default: &str) -> String {
         self.named.entry(name.to_string()).or_insert_with(|| AddedToken::special(default)).content.clone()
     }
 
-    /// The text of a named special token, where there is one.
+    /// The text of a named special token, if it exists.
     pub(super) fn token(&self, name: &str) -> Option<&str> {
         self.named.get(name).map(|token| token.content.as_str())
     }
 
-    /// A named special token with its rules, where there is one.
+    /// A named special token with its matching rules, if it exists.
     pub(super) fn named_token(&self, name: &str) -> Option<&AddedToken> {
         self.named.get(name)
     }
@@ -142,7 +142,7 @@ impl Configuration {
         first.chain(self.named.iter().filter(|(name, _)| !NAMES.contains(&name.as_str())).map(|(_, token)| token))
     }
 
-    /// Texts of the special tokens that have a name, by it.
+    /// Texts of the named special tokens, by name.
     pub(super) fn named_texts(&self) -> IndexMap<String, String> {
         self.named.iter().map(|(name, token)| (name.clone(), token.content.clone())).collect()
     }
@@ -163,7 +163,7 @@ impl Configuration {
         all
     }
 
-    /// Leaves out a field.
+    /// Removes a field.
     pub(super) fn forget(&mut self, name: &str) {
         self.values.remove(name);
     }
@@ -172,7 +172,7 @@ impl Configuration {
         self.values.get(name).and_then(Value::as_bool).unwrap_or(false)
     }
 
-    /// Whether a flag that is usually set is not.
+    /// Whether a flag that is on by default is off.
     pub(super) fn denies(&self, name: &str) -> bool {
         self.values.get(name).and_then(Value::as_bool) == Some(false)
     }
@@ -189,22 +189,22 @@ impl Configuration {
         self.values.get(name).and_then(Value::as_str)
     }
 
-    /// A value of `tokenizer_config.json`, where one is there and not null.
+    /// A value of `tokenizer_config.json`, if it exists and is not null.
     pub(super) fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(name).filter(|value| !value.is_null())
     }
 
-    /// Whether something is said of it.
+    /// Whether a field exists.
     pub(super) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
-    /// Whether an object of options is there and not empty.
+    /// Whether an object of options exists and is not empty.
     pub(super) fn has_options(&self, name: &str) -> bool {
         self.values.get(name).is_some_and(|value| !is_empty(value))
     }
 
-    /// The side that a text is cut on: as `tokenizer_config.json` says, else as the truncation that was saved with the
+    /// The side on which a text is cut: from `tokenizer_config.json`, otherwise from the truncation that was saved with the
     /// tokenizer.
     pub(super) fn truncation_side(&self) -> Result<Side> {
         match self.values.get("truncation_side").and_then(Value::as_str).or(self.saved_truncation.as_deref()) {
@@ -218,7 +218,7 @@ impl Configuration {
         }
     }
 
-    /// `model_max_length`; transformers writes 1e30 where there is none.
+    /// `model_max_length`; transformers writes 1e30 if there is no limit.
     pub(super) fn model_max_length(&self) -> Option<usize> {
         let length = self.values.get("model_max_length").or_else(|| self.values.get("max_len"))?.as_f64()?;
         (1.0..1e12).contains(&length).then_some(length as usize)
@@ -246,7 +246,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// A special token: a text, or an object of a text and its rules; `None` for anything else.
+/// A special token: a text, or an object with a text and its matching rules; `None` for any other value.
 fn special_token(token: &Value) -> Option<AddedToken> {
     match token {
         Value::String(content) => Some(AddedToken::special(content)),

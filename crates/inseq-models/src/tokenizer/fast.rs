@@ -1,4 +1,4 @@
-//! Tokenizers that the `tokenizers` crate runs: from a `tokenizer.json`, or built from the files of a family.
+//! Tokenizers of the `tokenizers` crate: from a `tokenizer.json`, or built from the files of a family.
 
 use tokenizers::{ModelWrapper, Tokenizer as Inner};
 
@@ -12,14 +12,14 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub(super) struct Fast {
     inner: Inner,
-    /// What surrounds a text; `tokenizer.json` may say it itself.
+    /// Special tokens around a text; `tokenizer.json` may define them.
     frame: Frame,
     cleans_up_spaces: bool,
 }
 
 #[derive(Debug)]
 enum Frame {
-    /// As `tokenizer.json` says.
+    /// The tokens of `tokenizer.json`.
     Own,
     Fixed {
         before: Vec<u32>,
@@ -32,8 +32,8 @@ enum Frame {
 }
 
 impl Fast {
-    /// Reads `tokenizer.json`. Transformers' class of a `named` family and model type takes tokens and merges from it, and
-    /// the frame in part; what else the file says counts where there is no such class.
+    /// Reads `tokenizer.json`. Transformers' class for the `named` class and the model type takes tokens and merges from the file,
+    /// and some of the tokens around a text. Without such a class, the whole file applies.
     pub(super) fn load(
         repository: &Repository,
         mut configuration: Configuration,
@@ -169,7 +169,7 @@ impl Fast {
         })
     }
 
-    /// What is skipped are the added tokens that are called special where they are added, which may be more than
+    /// The text of ids. `skip_special_tokens` omits the added tokens that are marked as special, which may be more than
     /// [`SpecialTokens::all`], as in the reference.
     pub(super) fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
         let text = guard(|| self.inner.decode(ids, skip_special_tokens))
@@ -177,12 +177,12 @@ impl Fast {
         Ok(if self.cleans_up_spaces { clean_up_spaces(&text) } else { text })
     }
 
-    /// Whether a token was added as one that stands for no text.
+    /// Whether an added token is marked as special.
     pub(super) fn is_special(&self, id: u32) -> bool {
         self.inner.get_added_vocabulary().get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
     }
 
-    /// The bytes of the text that a token stands for after other tokens.
+    /// The bytes of the text that a token represents after other tokens.
     pub(super) fn bytes(&self, id: u32, token: String) -> Vec<u8> {
         match self.inner.get_added_vocabulary().get_added_tokens_decoder().contains_key(&id) {
             // What was added is spelled as it is.
@@ -200,7 +200,7 @@ impl Fast {
     }
 }
 
-/// A tokenizer of its parts, without added tokens.
+/// Assembles a tokenizer from its parts, without added tokens.
 fn assembled(parts: Parts) -> Result<Inner, String> {
     let mut inner = Inner::new(parts.model);
     inner.with_normalizer(parts.normalizer).map_err(|e| e.to_string())?;
@@ -209,8 +209,8 @@ fn assembled(parts: Parts) -> Result<Inner, String> {
     Ok(inner)
 }
 
-/// Adds what the files list by id, then named special tokens that are not among these, then the others. Tokens that the
-/// vocabulary lacks get the next free ids.
+/// Adds the tokens with an id in the files, then the remaining named special tokens, then the other special tokens. Tokens that
+/// the vocabulary lacks get the next free ids.
 fn add_tokens(inner: &mut Inner, configuration: &Configuration) -> Result<(), String> {
     let is_named = |content: &str| configuration.named_tokens().any(|token| token.content == content);
     let mut numbered: Vec<_> = configuration.added.iter().collect();

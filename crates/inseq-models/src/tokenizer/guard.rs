@@ -1,16 +1,16 @@
-//! Panics of the `tokenizers` crate as errors.
+//! Turns panics of the `tokenizers` crate into errors.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether this thread runs what may panic on a damaged file.
+    /// Whether this thread runs code that may panic on a damaged file.
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a part of `tokenizers` that panics on some damaged files (its normalization rules, for one) rather than failing. The
-/// panic is an error, and nothing is printed of it.
+/// Runs a part of `tokenizers` that panics on some damaged files, for instance on damaged normalization rules. The
+/// panic becomes an error and is not printed.
 pub(super) fn guard<T>(f: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
     pass_over_guarded();
     let outer = IS_GUARDED.replace(true);
@@ -22,7 +22,7 @@ pub(super) fn guard<T>(f: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, S
     }
 }
 
-/// Puts a hook before the program's own, once, which passes over what this thread guards and leaves every other panic to it.
+/// Installs once a panic hook that ignores panics of guarded threads and passes all others to the previous hook.
 fn pass_over_guarded() {
     static ONCE: Once = Once::new();
     // A thread that panics may not change the hook.

@@ -1,4 +1,4 @@
-//! Languages that a translation model knows by a token.
+//! Language tokens of translation models.
 
 use indexmap::IndexMap;
 use inseq_core::nearest;
@@ -11,11 +11,11 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub(super) struct Languages {
     codes: &'static str,
-    /// How a code is spelled as a token.
+    /// Spelling of a code as a token.
     spelling: Spelling,
     place: Place,
     default_source: &'static str,
-    /// Whether a target is in the source's language where nothing else is said.
+    /// Whether the default language of a target is that of the source.
     target_is_source: bool,
 }
 
@@ -26,10 +26,10 @@ enum Spelling {
     Underlined,
 }
 
-/// Where a text's language stands.
+/// Place of the language token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Before the text, which `</s>` ends.
+    /// Before the text, which ends with `</s>`.
     Before,
     /// After the text and its `</s>`.
     After,
@@ -116,7 +116,7 @@ impl Languages {
     }
 }
 
-/// The languages that one tokenizer translates between.
+/// The languages of one tokenizer.
 #[derive(Debug)]
 pub(super) struct Translation {
     /// Ids by code.
@@ -124,15 +124,15 @@ pub(super) struct Translation {
     place: Place,
     source: u32,
     target: Option<u32>,
-    /// Whether the caller chose the target's language.
+    /// Whether the caller chose the target language.
     is_target_chosen: bool,
 }
 
 impl Translation {
-    /// By what the caller chose, else by `tokenizer_config.json`.
+    /// The languages of the caller's options or, by default, of `tokenizer_config.json`.
     ///
     /// # Errors
-    /// When a language is unknown, naming those that are known.
+    /// A language is unknown; the error names the known ones.
     pub(super) fn new(
         languages: &Languages,
         configuration: &Configuration,
@@ -180,7 +180,7 @@ impl Translation {
     /// The ids before and after a text.
     ///
     /// # Errors
-    /// When a target's language is not known.
+    /// The target language is not set.
     pub(super) fn frame(&self, role: Role, eos: Option<u32>) -> Result<(Vec<u32>, Vec<u32>)> {
         let language = match role {
             Role::Source => self.source,
@@ -200,7 +200,7 @@ impl Translation {
     /// The id of a language.
     ///
     /// # Errors
-    /// When it is unknown, naming those that are known.
+    /// The language is unknown; the error names the known ones.
     pub(super) fn id(&self, code: &str) -> Result<u32> {
         self.ids.get(code).copied().ok_or_else(|| unknown(code, &self.ids))
     }
@@ -209,7 +209,7 @@ impl Translation {
         self.ids.keys().map(String::as_str)
     }
 
-    /// The language that a translation has to start with, where the caller chose it.
+    /// Id of the token at the start of a translation, if the caller chose the target language.
     pub(super) fn forced(&self) -> Option<u32> {
         self.target.filter(|_| self.is_target_chosen)
     }

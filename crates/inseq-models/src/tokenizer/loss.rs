@@ -1,34 +1,34 @@
-//! What a tokenizer does not carry over from a text.
+//! Loss of text in a tokenizer.
 
 use tokenizers::NormalizedString;
 
 use super::{Role, Tokenizer};
 use crate::Result;
 
-/// What is not carried over from a text.
+/// Difference between a text and the text of its ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// The vocabulary has no tokens for parts of it.
+    /// The vocabulary lacks tokens for parts of the text.
     Unknown {
-        /// The token that stands for them.
+        /// The unknown token.
         token: String,
-        /// The parts, each once.
+        /// The missing parts, each once.
         parts: Vec<String>,
     },
-    /// Its ids stand for another text, also where forms of one character and spaces do not count.
+    /// The ids represent a different text, even if forms of the same character and spaces are ignored.
     Changed {
-        /// Where it begins to differ, some characters of it.
+        /// Some characters of the text, from the first difference on.
         text: String,
-        /// What the ids stand for there.
+        /// The text of the ids at this place.
         read: String,
     },
 }
 
 impl Tokenizer {
-    /// What is not carried over from a text.
+    /// The loss of encoding a text; `None` if nothing is lost.
     ///
     /// # Errors
-    /// When the tokenizer fails on the text.
+    /// The tokenizer fails on the text.
     pub fn loss(&self, text: &str, role: Role) -> Result<Option<Loss>> {
         let encoding = self.encode(text, role, false)?;
         let unknown = self.special.unk.and_then(|id| Some((id, self.token(id, role)?)));
@@ -67,7 +67,7 @@ impl std::fmt::Display for Loss {
     }
 }
 
-/// The characters of a text in their compatible forms, without those that take no place or only part words.
+/// The characters of a text in their compatibility forms, without invisible characters and separators of words.
 fn comparable(text: &str) -> Vec<char> {
     let mut normalized = NormalizedString::from(text);
     normalized.nfkc();

@@ -1,6 +1,6 @@
-//! M2M-100's tokenizer: a SentencePiece model that cuts, a `vocab.json` that numbers, languages after the vocabulary.
+//! M2M-100's tokenizer: a SentencePiece model cuts the text, a `vocab.json` numbers the pieces, languages follow the vocabulary.
 //!
-//! What transformers' `M2M100Tokenizer` does.
+//! It follows transformers' `M2M100Tokenizer`.
 
 use super::added::{AddedToken, AddedTokens, Part, trim};
 use super::configuration::Configuration;
@@ -18,7 +18,7 @@ pub(super) struct M2m100 {
     added: AddedTokens,
     translation: Translation,
     eos: u32,
-    /// Tokens of languages, from the first id after the vocabulary on.
+    /// Language tokens, starting with the first id after the vocabulary.
     languages: Vec<String>,
     special: SpecialTokens,
     cleans_up_spaces: bool,
@@ -118,7 +118,7 @@ impl M2m100 {
         Ok(encoding.within(&before, &after, text.len()))
     }
 
-    /// The text of ids; one that has no token is the unknown token.
+    /// The text of ids; an id without a token becomes the unknown token.
     pub(super) fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> String {
         let unknown = || self.token(self.vocabulary.unk).unwrap_or_default();
         let mut out = String::new();
@@ -138,7 +138,7 @@ impl M2m100 {
         if self.cleans_up_spaces { clean_up_spaces(out) } else { out.to_string() }
     }
 
-    /// The bytes of the text that a token stands for.
+    /// The bytes of the text that a token represents.
     pub(super) fn bytes(&self, token: &str) -> Vec<u8> {
         self.model.bytes(token)
     }

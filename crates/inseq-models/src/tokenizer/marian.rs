@@ -1,7 +1,7 @@
-//! Marian's tokenizer: two SentencePiece models that cut, and a vocabulary of its own that numbers.
+//! Marian's tokenizer: two SentencePiece models cut the texts, and a separate vocabulary numbers the pieces.
 //!
-//! What transformers' `MarianTokenizer` does, with one difference: where a checkpoint has separate vocabularies, source
-//! ids are shown by the source vocabulary (the reference shows them by the target's). Punctuation is not normalized: the
+//! It follows transformers' `MarianTokenizer`, with one difference: with separate vocabularies, source
+//! ids are shown with the source vocabulary (the reference uses that of the target). Punctuation is not normalized: the
 //! reference loads a normalizer for it and never calls it.
 
 use super::added::{AddedTokens, Part, trim};
@@ -17,13 +17,13 @@ pub(super) struct Marian {
     source: SentencePiece,
     target: SentencePiece,
     source_vocabulary: Vocabulary,
-    /// Where a checkpoint has separate vocabularies.
+    /// Vocabulary of the target, if the checkpoint has separate vocabularies.
     target_vocabulary: Option<Vocabulary>,
     added: AddedTokens,
     eos: u32,
-    /// Ids that are no part of a text, without the unknown one.
+    /// Ids of special tokens except the unknown token.
     unspoken: Vec<u32>,
-    /// Texts of special tokens, which SentencePiece does not join.
+    /// Texts of special tokens, which are not joined by SentencePiece.
     special: Vec<String>,
     cleans_up_spaces: bool,
 }
@@ -118,7 +118,7 @@ impl Marian {
         if add_special_tokens { encoding.within(&[], &[self.eos], text.len()) } else { encoding }
     }
 
-    /// The model that joins pieces: with one vocabulary the source's, whatever the role, as in the reference.
+    /// The model that joins pieces: with one vocabulary, that of the source for both roles, as in the reference.
     fn joining_model(&self, role: Role) -> &SentencePiece {
         match &self.target_vocabulary {
             Some(_) if role == Role::Target => &self.target,
@@ -156,7 +156,7 @@ impl Marian {
         if self.cleans_up_spaces { clean_up_spaces(out) } else { out.to_string() }
     }
 
-    /// The bytes of the text that a token stands for.
+    /// The bytes of the text that a token represents.
     pub(super) fn bytes(&self, token: &str) -> Vec<u8> {
         self.source.bytes(token)
     }

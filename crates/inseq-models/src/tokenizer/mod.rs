@@ -1,4 +1,4 @@
-//! Text to ids and back, as transformers' tokenizers do it.
+//! Tokenizers: text to ids and back, with the rules of transformers.
 
 mod added;
 mod bytes;
@@ -29,60 +29,60 @@ use languages::Translation;
 pub use loss::Loss;
 pub use options::TokenizerOptions;
 
-/// Classes of transformers that read `tokenizer.json` alone.
+/// Classes of transformers that use `tokenizer.json` unchanged.
 const GENERIC_CLASSES: [&str; 3] = ["TokenizersBackend", "PreTrainedTokenizerFast", "PreTrainedTokenizer"];
 
-/// Whether a text is what a model reads or what it writes.
+/// Role of a text: input or output of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// What an encoder reads, or a decoder-only model's whole text.
+    /// Input of an encoder, or the whole text of a decoder-only model.
     Source,
-    /// What a decoder writes.
+    /// Output of the decoder of an encoder-decoder.
     Target,
 }
 
 /// A text as ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoding {
-    /// Ids in the vocabulary of the text's role.
+    /// Ids in the vocabulary of the text's role, `[token]`.
     pub ids: Vec<u32>,
-    /// Whether each id is a special token rather than text; the unknown token counts as text.
+    /// Whether each id is a special token, `[token]`; the unknown token counts as text.
     pub special: Vec<bool>,
-    /// Bytes of the text that each id stands for, where the tokenizer knows.
+    /// Byte range of each id in the text, `[token]`; `None` if the tokenizer does not give it.
     pub offsets: Option<Vec<Range<usize>>>,
-    /// Places of the text's own ids; the others are special tokens around it.
+    /// Range of the ids of the text; the other ids are special tokens around it.
     pub text: Range<usize>,
 }
 
 /// A side of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Side {
-    /// Its beginning.
+    /// Beginning of the text.
     Left,
-    /// Its end.
+    /// End of the text.
     #[default]
     Right,
 }
 
-/// Tokens with a meaning of their own.
+/// Ids of special tokens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpecialTokens {
-    /// Begins a text.
+    /// Beginning of a text.
     pub bos: Option<u32>,
-    /// Ends a text.
+    /// End of a text.
     pub eos: Option<u32>,
-    /// Fills a batch.
+    /// Padding.
     pub pad: Option<u32>,
-    /// Stands for what the vocabulary does not have.
+    /// Unknown text.
     pub unk: Option<u32>,
-    /// All of them.
+    /// All special tokens.
     pub all: Vec<u32>,
-    /// Longest text that the tokenizer was made for.
+    /// Largest length of a text in tokens, by the tokenizer's files.
     pub model_max_length: Option<usize>,
 }
 
 impl Encoding {
-    /// The encoding with special tokens around a text of some bytes.
+    /// The encoding with special tokens around a text of `length` bytes.
     fn within(self, before: &[u32], after: &[u32], length: usize) -> Self {
         let around = |middle: Vec<bool>| [vec![true; before.len()], middle, vec![true; after.len()]].concat();
         Self {
@@ -95,8 +95,8 @@ impl Encoding {
         }
     }
 
-    /// The encoding without `count` of the text's ids at one side; special tokens around the text stay. Without more than it
-    /// has, it is empty but for these.
+    /// Removes `count` ids of the text at one side; special tokens around the text stay. If `count` is larger than the number of
+    /// ids, only the special tokens remain.
     #[must_use]
     pub fn cut(mut self, count: usize, side: Side) -> Self {
         let count = count.min(self.text.len());
@@ -112,7 +112,20 @@ impl Encoding {
     }
 }
 
-/// A model's tokenizer.
+/// Tokenizer of a model.
+///
+/// ```
+/// # #[cfg(feature = "demo")] {
+/// use inseq_models::demo;
+/// use inseq_models::tokenizer::{Role, Tokenizer};
+///
+/// let tokenizer = Tokenizer::load(&demo::repository())?;
+/// let encoding = tokenizer.encode("The doors are white.", Role::Source, true)?;
+/// assert_eq!(encoding.special.last(), Some(&true)); // </s>
+/// assert_eq!(tokenizer.decode(&encoding.ids, Role::Source, true)?, "The doors are white.");
+/// # }
+/// # Ok::<(), inseq_models::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Tokenizer {
     kind: Kind,
@@ -131,7 +144,7 @@ enum Kind {
 }
 
 impl Tokenizer {
-    /// The tokenizer of a repository, with the languages that its files name.
+    /// Loads the tokenizer of a repository with default options.
     ///
     /// # Errors
     /// As [`load_with`](Self::load_with).
@@ -139,12 +152,12 @@ impl Tokenizer {
         Self::load_with(repository, &TokenizerOptions::default())
     }
 
-    /// The tokenizer of a repository: `tokenizer.json` where there is one, else what transformers' class of that name
-    /// reads (`tokenizer_class`, or by `model_type`). Marian's SentencePiece models come first where both are there,
-    /// unless `tokenizer_class` says that the other is meant.
+    /// Loads the tokenizer of a repository: `tokenizer.json` if it exists, otherwise the files of transformers' class
+    /// (`tokenizer_class`, or the class of the `model_type`). If both exist, Marian's SentencePiece models take precedence,
+    /// unless `tokenizer_class` names a class of `tokenizer.json`.
     ///
     /// # Errors
-    /// When no tokenizer is there, one of its files is missing or damaged, or it does not know a language.
+    /// There is no tokenizer, one of its files is missing or damaged, or it has no token for a language.
     pub fn load_with(repository: &Repository, options: &TokenizerOptions) -> Result<Self> {
         let configuration = Configuration::read(repository)?;
         let chat = Chat::read(repository, &configuration)?;
@@ -211,10 +224,10 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    /// The ids of a text.
+    /// Encodes a text.
     ///
     /// # Errors
-    /// When the tokenizer fails on the text, or the language of a target is not known.
+    /// The tokenizer fails on the text, or the language of a target is not set.
     pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Encoding> {
         match &self.kind {
             Kind::Marian(marian) => Ok(marian.encode(text, role, add_special_tokens)),
@@ -224,10 +237,10 @@ impl Tokenizer {
         }
     }
 
-    /// The text of ids.
+    /// Decodes ids to text.
     ///
     /// # Errors
-    /// When no token has one of the ids, or the tokenizer fails on them.
+    /// An id has no token, or the tokenizer fails on the ids.
     pub fn decode(&self, ids: &[u32], role: Role, skip_special_tokens: bool) -> Result<String> {
         match &self.kind {
             Kind::Marian(marian) if skip_special_tokens => {
@@ -261,7 +274,7 @@ impl Tokenizer {
         }
     }
 
-    /// Tokens with a meaning of their own.
+    /// The special tokens.
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.special
     }
@@ -271,21 +284,21 @@ impl Tokenizer {
         self.truncation_side
     }
 
-    /// The name of transformers' class.
+    /// Name of the class in transformers.
     pub fn class(&self) -> &str {
         &self.class
     }
 
-    /// Whether the model was trained on chats, and says how it reads them.
+    /// Whether the model has a chat template.
     pub fn has_chat_template(&self) -> bool {
         self.chat.exists()
     }
 
-    /// A chat as the text that the model reads, special tokens and all: it is encoded without adding any. With
-    /// `add_generation_prompt` it ends where the assistant's answer begins.
+    /// Applies the chat template to messages. The text contains all special tokens, so encode it without adding any. With
+    /// `add_generation_prompt` it ends at the start of the assistant's answer.
     ///
     /// # Errors
-    /// When the model has no chat template, or it fails, or refuses the messages.
+    /// The model has no chat template, or the template fails or refuses the messages.
     pub fn apply_chat_template(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         self.chat.apply(messages, add_generation_prompt)
     }
@@ -298,7 +311,7 @@ impl Tokenizer {
         }
     }
 
-    /// Codes of the languages that the tokenizer has tokens for (mBART, M2M-100, NLLB), none for other models.
+    /// Codes of the languages with a token (mBART, M2M-100, NLLB); empty for other models.
     pub fn languages(&self) -> Vec<&str> {
         self.translation().map(|translation| translation.codes().collect()).unwrap_or_default()
     }
@@ -306,7 +319,7 @@ impl Tokenizer {
     /// The id of a language's token.
     ///
     /// # Errors
-    /// When the language is unknown, naming those that are known.
+    /// The language is unknown; the error names the known ones.
     pub fn language_token_id(&self, code: &str) -> Result<u32> {
         match self.translation() {
             Some(translation) => translation.id(code),
@@ -314,7 +327,7 @@ impl Tokenizer {
         }
     }
 
-    /// The id that a translation has to start with: the language that was chosen as
+    /// Id of the token at the start of a translation: the language that was chosen as
     /// [`target_language`](TokenizerOptions::target_language).
     pub fn forced_bos_token_id(&self) -> Option<u32> {
         self.translation().and_then(Translation::forced)
@@ -338,7 +351,7 @@ fn not_found(repository: &Repository, class: Option<&str>, model_type: &str) -> 
     }
 }
 
-/// Takes out the spaces that a tokenizer by words leaves before punctuation (`clean_up_tokenization_spaces`).
+/// Removes the spaces that a word tokenizer leaves before punctuation (`clean_up_tokenization_spaces`).
 fn clean_up_spaces(text: &str) -> String {
     let marks = [
         (" .", "."),

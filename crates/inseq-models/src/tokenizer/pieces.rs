@@ -1,4 +1,4 @@
-//! What each token of a text stands for in it.
+//! The part of a text that each token represents.
 
 use inseq_core::text::{byte_of_character, byte_of_piece};
 use inseq_core::{Piece, Token};
@@ -6,17 +6,17 @@ use tokenizers::{Decoder, DecoderWrapper, ModelWrapper};
 
 use super::{Kind, Role, Tokenizer};
 
-/// A token that no model has, which stands before the one that is decoded: decoders treat the first token of a text in
-/// another way.
+/// A token that no model has. It is placed before the decoded token, because decoders treat the first token of a text
+/// differently.
 const BEFORE: &str = "a";
 
 impl Tokenizer {
-    /// The tokens of ids with what each of them stands for: the pieces of the text that [`decode`](Self::decode) gives, each
-    /// with the spaces that belong to it, and special tokens told apart. Put together they are that text; a space may stand
-    /// before it, and where decoding tidies up punctuation, they keep the spaces that the tokens have.
+    /// The tokens of ids with their [`Piece`]s: the part of the text of [`decode`](Self::decode) that each token represents, with
+    /// the spaces that belong to it; special tokens are marked. The joined pieces are this text, perhaps after a leading
+    /// space; if decoding removes spaces before punctuation, the pieces keep them.
     ///
-    /// Where the text that was encoded to `ids` is `given`, unknown tokens get their text from it, and what no token stands
-    /// for is [`skipped`](Token::skipped).
+    /// `given` is the text that was encoded to `ids`, if known. Unknown tokens get their text from it, and text without a
+    /// token is [`skipped`](Token::skipped).
     pub fn tokens(&self, ids: &[u32], role: Role, given: Option<&str>) -> Vec<Token> {
         let token =
             |&id: &u32| Token::new(self.token(id, role).unwrap_or_default(), id).with_piece(self.piece(id, role));
@@ -27,7 +27,7 @@ impl Tokenizer {
         tokens
     }
 
-    /// What an id stands for by itself, after other tokens.
+    /// The piece of a single id after other tokens.
     pub fn piece(&self, id: u32, role: Role) -> Piece {
         let special = &self.special;
         if self.is_special(id, role) {
@@ -45,7 +45,7 @@ impl Tokenizer {
         })
     }
 
-    /// Whether an id stands for no text. The unknown token stands for some, except where it has another use as well.
+    /// Whether an id has no text. The unknown token has text, unless it has another use as well.
     fn is_special(&self, id: u32, role: Role) -> bool {
         let special = &self.special;
         if special.unk == Some(id) {
@@ -62,7 +62,7 @@ impl Tokenizer {
             }
     }
 
-    /// Compares tokens with the text that was encoded to them.
+    /// Compares tokens with the encoded text.
     fn compare(&self, tokens: &mut [Token], ids: &[u32], role: Role, given: &str) {
         for add_special_tokens in [true, false] {
             let Ok(encoding) = self.encode(given, role, add_special_tokens) else { continue };
@@ -147,7 +147,7 @@ fn decoded(decoder: &DecoderWrapper, token: String) -> Vec<u8> {
     }
 }
 
-/// What a decoder makes of one of some tokens.
+/// The output of a decoder for one of several tokens.
 fn chain(decoder: &DecoderWrapper, tokens: Vec<String>, place: usize) -> Vec<u8> {
     let token = tokens.get(place).cloned().unwrap_or_default();
     let decoded = decoder.decode_chain(tokens).ok();

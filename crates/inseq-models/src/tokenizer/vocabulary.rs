@@ -1,4 +1,4 @@
-//! Tokens with ids of their own, in a `vocab.json`.
+//! Vocabularies in a `vocab.json`.
 
 use indexmap::IndexMap;
 use inseq_core::mismatch;
@@ -6,7 +6,7 @@ use inseq_core::mismatch;
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
-/// A vocabulary in which what is missing is unknown.
+/// A vocabulary with an unknown token for missing tokens.
 #[derive(Debug)]
 pub(super) struct Vocabulary {
     pub(super) ids: IndexMap<String, u32>,
@@ -15,7 +15,7 @@ pub(super) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads a vocabulary that has the unknown token `unk`.
+    /// Reads a vocabulary with the unknown token `unk`.
     pub(super) fn load(repository: &Repository, file: &str, unk: &str) -> Result<Self> {
         let ids = read(repository, file)?;
         let unk = *ids.get(unk).ok_or_else(|| Error::Checkpoint {
@@ -40,7 +40,7 @@ pub(super) fn read(repository: &Repository, file: &str) -> Result<IndexMap<Strin
     })
 }
 
-/// A file that a tokenizer cannot do without.
+/// Reads a file that a tokenizer needs.
 pub(super) fn required(repository: &Repository, file: &str) -> Result<Vec<u8>> {
     let bytes = repository.read(file)?.ok_or_else(|| Error::Checkpoint {
         file: file.to_string(),

@@ -9,7 +9,7 @@ pub(super) fn model_folder(cache: &Path, model: &ModelName) -> PathBuf {
     cache.join(format!("models--{}", model.id.replace('/', "--")))
 }
 
-/// The snapshot that a revision (a branch, a tag, or a commit) stands for, where the cache has one.
+/// The snapshot of a revision (a branch, a tag, or a commit), if the cache has one.
 pub(super) fn snapshot(cache: &Path, model: &ModelName) -> Option<PathBuf> {
     let folder = model_folder(cache, model);
     let commit = std::fs::read_to_string(folder.join("refs").join(&model.revision)).ok();
@@ -18,7 +18,7 @@ pub(super) fn snapshot(cache: &Path, model: &ModelName) -> Option<PathBuf> {
     snapshot.is_dir().then_some(snapshot)
 }
 
-/// Whether a text is the name of a commit, and so safe as the name of a folder.
+/// Whether a text is the hash of a commit, which is safe as the name of a folder.
 pub(super) fn is_commit(text: &str) -> bool {
     (7..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -1,4 +1,4 @@
-//! Fetching a model's files through `hf-hub`.
+//! Downloads the files of a model through `hf-hub`.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::{ModelName, Progress, cache};
 use crate::{Error, Result};
 
-/// How often a file that stops in the middle is taken up again.
+/// Number of times that an interrupted download is resumed.
 const RETRIES: usize = 3;
 
 /// A model on the hub, at one commit.
@@ -31,15 +31,15 @@ impl std::fmt::Debug for Remote {
     }
 }
 
-/// Why a model cannot be had.
+/// Reason why a model is not available.
 pub(super) enum Failure {
-    /// The hub does not answer, or is out of order.
+    /// The hub does not answer, or reports a server error.
     Unreachable(Error),
     Refused(Error),
 }
 
 impl Remote {
-    /// Asks the hub what a model has.
+    /// Asks the hub for the files of a model.
     pub(super) fn open(model: ModelName, settings: Settings, progress: Option<Progress>) -> Result<Self, Failure> {
         let explained = |error: &ApiError| {
             let explained = explain(&model, &settings, None, error);
@@ -77,10 +77,10 @@ impl Remote {
         &self.files
     }
 
-    /// Fetches a file to its path in the cache.
+    /// Downloads a file to its path in the cache.
     ///
     /// # Errors
-    /// When the hub refuses it, or it does not arrive whole.
+    /// The hub refuses the file, or the download is incomplete.
     pub(super) fn fetch(&self, file: &str, path: &Path) -> Result<()> {
         // All files come from the commit that was listed, even if the branch moves on in between.
         let repo = self.api.repo(Repo::with_revision(self.model.id.clone(), RepoType::Model, self.commit.clone()));
@@ -108,7 +108,7 @@ impl Remote {
     }
 }
 
-/// Passes on what `hf-hub` reports.
+/// Passes on the progress reports of `hf-hub`.
 struct Report<'a> {
     file: &'a str,
     total: &'a std::cell::Cell<u64>,
@@ -132,7 +132,7 @@ impl HubProgress for Report<'_> {
     fn finish(&mut self) {}
 }
 
-/// Makes the cache remember which commit a revision is, as Python does.
+/// Records the commit of a revision in the cache, as Python does.
 fn point(folder: &Path, revision: &str, commit: &str) -> Result<()> {
     if revision == commit {
         return Ok(());
@@ -149,7 +149,7 @@ fn failed(model: &ModelName, message: String) -> Error {
     Error::Hub { name: model.to_string(), message }
 }
 
-/// The status of an answer that refuses.
+/// HTTP status of a refusal.
 fn status(error: &ApiError) -> Option<u16> {
     match error {
         ApiError::RequestError(e) => match e.as_ref() {
@@ -161,7 +161,7 @@ fn status(error: &ApiError) -> Option<u16> {
     }
 }
 
-/// Whether no answer came, or one that says that the hub is out of order.
+/// Whether the hub did not answer, or reported a server error.
 fn is_unreachable(error: &ApiError) -> bool {
     matches!(error, ApiError::RequestError(_)) && status(error).is_none_or(|code| code >= 500)
 }

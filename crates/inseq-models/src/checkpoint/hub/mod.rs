@@ -1,4 +1,4 @@
-//! Models of the Hugging Face hub, in the cache folder that Python's `huggingface_hub` uses as well.
+//! Models of the Hugging Face hub, in the cache folder that Python's `huggingface_hub` also uses.
 
 mod cache;
 #[cfg(feature = "hub")]
@@ -11,21 +11,21 @@ use std::sync::Arc;
 use crate::{Error, Result};
 use settings::Settings;
 
-/// Told of a file, the bytes of it that have arrived, and its bytes in all.
+/// Callback with the name of a file, its received bytes, and its total bytes.
 pub type Progress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
 
-/// How files of the hub are found and fetched. What is not set comes from the environment, as in Python.
+/// Options for finding and downloading files of the hub. An option that is not set comes from the environment, as in Python.
 #[derive(Clone, Default)]
 pub struct HubOptions {
-    /// Told of what has arrived, several times a file. Nothing is printed otherwise.
+    /// Callback for received bytes, called several times per file. Without it nothing is reported.
     pub progress: Option<Progress>,
-    /// Whether only files that are already in the cache are used; also set by `HF_HUB_OFFLINE=1`.
+    /// Whether only files in the cache are used; `HF_HUB_OFFLINE=1` sets it too.
     pub offline: bool,
-    /// The cache folder, else `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    /// Cache folder. Default `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
     pub cache: Option<PathBuf>,
-    /// The hub's address, else `HF_ENDPOINT` or `https://huggingface.co`.
+    /// Address of the hub. Default `HF_ENDPOINT` or `https://huggingface.co`.
     pub endpoint: Option<String>,
-    /// An access token, else `HF_TOKEN` or the one that `hf auth login` has saved.
+    /// Access token. Default `HF_TOKEN` or the token that `hf auth login` saved.
     pub token: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl std::fmt::Display for ModelName {
     }
 }
 
-/// The files of a model of the hub at one commit: those in the cache, and where the hub was asked, those that it has.
+/// The files of a hub model at one commit: those in the cache and, if the hub was asked, those on the hub.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     folder: PathBuf,
@@ -87,10 +87,10 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// A model of the hub. Nothing is fetched but the names of its files.
+    /// Opens a model of the hub. Only the names of its files are downloaded.
     ///
     /// # Errors
-    /// When the name is none, the hub has no such model or refuses it, or only the cache is used and does not have it.
+    /// The name is malformed, the hub has no such model or refuses it, or only the cache is used and does not have it.
     pub(super) fn open(name: &str, options: &HubOptions) -> Result<Self> {
         let model = ModelName::parse(name)?;
         let settings = Settings::new(options, &|variable| std::env::var(variable).ok())?;
@@ -129,12 +129,12 @@ impl Snapshot {
         }
     }
 
-    /// The folder in the cache that holds what was fetched.
+    /// The folder of the downloaded files in the cache.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The names of the files that the hub has, where it was asked.
+    /// The names of the files on the hub, if it was asked.
     pub(super) fn listed(&self) -> Option<&[String]> {
         #[cfg(feature = "hub")]
         return self.remote.as_ref().map(|remote| remote.files());
@@ -142,15 +142,15 @@ impl Snapshot {
         None
     }
 
-    /// Whether there is a file of this path in the cache, or of this name on the hub.
+    /// Whether the cache has this path, or the hub has this file.
     pub(super) fn has(&self, path: PathBuf, file: &str) -> bool {
         path.exists() || self.listed().is_some_and(|files| files.iter().any(|name| name == file))
     }
 
-    /// A path in the cache, the file fetched where the cache lacks it and the hub has it.
+    /// A path in the cache; the file is downloaded first if only the hub has it.
     ///
     /// # Errors
-    /// When it cannot be fetched.
+    /// The download fails.
     pub(super) fn fetched(&self, path: PathBuf, file: &str) -> Result<PathBuf> {
         #[cfg(feature = "hub")]
         if let Some(remote) = &self.remote

@@ -1,5 +1,5 @@
-//! Where the hub is, where its files are kept, and who asks: the environment variables that Python's
-//! `huggingface_hub` reads, in its order.
+//! Address of the hub, cache folder and access token, from the environment variables of Python's
+//! `huggingface_hub`, in its order.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The options, and `environment` (a variable's name to its value) where they say nothing.
+    /// The options, completed by `environment` (name of a variable to its value).
     pub(super) fn new(options: &HubOptions, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         // An empty variable is one that is not set.
         let variable = |name: &str| environment(name).filter(|value| !value.is_empty());

@@ -1,7 +1,7 @@
-//! A reader for the pickles that PyTorch writes. It executes nothing: a global is looked up in a fixed list.
+//! A reader for the pickles of PyTorch. It executes no code: it compares a global with a fixed list.
 //!
-//! What is shared in a pickle is shared here too, and depth and number of values are bounded, so that a small file
-//! cannot ask for much memory.
+//! Values that a pickle shares are also shared in memory, and the depth and the number of values are bounded, so a small file
+//! cannot allocate much memory.
 
 mod reader;
 
@@ -12,17 +12,17 @@ use indexmap::IndexMap;
 use super::stored::StoredDType;
 pub(super) use reader::{Pickle, read};
 
-/// Values deeper inside each other than this are no checkpoint's; PyTorch's lie four deep.
+/// Largest depth of nested values; checkpoints of PyTorch have a depth of four.
 const MOST_DEPTH: usize = 32;
 
-/// What a pickle of a state dictionary is made of.
+/// A value in the pickle of a state dictionary.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
-    /// A value that no tensor depends on: `None`, a float, a device.
+    /// A value that does not affect tensors: `None`, a float, a device.
     Ignored,
     Bool(bool),
     Int(i64),
-    /// The number that opens a file of the format before PyTorch 1.6.
+    /// The magic number at the start of files in the format before PyTorch 1.6.
     Magic,
     String(Rc<str>),
     Tuple(Rc<Items>),
@@ -53,7 +53,7 @@ impl Dict {
         self.items.iter().any(|(_, value)| matches!(value, Value::Tensor(_)))
     }
 
-    /// The value of a key that is a text.
+    /// The value of a text key.
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
         self.items
             .iter()
@@ -71,7 +71,7 @@ pub(super) struct StorageRef {
     pub(super) part: Option<(usize, usize)>,
 }
 
-/// What a pickle says of a storage that lies outside it.
+/// Type and size of a storage outside the pickle.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Storage {
     pub(super) dtype: StoredDType,
@@ -79,7 +79,7 @@ pub(super) struct Storage {
     pub(super) count: usize,
 }
 
-/// The storages that a pickle names, by key.
+/// The storages of a pickle, by key.
 pub(super) type Storages = IndexMap<Rc<str>, Storage>;
 
 /// A tensor: a view of a storage.
@@ -155,7 +155,7 @@ impl Global {
     }
 }
 
-/// A type of PyTorch, by its name in the module `torch`.
+/// The type of PyTorch with this name in the module `torch`.
 fn dtype_named(name: &str) -> Option<StoredDType> {
     Some(match name {
         "float64" => StoredDType::F64,
@@ -176,7 +176,7 @@ fn dtype_named(name: &str) -> Option<StoredDType> {
     })
 }
 
-/// A name of the file as it may stand in a message.
+/// A name from the file, safe to print in a message.
 fn shown(name: &str) -> String {
     name.chars().take(80).flat_map(char::escape_debug).collect()
 }
@@ -192,14 +192,14 @@ impl Value {
     }
 }
 
-/// The depth of something that holds these values.
+/// The depth of a container of these values.
 fn deeper<'a>(values: impl Iterator<Item = &'a Value>) -> Result<usize, String> {
     let depth = values.map(Value::depth).max().unwrap_or(0) + 1;
     if depth > MOST_DEPTH { Err(format!("its values lie more than {MOST_DEPTH} deep")) } else { Ok(depth) }
 }
 
-/// A persistent id: `("storage", type, key, location, count)`, before PyTorch 1.6 with the part of the storage that is
-/// meant, `(key, first, count)` or `None`.
+/// Reads a persistent id: `("storage", type, key, location, count)`; before PyTorch 1.6 also with a part of the
+/// storage, `(key, first, count)` or `None`.
 fn storage(id: &Value) -> Result<(StorageRef, Storage), String> {
     let Value::Tuple(items) = id else { return Err("a persistent id names no storage".into()) };
     match &items.values[..] {

@@ -4,21 +4,21 @@ use std::rc::Rc;
 
 use super::{Dict, Global, Items, Storages, Value, call, deeper, storage};
 
-/// A tensor takes about 30 values.
+/// Largest number of values; a tensor takes about 30.
 const MOST_VALUES: usize = 1 << 23;
-/// The number that opens a file of the format before PyTorch 1.6, 0x1950a86a20f9469cfc6c.
+/// Magic number at the start of files in the format before PyTorch 1.6, 0x1950a86a20f9469cfc6c.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-/// A pickle that was read.
+/// The result of reading a pickle.
 #[derive(Debug)]
 pub(in super::super) struct Pickle {
     pub(in super::super) value: Value,
     pub(in super::super) storages: Storages,
-    /// Bytes that it takes.
+    /// Length of the pickle in bytes.
     pub(in super::super) length: usize,
 }
 
-/// Reads a pickle of protocol 2, or of a later one as far as it says the same.
+/// Reads a pickle of protocol 2, or of a later protocol with the same operations.
 /// More bytes may follow it.
 pub(in super::super) fn read(bytes: &[u8]) -> Result<Pickle, String> {
     let (stack, marks, memo) = (Vec::new(), Vec::new(), Vec::new());
@@ -28,7 +28,7 @@ pub(in super::super) fn read(bytes: &[u8]) -> Result<Pickle, String> {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Values that have been put on the stack.
+    /// Number of values that were put on the stack.
     values: usize,
     stack: Vec<Value>,
     marks: Vec<usize>,
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         self.push(Value::Tuple(Rc::new(Items { values, depth })))
     }
 
-    /// What was put last. Nothing below the last mark is there to take.
+    /// Removes the last value. Values below the last mark are not available.
     fn pop(&mut self) -> Result<Value, String> {
         if self.marks.last().is_some_and(|&mark| self.stack.len() <= mark) {
             return Err("it takes more than it has put after a mark".into());
@@ -258,8 +258,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Dictionaries and lists are filled after they are remembered, so that no copy would be right; no tensor depends on
-    /// one that is referred to again.
+    /// Dictionaries and lists are filled after they are stored in the memo, so a copy would be wrong. No tensor depends on
+    /// a container that is referred to again.
     fn remember(&mut self, index: usize) -> Result<(), String> {
         if index > self.memo.len() {
             return Err(format!("memo {index} comes before its turn"));

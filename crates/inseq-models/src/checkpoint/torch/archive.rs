@@ -1,4 +1,4 @@
-//! A zip archive of one pickle and the storages it names, as PyTorch writes since 1.6.
+//! A zip archive of one pickle and its storages: the format of PyTorch since 1.6.
 
 use std::io::Cursor;
 use std::ops::Range;
@@ -31,7 +31,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<IndexMap<String, Entry>, String> {
     super::tensors(root, bytes.len(), |storage| archive.member(&format!("data/{}", storage.key)))
 }
 
-/// The members of an archive, which all lie in one folder that has any name.
+/// The members of an archive, which are all in one folder with any name.
 struct Archive<'a> {
     bytes: &'a [u8],
     zip: ZipArchive<Cursor<&'a [u8]>>,
@@ -54,7 +54,7 @@ impl<'a> Archive<'a> {
         self.zip.index_for_name(&format!("{}/{name}", self.folder)).is_some()
     }
 
-    /// Where the bytes of a member lie in the file.
+    /// The byte range of a member in the file.
     fn member(&mut self, name: &str) -> Result<Range<usize>, String> {
         let invalid = |message: String| format!("archive member `{name}` {message}");
         let member = self

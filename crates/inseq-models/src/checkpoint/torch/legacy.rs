@@ -1,5 +1,5 @@
-//! What PyTorch wrote before 1.6: four pickles (a number that says so, the version, facts of the machine, the tensors), a
-//! fifth with the keys of the storages, and the storages in the order of the keys, each behind the number of its values.
+//! The format of PyTorch before 1.6: four pickles (the magic number, the version, facts about the machine, the tensors), a
+//! fifth with the keys of the storages, and the storages in the order of the keys, each after the number of its values.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::{Entry, LARGEST_PICKLE};
 use crate::checkpoint::pickle::{self, Pickle, Storages, Value};
 
-/// The only version there ever was.
+/// The only version of the format.
 const VERSION: i64 = 1001;
 
 /// The tensors of a file.
@@ -46,7 +46,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<IndexMap<String, Entry>, String> {
     })
 }
 
-/// Where the storages lie that follow one another from byte `at` on.
+/// The byte ranges of consecutive storages that start at byte `at`.
 fn places(
     bytes: &[u8],
     mut at: usize,
@@ -72,7 +72,7 @@ fn places(
     Ok(places)
 }
 
-/// Pickles that follow one another.
+/// Consecutive pickles.
 struct Pickles<'a> {
     bytes: &'a [u8],
     at: usize,

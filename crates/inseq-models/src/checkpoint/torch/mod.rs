@@ -1,4 +1,4 @@
-//! `pytorch_model.bin`: a pickle that describes tensors, and the storages that it names.
+//! `pytorch_model.bin`: a pickle that describes tensors, and their storages.
 
 mod archive;
 mod legacy;
@@ -12,24 +12,24 @@ use super::pickle::{StorageRef, TensorRef, Value};
 use super::stored::{StoredDType, not_weights};
 use crate::{Error, Result};
 
-/// A pickle larger than this does not only describe tensors.
+/// Largest size of a pickle in bytes; a larger one contains more than descriptions of tensors.
 const LARGEST_PICKLE: usize = 64 << 20;
-/// No tensor has more axes.
+/// Largest number of axes of a tensor.
 const MOST_AXES: usize = 64;
 
-/// Where a tensor's values lie in the file.
+/// Type, shape and place of a tensor in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) dtype: StoredDType,
     pub(super) shape: Vec<usize>,
     strides: Vec<usize>,
-    /// Bytes of the whole storage in the file.
+    /// Byte range of the whole storage in the file.
     pub(super) storage: Range<usize>,
-    /// First value in the storage.
+    /// Index of the first value in the storage.
     offset: usize,
 }
 
-/// The tensors of a file, by name: of the zip archive that PyTorch writes since 1.6, or of what it wrote before.
+/// The tensors of a file, by name, in the format of PyTorch since 1.6 (a zip archive) or the one before.
 pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry>> {
     let tensors = if bytes.starts_with(b"PK") {
         archive::read(bytes)
@@ -47,7 +47,7 @@ pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry
     tensors.map_err(|message| Error::Checkpoint { file: file.to_string(), message })
 }
 
-/// The tensors of a pickled state dictionary, in a file of so many bytes, with `locate` to find a storage in it.
+/// The tensors of a pickled state dictionary in a file of `bytes` bytes; `locate` finds a storage in the file.
 fn tensors(
     root: Value,
     bytes: usize,
@@ -80,7 +80,7 @@ fn tensors(
 }
 
 impl Entry {
-    /// A tensor in its storage, `storage`, of a file of so many bytes.
+    /// A tensor in the byte range `storage` of a file of `bytes` bytes.
     fn new(tensor: &TensorRef, storage: Range<usize>, bytes: usize) -> Result<Self, String> {
         let TensorRef { dtype, shape, strides, offset, .. } = tensor.clone();
         let storage = match tensor.storage.part {
@@ -101,7 +101,7 @@ impl Entry {
     }
 }
 
-/// Whether the tensor's values lie in its storage.
+/// Checks that the values of the tensor are inside its storage.
 fn check(entry: &Entry, bytes: usize) -> Result<(), String> {
     let (shape, strides) = (&entry.shape, &entry.strides);
     if shape.len() != strides.len() {

@@ -15,24 +15,24 @@ use crate::tokenizer::guard;
 use crate::tokenizer::vocabulary::{read, required};
 use crate::{Error, Result};
 
-/// What differs between families of byte-level byte pairs.
+/// Differences between families of byte-level byte pairs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    /// Whether a text is put into its composed form first (NFC).
+    /// Whether a text is first normalized to its composed form (NFC).
     composes: bool,
     words: Words,
 }
 
-/// What is never merged across.
+/// Rule that splits a text before merging.
 #[derive(Clone, Copy, Debug)]
 enum Words {
-    /// GPT-2's.
+    /// The rule of GPT-2.
     Gpt2,
-    /// An expression.
+    /// A regular expression.
     Matching(&'static str),
 }
 
-/// Contractions, words with what stands before them, single digits, punctuation with the line ends after it, spaces.
+/// Contractions, words with the character before them, single digits, punctuation with the line ends after it, spaces.
 const QWEN2: &str = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*\
                      |\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
@@ -101,7 +101,7 @@ impl Rules {
         self.around(model, configuration)
     }
 
-    /// What comes before and after the merging of a vocabulary.
+    /// The parts of a tokenizer around a vocabulary with merges.
     pub(super) fn around(self, mut model: BPE, configuration: &Configuration) -> Result<Parts> {
         (model.dropout, model.unk_token) = (None, None);
         (model.continuing_subword_prefix, model.end_of_word_suffix) = (None, None);
@@ -125,7 +125,7 @@ impl Rules {
     }
 }
 
-/// The pairs of a file that has one a line, the first to be merged first.
+/// The merges of a file with one pair per line, in order of priority.
 fn merges_of(bytes: &[u8]) -> Result<Vec<(String, String)>, String> {
     let text = std::str::from_utf8(bytes).map_err(|e| format!("not UTF-8 text: {e}"))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"));

@@ -3,7 +3,7 @@
 use super::pieces::Pieces;
 use crate::tokenizer::configuration::Configuration;
 
-/// Fairseq's own four tokens, then the pieces but the first three, which are SentencePiece's versions of these.
+/// Fairseq's four special tokens, then the pieces without the first three, which are SentencePiece's special tokens.
 pub(super) fn order(pieces: &Pieces, configuration: &Configuration) -> Vec<(String, f64)> {
     let named = |name: &str, default: &str| configuration.token(name).unwrap_or(default).to_string();
     let first = [("bos_token", "<s>"), ("pad_token", "<pad>"), ("eos_token", "</s>"), ("unk_token", "<unk>")];
@@ -11,5 +11,5 @@ pub(super) fn order(pieces: &Pieces, configuration: &Configuration) -> Vec<(Stri
     first.chain(pieces.scored.iter().skip(3).cloned()).collect()
 }
 
-/// Where fairseq's unknown token is.
+/// Index of fairseq's unknown token.
 pub(super) const UNKNOWN: usize = 3;

@@ -1,6 +1,6 @@
 //! Tokenizers of repositories without a `tokenizer.json`, by the class of transformers that reads their files.
 //!
-//! What differs between families is data: a table in one file per kind of model. The `tokenizers` crate does the work, as in
+//! Tables, in one file per kind of model, describe the differences between families. The `tokenizers` crate does the work, as in
 //! transformers.
 
 mod byte_level;
@@ -26,11 +26,11 @@ pub(super) struct Family {
     pub(super) class: &'static str,
     /// Other classes with the same rules.
     aliases: &'static [&'static str],
-    /// Values of `model_type` in `config.json` that mean this class where none is named.
+    /// Values of `model_type` in `config.json` that select this class if no class is named.
     model_types: &'static [&'static str],
-    /// Special tokens by name, where the files do not say.
+    /// Default special tokens by name.
     tokens: &'static [(&'static str, &'static str)],
-    /// How the default mask token takes the space before it.
+    /// How the default mask token treats the space before it.
     mask: Mask,
     pub(super) frame: FrameRule,
     pub(super) languages: Option<&'static Languages>,
@@ -47,23 +47,23 @@ enum Mask {
     LeftNormalized,
 }
 
-/// Which special tokens surround a text.
+/// Special tokens around a text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FrameRule {
-    /// What `add_bos_token` and `add_eos_token` say; beside a `tokenizer.json` that is `of_file`, what that says.
+    /// The tokens of `add_bos_token` and `add_eos_token`; with `of_file`, those of the `tokenizer.json`.
     Configured { of_file: bool },
-    /// Always these, by name.
+    /// Always these tokens, by name.
     Always { before: &'static [&'static str], after: &'static [&'static str] },
 }
 
 impl FrameRule {
-    /// Whether a `tokenizer.json` says what surrounds a text.
+    /// Whether a `tokenizer.json` defines the tokens around a text.
     pub(super) fn is_of_file(self) -> bool {
         matches!(self, Self::Configured { of_file: true })
     }
 }
 
-/// What a family reads.
+/// Kind of model files of a family.
 #[derive(Debug)]
 enum Files {
     ByteLevel(byte_level::Rules),
@@ -72,7 +72,7 @@ enum Files {
     WordPieces,
 }
 
-/// Everything of a tokenizer but its added tokens.
+/// The parts of a tokenizer without its added tokens.
 pub(super) struct Parts {
     pub(super) model: ModelWrapper,
     pub(super) normalizer: Option<NormalizerWrapper>,
@@ -84,7 +84,7 @@ fn all() -> impl Iterator<Item = &'static Family> {
     [byte_level::FAMILIES, unigram::FAMILIES, piece_pairs::FAMILIES, word_pieces::FAMILIES].into_iter().flatten()
 }
 
-/// Types of models whose `tokenizer.json` transformers reads as it is, whatever class is named.
+/// Model types whose `tokenizer.json` transformers uses unchanged with every class.
 const AS_IT_IS: [&str; 5] = ["mistral", "mixtral", "olmo2", "phi3", "umt5"];
 
 impl Family {
@@ -96,7 +96,7 @@ impl Family {
         all().find(|family| family.model_types.contains(&model_type))
     }
 
-    /// The family of a class of transformers or, where none is named, of a type of model, for repositories without a
+    /// The family of a class of transformers or, if no class is named, of a model type, for repositories without a
     /// `tokenizer.json`.
     pub(super) fn of_files(class: Option<&str>, model_type: &str) -> Option<&'static Self> {
         let of_type = Self::of_type(model_type);
@@ -109,7 +109,7 @@ impl Family {
         }
     }
 
-    /// The family whose class transformers takes where there is a `tokenizer.json`; none where that file is read as it is.
+    /// The family whose class transformers uses with a `tokenizer.json`; `None` if the file is used unchanged.
     pub(super) fn of_json(class: Option<&str>, model_type: &str, is_byte_level: bool) -> Option<&'static Self> {
         // What Qwen2's repositories name is not looked at; Llama's class has no registered type.
         let of_type = Self::of_type(model_type).filter(|_| model_type != "llama");
@@ -124,11 +124,11 @@ impl Family {
         }
     }
 
-    /// What the family's class makes of the vocabulary, the merges and the rules of normalization of a `tokenizer.json`; none
-    /// where the file holds another kind of model, and is read as it is.
+    /// Builds the parts of the family's class from the vocabulary, the merges and the normalization rules of a `tokenizer.json`;
+    /// `None` if the file holds another kind of model, which is used unchanged.
     ///
     /// # Errors
-    /// When the vocabulary lacks what the class needs.
+    /// The vocabulary lacks a token that the class needs.
     pub(super) fn parts_of(&self, inner: &Tokenizer, configuration: &mut Configuration) -> Result<Option<Parts>> {
         match (&self.files, inner.get_model()) {
             (Files::ByteLevel(rules), ModelWrapper::BPE(model)) => rules.around(model.clone(), configuration).map(Some),
@@ -145,12 +145,12 @@ impl Family {
         }
     }
 
-    /// The class that transformers takes where a repository names one, or none.
+    /// The class that transformers uses for the named class, or without a named class.
     pub(super) fn class_of(&self, named: Option<&str>) -> &'static str {
         self.aliases.iter().find(|alias| named == Some(**alias)).unwrap_or(&self.class)
     }
 
-    /// Gives special tokens the names that the files leave out, where a token `exists`.
+    /// Sets the named special tokens that the files omit, for tokens that exist by `exists`.
     pub(super) fn name_tokens(&self, configuration: &mut Configuration, exists: impl Fn(&str) -> bool) {
         for &(name, content) in self.tokens.iter().filter(|(_, content)| exists(content)) {
             let mut token = AddedToken::special(content);
@@ -165,7 +165,7 @@ impl Family {
     /// Reads the family's files.
     ///
     /// # Errors
-    /// When one is missing or damaged.
+    /// A file is missing or damaged.
     pub(super) fn parts(&self, repository: &Repository, configuration: &mut Configuration) -> Result<Parts> {
         match &self.files {
             Files::ByteLevel(rules) => rules.parts(repository, configuration),
@@ -180,7 +180,7 @@ fn without_fast(class: &str) -> &str {
     class.strip_suffix("Fast").unwrap_or(class)
 }
 
-/// SentencePiece's rules in a normalizer.
+/// The rules of SentencePiece in a normalizer.
 fn rules_of(normalizer: Option<&NormalizerWrapper>) -> Option<Precompiled> {
     match normalizer? {
         NormalizerWrapper::Precompiled(rules) => Some(rules.clone()),
@@ -189,7 +189,7 @@ fn rules_of(normalizer: Option<&NormalizerWrapper>) -> Option<Precompiled> {
     }
 }
 
-/// The first of some files that a repository has, with its name.
+/// The first existing file, with its name.
 fn first_of(class: &str, files: &[&'static str], repository: &Repository) -> Result<(&'static str, Vec<u8>)> {
     for file in files {
         if let Some(bytes) = repository.read(file)? {
@@ -206,7 +206,7 @@ fn first_of(class: &str, files: &[&'static str], repository: &Repository) -> Res
     })
 }
 
-/// The error of a damaged file.
+/// Error for a damaged file.
 fn damaged(file: &str) -> impl Fn(tokenizers::Error) -> Error + '_ {
     move |e| Error::Checkpoint { file: file.to_string(), message: e.to_string() }
 }

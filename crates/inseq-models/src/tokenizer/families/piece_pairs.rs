@@ -1,4 +1,4 @@
-//! SentencePiece models of byte pairs that the `tokenizers` crate merges by: Llama's, Gemma's, NLLB's.
+//! SentencePiece models of byte pairs that run in the `tokenizers` crate: Llama, Gemma, NLLB.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,10 +24,10 @@ use crate::tokenizer::languages;
 use crate::tokenizer::sentencepiece::proto::TrainerSpec;
 use crate::{Error, Result};
 
-/// Longest piece, in bytes: each of its cuts is looked at, so time grows with its square.
+/// Longest piece in bytes. Every split of a piece is tried, so time grows with the square of its length.
 const LONGEST_PIECE: usize = 1024;
 
-/// What differs between families of byte pairs.
+/// Differences between families of byte pairs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
     files: &'static [&'static str],
@@ -36,13 +36,13 @@ pub(super) struct Rules {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
-    /// A space is put before the text; what has no piece becomes bytes.
+    /// A space is added before the text; characters without a piece become bytes.
     Llama,
-    /// No space before the text; the text is parted after each space.
+    /// No space is added before the text; the text is split after each space.
     Gemma,
-    /// In fairseq's order, with language codes; words never merge.
+    /// Fairseq's order, with language codes; words never merge.
     Nllb,
-    /// What transformers makes of a `tokenizer.model` that it has no class for: neither a space before nor parts.
+    /// A `tokenizer.model` without a class in transformers: no added space and no split.
     Plain,
 }
 
@@ -140,7 +140,7 @@ impl Rules {
         self.around(model, rules.map_err(invalid)?, plain, configuration)
     }
 
-    /// What the family's class makes of the vocabulary and the merges of a `tokenizer.json`.
+    /// Builds the parts of the family's class from the vocabulary and the merges of a `tokenizer.json`.
     pub(super) fn of_json(
         self,
         model: BPE,
@@ -150,8 +150,8 @@ impl Rules {
         self.around(model, rules, None, configuration)
     }
 
-    /// What comes before and after the merging of a vocabulary; `plain` is what the file of a model without a class of its own
-    /// says.
+    /// The parts of a tokenizer around a vocabulary with merges; `plain` holds the rules in the file of a model without its own
+    /// class.
     fn around(
         self,
         mut model: BPE,
@@ -211,7 +211,7 @@ impl Rules {
     }
 }
 
-/// Fairseq's order, with each token once. Where no file numbers the language codes, they come next, then the mask.
+/// Fairseq's order, with each token once. Language codes without an id in a file come next, then the mask.
 fn fairseq_order(pieces: &Pieces, configuration: &mut Configuration) -> Vec<String> {
     let mut seen = HashSet::new();
     let first = fairseq::order(pieces, configuration).into_iter().take(fairseq::UNKNOWN + 1);
@@ -229,7 +229,7 @@ fn fairseq_order(pieces: &Pieces, configuration: &mut Configuration) -> Vec<Stri
     order
 }
 
-/// Names the special tokens that the model's own file names.
+/// Sets the special tokens that the model file names.
 fn name_pieces(pieces: &Pieces, configuration: &mut Configuration) {
     let trainer = &pieces.trainer;
     let named = [
@@ -242,7 +242,7 @@ fn name_pieces(pieces: &Pieces, configuration: &mut Configuration) {
     }
 }
 
-/// Gives placeholders the names that the list of added tokens has for their ids.
+/// Renames placeholders to the added tokens with their ids.
 fn rename(ids: &mut AHashMap<String, u32>, configuration: &Configuration) {
     let mut tokens: HashMap<u32, String> = ids.iter().map(|(token, id)| (*id, token.clone())).collect();
     for (id, token) in &configuration.added {
@@ -256,7 +256,7 @@ fn rename(ids: &mut AHashMap<String, u32>, configuration: &Configuration) {
     }
 }
 
-/// Each way to make a piece of two others, the pieces that come first in the file first, then the shortest left part.
+/// All merges of two pieces into a piece, in the order of the merged pieces in the file, then by the length of the left part.
 fn merges_of(pieces: &Pieces) -> Vec<(String, String)> {
     let known: HashSet<&str> = pieces.scored.iter().map(|(text, _)| text.as_str()).collect();
     let cuts =

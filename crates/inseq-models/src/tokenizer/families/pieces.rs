@@ -1,16 +1,16 @@
-//! The pieces of a SentencePiece model, to be numbered as a family numbers them.
+//! The pieces of a SentencePiece model, which each family numbers in its own way.
 
 use crate::Result;
 use crate::tokenizer::added::AddedToken;
 use crate::tokenizer::sentencepiece::proto::{ModelProto, ModelType, PieceType, TrainerSpec};
 use crate::tokenizer::sentencepiece::read_model;
 
-/// What a tokenizer of the `tokenizers` crate takes from a SentencePiece model.
+/// The parts of a SentencePiece model for a tokenizer of the `tokenizers` crate.
 pub(super) struct Pieces {
     pub(super) scored: Vec<(String, f64)>,
-    /// What the model never cuts: control symbols, which are special, and the user's own.
+    /// Symbols that the model never cuts: control symbols, which are special, and user-defined symbols.
     pub(super) declared: Vec<AddedToken>,
-    /// Rules of normalization, where it has any.
+    /// Normalization rules, if any.
     pub(super) rules: Option<Vec<u8>>,
     pub(super) trainer: TrainerSpec,
 }

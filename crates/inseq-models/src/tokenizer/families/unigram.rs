@@ -1,4 +1,4 @@
-//! SentencePiece unigram models that the `tokenizers` crate cuts by: T5's, Pegasus', mBART's, XGLM's.
+//! SentencePiece unigram models that run in the `tokenizers` crate: T5, Pegasus, mBART, XGLM.
 
 use tokenizers::models::unigram::Unigram;
 use tokenizers::normalizers::replace::{Replace, ReplacePattern};
@@ -17,37 +17,37 @@ use crate::tokenizer::guard;
 use crate::tokenizer::languages::{self, Languages};
 use crate::{Error, Result};
 
-/// What differs between families of unigram models.
+/// Differences between families of unigram models.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    /// Names of the model's file.
+    /// Names of the model file.
     files: &'static [&'static str],
     layout: Layout,
     normalization: Normalization,
-    /// Whether spaces of every kind part words, rather than the space alone.
+    /// Whether white space of every kind separates words, not only the space.
     parts_words: bool,
 }
 
-/// How pieces get their ids.
+/// Order of the ids of pieces.
 #[derive(Clone, Copy, Debug)]
 enum Layout {
-    /// As they are, then the extra ids, counted down.
+    /// The order of the file, then the extra ids in descending order.
     T5,
-    /// Two pieces, the tokens of the pre-training, the other pieces.
+    /// Two pieces, the tokens of the pretraining, the other pieces.
     Pegasus,
-    /// In fairseq's order, then language codes and the mask.
+    /// Fairseq's order, then language codes and the mask.
     Languages(&'static Languages),
-    /// In fairseq's order, then seven words that fill up the vocabulary.
+    /// Fairseq's order, then seven words that fill the vocabulary.
     MadeUpWords,
 }
 
-/// How a text is rewritten first.
+/// Normalization of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Normalization {
     Nothing,
-    /// By the model's rules.
+    /// The rules of the model.
     Rules,
-    /// By the model's rules; then each run of spaces becomes one.
+    /// The rules of the model; then each run of spaces becomes one space.
     RulesAndSpaces,
 }
 
@@ -167,7 +167,7 @@ impl Rules {
         self.around(model, rules.map_err(invalid)?, configuration)
     }
 
-    /// What the family's class makes of the vocabulary and the rules of a `tokenizer.json`.
+    /// Builds the parts of the family's class from the vocabulary and the rules of a `tokenizer.json`.
     pub(super) fn of_json(
         self,
         model: &Unigram,
@@ -190,7 +190,7 @@ impl Rules {
         self.around(model, rules, configuration)
     }
 
-    /// What comes before and after the cutting by a vocabulary.
+    /// The parts of a tokenizer around a unigram vocabulary.
     fn around(self, model: Unigram, rules: Option<Precompiled>, configuration: &Configuration) -> Result<Parts> {
         let prefix = if matches!(self.layout, Layout::MadeUpWords) && configuration.denies("add_prefix_space") {
             PrependScheme::Never
@@ -210,7 +210,7 @@ impl Rules {
         })
     }
 
-    /// All tokens in the order of their ids, and where the unknown one is. Names the special tokens without a name.
+    /// All tokens in the order of their ids, and the index of the unknown token. Sets the special tokens without a name.
     fn vocabulary(
         self,
         pieces: &Pieces,

@@ -1,5 +1,5 @@
-//! Pieces of words (Wu et al., 2016, <https://arxiv.org/abs/1609.08144>) as BERT cuts them: `vocab.txt`. Chinese GPT-2 models
-//! have such tokenizers.
+//! WordPiece (Wu et al., 2016, <https://arxiv.org/abs/1609.08144>) with BERT's rules: `vocab.txt`. Chinese GPT-2 models
+//! use it.
 
 use ahash::AHashMap;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::tokenizer::guard;
 use crate::tokenizer::vocabulary::required;
 use crate::{Error, Result};
 
-/// What marks a piece that goes on with a word.
+/// Mark of a piece that continues a word.
 const GOES_ON: &str = "##";
 
 pub(super) const FAMILIES: &[Family] = &[Family {
@@ -44,7 +44,7 @@ pub(super) fn parts(repository: &Repository, configuration: &Configuration) -> R
     around(tokens.zip(0..).collect(), FILE, configuration)
 }
 
-/// What comes before and after the cutting by a vocabulary.
+/// The parts of a tokenizer around a vocabulary.
 pub(super) fn around(ids: AHashMap<String, u32>, file: &str, configuration: &Configuration) -> Result<Parts> {
     let unknown = configuration.token("unk_token").unwrap_or("[UNK]").to_string();
     let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };

@@ -1,10 +1,10 @@
-//! SentencePiece models (Kudo & Richardson, 2018, <https://arxiv.org/abs/1808.06226>), unigram and byte pairs, cutting
-//! exactly as the original library does: its normalization by longest prefix, its scores in single precision, its order
+//! SentencePiece models (Kudo & Richardson, 2018, <https://arxiv.org/abs/1808.06226>), unigram and byte pairs, with exactly the
+//! cuts of the original library: its normalization by longest prefix, its scores in single precision, its order
 //! of ties.
 //!
-//! The `tokenizers` crate has such models, too; they add scores in double precision, normalize by grapheme, and cut
-//! control symbols out of a text, so their cuts are not always the same. Tokenizers that transformers builds with that
-//! crate are built with it here (see `families`); these models are for those that it runs SentencePiece itself for.
+//! The models of the `tokenizers` crate add scores in double precision, normalize by grapheme, and cut
+//! control symbols out of a text, so their cuts are not always the same. `families` uses that crate for the tokenizers that
+//! transformers builds with it. The models here are for the tokenizers that transformers runs with SentencePiece.
 
 mod normalizer;
 mod pairs;
@@ -35,14 +35,14 @@ pub(super) struct SentencePiece {
     denormalizer: Option<Normalizer>,
     cutter: Cutter,
     vocabulary: Vocabulary,
-    /// What an unknown piece is shown as.
+    /// Text of an unknown piece.
     unknown_surface: String,
     byte_fallback: bool,
     add_dummy_prefix: bool,
     remove_extra_whitespaces: bool,
 }
 
-/// How a normalized text is cut.
+/// Algorithm that cuts a normalized text.
 #[derive(Debug)]
 enum Cutter {
     Unigram(Unigram),
@@ -61,7 +61,7 @@ struct Cut {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) text: String,
-    /// Bytes of the original text that it stands for.
+    /// Byte range of the piece in the original text.
     pub(super) range: Range<usize>,
 }
 
@@ -98,17 +98,17 @@ impl SentencePiece {
         })
     }
 
-    /// The piece at a place in the model.
+    /// The piece with an index in the model.
     pub(super) fn piece(&self, id: usize) -> Option<&str> {
         self.vocabulary.get(id)
     }
 
-    /// The bytes of the text that a piece stands for after other pieces.
+    /// The bytes of the text that a piece represents after other pieces.
     pub(super) fn bytes(&self, piece: &str) -> Vec<u8> {
         super::pieces::of_sentencepiece(piece, self.vocabulary.kind(piece) == PieceType::Byte)
     }
 
-    /// The pieces of a text. A run of unknown characters is one piece, or its bytes where the model has pieces for them.
+    /// The pieces of a text. A run of unknown characters is one piece, or its bytes if the model has pieces for them.
     pub(super) fn encode(&self, text: &str) -> Vec<Piece> {
         let normalized = self.normalizer.normalize(text);
         let mut pieces: Vec<Piece> = Vec::new();
@@ -172,13 +172,13 @@ impl SentencePiece {
     }
 }
 
-/// What a `.spm` or `.model` file holds.
+/// Parses a `.spm` or `.model` file.
 pub(super) fn read_model(file: &str, bytes: &[u8]) -> Result<ModelProto> {
     ModelProto::decode(bytes)
         .map_err(|e| Error::Checkpoint { file: file.to_string(), message: format!("not a SentencePiece model: {e}") })
 }
 
-/// Moves a run of bytes into a text; each byte that is part of no character becomes U+FFFD.
+/// Moves a run of bytes into a text; each byte of an incomplete character becomes U+FFFD.
 fn push_bytes(out: &mut String, bytes: &mut Vec<u8>) {
     let mut rest = &bytes[..];
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! Normalization of a text before it is cut.
+//! Normalization of a text before cutting.
 
 use super::SPACE;
 use super::proto::NormalizerSpec;
@@ -8,18 +8,18 @@ use super::rules::Rules;
 #[derive(Debug)]
 pub(super) struct Normalizer {
     rules: Option<Rules>,
-    /// Pieces that are left as they are.
+    /// Pieces that are not rewritten.
     user_defined: Vec<String>,
     add_dummy_prefix: bool,
     remove_extra_whitespaces: bool,
     escape_whitespaces: bool,
 }
 
-/// A text ready to be cut.
+/// A normalized text.
 #[derive(Debug, Default)]
 pub(super) struct Normalized {
     pub(super) text: String,
-    /// For each byte of `text`, and for its end, the byte of the original text that it comes from.
+    /// For each byte of `text`, and for its end, the corresponding byte of the original text.
     pub(super) origin: Vec<usize>,
 }
 
@@ -41,7 +41,7 @@ impl Normalizer {
         })
     }
 
-    /// What the start of `text` becomes, and the bytes it takes; `text` is not empty.
+    /// The replacement of the start of `text`, and the number of bytes that it replaces; `text` is not empty.
     fn prefix<'t>(&'t self, text: &'t str) -> (&'t str, usize) {
         let user = self.user_defined.iter().filter(|u| text.starts_with(u.as_str())).map(String::len).max();
         if let Some(length) = user {

@@ -7,11 +7,11 @@ use super::Cut;
 use super::proto::PieceType;
 use super::vocabulary::Vocabulary;
 
-/// Pieces with the scores that say in which order they come together.
+/// Pieces with their scores, which define the order of merges.
 #[derive(Debug)]
 pub(super) struct Pairs {
     scores: HashMap<Box<str>, f32>,
-    /// Pieces that stay as they are, longest first.
+    /// Pieces that are not cut, longest first.
     user_defined: Vec<Box<str>>,
 }
 
@@ -25,17 +25,17 @@ struct Symbol {
     is_whole: bool,
 }
 
-/// Two neighbours that could be one piece.
+/// Two adjacent parts that could be merged.
 struct Candidate {
     score: f32,
     left: usize,
     right: usize,
-    /// Bytes of both, by which an outdated candidate is known.
+    /// Length of both parts in bytes; it identifies outdated candidates.
     length: usize,
 }
 
 impl Ord for Candidate {
-    /// The best score first, of equal ones the leftmost.
+    /// The best score first, then the leftmost.
     fn cmp(&self, other: &Self) -> Ordering {
         self.score.total_cmp(&other.score).then_with(|| other.left.cmp(&self.left))
     }
@@ -78,7 +78,7 @@ impl Pairs {
         Ok(Self { scores, user_defined })
     }
 
-    /// The parts that are left when no two of them can be merged.
+    /// The parts that remain when no two of them can be merged.
     pub(super) fn cut(&self, text: &str, vocabulary: &Vocabulary) -> Vec<Cut> {
         let mut symbols = self.symbols(text);
         let mut candidates = BinaryHeap::new();
@@ -133,7 +133,7 @@ impl Pairs {
         cuts
     }
 
-    /// The characters of a text, with what the user defined in one piece.
+    /// The characters of a text, with user-defined pieces whole.
     fn symbols(&self, text: &str) -> Vec<Symbol> {
         let mut symbols: Vec<Symbol> = Vec::new();
         let mut start = 0;

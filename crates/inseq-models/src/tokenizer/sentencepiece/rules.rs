@@ -1,8 +1,8 @@
-//! The rewriting rules that a SentencePiece model carries (`precompiled_charsmap`).
+//! The rewriting rules of a SentencePiece model (`precompiled_charsmap`).
 
-/// A double array of prefixes, as Darts-clone writes it, with what each is rewritten to.
+/// A double array of prefixes in the format of Darts-clone, with their replacements.
 ///
-/// The array comes from strangers: every step through it is checked, and what leads outside of it matches nothing.
+/// The array is untrusted: every step is checked, and a step outside the array matches nothing.
 #[derive(Debug)]
 pub(super) struct Rules {
     units: Vec<u32>,
@@ -11,7 +11,7 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// `None` where a model rewrites nothing.
+    /// Parses the rules; `None` if a model has none.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
         if bytes.is_empty() {
             return Ok(None);
@@ -30,7 +30,7 @@ impl Rules {
         Ok(Some(Self { units, replacements }))
     }
 
-    /// The longest rule that matches the start of `text`: what it becomes, and the bytes it takes.
+    /// The longest rule that matches the start of `text`: the replacement, and the number of bytes that it replaces.
     pub(super) fn longest(&self, text: &str) -> Option<(&str, usize)> {
         // A unit: bits 0-7 the byte that leads here, 8 whether a rule ends here, 9 the scale of the offset, 10-30 the
         // offset of its children; or, with bit 31, the value of a rule.

@@ -4,7 +4,7 @@ use super::Cut;
 use super::proto::PieceType;
 use super::vocabulary::Vocabulary;
 
-/// How much less probable than the least probable piece an unknown character is.
+/// Difference between the log probabilities of the least probable piece and an unknown character.
 const UNKNOWN_PENALTY: f32 = 10.0;
 
 /// Pieces with their log probabilities.
@@ -18,7 +18,7 @@ pub(super) struct Unigram {
 #[derive(Debug)]
 struct Candidate {
     text: Box<str>,
-    /// In double precision, as the original adds symbols that are never cut.
+    /// Score in double precision, as in the original for symbols that are never cut.
     score: f64,
 }
 
@@ -54,7 +54,7 @@ impl Unigram {
         Ok(Self { pieces, unknown_score: least - UNKNOWN_PENALTY })
     }
 
-    /// The best cut (Viterbi); of equal ones the first that is found, as in the original, so sums are in single precision.
+    /// The best cut (Viterbi), the first one of equal ones. Sums are in single precision, as in the original.
     pub(super) fn cut(&self, text: &str) -> Vec<Cut> {
         let bytes = text.as_bytes();
         let mut best = vec![Best { score: 0.0, start: None, is_unknown: false }; bytes.len() + 1];

@@ -6,13 +6,13 @@ use inseq_core::text::byte_of_piece;
 
 use super::proto::{self, PieceType};
 
-/// Pieces by place and by text.
+/// Pieces by index and by text.
 #[derive(Debug)]
 pub(super) struct Vocabulary {
     pieces: Vec<Piece>,
-    /// Pieces that texts are cut into.
+    /// Pieces that occur in cuts of texts.
     cut: HashMap<String, usize>,
-    /// Pieces that no text is cut into, which a name refers to first.
+    /// Pieces that do not occur in cuts of texts; a name refers to these first.
     reserved: HashMap<String, usize>,
     unknown: usize,
 }
@@ -24,7 +24,7 @@ struct Piece {
     kind: PieceType,
 }
 
-/// A piece, seen from outside.
+/// Public view of a piece.
 pub(super) struct PieceRef<'a> {
     pub(super) text: &'a str,
     pub(super) score: f32,
@@ -69,18 +69,18 @@ impl Vocabulary {
         self.pieces.iter().map(|p| PieceRef { text: &p.text, score: p.score, kind: p.kind })
     }
 
-    /// The piece at a place.
+    /// The piece with an index.
     pub(super) fn get(&self, id: usize) -> Option<&str> {
         self.pieces.get(id).map(|p| p.text.as_str())
     }
 
-    /// What a text is as a piece; what is no piece is unknown.
+    /// The kind of a piece; a text that is not a piece is unknown.
     pub(super) fn kind(&self, text: &str) -> PieceType {
         let id = self.reserved.get(text).or_else(|| self.cut.get(text)).unwrap_or(&self.unknown);
         self.pieces[*id].kind
     }
 
-    /// The unknown piece's own text.
+    /// Text of the unknown piece.
     pub(super) fn unknown(&self) -> &str {
         &self.pieces[self.unknown].text
     }
