@@ -7,8 +7,8 @@ use crate::method::{Attributions, Method, MethodContext, MethodInfo, without_arg
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "dummy",
-        description: "Nothing but the step scores.",
-        details: "Attributes nothing: for when step scores alone are wanted.",
+        description: "No attribution: only step scores are computed.",
+        details: "Attributes nothing. Use it to compute only step scores.",
         arguments: &[],
         cost: "1 forward",
         citation: "none",

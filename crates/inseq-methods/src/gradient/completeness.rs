@@ -1,4 +1,4 @@
-//! What gradients along a path sum to.
+//! Sums of gradients along a path.
 
 use burn::tensor::Tensor;
 use inseq_models::model::InputCotangents;
@@ -6,7 +6,7 @@ use ndarray::Array1;
 
 use crate::method::Attributions;
 
-/// The sum over entries, weighted, as one entry.
+/// The weighted sum over entries, as one entry.
 pub(crate) fn weighted(gradients: InputCotangents, weights: &[f32]) -> InputCotangents {
     let sum = |gradient: Tensor<4>| {
         let [entries, probes, rows, features] = gradient.dims();
@@ -18,7 +18,7 @@ pub(crate) fn weighted(gradients: InputCotangents, weights: &[f32]) -> InputCota
     InputCotangents { source: gradients.source.map(sum), target: gradients.target.map(sum) }
 }
 
-/// What the scores of each step sum to, less the difference that they should sum to.
+/// For each step, the sum of its scores minus the difference that completeness requires.
 pub(crate) fn delta(result: &Attributions, start: &[f32], end: &[f32]) -> Array1<f32> {
     let mut sums = vec![0f64; start.len()];
     for array in [&result.source, &result.target].into_iter().flatten() {

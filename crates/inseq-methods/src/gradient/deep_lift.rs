@@ -16,7 +16,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "rule",
         "captum",
-        "What is rescaled: captum (ReLU, leaky ReLU, sigmoid and tanh), or full (everything that is not linear).",
+        "Operations that are rescaled: captum (ReLU, leaky ReLU, sigmoid and tanh) or full (every nonlinear operation).",
     ),
     Argument::new(
         "multiply_by_inputs",
@@ -26,7 +26,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "return_convergence_delta",
         "false",
-        "Whether the step score `deltas` says by how much completeness is missed.",
+        "Whether the step score `deltas` gives the error of completeness.",
     ),
 ];
 
@@ -36,12 +36,12 @@ pub(crate) fn info() -> MethodInfo {
         name: "deeplift",
         description: "How much does each feature's difference from the baseline explain of the score's difference?",
         details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum`, \
-                  as in Captum and the reference, only ReLU, leaky ReLU, sigmoid and tanh are rescaled, and \
-                  everything else takes its gradient at the input. With `full` every non-linearity is, also \
-                  attention, norms, gates and the attributed function, so that scores sum to the difference of the \
-                  scores at input and baseline. Signed.",
+                  as in Captum and the reference, only ReLU, leaky ReLU, sigmoid and tanh are rescaled; all other \
+                  operations use their gradient at the input. With `full` every nonlinear operation is rescaled, \
+                  including attention, norms, gates and the attributed function, so the scores sum to the \
+                  difference of the attributed function at input and baseline. Signed.",
         arguments: ARGUMENTS,
-        cost: "1 forward, 2 where something is rescaled, 1 pullback per step",
+        cost: "1 forward, or 2 if an operation is rescaled; 1 pullback per step",
         citation: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation \
                    Differences, https://arxiv.org/abs/1704.02685",
         make: from_arguments::<DeepLift>("deeplift"),
@@ -50,16 +50,16 @@ pub(crate) fn info() -> MethodInfo {
 
 /// How much does each feature's difference from the baseline explain of the score's difference?
 ///
-/// Granular scores `[input, step, feature]`, signed. Cost: one forward, two where something is rescaled, and one pullback a step.
-/// Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>.
+/// Granular scores `[input, step, feature]`, signed. Cost: one forward, or two if an operation is rescaled, and one pullback
+/// per step. Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeepLift {
-    /// What is rescaled.
+    /// Operations that are rescaled.
     pub rule: DeepLiftRule,
     /// Whether multipliers are multiplied by the difference from the baseline.
     pub multiply_by_inputs: bool,
-    /// Whether the step score `deltas` tells by how much completeness is missed.
+    /// Whether the step score `deltas` gives the error of completeness.
     pub return_convergence_delta: bool,
 }
 
@@ -69,14 +69,14 @@ impl Default for DeepLift {
     }
 }
 
-/// Which operations propagate differences rather than gradients.
+/// Operations that propagate differences instead of gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeepLiftRule {
-    /// ReLU, leaky ReLU, sigmoid and tanh, as Captum does.
+    /// ReLU, leaky ReLU, sigmoid and tanh, as in Captum.
     #[default]
     Captum,
-    /// Everything that is not linear.
+    /// Every nonlinear operation.
     Full,
 }
 
@@ -88,7 +88,7 @@ impl DeepLift {
         }
     }
 
-    /// The baseline is needed only where something is rescaled, or where its score is asked for.
+    /// The baseline is needed only if an operation is rescaled, or if its score is requested.
     fn forwards(&self, model: &Model) -> usize {
         if self.rescale().changes(model) || self.return_convergence_delta { 2 } else { 1 }
     }
@@ -119,7 +119,7 @@ impl Method for DeepLift {
 }
 
 impl DeepLift {
-    /// The texts of a point, together.
+    /// Attributes the texts of a point together.
     fn explained(&self, context: &mut MethodContext, point: &Point, trace: &Trace) -> Result<Vec<Attributions>> {
         let engine = context.engine;
         let model = engine.model;

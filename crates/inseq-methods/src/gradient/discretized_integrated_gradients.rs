@@ -20,24 +20,24 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "method",
         "greedy",
-        "How the next word is chosen: greedy (the neighbour nearest to its monotonic version) or maxcount (the one \
+        "Choice of the next word: greedy (the neighbour nearest to its monotonic version) or maxcount (the neighbour \
          that is monotonic in most dimensions).",
     ),
-    Argument::new("n_neighbors", "50", "Neighbours among which it is chosen, 1 to 100000."),
+    Argument::new("n_neighbors", "50", "Number of neighbours to choose from, 1 to 100000."),
     Argument::new(
         "internal_batch_size",
         "none",
-        "Points that go through the model at once; without it, as many as fit the memory budget.",
+        "Number of points that go through the model at once; by default as many as fit the memory budget.",
     ),
     Argument::new(
         "multiply_by_inputs",
         "false",
-        "Whether the sum is multiplied by the difference of input and baseline once more.",
+        "Whether the sum is also multiplied by the difference of input and baseline.",
     ),
     Argument::new(
         "return_convergence_delta",
         "false",
-        "Whether the step score `deltas` says by how much completeness is missed.",
+        "Whether the step score `deltas` gives the error of completeness.",
     ),
 ];
 
@@ -45,10 +45,10 @@ const ARGUMENTS: &[Argument] = &[
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "discretized_integrated_gradients",
-        description: "How much does each feature contribute on a way to the baseline that leads past real words?",
-        details: "Each token walks to its baseline over nearest neighbours among the embeddings, made monotonic in \
-                  every dimension; gradients along the way times the way from point to point. Special tokens stay \
-                  where they are until the last point. Signed.",
+        description: "How much does each feature contribute on a path to the baseline through embeddings of real words?",
+        details: "Each token follows a path to its baseline over nearest neighbours among the embeddings, made monotonic \
+                  in every dimension. A score is the sum over the path of the gradient times the difference to the \
+                  next point. Special tokens stay the same until the last point. Signed.",
         arguments: ARGUMENTS,
         cost: "n_steps forwards, n_steps pullbacks per step",
         citation: "Sanyal & Ren (2021), Discretized Integrated Gradients for Explaining Language Models, \
@@ -57,28 +57,28 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// How much does each feature contribute on a way to the baseline that leads past real words?
+/// How much does each feature contribute on a path to the baseline through embeddings of real words?
 ///
-/// Granular scores `[input, step, feature]`, signed. Cost: `n_steps` forwards, `n_steps` pullbacks a step.
+/// Granular scores `[input, step, feature]`, signed. Cost: `n_steps` forwards, `n_steps` pullbacks per step.
 /// Sanyal & Ren, 2021, <https://arxiv.org/abs/2108.13654>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DiscretizedIntegratedGradients {
-    /// Points on the path.
+    /// Number of points on the path.
     pub n_steps: Count<2>,
-    /// How the next word is chosen.
+    /// Choice of the next word.
     pub method: PathStrategy,
-    /// Neighbours among which it is chosen.
+    /// Number of neighbours to choose from.
     pub n_neighbors: Count<1>,
-    /// Points that go through the model at once; from the memory budget where there is none.
+    /// Number of points that go through the model at once; `None` uses the memory budget.
     pub internal_batch_size: Option<Count<1>>,
-    /// Whether the sum is multiplied by the way from the baseline to the input once more.
+    /// Whether the sum is also multiplied by the difference of input and baseline.
     pub multiply_by_inputs: bool,
-    /// Whether the step score `deltas` tells by how much completeness is missed.
+    /// Whether the step score `deltas` gives the error of completeness.
     pub return_convergence_delta: bool,
 }
 
-/// How the next word of a path is chosen.
+/// Choice of the next word of a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathStrategy {
@@ -188,7 +188,7 @@ impl Method for DiscretizedIntegratedGradients {
 }
 
 impl DiscretizedIntegratedGradients {
-    /// The path of one side's tokens.
+    /// The paths of the tokens of one side.
     fn path<'a>(&self, embedding: &'a Embedding, ids: &[u32], baseline: &[u32], special: &[u32]) -> Result<Path<'a>> {
         let mut words = Words::new(embedding, self.n_neighbors.get());
         words.fetch(&ids.iter().chain(baseline).copied().collect::<Vec<_>>())?;
@@ -217,7 +217,7 @@ impl DiscretizedIntegratedGradients {
         Ok(Path { words, paths, baseline: baseline.to_vec(), current, taken: 0, step: self.step(), after: None })
     }
 
-    /// The neighbour that a path goes on to.
+    /// The next word of a path.
     fn next(&self, words: &Words, word: u32, baseline: u32, path: &[u32]) -> u32 {
         let (start, end) = (words.vector(word), words.vector(baseline));
         let mut best = (f32::INFINITY, baseline);
@@ -243,31 +243,31 @@ impl DiscretizedIntegratedGradients {
         best.1
     }
 
-    /// The share of the way to the baseline that a dimension goes by itself.
+    /// Share of the distance to the baseline by which a dimension moves in each step.
     fn step(&self) -> f32 {
         (1.0 / self.n_steps.get() as f64) as f32
     }
 }
 
-/// The paths of all tokens of one side; its points are made one after the other, from the text to the baseline.
+/// The paths of all tokens of one side; points are computed one after another, from the text to the baseline.
 struct Path<'a> {
     words: Words<'a>,
-    /// By position, words from the text to the baseline.
+    /// For each position, the words from the text to the baseline.
     paths: Vec<Vec<u32>>,
-    /// By position.
+    /// Baseline of each position.
     baseline: Vec<u32>,
-    /// By position, the embedding at the last point that was made.
+    /// For each position, the embedding at the last computed point.
     current: Vec<Vec<f32>>,
-    /// Points made so far.
+    /// Number of computed points.
     taken: usize,
-    /// The share of the way to the baseline that a dimension goes by itself.
+    /// Share of the distance to the baseline by which a dimension moves in each step.
     step: f32,
-    /// The earliest point taken so far, `[1, position, feature]`.
+    /// The last taken point, `[1, position, feature]`; the path continues before it.
     after: Option<Tensor<3>>,
 }
 
 impl Path<'_> {
-    /// The `count` points before those taken so far, and the way from each point to the next one (nothing from the text):
+    /// The next `count` points, and the difference of each point to the one after it (0 for the text):
     /// `[point, position, feature]`.
     fn take(&mut self, count: usize, device: &burn::tensor::Device) -> (Tensor<3>, Tensor<3>) {
         let (length, features) = (self.paths.len(), self.words.embedding.features());
@@ -298,13 +298,13 @@ impl Path<'_> {
     }
 }
 
-/// `anchor`, with a step straight towards the baseline in each dimension where it does not lie between.
+/// `anchor`, with a step straight towards the baseline in each dimension in which it is not between the two.
 fn monotonic(anchor: &[f32], baseline: &[f32], from: &[f32], step: f32) -> Vec<f32> {
     let each = anchor.iter().zip(baseline).zip(from);
     each.map(|((&a, &b), &x)| if is_monotonic(a, b, x) { a } else { x - step * (x - b) }).collect()
 }
 
-/// Whether `anchor` lies between `from` and `baseline`.
+/// Whether `anchor` is between `from` and `baseline`.
 fn is_monotonic(anchor: f32, baseline: f32, from: f32) -> bool {
     if baseline > from {
         baseline >= anchor && anchor >= from
@@ -315,17 +315,17 @@ fn is_monotonic(anchor: f32, baseline: f32, from: f32) -> bool {
     }
 }
 
-/// Embeddings of words with their nearest neighbours, fetched as they are needed.
+/// Embeddings of words with their nearest neighbours, computed on demand.
 struct Words<'a> {
     embedding: &'a Embedding,
     count: usize,
     vectors: HashMap<u32, Vec<f32>>,
     neighbours: HashMap<u32, Vec<u32>>,
-    /// The squares of all embeddings' lengths, `[vocabulary]`.
+    /// Squared norms of all embeddings, `[vocabulary]`.
     squares: Option<Tensor<1>>,
 }
 
-/// Neighbours fetched beyond those wanted, so that rounding of their distances leaves none out.
+/// Number of additional neighbours, so that rounding of the distances misses none.
 const SPARE: usize = 8;
 
 impl<'a> Words<'a> {

@@ -14,7 +14,7 @@ use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_samples", "5", "Random points, 1 to 100000."),
+    Argument::new("n_samples", "5", "Number of random points, 1 to 100000."),
     Argument::new("stdevs", "0.0", "Standard deviation of the noise on embeddings, 0 to 1000000."),
     Argument::new(
         "multiply_by_inputs",
@@ -25,7 +25,7 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "return_convergence_delta",
         "false",
-        "Whether the step score `deltas` says by how much completeness is missed.",
+        "Whether the step score `deltas` gives the error of completeness.",
     ),
 ];
 
@@ -33,10 +33,11 @@ const ARGUMENTS: &[Argument] = &[
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "gradient_shap",
-        description: "What does each feature contribute on average over random points between the baseline and the \
+        description: "How much does each feature contribute on average over random points between the baseline and the \
                       noisy input?",
-        details: "The gradient at a random point of the line from the baseline to the input with noise, times the \
-                  way between them, averaged. Source and target share the place on the line. Signed.",
+        details: "The mean over random points of the gradient times the difference of the noisy input and the baseline. \
+                  Each point is at a random position on the line between the two, the same for source and \
+                  target. Signed.",
         arguments: ARGUMENTS,
         cost: "n_samples forwards, n_samples pullbacks per step",
         citation: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, \
@@ -45,22 +46,22 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// What does each feature contribute on average over random points between the baseline and the noisy input?
+/// How much does each feature contribute on average over random points between the baseline and the noisy input?
 ///
-/// Granular scores `[input, step, feature]`, signed. Cost: `n_samples` forwards, `n_samples` pullbacks a step.
+/// Granular scores `[input, step, feature]`, signed. Cost: `n_samples` forwards, `n_samples` pullbacks per step.
 /// Lundberg & Lee, 2017, <https://arxiv.org/abs/1705.07874>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientShap {
-    /// Random points.
+    /// Number of random points.
     pub n_samples: Count<1>,
     /// Standard deviation of the noise on embeddings.
     pub stdevs: f64,
-    /// Whether gradients are multiplied by the way from the baseline to the input.
+    /// Whether gradients are multiplied by the difference of the noisy input and the baseline.
     pub multiply_by_inputs: bool,
     /// Seed of the random number generator.
     pub seed: u64,
-    /// Whether the step score `deltas` tells by how much completeness is missed.
+    /// Whether the step score `deltas` gives the error of completeness.
     pub return_convergence_delta: bool,
 }
 

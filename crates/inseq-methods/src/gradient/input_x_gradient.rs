@@ -11,8 +11,8 @@ use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, witho
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "input_x_gradient",
-        description: "How much would each feature contribute, were the model linear around the input?",
-        details: "The embedding times the gradient of the attributed function with regard to it. Signed.",
+        description: "How much would each feature contribute if the model were linear around the input?",
+        details: "The embedding times the gradient of the attributed function with respect to it. Signed.",
         arguments: &[],
         cost: "1 forward, 1 pullback per step",
         citation: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
@@ -20,9 +20,9 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// How much does each feature contribute, were the model linear? `x · d score / d x`.
+/// How much would each feature contribute if the model were linear around the input? `x · d score / d x`.
 ///
-/// Granular scores `[input, step, feature]`, signed. Cost: one forward and one pullback a step.
+/// Granular scores `[input, step, feature]`, signed. Cost: one forward and one pullback per step.
 /// Shrikumar et al., 2016, <https://arxiv.org/abs/1605.01713>.
 #[derive(Clone, Debug)]
 pub struct InputXGradient;

@@ -14,7 +14,7 @@ use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 pub(super) const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_steps", "50", "Points on the path, 1 to 100000."),
+    Argument::new("n_steps", "50", "Number of points on the path, 1 to 100000."),
     Argument::new(
         "method",
         "gausslegendre",
@@ -24,7 +24,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "internal_batch_size",
         "none",
-        "Points that go through the model at once; without it, as many as fit the memory budget.",
+        "Number of points that go through the model at once; by default as many as fit the memory budget.",
     ),
     Argument::new(
         "multiply_by_inputs",
@@ -34,7 +34,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "return_convergence_delta",
         "false",
-        "Whether the step score `deltas` says by how much completeness is missed.",
+        "Whether the step score `deltas` gives the error of completeness.",
     ),
 ];
 
@@ -42,11 +42,11 @@ pub(super) const ARGUMENTS: &[Argument] = &[
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "integrated_gradients",
-        description: "How much does each feature contribute on the way from a baseline to the input?",
-        details: "The gradient averaged over the straight line from the baseline's embeddings to the input's, \
-                  times the difference. Scores sum to the difference of the attributed function (completeness). \
-                  Every token's baseline is the unknown token; the end-of-sequence token and the decoder start \
-                  stay.",
+        description: "How much does each feature contribute on the path from a baseline to the input?",
+        details: "The mean gradient on the straight line from the baseline's embeddings to the input's, \
+                  times the difference of the embeddings. Scores sum to the difference of the attributed function \
+                  (completeness). The baseline of a token is the unknown token; the end-of-sequence token and the \
+                  decoder start stay.",
         arguments: ARGUMENTS,
         cost: "n_steps forwards, n_steps pullbacks per step",
         citation: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, \
@@ -55,23 +55,23 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// How much does each feature contribute on the way from a baseline to the input?
+/// How much does each feature contribute on the path from a baseline to the input?
 ///
 /// `(x - b) · ∫ d score / d x (b + a (x - b)) da`. Granular scores `[input, step, feature]`, signed; they sum to the
-/// difference of the scores at input and baseline. Cost: `n_steps` forwards, `n_steps` pullbacks a step.
+/// difference of the scores at input and baseline. Cost: `n_steps` forwards, `n_steps` pullbacks per step.
 /// Sundararajan et al., 2017, <https://arxiv.org/abs/1703.01365>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IntegratedGradients {
-    /// Points on the path.
+    /// Number of points on the path.
     pub n_steps: Count<1>,
-    /// The rule of the integral.
+    /// Quadrature rule of the integral.
     pub method: Quadrature,
-    /// Points that go through the model at once; from the memory budget where there is none.
+    /// Number of points that go through the model at once; `None` uses the memory budget.
     pub internal_batch_size: Option<Count<1>>,
-    /// Whether averaged gradients are multiplied by the way from the baseline to the input.
+    /// Whether averaged gradients are multiplied by the difference of input and baseline.
     pub multiply_by_inputs: bool,
-    /// Whether the step score `deltas` tells by how much completeness is missed.
+    /// Whether the step score `deltas` gives the error of completeness.
     pub return_convergence_delta: bool,
 }
 

@@ -18,7 +18,7 @@ const TARGET_LAYER: Argument = Argument::new(
     "target_layer",
     "none",
     "The layer: a block by its number, counted from 0, such as encoder.2, or a module by its name in transformers, \
-     such as transformer.h.3.mlp, for its output; without it, the embeddings.",
+     such as transformer.h.3.mlp, for its output; by default the embeddings.",
 );
 
 const INTEGRATED_GRADIENTS_ARGUMENTS: [Argument; integrated_gradients::ARGUMENTS.len() + 1] =
@@ -40,9 +40,9 @@ const fn and_layer<const N: usize>(arguments: &[Argument]) -> [Argument; N] {
 pub(crate) fn integrated_gradients() -> MethodInfo {
     MethodInfo {
         name: "layer_integrated_gradients",
-        description: "How much does each feature of a layer contribute on the way from the baseline's states to \
+        description: "How much does each feature of a layer contribute on the path from the baseline's states to \
                       the input's?",
-        details: "Integrated gradients between a layer's states. Signed.",
+        details: "Integrated gradients with the states of a layer as input. Signed.",
         arguments: &INTEGRATED_GRADIENTS_ARGUMENTS,
         cost: "n_steps forwards, n_steps pullbacks per step",
         citation: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, \
@@ -55,8 +55,8 @@ pub(crate) fn integrated_gradients() -> MethodInfo {
 pub(crate) fn gradient_x_activation() -> MethodInfo {
     MethodInfo {
         name: "layer_gradient_x_activation",
-        description: "How much would each feature of a layer contribute, were the model linear above it?",
-        details: "A layer's state times the gradient of the attributed function with regard to it. Signed.",
+        description: "How much would each feature of a layer contribute if the model were linear above the layer?",
+        details: "The state of a layer times the gradient of the attributed function with respect to it. Signed.",
         arguments: &[TARGET_LAYER],
         cost: "1 forward, 1 pullback per step",
         citation: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
@@ -69,19 +69,19 @@ pub(crate) fn deep_lift() -> MethodInfo {
     MethodInfo {
         name: "layer_deeplift",
         description: "How much does the difference of each feature of a layer explain of the score's difference?",
-        details: "DeepLIFT between a layer's states. Signed.",
+        details: "DeepLIFT with the states of a layer as input. Signed.",
         arguments: &DEEP_LIFT_ARGUMENTS,
-        cost: "1 forward, 2 where something is rescaled, 1 pullback per step",
+        cost: "1 forward, or 2 if an operation is rescaled; 1 pullback per step",
         citation: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation \
                    Differences, https://arxiv.org/abs/1704.02685",
         make: at_layer("layer_deeplift", options::<DeepLift>),
     }
 }
 
-/// A gradient method whose input is a layer's state rather than the embeddings.
+/// A gradient method whose input is the state of a layer instead of the embeddings.
 ///
-/// What is above the layer is a model of its own, and the method is run on that; what the layer's state is added to on its way
-/// up stays as the text has it. Granular scores `[input, step, feature]`, one row for each position of the layer.
+/// The method runs on the part of the model above the layer. A residual that is added to the state above the layer keeps the
+/// values of the text. Granular scores `[input, step, feature]`, one row for each position of the layer.
 #[derive(Clone, Debug)]
 pub struct AtLayer<M> {
     name: &'static str,
@@ -90,7 +90,7 @@ pub struct AtLayer<M> {
 }
 
 impl<M: Method> AtLayer<M> {
-    /// `method` at a layer, as [`Model::layer_named`] reads its name, or at the embeddings.
+    /// `method` at a layer, whose name [`Model::layer_named`] reads, or at the embeddings.
     pub fn new(name: &'static str, layer: Option<String>, method: M) -> Self {
         Self { name, layer, method }
     }
@@ -126,7 +126,7 @@ impl<M: Method> AtLayer<M> {
     }
 }
 
-/// Makes a method at a layer; `inner` makes the method from the arguments beside `target_layer`.
+/// Makes a method at a layer; `inner` makes the method from the arguments other than `target_layer`.
 fn at_layer<M: Method + 'static>(
     name: &'static str,
     inner: fn(&'static str, &Map<String, Value>) -> Result<M>,

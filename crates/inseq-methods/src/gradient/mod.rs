@@ -1,4 +1,4 @@
-//! Methods that follow the gradient of the attributed function to the embeddings.
+//! Gradient methods: they use the gradient of the attributed function at the embeddings or at a layer.
 
 mod completeness;
 pub(crate) mod deep_lift;
@@ -33,10 +33,10 @@ use crate::method::Attributions;
 use crate::{Error, Result};
 use burn::tensor::Tensor;
 
-/// What is wanted of a text's source and target.
+/// Scores of a text's source and target, if requested.
 type Sides = (Option<Array3<f32>>, Option<Array3<f32>>);
 
-/// Takes a chunk's gradients to each text's arrays `[input, step, feature]`.
+/// Collects the gradients of chunks in an array `[input, step, feature]` for each text.
 pub(crate) struct Collector {
     texts: Vec<Sides>,
 }
@@ -101,7 +101,7 @@ fn add(
     Ok(())
 }
 
-/// Multiplies gradients by the embeddings of a point, less those of a baseline.
+/// Multiplies gradients by the embeddings of a point, minus those of a baseline.
 pub(crate) fn times_embeddings(gradients: &mut [Attributions], point: &Point, baseline: Option<&Point>) -> Result<()> {
     let difference = |of: fn(&Point) -> Option<Tensor<3>>| -> Result<Option<(Vec<f32>, [usize; 3])>> {
         let Some(mut values) = of(point) else { return Ok(None) };

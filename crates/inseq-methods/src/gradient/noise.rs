@@ -26,13 +26,13 @@ pub(super) fn check_stdevs(method: &str, stdevs: f64) -> Result<()> {
 
 /// One random point.
 pub(super) struct Sample {
-    /// The place between the baseline, 0, and the noisy input, 1.
+    /// Position between the baseline (0) and the noisy input (1).
     pub(super) alpha: f32,
-    /// The seed of its noise.
+    /// Seed of its noise.
     pub(super) noise: u64,
 }
 
-/// A text with its baseline, to be sampled around.
+/// A text with its baseline, for random points between them.
 pub(super) struct Noisy<'a> {
     text: &'a TextSteps,
     input: Point<'a>,
@@ -49,14 +49,14 @@ impl<'a> Noisy<'a> {
         Ok(Self { text, input, baseline, stdev, wanted })
     }
 
-    /// The embeddings of what is attributed.
+    /// The embeddings of the attributed sides.
     pub(super) fn embeddings(&self) -> impl Iterator<Item = &Tensor<3>> {
         let source = self.input.source.as_ref().map(|source| &source.embeddings);
         source.into_iter().chain(self.wanted.target.then_some(&self.input.target))
     }
 
-    /// The mean of the gradients at the samples (times the way from the baseline to the noisy input), and where `squares`
-    /// are wanted that of their squares.
+    /// The mean of the gradients at the samples (times the difference of noisy input and baseline), and the mean of their squares
+    /// if `squares` is set.
     pub(super) fn moments(
         &self,
         context: &mut MethodContext,
@@ -86,7 +86,7 @@ impl<'a> Noisy<'a> {
         Ok(sums.map(|sum| sum.finish().pop().unwrap_or_default()))
     }
 
-    /// The points of samples, one entry each, and the ways from the baseline to each noisy input.
+    /// The points of samples, one entry each, and the differences of each noisy input and the baseline.
     fn point(&self, samples: &[Sample]) -> (Point<'a>, [Option<Tensor<3>>; 2]) {
         let count = samples.len();
         let alphas: Vec<f32> = samples.iter().map(|sample| sample.alpha).collect();

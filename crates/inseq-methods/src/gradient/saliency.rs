@@ -11,15 +11,15 @@ use crate::engine::{Point, TextSteps};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 
 /// Its arguments, in the order of the fields.
-const ARGUMENTS: &[Argument] = &[Argument::new("abs", "true", "Whether the sign is dropped.")];
+const ARGUMENTS: &[Argument] = &[Argument::new("abs", "true", "Whether scores are absolute values.")];
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "saliency",
         description: "How sensitive is the score to each input feature?",
-        details: "The absolute gradient of the attributed function with regard to each token's embedding. Scores \
-                  have one value for each feature; aggregated, a token's score is their L2 norm.",
+        details: "The absolute gradient of the attributed function with respect to each token's embedding. Scores \
+                  have one value per feature; the default aggregation takes their L2 norm.",
         arguments: ARGUMENTS,
         cost: "1 forward, 1 pullback per step",
         citation: "Simonyan et al. (2013), Deep Inside Convolutional Networks, https://arxiv.org/abs/1312.6034",
@@ -29,12 +29,12 @@ pub(crate) fn info() -> MethodInfo {
 
 /// How sensitive is the score to each feature? `|d score / d x|`.
 ///
-/// Granular scores `[input, step, feature]`, never negative. Cost: one forward and one pullback a step.
+/// Granular scores `[input, step, feature]`, never negative. Cost: one forward and one pullback per step.
 /// Simonyan et al., 2013, <https://arxiv.org/abs/1312.6034>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Saliency {
-    /// Whether the sign is dropped (the default).
+    /// Whether scores are absolute values. Default true.
     pub abs: bool,
 }
 
@@ -79,7 +79,7 @@ impl Saliency {
     }
 }
 
-/// Gradients of the attributed function with regard to the embeddings of the texts of a point.
+/// Gradients of the attributed function with respect to the embeddings of the texts of a point.
 pub(super) fn gradients(context: &mut MethodContext, point: &Point, trace: &Trace) -> Result<Vec<Attributions>> {
     let texts = &point.texts;
     let wanted = context.wanted();
@@ -95,7 +95,7 @@ pub(super) fn gradients(context: &mut MethodContext, point: &Point, trace: &Trac
     Ok(collector.finish())
 }
 
-/// The gradients of one text of a batch, run by itself.
+/// The gradients of one text of a batch, run alone.
 pub(super) fn gradients_of(context: &mut MethodContext, entry: usize) -> Result<Attributions> {
     let point = context.engine.inputs(&[context.text(entry)])?;
     let trace = context.engine.trace(&point);

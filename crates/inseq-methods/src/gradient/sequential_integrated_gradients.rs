@@ -14,7 +14,7 @@ use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_steps", "50", "Points on each token's path, 1 to 100000."),
+    Argument::new("n_steps", "50", "Number of points on the path of each token, 1 to 100000."),
     Argument::new(
         "method",
         "gausslegendre",
@@ -24,7 +24,7 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "internal_batch_size",
         "none",
-        "Points that go through the model at once; without it, as many as fit the memory budget.",
+        "Number of points that go through the model at once; by default as many as fit the memory budget.",
     ),
     Argument::new(
         "multiply_by_inputs",
@@ -37,10 +37,10 @@ const ARGUMENTS: &[Argument] = &[
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "sequential_integrated_gradients",
-        description: "How much does each feature contribute on its own token's way from the baseline, the other \
-                      tokens being there?",
-        details: "Integrated gradients of one token at a time, all others being as they are. A token's scores sum \
-                  to the difference that the token alone makes. Signed.",
+        description: "How much does each feature contribute on the path of its own token from the baseline, with all \
+                      other tokens unchanged?",
+        details: "Integrated gradients of one token at a time, with all other tokens unchanged. The scores of a token \
+                  sum to the effect of this token alone. Signed.",
         arguments: ARGUMENTS,
         cost: "n_steps forwards per token, n_steps pullbacks per token and step",
         citation: "Enguehard (2023), Sequential Integrated Gradients, https://arxiv.org/abs/2305.15853",
@@ -48,20 +48,20 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// How much does each feature contribute on its own token's way from the baseline, the other tokens being there?
+/// How much does each feature contribute on the path of its own token from the baseline, with all other tokens unchanged?
 ///
-/// Granular scores `[input, step, feature]`, signed; a token's sum to the difference that the token alone makes. Cost:
-/// `n_steps` forwards a token, `n_steps` pullbacks a token and step. Enguehard, 2023, <https://arxiv.org/abs/2305.15853>.
+/// Granular scores `[input, step, feature]`, signed; the scores of a token sum to the effect of this token alone. Cost:
+/// `n_steps` forwards per token, `n_steps` pullbacks per token and step. Enguehard, 2023, <https://arxiv.org/abs/2305.15853>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SequentialIntegratedGradients {
-    /// Points on each token's path.
+    /// Number of points on the path of each token.
     pub n_steps: Count<1>,
-    /// The rule of the integral.
+    /// Quadrature rule of the integral.
     pub method: Quadrature,
-    /// Points that go through the model at once; from the memory budget where there is none.
+    /// Number of points that go through the model at once; `None` uses the memory budget.
     pub internal_batch_size: Option<Count<1>>,
-    /// Whether averaged gradients are multiplied by the way from the baseline to the input.
+    /// Whether averaged gradients are multiplied by the difference of input and baseline.
     pub multiply_by_inputs: bool,
 }
 
@@ -180,7 +180,7 @@ struct Place {
     weight: f32,
 }
 
-/// One entry for each place: the text with one token moved towards its baseline.
+/// One entry per place: the text with one token moved towards its baseline.
 fn moved<'a>(input: &Point<'a>, baseline: &Point<'a>, text: &'a TextSteps, places: &[Place]) -> Point<'a> {
     let count = places.len();
     let of_source = places[0].of_source;

@@ -14,19 +14,19 @@ use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_samples", "20", "Inputs with noise, 1 to 100000."),
+    Argument::new("n_samples", "20", "Number of inputs with noise, 1 to 100000."),
     Argument::new(
         "stdevs",
         "none",
-        "Standard deviation of the noise, 0 to 1000000; without it, 0.15 of the range of the text's embeddings.",
+        "Standard deviation of the noise, 0 to 1000000; by default 0.15 of the range of the text's embeddings.",
     ),
     Argument::new(
         "nt_type",
         "smoothgrad",
-        "What is made of the gradients: smoothgrad (their mean), smoothgrad_sq (the mean of their squares) or \
+        "Statistic of the gradients: smoothgrad (their mean), smoothgrad_sq (the mean of their squares) or \
          vargrad (their variance).",
     ),
-    Argument::new("abs", "true", "Whether the sign of the mean gradient is dropped."),
+    Argument::new("abs", "true", "Whether scores are absolute values of the mean gradient."),
     Argument::new("seed", "0", "Seed of the random number generator."),
 ];
 
@@ -35,8 +35,8 @@ pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "smoothgrad",
         description: "How sensitive is the score to each feature, on average over inputs with noise?",
-        details: "Gradients at inputs with normal noise: their mean as an absolute value, the mean of their \
-                  squares, or their variance.",
+        details: "A statistic of the gradients at inputs with normal noise: the absolute value of their mean, the mean of \
+                  their squares, or their variance.",
         arguments: ARGUMENTS,
         cost: "n_samples forwards, n_samples pullbacks per step",
         citation: "Smilkov et al. (2017), SmoothGrad: removing noise by adding noise, \
@@ -46,29 +46,29 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// Standard deviation of the noise, as a share of the range of the embeddings: the middle of what the paper recommends.
+/// Standard deviation of the noise, as a share of the range of the embeddings: the middle of the paper's recommended range.
 const NOISE: f64 = 0.15;
 
 /// How sensitive is the score to each feature, on average over inputs with noise?
 ///
 /// Granular scores `[input, step, feature]`, not negative unless `abs` is off. Cost: `n_samples` forwards, `n_samples`
-/// pullbacks a step. Smilkov et al., 2017, <https://arxiv.org/abs/1706.03825>.
+/// pullbacks per step. Smilkov et al., 2017, <https://arxiv.org/abs/1706.03825>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SmoothGrad {
-    /// Inputs with noise.
+    /// Number of inputs with noise.
     pub n_samples: Count<1>,
-    /// Standard deviation of the noise; 0.15 of the range of the text's embeddings where there is none.
+    /// Standard deviation of the noise; `None` means 0.15 of the range of the text's embeddings.
     pub stdevs: Option<f64>,
-    /// What is made of the gradients.
+    /// Statistic of the gradients.
     pub nt_type: NoiseTunnel,
-    /// Whether the sign of the mean gradient is dropped.
+    /// Whether scores are absolute values of the mean gradient.
     pub abs: bool,
     /// Seed of the random number generator.
     pub seed: u64,
 }
 
-/// What is made of gradients at inputs with noise.
+/// Statistic of the gradients at inputs with noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum NoiseTunnel {
     /// Their mean.

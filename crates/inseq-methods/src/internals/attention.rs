@@ -15,8 +15,8 @@ pub(crate) fn info() -> MethodInfo {
         description: "What does each layer and head attend to when it predicts the token?",
         details: "The attention weights of every layer and head: cross-attention for the source, the decoder's \
                   self-attention for the prefix. A step reads the row of the position that predicts its token. \
-                  Scores have one value for each layer and head; aggregated, a token's score is their mean. The \
-                  encoder's self-attention (and the decoder's, where the target is not attributed) is among the \
+                  Scores have one value per layer and head; the default aggregation takes their mean. The \
+                  encoder's self-attention (and the decoder's, if the target is not attributed) is among the \
                   sequence scores.",
         arguments: &[],
         cost: "1 forward",

@@ -18,11 +18,11 @@ use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, witho
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "attention_flow",
-        description: "How much can flow from each input token to the predicting state, were attention weights \
-                      pipes?",
-        details: "The layers' states are the nodes of a network whose capacities are those of attention_rollout: \
-                  half residual, half attention, heads averaged. A token's score is the largest flow from it to the \
-                  state that predicts the step's token, between 0 and 1.",
+        description: "How much can flow from each input token to the predicting state, with attention weights as \
+                      capacities?",
+        details: "The states of the layers are the nodes of a network whose capacities are the matrices of \
+                  attention_rollout: half residual, half attention, averaged over heads. The score of a token is the \
+                  maximum flow from it to the state that predicts the step's token, between 0 and 1.",
         arguments: &[],
         cost: "1 forward, 1 maximum flow per token and step",
         citation: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, \
@@ -31,7 +31,7 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// How much can flow from each input token to the predicting state, were attention weights pipes?
+/// How much can flow from each input token to the predicting state, with attention weights as capacities?
 ///
 /// Coarse scores `[input, step]`, between 0 and 1. Cost: one forward, and one maximum flow for each token and step.
 /// Abnar & Zuidema, 2020, <https://arxiv.org/abs/2005.00928>.
@@ -83,7 +83,7 @@ impl Method for AttentionFlow {
     }
 }
 
-/// A feature, and where what flows from it begins.
+/// A feature and the sources of its flow.
 struct Input {
     tokens: Range<usize>,
     node: NodeIndex,

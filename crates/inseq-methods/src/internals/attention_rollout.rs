@@ -15,10 +15,10 @@ pub(crate) fn info() -> MethodInfo {
         name: "attention_rollout",
         description: "How much of each input token is mixed into the predicting state over all layers, by \
                       attention and residuals?",
-        details: "In each layer a state is half its own residual and half the states that it attends to, heads \
-                  averaged; the matrices of all layers are multiplied. In encoder-decoders a decoder's state is, \
-                  after its self-attention, half of itself and half the encoder's outputs that it attends to. A \
-                  step's scores, over source and target together, sum to 1.",
+        details: "In each layer a state is half its own residual and half the states that it attends to, averaged over \
+                  heads; the matrices of all layers are multiplied. In encoder-decoders a state of the decoder is, \
+                  after its self-attention, half itself and half the encoder outputs that it attends to. The \
+                  scores of a step sum to 1 over source and target together.",
         arguments: &[],
         cost: "1 forward",
         citation: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, \
@@ -29,7 +29,7 @@ pub(crate) fn info() -> MethodInfo {
 
 /// How much of each input token is mixed into the predicting state over all layers, by attention and residuals?
 ///
-/// Coarse scores `[input, step]`, between 0 and 1; over source and target together a step's sum to 1. Cost: one forward.
+/// Coarse scores `[input, step]`, between 0 and 1; a step's scores sum to 1 over source and target together. Cost: one forward.
 /// Abnar & Zuidema, 2020, <https://arxiv.org/abs/2005.00928>.
 #[derive(Clone, Debug)]
 pub struct AttentionRollout;
@@ -54,7 +54,7 @@ impl Method for AttentionRollout {
     }
 }
 
-/// What each target position is made of, `[query, source]` and `[query, target]`.
+/// Shares of all input positions in each target position, `[query, source]` and `[query, target]`.
 fn rolled_out(mixing: &Mixing, text: &TextSteps) -> (Option<Array2<f32>>, Array2<f32>) {
     let encoded = mixing.encoder.iter().fold(Array2::eye(text.source.len()), |below, layer| layer.dot(&below));
     let size = mixing.decoder.first().map_or(0, |(own, _)| own.nrows());

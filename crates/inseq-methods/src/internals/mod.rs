@@ -1,4 +1,4 @@
-//! Methods that read what goes on inside the model. They run once for a text, not once a step.
+//! Methods that read the inner states of the model. They run once per text, not once per step.
 
 pub(crate) mod attention;
 pub(crate) mod attention_flow;
@@ -25,7 +25,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Those of entry `entry` of a batch.
+    /// The weights of entry `entry` of a batch.
     pub(crate) fn of(context: &MethodContext, entry: usize) -> Result<Self> {
         let text = context.point.texts[entry];
         let (source, target) = (text.source.len(), text.seen());
@@ -45,7 +45,7 @@ impl Weights {
     }
 }
 
-/// Weights of one entry in layers above each other.
+/// Weights of one entry, stacked over layers.
 struct Stacked {
     entry: usize,
     queries: usize,
@@ -60,7 +60,7 @@ impl Stacked {
         Self { entry, queries, keys, layers: 0, heads: 0, values: Vec::new() }
     }
 
-    /// Takes a layer's weights `[batch, head, query, key]`.
+    /// Adds the weights of a layer, `[batch, head, query, key]`.
     fn push(&mut self, weights: Tensor<4>) -> Result<()> {
         let own = weights.narrow(0, self.entry, 1).narrow(2, 0, self.queries).narrow(3, 0, self.keys);
         self.heads = own.dims()[1];
@@ -75,9 +75,9 @@ impl Stacked {
     }
 }
 
-/// Of `[.., query, key]` by whatever comes first, what each step's own query has: `[key, step, ..]`.
+/// The rows of `[.., query, key]` that belong to the queries of the steps, as `[key, step, ..]`.
 ///
-/// The token of a step is what the position before it predicts, so a step reads the query before its own.
+/// The position before a step predicts its token, so a step reads the query before its own.
 pub(crate) fn by_step(values: &ArrayD<f32>, text: &TextSteps) -> ArrayD<f32> {
     let queries = values.ndim() - 2;
     let steps: Vec<usize> = text.steps.clone().map(|position| position - 1).collect();
@@ -93,11 +93,11 @@ pub(crate) fn by_key(values: &ArrayD<f32>) -> ArrayD<f32> {
     values.view().permuted_axes(order).as_standard_layout().into_owned()
 }
 
-/// How much each position of a layer's output is made of each position of its input: heads averaged, half of it the residual.
+/// Share of each input position in each output position of a layer: averaged over heads, and half of it the residual.
 pub(crate) struct Mixing {
-    /// By layer, `[query, key]`.
+    /// Matrices of the encoder by layer, `[query, key]`.
     pub(crate) encoder: Vec<Array2<f32>>,
-    /// By layer, `[query, key]`, and that of the encoder's output, without a residual.
+    /// Matrices of the decoder by layer, `[query, key]`, and those of the cross-attention, without a residual.
     pub(crate) decoder: Vec<(Array2<f32>, Option<Array2<f32>>)>,
 }
 

@@ -18,29 +18,29 @@ use crate::{Error, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("similarity_metric", "cosine", "How states are compared: cosine or euclidean."),
+    Argument::new("similarity_metric", "cosine", "Distance between states: cosine or euclidean."),
     Argument::new(
         "encoder_zeroed_units_indices",
         "none",
         "Heads of the encoder's self-attention whose values are zeroed: a number, a list, or an object of either \
-         by layer; without it, all.",
+         by layer; by default all.",
     ),
     Argument::new(
         "decoder_zeroed_units_indices",
         "none",
         "Heads of the decoder's self-attention whose values are zeroed: a number, a list, or an object of either \
-         by layer; without it, all.",
+         by layer; by default all.",
     ),
     Argument::new(
         "cross_zeroed_units_indices",
         "none",
         "Heads of the cross-attention whose values are zeroed: a number, a list, or an object of either by layer; \
-         without it, all.",
+         by default all.",
     ),
     Argument::new(
         "output_decoder_self_scores",
         "true",
-        "Whether the decoder's scores are among the sequence scores where the target is not attributed.",
+        "Whether the decoder's scores are among the sequence scores if the target is not attributed.",
     ),
     Argument::new("output_encoder_self_scores", "true", "Whether the encoder's scores are among the sequence scores."),
 ];
@@ -49,36 +49,36 @@ const ARGUMENTS: &[Argument] = &[
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "value_zeroing",
-        description: "How much does a layer's state change when it cannot take anything from a token?",
-        details: "In each layer by itself, a token's value vectors are put to zero; the distance of each state \
-                  from what it was, as a share of the distances that all tokens make. Scores have one value for \
-                  each layer; aggregated, a token's score is their mean. Source scores zero the values of the \
-                  cross-attention, target scores those of the decoder's self-attention; the encoder's (and the \
-                  decoder's, where the target is not attributed) are among the sequence scores.",
+        description: "How much does a layer's state change if the value vectors of a token are zero?",
+        details: "In each layer separately, the value vectors of a token are set to zero. The score is the distance \
+                  between the changed and the original state, as a share of the distances of all tokens. Scores have \
+                  one value per layer; the default aggregation takes their mean. Source scores zero the values of the \
+                  cross-attention, target scores those of the decoder's self-attention. The scores of the encoder (and \
+                  of the decoder, if the target is not attributed) are among the sequence scores.",
         arguments: ARGUMENTS,
-        cost: "1 forward, and 1 layer's forward per token and layer",
+        cost: "1 forward, and 1 forward of a layer per token and layer",
         citation: "Mohebbi et al. (2023), Quantifying Context Mixing in Transformers, \
                    https://arxiv.org/abs/2301.12971",
         make: from_arguments::<ValueZeroing>("value_zeroing"),
     }
 }
 
-/// How much does a layer's state change when it cannot take anything from a token?
+/// How much does a layer's state change if the value vectors of a token are zero?
 ///
-/// Scores `[input, step, layer]`, between 0 and 1; a step's sum to 1 in each layer. Cost: one forward, and one layer's forward
-/// for each token and layer. Mohebbi et al., 2023, <https://arxiv.org/abs/2301.12971>.
+/// Scores `[input, step, layer]`, between 0 and 1; a step's scores sum to 1 in each layer. Cost: one forward, and one forward of
+/// a layer per token and layer. Mohebbi et al., 2023, <https://arxiv.org/abs/2301.12971>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ValueZeroing {
-    /// How states are compared.
+    /// Distance between states.
     pub similarity_metric: Similarity,
-    /// Heads of the encoder's self-attention that are put to zero.
+    /// Heads of the encoder's self-attention whose values are zeroed.
     pub encoder_zeroed_units_indices: ZeroedHeads,
-    /// Heads of the decoder's self-attention that are put to zero.
+    /// Heads of the decoder's self-attention whose values are zeroed.
     pub decoder_zeroed_units_indices: ZeroedHeads,
-    /// Heads of the cross-attention that are put to zero.
+    /// Heads of the cross-attention whose values are zeroed.
     pub cross_zeroed_units_indices: ZeroedHeads,
-    /// Whether the decoder's scores are among the sequence scores where the target is not attributed.
+    /// Whether the decoder's scores are among the sequence scores if the target is not attributed.
     pub output_decoder_self_scores: bool,
     /// Whether the encoder's scores are among the sequence scores.
     pub output_encoder_self_scores: bool,
@@ -97,29 +97,29 @@ impl Default for ValueZeroing {
     }
 }
 
-/// How two states are compared.
+/// Distance between two states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Similarity {
-    /// One minus the cosine of their angle.
+    /// One minus the cosine of the angle between them.
     #[default]
     Cosine,
     /// The Euclidean distance.
     Euclidean,
 }
 
-/// Which heads are put to zero.
+/// Heads whose values are zeroed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected null, a head, a list of heads, or an object of layers and their heads")]
 pub enum ZeroedHeads {
-    /// All of every layer.
+    /// All heads of every layer.
     #[default]
     All,
-    /// One, in every layer.
+    /// One head in every layer.
     One(usize),
-    /// Some, in every layer.
+    /// Some heads in every layer.
     Some(Vec<usize>),
-    /// Some of some layers; nothing is put to zero in the others.
+    /// Some heads of some layers; in other layers no values are zeroed.
     ByLayer(#[serde(deserialize_with = "numbered")] BTreeMap<usize, OneOrMore>),
 }
 
@@ -137,14 +137,14 @@ fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<usize, OneOrM
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected a head or a list of heads")]
 pub enum OneOrMore {
-    /// One.
+    /// One head.
     One(usize),
-    /// Several.
+    /// Several heads.
     More(Vec<usize>),
 }
 
 impl ZeroedHeads {
-    /// Those of a layer's `heads` heads that are put to zero, in order.
+    /// The heads of a layer with `heads` heads whose values are zeroed, in order.
     fn of(&self, layer: usize, heads: usize) -> Result<Vec<usize>> {
         let some = match self {
             ZeroedHeads::All => return Ok((0..heads).collect()),
@@ -263,8 +263,8 @@ impl Method for ValueZeroing {
 }
 
 impl ValueZeroing {
-    /// `[layer, query, key]` of each kind: how much each state changes without each token's values; 0 but for the queries that are
-    /// wanted of it.
+    /// Distances `[layer, query, key]` of each kind: the change of each state without each token's values; zero for queries that
+    /// were not requested.
     fn scores(
         &self,
         context: &MethodContext,
@@ -333,7 +333,7 @@ impl ValueZeroing {
 }
 
 impl Similarity {
-    /// What is compared of states `[1, row, feature]`.
+    /// States `[1, row, feature]`, prepared for the comparison.
     fn compared(self, states: Tensor<3>) -> Tensor<3> {
         match self {
             Similarity::Cosine => states.clone() / states.square().sum_dim(2).sqrt().clamp_min(1e-8),
@@ -341,7 +341,7 @@ impl Similarity {
         }
     }
 
-    /// `[1, row, 1]` between states `[1, row, feature]` and what is compared of others.
+    /// Distances `[1, row, 1]` between states `[1, row, feature]` and other prepared states.
     fn distance(self, states: Tensor<3>, others: Tensor<3>) -> Tensor<3> {
         let square = (self.compared(states) - others).square().sum_dim(2);
         match self {
@@ -352,7 +352,7 @@ impl Similarity {
     }
 }
 
-/// Each query's distances as shares of their sum, where it has any.
+/// The distances of each query as shares of their sum, if it is not 0.
 fn shares(which: LeftOut, mut scores: Array3<f32>) -> ArrayD<f32> {
     for mut layer in scores.axis_iter_mut(Axis(0)) {
         for mut row in layer.axis_iter_mut(Axis(0)) {

@@ -15,21 +15,24 @@ use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_samples", "200", "Choices of kept tokens, 2 to 100000."),
+    Argument::new("n_samples", "200", "Number of subsets of kept tokens, 2 to 100000."),
     Argument::new("seed", "0", "Seed of the random number generator."),
-    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+    Argument::new(
+        "perturbations_per_eval",
+        "none",
+        "Accepted as in Captum; has no effect, because the memory budget decides.",
+    ),
 ];
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "kernel_shap",
-        description: "Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens \
-                      best?",
-        details: "A least-squares fit of the score on which tokens were kept, with Shapley's kernel for weights, \
-                  under the constraint that scores sum to the difference between the text and its baseline. Where \
-                  all choices of kept tokens number no more than `n_samples`, all are taken and the scores are \
-                  exact Shapley values. All steps share the samples.",
+        description: "Which Shapley values of the tokens fit random subsets of kept tokens best?",
+        details: "A least-squares fit of the attributed function to the subsets of kept tokens, weighted with Shapley's \
+                  kernel, under the constraint that scores sum to the difference between the text and its baseline. If \
+                  there are at most `n_samples` subsets, all of them are used and the scores are exact Shapley values. \
+                  All steps share the samples.",
         arguments: ARGUMENTS,
         cost: "at most n_samples forwards",
         citation: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, \
@@ -38,18 +41,18 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// Which additive scores of tokens, in the sense of Shapley, fit random choices of kept tokens best?
+/// Which Shapley values of the tokens fit random subsets of kept tokens best?
 ///
-/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: at most `n_samples`
-/// forwards, for all steps together. Lundberg & Lee, 2017, <https://arxiv.org/abs/1705.07874>.
+/// Coarse scores `[input, step]`, signed; they sum to the difference of the attributed function at text and baseline. Cost: at
+/// most `n_samples` forwards for all steps together. Lundberg & Lee, 2017, <https://arxiv.org/abs/1705.07874>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KernelShap {
-    /// Choices of kept tokens.
+    /// Number of subsets of kept tokens.
     pub n_samples: Count<2>,
     /// Seed of the random number generator.
     pub seed: u64,
-    /// Accepted as Captum does; the memory budget decides.
+    /// Accepted as in Captum; has no effect, because the memory budget decides.
     pub perturbations_per_eval: PerturbationsPerEval,
 }
 
@@ -143,8 +146,8 @@ impl Method for KernelShap {
 }
 
 impl KernelShap {
-    /// A forward for each sample, or for each choice of what the steps see. Where nothing can be put to its baseline, both ends
-    /// are one.
+    /// One forward per sample, or per subset of the tokens that the steps see. If no token differs from its baseline, text and
+    /// baseline are the same.
     fn forwards(&self, text: &TextSteps, attribute_target: bool) -> usize {
         let samples = self.n_samples.get();
         choices(text.count_changing(attribute_target).seen, samples).map_or(samples, |all| all.max(2))

@@ -15,11 +15,15 @@ use crate::{Count, Error, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_samples", "50", "Samples that the regression is fitted to, 2 to 100000."),
-    Argument::new("mask_prob", "0.3", "Probability of a token to be put to its baseline, above 0 and below 1."),
+    Argument::new("n_samples", "50", "Number of samples for the regression, 2 to 100000."),
+    Argument::new("mask_prob", "0.3", "Probability that a token is replaced with its baseline, above 0 and below 1."),
     Argument::new("alpha", "1.0", "Weight of the ridge penalty, 0 or more."),
     Argument::new("seed", "0", "Seed of the random number generator."),
-    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+    Argument::new(
+        "perturbations_per_eval",
+        "none",
+        "Accepted as in Captum; has no effect, because the memory budget decides.",
+    ),
 ];
 
 /// The entry of the registry.
@@ -27,11 +31,11 @@ pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "lime",
         description: "Which linear model of kept tokens predicts the score near the text?",
-        details: "Random tokens are put to their baseline; a ridge regression of the score on which were kept, \
-                  each sample weighing as many as were kept, has one coefficient for each token: its score, signed. \
-                  Where all choices of kept tokens number no more than `n_samples`, all are taken, each as often as \
-                  it is to be expected. All steps share the samples. A token that is the only one which a step can \
-                  lose has the whole difference between text and baseline.",
+        details: "Random tokens are replaced with their baseline. A ridge regression of the attributed function on the \
+                  kept tokens, with the number of kept tokens as weight of a sample, has one coefficient per token: \
+                  its score, signed. If there are at most `n_samples` subsets, all of them are used, weighted with \
+                  their expected frequency. All steps share the samples. If a step has only one token to remove, this \
+                  token gets the whole difference between text and baseline.",
         arguments: ARGUMENTS,
         cost: "at most n_samples forwards",
         citation: "Ribeiro et al. (2016), \"Why Should I Trust You?\", https://arxiv.org/abs/1602.04938",
@@ -41,20 +45,20 @@ pub(crate) fn info() -> MethodInfo {
 
 /// Which linear model of kept tokens predicts the score near the text?
 ///
-/// Coarse scores `[input, step]`, signed: coefficients of a ridge regression. Cost: at most `n_samples` forwards, for all
+/// Coarse scores `[input, step]`, signed: coefficients of a ridge regression. Cost: at most `n_samples` forwards for all
 /// steps together. Ribeiro et al., 2016, <https://arxiv.org/abs/1602.04938>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Lime {
-    /// Samples that the surrogate is fitted to: one says nothing of what makes a difference.
+    /// Number of samples for the regression, which needs at least two.
     pub n_samples: Count<2>,
-    /// Probability of a token to be put to its baseline.
+    /// Probability that a token is replaced with its baseline.
     pub mask_prob: f64,
     /// Weight of the ridge penalty.
     pub alpha: f64,
     /// Seed of the random number generator.
     pub seed: u64,
-    /// Accepted as the reference does; the memory budget decides.
+    /// Accepted as in Captum; has no effect, because the memory budget decides.
     pub perturbations_per_eval: PerturbationsPerEval,
 }
 
@@ -152,7 +156,7 @@ impl Method for Lime {
 }
 
 impl Lime {
-    /// A forward for each sample, or for each choice of what the steps see.
+    /// One forward per sample, or per subset of the tokens that the steps see.
     fn forwards(&self, text: &TextSteps, attribute_target: bool) -> usize {
         let samples = self.n_samples.get();
         choices(text.count_changing(attribute_target).seen, samples).unwrap_or(samples)

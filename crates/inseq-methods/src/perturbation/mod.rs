@@ -1,8 +1,8 @@
-//! Methods that change the input and look at what becomes of the score.
+//! Perturbation methods: they change the input and measure the change of the attributed function.
 //!
 //! A changed input goes through the model once and scores every step: a step sees no change at or after its own position.
-//! The encoder runs again only where the source is changed; where only the target is, what comes before the first change is
-//! taken from the keys and values of the text as it is.
+//! The encoder runs again only if the source is changed. If only the target is changed, the keys and values of the unchanged
+//! text are reused up to the first change.
 
 pub(crate) mod kernel_shap;
 pub(crate) mod lime;
@@ -47,13 +47,13 @@ pub(crate) enum Side {
 #[derive(Clone, Debug)]
 pub(crate) struct Feature {
     pub(crate) side: Side,
-    /// Their positions.
+    /// Positions of the tokens.
     pub(crate) positions: Range<usize>,
-    /// Whether the baseline differs from the text there.
+    /// Whether the baseline differs from the text at these positions.
     pub(crate) changes: bool,
 }
 
-/// One text whose features can be put to their baseline.
+/// One text whose features can be replaced with their baseline.
 pub(crate) struct Perturbed<'a> {
     pub(crate) text: &'a TextSteps,
     input: Point<'a>,
@@ -63,7 +63,7 @@ pub(crate) struct Perturbed<'a> {
 }
 
 impl<'a> Perturbed<'a> {
-    /// Every feature of what is attributed: those of the whole text, whichever steps are asked for.
+    /// Every feature of the attributed sides of the whole text, for all requested steps.
     pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Result<Self> {
         let engine = context.engine;
         let input = engine.inputs(&[text])?;
@@ -89,7 +89,7 @@ impl<'a> Perturbed<'a> {
         (0..self.features.len()).filter(|&i| self.features[i].changes).collect()
     }
 
-    /// All choices of kept features, where there are no more than `most`.
+    /// All subsets of kept features, if there are at most `most`.
     pub(crate) fn all_choices(&self, most: usize) -> Option<Vec<Vec<bool>>> {
         let changing = self.changing();
         let count = choices(changing.len(), most)?;
@@ -111,10 +111,10 @@ impl<'a> Perturbed<'a> {
         feature.side == Side::Source || feature.positions.start < self.text.seen()
     }
 
-    /// Scores of every step, `[mask][step]`; a mask says of each feature whether it is kept.
+    /// Scores of every step, `[mask][step]`; a mask contains whether each feature is kept.
     ///
-    /// Masks that are equal for all attributed steps are computed once. `forwards` is how many forwards the call was planned to
-    /// take; `done` gets how many of them are finished, those that turn out not to be needed at the end.
+    /// Masks that are equal for all attributed steps are computed once. `forwards` is the planned number of forwards; `done` gets
+    /// the number of finished ones, and at the end those that were not needed.
     pub(crate) fn scores(
         &self,
         masks: &[Vec<bool>],
@@ -157,14 +157,14 @@ impl<'a> Perturbed<'a> {
         Ok(each.into_iter().map(|i| scores[i].clone()).collect())
     }
 
-    /// The first target position that a mask changes (the end, where there is none); `None` where it changes the source.
+    /// The first target position that a mask changes (the end, if there is none); `None` if it changes the source.
     fn first_change(&self, mask: &[bool]) -> Option<usize> {
         let mut changed = mask.iter().zip(&self.features).filter(|(kept, _)| !**kept).map(|(_, feature)| feature);
         let changes_source = changed.clone().any(|feature| feature.side == Side::Source);
         (!changes_source).then(|| changed.next().map_or(self.text.target.len(), |feature| feature.positions.start))
     }
 
-    /// Scores of masks that change the source, where `first` is none, or else the target from there on.
+    /// Scores of masks that change the target from `first` on; if `first` is `None`, of masks that change the source.
     fn chunk_scores(&self, masks: &[&[bool]], first: Option<usize>) -> Result<Vec<Vec<f32>>> {
         let count = masks.len();
         let mixed = |side: Side, input: &Tensor<3>, baseline: &Tensor<3>| {
@@ -191,8 +191,8 @@ impl<'a> Perturbed<'a> {
         self.unchanged.scores_of(source, first.unwrap_or(0), target)
     }
 
-    /// The scores of features, `[feature][step]`, as one score for each token: a feature of several tokens spreads its score
-    /// over those of them that a step sees.
+    /// The scores of features, `[feature][step]`, as one score per token: the score of a feature of several tokens is distributed
+    /// over its tokens that the step sees.
     pub(crate) fn attributions(&self, scores: &[Vec<f32>]) -> Attributions {
         let steps = self.text.steps.len();
         let mut source = Array2::<f32>::zeros((self.text.source.len(), steps));
@@ -218,17 +218,17 @@ impl<'a> Perturbed<'a> {
     }
 }
 
-/// A text as it is, run once, for changed copies of it to go on from.
+/// The unchanged text, run once, so that changed copies of it can continue from it.
 pub(crate) struct Unchanged<'a> {
     engine: &'a Engine<'a>,
     text: &'a TextSteps,
     function: SharedStepFunction,
     source: Option<Source>,
-    /// After the whole target.
+    /// Decoder state after the whole target.
     decoder: IncrementalDecoder<'a>,
     /// The last hidden states, `[1, position, feature]`.
     states: Tensor<3>,
-    /// Of every step.
+    /// Scores of every step.
     pub(crate) scores: Vec<f32>,
 }
 
@@ -246,8 +246,8 @@ impl<'a> Unchanged<'a> {
         Ok(Self { engine, text, function, source: point.source.clone(), decoder, states, scores })
     }
 
-    /// The last hidden states `[copy, position, feature]` of copies with other sources (the text's own, where there are
-    /// none) and the embeddings `target`, of which those before `first` are the text's own.
+    /// The last hidden states `[copy, position, feature]` of copies with other sources (without them, the source of the text) and
+    /// the embeddings `target`, which are those of the text before `first`.
     pub(crate) fn hidden(&self, source: Option<&Source>, first: usize, target: Tensor<3>) -> Tensor<3> {
         let [count, length, _] = target.dims();
         if let Some(source) = source {
@@ -263,12 +263,12 @@ impl<'a> Unchanged<'a> {
         if first == 0 { changed } else { Tensor::cat(vec![unchanged(first), changed], 1) }
     }
 
-    /// The last hidden states as they are, `[1, position, feature]`.
+    /// The last hidden states of the text, `[1, position, feature]`.
     pub(crate) fn states(&self) -> &Tensor<3> {
         &self.states
     }
 
-    /// Scores of every step, `[copy][step]`, of such copies.
+    /// Scores of every step, `[copy][step]`, for copies as in [`hidden`](Self::hidden).
     pub(crate) fn scores_of(&self, source: Option<Source>, first: usize, target: Tensor<3>) -> Result<Vec<Vec<f32>>> {
         let count = target.dims()[0];
         // The step of the token after `first` is the earliest that sees the change. Noise is each copy's own.
@@ -283,7 +283,7 @@ impl<'a> Unchanged<'a> {
     }
 }
 
-/// Embeddings of ids in equal rows, `[row, position, feature]`.
+/// Embeddings of ids in rows of the same length, `[row, position, feature]`.
 pub(crate) fn embedded(embedding: &inseq_models::layers::Embedding, rows: &[Vec<u32>], length: usize) -> Tensor<3> {
     let ids: Vec<u32> = rows.iter().flat_map(|row| row[..length].iter().copied()).collect();
     embedding.forward(&ids, rows.len())

@@ -15,21 +15,25 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "sliding_window_shapes",
         "1",
-        "Tokens under the window, 1 or more; also `[tokens, features]`, or one such pair each for source and \
-         target, of which the features are not used.",
+        "Number of tokens in a window, 1 or more; also `[tokens, features]`, or one such pair each for source and \
+         target. The features are not used.",
     ),
-    Argument::new("strides", "1", "Tokens from one window to the next, 1 or more, in the same forms."),
-    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+    Argument::new("strides", "1", "Number of tokens from one window to the next, 1 or more, in the same forms."),
+    Argument::new(
+        "perturbations_per_eval",
+        "none",
+        "Accepted as in Captum; has no effect, because the memory budget decides.",
+    ),
 ];
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "occlusion",
-        description: "How much does the score change when a token is put to its baseline?",
-        details: "A window slides over the tokens; those under it take the embedding of the baseline token. A \
-                  token's score is the absolute mean difference to the score of the text as it is, over the windows \
-                  that cover it. Each token has one score, which is never negative.",
+        description: "How much does the score change if a token is replaced with its baseline?",
+        details: "A window slides over the tokens; the tokens in it take the embedding of the baseline token. The score of \
+                  a token is the absolute mean difference to the attributed function of the unchanged text, over the \
+                  windows that cover the token. Each token has one score, which is never negative.",
         arguments: ARGUMENTS,
         cost: "1 forward per window",
         citation: "Zeiler & Fergus (2013), Visualizing and Understanding Convolutional Networks, \
@@ -38,33 +42,34 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// How much does the score change when a token is put to its baseline? `|mean over windows (score(x) - score(x occluded))|`.
+/// How much does the score change if a token is replaced with its baseline?
+/// `|mean over windows (score(x) - score(x occluded))|`.
 ///
-/// Coarse scores `[input, step]`, never negative. Cost: one forward a window, for all steps together.
+/// Coarse scores `[input, step]`, never negative. Cost: one forward per window for all steps together.
 /// Zeiler & Fergus, 2013, <https://arxiv.org/abs/1311.2901>.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Occlusion {
-    /// Tokens under the window.
+    /// Number of tokens in a window.
     pub sliding_window_shapes: Window,
-    /// Tokens from one window to the next.
+    /// Number of tokens from one window to the next.
     pub strides: Window,
-    /// Accepted as the reference does; the memory budget decides.
+    /// Accepted as in Captum; has no effect, because the memory budget decides.
     pub perturbations_per_eval: PerturbationsPerEval,
 }
 
-/// A number of tokens, in one of the reference's spellings.
+/// A number of tokens, in one of the reference's forms.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(
     untagged,
     expecting = "expected a number of tokens, a shape such as [3, 1] of tokens and features, or a list of such shapes"
 )]
 pub enum Window {
-    /// Tokens.
+    /// Number of tokens.
     Tokens(usize),
-    /// Tokens and features of source and of target.
+    /// Numbers of tokens and features for source and target.
     Each(Vec<(usize, usize)>),
-    /// Tokens and features.
+    /// Numbers of tokens and features.
     Shape((usize, usize)),
 }
 
@@ -87,7 +92,7 @@ impl Window {
     }
 }
 
-/// Number of windows over `length` tokens; the last may reach beyond them.
+/// Number of windows over `length` tokens; the last window may reach beyond them.
 fn windows(length: usize, size: usize, stride: usize) -> usize {
     if length == 0 { 0 } else { length.saturating_sub(size).div_ceil(stride) + 1 }
 }

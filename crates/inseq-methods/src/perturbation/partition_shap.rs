@@ -15,33 +15,33 @@ use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, field
 use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
-const ARGUMENTS: &[Argument] = &[Argument::new("max_evals", "500", "Forwards that may be spent, 2 to 100000.")];
+const ARGUMENTS: &[Argument] = &[Argument::new("max_evals", "500", "Largest number of forwards, 2 to 100000.")];
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "partition_shap",
-        description: "What do phrases, their halves and at last tokens add to the score, in the sense of Owen?",
-        details: "The text is halved again and again. A part's score is shared between its halves by Shapley's \
-                  rule for two players, until tokens are left or `max_evals` forwards are spent; what is not \
-                  divided then is shared evenly. The parts with the largest changes are divided first. Scores are \
+        description: "How much do phrases, their halves and finally single tokens add to the score (Owen values)?",
+        details: "The text is halved repeatedly. Shapley's rule for two players divides the score of a part between its \
+                  halves, down to single tokens or until `max_evals` forwards are used; the score of an undivided part \
+                  is shared evenly. The parts with the largest changes are divided first. Scores are \
                   signed and sum to the difference between the text and its baseline.",
         arguments: ARGUMENTS,
-        cost: "2 forwards per part that is divided, at most max_evals",
+        cost: "2 forwards per divided part, at most max_evals",
         citation: "Owen (1977), Values of games with a priori unions, https://doi.org/10.1007/978-3-642-45494-3_7; \
                    Lundberg & Lee (2017), https://arxiv.org/abs/1705.07874",
         make: from_arguments::<PartitionShap>("partition_shap"),
     }
 }
 
-/// What do phrases, their halves and at last tokens add to the score, in the sense of Owen?
+/// How much do phrases, their halves and finally single tokens add to the score (Owen values)?
 ///
-/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: at most
-/// `max_evals` forwards, for all steps together. Owen, 1977, <https://doi.org/10.1007/978-3-642-45494-3_7>.
+/// Coarse scores `[input, step]`, signed; they sum to the difference of the attributed function at text and baseline. Cost: at
+/// most `max_evals` forwards for all steps together. Owen, 1977, <https://doi.org/10.1007/978-3-642-45494-3_7>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PartitionShap {
-    /// Forwards that may be spent.
+    /// Largest number of forwards.
     pub max_evals: Count<2>,
 }
 
@@ -140,7 +140,7 @@ impl Method for PartitionShap {
         Cost::exactly(forwards(text.count_changing(attribute_target), self.max_evals.get()), 0)
     }
 
-    /// Where not every part can be divided, which ones are depends on how all steps of the text change.
+    /// If `max_evals` does not allow dividing every part, the choice of parts depends on the changes of all steps of the text.
     fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
         let all = text.count_changing(attribute_target).all;
         if forwards(Changing { all, seen: all }, usize::MAX) <= self.max_evals.get() {
@@ -151,11 +151,11 @@ impl Method for PartitionShap {
     }
 }
 
-/// A part of the tokens between two states of all the others.
+/// A part of the tokens, with a given state of all other tokens.
 struct Part {
     tokens: Range<usize>,
     weight: f32,
-    /// Masks without and with the part, and the scores there.
+    /// Mask and scores without the part.
     without: (Vec<bool>, Vec<f32>),
     with: (Vec<bool>, Vec<f32>),
 }
@@ -166,17 +166,17 @@ impl Part {
     }
 }
 
-/// Whether more than one of a part's tokens is among the first `seen`, which alone change a score.
+/// Whether more than one token of a part is among the first `seen` tokens, the only ones that change a score.
 fn can_be_divided(tokens: &Range<usize>, seen: usize) -> bool {
     tokens.end.min(seen).saturating_sub(tokens.start) > 1
 }
 
-/// Where the second half of a part starts.
+/// Start of the second half of a part.
 fn middle(tokens: &Range<usize>) -> usize {
     tokens.start + tokens.len().div_ceil(2)
 }
 
-/// Forwards for so many tokens: both ends, and two for each part that is divided, as long as there are no more than `most`.
+/// Number of forwards for a number of tokens: both ends, and two for each divided part, at most `most`.
 fn forwards(tokens: Changing, most: usize) -> usize {
     if tokens.seen == 0 {
         return 0;

@@ -4,7 +4,7 @@ use nalgebra::{DMatrix, DVector};
 
 /// Coefficients that minimize `Σ w (y - z·c)² + ridge |c|²` over rows `z` with weights `w` and values `y`.
 ///
-/// Directions that the rows say nothing about get the smallest coefficients.
+/// If the rows do not determine the coefficients, the smallest ones are chosen.
 pub(super) fn least_squares(rows: &[(Vec<f64>, f64, f64)], columns: usize, ridge: f64) -> Vec<f64> {
     // The decomposition below is not defined for a matrix without columns.
     if columns == 0 {

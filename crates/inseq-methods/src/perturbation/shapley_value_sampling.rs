@@ -15,19 +15,23 @@ use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_samples", "25", "Random orders, 1 to 100000."),
+    Argument::new("n_samples", "25", "Number of random orders, 1 to 100000."),
     Argument::new("seed", "0", "Seed of the random number generator."),
-    Argument::new("perturbations_per_eval", "none", "Accepted as in Captum, and not used: the memory budget decides."),
+    Argument::new(
+        "perturbations_per_eval",
+        "none",
+        "Accepted as in Captum; has no effect, because the memory budget decides.",
+    ),
 ];
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "shapley_value_sampling",
-        description: "What does a token add to the score on average, whatever the order in which tokens come?",
-        details: "Tokens are put from their baseline to the text one after the other, in random orders; a token's \
-                  score is the mean change that it makes. Scores are signed and sum to the difference between the \
-                  text and its baseline, whatever the number of samples. All steps share the samples.",
+        description: "How much does a token add to the score on average over all orders of the tokens?",
+        details: "Tokens are changed from their baseline to the text one after another, in random orders. The score of a \
+                  token is its mean change of the attributed function. Scores are signed and sum to the difference \
+                  between the text and its baseline for any number of samples. All steps share the samples.",
         arguments: ARGUMENTS,
         cost: "n_samples forwards per token",
         citation: "Castro et al. (2009), Polynomial calculation of the Shapley value based on sampling, \
@@ -36,18 +40,18 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// What does a token add to the score on average, whatever the order in which tokens come?
+/// How much does a token add to the score on average over all orders of the tokens?
 ///
-/// Coarse scores `[input, step]`, signed; they sum to the difference of the scores at text and baseline. Cost: `n_samples`
-/// forwards a token, for all steps together. Castro et al., 2009, <https://doi.org/10.1016/j.cor.2008.04.004>.
+/// Coarse scores `[input, step]`, signed; they sum to the difference of the attributed function at text and baseline. Cost:
+/// `n_samples` forwards per token for all steps together. Castro et al., 2009, <https://doi.org/10.1016/j.cor.2008.04.004>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShapleyValueSampling {
-    /// Orders.
+    /// Number of random orders.
     pub n_samples: Count<1>,
     /// Seed of the random number generator.
     pub seed: u64,
-    /// Accepted as Captum does; the memory budget decides.
+    /// Accepted as in Captum; has no effect, because the memory budget decides.
     pub perturbations_per_eval: PerturbationsPerEval,
 }
 

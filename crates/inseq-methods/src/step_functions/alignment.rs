@@ -1,14 +1,14 @@
-//! Which position of the other target stands for which of the target.
+//! Alignment of the positions of two targets.
 
 use super::{Alignments, ContrastArguments};
 use crate::{Error, Result};
 
-/// The position in the target `other` for each position of `steps` in the target `own`: the given pair, the best of them where
-/// there are several; positions without any go one to one from the right. It does not depend on which other positions are
-/// attributed.
+/// The position in the target `other` for each position of `steps` in the target `own`: that of the given pair, or of the best
+/// one of several pairs. Positions without a pair are paired one to one from the right. The result does not depend on which other
+/// positions are attributed.
 ///
 /// # Errors
-/// When a pair names a position that is not there.
+/// A pair contains a position that does not exist.
 pub(crate) fn aligned(
     arguments: &ContrastArguments,
     text: usize,
@@ -47,7 +47,7 @@ pub(crate) fn aligned(
     Ok(found[steps.start - 1..steps.end - 1].to_vec())
 }
 
-/// Tokens that stand in both, in order; in a stretch that differs, one to one from its start.
+/// Pairs of tokens that both targets contain, in order; tokens between them are paired one to one from the left.
 fn common(own: &[u32], other: &[u32]) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
     for operation in similar::capture_diff_slices(similar::Algorithm::Myers, own, other) {

@@ -1,4 +1,4 @@
-//! The alternatives that functions compare with, and the contexts that they stand in.
+//! The alternatives of contrastive functions, and their contexts.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,27 +11,27 @@ use serde_json::{Map, Value};
 use super::StepContext;
 use crate::{Error, Result};
 
-/// What is compared with, one entry a text where there are several.
+/// Arguments of contrastive functions; a list has one entry per text.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContrastArguments {
-    /// Source texts of the other context; of decoder-only models, prompts.
+    /// Source texts of the other context; for decoder-only models, prompts.
     pub contrast_sources: Option<OneOrMore<String>>,
     /// Target texts of the other context, whose tokens are the alternatives.
     pub contrast_targets: Option<OneOrMore<String>>,
-    /// Which position of the other target stands for which of the target: pairs, pairs by text, or `auto`.
+    /// Alignment of the target with the other target: pairs of positions, a list of pairs per text, or `auto`.
     pub contrast_targets_alignments: Option<Alignments>,
-    /// Whether an attributed function takes the alternative's score from the other context rather than from the text's own.
+    /// Whether an attributed function takes the alternative's score from the other context instead of the text's own.
     pub contrast_force_inputs: bool,
-    /// Accepted as the reference does.
+    /// Whether the texts of the other context are encoded without special tokens.
     pub skip_special_tokens: bool,
-    /// Whether probabilities are logarithms.
+    /// Whether log probabilities replace probabilities.
     pub logprob: bool,
-    /// Tokens over which a divergence is taken: the likeliest so many; 0 for all.
+    /// Number of likeliest tokens in a divergence; 0 for all.
     pub top_k: usize,
-    /// Tokens over which a divergence is taken: the likeliest that have this probability together.
+    /// Restricts a divergence to the likeliest tokens that together have this probability.
     pub top_p: Option<f32>,
-    /// Tokens that are taken whatever `top_k` and `top_p` say.
+    /// Smallest number of tokens in a divergence, for all values of `top_k` and `top_p`.
     pub min_tokens_to_keep: Option<usize>,
 }
 
@@ -39,7 +39,7 @@ impl ContrastArguments {
     /// Reads the arguments of a function.
     ///
     /// # Errors
-    /// When one is unknown, or of a wrong type or range.
+    /// An argument is unknown, or has a wrong type or value.
     pub(super) fn read(function: &str, arguments: &Map<String, Value>) -> Result<Self> {
         let refuse =
             |message: String| Error::Argument(format!("arguments of the step function `{function}`: {message}"));
@@ -57,7 +57,7 @@ impl ContrastArguments {
         Ok(parsed)
     }
 
-    /// Refuses to compare with nothing.
+    /// Refuses arguments without any alternative.
     pub(super) fn checked(self, function: &str) -> Result<Self> {
         if self.contrast_sources.is_none() && self.contrast_targets.is_none() {
             return Err(Error::Argument(format!(
@@ -69,18 +69,18 @@ impl ContrastArguments {
     }
 }
 
-/// One value, or one a text.
+/// One value, or one value per text.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged, expecting = "expected one value, or a list of one value per text")]
 pub enum OneOrMore<T> {
-    /// For the only text.
+    /// Value of the only text.
     One(T),
-    /// For each text.
+    /// Value of each text.
     More(Vec<T>),
 }
 
 impl<T> OneOrMore<T> {
-    /// The values, one a text.
+    /// The values, one per text.
     pub fn as_slice(&self) -> &[T] {
         match self {
             OneOrMore::One(one) => std::slice::from_ref(one),
@@ -89,14 +89,14 @@ impl<T> OneOrMore<T> {
     }
 }
 
-/// Which position of the other target stands for which of the target.
+/// Alignment of the target with the other target.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(
     untagged,
     expecting = "expected \"auto\", a list of pairs of positions such as [[0, 0], [1, 2]], or a list of such lists, one per text"
 )]
 pub enum Alignments {
-    /// `auto`: tokens that stand in both, in order.
+    /// `auto`: pairs the tokens that both targets contain, in order.
     Named(String),
     /// Pairs of the only text.
     One(Vec<(usize, usize)>),
@@ -104,23 +104,23 @@ pub enum Alignments {
     More(Vec<Vec<(usize, usize)>>),
 }
 
-/// What another context says at each step of a text.
+/// The other context at each step of a text.
 #[derive(Clone, Debug)]
 pub struct OtherContext {
-    /// `[step, feature]`: the decoder's hidden states before the alternatives.
+    /// Hidden states of the decoder before the alternatives, `[step, feature]`.
     pub hidden: Tensor<2>,
-    /// `[step]`: ids of the alternatives.
+    /// Ids of the alternatives, `[step]`.
     pub targets: Vec<u32>,
 }
 
-/// Other contexts by the index of the text that they belong to.
+/// Other contexts by the index of their text.
 pub type OtherContexts = BTreeMap<usize, OtherContext>;
 
-/// Where alternatives come from; [bound](Self::bound) to the texts of a call before they are asked for.
+/// Source of the alternatives; it must be [bound](Self::bound) to the texts of a call before use.
 #[derive(Clone)]
 pub(super) struct Alternative {
     pub(super) arguments: ContrastArguments,
-    /// The head, and the other contexts by text; whether the function is attributed.
+    /// The model (for its head), the other contexts by text, and whether the function is attributed.
     bound: Option<(Arc<Model>, OtherContexts, bool)>,
 }
 
@@ -135,8 +135,8 @@ impl Alternative {
 
     /// Logits of the other context with the alternatives, `[row, vocabulary]` and `[row]`.
     ///
-    /// An attributed function takes the alternatives' scores from the text's own logits, through which gradients go, unless
-    /// it is told otherwise, only the context differs, or the function is about `whole_distributions`.
+    /// An attributed function takes the alternatives' scores from the text's own logits, through which gradients flow, unless
+    /// `contrast_force_inputs` is set, only the context differs, or the function compares `whole_distributions`.
     pub(super) fn of(&self, context: &StepContext, whole_distributions: bool) -> (Tensor<2>, Tensor<1, Int>) {
         let Some((model, contexts, attributed)) = &self.bound else {
             return (context.logits.clone(), context.targets.clone());

@@ -1,4 +1,4 @@
-//! Scores that compare with another token, or with what the model says in another context.
+//! Contrastive functions: scores that compare with another token, or with another context.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::Result;
 
-/// What is made of the text's own scores and those of the other context.
+/// Combination of the text's own scores and those of the other context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Logit,
@@ -26,7 +26,7 @@ enum Kind {
     InContextPvi,
 }
 
-/// One of the contrastive functions; [bound](StepFunction::bound) to the texts of a call before it is evaluated.
+/// A contrastive function; it must be [bound](StepFunction::bound) to the texts of a call before it is evaluated.
 #[derive(Clone)]
 struct Contrast {
     name: &'static str,
@@ -72,7 +72,7 @@ impl StepFunction for Contrast {
 }
 
 impl Contrast {
-    /// `Σ p (log p - log q)` over the tokens that are kept, among which both are distributions.
+    /// `Σ p (log p - log q)` over the kept tokens, with both distributions normalized over them.
     fn divergence(&self, own: &Tensor<2>, other: &Tensor<2>) -> Result<Tensor<1>> {
         let least = self.other.arguments.min_tokens_to_keep.unwrap_or(1);
         let top_p = self.other.arguments.top_p.filter(|p| *p < 1.0);
@@ -93,23 +93,23 @@ impl Contrast {
 const SOURCES: Argument = Argument::new(
     "contrast_sources",
     "none",
-    "Source texts of the other context, one for each text; of decoder-only models, prompts.",
+    "Source texts of the other context, one per text; for decoder-only models, prompts.",
 );
 const TARGETS: Argument = Argument::new(
     "contrast_targets",
     "none",
-    "Target texts of the other context, one for each text; their tokens are the alternatives.",
+    "Target texts of the other context, one per text; their tokens are the alternatives.",
 );
 const ALIGNMENTS: Argument = Argument::new(
     "contrast_targets_alignments",
     "none",
-    "Pairs of positions in target and other target, or a list of those for each text, or auto: tokens that stand in both, in \
-     order. Without it, positions are paired by their number.",
+    "Pairs of positions in target and other target, or a list of pairs per text, or auto, which pairs tokens that both \
+     contain, in order. By default positions are paired by their number.",
 );
 const FORCE_INPUTS: Argument = Argument::new(
     "contrast_force_inputs",
     "false",
-    "Whether an attributed function takes the alternative's score from the other context rather than from the text's own.",
+    "Whether an attributed function takes the alternative's score from the other context instead of the text's own.",
 );
 const SKIP: Argument = Argument::new(
     "skip_special_tokens",
@@ -117,7 +117,7 @@ const SKIP: Argument = Argument::new(
     "Whether the texts of the other context are encoded without special tokens.",
 );
 
-/// Arguments that say what is compared with.
+/// Arguments of the alternative and its context.
 pub(super) const CONTEXT: &[Argument] = &[SOURCES, TARGETS, ALIGNMENTS, FORCE_INPUTS, SKIP];
 
 const WITH_LOGARITHM: &[Argument] = &[SOURCES, TARGETS, ALIGNMENTS, FORCE_INPUTS, SKIP, LOGPROB];
@@ -128,9 +128,9 @@ const WITH_FILTER: &[Argument] = &[
     ALIGNMENTS,
     FORCE_INPUTS,
     SKIP,
-    Argument::new("top_k", "0", "Tokens that count: the likeliest so many; 0 for all."),
-    Argument::new("top_p", "none", "Tokens that count: the likeliest that have this probability together."),
-    Argument::new("min_tokens_to_keep", "none", "Tokens that count whatever `top_k` and `top_p` say, 1 or more."),
+    Argument::new("top_k", "0", "Number of likeliest tokens to compare; 0 for all."),
+    Argument::new("top_p", "none", "Compares the likeliest tokens that together have this probability."),
+    Argument::new("min_tokens_to_keep", "none", "Smallest number of tokens to compare, 1 or more."),
 ];
 
 fn make(name: &'static str, kind: Kind, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
@@ -155,25 +155,25 @@ pub(super) fn all() -> [StepFunctionInfo; 7] {
         ),
         info(
             "contrast_logits_diff",
-            "The token's logit less that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
+            "The token's logit minus that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
             CONTEXT,
             |arguments| make("contrast_logits_diff", Kind::LogitDifference, arguments),
         ),
         info(
             "contrast_prob_diff",
-            "The token's probability less that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
+            "The token's probability minus that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
             WITH_LOGARITHM,
             |arguments| make("contrast_prob_diff", Kind::ProbabilityDifference, arguments),
         ),
         info(
             "pcxmi",
-            "Pointwise conditional cross-mutual information, in bits: how much likelier the contrastive context makes its token (Yin et al., 2021, https://arxiv.org/abs/2109.07446).",
+            "Pointwise conditional cross-mutual information, in bits: the log probability of the contrastive context's token minus that of the text's own token (Yin et al., 2021, https://arxiv.org/abs/2109.07446).",
             CONTEXT,
             |arguments| make("pcxmi", Kind::Pcxmi, arguments),
         ),
         info(
             "kl_divergence",
-            "The divergence of the contrastive context's distribution from the text's own, in nats.",
+            "The KL divergence of the text's own distribution from that of the contrastive context, in nats.",
             WITH_FILTER,
             |arguments| make("kl_divergence", Kind::Divergence, arguments),
         ),

@@ -1,4 +1,4 @@
-//! Which tokens of a distribution are kept.
+//! Selection of the likeliest tokens of a distribution.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::{SharedStepFunction, StepContext, StepFunction, StepFunctionInfo, inf
 use crate::engine::read;
 use crate::{Error, Result};
 
-/// What a token that is not kept is lowered by.
+/// Added to the logit of a token that is not kept.
 const HIDDEN: f32 = -1e30;
 
-/// What to add to logits `[row, vocabulary]` so that only some tokens are left: first the likeliest that have the probability
-/// `top_p` together, then the `top_k` likeliest, at least `least`.
+/// Mask to add to logits `[row, vocabulary]` to keep only some tokens: first the likeliest tokens that together have the
+/// probability `top_p`, then the `top_k` likeliest; always at least `least` tokens.
 ///
 /// # Errors
-/// When the logits cannot be read from the device.
+/// The logits cannot be read from the device.
 pub(super) fn kept(logits: &Tensor<2>, top_p: Option<f32>, top_k: Option<usize>, least: usize) -> Result<Tensor<2>> {
     let [rows, vocabulary] = logits.dims();
     let device = logits.device();
@@ -42,7 +42,7 @@ pub(super) fn kept(logits: &Tensor<2>, top_p: Option<f32>, top_k: Option<usize>,
     Ok(Tensor::<1>::from_data(added.as_slice(), &device).reshape([rows, vocabulary]))
 }
 
-/// Hides the tokens beyond `top_p` in `added`, and says how many are left.
+/// Hides the tokens beyond `top_p` in `added`, and returns the number of kept tokens.
 fn count_of(values: &[f32], probabilities: &[f32], top_p: Option<f32>, least: usize, added: &mut [f32]) -> usize {
     let Some(top_p) = top_p else { return values.len() };
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -59,7 +59,7 @@ fn count_of(values: &[f32], probabilities: &[f32], top_p: Option<f32>, least: us
     values.len() - hidden
 }
 
-/// How many tokens have a probability together.
+/// Number of likeliest tokens that together have a probability.
 struct TopPSize {
     top_p: f32,
 }
@@ -80,7 +80,7 @@ pub(super) fn top_p_size() -> StepFunctionInfo {
     const ARGUMENTS: &[Argument] = &[Argument::new("top_p", "required", "The probability, between 0 and 1.")];
     info(
         "top_p_size",
-        "How many of the likeliest tokens it takes to have the probability `top_p`; it has no gradient.",
+        "Number of likeliest tokens that together have the probability `top_p`; it has no gradient.",
         ARGUMENTS,
         make,
     )

@@ -1,4 +1,4 @@
-//! What a model says under dropout.
+//! Probabilities under dropout.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use serde::Deserialize;
 use super::{LOGPROB, NoisyForwards, StepContext, StepFunction, StepFunctionInfo, info};
 use crate::{Count, Result};
 
-/// By how many standard deviations the token's probability lies above its mean over forwards with dropout.
+/// Number of standard deviations of the token's probability above its mean over forwards with dropout.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct McDropout {
-    /// A deviation needs two; all are in memory at once.
+    /// Number of forwards with dropout. A deviation needs two; all are in memory at once.
     n_mcd_steps: Count<2, 1000>,
     logprob: bool,
     seed: u64,
@@ -48,7 +48,7 @@ impl StepFunction for McDropout {
 }
 
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_mcd_steps", "5", "Forwards with dropout, 2 to 1000."),
+    Argument::new("n_mcd_steps", "5", "Number of forwards with dropout, 2 to 1000."),
     LOGPROB,
     Argument::new("seed", "0", "Seed of the random number generator."),
 ];
@@ -56,7 +56,7 @@ const ARGUMENTS: &[Argument] = &[
 pub(super) fn mc_dropout_prob_avg() -> StepFunctionInfo {
     info(
         "mc_dropout_prob_avg",
-        "By how many standard deviations the token's probability lies above its mean under dropout (Gal & Ghahramani, 2016, \
+        "Number of standard deviations of the token's probability above its mean under dropout (Gal & Ghahramani, 2016, \
          https://arxiv.org/abs/1506.02142).",
         ARGUMENTS,
         |arguments| {

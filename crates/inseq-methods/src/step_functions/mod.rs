@@ -1,4 +1,4 @@
-//! What about the output is scored or attributed at each generation step.
+//! Step functions: scores of the model's output at each generation step, shown as step scores or attributed.
 
 mod alignment;
 mod alternative;
@@ -27,32 +27,32 @@ pub use registry::{StepFunctions, arguments_of, list, named};
 
 use crate::{Error, Result};
 
-/// What a step function sees: one row for each step of each text.
+/// Input of a step function: one row for each step of each text.
 #[derive(Clone, Debug)]
 pub struct StepContext {
-    /// `[row, vocabulary]`: the model's logits at the step.
+    /// Logits of the model at the step, `[row, vocabulary]`.
     pub logits: Tensor<2>,
-    /// `[row]`: ids of the tokens that were generated.
+    /// Ids of the generated tokens, `[row]`.
     pub targets: Tensor<1, Int>,
-    /// Whose step each row is.
+    /// Text and step of each row.
     pub rows: Vec<Row>,
-    /// What the logits are in each of the [noisy forwards](StepFunction::noisy_forwards) that the function asks for.
+    /// Logits of each of the requested [noisy forwards](StepFunction::noisy_forwards), `[row, vocabulary]`.
     pub noisy: Vec<Tensor<2>>,
-    /// Whether gradients of the logits will be asked for: the logits are tracked by autodiff then.
+    /// Whether the gradient of the logits is needed; autodiff then tracks the logits.
     pub tracked: bool,
 }
 
 /// A step of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The text, counted over the whole call.
+    /// Index of the text in the call.
     pub text: usize,
-    /// The step, counted from the first attributed one.
+    /// Index of the step; 0 is the first attributed token.
     pub step: usize,
 }
 
 impl StepContext {
-    /// The column of each row's target, `[row]`.
+    /// The values `[row, vocabulary]` in the column of each row's target, `[row]`.
     pub fn of_targets(&self, values: Tensor<2>) -> Tensor<1> {
         values.gather(1, self.targets.clone().unsqueeze_dim(1)).squeeze_dim(1)
     }
@@ -60,48 +60,48 @@ impl StepContext {
 
 /// A score of each step, differentiable by Burn's autodiff.
 ///
-/// Written in ordinary tensor operations; the gradient of the logits is taken on this small graph alone.
+/// Write it with ordinary tensor operations. The gradient with respect to the logits is computed on this small graph only.
 pub trait StepFunction: Send + Sync {
-    /// The name by which results know it.
+    /// Name of the function in results.
     fn name(&self) -> &str;
 
-    /// The score of each row, `[row]`.
+    /// Computes the score of each row, `[row]`.
     ///
     /// # Errors
-    /// When it cannot be computed, for example since the device cannot be read. No score stands in for it: the call fails.
+    /// The score cannot be computed, for example because the device cannot be read. The call then fails.
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>>;
 
-    /// What the function compares with, where it does.
+    /// Arguments of the contrast, for contrastive functions.
     fn contrast(&self) -> Option<&ContrastArguments> {
         None
     }
 
-    /// The function for the texts of one call, with what `model` says in the other context of each; `attributed` where it is
-    /// what is attributed. Functions that compare with nothing have none.
+    /// Binds a contrastive function to the texts of one call. `contexts` holds the contrast states of each text; `attributed` is true
+    /// for the attributed function. Other functions return `None`.
     fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
         let _ = (model, contexts, attributed);
         None
     }
 
-    /// The forwards with dropout whose logits the function wants beside those of the one without; most want none.
+    /// Forwards with dropout whose logits the function needs; most functions need none.
     fn noisy_forwards(&self) -> Option<NoisyForwards> {
         None
     }
 }
 
-/// Forwards with dropout that a function looks at beside the one without.
+/// Forwards with dropout, in addition to the one without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoisyForwards {
-    /// How many there are.
+    /// Number of forwards.
     pub count: usize,
-    /// The seed of their noise.
+    /// Seed of their noise.
     pub seed: u64,
 }
 
 /// A step function that is shared between calls.
 pub type SharedStepFunction = Arc<dyn StepFunction>;
 
-/// A closure over logits as a step function.
+/// Makes a step function from a closure over logits.
 ///
 /// ```
 /// use inseq_methods::step_functions::{from_closure, StepFunction};
@@ -142,15 +142,15 @@ pub type MakeStepFunction = Arc<dyn Fn(&Map<String, Value>) -> Result<SharedStep
 /// One entry of [`StepFunctions`].
 #[derive(Clone)]
 pub struct StepFunctionInfo {
-    /// The name to ask for.
+    /// Name of the function.
     pub name: &'static str,
-    /// One line on what it measures.
+    /// Description in one line.
     pub description: &'static str,
-    /// Its arguments.
+    /// Arguments of the function.
     pub arguments: &'static [Argument],
-    /// What makes one score of a merged token's, where the rules for all do not know.
+    /// Function that merges the scores of merged tokens; `None` uses the default rules.
     pub aggregation: Option<AggregationFunction>,
-    /// Makes it.
+    /// Makes the function from its arguments.
     pub make: MakeStepFunction,
 }
 
@@ -176,7 +176,7 @@ impl Entry for StepFunctionInfo {
     }
 }
 
-/// The entry of a function of the program.
+/// Entry of a built-in function.
 fn info(
     name: &'static str,
     description: &'static str,
@@ -187,7 +187,7 @@ fn info(
 }
 
 /// An argument of functions of probabilities.
-const LOGPROB: Argument = Argument::new("logprob", "false", "Whether probabilities are logarithms.");
+const LOGPROB: Argument = Argument::new("logprob", "false", "Whether log probabilities replace probabilities.");
 
 fn boolean(arguments: &Map<String, Value>, name: &str) -> Result<bool> {
     match arguments.get(name) {

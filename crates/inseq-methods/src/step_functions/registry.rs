@@ -1,4 +1,4 @@
-//! Finding a step function: by its name, or written as an expression.
+//! Finds step functions by name or by expression.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// The step functions of the program.
+/// The built-in step functions.
 pub fn list() -> &'static [StepFunctionInfo] {
     static ALL: LazyLock<Vec<StepFunctionInfo>> = LazyLock::new(|| {
         let own = [target::logit(), target::probability(), distribution::entropy()];
@@ -23,7 +23,7 @@ pub fn list() -> &'static [StepFunctionInfo] {
     &ALL
 }
 
-/// The arguments of a step function of the program, or of an expression; none of what is unknown.
+/// The arguments of a built-in step function, or of an expression; empty for unknown names.
 pub fn arguments_of(name: &str) -> &'static [Argument] {
     match list().iter().find(|info| info.name == name) {
         Some(info) => info.arguments,
@@ -32,15 +32,15 @@ pub fn arguments_of(name: &str) -> &'static [Argument] {
     }
 }
 
-/// The step function of the program of a name, with its arguments by the reference's names.
+/// Makes a built-in step function from its name and arguments, with the reference's names.
 ///
 /// # Errors
-/// When the name is unknown, or an argument is unknown to the function or of the wrong type.
+/// The name is unknown, or an argument is unknown to the function or has a wrong type.
 pub fn named(name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
     StepFunctions::new().named(name, arguments)
 }
 
-/// The step functions that can be asked for by name: those of the program, and whatever the owner registers.
+/// Step functions by name: the built-in ones, and the ones that you register.
 #[derive(Clone, Debug)]
 pub struct StepFunctions {
     entries: Registry<StepFunctionInfo>,
@@ -53,7 +53,7 @@ impl Default for StepFunctions {
 }
 
 impl StepFunctions {
-    /// Those of the program.
+    /// The built-in step functions.
     pub fn new() -> Self {
         Self { entries: list().iter().cloned().collect() }
     }
@@ -61,7 +61,7 @@ impl StepFunctions {
     /// Adds a function.
     ///
     /// # Errors
-    /// When its name is empty or taken, or could be an expression.
+    /// The name is empty or taken, or could be an expression.
     pub fn register(&mut self, info: StepFunctionInfo) -> Result<()> {
         if expression::is_expression(info.name) {
             return Err(Error::Argument(format!(
@@ -72,57 +72,57 @@ impl StepFunctions {
         self.entries.add(info).map_err(Error::Argument)
     }
 
-    /// Removes the function of a name, and returns it.
+    /// Removes a function by name and returns it.
     pub fn remove(&mut self, name: &str) -> Option<StepFunctionInfo> {
         self.entries.remove(name)
     }
 
-    /// What there is, in the order of registration.
+    /// All functions, in the order of registration.
     pub fn list(&self) -> impl ExactSizeIterator<Item = &StepFunctionInfo> {
         self.entries.list()
     }
 
-    /// The entry of a name.
+    /// The entry with this name.
     ///
     /// # Errors
-    /// When the name is unknown.
+    /// The name is unknown.
     pub fn get(&self, name: &str) -> Result<&StepFunctionInfo> {
         self.entries.get(name).ok_or_else(|| Error::unknown(StepFunctionInfo::KIND, name, self.entries.names()))
     }
 
-    /// What a function measures and which arguments it takes, as text.
+    /// Describes a function and its arguments, as text.
     ///
     /// # Errors
-    /// When the name is unknown.
+    /// The name is unknown.
     pub fn explain(&self, name: &str) -> Result<String> {
         Ok(self.get(name)?.explanation())
     }
 
-    /// The function of a name, with its arguments by the reference's names.
+    /// Makes a function from its name and arguments, with the reference's names.
     ///
     /// # Errors
-    /// When the name is unknown, or an argument is unknown to the function or of the wrong type.
+    /// The name is unknown, or an argument is unknown to the function or has a wrong type.
     pub fn named(&self, name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
         let info = self.get(name)?;
         refuse_unknown(info.arguments, arguments)?;
         (info.make)(arguments)
     }
 
-    /// The functions that merge step scores of these names, where they were registered with one.
+    /// The functions that merge the step scores with these names, if they were registered with one.
     pub(crate) fn merging_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeMap<String, AggregationFunction> {
         names.filter_map(|name| Some((name.to_owned(), self.entries.get(name)?.aggregation?))).collect()
     }
 
-    /// How scores of several tokens become those of one, registered functions' among them.
+    /// The merging rules, including those of registered functions.
     pub(crate) fn merging(&self) -> Merging {
         let own = self.list().filter_map(|info| Some((info.name, info.aggregation?)));
         own.fold(Merging::default(), |merging, (name, aggregation)| merging.step_function(name, aggregation))
     }
 
-    /// A function by name, or by its expression.
+    /// Makes a function from its name or expression.
     ///
     /// # Errors
-    /// When it is unknown, or an argument is unknown to it or of the wrong type.
+    /// The function is unknown, or an argument is unknown to it or has a wrong type.
     pub(crate) fn find(
         &self,
         name: &str,
@@ -136,10 +136,10 @@ impl StepFunctions {
         self.named(name, arguments)
     }
 
-    /// Functions that share their arguments: each takes those that it knows.
+    /// Makes functions that share their arguments; each function takes those that it knows.
     ///
     /// # Errors
-    /// When a name is unknown, or no function knows an argument.
+    /// A name is unknown, or no function takes an argument.
     pub(crate) fn sharing(
         &self,
         names: &[&str],
@@ -170,8 +170,8 @@ fn refuse_unknown(known: &[Argument], arguments: &Map<String, Value>) -> Result<
 }
 
 impl StepFunctionInfo {
-    /// The entry of a function that takes no arguments, under its own name. `aggregation` is what makes one score of a merged
-    /// token's.
+    /// The entry of a function without arguments, under its own name. `aggregation` merges the scores of merged
+    /// tokens.
     pub fn of(function: SharedStepFunction, aggregation: Option<AggregationFunction>) -> Self {
         Self {
             // Names live as long as the program; a function is registered once.

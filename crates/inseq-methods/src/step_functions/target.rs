@@ -38,7 +38,7 @@ impl StepFunction for Probability {
     }
 }
 
-/// Minus the logarithm of the token's probability.
+/// Negative logarithm of the token's probability.
 #[derive(Debug)]
 struct CrossEntropy;
 

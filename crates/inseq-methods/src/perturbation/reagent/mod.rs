@@ -24,28 +24,24 @@ pub use replacements::{Replacements, Words};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("keep_top_n", "5", "Tokens that have to suffice; 0 leaves it to `keep_ratio`."),
-    Argument::new(
-        "keep_ratio",
-        "none",
-        "Share of tokens that has to suffice where `keep_top_n` is 0, above 0 and up to 1.",
-    ),
-    Argument::new("invert_keep", "false", "Whether the most important tokens are replaced rather than kept."),
+    Argument::new("keep_top_n", "5", "Number of tokens that must suffice; 0 uses `keep_ratio`."),
+    Argument::new("keep_ratio", "none", "Share of tokens that must suffice if `keep_top_n` is 0, above 0 and up to 1."),
+    Argument::new("invert_keep", "false", "Whether the most important tokens are replaced instead of kept."),
     Argument::new(
         "stopping_condition_top_k",
         "3",
-        "Rank that the written token has to keep, 1 or more: 3 is among the three likeliest.",
+        "Largest allowed rank of the generated token, 1 or more: 3 means among the three likeliest.",
     ),
-    Argument::new("replacing_ratio", "0.3", "Probability of a token to be replaced, above 0 and below 1."),
-    Argument::new("max_probe_steps", "3000", "Iterations after which probes stop anyway, 1 to 100000."),
-    Argument::new("num_probes", "16", "Probes, each with replacements of its own, 1 to 1000."),
+    Argument::new("replacing_ratio", "0.3", "Probability that a token is replaced, above 0 and below 1."),
+    Argument::new("max_probe_steps", "3000", "Largest number of iterations, 1 to 100000."),
+    Argument::new("num_probes", "16", "Number of probes, each with its own replacements, 1 to 1000."),
     Argument::new(
         "replacements",
         "model",
-        "Where replacements come from: model (what the model itself expects there, for what it writes, and any \
-         token in a source), uniform (any token), {\"given_model\": \"folder or name\"} (what a decoder-only model \
-         with the same tokens expects there, in a source too), or {\"words\": \"words.json\"} or such an object \
-         itself, {\"NOUN\": [\"cat\", \"dog\"]} (any token of the same list).",
+        "Origin of replacements: model (tokens that the model itself expects at the position in its output, any \
+         token in a source), uniform (any token), {\"given_model\": \"folder or name\"} (tokens that a decoder-only \
+         model with the same tokens expects at the position, also in a source), or {\"words\": \"words.json\"} or such an \
+         object itself, {\"NOUN\": [\"cat\", \"dog\"]} (any token of the same list).",
     ),
     Argument::new("seed", "0", "Seed of the random number generator."),
 ];
@@ -54,14 +50,14 @@ const ARGUMENTS: &[Argument] = &[
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         name: "reagent",
-        description: "Which tokens, once others stand in their place, change the score, and which suffice to \
-                      predict the token?",
-        details: "Random tokens are replaced by others; the change of the score counts for those replaced and \
-                  against those kept, until the most important tokens alone keep the written token among the \
-                  likeliest. A token's score is its mean share over the probes that came to that end (over all \
-                  where none did); a step's scores sum to 1. Steps share the replacements.",
+        description: "Which tokens change the score if they are replaced, and which tokens suffice to predict the \
+                      generated token?",
+        details: "Random tokens are replaced by others. The change of the score counts for the replaced tokens and \
+                  against the kept ones, until the most important tokens alone keep the generated token among the \
+                  likeliest. The score of a token is its mean share over the probes that reached this condition (over \
+                  all probes if none did); the scores of a step sum to 1. Steps share the replacements.",
         arguments: ARGUMENTS,
-        cost: "num_probes forwards per iteration, and num_probes per step for those that go on; at most \
+        cost: "num_probes forwards per iteration, and num_probes per continuing step; at most \
                max_probe_steps iterations",
         citation: "Zhao & Shan (2024), ReAGent: A Model-agnostic Feature Attribution Method for Generative \
                    Language Models, https://arxiv.org/abs/2402.00794",
@@ -69,28 +65,28 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// Which tokens, once others stand in their place, change the score, and which suffice to predict the token?
+/// Which tokens change the score if they are replaced, and which tokens suffice to predict the generated token?
 ///
-/// Coarse scores `[input, step]`, 0 or more, of which a step's sum to 1. Cost: `num_probes` forwards an iteration and as many
-/// again for each step that goes on. Zhao & Shan, 2024, <https://arxiv.org/abs/2402.00794>.
+/// Coarse scores `[input, step]`, 0 or more; the scores of a step sum to 1. Cost: `num_probes` forwards per iteration, and the
+/// same number for each step that continues. Zhao & Shan, 2024, <https://arxiv.org/abs/2402.00794>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reagent {
-    /// Tokens that have to suffice.
+    /// Number of tokens that must suffice.
     pub keep_top_n: usize,
-    /// The share of tokens that has to suffice, where `keep_top_n` is 0.
+    /// Share of tokens that must suffice if `keep_top_n` is 0.
     pub keep_ratio: Option<f64>,
-    /// Whether the most important tokens are replaced rather than kept.
+    /// Whether the most important tokens are replaced instead of kept.
     pub invert_keep: bool,
-    /// The written token has to be among this many likeliest.
+    /// Largest allowed rank of the generated token: 3 means among the three likeliest.
     pub stopping_condition_top_k: Count<1, { 1 << 24 }>,
-    /// Probability of a token to be replaced.
+    /// Probability that a token is replaced.
     pub replacing_ratio: f64,
-    /// Iterations after which probes stop anyway.
+    /// Largest number of iterations.
     pub max_probe_steps: Count<1>,
-    /// Probes, each with replacements of its own.
+    /// Number of probes, each with its own replacements.
     pub num_probes: Count<1, 1000>,
-    /// Where replacements are taken from.
+    /// Origin of replacements.
     pub replacements: Replacements,
     /// Seed of the random number generator.
     pub seed: u64,
@@ -163,7 +159,7 @@ impl Method for Reagent {
         }
     }
 
-    /// The method with the model or the words that replacements come from.
+    /// Loads the model or the words that replacements come from.
     fn prepare(&self, loading: &Loading) -> Result<Option<Arc<dyn Method>>> {
         let pool = self.replacements.load(loading)?;
         Ok(Some(Arc::new(Prepared { method: self.clone(), pool })))
@@ -179,7 +175,7 @@ impl Method for Reagent {
 }
 
 impl Reagent {
-    /// An iteration's probes, and its checks of every step. More than one iteration is needed only where they fail.
+    /// The probes of an iteration, and its checks of every step. More iterations are needed only if checks fail.
     fn forwards(&self, text: &TextSteps) -> Bounds {
         let iteration = self.num_probes.get() * (1 + text.steps.len());
         Bounds { least: iteration, most: iteration.saturating_mul(self.max_probe_steps.get()) }
@@ -296,11 +292,11 @@ impl Reagent {
     }
 }
 
-/// Whether what a probe keeps for a step suffices.
+/// Check whether the kept tokens of a probe suffice for a step.
 struct Check {
     probe: usize,
     step: usize,
-    /// The text with the rest replaced.
+    /// The text with all other tokens replaced.
     ids: Ids,
 }
 
@@ -312,7 +308,7 @@ struct Copies<'a> {
 }
 
 impl Copies<'_> {
-    /// Of copies, the sources, where these are changed, and the first positions of the targets, embedded.
+    /// Embeddings of the copies: their sources, if these are changed, and the first positions of their targets.
     fn inputs<'b>(&self, copies: impl Iterator<Item = &'b Ids>, length: usize) -> (Option<Source>, Tensor<3>) {
         let model = self.engine.model;
         let (sources, targets): (Vec<_>, Vec<_>) = copies.cloned().unzip();
@@ -334,7 +330,7 @@ impl Copies<'_> {
         Ok(scores)
     }
 
-    /// Of each check, whether the written token is among the `k` likeliest at its own step.
+    /// For each check, whether the generated token is among the `k` likeliest at its step.
     fn are_likely(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
         let mut likely = Vec::new();
         for checks in checks.chunks(self.engine.forwards_that_fit(self.text)) {
@@ -347,7 +343,7 @@ impl Copies<'_> {
         Ok(likely)
     }
 
-    /// As [`are_likely`](Self::are_likely), in one forward, as long as the last of the steps needs it.
+    /// As [`are_likely`](Self::are_likely), in one forward up to the last of the steps.
     fn are_likely_together(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
         let model = self.engine.model;
         let before = |check: &Check| self.text.steps.start + check.step;

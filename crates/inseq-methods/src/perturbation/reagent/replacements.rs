@@ -1,4 +1,4 @@
-//! What tokens are replaced by.
+//! Replacements of tokens.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use crate::loading::Loading;
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
-/// Where replacements are taken from.
+/// Origin of replacements.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replacements {
-    /// What the model expects at the token's place, for what it writes; any token in a source.
+    /// Tokens that the model expects at the position in its output; any token in a source.
     #[default]
     Model,
     /// Any token.
     Uniform,
-    /// What another language model, by its folder or name, expects at the token's place, in a source too. It must be
+    /// Tokens that another language model expects at the position, also in a source. The value is its folder or name. It must be
     /// decoder-only and have the same tokens.
     GivenModel(String),
-    /// Any token of the same class, such as a part of speech; any at all for those of no class.
+    /// Any token of the same class, such as a part of speech; any token for tokens without a class.
     Words(Words),
 }
 
@@ -37,13 +37,13 @@ pub enum Replacements {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected the path of a JSON file, or an object with a list of words for each class")]
 pub enum Words {
-    /// A JSON file of an object with a list of words for each class.
+    /// A JSON file with an object that has a list of words for each class.
     File(std::path::PathBuf),
     /// Such an object.
     Lists(BTreeMap<String, Vec<String>>),
 }
 
-/// [`Replacements`] with what they need, loaded.
+/// [`Replacements`] with the loaded model or words.
 #[derive(Clone, Debug)]
 pub(super) enum Pool {
     Model,
@@ -105,7 +105,7 @@ fn check_words(lists: &BTreeMap<String, Vec<String>>) -> Result<(), String> {
     Ok(())
 }
 
-/// Tokens that a place may get, of those that a model expects there.
+/// Number of likeliest tokens that may replace a token.
 const EXPECTED: usize = 50;
 
 /// Tokens with their cumulative probabilities.
@@ -118,21 +118,21 @@ pub(super) struct Sampler {
     target: Places,
 }
 
-/// What random numbers are drawn for. Each draw has numbers of its own, so that none depends on which steps are asked for, nor
-/// on how many probes and iterations others take.
+/// Purpose of random numbers. Each purpose has its own stream, so no draw depends on the requested steps or
+/// on the number of probes and iterations of others.
 #[derive(Clone, Copy)]
 pub(super) enum Draw {
-    /// The importance with which a probe starts for the step at a position.
+    /// Initial importance of a probe for the step at a position.
     Start { probe: usize, position: usize },
-    /// What a probe replaces in an iteration.
+    /// Replacements of a probe in an iteration.
     Probe { probe: usize, iteration: usize },
-    /// What is replaced to check a probe after an iteration, for the step at a position.
+    /// Replacements of the check of a probe after an iteration, for the step at a position.
     Check { probe: usize, iteration: usize, position: usize },
 }
 
 impl Draw {
-    /// The stream of the random number generator: ten bits are enough for the probes, and seventeen for the iterations. Position
-    /// 0 is no step's.
+    /// The stream of the random number generator: ten bits are enough for the probes, and seventeen for the iterations. No step
+    /// has position 0.
     fn stream(self) -> u64 {
         let (probe, iteration, position) = match self {
             Self::Start { probe, position } => (probe, 0, position),
@@ -143,11 +143,11 @@ impl Draw {
     }
 }
 
-/// What the places of one side may get.
+/// Possible replacements for the positions of one side.
 #[derive(Default)]
 struct Places {
     vocabulary: u32,
-    /// By position; nothing where any token will do.
+    /// Expected tokens by position; empty if any token is allowed.
     expected: Vec<Expected>,
 }
 
@@ -155,7 +155,7 @@ struct Places {
 pub(super) type Ids = (Vec<u32>, Vec<u32>);
 
 impl Sampler {
-    /// For one text with its last hidden states `[1, position, feature]`.
+    /// A sampler for one text with its last hidden states `[1, position, feature]`.
     pub(super) fn new(pool: &Pool, seed: u64, model: &TextModel, text: &TextSteps, states: &Tensor<3>) -> Result<Self> {
         let target_vocabulary = model.model().target_embedding.vocabulary() as u32;
         let source_vocabulary =
@@ -202,7 +202,7 @@ impl Sampler {
         random
     }
 
-    /// Another token for a place, by a number from 0 up to 1.
+    /// A different token for a position, chosen by a number in 0..1.
     fn replacement(&self, side: Side, position: usize, at: f64) -> u32 {
         let places = if side == Side::Source { &self.source } else { &self.target };
         let row = places.expected.get(position).and_then(|row| Some((row, row.last()?)));
@@ -217,7 +217,7 @@ impl Sampler {
 
     /// Replaces the tokens of those `features` for which `is_replaced`, by number, is true.
     ///
-    /// Each place of every feature takes a number, whether or not it is replaced: what a place gets depends on nothing after it.
+    /// Each position of every feature uses a number even if it is not replaced, so a replacement does not depend on later positions.
     pub(super) fn replace(
         &self,
         features: &[Feature],
@@ -238,7 +238,7 @@ impl Sampler {
     }
 }
 
-/// What a model expects after each position of `states` `[1, position, feature]`, at the position after it.
+/// Tokens that a model expects after each position of `states` `[1, position, feature]`, stored at the next position.
 fn expected(model: &Model, states: &Tensor<3>) -> Result<Vec<Expected>> {
     let [_, length, features] = states.dims();
     let logits = model.logits(states.clone().reshape([length, features]));
@@ -257,7 +257,7 @@ fn expected(model: &Model, states: &Tensor<3>) -> Result<Vec<Expected>> {
     Ok(std::iter::once(Vec::new()).chain(rows).collect())
 }
 
-/// Refuses a model that has other tokens than those of `ids`.
+/// Refuses a model whose tokens differ from those of `ids`.
 fn check_tokens(model: &TextModel, given: &TextModel, ids: &[u32], role: Role) -> Result<()> {
     let own = |model: &TextModel, id, role| model.tokenizer().token(id, model.role(role));
     let positions = given.model().max_target_positions();
@@ -299,7 +299,7 @@ struct Classes {
 }
 
 impl Classes {
-    /// Tokens that are one of the words, by themselves or after a space.
+    /// Finds the tokens that are one of the words, alone or after a space.
     fn new(model: &TextModel, lists: &BTreeMap<String, Vec<String>>, role: Role, vocabulary: u32) -> Self {
         let words: HashMap<&str, usize> = lists
             .values()
@@ -325,7 +325,7 @@ impl Classes {
         self.of_tokens.is_empty()
     }
 
-    /// What each of `ids` may become.
+    /// Possible replacements of each of `ids`.
     fn of(&self, ids: &[u32]) -> Vec<Expected> {
         let members = |id| self.of_tokens.get(id).map_or(Vec::new(), |&class| self.members[class].clone());
         ids.iter().map(members).collect()

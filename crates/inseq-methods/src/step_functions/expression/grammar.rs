@@ -1,12 +1,12 @@
-//! What an expression looks like, before anything is known of its names.
+//! Syntax of expressions, without the meaning of names.
 
 use super::Misread;
 
-/// Longer expressions are refused, and so are deeper ones: reading them takes the stack that the nesting needs.
+/// Largest length of an expression in bytes. It also bounds the nesting, which needs stack.
 const LONGEST: usize = 2000;
 const DEEPEST: usize = 50;
 
-/// A part of an expression with the byte where it starts.
+/// A part of an expression, with the byte offset of its start.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub(super) at: usize,
@@ -16,15 +16,15 @@ pub(super) struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum NodeKind {
     Number(f64),
-    /// Between quotes.
+    /// A quoted text.
     Text(String),
-    /// A name, with what stands between its parentheses where it has any.
+    /// A name, with the arguments in its parentheses, if any.
     Name(String, Option<Vec<Node>>),
     Negated(Box<Node>),
     Binary(Operator, Box<[Node; 2]>),
 }
 
-/// What joins two values.
+/// Operator between two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operator {
     Add,
@@ -33,7 +33,7 @@ pub(super) enum Operator {
     Divide,
 }
 
-/// Reads a whole expression.
+/// Parses a whole expression.
 pub(super) fn parse(text: &str) -> Result<Node, Misread> {
     if text.len() > LONGEST {
         return Err(Misread { at: LONGEST, message: format!("it is longer than {LONGEST} bytes") });

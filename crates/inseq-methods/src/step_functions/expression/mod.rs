@@ -1,4 +1,4 @@
-//! A user's own step function, written as an expression: `logit(target) - logit('▁elle')`.
+//! Step functions that a user writes as an expression: `logit(target) - logit('▁elle')`.
 
 mod grammar;
 
@@ -15,7 +15,7 @@ use super::alternative::Alternative;
 use super::{ContrastArguments, OtherContexts, SharedStepFunction, StepContext, StepFunction};
 use crate::{Error, Result};
 
-/// What an expression is made of, for people.
+/// Description of the syntax for users.
 pub const GRAMMAR: &str = "\
 Numbers, + - * / and parentheses over scores of the model at each step, with gradients:
 
@@ -31,7 +31,7 @@ the alternative of the text given as the argument `contrast_targets`.
   inseq attribute -i \"She was late.\" --attributed-fn \"logit(target) - logit('▁Il')\"
 ";
 
-/// The vocabulary that an expression's tokens are looked up in.
+/// The vocabulary for the tokens of an expression.
 pub(crate) struct Vocabulary<'a> {
     /// The id of a piece.
     pub(crate) id: &'a dyn Fn(&str) -> Option<u32>,
@@ -41,7 +41,7 @@ pub(crate) struct Vocabulary<'a> {
     pub(crate) size: usize,
 }
 
-/// What is wrong with an expression, and at which byte.
+/// A problem of an expression, and its byte offset.
 #[derive(Clone, Debug, PartialEq)]
 struct Misread {
     at: usize,
@@ -56,15 +56,15 @@ impl Misread {
     }
 }
 
-/// Whether a step function is written as an expression rather than named.
+/// Whether a step function is an expression and not a name.
 pub(crate) fn is_expression(text: &str) -> bool {
     !text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Reads an expression.
+/// Parses an expression.
 ///
 /// # Errors
-/// When it is none, or one of its names or tokens is unknown, pointing at it and naming near ones.
+/// The syntax is wrong, or a name or token is unknown; the error points at the place and names similar ones.
 pub(crate) fn read(
     text: &str,
     arguments: &Map<String, JsonValue>,
@@ -102,10 +102,10 @@ enum Token {
 /// A function of one value.
 type Unary = fn(Tensor<1>) -> Tensor<1>;
 
-/// A function of two values, each row by itself.
+/// A function of two values, row by row.
 type Pairwise = fn(Tensor<1>, Tensor<1>) -> Tensor<1>;
 
-/// What an expression comes to.
+/// The meaning of an expression.
 #[derive(Clone, Debug)]
 enum Value {
     Number(f64),
@@ -138,7 +138,7 @@ const UNARY: [(&str, Unary); 4] =
 
 const PAIRWISE: [(&str, Pairwise); 2] = [("min", Tensor::min_pair), ("max", Tensor::max_pair)];
 
-/// The value of an expression, with its names looked up.
+/// Resolves the names of an expression.
 fn value(node: &Node, vocabulary: &Vocabulary) -> Result<Value, Misread> {
     let wrong = |message: String| Err(Misread { at: node.at, message });
     let (name, arguments) = match &node.kind {
@@ -191,7 +191,7 @@ fn value(node: &Node, vocabulary: &Vocabulary) -> Result<Value, Misread> {
     wrong(format!("unknown function `{name}`; known: {}{}", known.join(", "), suggested(&near)))
 }
 
-/// The token that stands between the parentheses of a score.
+/// The token in the parentheses of a score.
 fn token(node: &Node, vocabulary: &Vocabulary) -> Result<Token, Misread> {
     let wrong = |message: String| Err(Misread { at: node.at, message });
     match &node.kind {
@@ -235,7 +235,7 @@ fn suggested(near: &[&str]) -> String {
 struct Expression {
     text: String,
     value: Value,
-    /// Where the alternative comes from, if it is asked about.
+    /// Source of the alternative, if the expression uses it.
     other: Option<Alternative>,
 }
 
@@ -259,7 +259,7 @@ impl StepFunction for Expression {
     }
 }
 
-/// One evaluation; distributions are made once, and only where they are asked for.
+/// One evaluation; distributions are computed once and on demand.
 struct Evaluation<'a> {
     expression: &'a Expression,
     context: &'a StepContext,
