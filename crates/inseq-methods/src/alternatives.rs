@@ -1,4 +1,4 @@
-//! Tokens shown with what a contrast compares them with.
+//! Tokens that are shown with their contrast alternatives.
 
 use inseq_core::{SequenceAttribution, StepAttribution, Token};
 use inseq_models::tokenizer::Role;
@@ -55,13 +55,13 @@ impl Contrasts<'_> {
     }
 }
 
-/// What the first of `functions` that has contrast targets compares with.
+/// The contrast of the first of `functions` with contrast targets.
 fn contrast_of<'f>(functions: impl Iterator<Item = &'f SharedStepFunction>) -> Option<&'f ContrastArguments> {
     let mut contrasts = functions.filter_map(|function| function.contrast());
     contrasts.find(|contrast| contrast.contrast_targets.is_some())
 }
 
-/// Shows the token of each step with the one that it is compared with.
+/// Shows the token of each step with its alternative.
 pub(crate) fn compare(sequence: &mut SequenceAttribution, steps: &mut [StepAttribution], others: &[Token]) {
     for (token, other) in sequence.target[sequence.attr_pos_start..].iter_mut().zip(others) {
         *token = Token::compared(&other.text, token);

@@ -1,4 +1,4 @@
-//! Arguments by the reference's names, as JSON.
+//! Arguments as JSON, with the reference's names.
 
 use inseq_core::mismatch::{self, Mismatch};
 use serde::de::DeserializeOwned;
@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// Reads the arguments of `owner`, such as "the method `lime`".
 ///
 /// # Errors
-/// When an argument is unknown, or of a wrong type or range, naming the owner and the argument.
+/// An argument is unknown, or has a wrong type or value; the error names the owner and the argument.
 pub(crate) fn read<T: DeserializeOwned>(owner: &str, arguments: &Map<String, Value>) -> Result<T> {
     mismatch::read(&Value::Object(arguments.clone())).map_err(|Mismatch { path, message }| {
         let message = match path.as_str() {

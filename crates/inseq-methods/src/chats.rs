@@ -153,7 +153,7 @@ impl TextModel {
         Ok(self.tokenizer().apply_chat_template(&chat.messages, true)?)
     }
 
-    /// The target that an answer to a prompt makes.
+    /// The target for an answer to a prompt.
     pub(crate) fn answered(&self, prompt: &str, answer: &str) -> String {
         if self.model().is_decoder_only() { format!("{prompt}{answer}") } else { answer.to_string() }
     }

@@ -18,20 +18,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Count<const LEAST: usize, const MOST: usize = 100_000>(usize);
 
-/// A number that is no [`Count`].
+/// A number outside the limits of a [`Count`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a whole number between {least} and {most}, found {found}")]
 pub struct OutOfRange {
-    /// The least number.
+    /// Smallest allowed number.
     pub least: usize,
-    /// The largest number.
+    /// Largest allowed number.
     pub most: usize,
-    /// What was found.
+    /// The value that was found.
     pub found: String,
 }
 
 impl<const LEAST: usize, const MOST: usize> Count<LEAST, MOST> {
-    /// A number that is known to the compiler, which refuses one outside the limits.
+    /// A constant number; the compiler refuses one outside the limits.
     pub const fn of<const NUMBER: usize>() -> Self {
         const { assert!(LEAST <= NUMBER && NUMBER <= MOST, "the number lies outside the limits of the count") };
         Self(NUMBER)

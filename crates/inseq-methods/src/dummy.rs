@@ -16,7 +16,7 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// Nothing but the step scores.
+/// No attribution: only step scores are computed.
 #[derive(Clone, Debug)]
 pub struct Dummy;
 

@@ -1,43 +1,43 @@
-//! What can go wrong in an attribution.
+//! Errors of this crate.
 
 /// An error of this crate, naming the thing, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// From the model, its checkpoint or its tokenizer.
+    /// Error of the model, its checkpoint or its tokenizer.
     #[error(transparent)]
     Model(#[from] inseq_models::Error),
-    /// From the result.
+    /// Error of the result.
     #[error(transparent)]
     Result(#[from] inseq_core::Error),
-    /// An argument of the call is not usable.
+    /// An argument of the call is invalid.
     #[error("{0}")]
     Argument(String),
     /// A device's memory cannot be read.
     #[error("{what} cannot be read from the device: {message}")]
     Device {
-        /// What was to be read.
+        /// Description of the values.
         what: String,
-        /// What the device said.
+        /// Message of the device.
         message: String,
     },
-    /// A name is not known.
+    /// A name is unknown.
     #[error(transparent)]
     Unknown(#[from] inseq_core::UnknownName),
-    /// A method gave what does not fit its texts: a mistake of the method, not of the call.
+    /// The output of a method does not fit its texts. This is a bug of the method, not of the call.
     #[error("the method `{method}` {problem}")]
     Method {
-        /// The name of the method.
+        /// Name of the method.
         method: String,
-        /// What it gave, and what was expected.
+        /// Found and expected output.
         problem: String,
     },
     /// An argument names a file or a model, and the policy of the call does not let it be opened.
     #[error("{what} may not be opened: the policy of this call has `{permission}` off")]
     NotAllowed {
-        /// What was to be opened, and by which method.
+        /// The file or model, and the method that needs it.
         what: String,
-        /// The permission that is missing.
+        /// The missing permission.
         permission: &'static str,
     },
     /// The progress callback asked to stop.

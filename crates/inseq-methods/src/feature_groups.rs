@@ -1,4 +1,4 @@
-//! Tokens that are attributed together.
+//! Groups of tokens that are attributed together.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::engine::TextSteps;
 use crate::{Error, Result};
 
-/// Which tokens are one feature of the input.
+/// Groups of tokens that form one feature of the input.
 ///
-/// Perturbation methods change the tokens of a group together; the scores of other methods are added. A result has one row
+/// Perturbation methods change the tokens of a group together; other methods sum their scores. A result has one row
 /// for a group of the source, or of the target before the first attributed token (such as a prompt): its tokens are
-/// merged, as by the aggregator [`Spans`](inseq_core::aggregators::Spans) with the sum. Tokens that are attributed
-/// themselves keep their rows, because they are columns as well; the rows of their group sum to its score. Which positions are
-/// attributed changes no group: a prompt and what follows it are never one, and nothing else is cut.
+/// merged as by the aggregator [`Spans`](inseq_core::aggregators::Spans) with the sum. Attributed tokens
+/// keep their own rows, because they are also columns; the rows of a group sum to its score. A group never crosses the end of a
+/// prompt. Otherwise groups do not depend on the attributed positions.
 ///
 /// ```
 /// use inseq_methods::{FeatureGroups, TextSpans};
@@ -29,33 +29,33 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum FeatureGroups {
-    /// Every token by itself.
+    /// Every token is its own feature.
     #[default]
     Tokens,
     /// The pieces of words ([`text::words`](inseq_core::text::words)).
     Words,
-    /// Sentences, as Unicode divides text ([`text::sentences`](inseq_core::text::sentences)).
+    /// Sentences by Unicode's rules ([`text::sentences`](inseq_core::text::sentences)).
     Sentences,
-    /// Given spans, one entry for each text, or one for all texts; tokens outside are by themselves.
+    /// Given spans, one entry per text, or one entry for all texts. A token outside all spans is its own feature.
     Spans(Vec<TextSpans>),
 }
 
-/// Spans of one text's tokens, `(start, end)` with the end not among them; in order, not overlapping, not empty.
+/// Spans of one text's tokens, `(start, end)` with an exclusive end; in order, not overlapping, not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextSpans {
-    /// Of source tokens.
+    /// Spans of source tokens.
     pub source: Vec<(usize, usize)>,
-    /// Of target tokens, of which the first is the decoder's start, or the first of a decoder-only model's prompt.
+    /// Spans of target tokens; token 0 is the decoder start, or the first token of a decoder-only model's prompt.
     pub target: Vec<(usize, usize)>,
 }
 
 impl FeatureGroups {
-    /// Spans from JSON: an object with `source` and `target`, each a list of pairs `[start, end]`, or a list of such objects,
-    /// one for each text.
+    /// Reads spans from JSON: an object with `source` and `target`, each a list of pairs `[start, end]`, or a list of such
+    /// objects, one per text.
     ///
     /// # Errors
-    /// When it is no such JSON.
+    /// The JSON does not have this form.
     pub fn from_json(json: &str) -> Result<Self> {
         let spans = mismatch::parse(json.as_bytes()).and_then(|value| match value {
             Value::Array(_) => mismatch::read(&value),
@@ -69,7 +69,7 @@ impl FeatureGroups {
         })
     }
 
-    /// By the name that they go by on the command line; spans have none.
+    /// Name on the command line; spans have none.
     pub(crate) fn name(&self) -> Option<&'static str> {
         match self {
             Self::Tokens => None,
@@ -79,7 +79,7 @@ impl FeatureGroups {
         }
     }
 
-    /// All tokens of a text in features, in order.
+    /// The features of a text, in order; every token is in one of them.
     pub(crate) fn features(&self, of: &TextTokens) -> Result<[Vec<Range<usize>>; 2]> {
         let groups = match self {
             Self::Tokens => [vec![], vec![]],
@@ -97,15 +97,15 @@ impl FeatureGroups {
     }
 }
 
-/// What groups are made of.
+/// A text with the tokens that groups consist of.
 pub(crate) struct TextTokens {
-    /// Which text of the call it is, and how many there are.
+    /// Index of the text in the call, and the number of texts.
     pub(crate) index: usize,
     pub(crate) texts: usize,
-    /// With what they stand for in the text.
+    /// Source tokens with their pieces.
     pub(crate) source: Vec<Token>,
     pub(crate) target: Vec<Token>,
-    /// The first position that can be attributed: what is before it was given.
+    /// First position that can be attributed; earlier tokens were given.
     pub(crate) first_step: usize,
 }
 
@@ -146,7 +146,7 @@ impl TextTokens {
     }
 }
 
-/// Spans with the tokens between them, each by itself.
+/// Spans, and a span of its own for each token between them.
 fn filled(spans: impl Iterator<Item = Range<usize>>, length: usize) -> Vec<Range<usize>> {
     let mut all = Vec::new();
     let mut next = 0;
@@ -160,17 +160,17 @@ fn filled(spans: impl Iterator<Item = Range<usize>>, length: usize) -> Vec<Range
 }
 
 impl TextSteps {
-    /// How many target tokens any attributed step sees.
+    /// Number of target tokens that any attributed step sees.
     pub(crate) fn seen(&self) -> usize {
         self.steps.end - 1
     }
 
-    /// The features of a target that any attributed step sees, as far as it sees them.
+    /// The features of a target that any attributed step sees, cut to the tokens that it sees.
     pub fn seen_target_features(&self) -> impl Iterator<Item = Range<usize>> {
         self.target_features_before(self.seen())
     }
 
-    /// The features of a target that the last token sees, which any step could see: all but that token.
+    /// The features of a target that any step could see: all tokens except the last one.
     pub(crate) fn all_target_features(&self) -> impl Iterator<Item = Range<usize>> {
         self.target_features_before(self.target.len().max(1) - 1)
     }
@@ -179,13 +179,13 @@ impl TextSteps {
         self.target_features.iter().map(move |span| span.start..span.end.min(end)).filter(|span| !span.is_empty())
     }
 
-    /// How many features there are, of the target too where it is `attributed`.
+    /// Number of features, including those of the target if it is `attributed`.
     pub(crate) fn count_features(&self, attributed: bool) -> usize {
         self.source_features.len() + if attributed { self.seen_target_features().count() } else { 0 }
     }
 
-    /// How many features differ from the baseline, of the target too where it is `attributed`, and how many of these any
-    /// attributed step sees: the first ones.
+    /// Number of features that differ from the baseline, including those of the target if it is `attributed`, and the number of
+    /// those that an attributed step sees, which are the first ones.
     pub(crate) fn count_changing(&self, attributed: bool) -> Changing {
         let source = self.source_features.iter();
         let source =
@@ -198,7 +198,7 @@ impl TextSteps {
         Changing { all: source + all, seen: source + target_seen }
     }
 
-    /// The spans of several tokens that get one row: of the source (of decoder-only models, the prompt), and of the target
+    /// The spans of several tokens that get one row: of the source (for decoder-only models, the prompt), and of the target
     /// before the first step.
     pub(crate) fn merged(&self) -> [Vec<Range<usize>>; 2] {
         let several = |spans: &[Range<usize>], end: usize| -> Vec<Range<usize>> {
@@ -211,7 +211,7 @@ impl TextSteps {
         }
     }
 
-    /// Puts a sequence's rows together where they are one feature.
+    /// Merges the rows of a sequence that form one feature.
     pub(crate) fn merge_features(&self, sequence: &SequenceAttribution) -> Result<SequenceAttribution> {
         let [source, target] = self.merged();
         let spans = Spans::new().source(source).target(target).merging(AggregationFunction::Sum);
@@ -219,17 +219,17 @@ impl TextSteps {
     }
 }
 
-/// How many features of a text differ from their baseline.
+/// Number of features of a text that differ from their baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Changing {
-    /// Those of the whole text. What is drawn, and what is made a tree of, are these: it is the same whichever steps are asked
-    /// for.
+    /// Number in the whole text. Samples and trees use these features, so they do not depend on the requested
+    /// steps.
     pub(crate) all: usize,
-    /// Those that an attributed step sees. Forwards are run for these alone.
+    /// Number that an attributed step sees. Forwards run only for these.
     pub(crate) seen: usize,
 }
 
-/// How many choices of so many features there are, where that is no more than `most`.
+/// Number of subsets of `features` features, if it is at most `most`.
 pub(crate) fn choices(features: usize, most: usize) -> Option<usize> {
     let count = u32::try_from(features).ok()?;
     1usize.checked_shl(count).filter(|choices| *choices <= most)

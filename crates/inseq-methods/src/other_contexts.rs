@@ -1,4 +1,4 @@
-//! What contrastive functions compare with: other texts, run once.
+//! The other texts of contrastive functions, each run once.
 
 use std::sync::Arc;
 
@@ -14,15 +14,15 @@ use crate::step_functions::{
 use crate::texts::Texts;
 use crate::{Error, Result};
 
-/// What has been run of the texts themselves.
+/// Forwards of the texts themselves.
 pub(crate) struct Run<'a> {
     pub(crate) point: &'a Point<'a>,
     pub(crate) trace: &'a Trace,
 }
 
 impl Run<'_> {
-    /// The last hidden states `[position, feature]` of a text with another target, and another source where there is one
-    /// (of an encoder-decoder). What it shares with the text at its start is not run again.
+    /// The last hidden states `[position, feature]` of a text with another target and perhaps another source
+    /// (of an encoder-decoder). The prefix that it shares with the text is not run again.
     fn hidden(&self, model: &Model, entry: usize, source: Option<&[u32]>, target: &[u32]) -> Tensor<2> {
         let (text, trace) = (self.point.texts[entry], self.trace);
         let encoder = model.encoder.as_ref();
@@ -54,25 +54,25 @@ impl Run<'_> {
     }
 }
 
-/// Another text, that one is compared with.
+/// The other text of a contrast.
 pub(crate) struct OtherText {
-    /// Ids of its source, where it has one of its own.
+    /// Ids of its source, if it differs from that of the text.
     source: Option<Vec<u32>>,
     /// Ids of its target.
     target: Vec<u32>,
-    /// The position in it that stands for each step of the text.
+    /// Position in its target for each step of the text.
     positions: Vec<usize>,
-    /// What whoever reads the result should know of the other texts, one sentence each.
+    /// Warnings for the reader of the result about the other texts, one sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
 impl OtherText {
-    /// The position in its target that stands for each step of the text.
+    /// Position in its target for each step of the text.
     pub(crate) fn positions(&self) -> &[usize] {
         &self.positions
     }
 
-    /// The id that the token of each step is compared with.
+    /// Id of the alternative of each step's token.
     pub(crate) fn alternatives(&self) -> Vec<u32> {
         self.positions.iter().map(|&position| self.target[position]).collect()
     }
@@ -85,7 +85,7 @@ pub(crate) struct Contrasts<'c> {
 }
 
 impl Contrasts<'_> {
-    /// A function that compares with another context, with what the model says there.
+    /// Binds a contrastive function to the states of the other contexts.
     pub(crate) fn bound(
         &self,
         function: &SharedStepFunction,
@@ -144,10 +144,10 @@ impl Contrasts<'_> {
         Ok(OtherContext { hidden: hidden.select(0, rows), targets })
     }
 
-    /// What a text is compared with.
+    /// The other text of a text's contrast.
     ///
     /// # Errors
-    /// When a contrast text is too long or has no token, or an alignment names a position that is not there.
+    /// A contrast text is too long or has no token, or an alignment contains a position that does not exist.
     pub(crate) fn other_text(&self, arguments: &ContrastArguments, text: &TextSteps) -> Result<OtherText> {
         let model = self.texts.model.model();
         let special = self.texts.add_special_tokens && !arguments.skip_special_tokens;

@@ -1,8 +1,8 @@
-//! Texts cut into steps that one forward can serve.
+//! Texts divided into pieces whose steps one forward can serve.
 //!
-//! A forward serves every step of a text because no state depends on what comes after it. Rotary frequencies that depend on the
-//! length of a text (LongRoPE, dynamic NTK) break this: a step sees those of the text before it. Its piece of the text ends where
-//! the frequencies change.
+//! A forward serves every step of a text because no state depends on later tokens. Rotary frequencies that depend on the
+//! length of a text (LongRoPE, dynamic NTK) break this: a step uses the frequencies of the text before it. A piece of the text
+//! therefore ends where the frequencies change.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,18 +14,18 @@ use crate::engine::TextSteps;
 use crate::method::{Attributions, Method};
 use crate::{Error, Result};
 
-/// Steps of a text whose frequencies are the same.
+/// Steps of a text with the same frequencies.
 pub(crate) struct Piece<'a> {
-    /// Which of the texts it is of.
+    /// Index of the text.
     pub(crate) text: usize,
-    /// The text with these steps alone, those that the method needs beside the ones that are asked for among them.
+    /// The text with only these steps, which include steps that the method needs in addition to the requested ones.
     pub(crate) steps: Cow<'a, TextSteps>,
-    /// Which of these steps are asked for, counted from the first of them.
+    /// The requested steps among these, counted from the first of them.
     asked: Range<usize>,
 }
 
 impl Piece<'_> {
-    /// What a method gives for the piece, without the steps that are not asked for.
+    /// The attributions of the requested steps of the piece.
     pub(crate) fn of_asked(&self, mut attributions: Attributions) -> Attributions {
         if self.asked == (0..self.steps.steps.len()) {
             return attributions;
@@ -41,7 +41,7 @@ impl Piece<'_> {
     }
 }
 
-/// The pieces of texts, those of each in order, for a method that attributes the target too where it is `attributed`.
+/// The pieces of texts, in order for each text, for a method that also attributes the target if it is `attributed`.
 pub(crate) fn pieces<'a>(
     model: &Model,
     method: &dyn Method,
@@ -71,8 +71,8 @@ pub(crate) fn pieces<'a>(
     texts.iter().enumerate().flat_map(of_text).collect()
 }
 
-/// Pieces that go through the model together, at most `size` of them: those that rotate alike, of like lengths, so that little of
-/// a batch is padding. Of a text, earlier pieces come first.
+/// Batches of at most `size` pieces: pieces with the same frequencies and similar lengths, to keep the padding small. Earlier
+/// pieces of a text come first.
 pub(crate) fn batches<'p, 'a>(model: &Model, pieces: &'p [Piece<'a>], size: usize) -> Vec<Vec<&'p Piece<'a>>> {
     let mut order: Vec<&Piece> = pieces.iter().collect();
     order.sort_by_key(|piece| (piece.steps.steps.end, piece.steps.source.len()));
@@ -81,10 +81,10 @@ pub(crate) fn batches<'p, 'a>(model: &Model, pieces: &'p [Piece<'a>], size: usiz
     alike.flat_map(|alike| alike.chunks(size)).map(<[_]>::to_vec).collect()
 }
 
-/// What a method gives for a text, from what it gives for its pieces.
+/// Joins the attributions of the pieces of a text.
 ///
 /// # Errors
-/// When the pieces' scores have other axes.
+/// The scores of the pieces have different axes.
 pub(crate) fn joined(mut pieces: Vec<Attributions>) -> Result<Attributions> {
     let Some(mut last) = pieces.pop() else { return Ok(Attributions::default()) };
     if pieces.is_empty() {

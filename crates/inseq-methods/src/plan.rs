@@ -1,4 +1,4 @@
-//! What a call would take, before it is made.
+//! Estimates the cost of a call.
 
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -13,30 +13,30 @@ use crate::method::{Bounds, Cost};
 use crate::other_contexts::Run;
 use crate::pieces::pieces;
 
-/// What attributing one text takes.
+/// Estimated cost of attributing one text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The target.
+    /// Target text.
     pub text: String,
-    /// Source tokens; 0 for decoder-only models.
+    /// Number of source tokens; 0 for decoder-only models.
     pub source: usize,
-    /// Target tokens, with the prompt of decoder-only models.
+    /// Number of target tokens, including the prompt of decoder-only models.
     pub target: usize,
-    /// Attributed tokens.
+    /// Number of attributed tokens.
     pub steps: usize,
-    /// Forwards, each for all steps.
+    /// Number of forwards, each for all steps.
     pub forwards: Bounds,
-    /// Pullbacks of single steps.
+    /// Number of pullbacks of single steps.
     pub pullbacks: usize,
-    /// About how many bytes the tensors take at once, beside the model's weights; what the memory budget allows at most.
+    /// Approximate peak size of the tensors without the model's weights, in bytes; at most the memory budget.
     pub bytes: usize,
-    /// About how many seconds it takes, from a few timed forwards and pullbacks of the text.
+    /// Approximate time in seconds, from a few timed forwards and pullbacks of the text.
     pub seconds: Bounds<f64>,
-    /// What whoever reads a result should know, one sentence each.
+    /// Warnings for the reader of a result, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// Copies of a text that are timed together at most.
+/// Largest number of copies of a text that are timed together.
 const TIMED: usize = 8;
 
 impl Call<'_> {
@@ -86,7 +86,7 @@ impl Call<'_> {
         Ok(plans)
     }
 
-    /// Seconds of a forward with its scores, and of a pullback of every step, each of one copy of a text among several.
+    /// Seconds of a forward with its scores, and of a pullback of every step, per copy of a text in a batch of copies.
     fn timed(&self, engine: &Engine, text: &TextSteps, cost: Cost) -> Result<(f64, f64)> {
         let model = engine.model;
         let own = engine.inputs(&[text])?;

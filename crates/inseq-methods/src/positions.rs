@@ -1,4 +1,4 @@
-//! Which tokens of a target are attributed.
+//! The attributed tokens of a target.
 
 use std::ops::Range;
 
@@ -50,7 +50,7 @@ impl Asked {
     }
 }
 
-/// Rows at or after a step's own token are NaN: the step could not see them.
+/// Sets rows at or after a step's own token to NaN, because the step cannot see them.
 pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) {
     for (step, mut column) in array.axis_iter_mut(Axis(1)).enumerate() {
         let rows = column.shape()[0];
@@ -78,7 +78,7 @@ pub(crate) fn without_value(sequence: &SequenceAttribution, index: usize, count:
     })
 }
 
-/// Tokens as they are spelled; what they stand for is the sequence's to say.
+/// Tokens without their pieces, which the sequence contains.
 fn spelled(tokens: &[Token]) -> Vec<Token> {
     tokens.iter().map(|token| Token::new(&*token.text, token.id)).collect()
 }

@@ -1,4 +1,4 @@
-//! Texts as ids that the model has positions for.
+//! Encodes texts to ids within the positions of the model.
 
 use inseq_models::tokenizer::{Encoding, Role, Side};
 
@@ -8,33 +8,33 @@ use crate::{Error, Result};
 /// A text of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a> {
-    /// What it is for: `input`, `generated`, `contrast`.
+    /// Purpose of the text: `input`, `generated`, `contrast`.
     pub(crate) what: &'a str,
-    /// Its index among those of its kind.
+    /// Index among the texts with this purpose.
     pub(crate) index: usize,
     pub(crate) text: &'a str,
     pub(crate) role: Role,
     pub(crate) add_special_tokens: bool,
-    /// A token that its ids start with, be it that the tokenizer gives them another start.
+    /// First token of the ids, in place of the tokenizer's.
     pub(crate) first: Option<u32>,
 }
 
-/// A text as ids that the model has positions for.
+/// The ids of a text, within the positions of the model.
 #[derive(Clone, Debug)]
 pub(crate) struct Fitting {
     pub(crate) ids: Vec<u32>,
-    /// Tokens that the text lost at its beginning.
+    /// Number of tokens that were removed at the beginning of the text.
     pub(crate) lost_at_start: usize,
     /// What to say of a text that was cut.
     pub(crate) cut: Option<String>,
 }
 
 impl TextModel {
-    /// The ids of a text, cut where the model has no positions for all of it and the text may be cut. Special tokens around it
-    /// stay. A target's ids start with the decoder start token.
+    /// Encodes a text. If it is too long for the positions of the model and `may_be_cut` is set, it is cut; special tokens around it
+    /// stay. The ids of a target start with the decoder start token.
     ///
     /// # Errors
-    /// When the text is too long and may not be cut, or the tokenizer fails.
+    /// The text is too long and may not be cut, or the tokenizer fails.
     pub(crate) fn fitting(&self, text: Text, may_be_cut: bool, warnings: &mut Vec<String>) -> Result<Fitting> {
         let encoding = self.encoding(text)?;
         let start = self.start_of(text, &encoding);
@@ -83,10 +83,10 @@ impl TextModel {
         Ok(Fitting { ids: self.checked(ids, text.role)?, lost_at_start, cut: Some(cut) })
     }
 
-    /// A target that is given as ids.
+    /// Checks a target that is given as ids.
     ///
     /// # Errors
-    /// When there are none or too many of them, or the model has no embedding of one.
+    /// There are no ids or too many, or the model has no embedding for one.
     pub(crate) fn given_ids(&self, ids: Vec<u32>, index: usize) -> Result<Fitting> {
         let most = self.model().max_target_positions().unwrap_or(usize::MAX);
         if ids.is_empty() || ids.len() > most {
@@ -99,10 +99,10 @@ impl TextModel {
         Ok(Fitting { ids: self.checked(ids, Role::Target)?, lost_at_start: 0, cut: None })
     }
 
-    /// The ids of a text without the first tokens that it has itself.
+    /// The ids of a text without its first `lost` tokens; special tokens before it stay.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// The tokenizer fails.
     pub(crate) fn without_start(&self, text: Text, lost: usize) -> Result<Vec<u32>> {
         let encoding = self.encoding(text)?;
         let start = self.start_of(text, &encoding);
@@ -113,21 +113,21 @@ impl TextModel {
         Ok(self.tokenizer().encode(text.text, self.role(text.role), text.add_special_tokens)?)
     }
 
-    /// What comes before the ids of a text: the decoder start token of an encoder-decoder, or the text's own first one.
+    /// The token before the ids of a text: the decoder start token of an encoder-decoder, or the given first token.
     fn start_of(&self, text: Text, encoding: &Encoding) -> Option<u32> {
         let start = self.decoder_start().filter(|_| text.role == Role::Target);
         start.or(text.first.filter(|first| encoding.ids.first() != Some(first)))
     }
 
-    /// The ids of a text; a target's start with the decoder start token, where the model has an encoder.
+    /// Encodes a text. The ids of a target start with the decoder start token if the model has an encoder.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// The tokenizer fails.
     pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Vec<u32>> {
         self.without_start(Text { what: "", index: 0, text, role, add_special_tokens, first: None }, 0)
     }
 
-    /// Refuses ids that the model has no embeddings for.
+    /// Refuses ids without an embedding in the model.
     fn checked(&self, ids: Vec<u32>, role: Role) -> Result<Vec<u32>> {
         let vocabulary = match (&self.model().encoder, role) {
             (Some(encoder), Role::Source) => encoder.embedding.vocabulary(),

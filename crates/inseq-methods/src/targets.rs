@@ -1,4 +1,4 @@
-//! What is attributed: texts as ids, generated where they are not given.
+//! The targets of a call: given or generated texts as ids.
 
 use std::ops::Range;
 
@@ -115,7 +115,7 @@ impl Targets<'_> {
         targets.collect()
     }
 
-    /// The targets, or target prefixes, that are given.
+    /// The given targets or target prefixes.
     fn given(&self, range: Range<usize>, warnings: &mut Vec<String>) -> Result<Option<Vec<Fitting>>> {
         let (texts, model) = (self.texts, self.texts.model);
         if let Some(ids) = texts.ids {
@@ -141,7 +141,7 @@ impl Targets<'_> {
         fitting.collect::<Result<Vec<_>>>().map(Some)
     }
 
-    /// The token that a text starts with where its prompt is empty: a decoder-only model needs something to start from.
+    /// The first token of a text with an empty prompt, because a decoder-only model needs a token to start with.
     fn first_of(&self, prompt: &str, add_special_tokens: bool, index: usize) -> Result<Option<u32>> {
         let model = self.texts.model;
         if !model.model().is_decoder_only() || !prompt.is_empty() {

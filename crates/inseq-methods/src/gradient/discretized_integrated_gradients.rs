@@ -16,7 +16,7 @@ use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_steps", "50", "Points on the path, 2 to 100000."),
+    Argument::new("n_steps", "50", "Number of points on the path, 2 to 100000."),
     Argument::new(
         "method",
         "greedy",
