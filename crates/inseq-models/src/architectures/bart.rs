@@ -1,4 +1,4 @@
-//! BART: a denoising autoencoder, used for summaries and questions.
+//! BART: a denoising autoencoder, used for summarization and question answering.
 //!
 //! Lewis et al., 2019, <https://arxiv.org/abs/1910.13461>.
 

@@ -1,4 +1,4 @@
-//! What an architecture reads of `config.json`: its fields, their other names, and what they are where a file lacks them.
+//! The fields of `config.json` that an architecture reads: their names, other names and defaults.
 
 use inseq_core::mismatch;
 use serde::de::DeserializeOwned;
@@ -7,16 +7,16 @@ use serde_json::{Map, Value};
 use super::sizes::invalid;
 use crate::Result;
 
-/// The fields that an architecture reads. A field that is not listed is ignored, as transformers' class of the type ignores it.
+/// The fields that an architecture reads. All other fields are ignored, as in transformers' class of the type.
 #[derive(Clone, Copy)]
 pub(super) struct Fields {
-    /// Each field with transformers' default, which a file that lacks the field means; null where that is no value.
+    /// Each field with transformers' default for a missing field; null means no value.
     pub(super) defaults: fn() -> Value,
-    /// Other names of fields, as `(other, name)`. Where a file has both, the other name wins: transformers sets it last.
+    /// Other names of fields, as `(other, name)`. If a file has both, the other name wins, because transformers sets it last.
     pub(super) aliases: &'static [(&'static str, &'static str)],
 }
 
-/// The fields that kin have in common, with what differs: those of `own` are added, or take the place of others.
+/// The common fields of related types with the fields in `own` added or replaced.
 pub(super) fn with(mut common: Value, own: Value) -> Value {
     if let (Value::Object(fields), Value::Object(own)) = (&mut common, own) {
         fields.extend(own);
@@ -34,16 +34,16 @@ impl Fields {
     }
 }
 
-/// A `config.json` in which every field of an architecture has one name and a value.
+/// A `config.json` with one name and a value for every field of an architecture.
 #[derive(Debug)]
 pub(super) struct Configuration {
     fields: Map<String, Value>,
-    /// The classes that the file says the checkpoint holds.
+    /// Classes of the checkpoint, from the file.
     architectures: Vec<String>,
 }
 
 impl Configuration {
-    /// The fields of an architecture in a file.
+    /// Reads the fields of an architecture from a file.
     pub(super) fn new(file: &Map<String, Value>, known: &Fields) -> Self {
         let mut fields = known.defaults();
         for (name, default) in &mut fields {
@@ -63,30 +63,30 @@ impl Configuration {
         Self { fields, architectures }
     }
 
-    /// The classes that the file says the checkpoint holds.
+    /// Classes of the checkpoint, from the file.
     pub(super) fn architectures(&self) -> &[String] {
         &self.architectures
     }
 
-    /// The fields as a type.
+    /// Deserializes the fields.
     ///
     /// # Errors
-    /// When a field does not fit, naming it.
+    /// A field has a wrong type or value; the error names it.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T> {
         mismatch::read(&Value::Object(self.fields.clone())).or_else(|error| invalid(error.to_string()))
     }
 
-    /// A token. Numbers below 0 and null mean that there is none; the first of a list counts.
+    /// The id of a token. A negative number or null means no token; of a list, the first id counts.
     pub(super) fn token(&self, name: &str) -> Option<u32> {
         let value = self.fields.get(name)?;
         let first = value.as_array().map_or(Some(value), |ids| ids.first())?;
         first.as_u64().and_then(|id| u32::try_from(id).ok())
     }
 
-    /// How likely values are dropped; null drops none.
+    /// A dropout rate; null means 0.
     ///
     /// # Errors
-    /// When it is no probability.
+    /// The value is not a probability.
     pub(super) fn rate(&self, name: &str) -> Result<f32> {
         match self.fields.get(name) {
             None | Some(Value::Null) => Ok(0.0),

@@ -1,13 +1,13 @@
-//! What `config.json` says of dropout.
+//! Dropout rates in `config.json`.
 
 use super::configuration::Configuration;
 use crate::Result;
 use crate::model::Dropout;
 
-/// A field of `config.json`; none where an architecture drops nothing.
+/// A field of `config.json`; `None` for a place without dropout.
 type Field = Option<&'static str>;
 
-/// Which fields say how likely values are dropped, by place.
+/// The fields of the dropout rates, by place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DropoutFields {
     pub(super) entry: Field,
@@ -19,14 +19,14 @@ pub(super) struct DropoutFields {
 }
 
 impl DropoutFields {
-    /// Nothing is dropped.
+    /// No dropout.
     pub(super) const NONE: DropoutFields =
         DropoutFields { entry: None, attention: None, inner: None, residual: None, exit: None, jitter: None };
 
     /// The rates of a checkpoint.
     ///
     /// # Errors
-    /// When one is no probability.
+    /// A rate is not a probability.
     pub(super) fn read(&self, configuration: &Configuration) -> Result<Dropout> {
         let rate = |field: Field| field.map_or(Ok(0.0), |name| configuration.rate(name));
         Ok(Dropout {

@@ -33,7 +33,7 @@ const FIELDS: Fields = Fields {
     aliases: &[],
 };
 
-/// The fields that the models of this family have, with what they mean where a Gemma 2 lacks them.
+/// The fields of the models of this family, with Gemma 2's defaults.
 pub(super) fn fields() -> Value {
     with(
         gated_decoder::fields(),

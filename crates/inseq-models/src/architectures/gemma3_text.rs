@@ -1,4 +1,4 @@
-//! Gemma 3, the models of text alone.
+//! Gemma 3, text only.
 //!
 //! Gemma Team, 2025, <https://arxiv.org/abs/2503.19786>.
 

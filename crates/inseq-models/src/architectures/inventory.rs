@@ -1,12 +1,12 @@
-//! What a model was made of: the tensors that were read, those that the checkpoint lacks, and those that nothing asked for.
+//! The tensors of a checkpoint that were read, that are missing, and that the model did not use.
 
 use std::collections::HashSet;
 
 use crate::checkpoint::Weights;
 use crate::{Error, Result};
 
-/// Tensors that repositories have though they are no weights: masks, tables and versions that transformers once saved, and
-/// what it ignores itself.
+/// Names of tensors that are not weights: masks, tables and versions that older versions of transformers saved, and tensors that
+/// it ignores itself.
 const NO_WEIGHTS: [&str; 14] = [
     "attn.bias",
     "attn.masked_bias",
@@ -23,17 +23,17 @@ const NO_WEIGHTS: [&str; 14] = [
     "EncDecAttention.relative_attention_bias.weight",
     "final_logits_bias",
 ];
-/// As many names as fit into a message.
+/// Largest number of names in a message.
 const NAMED: usize = 8;
-/// Bytes of zeros that may stand in for missing tensors, whatever the size of the checkpoint.
+/// Bytes of zeros that may replace missing tensors of a checkpoint of any size.
 const SPARE: usize = 64 << 20;
 
-/// What transformers takes for a head that a checkpoint lacks, where the configuration does not tie it to the embeddings.
+/// Transformers' replacement of a missing head that the configuration does not tie to the embeddings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WithoutHead {
-    /// A new one.
+    /// A randomly initialized head.
     New,
-    /// Version 5 the embeddings, and those before it a new one.
+    /// The embeddings in version 5; a randomly initialized head in earlier versions.
     Embeddings,
 }
 
@@ -48,32 +48,32 @@ impl WithoutHead {
     }
 }
 
-/// The tensors of a checkpoint, as a model is put together from them.
+/// The use of a checkpoint's tensors while a model is built.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
     read: HashSet<String>,
     missing: Vec<String>,
-    /// Values that stand in for what is missing.
+    /// Number of zeros that replace missing tensors.
     standing_in: usize,
-    /// The head is among what is missing, and the configuration does not tie it to the embeddings: what transformers takes.
+    /// Transformers' replacement, if the head is missing and not tied to the embeddings.
     without_head: Option<WithoutHead>,
 }
 
 impl Inventory {
-    /// Notes that a tensor was read, or is a copy of one that was.
+    /// Records that a tensor was read, or is a copy of a read tensor.
     pub(super) fn read(&mut self, name: &str) {
         self.read.insert(name.to_string());
     }
 
-    /// Notes that the head is missing, and is not the embeddings.
+    /// Records that the head is missing and not tied to the embeddings.
     pub(super) fn lacks_head(&mut self, without: WithoutHead) {
         self.without_head = Some(without);
     }
 
-    /// Notes that a tensor is missing. Loading goes on with zeros in its place, so that all that are missing can be named.
+    /// Records that a tensor is missing. Loading continues with zeros in its place, so that one error can name all missing tensors.
     ///
     /// # Errors
-    /// When the zeros would take several times the memory of the checkpoint, which a lying configuration could make them.
+    /// The zeros would need several times the memory of the checkpoint, for instance because of a malicious configuration.
     pub(super) fn stand_in(&mut self, weights: &Weights, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         self.missing.push(name.to_string());
         let most = weights.bytes().saturating_mul(4).saturating_add(SPARE) / size_of::<f32>();
@@ -87,11 +87,11 @@ impl Inventory {
         }
     }
 
-    /// The tensors that nothing asked for, and that are not known to be of no use. `classes` are those that config.json
-    /// says the checkpoint holds.
+    /// The tensors that the model did not use, without known non-weights. `classes` are the classes of the checkpoint in
+    /// config.json.
     ///
     /// # Errors
-    /// When tensors are missing, naming them.
+    /// Tensors are missing; the error names them.
     pub(super) fn close(self, weights: &Weights, classes: &[String]) -> Result<Vec<String>> {
         if !self.missing.is_empty() {
             return Err(self.error(weights, classes, ""));

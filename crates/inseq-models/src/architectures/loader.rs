@@ -1,4 +1,4 @@
-//! From stored tensors to layers, checking names and shapes.
+//! Builds layers from stored tensors, and checks names and shapes.
 
 use std::cell::{OnceCell, RefCell};
 
@@ -9,35 +9,35 @@ use crate::checkpoint::{Repository, StoredTensor, Weights, check_finite, check_t
 use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result, device};
 
-/// One of the tables that may be one.
+/// One of several tables that may be tied.
 pub struct Table {
-    /// Its rows.
+    /// The table, `[vocabulary, feature]`.
     pub table: Tensor<2>,
-    /// Its values are others than those of the first.
+    /// Whether its values differ from those of the first table.
     pub differs: bool,
 }
 
-/// Takes tensors out of a checkpoint onto a device.
+/// Loads tensors of a checkpoint onto a device.
 ///
-/// The weights are opened when the first of them is asked for, by when an architecture has read its configuration: what does
-/// not fit is refused before weights are fetched.
+/// The weights are opened with the first requested tensor, after the architecture has read its configuration: an invalid
+/// configuration is refused before weights are downloaded.
 pub struct Loader<'a> {
     repository: &'a Repository,
     weights: OnceCell<Option<Weights>>,
-    /// Why the weights cannot be opened.
+    /// Error of opening the weights.
     failure: RefCell<Option<Error>>,
     device: &'a Device,
-    /// Of the weights.
+    /// Type of the weights.
     stored: DType,
-    /// Of everything else.
+    /// Type of all other tensors.
     computed: DType,
-    /// In a cell, as the closures that put a model together share the loader.
+    /// In a cell, because the closures that build a model share the loader.
     inventory: RefCell<Inventory>,
     warnings: RefCell<Vec<String>>,
 }
 
 impl<'a> Loader<'a> {
-    /// For the tensors of `repository`, on `device`, kept as `dtype`.
+    /// A loader for the tensors of `repository` on `device`, with weights of type `dtype`.
     pub fn new(repository: &'a Repository, device: &'a Device, dtype: DType) -> Self {
         let computed = device::computing_dtype(device, dtype);
         Self {
@@ -52,7 +52,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// The weights; `None` where they cannot be opened, which is an error once a tensor is asked for.
+    /// The weights; `None` if they cannot be opened, which becomes an error when a tensor is requested.
     fn opened(&self) -> Option<&Weights> {
         let open = || {
             let weights = Weights::open(self.repository)?;
@@ -72,31 +72,31 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// What the checkpoint has that no part of the model asked for, and the warnings there were. `classes` are those that
-    /// config.json says the checkpoint holds.
+    /// The names of unused tensors of the checkpoint, and the warnings. `classes` are the classes of the checkpoint in
+    /// config.json.
     ///
     /// # Errors
-    /// When tensors were asked for that are not there, naming them.
+    /// Requested tensors are missing; the error names them.
     pub(super) fn close(self, classes: &[String]) -> Result<(Vec<String>, Vec<String>)> {
         let inventory = self.inventory.take();
         let unexpected = inventory.close(self.weights()?, classes)?;
         Ok((unexpected, self.warnings.into_inner()))
     }
 
-    /// Whether the checkpoint has a tensor of this name.
+    /// Whether the checkpoint has a tensor with this name.
     pub fn contains(&self, name: &str) -> bool {
         self.opened().is_some_and(|weights| weights.contains(name))
     }
 
-    /// A tensor of a known shape.
+    /// A tensor with a given shape.
     ///
     /// # Errors
-    /// When it is missing, has another shape, or holds values that are not finite.
+    /// The tensor is missing, has another shape, or has values that are not finite.
     pub fn tensor<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
         Ok(self.computed(self.values(name, &shape)?, shape))
     }
 
-    /// The weight of a product or a table of embeddings, which stays in the type it is kept in.
+    /// The weight of a product, or a table of embeddings, in the type of the weights.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -118,7 +118,7 @@ impl<'a> Loader<'a> {
         if tensor.dtype() == self.stored { tensor } else { tensor.cast(self.stored) }
     }
 
-    /// A tensor as it is stored, noted as read; `None` where the checkpoint lacks it.
+    /// A stored tensor, recorded as read; `None` if the checkpoint lacks it.
     fn found(&self, name: &str, shape: &[usize]) -> Result<Option<StoredTensor<'_>>> {
         let weights = self.weights()?;
         if !weights.contains(name) {
@@ -135,7 +135,7 @@ impl<'a> Loader<'a> {
         Ok(Some(stored))
     }
 
-    /// The values of a tensor of a known shape, row-major.
+    /// The values of a tensor with a given shape, row-major.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -149,7 +149,7 @@ impl<'a> Loader<'a> {
         Ok(values)
     }
 
-    /// Values that the architecture computes itself.
+    /// A tensor of values that the architecture computes.
     pub fn computed<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
         let tensor = Tensor::<D>::from_data(TensorData::new(values, shape), self.device);
         if tensor.dtype() == self.computed { tensor } else { tensor.cast(self.computed) }
@@ -163,7 +163,7 @@ impl<'a> Loader<'a> {
         self.linear_with(name, input, output, true)
     }
 
-    /// A linear layer from `{name}.weight` `[output, input]` and, where it is biased, `{name}.bias`.
+    /// A linear layer from `{name}.weight` `[output, input]` and, if `biased`, `{name}.bias`.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -172,7 +172,7 @@ impl<'a> Loader<'a> {
         Ok(Linear::new(weight, self.bias(name, output, biased)?))
     }
 
-    /// As [`linear`](Self::linear), from a weight that is stored as `[input, output]`.
+    /// As [`linear`](Self::linear), for a weight that is stored as `[input, output]`.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -193,7 +193,7 @@ impl<'a> Loader<'a> {
         if biased { self.tensor(&format!("{name}.bias"), [output]).map(Some) } else { Ok(None) }
     }
 
-    /// Keys and values in one layer from two.
+    /// Joins the layers of keys and values.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -212,7 +212,7 @@ impl<'a> Loader<'a> {
         Ok(Norm::new(NormKind::Layer, gain, Some(bias), epsilon))
     }
 
-    /// A norm by the root of the mean square, from `{name}.weight`; `offset` is added to what is stored.
+    /// An RMS norm from `{name}.weight`; `offset` is added to the stored values.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -222,9 +222,8 @@ impl<'a> Loader<'a> {
         Ok(Norm::new(NormKind::RootMeanSquare, gain, None, epsilon))
     }
 
-    /// Tables that may be one: of `names` the first that the checkpoint has, and each of the others that it lacks. One that
-    /// it has as well is read only where its values are others; where the configuration says that it is `one` with the first,
-    /// that is worth a warning.
+    /// Loads tables that may be tied. A table that the checkpoint lacks is the first one of `names` that it has. A further table
+    /// is read only if its values differ from the first; if the configuration ties it (`one`), this gives a warning.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -253,8 +252,8 @@ impl<'a> Loader<'a> {
         tables.collect()
     }
 
-    /// The embeddings and the head of a model that has one table of embeddings. Where they are `tied`, the head is the
-    /// embeddings, unless the checkpoint has another.
+    /// The embeddings and the head of a model with one table of embeddings. If they are `tied`, the head is the
+    /// embeddings, unless the checkpoint has a different head.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -272,7 +271,7 @@ impl<'a> Loader<'a> {
         Ok((tables[0].table.clone(), Linear::new(tables[1].table.clone(), None)))
     }
 
-    /// A head that is not the embeddings. `without` is what transformers takes where the checkpoint has none.
+    /// A head that is not tied to the embeddings. `without` is transformers' replacement for a missing head.
     ///
     /// # Errors
     /// As [`tensor`](Self::tensor).
@@ -283,8 +282,8 @@ impl<'a> Loader<'a> {
         Ok(Linear::new(self.weight(name, shape)?, None))
     }
 
-    /// The first of `prefixes` that a tensor's name begins with, else the last; checkpoints of a model without its head lack the
-    /// prefix that those with one have.
+    /// The first of `prefixes` with which the name of a tensor begins, otherwise the last; checkpoints of a base model lack the
+    /// prefix of those with a head.
     pub fn prefix<'n>(&self, prefixes: &[&'n str]) -> &'n str {
         let names = || self.opened().into_iter().flat_map(Weights::names);
         let begins = |prefix: &&&str| names().any(|name| name.starts_with(**prefix));

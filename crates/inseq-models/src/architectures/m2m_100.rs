@@ -1,4 +1,4 @@
-//! M2M-100 and NLLB-200: translation between any two of a hundred and more languages.
+//! M2M-100 and NLLB-200: translation between any two of more than a hundred languages.
 //!
 //! Fan et al., 2020, <https://arxiv.org/abs/2010.11125>; NLLB Team, 2022, <https://arxiv.org/abs/2207.04672>.
 

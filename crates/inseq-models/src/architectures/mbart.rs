@@ -1,4 +1,4 @@
-//! mBART: BART over many languages.
+//! mBART: multilingual BART.
 //!
 //! Liu et al., 2020, <https://arxiv.org/abs/2001.08210>; mBART-50: Tang et al., 2020, <https://arxiv.org/abs/2008.00401>.
 

@@ -1,4 +1,4 @@
-//! mT5: T5 over many languages.
+//! mT5: multilingual T5.
 //!
 //! Xue et al., 2020, <https://arxiv.org/abs/2010.11934>.
 

@@ -1,4 +1,4 @@
-//! Pegasus: summaries.
+//! Pegasus: summarization.
 //!
 //! Zhang et al., 2019, <https://arxiv.org/abs/1912.08777>.
 

@@ -18,7 +18,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 
 const FIELDS: Fields = Fields { defaults: fields, aliases: &[] };
 
-/// The fields that Qwen2 and Qwen3 have, with what both mean where a file lacks them.
+/// The fields of Qwen2 and Qwen3, with their common defaults.
 pub(super) fn fields() -> Value {
     with(
         gated_decoder::fields(),

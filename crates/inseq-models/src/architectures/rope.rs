@@ -1,4 +1,4 @@
-//! Rotary frequencies as `config.json` describes them, with the ways of stretching them to longer texts.
+//! Rotary frequencies in `config.json`, and their scaling to longer texts.
 
 use inseq_core::mismatch::{self, Mismatch};
 use serde::Deserialize;
@@ -8,12 +8,12 @@ use super::sizes::invalid;
 use crate::Result;
 use crate::layers::{Rotary, Stretch};
 
-/// The fields of `config.json` that say how queries and keys are rotated.
+/// The fields of `config.json` for rotary positions.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RopeFields {
     rope_parameters: Option<Map<String, Value>>,
-    /// The name that transformers gave them before version 5, and which wins where both are there.
+    /// Name of the parameters before version 5 of transformers; it takes precedence.
     rope_scaling: Option<Map<String, Value>>,
     rope_theta: Option<f64>,
     rope_local_base_freq: Option<f64>,
@@ -24,31 +24,31 @@ pub(super) struct RopeFields {
     original_max_position_embeddings: Option<f64>,
 }
 
-/// How a family's configuration class reads these fields.
+/// Rules of a family's configuration class for these fields.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum RopeFamily {
     /// All features of a head are rotated.
     Llama,
-    /// `partial_rotary_factor` of a head's features are rotated. LongRoPE is the only way of stretching, and generation makes
-    /// all keys anew when a text outgrows the short factors.
+    /// The share `partial_rotary_factor` of a head's features is rotated. LongRoPE is the only scaling, and generation computes
+    /// all keys again when a text exceeds the limit of the short factors.
     Phi3,
-    /// `rotary_pct` of a head's features are rotated, by frequencies of the base `rotary_emb_base`.
+    /// The share `rotary_pct` of a head's features is rotated, with the base `rotary_emb_base`.
     GptNeoX,
-    /// Layers with and without a window have parameters of their own.
+    /// Layers with and without a window have separate parameters.
     Gemma3,
 }
 
-/// Which layers parameters are for, where a family distinguishes them.
+/// Layers of a set of parameters, in families that distinguish them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Layers {
-    /// Those that see everything.
+    /// Layers without a window.
     Full,
-    /// Those with a window.
+    /// Layers with a window.
     Windowed,
 }
 
 impl Layers {
-    /// As `layer_types` names them.
+    /// Name in `layer_types`.
     fn name(self) -> &'static str {
         match self {
             Layers::Full => "full_attention",
@@ -57,12 +57,12 @@ impl Layers {
     }
 }
 
-/// What a family's layers have in common.
+/// Facts that all layers of a model share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RopeContext {
-    /// Who reads the fields.
+    /// Family, which defines the rules for the fields.
     pub(super) family: RopeFamily,
-    /// Features of a head.
+    /// Number of features per head.
     pub(super) head_dim: usize,
 }
 
@@ -96,7 +96,7 @@ impl RopeFields {
         Frequencies { fields: self, parameters: &parameters, context }.rotary()
     }
 
-    /// The parameters of some layers, with what stands beside them.
+    /// The parameters of some layers, including fields outside the set.
     fn parameters(&self, context: &RopeContext, layers: Layers) -> Result<Parameters> {
         let (theta, share) = match context.family {
             RopeFamily::Llama | RopeFamily::Phi3 => (self.rope_theta, self.partial_rotary_factor),
@@ -118,7 +118,7 @@ impl RopeFields {
         Ok(parameters)
     }
 
-    /// One set for all layers. An empty `rope_scaling` is as good as none.
+    /// One set for all layers. An empty `rope_scaling` counts as absent.
     fn of_all(&self) -> Result<Parameters> {
         let (name, map) = match &self.rope_scaling {
             Some(scaling) if !scaling.is_empty() => ("rope_scaling", scaling.clone()),
@@ -136,7 +136,7 @@ impl RopeFields {
         parse(name, map)
     }
 
-    /// A set for each kind of layers in `rope_parameters`, of which `rope_scaling` changes that of layers without a window.
+    /// A set for each kind of layers in `rope_parameters`; `rope_scaling` changes the set of layers without a window.
     fn of_layers(&self, layers: Layers) -> Result<Parameters> {
         let found = self.rope_parameters.as_ref().map(|all| all.get(layers.name()).unwrap_or(&Value::Null));
         let mut map = match found {
@@ -167,7 +167,7 @@ fn parse(name: &str, map: Map<String, Value>) -> Result<Parameters> {
     })
 }
 
-/// The frequencies that parameters mean.
+/// Computes the frequencies of a set of parameters.
 struct Frequencies<'a> {
     fields: &'a RopeFields,
     parameters: &'a Parameters,
@@ -229,12 +229,12 @@ impl Frequencies<'_> {
         check(rotary)
     }
 
-    /// Positions that the model has.
+    /// Number of positions of the model.
     fn positions(&self) -> Option<f64> {
         self.fields.max_position_embeddings.map(|positions| positions as f64)
     }
 
-    /// Positions that the model was trained with, before it was stretched.
+    /// Number of positions in training, before the scaling.
     fn original(&self) -> Result<f64> {
         let own = self.parameters.original_max_position_embeddings.or(self.positions());
         positive("original_max_position_embeddings", own)
@@ -252,7 +252,7 @@ impl Frequencies<'_> {
         Ok(Rotary { stretch: Stretch::Dynamic { limit, factor, base, rotated }, ..plain })
     }
 
-    /// Llama 3.1: long waves are slowed down, short ones stay, those between are mixed.
+    /// Llama 3.1: low frequencies are reduced, high ones stay, those between are interpolated.
     fn llama3(&self, plain: Rotary) -> Result<Rotary> {
         let factor = positive("factor", self.parameters.factor)?;
         let low = positive("low_freq_factor", self.parameters.low_freq_factor)?;
@@ -334,7 +334,7 @@ impl Frequencies<'_> {
         Ok(Rotary { scale: attention as f32, stretch, ..short })
     }
 
-    /// The fastest frequencies of a whole head; the others do not rotate.
+    /// The highest frequencies of a whole head; the other features do not rotate.
     fn proportional(&self, plain: Rotary, share: f64) -> Result<Rotary> {
         let turning = (share * self.context.head_dim as f64 / 2.0) as usize;
         let factor = positive("factor", Some(self.parameters.factor.unwrap_or(1.0)))?;
@@ -342,7 +342,7 @@ impl Frequencies<'_> {
     }
 }
 
-/// Refuses rotations that are no numbers.
+/// Refuses frequencies that are not finite.
 fn check(rotary: Rotary) -> Result<Rotary> {
     let long = match &rotary.stretch {
         Stretch::Beyond { frequencies, .. } => frequencies.as_slice(),

@@ -1,4 +1,4 @@
-//! UMT5: T5 over many languages, evenly sampled.
+//! UMT5: multilingual T5 with uniform sampling of languages.
 //!
 //! Chung et al., 2023, <https://openreview.net/forum?id=kXwdL1cWOAi>.
 

@@ -1,11 +1,11 @@
-//! Element-wise non-linearities.
+//! Element-wise activations.
 
 use burn::tensor::Tensor;
 use serde::Deserialize;
 
 use super::kernels;
 
-/// An element-wise non-linearity, read from the names that `config.json` files use: those of transformers' `ACT2FN`.
+/// An element-wise activation, by its name in `config.json`, which is a name of transformers' `ACT2FN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Activation {
@@ -70,7 +70,7 @@ const NAMES: [(&str, Activation); 22] = [
     ("linear", Activation::Linear),
 ];
 
-/// Activations with weights of their own, which are not supported.
+/// Activations with weights, which are not supported.
 const WITH_WEIGHTS: [&str; 2] = ["prelu", "xielu"];
 
 impl TryFrom<String> for Activation {
@@ -108,24 +108,24 @@ impl Activation {
         Activation::Linear,
     ];
 
-    /// The activation of every element.
+    /// Applies the activation to every element.
     pub fn forward(self, x: Tensor<3>) -> Tensor<3> {
         kernels::activation(self, x)
     }
 
-    /// Whether Captum's DeepLIFT rescales it: the classes that it knows by name, ReLU, leaky ReLU, sigmoid and tanh.
+    /// Whether Captum's DeepLIFT rescales the activation: ReLU, leaky ReLU, sigmoid and tanh.
     pub fn captum_rescales(self) -> bool {
         matches!(self, Activation::Relu | Activation::LeakyRelu | Activation::Sigmoid | Activation::Tanh)
     }
 
-    /// Whether it is linear between its kinks.
+    /// Whether the activation is piecewise linear.
     fn is_piecewise_linear(self) -> bool {
         matches!(self, Activation::Relu | Activation::Relu6 | Activation::LeakyRelu | Activation::Linear)
     }
 
     /// The difference quotient from `b` to `x` (DeepLIFT's rescale rule: Shrikumar et al., 2017,
-    /// <https://arxiv.org/abs/1704.02685>), of an activation that [Captum rescales](Self::captum_rescales) or, with `all`, of
-    /// any activation; else the slope at `x`.
+    /// <https://arxiv.org/abs/1704.02685>) for an activation that [Captum rescales](Self::captum_rescales) or, with `all`, for
+    /// any activation; otherwise the slope at `x`.
     pub fn quotient(self, x: Tensor<3>, b: Tensor<3>, all: bool) -> Tensor<3> {
         let (y, slope) = self.forward_with_slope(x.clone());
         if !all && !self.captum_rescales() {
@@ -142,7 +142,7 @@ impl Activation {
         ((y - self.forward(b)) / way).mask_where(is_near, limit)
     }
 
-    /// The activation of every element and its slope there, the derivative.
+    /// The activation of every element, and its slope (the derivative) there.
     pub fn forward_with_slope(self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         kernels::activation_with_slope(self, x)
     }

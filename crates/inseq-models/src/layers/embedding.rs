@@ -12,7 +12,7 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// From the table `[vocabulary, feature]` and the factor that scales what is looked up.
+    /// Embeddings from the table `[vocabulary, feature]` and a factor.
     pub fn new(table: Tensor<2>, scale: f32) -> Self {
         Self { table, scale }
     }
@@ -45,7 +45,7 @@ impl Embedding {
         self.looked_up(self.table.clone())
     }
 
-    /// Rows of the table in the type that is computed in, scaled.
+    /// Rows of the table in the type of the computation, scaled.
     fn looked_up(&self, rows: Tensor<2>) -> Tensor<2> {
         let computed = device::computing_dtype(&rows.device(), rows.dtype());
         let rows = if rows.dtype() == computed { rows } else { rows.cast(computed) };

@@ -1,4 +1,4 @@
-//! What a block does at every position by itself.
+//! The part of a block that works on each position alone.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ pub enum Feed {
 /// What [`Feed::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub enum FeedTrace {
-    /// Of [`Feed::Dense`].
+    /// Trace of [`Feed::Dense`].
     Dense(FeedForwardTrace),
     /// Of [`Feed::Experts`].
     Experts(ExpertsTrace),
@@ -37,7 +37,7 @@ impl From<Experts> for Feed {
 }
 
 impl FeedTrace {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> FeedTrace {
         match self {
             Self::Dense(trace) => Self::Dense(trace.entries(range)),
@@ -106,7 +106,7 @@ impl Feed {
         }
     }
 
-    /// Values that a position takes between the first layer and the last.
+    /// Number of inner values per position.
     pub fn inner_size(&self) -> usize {
         match self {
             Self::Dense(dense) => dense.input.output_size(),

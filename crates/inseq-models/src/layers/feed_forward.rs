@@ -6,29 +6,29 @@ use burn::tensor::Tensor;
 
 use super::{Activation, Linear, Rows, kernels};
 
-/// `y = W_out act(W_in x)` at every position (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>), or, where it is
+/// `y = W_out act(W_in x)` at every position (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>) or, if
 /// gated, `y = W_out (act(W_gate x) * W_up x)` (Shazeer, 2020, <https://arxiv.org/abs/2002.05202>).
 #[derive(Clone, Debug)]
 pub struct FeedForward {
-    /// Into the inner layer; where it is gated, the gate's outputs, then those that it multiplies.
+    /// Projection to the inner layer; if gated, the outputs of the gate, then the values that it multiplies.
     pub input: Linear,
-    /// The non-linearity.
+    /// Activation of the inner layer.
     pub activation: Activation,
-    /// Back to the model's width.
+    /// Projection back to the width of the model.
     pub output: Linear,
 }
 
 /// What [`FeedForward::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub struct FeedForwardTrace {
-    /// `[batch, position, output of the first layer]`: the derivative of the inner layer with regard to it.
+    /// Derivative of the inner layer with respect to the first layer's output, `[batch, position, output of the first layer]`.
     pub(super) slope: Tensor<3>,
-    /// What the first layer gave, where it was asked for.
+    /// Output of the first layer, if requested.
     pub(super) inner: Option<Tensor<3>>,
 }
 
 impl FeedForwardTrace {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> FeedForwardTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
         FeedForwardTrace { slope: of(&self.slope), inner: self.inner.as_ref().map(of) }
@@ -40,12 +40,12 @@ impl FeedForward {
         self.input.output_size() == 2 * self.output.input_size()
     }
 
-    /// `[batch, position, feature]` to the same.
+    /// Output for `x`, both `[batch, position, feature]`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         self.forward_from_first(self.input.forward(x))
     }
 
-    /// The output for what the first layer gave.
+    /// Output for a given output of the first layer.
     pub fn forward_from_first(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = if self.is_gated() { self.gate(x).0 } else { self.activation.forward(x) };
         self.output.forward(inner)
@@ -98,7 +98,7 @@ impl FeedForward {
         self.activation.captum_rescales()
     }
 
-    /// Gate and gated values `[.., 2 * inner]` to their product and its slopes with regard to both.
+    /// The product of gate and gated values `[.., 2 * inner]`, and its slopes with respect to both.
     fn gate(&self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let inner = self.output.input_size();
         let (gate, slope) = self.activation.forward_with_slope(x.clone().narrow(2, 0, inner));

@@ -6,13 +6,13 @@ use burn::tensor::{DType, Int, Tensor};
 
 use super::kernels;
 
-/// Values of a weight that are converted at a time.
+/// Number of values of a weight that are converted at a time.
 const CONVERTED: usize = if cfg!(test) { 1 << 6 } else { 1 << 21 };
 
 /// `y = x W^T + b` on the last axis.
 ///
-/// The weight keeps the checkpoint's layout `[output, input]`: that is the layout the pullback wants, and the pullback
-/// is the hot product, run once for each probe.
+/// The weight keeps the checkpoint's layout `[output, input]`, which suits the pullback, the most frequent product
+/// (once per probe).
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Tensor<2>,
@@ -20,12 +20,12 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer from its weight `[output, input]` and bias `[output]`.
+    /// Makes a layer from its weight `[output, input]` and bias `[output]`.
     pub fn new(weight: Tensor<2>, bias: Option<Tensor<1>>) -> Self {
         Self { weight, bias }
     }
 
-    /// A layer of the same sizes that gives zeros.
+    /// A layer of the same sizes whose output is zero.
     pub fn zeros_like(other: &Linear) -> Self {
         Self { weight: other.weight.zeros_like(), bias: None }
     }
@@ -35,7 +35,7 @@ impl Linear {
         Self { bias: Some(bias), ..self }
     }
 
-    /// One layer whose outputs are those of `parts`, one after the other.
+    /// One layer with the concatenated outputs of `parts`.
     pub fn concatenate(parts: Vec<Linear>) -> Self {
         let device = parts[0].weight.device();
         let biased = parts.iter().any(|p| p.bias.is_some());
@@ -47,7 +47,7 @@ impl Linear {
         Self { weight: Tensor::cat(parts.into_iter().map(|p| p.weight).collect(), 0), bias }
     }
 
-    /// The layer that gives some of the outputs, in an order.
+    /// The layer with some of the outputs, in the given order.
     pub fn outputs(&self, index: impl Iterator<Item = usize>) -> Linear {
         let index: Vec<i64> = index.map(|i| i as i64).collect();
         let index = Tensor::<1, Int>::from_data(index.as_slice(), &self.weight.device());
@@ -67,8 +67,8 @@ impl Linear {
         self.weight.dims()[0]
     }
 
-    /// The weight of some outputs in the type that is computed in: whole where it is kept in that, else a few outputs at a
-    /// time, so that the converted weight is never there at once.
+    /// The weight of some outputs in the type of the computation: whole if it is stored in this type, otherwise a few outputs at a
+    /// time, so that memory never holds the whole converted weight.
     fn weight_in(&self, outputs: Range<usize>, dtype: DType) -> impl Iterator<Item = (Range<usize>, Tensor<2>)> {
         let size = if self.weight.dtype() == dtype { outputs.len() } else { CONVERTED / self.input_size().max(1) };
         outputs.clone().step_by(size.max(1)).map(move |start| {
@@ -79,12 +79,12 @@ impl Linear {
         })
     }
 
-    /// What is added to the product, `[output]`.
+    /// The bias, `[output]`.
     pub fn bias(&self) -> Option<Tensor<1>> {
         self.bias.clone()
     }
 
-    /// `[..., input]` to `[..., output]`.
+    /// Output `[..., output]` for `x` `[..., input]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let mut shape = x.dims();
         let y = self.linear_part(x.reshape([shape[..D - 1].iter().product(), shape[D - 1]]));
@@ -96,7 +96,7 @@ impl Linear {
         .reshape(shape)
     }
 
-    /// `[row, input]` to `[row, output]` without the bias.
+    /// Output `[row, output]` for `x` `[row, input]`, without the bias.
     pub fn linear_part(&self, x: Tensor<2>) -> Tensor<2> {
         let parts = self
             .weight_in(0..self.output_size(), x.dtype())
@@ -104,12 +104,12 @@ impl Linear {
         joined(parts.collect())
     }
 
-    /// The cotangent of the output, `[..., output]`, to that of the input, `[..., input]`.
+    /// Pulls a cotangent of the output, `[..., output]`, back to the input, `[..., input]`.
     pub fn pullback<const D: usize>(&self, cotangent: Tensor<D>) -> Tensor<D> {
         self.pullback_of(0..self.output_size(), cotangent)
     }
 
-    /// The cotangent of some of the outputs, `[..., output]`, to that of the input, `[..., input]`.
+    /// Pulls a cotangent of some of the outputs, `[..., output]`, back to the input, `[..., input]`.
     pub(super) fn pullback_of<const D: usize>(&self, of: Range<usize>, cotangent: Tensor<D>) -> Tensor<D> {
         let mut shape = cotangent.dims();
         let rows = shape[..D - 1].iter().product::<usize>();
@@ -123,8 +123,8 @@ impl Linear {
         dx.reshape(shape)
     }
 
-    /// The cotangents of equal parts of the outputs, `[batch, part, row, output of a part]`, each to that of the input by
-    /// itself, `[batch, part, row, input]`. The parts are those from the first output on.
+    /// Pulls cotangents of equal parts of the outputs, `[batch, part, row, output of a part]`, back to the input separately,
+    /// `[batch, part, row, input]`. The parts start at the first output.
     pub(super) fn pullback_of_parts(&self, cotangent: Tensor<4>) -> Tensor<4> {
         let [batch, parts, rows, size] = cotangent.dims();
         let each = (0..parts).map(|part| {
@@ -135,8 +135,8 @@ impl Linear {
         Tensor::cat(each.collect(), 1)
     }
 
-    /// Some of the equal parts of the input, `[batch, part, row, input of a part]`, each to what it adds to the output,
-    /// `[batch, part, row, output]`; `which` counts them from the first input on. The bias is no part's.
+    /// The contribution of equal parts of the input, `[batch, part, row, input of a part]`, to the output,
+    /// `[batch, part, row, output]`; `which` are the indices of the parts, from the first input on. The bias is not included.
     pub(super) fn forward_of_parts(&self, x: Tensor<4>, which: &[usize]) -> Tensor<4> {
         let [batch, _, rows, size] = x.dims();
         let mut outputs = Vec::new();
@@ -153,7 +153,7 @@ impl Linear {
     }
 }
 
-/// The outputs of parts of a weight, side by side.
+/// Concatenates the outputs of parts of a weight.
 fn joined(mut parts: Vec<Tensor<2>>) -> Tensor<2> {
     if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 1) }
 }

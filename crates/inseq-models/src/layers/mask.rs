@@ -1,4 +1,4 @@
-//! What attention may look at, and what its scores are shifted by.
+//! Masks and distance biases of attention.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,38 +7,38 @@ use burn::tensor::{Device, Tensor};
 
 use super::Rows;
 
-/// What a hidden score is lowered by: enough to vanish in a softmax.
+/// Added to a hidden score, so that it vanishes in a softmax.
 const HIDDEN: f32 = -1e30;
 
-/// Largest mask that is kept whole, in values; a larger one is made for a few queries at a time.
+/// Largest number of values of a mask that is kept whole; a larger mask is computed for a few queries at a time.
 const WHOLE: usize = 1 << 23;
 
-/// Which positions a layer's queries may look at, and how distance shifts their scores.
+/// The positions that a layer's queries see, and the bias of their scores by distance.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Visibility {
-    /// Nothing after the query's own position.
+    /// Whether positions after the query are hidden.
     pub causal: bool,
-    /// Only this many positions, the query's own among them.
+    /// Number of visible positions, including the query's own; `None` for no limit.
     pub window: Option<usize>,
-    /// Added to the scores.
+    /// Bias that is added to the scores.
     pub bias: Option<DistanceBias>,
 }
 
-/// What is added to the scores by the distance from query to key.
+/// Bias of the scores by the distance from query to key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DistanceBias {
-    /// Each head's slope times the distance (ALiBi: Press et al., 2021, <https://arxiv.org/abs/2108.12409>).
+    /// Slope of each head, times the distance (ALiBi: Press et al., 2021, <https://arxiv.org/abs/2108.12409>).
     Linear(Arc<[f32]>),
     /// A learned value for each head and bucket of distances (T5: Raffel et al., 2019,
     /// <https://arxiv.org/abs/1910.10683>).
     Buckets {
-        /// `[bucket, head]`, row-major.
+        /// Learned values, `[bucket, head]`, row-major.
         table: Arc<[f32]>,
         /// Number of heads.
         heads: usize,
-        /// Distance from which all share the last bucket.
+        /// Distance from which all distances share the last bucket.
         max_distance: usize,
-        /// Whether keys after the query have buckets of their own.
+        /// Whether keys after the query have separate buckets.
         bidirectional: bool,
     },
 }
@@ -62,7 +62,7 @@ impl DistanceBias {
     }
 }
 
-/// T5's bucket of a distance: one each for the near half, logarithmically wider ones for the rest.
+/// T5's bucket of a distance: one bucket per distance in the near half, logarithmically wider buckets beyond.
 fn bucket(distance: isize, buckets: usize, max_distance: usize, bidirectional: bool) -> usize {
     let (buckets, first, distance) = match (bidirectional, distance > 0) {
         (true, after) => (buckets / 2, if after { buckets / 2 } else { 0 }, distance.unsigned_abs()),
@@ -86,15 +86,15 @@ pub struct Mask {
     /// Positions of the queries.
     queries: Range<usize>,
     keys: usize,
-    /// Keys of each batch entry that are not padding, where any are.
+    /// Number of keys of each batch entry that are not padding; `None` without padding.
     lengths: Option<Arc<[usize]>>,
     device: Device,
     whole: Option<Tensor<4>>,
 }
 
 impl Mask {
-    /// For queries at the positions `queries` over keys at `0..keys`; `lengths` are the keys of each batch entry that
-    /// are not padding (empty: all of them).
+    /// A mask for queries at the positions `queries` over keys at `0..keys`; `lengths` are the numbers of keys of each batch entry
+    /// that are not padding (empty: all keys).
     pub fn new(
         visibility: &Visibility,
         queries: Range<usize>,
@@ -112,18 +112,18 @@ impl Mask {
         mask
     }
 
-    /// Whether nothing after a query's own position is looked at.
+    /// Whether positions after a query are hidden.
     pub fn is_causal(&self) -> bool {
         self.visibility.causal
     }
 
-    /// Keys that queries before row `end` look at.
+    /// Number of keys that queries before row `end` see.
     pub(super) fn keys_before(&self, end: usize) -> usize {
         if self.visibility.causal { (self.queries.start + end).min(self.keys) } else { self.keys }
     }
 
-    /// What to add to the scores of some queries (counted from the first) over the first `keys` keys, `[batch or 1, head
-    /// or 1, query, key]`; `None` for nothing.
+    /// The bias for the scores of some queries (counted from the first) over the first `keys` keys, `[batch or 1, head
+    /// or 1, query, key]`; `None` for no bias.
     pub(super) fn of_queries(&self, queries: Range<usize>, keys: usize) -> Option<Tensor<4>> {
         match &self.whole {
             Some(whole) => Some(whole.clone().narrow(2, queries.start, queries.len()).narrow(3, 0, keys)),
@@ -132,7 +132,7 @@ impl Mask {
         }
     }
 
-    /// What to add to the scores of each probe's own query, `[batch or 1, head or 1, probe, key]`.
+    /// The bias for the scores of each probe's own query, `[batch or 1, head or 1, probe, key]`.
     pub(super) fn of_rows(&self, rows: &Rows, keys: usize) -> Option<Tensor<4>> {
         match rows {
             Rows::Span(range) => self.of_queries(range.clone(), keys),

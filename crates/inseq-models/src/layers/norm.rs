@@ -6,10 +6,10 @@ use burn::tensor::Tensor;
 
 use super::{Rows, kernels};
 
-/// What a [`Norm`] divides by.
+/// Divisor of a [`Norm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormKind {
-    /// The standard deviation, after the mean is taken away (Ba et al., 2016, <https://arxiv.org/abs/1607.06450>).
+    /// The standard deviation, after subtracting the mean (Ba et al., 2016, <https://arxiv.org/abs/1607.06450>).
     Layer,
     /// The root of the mean square (Zhang & Sennrich, 2019, <https://arxiv.org/abs/1910.07467>).
     RootMeanSquare,
@@ -28,16 +28,16 @@ pub struct Norm {
 /// What [`Norm::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub struct NormTrace {
-    /// `[batch, position, feature]`: the input, centred and divided by its deviation.
+    /// The input, centred and divided by its deviation, `[batch, position, feature]`.
     normalized: Tensor<3>,
-    /// `[batch, position, group]`: one over the deviation.
+    /// One over the deviation, `[batch, position, group]`.
     inverse_deviation: Tensor<3>,
-    /// Where the pullback is that of differences to a baseline, the baseline's trace.
+    /// Trace of the baseline, for a pullback of differences to a baseline.
     baseline: Option<Box<NormTrace>>,
 }
 
 impl NormTrace {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> NormTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
         NormTrace {
@@ -47,25 +47,25 @@ impl NormTrace {
         }
     }
 
-    /// `[batch, position, group]`: one over the deviation.
+    /// One over the deviation, `[batch, position, group]`.
     pub fn inverse_deviation(&self) -> Tensor<3> {
         self.inverse_deviation.clone()
     }
 
-    /// The trace whose pullback is that of differences to a baseline: multiplied by the difference of inputs, and summed,
-    /// it gives the difference of outputs.
+    /// A trace for the pullback of differences to a baseline: this pullback, multiplied by the difference of inputs and summed,
+    /// gives the difference of outputs.
     pub fn rescaled(&self, baseline: &NormTrace) -> NormTrace {
         NormTrace { baseline: Some(Box::new(baseline.clone())), ..self.clone() }
     }
 }
 
 impl Norm {
-    /// From gain and bias `[feature]`; `epsilon` is added to the mean square.
+    /// Makes a norm from gain and bias `[feature]`; `epsilon` is added to the mean square.
     pub fn new(kind: NormKind, gain: Tensor<1>, bias: Option<Tensor<1>>, epsilon: f64) -> Self {
         Self { kind, gain, bias, epsilon, groups: 1 }
     }
 
-    /// The same norm over each of `groups` equal parts of the features, say of every head.
+    /// The same norm over each of `groups` equal parts of the features, for instance each head.
     pub fn grouped(self, groups: usize) -> Self {
         Self { groups, ..self }
     }
@@ -75,13 +75,13 @@ impl Norm {
         Self { gain: self.gain * scale, bias: self.bias.map(|bias| bias * scale), ..self }
     }
 
-    /// What is added to the normalized input, `[feature]`.
+    /// The bias, `[feature]`.
     pub fn bias(&self) -> Option<Tensor<1>> {
         self.bias.clone()
     }
 
-    /// What the norm makes of `[batch, position, feature]` but for the division by the deviation and the bias, which is linear;
-    /// `None` of a norm in groups, whose deviations are several.
+    /// The linear part of the norm for `[batch, position, feature]`: the norm without the division by the deviation and without the
+    /// bias. `None` for a norm in groups, which has several deviations.
     pub fn linear_part(&self, x: Tensor<3>) -> Option<Tensor<3>> {
         let centred = match self.kind {
             NormKind::Layer => x.clone() - x.mean_dim(2),
@@ -90,7 +90,7 @@ impl Norm {
         (self.groups == 1).then(|| centred * self.gain.clone().unsqueeze())
     }
 
-    /// `[batch, position, feature]` to the same, with the trace.
+    /// Normalizes `[batch, position, feature]`; returns the output and the trace.
     pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, NormTrace) {
         let [batch, length, features] = x.dims();
         let x = x.reshape([batch, length * self.groups, features / self.groups]);
@@ -105,10 +105,10 @@ impl Norm {
         (y.reshape([batch, length, features]), trace)
     }
 
-    /// Cotangents `[batch, probe, row, feature]` of the output to those of the input.
+    /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input.
     ///
-    /// `dx = (g - mean(g) - n mean(g n)) / deviation` with `g = dy * gain` and `n` the normalized input; without
-    /// centring, `mean(g)` is left out.
+    /// `dx = (g - mean(g) - n mean(g n)) / deviation` with `g = dy * gain` and `n` the normalized input. Without
+    /// centring, the term `mean(g)` is absent.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
         if let Some(baseline) = &trace.baseline {
             return self.rescaled_pullback(cotangent, [trace, baseline], rows);
@@ -129,9 +129,9 @@ impl Norm {
 
     /// The pullback of differences to a baseline.
     ///
-    /// With `c` the (centred) input and `s` one over the deviation, the output is the product `c s`: a product's difference
-    /// is each factor's difference times the other's mean, `s` is a function of the mean square `v`, and the difference of
-    /// `v` is twice the mean of `c` times the difference of `c`, with the mean of both ends' `c`.
+    /// With `c` the (centred) input and `s` one over the deviation, the output is the product `c s`. The difference of a product
+    /// is each factor's difference times the mean of the other factor. `s` is a function of the mean square `v`, and the difference of
+    /// `v` is twice the mean over features of the difference of `c` times the mean `c` of both ends.
     fn rescaled_pullback(&self, cotangent: Tensor<4>, traces: [&NormTrace; 2], rows: &Rows) -> Tensor<4> {
         let [batch, probes, count, features] = cotangent.dims();
         let (groups, size) = (self.groups, features / self.groups);

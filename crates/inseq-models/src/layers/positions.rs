@@ -18,8 +18,8 @@ pub fn sinusoidal_positions(positions: usize, features: usize) -> Vec<f32> {
     table
 }
 
-/// The sinusoidal table of fairseq, as M2M-100, NLLB and XGLM have it, row-major `[position, feature]`: sines, then cosines,
-/// from the position `first` on; the wavelengths end one step earlier than in [`sinusoidal_positions`].
+/// The sinusoidal table of fairseq, in M2M-100, NLLB and XGLM, row-major `[position, feature]`: sines, then cosines,
+/// starting at the position `first`. The wavelengths end one step earlier than in [`sinusoidal_positions`].
 pub fn fairseq_positions(first: usize, positions: usize, features: usize) -> Vec<f32> {
     let half = features / 2;
     let step = 10000f64.ln() / (half.max(2) - 1) as f64;

@@ -8,44 +8,44 @@ use super::{Rows, kernels};
 
 /// Positions as rotations of queries and keys (Su et al., 2021, <https://arxiv.org/abs/2104.09864>).
 ///
-/// The first `2 * frequencies` features of a head are rotated in pairs of a feature of their first half with its partner
-/// in the second. Checkpoints that pair neighbours are brought to this order when they are loaded.
+/// The first `2 * frequencies` features of a head are rotated in pairs: a feature of the first half with its partner
+/// in the second half. Checkpoints that pair neighbours are reordered when they are loaded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rotary {
     /// Radians per position, for each pair.
     pub frequencies: Vec<f32>,
-    /// Factor on the rotated features; 1 except in a few scaled variants.
+    /// Factor of the rotated features; 1 except in a few scaled variants.
     pub scale: f32,
-    /// What becomes of the frequencies in long texts.
+    /// Change of the frequencies in long texts.
     pub stretch: Stretch,
 }
 
-/// How the frequencies of a text depend on its length.
+/// Dependence of the frequencies on the length of a text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Stretch {
-    /// Not at all.
+    /// No dependence.
     #[default]
     None,
-    /// Texts of more positions than `limit` have frequencies of their own (LongRoPE: Ding et al., 2024,
+    /// Texts with more positions than `limit` have other frequencies (LongRoPE: Ding et al., 2024,
     /// <https://arxiv.org/abs/2402.13753>).
     Beyond {
         /// Positions of the longest text with the usual frequencies.
         limit: usize,
         /// Radians per position, for each pair.
         frequencies: Vec<f32>,
-        /// Whether generation makes the keys of all positions anew when a text outgrows the limit; else they stay as they
-        /// were rotated.
+        /// Whether generation computes the keys of all positions again when a text exceeds the limit; otherwise keys keep their first
+        /// rotation.
         renews_keys: bool,
     },
     /// The base of the frequencies grows with every position after `limit` (dynamic NTK).
     Dynamic {
         /// Positions of the longest text with the usual frequencies.
         limit: usize,
-        /// How much the base grows.
+        /// Growth factor of the base.
         factor: f64,
         /// The usual base.
         base: f64,
-        /// Features that are rotated.
+        /// Number of rotated features.
         rotated: usize,
     },
 }
@@ -53,9 +53,9 @@ pub enum Stretch {
 /// The rotations of a range of positions.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    /// `[1, position, pair]`.
+    /// Cosines, `[1, position, pair]`.
     cosines: Tensor<3>,
-    /// `[1, position, pair]`.
+    /// Sines, `[1, position, pair]`.
     sines: Tensor<3>,
 }
 
@@ -70,7 +70,7 @@ impl Rotary {
         Self { frequencies: powers(rotated, base), scale: 1.0, stretch: Stretch::None }
     }
 
-    /// With each pair's frequency changed.
+    /// Changes the frequency of each pair.
     pub fn map(mut self, change: impl Fn(usize, f64) -> f64) -> Self {
         for (pair, frequency) in self.frequencies.iter_mut().enumerate() {
             *frequency = change(pair, f64::from(*frequency)) as f32;
@@ -95,7 +95,7 @@ impl Rotary {
         a == b || self.frequencies_of(a) == self.frequencies_of(b)
     }
 
-    /// Whether generation makes the keys of all positions anew when a text grows from `before` to `after` positions.
+    /// Whether generation computes the keys of all positions again when a text grows from `before` to `after` positions.
     pub fn renews_keys(&self, before: usize, after: usize) -> bool {
         matches!(self.stretch, Stretch::Beyond { limit, renews_keys: true, .. } if before <= limit && after > limit)
     }

@@ -1,4 +1,4 @@
-//! Which positions a cotangent covers.
+//! The positions that a cotangent covers.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,31 +9,31 @@ use super::kernels::gather_rows;
 
 /// The positions that a cotangent has rows for.
 ///
-/// At the top of a decoder a step's cotangent is non-zero at the step's own position alone; below the first
-/// self-attention it covers the prefix that the step sees. Position-wise layers pull either back with the same code,
-/// because [`Rows::of`] brings the trace into the cotangent's layout.
+/// At the top of a decoder a step's cotangent is non-zero only at the step's own position; below the first
+/// self-attention it covers the prefix that the step sees. Position-wise layers use the same code for both,
+/// because [`Rows::of`] brings the trace into the layout of the cotangent.
 #[derive(Clone, Debug)]
 pub enum Rows {
     /// The same positions for every probe: cotangents are `[batch, probe, row, feature]`.
     Span(Range<usize>),
-    /// One row a probe, at the probe's own position: cotangents are `[batch, probe, 1, feature]`.
+    /// One row per probe, at the probe's own position: cotangents are `[batch, probe, 1, feature]`.
     Own {
-        /// `[batch * probe]`: each probe's position, batch-major.
+        /// Position of each probe, `[batch * probe]`, batch-major.
         positions: Vec<usize>,
-        /// `[batch * probe]`: the first position that is wanted of those that a probe reaches.
+        /// First requested position among those that a probe reaches, `[batch * probe]`.
         first: Vec<usize>,
-        /// Probes of one batch entry.
+        /// Number of probes per batch entry.
         probes: usize,
     },
-    /// Each probe's positions up to its own, from the first that is wanted, one probe after the other without padding:
-    /// cotangents are `[1, 1, row, feature]`. Nothing that is wanted hangs on positions before that.
+    /// The positions of each probe from the first requested one up to its own, one probe after another without padding:
+    /// cotangents are `[1, 1, row, feature]`. Earlier positions do not affect the result.
     Prefixes(Arc<Prefixes>),
 }
 
-/// Positions that each probe sees and that are wanted.
+/// Requested positions that each probe sees.
 #[derive(Debug)]
 pub struct Prefixes {
-    /// `[batch * probe]`, batch-major.
+    /// Positions of each probe, `[batch * probe]`, batch-major.
     ranges: Vec<Range<usize>>,
     probes: usize,
     longest: usize,
@@ -65,7 +65,7 @@ impl Rows {
         }
     }
 
-    /// Number of rows of all probes and batch entries, where it is not the same for each.
+    /// Number of rows of all probes and batch entries, if it differs between them.
     pub(super) fn total(&self) -> Option<usize> {
         match self {
             Rows::Prefixes(prefixes) => Some(prefixes.ranges.iter().map(ExactSizeIterator::len).sum()),
@@ -73,7 +73,7 @@ impl Rows {
         }
     }
 
-    /// Number of rows of each of `batch` batch entries, where rows without padding are divided among them equally.
+    /// Number of rows of each of `batch` batch entries, if rows without padding are divided among them equally.
     pub(super) fn of_each_entry(&self, batch: usize) -> Option<usize> {
         let Rows::Prefixes(prefixes) = self else { return None };
         let each = self.total()? / batch.max(1);
@@ -81,7 +81,7 @@ impl Rows {
         prefixes.ranges.chunks(prefixes.probes.max(1)).all(|ranges| of_entry(ranges) == each).then_some(each)
     }
 
-    /// What the rows reach through a causal self-attention: each the positions up to it.
+    /// The rows that these rows reach through a causal self-attention: each row reaches the positions up to it.
     pub fn reached(&self) -> Self {
         match self {
             Rows::Span(range) => Rows::prefix(range.end),
@@ -97,7 +97,7 @@ impl Rows {
         }
     }
 
-    /// The rows that [`padded`](Self::padded) cotangents have.
+    /// The rows of [`padded`](Self::padded) cotangents.
     pub(super) fn dense(&self) -> Rows {
         match self {
             Rows::Prefixes(prefixes) => Rows::prefix(prefixes.longest),
@@ -105,7 +105,7 @@ impl Rows {
         }
     }
 
-    /// Some of the rows, counted from the first; a probe's one row is not divided.
+    /// Some of the rows, counted from the first; the single row of a probe is not divided.
     pub(super) fn part(&self, range: &Range<usize>) -> Rows {
         match self.dense() {
             Rows::Span(all) => Rows::Span(all.start + range.start..all.start + range.end),
@@ -113,7 +113,7 @@ impl Rows {
         }
     }
 
-    /// The batch entry and the position of each row of cotangents of so many batch entries and probes, row-major.
+    /// The batch entry and the position of each row of cotangents with these numbers of batch entries and probes, row-major.
     pub fn positions(&self, [batch, probes]: [usize; 2]) -> Vec<(usize, usize)> {
         match self {
             Rows::Span(range) => {
@@ -129,8 +129,8 @@ impl Rows {
         }
     }
 
-    /// The rows of a trace `[batch, position, feature]` in the cotangents' layout, with a probe axis of 1 where all probes
-    /// have the same.
+    /// The rows of a trace `[batch, position, feature]` in the layout of the cotangents, with a probe axis of 1 if all probes
+    /// have the same rows.
     pub fn of(&self, trace: &Tensor<3>) -> Tensor<4> {
         let [batch, length, features] = trace.dims();
         match self {
@@ -168,7 +168,7 @@ impl Rows {
         ])
     }
 
-    /// Cotangents `[batch, probe, row, feature]` without what is before a probe's first row and after its last: the inverse of
+    /// Removes the rows before a probe's first row and after its last from cotangents `[batch, probe, row, feature]`: the inverse of
     /// [`padded`](Self::padded).
     pub fn unpadded(&self, cotangent: Tensor<4>) -> Tensor<4> {
         let Rows::Prefixes(prefixes) = self else { return cotangent };
@@ -177,7 +177,7 @@ impl Rows {
         gather_rows(cotangent.reshape([batch * probes * rows, features]), &index).unsqueeze_dims(&[0, 0])
     }
 
-    /// Cotangents of these rows among those that they [reach](Self::reached), zero in the others.
+    /// Cotangents of these rows in the layout of the rows that they [reach](Self::reached), with zeros in the other rows.
     pub fn among_reached(&self, cotangent: Tensor<4>) -> Tensor<4> {
         let Rows::Own { positions, first, .. } = self else { return cotangent };
         let [batch, probes, _, features] = cotangent.dims();
@@ -189,8 +189,8 @@ impl Rows {
         gather_rows(cotangent.reshape([batch * probes, features]), &index).unsqueeze_dims(&[0, 0])
     }
 
-    /// The rows of queries `[batch, key/value head, group, position, head_dim]`: a span's, or each probe's own, in the
-    /// place of the positions.
+    /// The rows of queries `[batch, key/value head, group, position, head_dim]`: those of a span, or each probe's own, on the
+    /// position axis.
     pub(super) fn of_heads(&self, queries: &Tensor<5>) -> Tensor<5> {
         let [batch, heads, group, length, features] = queries.dims();
         match self.dense() {
@@ -206,7 +206,7 @@ impl Rows {
         }
     }
 
-    /// What [`of_heads`](Self::of_heads) gives, `[batch, key/value head, group, row, any]`, by probe: `[batch, key/value
+    /// Reorders the output of [`of_heads`](Self::of_heads), `[batch, key/value head, group, row, any]`, by probe: `[batch, key/value
     /// head, probe or 1, group * row, any]`.
     pub(super) fn by_probe(&self, x: Tensor<5>) -> Tensor<5> {
         let [batch, heads, group, rows, last] = x.dims();
@@ -217,7 +217,7 @@ impl Rows {
     }
 }
 
-/// Rows of `[batch, head, position]`, flattened, that belong to the probes' positions `[batch, probe]`, by head.
+/// Flat indices into `[batch, head, position]` of the probes' positions `[batch, probe]`, per head.
 fn index(positions: &[usize], probes: usize, heads: usize, length: usize, device: &Device) -> Tensor<1, Int> {
     let index: Vec<i64> = positions
         .chunks(probes.max(1))

@@ -1,4 +1,4 @@
-//! Rows that are shared states less a few shared parts each.
+//! Rows that are shared states minus a few shared parts each.
 
 use std::ops::Range;
 
@@ -7,30 +7,31 @@ use burn::tensor::Tensor;
 use super::kernels::{RowScales, mixed_rows};
 use super::{Linear, Norm};
 
-/// Operations of mixing a value, in those of a matrix product, which keeps its operands in registers.
+/// Cost of mixing a value, relative to an operation of a matrix product, which keeps its operands in registers.
 const MIXING: usize = 4;
 
-/// Rows that are states less what weights take of parts; states and parts are shared by many rows.
+/// Rows that are states minus weighted parts; many rows share the states and parts.
 ///
-/// A linear layer maps the parts rather than the rows, where they are fewer.
+/// A linear layer maps the parts instead of the rows if there are fewer parts.
 #[derive(Clone, Debug)]
 pub struct SharedRows {
-    /// `[1, query, feature]`: the states.
+    /// The states, `[1, query, feature]`.
     pub(super) base: Tensor<3>,
-    /// `[part, feature]`: what can be taken.
+    /// The parts, `[part, feature]`.
     pub(super) given: Tensor<2>,
-    /// `[query, part]`: how much of it is.
+    /// Weights of the parts, `[query, part]`.
     pub(super) weights: Tensor<2>,
-    /// Queries that have a row each, and the parts that are taken from them; rows are those of the first group, then the next.
+    /// Queries with one row each, and the parts that are subtracted from them; the rows of the first group come first, then those of
+    /// the next.
     pub(super) groups: Vec<(Range<usize>, Range<usize>)>,
 }
 
-/// What a norm and a linear layer make of states.
+/// States after a norm and a linear layer.
 #[derive(Clone, Debug)]
 pub struct Mapped {
-    /// `[1, query, output]`: `linear(norm(x))`.
+    /// `linear(norm(x))`, `[1, query, output]`.
     pub output: Tensor<3>,
-    /// `[1, query, 1]`: one over the norm's deviation.
+    /// One over the deviation of the norm, `[1, query, 1]`.
     pub inverse_deviation: Tensor<3>,
 }
 
@@ -41,11 +42,11 @@ impl SharedRows {
             .unsqueeze()
     }
 
-    /// `linear(norm(rows))`, `[1, row, output]`, where this takes fewer operations by parts than by rows and the norm is
-    /// one over all features.
+    /// `linear(norm(rows))`, `[1, row, output]`, if parts need fewer operations than rows and the norm is
+    /// over all features.
     ///
-    /// `states` is what becomes of the base, and `inverse_deviation` `[1, row, 1]` is of the rows. A norm is
-    /// linear but for its deviation: with `s` one over it, `o` what the norm's bias becomes and `m` the linear map, a row of
+    /// `states` is the mapped base, and `inverse_deviation` `[1, row, 1]` belongs to the rows. A norm is
+    /// linear except for its deviation: with `s` one over the deviation, `o` the mapped bias of the norm and `m` the linear map, a row of
     /// states `x` is `(s / s_x) (output_x - o) + o - s m(taken)`.
     pub fn mapped(
         &self,

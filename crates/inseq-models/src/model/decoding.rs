@@ -6,27 +6,28 @@ use super::stack::StackTrace;
 use super::{BlockTrace, Context, Memory, Model, Source, Trace};
 use crate::layers::{History, KeyValues, Mask, Visibility};
 
-/// Hypotheses that grow a token, or a prompt, a call, with what later positions take of earlier ones.
+/// Hypotheses that grow by one or more tokens per call, with their key/value cache.
 #[derive(Clone, Debug)]
 pub struct IncrementalDecoder<'a> {
     model: &'a Model,
     history: Vec<Option<History>>,
     memory: Vec<Option<KeyValues>>,
-    /// Tokens of each text, and the padded length.
+    /// Number of source tokens of each text, and the padded length.
     source_lengths: Option<(Vec<usize>, usize)>,
-    /// The text that each row belongs to.
+    /// Index of the text of each row.
     texts: Vec<usize>,
     length: usize,
 }
 
 impl<'a> IncrementalDecoder<'a> {
-    /// One hypothesis for each text of `source`, whose encoder runs now; for decoder-only models, of `texts` prompts.
+    /// Starts one hypothesis for each text of `source`, and runs the encoder. For decoder-only models, starts one for each of
+    /// `texts` prompts.
     pub fn new(model: &'a Model, source: Option<&Source>, texts: usize) -> Self {
         let memory = source.and_then(|source| model.memory(source));
         Self::after_encoder(model, memory.as_ref(), texts)
     }
 
-    /// As [`new`](Self::new), of what the encoder has given already.
+    /// As [`new`](Self::new), with a given output of the encoder.
     pub fn after_encoder(model: &'a Model, memory: Option<&Memory>, texts: usize) -> Self {
         let key_values = model.decoder.blocks.iter().map(|block| {
             let (cross, memory) = (block.cross_attention.as_ref()?, memory?);
@@ -42,8 +43,8 @@ impl<'a> IncrementalDecoder<'a> {
         }
     }
 
-    /// Goes on from the first `length` positions of one text of a forward, which has `source_length` source tokens; `None`
-    /// where the forward has not kept them. Their keys stay rotated as those of the forward's text are
+    /// Continues from the first `length` positions of one text of a forward, which has `source_length` source tokens; `None`
+    /// if the forward did not keep them. The keys keep the rotation of the forward's text
     /// ([`rotates_alike`](super::Stack::rotates_alike)).
     pub fn after_trace(
         model: &'a Model,
@@ -70,19 +71,19 @@ impl<'a> IncrementalDecoder<'a> {
         })
     }
 
-    /// Tokens of every row so far.
+    /// Number of tokens in every row.
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// The same hypotheses when they had `length` tokens.
+    /// The hypotheses cut to their first `length` tokens.
     pub fn prefix(&self, length: usize) -> Self {
         let cut =
             |history: &Option<History>| history.as_ref().filter(|_| length > 0).map(|history| history.prefix(length));
         Self { history: self.history.iter().map(cut).collect(), length: self.length.min(length), ..self.clone() }
     }
 
-    /// Row `i` becomes a copy of what row `parents[i]` was.
+    /// Replaces row `i` with a copy of the previous row `parents[i]`.
     pub fn reorder(&mut self, parents: &[usize]) {
         let device = self.model.device();
         let index: Vec<i64> = parents.iter().map(|&p| p as i64).collect();
@@ -108,8 +109,8 @@ impl<'a> IncrementalDecoder<'a> {
         model.logits(last.reshape([rows, features]))
     }
 
-    /// Appends embeddings `[row, token, feature]` to every row, and returns the last hidden states of the last `last` of
-    /// them, as the head takes them. Keys that are there already stay rotated as they are.
+    /// Appends embeddings `[row, token, feature]` to every row, and returns the hidden states of the last `last` of
+    /// them, as input of the head. Existing keys keep their rotation.
     pub fn extend(&mut self, x: Tensor<3>, last: usize) -> Tensor<3> {
         let stack = &self.model.decoder;
         let new = x.dims()[1];

@@ -1,48 +1,48 @@
-//! Dropout: the noise that a model was trained in, drawn anew for a forward that asks for it.
+//! Dropout: the noise of training, in forwards that request it.
 //!
-//! Monte Carlo dropout (Gal & Ghahramani, 2016, <https://arxiv.org/abs/1506.02142>) reads a model's uncertainty off such
-//! forwards. What a value is multiplied by depends on the seed and on its place alone, neither on the length of the text nor
-//! on what else is in the batch, so that a text gets the same noise alone, in a batch, and with tokens after it.
+//! Monte Carlo dropout (Gal & Ghahramani, 2016, <https://arxiv.org/abs/1506.02142>) measures a model's uncertainty with such
+//! forwards. The factor of a value depends only on the seed and its place, not on the length of the text or
+//! on the rest of the batch. A text therefore gets the same noise alone, in a batch, and with tokens after it.
 
 use burn::tensor::Tensor;
 use rand::SeedableRng;
 use rand::rand_core::RngCore;
 use rand_chacha::ChaCha8Rng;
 
-/// How likely values of a stack are dropped, by place; where transformers has them in training mode. Nothing by default.
+/// Dropout rates of a stack by place, as in transformers' training mode. Default 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Dropout {
-    /// Of the first block's input.
+    /// Rate of the first block's input.
     pub entry: f32,
-    /// Of attention weights.
+    /// Rate of attention weights.
     pub attention: f32,
-    /// Of the feed-forward's inner values.
+    /// Rate of the feed-forward's inner values.
     pub inner: f32,
-    /// Of what a sublayer adds to the residual stream.
+    /// Rate of a sublayer's contribution to the residual stream.
     pub residual: f32,
-    /// Of the stack's output, after its norm.
+    /// Rate of the stack's output, after its norm.
     pub exit: f32,
     /// By how much the input of experts is multiplied more or less than once, at most.
     pub jitter: f32,
 }
 
 impl Dropout {
-    /// Whether anything is ever dropped.
+    /// Whether any rate is above 0.
     pub fn is_some(&self) -> bool {
         *self != Self::default()
     }
 }
 
-/// Which draw of the noise a forward takes.
+/// Seed and draw of the noise of a forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noise {
-    /// The seed.
+    /// Seed of the random number generator.
     pub seed: u64,
-    /// The draw, counted from 0; draws are independent.
+    /// Index of the draw, from 0; draws are independent.
     pub draw: u32,
 }
 
-/// The places of a layer, or of a stack's ends.
+/// The places of dropout in a layer, or at the ends of a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Entry,
@@ -61,7 +61,7 @@ pub(super) enum Place {
 pub struct LayerNoise {
     rates: Dropout,
     noise: Noise,
-    /// The stack and the layer in it.
+    /// Number of the stack and the layer.
     layer: u32,
 }
 
@@ -81,7 +81,7 @@ impl LayerNoise {
         }
     }
 
-    /// What values `[batch, position, feature]` like `like` are multiplied by; none where nothing is dropped.
+    /// Factors of values `[batch, position, feature]`, with the shape of `like`; `None` if nothing is dropped.
     pub(super) fn values(&self, place: Place, like: &Tensor<3>) -> Option<Tensor<3>> {
         let [batch, positions, features] = like.dims();
         let factors = self.factors(place, 1, positions, features)?;
@@ -89,7 +89,7 @@ impl LayerNoise {
         Some(factors.reshape([1, positions, features]).cast(like.dtype()).repeat_dim(0, batch))
     }
 
-    /// What attention weights `[batch, head, query, key]` are multiplied by, where `like` is on their device.
+    /// Factors of attention weights `[batch, head, query, key]`, on the device of `like`.
     pub(super) fn weights(
         &self,
         place: Place,

@@ -1,4 +1,4 @@
-//! A stack's blocks, one after the other.
+//! Runs the blocks of a stack one after another.
 
 use burn::tensor::{Device, Tensor};
 
@@ -8,7 +8,7 @@ use super::trace::Mode;
 use super::{Block, Context, Memory};
 use crate::layers::{Mask, Visibility};
 
-/// A forward through a stack: what each of its blocks attends to and drops.
+/// A forward through a stack: masks, memory and noise of each of its blocks.
 pub(super) struct Forward<'a> {
     stack: &'a Stack,
     attending: Attending,
@@ -18,13 +18,13 @@ pub(super) struct Forward<'a> {
 }
 
 impl<'a> Forward<'a> {
-    /// Through an encoder, over so many positions, of which the texts have `lengths`.
+    /// A forward through an encoder over `length` positions, for texts with `lengths`.
     pub(super) fn of_encoder(stack: &'a Stack, length: usize, lengths: &[usize], mode: Mode, device: &Device) -> Self {
         let attending = stack.attending(0..length, lengths, device);
         Self { stack, attending, memory: None, mode, is_encoder: true }
     }
 
-    /// Through a decoder, over so many positions.
+    /// A forward through a decoder.
     pub(super) fn of_decoder(
         stack: &'a Stack,
         length: usize,
@@ -44,7 +44,7 @@ impl<'a> Forward<'a> {
         self.mode.noise.map(|noise| LayerNoise::new(self.stack.dropout, noise, self.is_encoder, layer))
     }
 
-    /// Embeddings `[batch, position, feature]` to the stack's output, each block run by `run`. The blocks keep nothing.
+    /// The stack's output for embeddings `[batch, position, feature]`; `run` runs each block. The blocks keep no trace.
     pub(super) fn all(
         &self,
         embeddings: Tensor<3>,
@@ -59,7 +59,7 @@ impl<'a> Forward<'a> {
         (self.stack.leave(x, &mut trace), trace)
     }
 
-    /// What `run` makes of a block.
+    /// Calls `run` for a block.
     pub(super) fn block<T>(&self, layer: usize, run: impl FnOnce(&Block, &Context) -> T) -> T {
         let block = &self.stack.blocks[layer];
         let key_values = block

@@ -1,4 +1,4 @@
-//! What is kept of the blocks that a forward went through, and how the rest comes back.
+//! The kept traces of a forward's blocks, and the recomputation of the others.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -10,18 +10,18 @@ use super::stack::Stack;
 use super::trace::Mode;
 use super::{Block, BlockTrace, Context, Model, Trace};
 
-/// What the pullback needs of a stack's blocks.
+/// Traces of a stack's blocks for the pullback.
 #[derive(Clone, Debug)]
 pub(super) enum Blocks {
-    /// All of it.
+    /// The traces of all blocks.
     Kept(Vec<BlockTrace>),
-    /// The inputs of every so many blocks, from which those up to the next are run again.
+    /// The inputs of every `stride`-th block, from which the blocks up to the next kept input are run again.
     Again {
-        /// Blocks from one input to the next.
+        /// Number of blocks from one input to the next.
         stride: usize,
-        /// `[batch, position, feature]`, from the lowest block up.
+        /// Inputs `[batch, position, feature]`, from the lowest block up.
         inputs: Vec<Tensor<3>>,
-        /// Blocks that have run.
+        /// Number of blocks that have run.
         count: usize,
     },
 }
@@ -33,7 +33,7 @@ impl Default for Blocks {
 }
 
 impl Blocks {
-    /// Of no block yet; with a stride, only every so many blocks' inputs will be kept.
+    /// No blocks yet; with a stride, only the input of every `stride`-th block will be kept.
     pub(super) fn new(stride: Option<usize>) -> Self {
         match stride {
             Some(stride) => Self::Again { stride, inputs: Vec::new(), count: 0 },
@@ -59,7 +59,7 @@ impl Blocks {
         }
     }
 
-    /// All blocks, where they are kept.
+    /// The traces of all blocks, if they are kept.
     pub(super) fn kept(&self) -> &[BlockTrace] {
         match self {
             Self::Kept(traces) => traces,
@@ -67,7 +67,7 @@ impl Blocks {
         }
     }
 
-    /// The blocks in ranges that are there at a time, from the input up.
+    /// Ranges of blocks whose traces exist at the same time, from the input up.
     fn ranges(&self) -> Vec<Range<usize>> {
         match self {
             Self::Kept(traces) => std::iter::once(0..traces.len()).collect(),
@@ -79,7 +79,7 @@ impl Blocks {
         }
     }
 
-    /// Of some batch entries.
+    /// The traces of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>) -> Self {
         match self {
             Self::Kept(traces) => Self::Kept(traces.iter().map(|trace| trace.entries(range)).collect()),
@@ -109,18 +109,18 @@ impl Blocks {
     }
 }
 
-/// How much of a trace is kept.
+/// The kept part of a trace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
-    /// Of the encoder's blocks; `None` where all is kept.
+    /// Stride of the encoder's blocks; `None` if all traces are kept.
     pub(super) encoder_stride: Option<usize>,
-    /// Of the decoder's blocks.
+    /// Stride of the decoder's blocks; `None` if all traces are kept.
     pub(super) decoder_stride: Option<usize>,
-    /// About what is kept, with what is run again at a time.
+    /// Approximate size of the kept traces and of the blocks that are run again at a time, in bytes.
     pub(super) bytes: usize,
 }
 
-/// Blocks that a pullback goes through at a time.
+/// Blocks of one part of a pullback.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stretch {
     pub(super) encoder: Option<Range<usize>>,
@@ -128,7 +128,7 @@ pub(super) struct Stretch {
 }
 
 impl Trace {
-    /// The stretches of a pullback, from the output down: one where all is kept.
+    /// The stretches of a pullback, from the output down; a single one if all traces are kept.
     pub(super) fn stretches(&self) -> Vec<Stretch> {
         let [encoder, decoder] = [&self.encoder.blocks, &self.decoder.blocks].map(|blocks| blocks.ranges().into_iter());
         if !self.is_run_again() {
@@ -139,7 +139,7 @@ impl Trace {
         of_decoder.chain(of_encoder).collect()
     }
 
-    /// The trace with the blocks of a stretch, and no others.
+    /// The trace with only the blocks of a stretch.
     pub(super) fn opened(&self, model: &Model, stretch: &Stretch) -> Cow<'_, Trace> {
         if !self.is_run_again() {
             return Cow::Borrowed(self);
@@ -152,10 +152,10 @@ impl Trace {
         Cow::Owned(opened)
     }
 
-    /// Hands every encoder block's trace to `each`, from the input up.
+    /// Calls `each` with the trace of every encoder block, from the input up.
     ///
     /// # Errors
-    /// The first that `each` returns.
+    /// The first error of `each`.
     pub fn encoder_blocks<E>(
         &self,
         model: &Model,
@@ -169,10 +169,10 @@ impl Trace {
         Ok(())
     }
 
-    /// Hands every decoder block's trace to `each`, from the input up.
+    /// Calls `each` with the trace of every decoder block, from the input up.
     ///
     /// # Errors
-    /// The first that `each` returns.
+    /// The first error of `each`.
     pub fn decoder_blocks<E>(
         &self,
         model: &Model,
@@ -207,12 +207,12 @@ impl Trace {
 }
 
 impl Model {
-    /// Bytes that a trace of so many texts takes if it is to take about `most` at most.
+    /// Size of a trace of `batch` texts that is limited to about `most` bytes, in bytes.
     pub fn bytes_of_trace_within(&self, batch: usize, source: usize, target: usize, most: usize) -> usize {
         self.kept_within(batch, source, target, most).bytes
     }
 
-    /// What is kept of a trace of so many texts that is to take about `most` bytes at most.
+    /// The kept part of a trace of `batch` texts that is limited to about `most` bytes.
     pub(super) fn kept_within(&self, batch: usize, source: usize, target: usize, most: usize) -> Kept {
         let all = batch * self.bytes_per_trace(source, target);
         if all <= most {

@@ -1,4 +1,4 @@
-//! Layers that cannot take anything from a position.
+//! Layers without the values of some positions.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,46 +13,46 @@ use super::{Block, Context, Memory, Model, Source};
 use crate::layers::LeftOutValues;
 use crate::parallel::{processors, side_by_side};
 
-/// Whose values are left out.
+/// The attention whose values are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeftOut {
-    /// Those of the encoder's self-attention.
+    /// The encoder's self-attention.
     Encoder,
-    /// Those of the decoder's self-attention.
+    /// The decoder's self-attention.
     Decoder,
-    /// Those of the cross-attention.
+    /// The cross-attention.
     Cross,
 }
 
-/// Which values are left out, and whose states are asked for without them.
+/// The values that are left out, and the positions whose states are requested.
 #[derive(Clone, Debug)]
 pub struct LeftOutRequest<'a> {
-    /// Whose values.
+    /// The attention whose values are left out.
     pub which: LeftOut,
-    /// The spans of positions that are left out, one at a time; the states of a part are there at once.
+    /// The spans of positions that are left out one at a time; the states of all spans of a part are in memory together.
     pub parts: Vec<&'a [Range<usize>]>,
-    /// Of each layer, the heads that lose the values; a layer without any is not run for this.
+    /// For each layer, the heads without the values; a layer without such heads is not run for this request.
     pub heads: Vec<Vec<usize>>,
-    /// The positions whose states are asked for.
+    /// The positions whose states are requested.
     pub wanted: Range<usize>,
 }
 
-/// Rows of all processors from which layers' pieces are worked on rather than kept for more.
+/// Number of rows for all processors at which the collected pieces of layers are processed.
 const MOST_KEPT: usize = 1 << 13;
 
-/// A layer as the text runs through it.
+/// A layer in the forward of the text.
 struct Layer<'a> {
     index: usize,
     block: &'a Block,
-    /// Where it is the last, its stack.
+    /// Its stack, if the layer is the last one.
     leaves: Option<&'a Stack>,
     attended: Attended,
-    /// `[1, position, feature]`: what was prepared of the layer's states.
+    /// Prepared states of the layer, `[1, position, feature]`.
     states: Tensor<3>,
 }
 
 impl Layer<'_> {
-    /// What becomes of the block's output before it is compared.
+    /// The block's output in the form in which it is compared.
     fn leave(&self, y: Tensor<3>) -> Tensor<3> {
         match self.leaves {
             Some(stack) => stack.leave(y, &mut StackTrace::default()),
@@ -66,12 +66,12 @@ struct Piece<'a> {
     request: usize,
     heads: &'a [usize],
     layer: Arc<Layer<'a>>,
-    /// Of the attention that the request is about.
+    /// Weights of the attention of the request.
     weights: Tensor<4>,
     left_out: LeftOutValues<'a>,
 }
 
-/// The pieces of layers that wait to be worked on together.
+/// The collected pieces of layers, which are processed together.
 struct Pieces<'a, P, M, E> {
     requests: &'a [LeftOutRequest<'a>],
     waiting: Vec<Piece<'a>>,
@@ -89,7 +89,7 @@ where
     M: Fn(Tensor<3>, Tensor<3>) -> T + Sync,
     E: FnMut(usize, usize, &LeftOutValues, T),
 {
-    /// The output of a layer of the encoder, or of the decoder, for `x`; what the requests want of it waits from now on.
+    /// The output of a layer of the encoder or the decoder for `x`; the pieces that the requests need of it are collected.
     fn forward(
         &mut self,
         stack: &'a Stack,
@@ -133,7 +133,7 @@ where
         y
     }
 
-    /// Works on all that wait.
+    /// Processes all collected pieces.
     fn work(&mut self) {
         let pieces = std::mem::take(&mut self.waiting);
         self.rows = 0;
@@ -155,13 +155,12 @@ where
 }
 
 impl Model {
-    /// Runs one text, and each layer again for every span of positions whose values it cannot take; every layer by itself, on
-    /// the states of the text as it is.
+    /// Runs one text, and runs each layer again without the values of every span of positions. Each layer runs separately, on
+    /// the unchanged states of the text.
     ///
-    /// `measure` gets a layer's states without values and what `prepare` makes of those that it has otherwise, both
-    /// `[1, row, feature]`; those of the last layer are the stack's output. `each` gets a request's index, a layer's, what its
-    /// rows are, and what was measured of them. Of the encoder's and the decoder's layers those are run that some request asks
-    /// for.
+    /// `measure` gets a layer's states without values, and its unchanged states after `prepare`, both
+    /// `[1, row, feature]`; the states of the last layer are the stack's output. `each` gets the index of a request and of a layer,
+    /// the meaning of the rows, and the measured values. Layers that no request names are not run.
     pub fn left_out_values<T: Send>(
         &self,
         source: Option<&Source>,

@@ -34,38 +34,38 @@ use crate::layers::{Embedding, Linear};
 /// An encoder with the embeddings of its vocabulary.
 #[derive(Clone, Debug)]
 pub struct Encoder {
-    /// Of source tokens.
+    /// Embeddings of source tokens.
     pub embedding: Embedding,
     /// The layers.
     pub stack: Stack,
 }
 
-/// A sequence-to-sequence model or a language model: what an architecture's file assembles.
+/// A sequence-to-sequence model or a language model, which [`architectures::load`](crate::architectures::load) assembles.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Present in encoder-decoder models.
+    /// The encoder, in encoder-decoder models.
     pub encoder: Option<Encoder>,
-    /// Of target tokens.
+    /// Embeddings of target tokens.
     pub target_embedding: Embedding,
     /// The decoder's layers.
     pub decoder: Stack,
-    /// From the last hidden state to logits over the vocabulary.
+    /// Head: from the last hidden state to logits over the vocabulary.
     pub head: Linear,
-    /// Logits are squeezed into plus and minus this by a hyperbolic tangent.
+    /// Soft cap: a hyperbolic tangent limits logits to plus and minus this value.
     pub logit_cap: Option<f32>,
 }
 
 /// Token embeddings of a batch of source texts, padded on the right.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// `[batch, position, feature]`, scaled as the model does, without positions.
+    /// Embeddings `[batch, position, feature]`, with the model's scale, without positions.
     pub embeddings: Tensor<3>,
-    /// Tokens of each text; the rest of its row is padding.
+    /// Number of tokens of each text; the rest of its row is padding.
     pub lengths: Vec<usize>,
 }
 
 impl Source {
-    /// Entry `index` alone, `count` times.
+    /// `count` copies of entry `index`.
     pub fn repeat(&self, index: usize, count: usize) -> Source {
         let length = self.lengths[index];
         let embeddings = self.embeddings.clone().narrow(0, index, 1).narrow(1, 0, length).repeat_dim(0, count);
@@ -74,12 +74,12 @@ impl Source {
 }
 
 impl Model {
-    /// Where the weights lie.
+    /// Device of the weights.
     pub fn device(&self) -> Device {
         self.target_embedding.table().device()
     }
 
-    /// Whether the model has no encoder, so that its input is the beginning of what it writes.
+    /// Whether the model has no encoder; its input is then the beginning of its output.
     pub fn is_decoder_only(&self) -> bool {
         self.encoder.is_none()
     }
@@ -94,12 +94,12 @@ impl Model {
         self.head.output_size()
     }
 
-    /// Longest source that the encoder has positions for; `None` where there is no such limit.
+    /// Number of positions of the encoder; `None` without a limit.
     pub fn max_source_positions(&self) -> Option<usize> {
         self.encoder.as_ref().and_then(|encoder| encoder.stack.max_positions())
     }
 
-    /// Longest target that the decoder has positions for; `None` where there is no such limit.
+    /// Number of positions of the decoder; `None` without a limit.
     pub fn max_target_positions(&self) -> Option<usize> {
         self.decoder.max_positions()
     }
@@ -113,7 +113,7 @@ impl Model {
         }
     }
 
-    /// Cotangents of `logits` `[..., vocabulary]` to those of hidden states `[..., feature]`.
+    /// Pulls cotangents of `logits` `[..., vocabulary]` back to hidden states `[..., feature]`.
     pub fn logits_pullback<const D: usize>(&self, cotangent: Tensor<D>, logits: &Tensor<D>) -> Tensor<D> {
         self.head.pullback(match self.logit_cap {
             Some(cap) => cotangent * ((logits.clone() / cap).square().neg() + 1.0),
@@ -121,8 +121,8 @@ impl Model {
         })
     }
 
-    /// As [`logits_pullback`](Self::logits_pullback), for differences between two hidden states: multiplied by the
-    /// difference of hidden states, and summed, it gives the difference of logits times the cotangent.
+    /// As [`logits_pullback`](Self::logits_pullback), for differences between two hidden states: the result, multiplied by the
+    /// difference of hidden states and summed, is the difference of logits times the cotangent.
     pub fn logits_pullback_between<const D: usize>(
         &self,
         cotangent: Tensor<D>,
@@ -140,7 +140,7 @@ impl Model {
         self.head.pullback(cotangent * ((y - y_baseline) / way).mask_where(is_near, slope))
     }
 
-    /// Values that the widest layer gives for a position.
+    /// Number of values per position in the output of the widest layer.
     pub fn widest_row(&self) -> usize {
         let encoder = self.encoder.as_ref().map_or(&[][..], |encoder| &encoder.stack.blocks);
         let blocks = encoder.iter().chain(&self.decoder.blocks);
@@ -148,12 +148,12 @@ impl Model {
         widest.max().unwrap_or(1)
     }
 
-    /// Bytes of the largest tensors alive while one probe of one text is pulled back.
+    /// Size of the largest live tensors during the pullback of one probe of one text, in bytes.
     pub fn bytes_per_probe(&self, source: usize, target: usize) -> usize {
         self.bytes_at_work(source, target) + self.bytes_waiting(source, target)
     }
 
-    /// Bytes of what a block makes of one probe of one text.
+    /// Size of a block's tensors for one probe of one text, in bytes.
     fn bytes_at_work(&self, source: usize, target: usize) -> usize {
         let widest = |stack: &Stack| stack.blocks.iter().map(Block::values_per_position).max().unwrap_or(0);
         let encoder = self.encoder.as_ref().map_or(0, |encoder| widest(&encoder.stack) * source);
@@ -162,13 +162,13 @@ impl Model {
         4 * encoder.max(decoder)
     }
 
-    /// Bytes of one probe's cotangents between blocks, and of its row of logits.
+    /// Size of one probe's cotangents between blocks and of its row of logits, in bytes.
     fn bytes_waiting(&self, source: usize, target: usize) -> usize {
         // The encoder's cotangents wait while the decoder's are at work.
         4 * (self.features() * (2 * source + target) + 2 * self.vocabulary())
     }
 
-    /// Probes of each of a batch's entries that can be pulled back in so many bytes; 0 where that is not even one.
+    /// Number of probes per batch entry whose pullback fits into `bytes` bytes; 0 if none fits.
     pub fn probes_within(&self, entries: usize, source: usize, target: usize, bytes: usize) -> usize {
         let (work, wait) = (self.bytes_at_work(source, target), self.bytes_waiting(source, target));
         let each = bytes / (work + wait).max(1);
@@ -178,7 +178,7 @@ impl Model {
         all / entries.max(1)
     }
 
-    /// Bytes of one text's trace.
+    /// Size of one text's trace, in bytes.
     pub fn bytes_per_trace(&self, source: usize, target: usize) -> usize {
         let all = |stack: &Stack, own: usize, other: usize| {
             stack.blocks.iter().map(|block| block.bytes_of_trace(own, other)).sum::<usize>()
@@ -189,14 +189,14 @@ impl Model {
 }
 
 impl Block {
-    /// Bytes of a trace of `own` positions that attend to `other` ones of an encoder.
+    /// Size of a trace of `own` positions that attend to `other` positions of an encoder, in bytes.
     fn bytes_of_trace(&self, own: usize, other: usize) -> usize {
         let cross = self.cross_attention.as_ref().map_or(0, |cross| cross.inner.key_value.output_size());
         4 * (self.values_per_position() * own + cross * other)
     }
 
-    /// Values that a trace, or a probe at work, holds for a position of the block. Attention weights are not among them:
-    /// they are made for a bounded number of queries at a time.
+    /// Number of values per position of the block in a trace, or in the pullback of a probe. Attention weights do not count:
+    /// they are computed for a bounded number of queries at a time.
     fn values_per_position(&self) -> usize {
         let (mixed, features) = (self.mixer.inner.inner_size(), self.features());
         2 * self.feed_forward.inner.inner_size()

@@ -1,4 +1,4 @@
-//! Cutting a pullback into parts that processors take by themselves, in tensors that fit their caches.
+//! Divides a pullback into parts for single processors, with tensors that fit their caches.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use burn::tensor::Device;
 
 use crate::parallel::processors;
 
-/// Rows of a part from which a matrix product comes near its full rate.
+/// Number of rows of a part from which a matrix product comes near its full rate.
 const LEAST_ROWS: usize = 128;
 
-/// Rows of a part beyond which its tensors leave the cache.
+/// Number of rows of a part beyond which its tensors do not fit the cache.
 const MOST_ROWS: usize = 512;
 
 /// Batch entries and probes that are pulled back together.
@@ -19,8 +19,8 @@ pub(super) struct Part {
     pub(super) probes: Range<usize>,
 }
 
-/// Cuts a pullback of `[batch, probe]` into parts in row-major order, whose rows are about as many; `rows` says how many an
-/// entry's probe has. Where there is not enough for every processor, or the device is no CPU, there is one part.
+/// Divides a pullback of `[batch, probe]` into parts in row-major order with about the same number of rows; `rows` is the number
+/// of rows of an entry's probe. If there is too little work for every processor, or the device is not the CPU, there is one part.
 pub(super) fn parts(batch: usize, probes: usize, device: &Device, rows: impl Fn(usize, usize) -> usize) -> Vec<Part> {
     match processors(device) {
         0 => vec![Part { entries: 0..batch, probes: 0..probes }],
@@ -28,7 +28,7 @@ pub(super) fn parts(batch: usize, probes: usize, device: &Device, rows: impl Fn(
     }
 }
 
-/// Probes, of so many rows each, that all processors together work on at a time.
+/// Number of probes of `rows` rows each that all processors together process at a time.
 pub(super) fn probes_at_once(rows: usize, device: &Device) -> usize {
     match processors(device) {
         0 => usize::MAX,
@@ -69,7 +69,7 @@ fn cut(batch: usize, probes: usize, processors: usize, rows: impl Fn(usize, usiz
     if parts.len() < processors { all } else { parts }
 }
 
-/// Ranges of probes of about equal rows.
+/// Ranges of probes with about the same number of rows.
 fn pieces_of(probes: usize, pieces: usize, rows: impl Fn(usize) -> usize) -> impl Iterator<Item = Range<usize>> {
     let total: usize = (0..probes).map(&rows).sum();
     let mut ends = Vec::new();

@@ -10,30 +10,30 @@ use super::{Cotangent, Encoder, Model, Reach, Trace};
 use crate::layers::Rows;
 use crate::parallel::side_by_side;
 
-/// Which inputs a pullback is wanted for.
+/// Requested inputs of a pullback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted<'a> {
-    /// The source embeddings.
+    /// Whether source embeddings are requested.
     pub source: bool,
-    /// The target embeddings.
+    /// Whether target embeddings are requested.
     pub target: bool,
-    /// Of each batch entry the first target position that is wanted; empty where all are. All are where the source is
-    /// wanted, which is reached from every position.
+    /// First requested target position of each batch entry; empty for all positions. If the source is requested, all positions are
+    /// needed, because each of them reaches the source.
     pub first: &'a [usize],
 }
 
-/// Where [`Model::pullback`] leads: cotangents of the embeddings, after their scale and before positions.
+/// Result of [`Model::pullback`]: cotangents of the embeddings, after their scale and before positions.
 #[derive(Clone, Debug)]
 pub struct InputCotangents {
-    /// `[batch, probe, source, feature]`.
+    /// Cotangents of source embeddings, `[batch, probe, source, feature]`.
     pub source: Option<Tensor<4>>,
-    /// `[batch, probe, target, feature]`; zero after each probe's own position, and untold before the
-    /// first that is wanted.
+    /// Cotangents of target embeddings, `[batch, probe, target, feature]`; zero after each probe's position, and unspecified
+    /// before the first requested position.
     pub target: Option<Tensor<4>>,
 }
 
 impl InputCotangents {
-    /// The sum of two pullbacks of the same shapes.
+    /// The sum of two results with the same shapes.
     pub fn plus(self, other: Self) -> Self {
         let sum = |a: Option<Tensor<4>>, b: Option<Tensor<4>>| a.zip(b).map(|(a, b)| a + b);
         Self { source: sum(self.source, other.source), target: sum(self.target, other.target) }
@@ -44,8 +44,8 @@ impl Model {
     /// Pulls cotangents of hidden states back to the embeddings, all probes at once.
     ///
     /// `cotangents` `[batch, probe, feature]` holds each probe's cotangent of the decoder's last hidden state at the
-    /// probe's own position, `positions` (row-major `[batch, probe]`). Below its own position a probe has a row for each
-    /// position that it sees and that is wanted, and none for others.
+    /// probe's own position, `positions` (row-major `[batch, probe]`). A probe has a row for each requested
+    /// position that it sees, and no other rows.
     pub fn pullback(
         &self,
         trace: &Trace,
@@ -82,7 +82,7 @@ impl Model {
         InputCotangents { source: joined(&parts, sources), target: joined(&parts, targets) }
     }
 
-    /// The pullback of what one processor takes at a time, through the blocks of a stretch, which are those of `trace`.
+    /// The pullback of one processor's part through the blocks of a stretch, which are those of `trace`.
     fn part_pullback(&self, trace: &Trace, stretch: &Stretch, from: Progress, wanted: Wanted) -> Progress {
         let mut at = from;
         if let Some(range) = &stretch.decoder {
@@ -121,12 +121,12 @@ impl Model {
     }
 }
 
-/// How far a part's pullback has come.
+/// Progress of a part's pullback.
 #[derive(Clone, Debug, Default)]
 struct Progress {
     /// The cotangent of the decoder's blocks.
     decoder: Option<Cotangent>,
-    /// What has reached the encoder's output, `[batch, probe, source, feature]`.
+    /// The cotangent of the encoder's output so far, `[batch, probe, source, feature]`.
     memory: Option<Tensor<4>>,
     /// The cotangent of the encoder's blocks.
     encoder: Option<Cotangent>,
@@ -134,7 +134,7 @@ struct Progress {
     target: Option<Tensor<4>>,
 }
 
-/// The cotangents `[batch, probe, row, feature]` of parts, row-major over batch and probes, in one tensor.
+/// Joins the cotangents `[batch, probe, row, feature]` of parts, which are row-major over batch and probes.
 fn joined(parts: &[Part], values: Vec<Option<Tensor<4>>>) -> Option<Tensor<4>> {
     let values: Vec<Tensor<4>> = values.into_iter().collect::<Option<_>>()?;
     let mut entries: Vec<(Range<usize>, Vec<Tensor<4>>)> = Vec::new();
@@ -152,7 +152,7 @@ fn cat(mut values: Vec<Tensor<4>>, axis: usize) -> Tensor<4> {
     if values.len() == 1 { values.remove(0) } else { Tensor::cat(values, axis) }
 }
 
-/// Zeros after the rows of `[batch, probe, row, feature]`, up to `length`.
+/// Appends zero rows to `[batch, probe, row, feature]`, up to `length`.
 fn extend(value: Tensor<4>, length: usize) -> Tensor<4> {
     let [batch, probes, rows, features] = value.dims();
     if rows == length {

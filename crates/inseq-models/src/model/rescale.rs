@@ -1,8 +1,8 @@
-//! Traces whose pullback is that of differences to a baseline.
+//! Traces for pullbacks of differences to a baseline.
 //!
-//! A propagation rule says how a non-linearity pulls back. The derivative is what a trace holds at first; the rescale rule
-//! (DeepLIFT: Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>) puts difference quotients to a baseline's trace in
-//! its place. The rule is part of the trace, so that there is one pullback.
+//! A propagation rule defines the pullback of a nonlinear operation. A trace first holds derivatives. The rescale rule
+//! (DeepLIFT: Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>) replaces them with difference quotients to the trace of a
+//! baseline. The rule is part of the trace, so there is only one pullback.
 
 use super::block::{Block, BlockTrace};
 use super::kept::Blocks;
@@ -11,18 +11,18 @@ use super::sublayer::SublayerTrace;
 use super::{Model, Trace};
 use crate::layers::{Feed, NormTrace};
 
-/// Which operations [`Trace::rescaled`] pulls back by difference quotients; the others keep their derivatives.
+/// Operations that [`Trace::rescaled`] pulls back by difference quotients; the others keep their derivatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rescale {
     /// The activations that [Captum's DeepLIFT rescales](crate::layers::Activation::captum_rescales).
     Captum,
-    /// Everything that is not linear, products among them: what is pulled back, multiplied by the difference of inputs, sums
+    /// Every nonlinear operation, including products: the result of the pullback, multiplied by the difference of inputs, sums
     /// to the difference of outputs.
     Everything,
 }
 
 impl Rescale {
-    /// Whether anything in `model` is pulled back otherwise than by its derivative.
+    /// Whether the rule rescales an operation of `model`.
     pub fn changes(self, model: &Model) -> bool {
         let encoder = model.encoder.iter().flat_map(|encoder| &encoder.stack.blocks);
         let mut blocks = encoder.chain(&model.decoder.blocks);
@@ -46,8 +46,8 @@ impl Rescale {
 }
 
 impl Trace {
-    /// The trace with difference quotients to `baseline` in the place of derivatives. Both are
-    /// [detailed](Model::detailed_trace) traces of `model`, of texts of the same lengths.
+    /// The trace with difference quotients to `baseline` in place of derivatives. Both must be
+    /// [detailed](Model::detailed_trace) traces of `model`, for texts of the same lengths.
     pub fn rescaled(&self, baseline: &Trace, model: &Model, rescale: Rescale) -> Trace {
         let encoder = match &model.encoder {
             Some(encoder) => self.encoder.rescaled(&baseline.encoder, &encoder.stack, rescale),

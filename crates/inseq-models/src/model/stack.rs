@@ -10,35 +10,35 @@ use super::sublayer::{normed, normed_pullback, times, times_pullback};
 use super::{Block, Modules};
 use crate::layers::{Linear, Mask, Norm, NormTrace, Rotary, Rotation, Rows, Visibility};
 
-/// An encoder or a decoder: what is done to the embeddings, blocks, and what is done to the last hidden states.
+/// An encoder or a decoder: an entry, blocks, and an exit.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    /// From embeddings to the first block.
+    /// Maps embeddings to the input of the first block.
     pub entry: Entry,
-    /// From the input up.
+    /// Blocks, from the input up.
     pub blocks: Vec<Block>,
-    /// How positions enter the self-attention; each block names one.
+    /// Position schemes of the self-attention; each block refers to one.
     pub schemes: Vec<Scheme>,
-    /// From the last block to the stack's output.
+    /// Maps the output of the last block to that of the stack.
     pub exit: Exit,
-    /// What is dropped in training.
+    /// Dropout rates of training.
     pub dropout: Dropout,
-    /// What transformers calls its blocks, and the modules in each of them.
+    /// Names of its blocks and their modules in transformers.
     pub modules: Modules,
 }
 
-/// What becomes of embeddings before the first block: `norm(input_norm(project(x * scale)) + positions)`.
+/// The map from embeddings to the input of the first block: `norm(input_norm(project(x * scale)) + positions)`.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Factor on the embeddings that is not part of the lookup.
+    /// Factor of the embeddings that is not part of the lookup.
     pub scale: f32,
-    /// To the width of the blocks.
+    /// Projection to the width of the blocks.
     pub projection: Option<Linear>,
-    /// Of what positions are added to.
+    /// Norm before positions are added.
     pub input_norm: Option<Norm>,
-    /// Added, `[position, feature]`.
+    /// Position embeddings that are added, `[position, feature]`.
     pub positions: Option<Tensor<2>>,
-    /// Of the sum.
+    /// Norm of the sum.
     pub norm: Option<Norm>,
 }
 
@@ -48,26 +48,26 @@ impl Default for Entry {
     }
 }
 
-/// What becomes of the last block's output: `project(norm(x))`.
+/// The map from the last block's output to the stack's output: `project(norm(x))`.
 #[derive(Clone, Debug, Default)]
 pub struct Exit {
-    /// Of the last block's output.
+    /// Norm of the last block's output.
     pub norm: Option<Norm>,
-    /// To the width of the head.
+    /// Projection to the width of the head.
     pub projection: Option<Linear>,
 }
 
-/// How positions enter a layer's self-attention.
+/// Position scheme of a layer's self-attention.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scheme {
-    /// What may be looked at.
+    /// Visible positions, and the bias by distance.
     pub visibility: Visibility,
     /// Rotations of queries and keys.
     pub rotary: Option<Rotary>,
 }
 
 impl Scheme {
-    /// Nothing after the own position, and nothing else.
+    /// A causal mask without a window, a bias or rotations.
     pub fn causal() -> Self {
         Self { visibility: Visibility { causal: true, ..Visibility::default() }, rotary: None }
     }
@@ -79,16 +79,16 @@ pub(super) struct StackTrace {
     pub(super) entry_input_norm: Option<NormTrace>,
     pub(super) entry_norm: Option<NormTrace>,
     pub(super) blocks: Blocks,
-    /// Number of positions; 0 of a stack that has not run.
+    /// Number of positions; 0 for a stack that has not run.
     pub(super) length: usize,
     pub(super) exit_norm: Option<NormTrace>,
-    /// What the forward drops, and what that multiplied the stack's input and output by.
+    /// Dropout noise of the forward, and the factors of the stack's input and output.
     pub(super) noise: Option<LayerNoise>,
     pub(super) dropout: [Option<Tensor<3>>; 2],
 }
 
 impl StackTrace {
-    /// `x` at one of the stack's ends as the forward drops of it, which is kept.
+    /// Applies dropout to `x` at one end of the stack and keeps the factors.
     fn dropped(&mut self, end: usize, place: Place, x: Tensor<3>) -> Tensor<3> {
         self.dropout[end] = self.noise.and_then(|noise| noise.values(place, &x));
         times(x, self.dropout[end].as_ref())
@@ -101,7 +101,7 @@ impl StackTrace {
         matches!(self.blocks, Blocks::Again { .. })
     }
 
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>) -> StackTrace {
         let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
         StackTrace {
@@ -119,7 +119,7 @@ impl StackTrace {
     }
 }
 
-/// What each of a stack's schemes is for one forward.
+/// Mask and rotation of each of a stack's schemes for one forward.
 pub(super) struct Attending(Vec<(Mask, Option<Rotation>)>);
 
 impl Attending {
@@ -130,12 +130,12 @@ impl Attending {
 }
 
 impl Stack {
-    /// Whether texts of `a` and of `b` positions rotate by the same frequencies.
+    /// Whether texts of `a` and of `b` positions have the same rotary frequencies.
     pub fn rotates_alike(&self, a: usize, b: usize) -> bool {
         self.rotaries().all(|rotary| rotary.rotates_alike(a, b))
     }
 
-    /// Whether generation makes the keys of all positions anew when a text grows from `before` to `after` positions.
+    /// Whether generation computes the keys of all positions again when a text grows from `before` to `after` positions.
     pub fn renews_keys(&self, before: usize, after: usize) -> bool {
         self.rotaries().any(|rotary| rotary.renews_keys(before, after))
     }
@@ -144,13 +144,13 @@ impl Stack {
         self.schemes.iter().filter_map(|scheme| scheme.rotary.as_ref())
     }
 
-    /// Longest text that there are positions for; `None` where there is no such limit.
+    /// Number of positions; `None` without a limit.
     pub fn max_positions(&self) -> Option<usize> {
         self.entry.positions.as_ref().map(|positions| positions.dims()[0])
     }
 
-    /// Masks and rotations of queries at `queries` over keys at `0..queries.end`, where `lengths` (empty: all) are not
-    /// padding. The texts rotate as one of `queries.end` positions does.
+    /// Masks and rotations of queries at `queries` over keys at `0..queries.end`, of which `lengths` (empty: all) are not
+    /// padding. Rotations are those of a text with `queries.end` positions.
     pub(super) fn attending(&self, queries: Range<usize>, lengths: &[usize], device: &Device) -> Attending {
         let each = self.schemes.iter().map(|scheme| {
             let mask = Mask::new(&scheme.visibility, queries.clone(), queries.end, lengths, device);
@@ -159,7 +159,7 @@ impl Stack {
         Attending(each.collect())
     }
 
-    /// Embeddings `[batch, position, feature]` of the positions `start..` to the first block's input.
+    /// Maps embeddings `[batch, position, feature]` of the positions `start..` to the first block's input.
     pub(super) fn enter(&self, x: Tensor<3>, start: usize, trace: &mut StackTrace) -> Tensor<3> {
         let Entry { scale, projection, input_norm, positions, norm } = &self.entry;
         let x = if *scale == 1.0 { x } else { x * *scale };
@@ -181,7 +181,7 @@ impl Stack {
         trace.dropped(0, Place::Entry, x)
     }
 
-    /// The last block's output to the stack's.
+    /// Maps the last block's output to the stack's output.
     pub(super) fn leave(&self, x: Tensor<3>, trace: &mut StackTrace) -> Tensor<3> {
         let (x, norm) = normed(self.exit.norm.as_ref(), x);
         trace.exit_norm = norm;
@@ -192,7 +192,7 @@ impl Stack {
         }
     }
 
-    /// Cotangents of the first block's input to those of the embeddings.
+    /// Pulls cotangents of the first block's input back to the embeddings.
     pub(super) fn enter_pullback(&self, cotangent: Tensor<4>, trace: &StackTrace, rows: &Rows) -> Tensor<4> {
         let cotangent = times_pullback(cotangent, trace.dropout[0].as_ref(), rows);
         let x = normed_pullback(self.entry.norm.as_ref(), trace.entry_norm.as_ref(), cotangent, rows);
@@ -204,7 +204,7 @@ impl Stack {
         if self.entry.scale == 1.0 { x } else { x * self.entry.scale }
     }
 
-    /// Cotangents of the stack's output to those of the last block's.
+    /// Pulls cotangents of the stack's output back to the last block's output.
     pub(super) fn leave_pullback(&self, cotangent: Tensor<4>, trace: &StackTrace, rows: &Rows) -> Tensor<4> {
         let x = match &self.exit.projection {
             Some(projection) => projection.pullback(cotangent),

@@ -6,16 +6,16 @@ use burn::tensor::Tensor;
 
 use crate::layers::{Attention, Mixer, Norm, NormTrace, Rows};
 
-/// Where a sublayer's norms stand: `y = sum(x + output(f(input(x))))`.
+/// The norms of a sublayer: `y = sum(x + output(f(input(x))))`.
 #[derive(Clone, Debug, Default)]
 pub struct Norms {
-    /// Before the sublayer (pre-norm).
+    /// Norm before the sublayer (pre-norm).
     pub input: Option<Norm>,
-    /// After the sublayer, before its result is added.
+    /// Norm after the sublayer, before its result is added.
     pub output: Option<Norm>,
-    /// After the sublayer's result is added (post-norm).
+    /// Norm after the sublayer's result is added (post-norm).
     pub sum: Option<Norm>,
-    /// The result is added to `input(x)` rather than to `x`.
+    /// Whether the result is added to `input(x)` instead of `x`.
     pub adds_to_normed: bool,
 }
 
@@ -34,9 +34,9 @@ impl Norms {
 /// A sublayer with its norms.
 #[derive(Clone, Debug)]
 pub struct Sublayer<T> {
-    /// What the sublayer does.
+    /// The layer inside the norms.
     pub inner: T,
-    /// What stands around it.
+    /// The norms around it.
     pub norms: Norms,
 }
 
@@ -46,7 +46,7 @@ impl<T> Sublayer<T> {
         Self::new(Norms::before(norm), inner)
     }
 
-    /// With these norms around it.
+    /// A sublayer with these norms.
     pub fn new(norms: Norms, inner: impl Into<T>) -> Self {
         Self { inner: inner.into(), norms }
     }
@@ -65,12 +65,12 @@ pub(super) struct SublayerTrace<T> {
     pub(super) input: Option<NormTrace>,
     pub(super) output: Option<NormTrace>,
     pub(super) sum: Option<NormTrace>,
-    /// What the inner layer's output was multiplied by.
+    /// Dropout factors of the inner layer's output.
     pub(super) dropout: Option<Tensor<3>>,
 }
 
 impl<T> SublayerTrace<T> {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>, inner: impl FnOnce(&T, &Range<usize>) -> T) -> Self {
         let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
         Self {
@@ -84,14 +84,14 @@ impl<T> SublayerTrace<T> {
 }
 
 impl<T> SublayerTrace<Option<T>> {
-    /// The trace, where the inner layer kept something.
+    /// The trace, if the inner layer has one.
     pub(super) fn some(self) -> Option<SublayerTrace<T>> {
         let Self { inner, input, output, sum, dropout } = self;
         inner.map(|inner| SublayerTrace { inner, input, output, sum, dropout })
     }
 }
 
-/// `x` under an optional norm.
+/// Applies an optional norm to `x`.
 pub(super) fn normed(norm: Option<&Norm>, x: Tensor<3>) -> (Tensor<3>, Option<NormTrace>) {
     match norm {
         Some(norm) => {
@@ -132,8 +132,8 @@ pub(super) fn times_pullback(cotangent: Tensor<4>, factors: Option<&Tensor<3>>, 
 }
 
 impl<L> Sublayer<L> {
-    /// What is added to the residual stream, `output(f(input(x)))`, and what it is added to. `dropout` is what the inner
-    /// layer's output is multiplied by. `inner` gets the trace of the norm before it, too.
+    /// The term that is added to the residual stream, `output(f(input(x)))`, and the stream that it is added to. `dropout` holds the
+    /// factors of the inner layer's output. `inner` also gets the trace of the norm before it.
     pub(super) fn branch<T>(
         &self,
         x: Tensor<3>,
@@ -148,8 +148,8 @@ impl<L> Sublayer<L> {
         (y, residual, SublayerTrace { inner, input, output, sum: None, dropout })
     }
 
-    /// The residual stream after the sublayer. `dropout` and `inner` are those of [`branch`](Self::branch); `stream` sees what
-    /// the branch is added to.
+    /// The residual stream after the sublayer. `dropout` and `inner` are as in [`branch`](Self::branch); `stream` gets the stream
+    /// that the branch is added to.
     pub(super) fn around<T>(
         &self,
         x: Tensor<3>,
@@ -164,18 +164,18 @@ impl<L> Sublayer<L> {
         (y, trace)
     }
 
-    /// The sum's cotangent to that of both its terms.
+    /// Pulls the cotangent of the sum back to its two terms.
     pub(super) fn sum_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
         normed_pullback(self.norms.sum.as_ref(), trace.sum.as_ref(), cotangent, rows)
     }
 
-    /// The branch's cotangent to that of what the inner layer gave.
+    /// Pulls the cotangent of the branch back to the inner layer's output.
     pub(super) fn output_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
         let cotangent = normed_pullback(self.norms.output.as_ref(), trace.output.as_ref(), cotangent, rows);
         times_pullback(cotangent, trace.dropout.as_ref(), rows)
     }
 
-    /// The cotangents of what the result is added to and of what the inner layer took, to that of the residual stream.
+    /// Pulls the cotangents of the stream that the result is added to, and of the inner layer's input, back to the residual stream.
     pub(super) fn residual_pullback<T>(
         &self,
         value: Tensor<4>,
@@ -189,7 +189,7 @@ impl<L> Sublayer<L> {
         }
     }
 
-    /// The cotangent of what the inner layer took to that of the residual stream.
+    /// Pulls the cotangent of the inner layer's input back to the residual stream.
     pub(super) fn input_pullback<T>(&self, cotangent: Tensor<4>, trace: &SublayerTrace<T>, rows: &Rows) -> Tensor<4> {
         normed_pullback(self.norms.input.as_ref(), trace.input.as_ref(), cotangent, rows)
     }

@@ -10,22 +10,22 @@ use super::kept::{Blocks, Kept};
 use super::stack::StackTrace;
 use super::{Block, Context, Model, Source};
 
-/// One forward over source and whole target, with what the pullback needs.
+/// One forward over source and whole target, with the values that the pullback needs.
 ///
-/// With a causal mask the hidden state at a position depends on the positions up to it alone, so this one forward
+/// With a causal mask the hidden state at a position depends only on the positions up to it, so one forward
 /// serves every generation step.
 #[derive(Clone, Debug)]
 pub struct Trace {
     pub(super) encoder: StackTrace,
     pub(super) decoder: StackTrace,
     pub(super) hidden: Tensor<3>,
-    /// What the decoder's blocks attended to.
+    /// Encoder output that the decoder's blocks attended to.
     pub(super) memory: Option<Memory>,
     pub(super) bytes: usize,
 }
 
 impl Trace {
-    /// The decoder's last hidden states, as the head takes them, `[batch, position, feature]`.
+    /// The decoder's last hidden states, which are the input of the head, `[batch, position, feature]`.
     pub fn hidden(&self) -> &Tensor<3> {
         &self.hidden
     }
@@ -37,17 +37,17 @@ impl Trace {
         Some(Memory { output, lengths: vec![length] })
     }
 
-    /// About how many bytes it takes, with what a pullback runs again at a time.
+    /// Approximate size, including the blocks that a pullback runs again at a time, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Whether a pullback runs blocks again, rather than finding all of them kept.
+    /// Whether a pullback runs blocks again, because the trace does not keep all of them.
     pub fn is_run_again(&self) -> bool {
         self.encoder.is_run_again() || self.decoder.is_run_again()
     }
 
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>) -> Trace {
         Trace {
             encoder: self.encoder.entries(range),
@@ -62,18 +62,18 @@ impl Trace {
 /// The encoder's output for a batch of texts.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// `[batch, source, feature]`.
+    /// Encoder output, `[batch, source, feature]`.
     pub output: Tensor<3>,
-    /// Tokens of each text; the rest of its row is padding.
+    /// Number of tokens of each text; the rest of its row is padding.
     pub lengths: Vec<usize>,
 }
 
-/// What a forward does that not every one does.
+/// Options of a forward.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mode {
-    /// Its trace can be [rescaled](Trace::rescaled).
+    /// Whether the trace can be [rescaled](Trace::rescaled).
     pub(super) detailed: bool,
-    /// It drops values.
+    /// Dropout noise, if any.
     pub(super) noise: Option<Noise>,
 }
 
@@ -84,12 +84,12 @@ impl Model {
             .map(|(output, _)| output)
     }
 
-    /// As [`encode`](Self::encode), for a decoder to attend to.
+    /// As [`encode`](Self::encode), with the lengths that a decoder needs.
     pub fn memory(&self, source: &Source) -> Option<Memory> {
         Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() })
     }
 
-    /// The encoder with each block run by `run`.
+    /// Runs the encoder; `run` runs each block.
     pub(super) fn run_encoder(
         &self,
         source: &Source,
@@ -102,7 +102,7 @@ impl Model {
         Some(forward.all(source.embeddings.clone(), run))
     }
 
-    /// The decoder with each block run by `run`.
+    /// Runs the decoder; `run` runs each block.
     pub(super) fn run_decoder(
         &self,
         memory: Option<&Memory>,
@@ -113,42 +113,42 @@ impl Model {
         Forward::of_decoder(&self.decoder, target.dims()[1], memory, mode, &self.device()).all(target, run)
     }
 
-    /// One forward for all steps.
+    /// Runs one forward for all steps.
     ///
-    /// `target` `[batch, position, feature]`: embeddings of the whole target, padded on the right, without positions.
+    /// `target` `[batch, position, feature]` holds the embeddings of the whole target, padded on the right, without positions.
     pub fn trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
         let kept = self.kept_of(source, &target, usize::MAX);
         self.traced(source, target, Mode::default(), kept)
     }
 
-    /// As [`trace`](Self::trace), taking about so many bytes at most, as far as it can: where all of it takes more, only the
-    /// inputs of some blocks are kept, from which a pullback runs the blocks up to the next again, a stretch at a time. That
+    /// As [`trace`](Self::trace), limited to about `bytes` bytes if possible. If the whole trace is larger, it keeps only the
+    /// inputs of some blocks, and a pullback runs the blocks between them again, a stretch at a time. This
     /// costs each pullback one more forward (Chen et al., 2016, <https://arxiv.org/abs/1604.06174>).
     pub fn trace_within(&self, source: Option<&Source>, target: Tensor<3>, bytes: usize) -> Trace {
         let kept = self.kept_of(source, &target, bytes);
         self.traced(source, target, Mode::default(), kept)
     }
 
-    /// As [`trace`](Self::trace), keeping what [`Trace::rescaled`] needs as well.
+    /// As [`trace`](Self::trace), with the values that [`Trace::rescaled`] needs.
     pub fn detailed_trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
         let kept = self.kept_of(source, &target, usize::MAX);
         self.traced(source, target, Mode { detailed: true, noise: None }, kept)
     }
 
-    /// As [`trace`](Self::trace), of a forward with dropout.
+    /// As [`trace`](Self::trace), for a forward with dropout.
     pub fn noisy_trace(&self, source: Option<&Source>, target: Tensor<3>, noise: Noise) -> Trace {
         let kept = self.kept_of(source, &target, usize::MAX);
         self.traced(source, target, Mode { detailed: false, noise: Some(noise) }, kept)
     }
 
-    /// What is kept of a trace that is to take about so many bytes at most.
+    /// The kept part of a trace that is limited to about `bytes` bytes.
     fn kept_of(&self, source: Option<&Source>, target: &Tensor<3>, bytes: usize) -> Kept {
         let [batch, length, _] = target.dims();
         let source = source.map_or(0, |source| source.embeddings.dims()[1]);
         self.kept_within(batch, source, length, bytes)
     }
 
-    /// Whether anything is dropped in [`noisy_trace`](Self::noisy_trace).
+    /// Whether [`noisy_trace`](Self::noisy_trace) drops values.
     pub fn has_dropout(&self) -> bool {
         self.encoder.as_ref().is_some_and(|encoder| encoder.stack.dropout.is_some()) || self.decoder.dropout.is_some()
     }
@@ -167,8 +167,8 @@ impl Model {
         Trace { encoder: encoder.unwrap_or_default(), decoder, hidden, memory, bytes: kept.bytes }
     }
 
-    /// The decoder's last hidden states `[batch, position, feature]`, as the head takes them, for the encoder's output
-    /// (none for decoder-only models) and the embeddings of the whole target. Nothing is kept for a pullback.
+    /// The decoder's last hidden states `[batch, position, feature]`, which are the input of the head, for the encoder's output
+    /// (none for decoder-only models) and the embeddings of the whole target. No trace is kept.
     pub fn decode(&self, memory: Option<&Memory>, target: Tensor<3>) -> Tensor<3> {
         self.run_decoder(memory, target, Mode::default(), |block, x, context| block.forward(x, context).0).0
     }

@@ -1,4 +1,4 @@
-//! Attention that cannot take the values of some positions.
+//! Attention without the values of some positions.
 
 use std::ops::Range;
 
@@ -7,19 +7,19 @@ use burn::tensor::{Int, Tensor};
 use super::super::SharedRows;
 use super::{Attention, AttentionTrace};
 
-/// Spans of positions whose values are left out, one at a time, and the queries that are asked for without each.
+/// Spans of positions whose values are left out one at a time, with the requested queries for each span.
 ///
-/// Rows are those of the first span's queries, then the next one's, without padding.
+/// Rows are the queries of the first span, then those of the next span, without padding.
 #[derive(Clone, Debug)]
 pub struct LeftOutValues<'a> {
-    /// Whose values are left out; none is empty.
+    /// Spans of positions without values; none is empty.
     pub spans: &'a [Range<usize>],
-    /// The queries of each span.
+    /// Queries of each span.
     pub queries: Vec<Range<usize>>,
 }
 
 impl<'a> LeftOutValues<'a> {
-    /// Of `spans`, those of the queries `wanted` that change: under a causal mask nothing before a span does.
+    /// For each of `spans`, the requested queries that change: under a causal mask, no query before the span changes.
     pub fn new(spans: &'a [Range<usize>], wanted: Range<usize>, causal: bool) -> Self {
         let queries = spans.iter().map(|span| match causal {
             true => span.start.clamp(wanted.start, wanted.end)..wanted.end,
@@ -33,7 +33,7 @@ impl<'a> LeftOutValues<'a> {
         self.queries.iter().enumerate().flat_map(|(span, queries)| queries.clone().map(move |query| (span, query)))
     }
 
-    /// What each row's query has of `[1, query, feature]`: `[1, row, feature]`.
+    /// The features `[1, query, feature]` of each row's query: `[1, row, feature]`.
     pub fn of_rows(&self, x: Tensor<3>) -> Tensor<3> {
         let index: Vec<i64> = self.rows().map(|(_, query)| query as i64).collect();
         x.clone().select(1, Tensor::from_data(index.as_slice(), &x.device()))
@@ -41,11 +41,11 @@ impl<'a> LeftOutValues<'a> {
 }
 
 impl Attention {
-    /// The output `y` `[1, query, feature]` of a forward of one batch entry, less what `heads` take of the values of each
-    /// span, for the rows of `left_out`. `weights` are the forward's.
+    /// The output `y` `[1, query, feature]` of a forward of one batch entry, minus the contribution of each span's values to
+    /// `heads`, for the rows of `left_out`. `weights` are the attention weights of the forward.
     ///
-    /// What a head takes of a position is its value, through the head's part of the output's weight, times one weight of the
-    /// attention; the former is the same for all queries.
+    /// The contribution of a position to a head is its value, multiplied with the head's part of the output weight, times one
+    /// attention weight. The first product is the same for all queries.
     pub fn without_values(
         &self,
         trace: &AttentionTrace,

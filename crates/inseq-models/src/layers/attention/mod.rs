@@ -13,47 +13,47 @@ use super::{Linear, Mask, Norm, NormTrace, Rotation, Rows, kernels};
 pub use left_out::LeftOutValues;
 pub use pullback::AttentionCotangents;
 
-/// Attention weights made at a time, in values. They are never kept: the pullback makes them again, so that memory grows
-/// with the length of a text and not with its square.
+/// Number of attention weights that are computed at a time. They are never kept: the pullback computes them again, so memory
+/// grows with the length of a text and not with its square.
 const BLOCK: usize = 1 << 22;
 
 /// Rows of a block under a causal mask.
 const CAUSAL_ROWS: usize = 128;
 
-/// Multi-head scaled dot-product attention (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>), several query heads
-/// to each key and value head where there are fewer of those (Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
+/// Multi-head scaled dot-product attention (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>). Several query heads
+/// may share a key and value head (grouped-query attention: Ainslie et al., 2023, <https://arxiv.org/abs/2305.13245>).
 #[derive(Clone, Debug)]
 pub struct Attention {
-    /// Of the attending positions.
+    /// Projection of the attending positions to queries.
     pub query: Linear,
-    /// Keys, then values, of the positions attended to, in one product.
+    /// Projection of the attended positions to keys, then values.
     pub key_value: Linear,
-    /// Of the heads' outputs, side by side.
+    /// Projection of the concatenated outputs of the heads.
     pub output: Linear,
     /// Number of query heads.
     pub heads: usize,
     /// Number of key and value heads, a divisor of `heads`.
     pub key_value_heads: usize,
-    /// Factor on the scores, usually `1 / sqrt(head_dim)`.
+    /// Factor of the scores, usually `1 / sqrt(head_dim)`.
     pub scale: f32,
-    /// Scores are squeezed into plus and minus this by a hyperbolic tangent.
+    /// Soft cap: a hyperbolic tangent limits scores to plus and minus this value.
     pub soft_cap: Option<f32>,
-    /// Norms of queries and of keys.
+    /// Norms of queries and keys.
     pub norms: Option<[Norm; 2]>,
 }
 
-/// Keys and values of the positions attended to, each `[batch, key/value head, position, head_dim]`.
+/// Keys and values of the attended positions, each `[batch, key/value head, position, head_dim]`.
 #[derive(Clone, Debug)]
 pub struct KeyValues {
-    /// What queries are compared with.
+    /// Keys.
     pub keys: Tensor<4>,
-    /// What is averaged.
+    /// Values.
     pub values: Tensor<4>,
     norm: Option<NormTrace>,
 }
 
 impl KeyValues {
-    /// Those of earlier positions, then these.
+    /// Concatenates those of earlier positions with these.
     pub fn after(self, earlier: Option<KeyValues>) -> KeyValues {
         let Some(earlier) = earlier else { return self };
         KeyValues {
@@ -84,25 +84,25 @@ pub struct AttentionTrace {
     key_values: KeyValues,
     mask: Mask,
     rotation: Option<Rotation>,
-    /// What the weights were multiplied by, `[batch, head, query, key]`.
+    /// Dropout factors of the weights, `[batch, head, query, key]`.
     dropout: Option<Tensor<4>>,
-    /// Where the pullback is that of differences to a baseline, the baseline's trace.
+    /// Trace of the baseline, for a pullback of differences to a baseline.
     baseline: Option<Box<AttentionTrace>>,
 }
 
 impl AttentionTrace {
-    /// Whether no position was looked at from an earlier one.
+    /// Whether the mask is causal.
     pub(crate) fn is_causal(&self) -> bool {
         self.mask.is_causal()
     }
 
-    /// What one batch entry looked at in its first `length` positions.
+    /// Keys and values of the first `length` positions of one batch entry.
     pub(crate) fn key_values(&self, entry: usize, length: usize) -> KeyValues {
         let of = |x: &Tensor<4>| x.clone().narrow(0, entry, 1).narrow(2, 0, length);
         KeyValues { keys: of(&self.key_values.keys), values: of(&self.key_values.values), norm: None }
     }
 
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> AttentionTrace {
         let of = |x: &Tensor<4>| x.clone().narrow(0, range.start, range.len());
         let norm = |norm: &Option<NormTrace>| norm.as_ref().map(|norm| norm.entries(range));
@@ -123,7 +123,8 @@ impl AttentionTrace {
 }
 
 impl Attention {
-    /// With as many key and value heads as fit, scores scaled by `1 / sqrt(head_dim)`, no cap and no norms.
+    /// Attention with the number of key and value heads that follows from the sizes, scores scaled by `1 / sqrt(head_dim)`, and no
+    /// soft cap or norms.
     pub fn new(query: Linear, key_value: Linear, output: Linear, heads: usize) -> Self {
         let head_dim = query.output_size() / heads;
         Self {
@@ -172,8 +173,8 @@ impl Attention {
         }
     }
 
-    /// `[batch, query, feature]` to the same, with the trace. The weights are multiplied by `dropout`
-    /// `[batch, head, query, key]`.
+    /// Attends from `[batch, query, feature]`; returns the output, of the same shape, and the trace. The weights are multiplied by
+    /// `dropout`, `[batch, head, query, key]`.
     pub fn forward(
         &self,
         x: Tensor<3>,
@@ -221,7 +222,8 @@ impl Attention {
         (self.output.forward(mixed), trace)
     }
 
-    /// What other queries, `[batch, query, feature]`, get of what a forward attended to, where that is the same for every query.
+    /// The output for other queries `[batch, query, feature]` over the keys and values of a forward, if all queries see the same
+    /// keys.
     pub fn forward_of_others(&self, x: Tensor<3>, trace: &AttentionTrace) -> Tensor<3> {
         self.forward(x, &trace.key_values, &trace.mask, None, None).0
     }
@@ -232,7 +234,7 @@ impl Attention {
         self.capped(self.products(queries, key_values, keys))
     }
 
-    /// The scores before they are capped.
+    /// The scores before the soft cap.
     fn products(&self, queries: Tensor<5>, key_values: &KeyValues, keys: usize) -> Tensor<4> {
         let [batch, heads, group, count, head_dim] = queries.dims();
         queries
@@ -261,8 +263,8 @@ impl Attention {
     }
 }
 
-/// Ranges of `count` rows, each of which takes no more than [`BLOCK`] values of `row_values` a row, and few enough under a
-/// causal mask that what their first rows cannot see is little.
+/// Divides `count` rows into ranges of at most [`BLOCK`] values, with `row_values` values per row. Under a causal mask the
+/// ranges are short, so that their first rows have few hidden keys.
 fn blocks(mask: &Mask, count: usize, row_values: usize) -> impl Iterator<Item = Range<usize>> {
     let most = if mask.is_causal() { CAUSAL_ROWS } else { usize::MAX };
     let size = (BLOCK / row_values.max(1)).clamp(1, count.max(1)).min(most);

@@ -1,8 +1,9 @@
-//! The pullback of attention's scores through queries and keys that the weights of their projections are multiplied into.
+//! The pullback of attention scores through queries and keys that are multiplied with the weights of their projections.
 //!
-//! By head, a probe's cotangents of scores meet the keys, `[key, head_dim]`, and what comes of that, for all heads, meets the
-//! weight of the queries, `[head * head_dim, feature]`. Neither hangs on the probe. Where a text has fewer keys than a head
-//! has features, their product, `[head * key, feature]`, is made once and is the smaller one; so with queries for the keys.
+//! Per head, a probe's cotangents of scores are multiplied with the keys, `[key, head_dim]`, and the result for all heads with the
+//! weight of the queries, `[head * head_dim, feature]`. Both factors are the same for all probes. If a text has fewer keys than
+//! features per head, their product, `[head * key, feature]`, is smaller and is computed once. The same applies to queries, for the
+//! cotangents of keys.
 
 use burn::tensor::Tensor;
 
@@ -10,8 +11,8 @@ use super::pullback::{AttentionCotangents, Block};
 use super::{Attention, AttentionTrace, Rows};
 
 impl Attention {
-    /// Whether [`pullback_through_projections`](Self::pullback_through_projections) is possible and takes fewer operations
-    /// than the pullback by head, for `[batch, probe, row]` and `keys`.
+    /// Whether [`pullback_through_projections`](Self::pullback_through_projections) is possible and needs fewer operations
+    /// than the pullback per head, for `[batch, probe, row]` and `keys`.
     pub(super) fn is_less_through_projections(
         &self,
         trace: &AttentionTrace,
@@ -81,7 +82,8 @@ impl Attention {
     }
 }
 
-/// Padded rows `[batch, probe, row, any]` times a factor `[batch, any, feature]` of each batch entry, without the padding.
+/// The product of padded rows `[batch, probe, row, any]` and a factor `[batch, any, feature]` per batch entry, without the
+/// padding.
 fn product_by_entry(x: Tensor<4>, factors: Tensor<3>, rows: &Rows) -> Tensor<4> {
     let [batch, probes, count, inner] = x.dims();
     let features = factors.dims()[2];

@@ -4,20 +4,20 @@ use burn::tensor::Tensor;
 
 use super::{Attention, AttentionTrace, Rows, blocks, cat, kernels};
 
-/// Where [`Attention::pullback`] leads.
+/// Result of [`Attention::pullback`].
 #[derive(Clone, Debug)]
 pub struct AttentionCotangents {
-    /// To the attending positions' input, in the rows that came in.
+    /// Cotangent of the input of the attending positions, in the given rows.
     pub queries: Tensor<4>,
-    /// To the input of the positions attended to: with a causal mask in the rows that those that came in reach, else
+    /// Cotangent of the input of the attended positions: with a causal mask, in the rows that the given rows reach; otherwise
     /// `[batch, probe, key, feature]`.
     pub memory: Tensor<4>,
 }
 
 impl Attention {
-    /// Cotangents of the output in `rows` to those of both inputs.
+    /// Pulls cotangents of the output in `rows` back to both inputs.
     ///
-    /// With a causal mask no key after a row gets a cotangent from it: `memory` covers what the rows
+    /// With a causal mask no key after a row gets a cotangent from it: `memory` covers the rows that the given rows
     /// [reach](Rows::reached).
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &AttentionTrace, rows: &Rows) -> AttentionCotangents {
         let all_keys = trace.mask.keys_before(rows.end()).min(trace.key_values.keys.dims()[2]);
@@ -34,7 +34,7 @@ impl Attention {
         }
     }
 
-    /// The pullback of cotangents of the mixed values, `[batch, key/value head, probe, group, row, head_dim]`, head by head
+    /// The pullback of cotangents of the mixed values, `[batch, key/value head, probe, group, row, head_dim]`, per head
     /// to queries and keys, then through their projections.
     pub(super) fn pullback_by_head(
         &self,
@@ -79,8 +79,8 @@ impl Attention {
         AttentionCotangents { queries: self.query.pullback(given.unpadded(to_queries)), memory }
     }
 
-    /// Of cotangents of the mixed values `[batch, key/value head, probe, group, row, head_dim]` of a block of rows: those of
-    /// scores and values.
+    /// The cotangents of scores and values for cotangents of the mixed values `[batch, key/value head, probe, group, row, head_dim]`
+    /// of a block of rows.
     pub(super) fn block_pullback(&self, mixed: Tensor<6>, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Block {
         let [batch, heads, probes, group, count, head_dim] = mixed.dims();
         let attended = match &trace.baseline {
@@ -105,7 +105,7 @@ impl Attention {
         Block { to_scores, to_values, queries: attended.queries, keys: attended.keys }
     }
 
-    /// What a block of rows is pulled back with.
+    /// The parts of the trace for the pullback of a block of rows.
     fn attended(&self, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Attended {
         let queries = rows.of_heads(&trace.queries);
         let scores = self.scores(queries.clone(), &trace.key_values, keys);
@@ -130,14 +130,14 @@ impl Attention {
         }
     }
 
-    /// Of all rows `[batch, head, row, key]`, by probe: `[batch, key/value head, probe or 1, group * row, key]`.
+    /// Reorders all rows `[batch, head, row, key]` by probe: `[batch, key/value head, probe or 1, group * row, key]`.
     pub(super) fn by_probe(&self, x: Tensor<4>, rows: &Rows) -> Tensor<5> {
         let [batch, _, count, keys] = x.dims();
         rows.by_probe(x.reshape([batch, self.key_value_heads, self.group(), count, keys]))
     }
 
-    /// Of cotangents of keys and values `[batch, probe, key, 2 key/value head, head_dim]`, to those of the positions
-    /// attended to that are `reached`.
+    /// Pulls cotangents of keys and values `[batch, probe, key, 2 key/value head, head_dim]` back to the attended
+    /// positions that are `reached`.
     fn memory_pullback(&self, both: Tensor<5>, trace: &AttentionTrace, reached: &Rows) -> Tensor<4> {
         let [batch, probes, keys, _, head_dim] = both.dims();
         let inner = self.key_value_heads * head_dim;
@@ -159,7 +159,7 @@ impl Attention {
     }
 }
 
-/// What a block of rows is pulled back with; `softmax` and `cap_slope` are the factors of the scores' pullback.
+/// Parts of the trace for the pullback of a block of rows; `softmax` and `cap_slope` are the factors of the scores' pullback.
 pub(super) struct Attended {
     /// `[batch, key/value head, probe or 1, group * row, head_dim]`.
     pub(super) queries: Tensor<5>,
@@ -171,11 +171,11 @@ pub(super) struct Attended {
     pub(super) weights: Tensor<5>,
     pub(super) softmax: Tensor<5>,
     pub(super) cap_slope: Option<Tensor<5>>,
-    /// What the weights were multiplied by.
+    /// Dropout factors of the weights.
     pub(super) dropout: Option<Tensor<5>>,
 }
 
-/// Where the pullback of a block of rows leads, and what scores are products of.
+/// Cotangents of a block of rows, and the factors of the scores.
 pub(super) struct Block {
     /// `[batch, key/value head, probe, group * row, key]`.
     pub(super) to_scores: Tensor<5>,

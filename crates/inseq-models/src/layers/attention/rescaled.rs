@@ -7,8 +7,8 @@ use super::pullback::Attended;
 use super::{Attention, AttentionTrace, KeyValues, NormTrace, Rows};
 
 impl AttentionTrace {
-    /// The trace whose pullback is that of differences to a baseline: multiplied by the difference of inputs, and summed,
-    /// it gives the difference of outputs.
+    /// A trace for the pullback of differences to a baseline: this pullback, multiplied by the difference of inputs and summed,
+    /// gives the difference of outputs.
     pub fn rescaled(&self, baseline: &AttentionTrace) -> AttentionTrace {
         let norm = |own: &Option<NormTrace>, other: &Option<NormTrace>| {
             own.as_ref().zip(other.as_ref()).map(|(own, other)| own.rescaled(other))
@@ -26,9 +26,9 @@ impl AttentionTrace {
 impl Attention {
     /// As [`attended`](Self::attended), for differences to a baseline.
     ///
-    /// A product's difference is each factor's difference times the mean of the other, so that queries, keys, values and
-    /// weights are means. With `q` the logarithmic mean of a row's weights, the weights' differences are those of the
-    /// scores under the pullback of a softmax whose weights are `q` over its sum, times that sum.
+    /// The difference of a product is each factor's difference times the mean of the other factor, so queries, keys, values and
+    /// weights are means. With `q` the logarithmic mean of a row's weights, the differences of the weights follow from those of the
+    /// scores by the pullback of a softmax with the weights `q` divided by their sum, times this sum.
     pub(super) fn attended_between(
         &self,
         trace: &AttentionTrace,

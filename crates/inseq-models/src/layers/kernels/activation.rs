@@ -13,7 +13,7 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// The normal distribution function by the complementary error function of Numerical Recipes (relative error 1.2e-7).
+/// The normal distribution function, from the complementary error function of Numerical Recipes (relative error 1.2e-7).
 #[inline(always)]
 fn normal_distribution(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
@@ -62,7 +62,7 @@ fn times_sigmoid(x: f32, factor: f32) -> (f32, f32) {
     (x * s, s * (factor * x).mul_add(1.0 - s, 1.0))
 }
 
-/// Value and slope of an activation at `x`; where there are two slopes, the one that torch takes.
+/// Value and slope of an activation at `x`; at a kink, the slope that torch uses.
 #[inline(always)]
 fn value_and_slope(kind: Activation, x: f32) -> (f32, f32) {
     match kind {
@@ -136,7 +136,7 @@ fn value_and_slope(kind: Activation, x: f32) -> (f32, f32) {
     }
 }
 
-/// Runs a loop with the kind of activation known inside it, so that the loop becomes vector code.
+/// Runs a loop with a constant kind of activation, so that the compiler can vectorize it.
 macro_rules! each_kind {
     ($kind:expr, $known:ident => $body:expr) => {
         each_kind!(
@@ -188,7 +188,7 @@ impl WithSimd for ActivateWithSlope<'_> {
     }
 }
 
-/// The activation of every element.
+/// Applies the activation to every element.
 pub(in crate::layers) fn activation<const D: usize>(kind: Activation, x: Tensor<D>) -> Tensor<D> {
     let each = |values: &mut [f32]| {
         values.par_chunks_mut(TASK).for_each(|values| Arch::new().dispatch(Activate { kind, values }));

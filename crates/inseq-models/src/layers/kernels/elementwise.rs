@@ -1,4 +1,4 @@
-//! Element-wise products with what the forward kept, and rotations.
+//! Element-wise products with traces, and rotations.
 
 use burn::tensor::{Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::TASK;
 use super::host::{HostTensor, changed};
 
-/// Cotangents `[batch, probe, row, inner]` times a trace `[batch, probe or 1, row, k * inner]`, each of its `k` parts in
-/// turn: `[batch, probe, row, k * inner]`.
+/// The products of cotangents `[batch, probe, row, inner]` and each of the `k` parts of a trace
+/// `[batch, probe or 1, row, k * inner]`: `[batch, probe, row, k * inner]`.
 pub(in crate::layers) fn times_trace(cotangent: Tensor<4>, trace: Tensor<4>) -> Tensor<4> {
     let [batch, probes, rows, inner] = cotangent.dims();
     let [_, of_probes, _, outer] = trace.dims();
@@ -67,8 +67,8 @@ impl WithSimd for Times<'_> {
     }
 }
 
-/// Rotates the first `2 * pair` features of every head of `[batch, probe, row, head, head_dim]` by angles whose cosines and
-/// sines are `[batch or 1, probe or 1, row, pair]`.
+/// Rotates the first `2 * pair` features of every head of `[batch, probe, row, head, head_dim]` by angles with the given
+/// cosines and sines, `[batch or 1, probe or 1, row, pair]`.
 pub(in crate::layers) fn rotate(x: Tensor<5>, cosines: Tensor<4>, sines: Tensor<4>) -> Tensor<5> {
     let [_, probes, rows, heads, head_dim] = x.dims();
     let [entries, of_probes, _, pairs] = cosines.dims();

@@ -1,4 +1,4 @@
-//! Rows of a matrix in another order, with zeros where there is none.
+//! Gathers rows of a matrix, with zeros for missing rows.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Tensors of the CPU backend as slices, not copied.
+//! Tensors of the CPU backend as slices, without a copy.
 
 use burn::tensor::{DType, Tensor};
 
@@ -12,7 +12,7 @@ pub(super) struct HostTensor {
 }
 
 impl HostTensor {
-    /// The values of a tensor, shared with it where it is row-major already; `None` where it lies elsewhere, is not
+    /// The values of a tensor, shared with it if it is row-major already; `None` if the tensor is on another device, is not
     /// `f32`, or takes part in autodiff.
     pub(super) fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         if !is_host(tensor) {
@@ -40,8 +40,8 @@ impl std::ops::Deref for HostTensor {
     }
 }
 
-/// `x` with its values, row-major, changed in place by `change`; what `otherwise` makes of it where its values are not `f32` in
-/// this process's memory or take part in autodiff.
+/// `x` with its row-major values changed in place by `change`; the result of `otherwise` if its values are not `f32` in
+/// the memory of this process or take part in autodiff.
 pub(super) fn changed<const D: usize>(
     x: Tensor<D>,
     change: impl FnOnce(&mut [f32]),

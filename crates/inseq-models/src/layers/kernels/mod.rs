@@ -1,8 +1,8 @@
-//! Element-wise and row-wise kernels for the CPU, beside the same formulas in Burn operations for every other device.
+//! Element-wise and row-wise kernels for the CPU, each with the same formula in Burn operations for all other devices.
 //!
-//! Flex computes `exp`, `tanh` and `erf` one scalar at a time, so that an activation costs more than the matrix product
-//! before it. Here they are polynomials in plain loops that the compiler turns into vector code, chosen for the machine
-//! at run time by `pulp`. Tensors that take part in autodiff, or are not `f32`, use the Burn operations.
+//! Flex computes `exp`, `tanh` and `erf` one scalar at a time, so an activation costs more than the matrix product
+//! before it. Here they are polynomials in plain loops that the compiler vectorizes; `pulp` chooses the instruction set
+//! at run time. Tensors that take part in autodiff, or are not `f32`, use the Burn operations.
 
 mod activation;
 mod elementwise;
@@ -24,7 +24,7 @@ pub(crate) use softmax::log_softmax_row;
 pub(super) use softmax::{softmax, softmax_pullback};
 pub(super) use transposed::product_with_transposed;
 
-/// Values that one task of the thread pool works on.
+/// Number of values per task of the thread pool.
 const TASK: usize = 1 << 14;
 
 #[cfg(all(test, target_arch = "x86_64"))]

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::host::{HostTensor, changed};
 use super::{TASK, dot, sum, sum_of};
 
-/// Each row of `[batch, row, feature]` centred (where asked for) and divided by its deviation, the same times `gain` plus `bias`
-/// `[feature]`, and one over the deviation, `[batch, row, 1]`.
+/// Three results: each row of `[batch, row, feature]`, centred if requested, divided by its deviation; the same times `gain`
+/// plus `bias`, `[feature]`; and one over the deviation, `[batch, row, 1]`.
 pub(in crate::layers) fn normalize(
     x: Tensor<3>,
     gain: &Tensor<1>,
@@ -56,7 +56,7 @@ struct Normalize<'a> {
     normalized: &'a mut [f32],
     y: &'a mut [f32],
     gain: &'a [f32],
-    /// As long as a row, or empty.
+    /// Has the length of a row, or is empty.
     bias: &'a [f32],
     centred: bool,
     epsilon: f64,
@@ -115,7 +115,7 @@ impl WithSimd for NormPullback<'_> {
 
 /// The pullback of a normalization (see [`super::super::Norm::pullback`]).
 ///
-/// Cotangents `[batch, probe, row, feature]`; the traces the same or with a probe axis of 1.
+/// Cotangents have the shape `[batch, probe, row, feature]`; traces have the same shape or a probe axis of 1.
 pub(in crate::layers) fn norm_pullback(
     cotangent: Tensor<4>,
     gain: &Tensor<1>,

@@ -57,7 +57,7 @@ pub(super) fn sum(a: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + tail.iter().sum::<f32>()
 }
 
-/// A sum of what `of` makes of values, in double precision, in 8 lanes.
+/// The sum of `of` over values, in double precision, in 8 lanes.
 #[inline(always)]
 pub(super) fn sum_of(values: &[f32], of: impl Fn(f64) -> f64) -> f64 {
     let mut lanes = [0f64; 8];

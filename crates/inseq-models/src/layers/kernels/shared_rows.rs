@@ -1,4 +1,4 @@
-//! Rows that are mixed of shared ones.
+//! Rows that are mixtures of shared rows.
 
 use std::ops::Range;
 
@@ -9,21 +9,21 @@ use rayon::prelude::*;
 use super::TASK;
 use super::host::HostTensor;
 
-/// Features whose sums stay in registers.
+/// Number of features whose sums stay in registers.
 const TOGETHER: usize = 64;
 
-/// What becomes of the rows under a map that is affine but for one number a row, which it multiplies by.
+/// The effect on the rows of a map that is affine except for one factor per row.
 pub(in crate::layers) struct RowScales {
-    /// `[feature]`: what zeros become.
+    /// Image of zero, `[feature]`.
     pub(in crate::layers) offset: Tensor<1>,
-    /// `[row]`: on what the base has beyond the offset.
+    /// Factor of the base minus the offset, `[row]`.
     pub(in crate::layers) of_base: Tensor<1>,
-    /// `[row]`: on what is taken.
+    /// Factor of the subtracted parts, `[row]`.
     pub(in crate::layers) of_given: Tensor<1>,
 }
 
-/// For each group's queries, one after the other, `base` `[query, feature]` less what `weights` `[query, part]` take of the
-/// group's parts of `given` `[part, feature]`: `[row, feature]`.
+/// For each query of each group, `base` `[query, feature]` minus the sum of the group's parts of `given` `[part, feature]`
+/// weighted with `weights` `[query, part]`: `[row, feature]`.
 pub(in crate::layers) fn mixed_rows(
     base: Tensor<2>,
     given: Tensor<2>,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::host::{HostTensor, changed};
 use super::{TASK, dot, exp, maximum, sum};
 
-/// Softmax of scores `[batch, head, query, key]` over the keys, after `bias` `[batch or 1, head or 1, query, key]` is added.
+/// Softmax over the keys of scores `[batch, head, query, key]` plus `bias` `[batch or 1, head or 1, query, key]`.
 pub(in crate::layers) fn softmax(scores: Tensor<4>, bias: Option<&Tensor<4>>) -> Tensor<4> {
     let bias_values = bias.map(HostTensor::of);
     if matches!(bias_values, Some(None)) {
@@ -48,7 +48,7 @@ fn portable_softmax(scores: Tensor<4>, bias: Option<&Tensor<4>>) -> Tensor<4> {
 
 struct Softmax<'a> {
     row: &'a mut [f32],
-    /// As long as the row, or empty.
+    /// Has the length of the row, or is empty.
     bias: &'a [f32],
 }
 
@@ -94,7 +94,7 @@ impl WithSimd for SoftmaxPullback<'_> {
 
 /// The pullback of a softmax over the last axis: `w (dw - sum(dw w))`.
 ///
-/// Cotangents `[batch, head, probe, row, key]`, weights the same or with a probe axis of 1.
+/// Cotangents have the shape `[batch, head, probe, row, key]`; weights have the same shape or a probe axis of 1.
 pub(in crate::layers) fn softmax_pullback(cotangent: Tensor<5>, weights: Tensor<5>) -> Tensor<5> {
     let portable = |cotangent: Tensor<5>| {
         let product = cotangent * weights.clone();
@@ -120,7 +120,7 @@ pub(in crate::layers) fn softmax_pullback(cotangent: Tensor<5>, weights: Tensor<
     changed(cotangent, rows, portable)
 }
 
-/// Turns scores into logarithms of probabilities.
+/// Turns scores into log probabilities.
 pub(crate) fn log_softmax_row(row: &mut [f32]) {
     Arch::new().dispatch(LogSoftmax(row));
 }

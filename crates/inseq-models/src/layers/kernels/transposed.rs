@@ -1,8 +1,8 @@
 //! The product with a transposed weight.
 //!
-//! `gemm` copies a transposed right-hand side into its panels against the grain, which for few rows costs many times the
-//! product itself. Where rows are few, dot products of rows of both sides, a tile of them in registers, read everything
-//! along its grain, the weight once.
+//! `gemm` copies a transposed right-hand side into its panels with strided reads, which for few rows costs many times the
+//! product itself. For few rows, this kernel computes dot products of rows of both sides, a tile of them in registers. It reads
+//! memory contiguously and the weight only once.
 
 use burn::tensor::{Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
@@ -10,13 +10,13 @@ use rayon::prelude::*;
 
 use super::host::HostTensor;
 
-/// Above this many rows `gemm`'s copy of the weight pays off.
+/// Largest number of rows for this kernel; with more rows, `gemm`'s copy of the weight pays off.
 const FEW_ROWS: usize = 128;
 
-/// Rows of the weight in a tile.
+/// Number of rows of the weight in a tile.
 const TILE_OUTPUTS: usize = 4;
 
-/// Rows of the weight that a task takes.
+/// Number of rows of the weight per task.
 const TASK: usize = 32;
 
 /// `x W^T` for `x` `[row, input]` and `weight` `[output, input]`.
@@ -63,13 +63,13 @@ fn few_rows(x: &[f32], weight: &[f32], rows: usize, inner: usize, outputs: usize
     product
 }
 
-/// Rows of `x` in a tile: as many as leave registers for the rest.
+/// Number of rows of `x` in a tile, which leaves registers for the other values.
 const fn tile_rows<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 6 } else { 3 }
 }
 
-/// `x` in panels of a tile's rows, in which the same vector of each row lies side by side; what is left of the last panel's
-/// rows is 0, and what does not fill a vector is left out.
+/// `x` in panels with the rows of a tile, in which the same vector of each row is adjacent. Missing rows of the last panel are 0.
+/// Features that do not fill a vector are omitted.
 struct Panels<'a> {
     x: &'a [f32],
     rows: usize,
@@ -166,7 +166,7 @@ fn outputs_of_tile<S: Simd, const ROWS: usize>(
     }
 }
 
-/// Dot products of the first `LIVE` rows of a panel with rows of the weight, but for what does not fill a vector.
+/// Dot products of the first `LIVE` rows of a panel with rows of the weight, without the features that do not fill a vector.
 // Counted loops keep the sums in registers.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const LIVE: usize>(

@@ -14,28 +14,28 @@ use crate::layers::{
 };
 pub(super) use without_values::Attended;
 
-/// How a block's sublayers are joined.
+/// Arrangement of a block's sublayers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Residual {
-    /// Each adds to what the one before it left.
+    /// Each sublayer reads the output of the one before.
     #[default]
     Sequential,
-    /// Mixer and feed-forward both read the block's input, `x + mixer(x) + feed_forward(x)`.
+    /// Mixer and feed-forward both read the block's input: `x + mixer(x) + feed_forward(x)`.
     Parallel,
 }
 
 /// One layer of an encoder or a decoder.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// What is taken of the block's own positions.
+    /// The sublayer that reads other positions.
     pub mixer: Sublayer<Mixer>,
-    /// Attention to the encoder's output, in decoders that have one.
+    /// Attention to the encoder's output, in decoders of encoder-decoders.
     pub cross_attention: Option<Sublayer<Attention>>,
     /// The position-wise network.
     pub feed_forward: Sublayer<Feed>,
-    /// How the sublayers are joined.
+    /// Arrangement of the sublayers.
     pub residual: Residual,
-    /// Which of the stack's position schemes the mixer has.
+    /// Index of the mixer's position scheme in the stack.
     pub scheme: usize,
 }
 
@@ -48,7 +48,7 @@ pub struct BlockTrace {
 }
 
 impl BlockTrace {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>) -> BlockTrace {
         let attention = |trace: &SublayerTrace<AttentionTrace>| trace.entries(range, AttentionTrace::entries);
         BlockTrace {
@@ -59,50 +59,50 @@ impl BlockTrace {
     }
 }
 
-/// What a block attends to, beside the positions it is given.
+/// Inputs of a block other than its states.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
-    /// Of the mixer.
+    /// Mask of the mixer.
     pub mask: &'a Mask,
-    /// Of the mixer's queries and keys.
+    /// Rotation of the mixer's queries and keys.
     pub rotation: Option<&'a Rotation>,
-    /// Keys and values of the encoder's output under this block's cross-attention, and what of them is hidden.
+    /// Keys and values of the encoder's output for this block's cross-attention, and their mask.
     pub memory: Option<(&'a KeyValues, &'a Mask)>,
-    /// Whether the trace keeps what [`Trace::rescaled`](super::Trace::rescaled) needs.
+    /// Whether the trace keeps the values that [`Trace::rescaled`](super::Trace::rescaled) needs.
     pub detailed: bool,
-    /// What the layer drops.
+    /// Dropout noise of the layer.
     pub noise: Option<LayerNoise>,
 }
 
 impl Context<'_> {
-    /// What attention weights of a shape `[batch, head, query, key]` are multiplied by, where `like` is on their device.
+    /// Dropout factors of attention weights of shape `[batch, head, query, key]`, on the device of `like`.
     fn dropped_weights(&self, place: Place, shape: [usize; 4], like: &Tensor<3>) -> Option<Tensor<4>> {
         self.noise?.weights(place, shape, like)
     }
 }
 
-/// A cotangent with the rows it covers.
+/// A cotangent with its rows.
 #[derive(Clone, Debug)]
 pub struct Cotangent {
-    /// In the layout of its rows.
+    /// Values, in the layout of the rows.
     pub value: Tensor<4>,
-    /// Which positions the rows are.
+    /// Positions of the rows.
     pub rows: Rows,
 }
 
 impl Cotangent {
-    /// With another value in the same rows.
+    /// Replaces the value in the same rows.
     pub(super) fn map(self, value: impl FnOnce(Tensor<4>, &Rows) -> Tensor<4>) -> Self {
         Self { value: value(self.value, &self.rows), rows: self.rows }
     }
 }
 
-/// How far down a pullback is wanted.
+/// Target of a pullback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// To the block's input (and the encoder's output).
+    /// The block's input (and the encoder's output).
     Input,
-    /// To the encoder's output alone: what only leads to the block's input is left out.
+    /// Only the encoder's output: the parts that only lead to the block's input are skipped.
     Memory,
 }
 
@@ -112,7 +112,7 @@ impl Block {
         self.mixer.inner.features()
     }
 
-    /// The weights of the self-attention in a forward, `[batch, head, query, key]`; rows sum to 1. `None` where the block has
+    /// The weights of the self-attention in a forward, `[batch, head, query, key]`; rows sum to 1. `None` if the block has
     /// no self-attention.
     pub fn self_attention_weights(&self, trace: &BlockTrace) -> Option<Tensor<4>> {
         self.mixer.inner.weights(&trace.mixer.inner)
@@ -200,10 +200,10 @@ impl Block {
         (x, (mixer, cross, feed_forward))
     }
 
-    /// Pulls the output's cotangent back to the block's input. What reaches the encoder's output
+    /// Pulls the output's cotangent back to the block's input. The cotangent of the encoder's output
     /// `[batch, probe, source, feature]` is added to `memory`.
     ///
-    /// With [`Reach::Memory`] the result is meaningless below the cross-attention and `None` is returned.
+    /// With [`Reach::Memory`] the pullback stops at the cross-attention and returns `None`.
     pub fn pullback(
         &self,
         cotangent: Cotangent,

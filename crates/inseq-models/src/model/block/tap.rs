@@ -7,7 +7,7 @@ use super::super::sublayer::{Norms, Sublayer, normed};
 use super::{Block, Context, Residual};
 use crate::layers::Mixer;
 
-/// What a sublayer makes of the residual stream, step by step.
+/// The intermediate states of a sublayer on the residual stream.
 struct Steps {
     output: Tensor<3>,
     branch: Tensor<3>,
@@ -62,7 +62,7 @@ impl Block {
         Steps::of(&self.feed_forward, x, feed).at(point)
     }
 
-    /// The norms about a sublayer.
+    /// The norms around a sublayer.
     pub(in crate::model) fn norms(&self, part: Part) -> &Norms {
         match (part, &self.cross_attention) {
             (Part::CrossAttention, Some(cross)) => &cross.norms,
@@ -71,7 +71,7 @@ impl Block {
         }
     }
 
-    /// The block without the sublayers up to one of them; `None` where none is left.
+    /// The block without the sublayers up to one of them; `None` if none remains.
     pub(in crate::model) fn above(self, part: Part) -> Option<Self> {
         if part == Part::FeedForward || self.residual == Residual::Parallel {
             return None;
