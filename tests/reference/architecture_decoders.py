@@ -86,6 +86,14 @@ SMOLLM3 = {"architectures": ["SmolLM3ForCausalLM"], "model_type": "smollm3", "at
 MIXTRAL = {**LLAMA, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "attention_dropout": 0.0, "num_experts_per_tok": 2,
            "num_key_value_heads": 2, "num_local_experts": 4, "output_router_logits": False, "rope_theta": 1000.0,
            "router_aux_loss_coef": 0.02, "sliding_window": 5, "torch_dtype": "bfloat16"}
+# As its repositories have it, with fields of the program that it was trained by.
+LFM2 = {"architectures": ["Lfm2ForCausalLM"], "model_type": "lfm2", "block_auto_adjust_ff_dim": True, "block_dim": 16, "block_ff_dim": 34,
+        "block_ffn_dim_multiplier": 1.0, "block_mlp_init_scale": 1.0, "block_multiple_of": 4, "block_norm_eps": 1e-5, "block_out_init_scale": 1.0,
+        "block_use_swiglu": True, "block_use_xavier_init": True, "bos_token_id": "@<|begin_of_text|>", "conv_L_cache": 3, "conv_bias": False,
+        "conv_dim": 16, "conv_dim_out": 16, "conv_use_xavier_init": True, "eos_token_id": "@<|eot_id|>", "full_attn_idxs": [1],
+        "hidden_size": 16, "initializer_range": 0.02, "max_position_embeddings": 64, "norm_eps": 1e-5, "num_attention_heads": 4, "num_heads": 4,
+        "num_hidden_layers": 3, "num_key_value_heads": 2, "pad_token_id": "@<|end_of_text|>", "rope_theta": 1000.0, "theta": 1000.0, "tie_embedding": True,
+        "torch_dtype": "bfloat16", "use_cache": True, "use_pos_enc": True}
 
 DECODERS = {
     "gpt2": Checkpoint(
@@ -169,4 +177,10 @@ DECODERS = {
     "smollm3_window": Checkpoint(
         {**{k: v for k, v in SMOLLM3.items() if k not in ("no_rope_layers", "rope_theta", "torch_dtype")}, "no_rope_layer_interval": 2,
          "sliding_window": 4, "use_sliding_window": True}, "llama3"),
+    "lfm2": Checkpoint(LFM2, "llama3", {"_from_model_config": True, "bos_token_id": "@<|begin_of_text|>", "eos_token_id": "@<|eot_id|>",
+                                        "pad_token_id": "@<|end_of_text|>"}, stored="BF16"),
+    "lfm2_biased": Checkpoint(
+        {**{k: v for k, v in LFM2.items() if not k.startswith(("block_", "conv_", "full_", "rope_", "t"))}, "block_auto_adjust_ff_dim": False,
+         "conv_L_cache": 4, "conv_bias": True, "intermediate_size": 20, "layer_types": ["full_attention", "conv", "conv"],
+         "rope_parameters": {"rope_theta": 100.0, "rope_type": "default"}, "tie_word_embeddings": False}, "llama3"),
 }

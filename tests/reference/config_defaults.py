@@ -12,7 +12,7 @@ import sys
 from transformers import CONFIG_MAPPING
 
 TYPES = ["marian", "t5", "mt5", "umt5", "bart", "mbart", "pegasus", "m2m_100", "gpt2", "opt", "bloom", "gpt_neox", "gpt_neo", "gptj",
-         "llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2", "smollm3"]
+         "llama", "mistral", "mixtral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3", "olmo2", "smollm3", "lfm2"]
 # Fields of the base class say nothing about the model.
 COMMON = {"transformers_version", "architectures", "output_hidden_states", "return_dict", "dtype", "chunk_size_feed_forward",
           "is_encoder_decoder", "id2label", "label2id", "problem_type", "initializer_range", "initializer_factor", "init_std", "use_cache"}

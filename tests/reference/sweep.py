@@ -76,6 +76,9 @@ KNOBS = {
              "original_max_position_embeddings": [64]},
     "olmo2": {**GATED, "head_dim": []},
     "smollm3": {**GATED, "no_rope_layer_interval": [2, 4], "use_sliding_window": [False, True], "sliding_window": [None, 4]},
+    "lfm2": {name: GATED[name] for name in ("num_key_value_heads", "tie_word_embeddings", "rope_theta", "rope_scaling", "max_position_embeddings")}
+    | {"norm_eps": [1e-5, 1e-3], "conv_L_cache": [2, 3, 4, 40], "conv_bias": [False, True], "block_auto_adjust_ff_dim": [True, False],
+       "block_ffn_dim_multiplier": [1.0, 1.3, 2], "block_multiple_of": [1, 4, 8], "full_attn_idxs": [[0], [1], [0, 2], [2], None]},
     # transformers 5 never scales what a tied mT5's head reads; 4.57 did.
     "t5": T5, "mt5": {**T5, "tie_word_embeddings": [False]}, "umt5": T5,
     "bart": FAIRSEQ, "mbart": FAIRSEQ, "pegasus": FAIRSEQ,
@@ -84,7 +87,7 @@ KNOBS = {
 }
 BASES = {"gpt2": "gpt2", "opt": "opt", "bloom": "bloom", "gpt_neox": "gpt_neox", "gpt_neo": "gpt_neo", "gptj": "gptj", "llama": "llama", "mistral": "mistral", "mixtral": "mixtral",
          "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2", "gemma3_text": "gemma3_text", "phi3": "phi3", "olmo2": "olmo2",
-         "smollm3": "smollm3", "t5": "t5", "mt5": "mt5", "umt5": "umt5", "bart": "bart", "mbart": "mbart", "pegasus": "pegasus", "marian": "marian",
+         "smollm3": "smollm3", "lfm2": "lfm2", "t5": "t5", "mt5": "mt5", "umt5": "umt5", "bart": "bart", "mbart": "mbart", "pegasus": "pegasus", "marian": "marian",
          "m2m_100": "m2m_100"}
 STORED = ["safetensors", "safetensors", "shards", "bf16", "f16", "pickle", "old_pickle", "pickle_shards"]
 # What a file may be besides its model's own save.

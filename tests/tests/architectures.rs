@@ -320,7 +320,7 @@ macro_rules! checkpoints {
 }
 
 checkpoints! {
-    bart, bloom, bloom_post_norm, byt5, galactica, gemma, gemma2, gemma3_text, gpt2, gpt2_scaled, gpt_neo, gpt_neox, gpt_neox_sequential, gptj, llama, llama3, llama_biased, m2m_100, marian, mbart, mistral, mixtral, mixtral_joined, mt5, olmo2, opt, opt_post_norm, pegasus, phi3, phi3_longrope, qwen2, qwen2_yarn, qwen3, smollm3, smollm3_window, t5, t5_gated, umt5,
+    bart, bloom, bloom_post_norm, byt5, galactica, gemma, gemma2, gemma3_text, gpt2, gpt2_scaled, gpt_neo, gpt_neox, gpt_neox_sequential, gptj, lfm2, lfm2_biased, llama, llama3, llama_biased, m2m_100, marian, mbart, mistral, mixtral, mixtral_joined, mt5, olmo2, opt, opt_post_norm, pegasus, phi3, phi3_longrope, qwen2, qwen2_yarn, qwen3, smollm3, smollm3_window, t5, t5_gated, umt5,
 }
 
 #[test]

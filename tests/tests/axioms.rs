@@ -44,6 +44,11 @@ impl Case {
         self.model.model().decoder.blocks.iter().all(|block| matches!(block.feed_forward.inner, Feed::Dense(_)))
     }
 
+    /// Whether every layer has attention weights.
+    fn attends_everywhere(&self) -> bool {
+        self.model.model().decoder.blocks.iter().all(|block| block.mixer.inner.heads() > 0)
+    }
+
     fn is_encoder_decoder(&self) -> bool {
         self.model.model().encoder.is_some()
     }
@@ -257,12 +262,16 @@ fn what_is_equal_to_its_baseline_gets_nothing() {
 fn shares_sum_to_one() {
     for name in names() {
         let case = Case::load(&name);
-        for method in ["attention_rollout", "reagent"] {
+        let of_attention = if case.attends_everywhere() { &["attention_rollout"][..] } else { &[] };
+        for &method in of_attention.iter().chain(&["reagent"]) {
             let arguments =
                 if method == "reagent" { json!({ "max_probe_steps": 3, "num_probes": 2 }) } else { json!({}) };
             for (sum, _) in sums(&case.attribute(method, arguments)) {
                 assert!((sum - 1.0).abs() < 1e-4, "{name} {method}: {sum}");
             }
+        }
+        if !case.attends_everywhere() {
+            continue;
         }
         for method in ["attention", "value_zeroing"] {
             let sequence = case.attribute(method, json!({}));
@@ -274,6 +283,36 @@ fn shares_sum_to_one() {
                 }
             }
         }
+    }
+}
+
+/// LFM2's layers 0 and 2 are convolutions.
+#[test]
+fn methods_of_attention_name_the_layers_that_have_none() {
+    let case = Case::load("lfm2");
+    let message = |method: &str, arguments: Value| {
+        let mut request = AttributionRequest::new([case.prompt.as_str()]).method(method);
+        request.attribution_args = arguments.as_object().cloned().unwrap();
+        case.model.attribute(&request.generated_texts([case.generated.as_str()])).unwrap_err().to_string()
+    };
+    for method in ["attention", "attention_rollout", "attention_flow", "value_zeroing"] {
+        let message = message(method, json!({}));
+        let layers = "layers 0, 2 of the decoder's 3 have no attention weights but a convolution";
+        assert!(message.contains(layers), "{method}: {message}");
+    }
+    assert!(message("attention", json!({})).contains("use a method of gradients or of changed texts, say `saliency`"));
+    let by_layer = r#"give `decoder_zeroed_units_indices` by layer, say {"1": [0, 1, 2, 3]}"#;
+    assert!(message("value_zeroing", json!({})).contains(by_layer));
+    let some = message("value_zeroing", json!({ "decoder_zeroed_units_indices": [0] }));
+    assert!(some.contains(by_layer), "{some}");
+    let no_heads = message("value_zeroing", json!({ "decoder_zeroed_units_indices": { "2": [0] } }));
+    assert!(no_heads.contains("layer 2 has no heads to zero"), "{no_heads}");
+    // What the message says works: only the layer with attention has scores.
+    let scores = case.attribute("value_zeroing", json!({ "decoder_zeroed_units_indices": { "1": [0, 1, 2, 3] } }));
+    let scores = scores.target_attributions.unwrap().mapv(|v| if v.is_nan() { 0.0 } else { v }).sum_axis(Axis(0));
+    for (index, &sum) in scores.indexed_iter() {
+        let expected = if index[1] == 1 { 1.0 } else { 0.0 };
+        assert!((sum - expected).abs() < 1e-4, "step {}, layer {}: {sum}", index[0], index[1]);
     }
 }
 

@@ -175,10 +175,10 @@ pub trait Method: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Refuses options that do not fit a model, before any text is generated.
+    /// Refuses a model that the method has no meaning for, and options that do not fit it, before any text is generated.
     ///
     /// # Errors
-    /// When an option names something that the model does not have.
+    /// When the model, or an option, asks for something that there is not.
     fn check(&self, _: &Model) -> Result<()> {
         Ok(())
     }

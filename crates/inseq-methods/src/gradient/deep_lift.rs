@@ -113,6 +113,16 @@ impl Method for DeepLift {
         self.explained(context, context.point, context.trace)
     }
 
+    fn check(&self, model: &Model) -> Result<()> {
+        self.rescale().check(model).map_err(|reason| {
+            let way_out = match self.rule {
+                DeepLiftRule::Captum => "use `integrated_gradients`",
+                DeepLiftRule::Full => "use `integrated_gradients`, or the rule `captum`",
+            };
+            Error::Argument(format!("deeplift: {reason}; {way_out}"))
+        })
+    }
+
     fn cost(&self, model: &Model, _: &TextSteps, _: bool) -> Cost {
         Cost::exactly(self.forwards(model), 1)
     }
@@ -127,13 +137,6 @@ impl DeepLift {
         let texts = &point.texts;
         let baseline = engine.baselines(texts, wanted)?;
         let (rescale, forwards) = (self.rescale(), self.forwards(model));
-        rescale.check(model).map_err(|reason| {
-            let way_out = match self.rule {
-                DeepLiftRule::Captum => "use `integrated_gradients`",
-                DeepLiftRule::Full => "use `integrated_gradients`, or the rule `captum`",
-            };
-            Error::Argument(format!("deeplift: {reason}; {way_out}"))
-        })?;
         let start = (forwards > 1).then(|| engine.detailed_trace(&baseline));
         let rescaled = match &start {
             Some(start) if rescale.changes(model) => Some(engine.detailed_trace(point).rescaled(start, model, rescale)),

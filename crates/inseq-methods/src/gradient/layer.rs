@@ -195,7 +195,10 @@ impl<M: Method> Method for AtLayer<M> {
     }
 
     fn check(&self, model: &Model) -> Result<()> {
-        self.layer(model).map(drop)
+        match self.layer(model)? {
+            Some(layer) => self.method.check(&model.above(layer, None)?),
+            None => self.method.check(model),
+        }
     }
 
     fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost {

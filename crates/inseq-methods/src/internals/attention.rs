@@ -3,7 +3,7 @@
 use inseq_core::AttributionKind;
 use inseq_models::model::Model;
 
-use super::{Weights, by_key, by_step};
+use super::{Weights, by_key, by_step, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
@@ -36,6 +36,10 @@ pub struct AttentionWeights;
 impl Method for AttentionWeights {
     fn name(&self) -> &str {
         "attention"
+    }
+
+    fn check(&self, model: &Model) -> Result<()> {
+        check_attention(model)
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {

@@ -9,7 +9,7 @@ use petgraph::algo::ford_fulkerson;
 use petgraph::graph::{DiGraph, NodeIndex};
 use rayon::prelude::*;
 
-use super::{Mixing, Weights};
+use super::{Mixing, Weights, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
@@ -41,6 +41,10 @@ pub struct AttentionFlow;
 impl Method for AttentionFlow {
     fn name(&self) -> &str {
         "attention_flow"
+    }
+
+    fn check(&self, model: &Model) -> Result<()> {
+        check_attention(model)
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {

@@ -4,7 +4,7 @@ use inseq_core::AttributionKind;
 use inseq_models::model::Model;
 use ndarray::Array2;
 
-use super::{Mixing, Weights, by_step};
+use super::{Mixing, Weights, by_step, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
@@ -37,6 +37,10 @@ pub struct AttentionRollout;
 impl Method for AttentionRollout {
     fn name(&self) -> &str {
         "attention_rollout"
+    }
+
+    fn check(&self, model: &Model) -> Result<()> {
+        check_attention(model)
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {

@@ -6,6 +6,7 @@ pub(crate) mod attention_rollout;
 pub(crate) mod value_zeroing;
 
 use burn::tensor::Tensor;
+use inseq_models::model::Model;
 use ndarray::{Array2, Array4, ArrayD, Axis};
 
 pub use attention::AttentionWeights;
@@ -43,6 +44,30 @@ impl Weights {
         let of_encoder = |stacked: Stacked| (!model.is_decoder_only()).then(|| stacked.array()).transpose();
         Ok(Self { encoder: of_encoder(encoder)?, decoder: decoder.array()?, cross: of_encoder(cross)? })
     }
+}
+
+/// Refuses a model of which some layers have no attention weights.
+///
+/// # Errors
+/// Names the layers.
+pub(crate) fn check_attention(model: &Model) -> Result<()> {
+    let Some(layers) = without_attention(model) else { return Ok(()) };
+    Err(Error::Argument(format!(
+        "{layers}; use a method of gradients or of changed texts, say `saliency` or `occlusion`, or `value_zeroing` with the \
+         heads of the other layers"
+    )))
+}
+
+/// Which layers have no attention weights, in words; none where all have.
+fn without_attention(model: &Model) -> Option<String> {
+    let blocks = model.decoder.blocks.iter().enumerate();
+    let layers: Vec<String> =
+        blocks.filter(|(_, block)| block.mixer.inner.heads() == 0).map(|(layer, _)| layer.to_string()).collect();
+    let (noun, verb) = if layers.len() == 1 { ("layer", "has") } else { ("layers", "have") };
+    let all = model.decoder.blocks.len();
+    (!layers.is_empty()).then(|| {
+        format!("{noun} {} of the decoder's {all} {verb} no attention weights but a convolution", layers.join(", "))
+    })
 }
 
 /// Weights of one entry, stacked over layers.

@@ -11,7 +11,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use super::{by_key, by_step};
+use super::{by_key, by_step, without_attention};
 use crate::engine::{TextSteps, read};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Error, Result};
@@ -156,6 +156,11 @@ impl ZeroedHeads {
                 Some(OneOrMore::More(some)) => some,
             },
         };
+        if heads == 0 && !some.is_empty() {
+            return Err(Error::Argument(format!(
+                "value_zeroing: layer {layer} has no heads to zero: it has no attention but a convolution"
+            )));
+        }
         if let Some(head) = some.iter().find(|&&head| head >= heads) {
             return Err(Error::Argument(format!(
                 "value_zeroing: there is no head {head}; layer {layer} has {heads} heads"
@@ -201,6 +206,9 @@ impl Method for ValueZeroing {
     }
 
     fn check(&self, model: &Model) -> Result<()> {
+        if !matches!(self.decoder_zeroed_units_indices, ZeroedHeads::ByLayer(_)) {
+            check_values(model)?;
+        }
         let encoder = model.encoder.as_ref().map(|encoder| &encoder.stack.blocks);
         let stacks = [encoder, Some(&model.decoder.blocks), encoder.and(Some(&model.decoder.blocks))];
         for ((name, chosen), blocks) in self.zeroed().into_iter().zip(stacks) {
@@ -330,6 +338,18 @@ impl ValueZeroing {
             requests.iter().zip(scores).map(|(request, scores)| (request.which, shares(request.which, scores)));
         Ok(shares.collect())
     }
+}
+
+/// Refuses a model of which some layers have no values to zero.
+fn check_values(model: &Model) -> Result<()> {
+    let Some(layers) = without_attention(model) else { return Ok(()) };
+    let heads = model.decoder.blocks.iter().map(|block| block.mixer.inner.heads()).enumerate();
+    let by_layer = heads.into_iter().find(|(_, heads)| *heads > 0).map(|(layer, heads)| {
+        let heads: Vec<String> = (0..heads).map(|head| head.to_string()).collect();
+        format!("give `decoder_zeroed_units_indices` by layer, say {{\"{layer}\": [{}]}}", heads.join(", "))
+    });
+    let way_out = by_layer.unwrap_or_else(|| "use `saliency` or `occlusion`".to_owned());
+    Err(Error::Argument(format!("value_zeroing: {layers}; {way_out}")))
 }
 
 impl Similarity {

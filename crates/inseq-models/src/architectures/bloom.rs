@@ -130,6 +130,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
                     ("self_attention.dense", Some(Part::Mixer.output())),
                     ("mlp.dense_4h_to_h", Some(Part::FeedForward.output())),
                 ],
+                ..Modules::default()
             },
         },
         logit_cap: None,

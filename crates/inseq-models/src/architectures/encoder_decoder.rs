@@ -246,7 +246,7 @@ impl Builder<'_> {
         }
         inner.push(("fc2", Some(Part::FeedForward.output())));
         inner.extend((!self.kind.normalized_before).then_some(("final_layer_norm", None)));
-        Modules { blocks, inner }
+        Modules { blocks, inner, ..Modules::default() }
     }
 
     fn positions(&self, prefix: &str) -> Result<Tensor<2>> {

@@ -150,6 +150,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
                     ("mlp", Some(Part::FeedForward.output())),
                     ("mlp.c_proj", Some(Part::FeedForward.output())),
                 ],
+                ..Modules::default()
             },
         },
         logit_cap: None,

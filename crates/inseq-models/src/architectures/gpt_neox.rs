@@ -152,6 +152,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
                     ("mlp", Some(Part::FeedForward.output())),
                     ("mlp.dense_4h_to_h", Some(Part::FeedForward.output())),
                 ],
+                ..Modules::default()
             },
         },
         logit_cap: None,

@@ -152,6 +152,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
                     ("mlp", Some(Part::FeedForward.output())),
                     ("mlp.fc_out", Some(Part::FeedForward.output())),
                 ],
+                ..Modules::default()
             },
         },
         logit_cap: None,

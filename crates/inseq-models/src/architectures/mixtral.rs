@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::Architecture;
 use super::configuration::{Fields, with};
-use super::gated_decoder::{FeedKind, Kind, Windows, fields, load};
+use super::gated_decoder::{FeedKind, Kind, Names, Windows, fields, load};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "mixtral",
@@ -37,5 +37,11 @@ const FIELDS: Fields = Fields {
     aliases: &[("num_experts", "num_local_experts")],
 };
 
-const KIND: Kind =
-    Kind { model_class: "MixtralForCausalLM", feed: FeedKind::Experts, windows: Windows::All, ..Kind::LLAMA };
+const KIND: Kind = Kind {
+    model_class: "MixtralForCausalLM",
+    feed: FeedKind::Experts,
+    windows: Windows::All,
+    // As transformers called the experts before 5.
+    names: Names { feed_modules: ["mlp", "block_sparse_moe"], ..Names::LLAMA },
+    ..Kind::LLAMA
+};

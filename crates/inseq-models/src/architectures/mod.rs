@@ -15,6 +15,7 @@ mod gpt_neo;
 mod gpt_neox;
 mod gptj;
 mod inventory;
+mod lfm2;
 mod llama;
 mod loader;
 mod m2m_100;
@@ -145,6 +146,7 @@ const ARCHITECTURES: &[Architecture] = &[
     phi3::ARCHITECTURE,
     olmo2::ARCHITECTURE,
     smollm3::ARCHITECTURE,
+    lfm2::ARCHITECTURE,
 ];
 
 /// The model types there are.

@@ -144,7 +144,7 @@ fn modules(config: &Config) -> Modules {
     if !config.do_layer_norm_before {
         inner.extend([("self_attn_layer_norm", Some(Part::Mixer.stream())), ("final_layer_norm", None)]);
     }
-    Modules { blocks: "model.decoder.layers", inner }
+    Modules { blocks: "model.decoder.layers", inner, ..Modules::default() }
 }
 
 fn norm(config: &Config, loader: &Loader, name: &str) -> Result<Norm> {

@@ -12,6 +12,8 @@ pub(super) const WIDTH: usize = 1 << 20;
 pub(super) const HEADS: usize = 1 << 12;
 /// Beyond this a number of experts is.
 pub(super) const EXPERTS: usize = 1 << 12;
+/// Beyond this a number of positions that a convolution takes of is.
+pub(super) const TAPS: usize = 1 << 10;
 /// Beyond this a number of positions is.
 pub(super) const POSITIONS: usize = 1 << 20;
 

@@ -290,7 +290,7 @@ fn modules(decoder: bool) -> Modules {
             ("layer.1.DenseReluDense", feed_forward),
             ("layer.1.DenseReluDense.wo", feed_forward),
         ]);
-        return Modules { blocks: "encoder.block", inner };
+        return Modules { blocks: "encoder.block", inner, ..Modules::default() };
     }
     let attention = Part::CrossAttention;
     inner.extend([
@@ -301,7 +301,7 @@ fn modules(decoder: bool) -> Modules {
         ("layer.2.DenseReluDense", feed_forward),
         ("layer.2.DenseReluDense.wo", feed_forward),
     ]);
-    Modules { blocks: "decoder.block", inner }
+    Modules { blocks: "decoder.block", inner, ..Modules::default() }
 }
 
 fn attention(config: &Config, loader: &Loader, name: &str) -> Result<Attention> {

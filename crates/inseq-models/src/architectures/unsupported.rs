@@ -73,8 +73,8 @@ const REASONS: &[(&str, &str)] = &[
         "axk1 deepseek_v2 deepseek_v3 deepseek_v32 glm4_moe_lite glm_moe_dsa longcat_flash minicpm3 youtu",
     ),
     (
-        "a model with recurrent layers (a scan, a delta rule or a convolution), which no model here has",
-        "bamba falcon_h1 falcon_mamba granitemoehybrid jamba kimi_linear lfm2 lfm2_moe mamba mamba2 \
+        "a model with recurrent layers (a scan or a delta rule) or short convolutions with experts, which no model here has",
+        "bamba falcon_h1 falcon_mamba granitemoehybrid jamba kimi_linear lfm2_moe mamba mamba2 \
          nemotron_h olmo_hybrid qwen3_5 qwen3_5_moe qwen3_5_moe_text qwen3_5_text qwen3_next recurrent_gemma \
          rwkv xlstm zamba zamba2",
     ),

@@ -4,13 +4,18 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 
-use super::{Attention, AttentionCotangents, AttentionTrace, KeyValues, Linear, Mask, Rotation, Rows};
+use super::{
+    Attention, AttentionCotangents, AttentionTrace, GatedPositions, KeyValues, Linear, Mask, Rotation, Rows,
+    ShortConvolution, ShortConvolutionTrace,
+};
 
 /// The part of a block that mixes its own positions.
 #[derive(Clone, Debug)]
 pub enum Mixer {
     /// Each position takes of all that it sees.
     Attention(Attention),
+    /// Each position takes of the last few.
+    ShortConvolution(ShortConvolution),
 }
 
 /// What [`Mixer::pullback`] needs of the forward.
@@ -18,6 +23,8 @@ pub enum Mixer {
 pub enum MixerTrace {
     /// Of [`Mixer::Attention`].
     Attention(AttentionTrace),
+    /// Of [`Mixer::ShortConvolution`].
+    ShortConvolution(ShortConvolutionTrace),
 }
 
 /// What later positions take of earlier ones.
@@ -25,6 +32,8 @@ pub enum MixerTrace {
 pub enum History {
     /// Of [`Mixer::Attention`].
     Attention(KeyValues),
+    /// Of [`Mixer::ShortConvolution`].
+    ShortConvolution(GatedPositions),
 }
 
 /// Where [`Mixer::pullback`] leads.
@@ -44,11 +53,18 @@ impl From<Attention> for Mixer {
     }
 }
 
+impl From<ShortConvolution> for Mixer {
+    fn from(convolution: ShortConvolution) -> Self {
+        Self::ShortConvolution(convolution)
+    }
+}
+
 impl MixerTrace {
     /// Of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> MixerTrace {
         match self {
             Self::Attention(trace) => Self::Attention(trace.entries(range)),
+            Self::ShortConvolution(trace) => Self::ShortConvolution(trace.entries(range)),
         }
     }
 
@@ -56,6 +72,7 @@ impl MixerTrace {
     pub(crate) fn history(&self, entry: usize, length: usize) -> History {
         match self {
             Self::Attention(trace) => History::Attention(trace.key_values(entry, length)),
+            Self::ShortConvolution(trace) => History::ShortConvolution(trace.gated(entry, length)),
         }
     }
 
@@ -63,6 +80,10 @@ impl MixerTrace {
     pub fn rescaled(&self, baseline: &MixerTrace) -> MixerTrace {
         match (self, baseline) {
             (Self::Attention(own), Self::Attention(baseline)) => Self::Attention(own.rescaled(baseline)),
+            (Self::ShortConvolution(own), Self::ShortConvolution(baseline)) => {
+                Self::ShortConvolution(own.rescaled(baseline))
+            }
+            _ => self.clone(),
         }
     }
 }
@@ -72,6 +93,7 @@ impl History {
     pub fn prefix(&self, length: usize) -> History {
         match self {
             Self::Attention(key_values) => Self::Attention(key_values.prefix(length)),
+            Self::ShortConvolution(gated) => Self::ShortConvolution(gated.prefix(length)),
         }
     }
 
@@ -79,6 +101,7 @@ impl History {
     pub fn select(self, index: &Tensor<1, Int>) -> History {
         match self {
             Self::Attention(key_values) => Self::Attention(key_values.select(index)),
+            Self::ShortConvolution(gated) => Self::ShortConvolution(gated.select(index)),
         }
     }
 }
@@ -101,6 +124,10 @@ impl Mixer {
                 let (y, trace) = attention.forward(x, &key_values, mask, rotation, dropout);
                 (y, MixerTrace::Attention(trace))
             }
+            Self::ShortConvolution(convolution) => {
+                let (y, trace) = convolution.forward(x);
+                (y, MixerTrace::ShortConvolution(trace))
+            }
         }
     }
 
@@ -114,22 +141,41 @@ impl Mixer {
     ) -> Tensor<3> {
         match self {
             Self::Attention(attention) => {
-                let earlier = history.take().map(|History::Attention(key_values)| key_values);
+                let earlier = match history.take() {
+                    Some(History::Attention(key_values)) => Some(key_values),
+                    _ => None,
+                };
                 let all = attention.key_values(x.clone(), rotation).after(earlier);
                 let y = attention.forward(x, &all, mask, rotation, None).0;
                 *history = Some(History::Attention(all));
                 y
             }
+            Self::ShortConvolution(convolution) => {
+                let mut gated = match history.take() {
+                    Some(History::ShortConvolution(gated)) => Some(gated),
+                    _ => None,
+                };
+                let y = convolution.step(x, &mut gated);
+                *history = gated.map(History::ShortConvolution);
+                y
+            }
         }
     }
 
-    /// Cotangents of the output in `rows` to those of the input.
+    /// Cotangents of the output in `rows` to those of the input; of a trace of another kind, zeros.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &MixerTrace, rows: &Rows) -> MixerCotangents {
         match (self, trace) {
             (Self::Attention(attention), MixerTrace::Attention(trace)) => {
                 let AttentionCotangents { queries, memory } = attention.pullback(cotangent, trace, rows);
                 let rows = if trace.is_causal() { rows.reached() } else { Rows::prefix(memory.dims()[2]) };
                 MixerCotangents { own: queries, reached: memory, rows }
+            }
+            (Self::ShortConvolution(convolution), MixerTrace::ShortConvolution(trace)) => {
+                convolution.pullback(cotangent, trace, rows)
+            }
+            _ => {
+                let (own, reached) = (cotangent.zeros_like(), rows.reached());
+                MixerCotangents { reached: rows.among_reached(own.clone()), own, rows: reached }
             }
         }
     }
@@ -138,13 +184,15 @@ impl Mixer {
     pub fn weights(&self, trace: &MixerTrace) -> Option<Tensor<4>> {
         match (self, trace) {
             (Self::Attention(attention), MixerTrace::Attention(trace)) => Some(attention.weights(trace)),
+            _ => None,
         }
     }
 
-    /// The heads that have [weights](Self::weights).
+    /// The heads that have [weights](Self::weights); 0 where the mixer has none.
     pub fn heads(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.heads,
+            Self::ShortConvolution(_) => 0,
         }
     }
 
@@ -152,6 +200,7 @@ impl Mixer {
     pub fn features(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.query.input_size(),
+            Self::ShortConvolution(convolution) => convolution.features(),
         }
     }
 
@@ -159,6 +208,7 @@ impl Mixer {
     pub fn inner_size(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.output.input_size() + attention.key_value.output_size(),
+            Self::ShortConvolution(convolution) => convolution.input.output_size() + convolution.output.input_size(),
         }
     }
 
@@ -166,6 +216,7 @@ impl Mixer {
     pub fn widest_row(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.key_value.output_size(),
+            Self::ShortConvolution(convolution) => convolution.input.output_size(),
         }
     }
 
@@ -175,6 +226,10 @@ impl Mixer {
             Self::Attention(attention) => {
                 Self::Attention(Attention { output: Linear::zeros_like(&attention.output), ..attention })
             }
+            Self::ShortConvolution(convolution) => Self::ShortConvolution(ShortConvolution {
+                output: Linear::zeros_like(&convolution.output),
+                ..convolution
+            }),
         }
     }
 }

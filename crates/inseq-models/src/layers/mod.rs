@@ -20,6 +20,7 @@ mod positions;
 mod rotary;
 mod rows;
 mod shared_rows;
+mod short_convolution;
 
 pub use activation::Activation;
 pub use attention::{Attention, AttentionCotangents, AttentionTrace, KeyValues, LeftOutValues};
@@ -36,3 +37,4 @@ pub use positions::{fairseq_positions, sinusoidal_positions};
 pub use rotary::{Rotary, Rotation, Stretch};
 pub use rows::Rows;
 pub use shared_rows::{Mapped, SharedRows};
+pub use short_convolution::{GatedPositions, ShortConvolution, ShortConvolutionTrace};

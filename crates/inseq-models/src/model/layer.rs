@@ -1,10 +1,12 @@
 //! A model cut at a layer.
 
 use burn::tensor::Tensor;
+use indexmap::IndexMap;
 
 use super::stack::Entry;
 use super::trace::Mode;
 use super::{Block, Context, Model, Source, Stack};
+use crate::layers::Mixer;
 use crate::{Error, Result};
 
 /// A place inside a model whose states [`Model::states_at`] gives.
@@ -89,6 +91,18 @@ pub struct Modules {
     pub blocks: &'static str,
     /// Modules of a block, and the places whose states are their outputs; none for the block's output.
     pub inner: Vec<(&'static str, Option<Tap>)>,
+    /// Those of a block whose mixer is a convolution.
+    pub convolution: Vec<(&'static str, Option<Tap>)>,
+}
+
+impl Modules {
+    /// The modules of one block.
+    fn of(&self, block: &Block) -> &[(&'static str, Option<Tap>)] {
+        match block.mixer.inner {
+            Mixer::Attention(_) => &self.inner,
+            Mixer::ShortConvolution(_) => &self.convolution,
+        }
+    }
 }
 
 /// States at a layer.
@@ -137,7 +151,7 @@ impl Model {
         if block >= count {
             return Err(format!("there is no layer {stack}.{block}: the {stack} has {count} blocks, counted from 0"));
         }
-        let tap = match self.stack(side).map(|stack| &stack.modules.inner) {
+        let tap = match self.stack(side).map(|stack| stack.modules.of(&stack.blocks[block])) {
             _ if inner.is_empty() => None,
             Some(modules) => match modules.iter().find(|(module, _)| *module == inner) {
                 Some((_, tap)) => *tap,
@@ -168,13 +182,18 @@ impl Model {
     /// What can be named.
     fn names(&self) -> String {
         let each = self.sides().map(|(side, stack)| {
-            let Modules { blocks, inner } = &stack.modules;
-            let inner: Vec<&str> = inner.iter().map(|(name, _)| *name).collect();
+            let blocks = stack.modules.blocks;
+            let mut inner = IndexMap::new();
+            for (number, block) in stack.blocks.iter().enumerate() {
+                for (name, _) in stack.modules.of(block) {
+                    inner.entry(*name).or_insert(number);
+                }
+            }
             format!(
                 "`{}.0` or `{blocks}.0` for the output of the first block of the {}, and in it {}",
                 side.name(),
                 side.name(),
-                inner.iter().map(|name| format!("`{blocks}.0.{name}`")).collect::<Vec<_>>().join(", ")
+                inner.iter().map(|(name, number)| format!("`{blocks}.{number}.{name}`")).collect::<Vec<_>>().join(", ")
             )
         });
         format!("give `embeddings`; {}", each.collect::<Vec<_>>().join("; "))

@@ -9,8 +9,8 @@ use super::kept::Kept;
 use super::trace::Mode;
 use super::*;
 use crate::layers::{
-    Activation, Attention, DistanceBias, Embedding, Experts, Feed, FeedForward, Linear, Norm, NormKind, Rotary,
-    Stretch, Visibility,
+    Activation, Attention, DistanceBias, Embedding, Experts, Feed, FeedForward, Linear, Mixer, Norm, NormKind, Rotary,
+    ShortConvolution, Stretch, Visibility,
 };
 
 /// What can differ between architectures.
@@ -21,6 +21,8 @@ pub(crate) struct Variant {
     pub(crate) norm_kind: NormKind,
     pub(crate) activation: Activation,
     pub(crate) gated: bool,
+    /// The block that has a convolution in the place of its self-attention, and the taps.
+    pub(crate) taps: Option<(usize, usize)>,
     /// Experts, and how many of them a position chooses.
     pub(crate) experts: Option<(usize, usize)>,
     pub(crate) key_value_heads: usize,
@@ -55,6 +57,7 @@ impl Default for Variant {
             norm_kind: NormKind::Layer,
             activation: Activation::Silu,
             gated: false,
+            taps: None,
             experts: None,
             key_value_heads: HEADS,
             head_norms: false,
@@ -125,6 +128,17 @@ impl Random {
         Sublayer::new(self.norms(variant), attention)
     }
 
+    fn mixer(&mut self, variant: &Variant, layer: usize) -> Sublayer<Mixer> {
+        let Some((_, taps)) = variant.taps.filter(|(block, _)| layer == *block) else { return self.attention(variant) };
+        let convolution = ShortConvolution {
+            input: self.linear(WIDTH, 3 * WIDTH),
+            taps: self.tensor([taps, WIDTH], 1.0),
+            bias: Some(self.tensor([WIDTH], 0.3)),
+            output: self.linear(WIDTH, WIDTH),
+        };
+        Sublayer::new(self.norms(variant), convolution)
+    }
+
     fn feed_forward(&mut self, variant: &Variant) -> Sublayer<Feed> {
         let dense = |random: &mut Self| FeedForward {
             input: random.linear(WIDTH, if variant.gated { 24 } else { 12 }),
@@ -143,7 +157,7 @@ impl Random {
 
     fn stack(&mut self, variant: &Variant, causal: bool) -> Stack {
         let block = |random: &mut Self, scheme| Block {
-            mixer: random.attention(variant),
+            mixer: random.mixer(variant, scheme),
             cross_attention: (causal && variant.encoder).then(|| random.attention(variant)),
             feed_forward: random.feed_forward(variant),
             residual: variant.residual,
@@ -344,6 +358,20 @@ pub(super) fn variants() -> Vec<Variant> {
             window: Some(3),
             ..decoder()
         },
+        // LFM2
+        Variant {
+            norm_kind: rms,
+            gated: true,
+            taps: Some((0, 3)),
+            key_value_heads: 2,
+            head_norms: true,
+            rotated: 4,
+            outer_norms: true,
+            ..decoder()
+        },
+        // More taps than positions, and one.
+        Variant { taps: Some((1, 12)), norms: Placement::BeforeBoth, ..default() },
+        Variant { taps: Some((1, 1)), residual: Residual::Parallel, ..decoder() },
         // Of experts that are not gated, one is chosen, or all.
         Variant { experts: Some((3, 1)), activation: Activation::Relu, ..default() },
         Variant { experts: Some((2, 2)), norms: before, ..default() },

@@ -7,7 +7,7 @@ use super::{Kind, Windows};
 use crate::Result;
 use crate::architectures::rope::{Layers, RopeContext, RopeFields};
 use crate::architectures::sizes::{
-    EXPERTS, HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid,
+    EXPERTS, HEADS, LAYERS, TAPS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid,
 };
 use crate::layers::{Activation, Visibility};
 use crate::model::Scheme;
@@ -23,8 +23,9 @@ pub(super) struct Config {
     pub(super) num_key_value_heads: Option<usize>,
     pub(super) head_dim: Option<usize>,
     /// A model has it by one of these names.
-    #[serde(alias = "hidden_activation")]
+    #[serde(alias = "hidden_activation", default = "silu")]
     pub(super) hidden_act: Activation,
+    #[serde(alias = "norm_eps")]
     pub(super) rms_norm_eps: f64,
     pub(super) sliding_window: Option<usize>,
     #[serde(default)]
@@ -48,12 +49,31 @@ pub(super) struct Config {
     pub(super) num_local_experts: usize,
     #[serde(default = "one")]
     pub(super) num_experts_per_tok: usize,
+    /// Layers with attention, where `layer_types` does not say; all where this does not either.
+    full_attn_idxs: Option<Vec<usize>>,
+    /// Positions that a short convolution takes of, the own one among them.
+    #[serde(rename = "conv_L_cache", default = "one")]
+    pub(super) conv_taps: usize,
+    #[serde(default)]
+    pub(super) conv_bias: bool,
+    /// Two thirds of `intermediate_size` count.
+    #[serde(default)]
+    block_auto_adjust_ff_dim: bool,
+    /// Then this many times as much, up to the next multiple.
+    block_ffn_dim_multiplier: Option<f64>,
+    #[serde(default = "one")]
+    block_multiple_of: usize,
     pub(super) use_bidirectional_attention: Option<bool>,
 }
 
-/// Of experts where there are none: the feed-forward itself.
+/// Of experts where there are none, the feed-forward itself; of taps, the own position; any size is a multiple.
 fn one() -> usize {
     1
+}
+
+/// Of models whose configuration has no activation.
+fn silu() -> Activation {
+    Activation::Silu
 }
 
 impl Config {
@@ -70,6 +90,9 @@ impl Config {
             ("vocab_size", self.vocab_size, VOCABULARY),
             ("hidden_size", self.hidden_size, WIDTH),
             ("intermediate_size", self.intermediate_size, 4 * WIDTH),
+            ("intermediate_size, adjusted", self.inner_size(), 4 * WIDTH),
+            ("conv_L_cache", self.conv_taps, TAPS),
+            ("block_multiple_of", self.block_multiple_of, WIDTH),
             ("num_hidden_layers", self.num_hidden_layers, LAYERS),
             ("num_attention_heads", self.num_attention_heads, HEADS),
             ("num_key_value_heads", self.key_value_heads(), HEADS),
@@ -102,10 +125,41 @@ impl Config {
         }
         check_positive(&[
             ("rms_norm_eps", self.rms_norm_eps),
+            ("block_ffn_dim_multiplier", self.block_ffn_dim_multiplier.unwrap_or(1.0)),
             ("query_pre_attn_scalar", self.query_pre_attn_scalar.unwrap_or(1.0)),
             ("attn_logit_softcapping", f64::from(self.attn_logit_softcapping.unwrap_or(1.0))),
             ("final_logit_softcapping", f64::from(self.final_logit_softcapping.unwrap_or(1.0))),
         ])
+    }
+
+    /// Whether a layer has a short convolution in the place of its self-attention.
+    ///
+    /// # Errors
+    /// When `layer_types` calls it something else.
+    pub(super) fn is_convolution(&self, kind: &Kind, layer: usize) -> Result<bool> {
+        match &self.layer_types {
+            _ if !kind.convolutions => Ok(false),
+            None => Ok(self.full_attn_idxs.as_ref().is_some_and(|layers| !layers.contains(&layer))),
+            Some(types) => match types[layer].as_str() {
+                "conv" => Ok(true),
+                "full_attention" => Ok(false),
+                other => invalid(format!("`layer_types` has `{other}`; supported: conv, full_attention")),
+            },
+        }
+    }
+
+    /// Size of the feed-forward's inner layer.
+    pub(super) fn inner_size(&self) -> usize {
+        if !self.block_auto_adjust_ff_dim {
+            return self.intermediate_size;
+        }
+        let size = (2.0 * self.intermediate_size as f64 / 3.0) as usize;
+        match self.block_ffn_dim_multiplier {
+            Some(times) => {
+                ((times * size as f64) as usize).checked_next_multiple_of(self.block_multiple_of).unwrap_or(usize::MAX)
+            }
+            None => size,
+        }
     }
 
     /// The window of a layer.

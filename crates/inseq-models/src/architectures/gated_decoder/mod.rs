@@ -11,7 +11,7 @@ use super::dropout::DropoutFields;
 use super::rope::RopeFamily;
 use super::{LoadedModel, Loader};
 use crate::Result;
-use crate::layers::{Activation, Attention, Embedding, Experts, Feed, FeedForward, Linear, Norm};
+use crate::layers::{Activation, Attention, Embedding, Experts, Feed, FeedForward, Linear, Norm, ShortConvolution};
 use crate::model::{Block, Entry, Exit, Model, Modules, Norms, Part, Residual, Stack, Sublayer};
 use config::Config;
 
@@ -73,6 +73,45 @@ pub(super) struct Kind {
     pub(super) windows: Windows,
     /// How `config.json` says what is rotated.
     pub(super) rope: RopeFamily,
+    /// Layers that `layer_types` calls `conv` have a short convolution in the place of the self-attention.
+    pub(super) convolutions: bool,
+    /// What tensors are called.
+    pub(super) names: Names,
+}
+
+/// The names of tensors that differ between models.
+pub(super) struct Names {
+    /// Of the norms before mixer and feed-forward, where norms stand only there.
+    pub(super) before: [&'static str; 2],
+    /// Of the last norm.
+    pub(super) last: &'static str,
+    /// Of the output of the attention.
+    pub(super) attention_output: &'static str,
+    /// Of the norms of queries and keys.
+    pub(super) query_key_norms: [&'static str; 2],
+    /// Of the feed-forward.
+    pub(super) feed: &'static str,
+    /// Of its gate, of what that multiplies, and of its output.
+    pub(super) gated: [&'static str; 3],
+    /// The attention, and its output, as modules of a block.
+    pub(super) attention_modules: [&'static str; 2],
+    /// The feed-forward, and its output, as modules of a block.
+    pub(super) feed_modules: [&'static str; 2],
+}
+
+impl Names {
+    /// Llama's.
+    pub(super) const LLAMA: Names = Names {
+        // The second norm's name tells where it was in the first models: after the attention, and before what follows.
+        before: ["input_layernorm", "post_attention_layernorm"],
+        last: "norm",
+        attention_output: "o_proj",
+        query_key_norms: ["q_norm", "k_norm"],
+        feed: "mlp",
+        gated: ["gate_proj", "up_proj", "down_proj"],
+        attention_modules: ["self_attn", "self_attn.o_proj"],
+        feed_modules: ["mlp", "mlp.down_proj"],
+    };
 }
 
 /// What the feed-forward is made of.
@@ -136,27 +175,23 @@ impl Kind {
         feed: FeedKind::Gated,
         windows: Windows::None,
         rope: RopeFamily::Llama,
+        convolutions: false,
+        names: Names::LLAMA,
     };
 
     fn modules(&self) -> Modules {
-        let (attention, feed_forward) = (Part::Mixer, Part::FeedForward);
-        let mut inner = vec![
-            ("self_attn", Some(attention.output())),
-            ("self_attn.o_proj", Some(attention.output())),
-            ("mlp", Some(feed_forward.output())),
-        ];
-        inner.push(match self.feed {
-            FeedKind::Gated | FeedKind::Joined => ("mlp.down_proj", Some(feed_forward.output())),
-            // As transformers called it before 5.
-            FeedKind::Experts => ("block_sparse_moe", Some(feed_forward.output())),
-        });
+        let named = |names: [&'static str; 2], part: Part| names.map(|name| (name, Some(part.output())));
+        let Names { attention_modules, feed_modules, .. } = self.names;
+        let feed_forward = named(feed_modules, Part::FeedForward);
+        let mut inner = [named(attention_modules, Part::Mixer), feed_forward].concat();
         if self.norms != NormPlaces::Before {
             inner.extend([
-                ("post_attention_layernorm", Some(attention.branch())),
-                ("post_feedforward_layernorm", Some(feed_forward.branch())),
+                ("post_attention_layernorm", Some(Part::Mixer.branch())),
+                ("post_feedforward_layernorm", Some(Part::FeedForward.branch())),
             ]);
         }
-        Modules { blocks: "model.layers", inner }
+        let convolution = [named(["conv", "conv.out_proj"], Part::Mixer), feed_forward].concat();
+        Modules { blocks: "model.layers", inner, convolution }
     }
 }
 
@@ -182,10 +217,13 @@ pub(super) fn load(kind: &Kind, configuration: &Configuration, loader: &Loader) 
             blocks: of_layer
                 .into_iter()
                 .enumerate()
-                .map(|(layer, scheme)| builder.block(&format!("{prefix}layers.{layer}"), scheme))
+                .map(|(layer, scheme)| builder.block(&format!("{prefix}layers.{layer}"), layer, scheme))
                 .collect::<Result<_>>()?,
             schemes,
-            exit: Exit { norm: Some(builder.norm(&format!("{prefix}norm"), config.hidden_size)?), projection: None },
+            exit: Exit {
+                norm: Some(builder.norm(&format!("{prefix}{}", kind.names.last), config.hidden_size)?),
+                projection: None,
+            },
             dropout: DROPOUT.read(configuration)?,
             modules: kind.modules(),
         },
@@ -220,22 +258,26 @@ impl Builder<'_> {
         })
     }
 
-    fn block(&self, name: &str, scheme: usize) -> Result<Block> {
+    fn block(&self, name: &str, layer: usize, scheme: usize) -> Result<Block> {
         let named = |part: &str| format!("{name}.{part}");
-        // The name tells where the second norm was in the first models: after the attention, and before what follows.
-        let before_feed_forward = match self.kind.norms {
-            NormPlaces::Before => "post_attention_layernorm",
-            NormPlaces::Around | NormPlaces::Behind => "pre_feedforward_layernorm",
+        let [before_mixer, before_feed] = match self.kind.norms {
+            NormPlaces::Before => self.kind.names.before,
+            NormPlaces::Around | NormPlaces::Behind => ["input_layernorm", "pre_feedforward_layernorm"],
+        };
+        let mixer = if self.config.is_convolution(self.kind, layer)? {
+            self.convolution(&named("conv"))?.into()
+        } else {
+            self.attention(&named("self_attn"))?.into()
         };
         Ok(Block {
             mixer: Sublayer {
-                inner: self.attention(&named("self_attn"))?.into(),
-                norms: self.norms(&named("input_layernorm"), &named("post_attention_layernorm"))?,
+                inner: mixer,
+                norms: self.norms(&named(before_mixer), &named("post_attention_layernorm"))?,
             },
             cross_attention: None,
             feed_forward: Sublayer {
                 inner: self.feed(name)?,
-                norms: self.norms(&named(before_feed_forward), &named("post_feedforward_layernorm"))?,
+                norms: self.norms(&named(before_feed), &named("post_feedforward_layernorm"))?,
             },
             residual: Residual::Sequential,
             scheme,
@@ -258,7 +300,12 @@ impl Builder<'_> {
                 loader.key_value([&key, &value], features, key_value_inner, biased)?,
             )
         };
-        let output = loader.linear_with(&format!("{name}.o_proj"), inner, features, config.attention_bias)?;
+        let output = loader.linear_with(
+            &format!("{name}.{}", self.kind.names.attention_output),
+            inner,
+            features,
+            config.attention_bias,
+        )?;
         let mut attention = Attention::new(query, key_value, output, config.num_attention_heads);
         if let Some(scalar) = config.query_pre_attn_scalar {
             attention.scale = scalar.powf(-0.5) as f32;
@@ -272,28 +319,46 @@ impl Builder<'_> {
                 QueryKeyNorms::Whole => self.norm(&name, heads * head_dim).map(Some),
             }
         };
-        let norms = [norm("q_norm", config.num_attention_heads)?, norm("k_norm", config.key_value_heads())?];
+        let [query, key] = self.kind.names.query_key_norms;
+        let norms = [norm(query, config.num_attention_heads)?, norm(key, config.key_value_heads())?];
         attention.norms = if let [Some(query), Some(key)] = norms { Some([query, key]) } else { None };
         Ok(attention)
+    }
+
+    /// The short convolution of a block.
+    fn convolution(&self, name: &str) -> Result<ShortConvolution> {
+        let (config, loader, features) = (self.config, self.loader, self.config.hidden_size);
+        let (taps, biased) = (config.conv_taps, config.conv_bias);
+        let named = |part: &str| format!("{name}.{part}");
+        let stored = loader.linear_with(&named("in_proj"), features, 3 * features, biased)?;
+        let weights = loader.tensor(&named("conv.weight"), [features, 1, taps])?;
+        Ok(ShortConvolution {
+            // A file has the gates of the output before the values.
+            input: stored.outputs((0..features).chain(2 * features..3 * features).chain(features..2 * features)),
+            taps: weights.reshape([features, taps]).transpose(),
+            bias: biased.then(|| loader.tensor(&named("conv.bias"), [features])).transpose()?,
+            output: loader.linear_with(&named("out_proj"), features, features, biased)?,
+        })
     }
 
     /// The feed-forward of a block.
     fn feed(&self, block: &str) -> Result<Feed> {
         let (config, loader) = (self.config, self.loader);
-        let (features, inner) = (config.hidden_size, config.intermediate_size);
+        let (features, inner) = (config.hidden_size, config.inner_size());
         let linear = |name: &str, input: usize, output: usize| loader.linear_with(name, input, output, config.mlp_bias);
         if self.kind.feed == FeedKind::Experts {
             return self.experts(block).map(Feed::Experts);
         }
-        let named = |part: &str| format!("{block}.mlp.{part}");
+        let Names { feed, gated: [gate, up, down], .. } = self.kind.names;
+        let named = |part: &str| format!("{block}.{feed}.{part}");
         let input = match self.kind.feed {
             FeedKind::Joined => linear(&named("gate_up_proj"), features, 2 * inner)?,
             _ => {
-                let [gate, up] = ["gate_proj", "up_proj"].map(|part| linear(&named(part), features, inner));
+                let [gate, up] = [gate, up].map(|part| linear(&named(part), features, inner));
                 Linear::concatenate(vec![gate?, up?])
             }
         };
-        let output = linear(&named("down_proj"), inner, features)?;
+        let output = linear(&named(down), inner, features)?;
         Ok(FeedForward { input, activation: self.activation(), output }.into())
     }
 

@@ -36,8 +36,11 @@ impl Block {
     pub(in crate::model) fn forward_attended(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Attended) {
         let mix = |x: Tensor<3>| {
             let (y, trace) = self.mix(x, context);
-            let MixerTrace::Attention(trace) = trace;
-            (y.clone(), Some((y, trace)))
+            let trace = match trace {
+                MixerTrace::Attention(trace) => Some((y.clone(), trace)),
+                MixerTrace::ShortConvolution(_) => None,
+            };
+            (y, trace)
         };
         let cross = |x: Tensor<3>| {
             let (y, trace) = self.attend_to_memory(x, context);
@@ -131,8 +134,10 @@ impl Block {
             let cross = self.cross_attention.as_ref()?;
             return Some((&cross.inner, &cross.norms, attended.cross.as_ref()?));
         }
-        let Mixer::Attention(attention) = &self.mixer.inner;
-        Some((attention, &self.mixer.norms, attended.own.as_ref()?))
+        match &self.mixer.inner {
+            Mixer::Attention(attention) => Some((attention, &self.mixer.norms, attended.own.as_ref()?)),
+            Mixer::ShortConvolution(_) => None,
+        }
     }
 }
 
@@ -179,8 +184,12 @@ mod tests {
         let block = &stack.blocks[layer];
         let mix = |x: Tensor<3>| {
             let (y, trace) = block.mix(x, context);
-            let (Mixer::Attention(attention), MixerTrace::Attention(trace)) = (&block.mixer.inner, trace);
-            (if which == LeftOut::Cross { y } else { attended(attention, &trace, span, heads) }, ())
+            match (&block.mixer.inner, trace) {
+                (Mixer::Attention(attention), MixerTrace::Attention(trace)) if which != LeftOut::Cross => {
+                    (attended(attention, &trace, span, heads), ())
+                }
+                _ => (y, ()),
+            }
         };
         let cross = |x: Tensor<3>| {
             let (y, trace) = block.attend_to_memory(x, context);
@@ -243,7 +252,8 @@ mod tests {
     fn states_without_values_are_those_of_values_put_to_zero() {
         let device = crate::device::parse(&std::env::var("INSEQ_TEST_DEVICE").unwrap_or("flex".into())).unwrap();
         let spans: Vec<Vec<Range<usize>>> = LENGTHS.map(|length| (0..length).map(|i| i..i + 1).collect()).into();
-        for (seed, variant) in variants().iter().enumerate() {
+        // A convolution has no values to leave out.
+        for (seed, variant) in variants().iter().enumerate().filter(|(_, variant)| variant.taps.is_none()) {
             let mut random = Random::new(seed as u64, &device);
             let model = random.model(variant);
             let [source, target] = LENGTHS.map(|length| random.tensor([1, length, variant.features()], 1.0));

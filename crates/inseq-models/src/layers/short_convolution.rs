@@ -1,0 +1,169 @@
+//! A gated short convolution.
+
+use std::ops::Range;
+
+use burn::tensor::{Int, Tensor};
+
+use super::{Linear, MixerCotangents, Rows, kernels};
+
+/// `y = W_out (c * (k ∗ (b * x)))` with `[b, x, c] = W_in u`: each feature of the gated positions under a causal convolution
+/// of its own over the last few of them (Liquid AI, 2025, <https://arxiv.org/abs/2511.23404>).
+#[derive(Clone, Debug)]
+pub struct ShortConvolution {
+    /// Gates of the values, values, gates of the output, side by side, each as wide as the model.
+    pub input: Linear,
+    /// `[tap, feature]`: the weights of positions, the position's own last.
+    pub taps: Tensor<2>,
+    /// Added to the convolution, `[feature]`.
+    pub bias: Option<Tensor<1>>,
+    /// Back to the residual stream.
+    pub output: Linear,
+}
+
+/// What [`ShortConvolution::pullback`] needs of the forward, each `[batch, position, any]`.
+#[derive(Clone, Debug)]
+pub struct ShortConvolutionTrace {
+    /// Values, then their gates: each is the derivative of the product with regard to the other.
+    factors: Tensor<3>,
+    /// What the convolution gave.
+    convolved: Tensor<3>,
+    /// Gates of the output.
+    gates: Tensor<3>,
+}
+
+impl ShortConvolutionTrace {
+    /// Of some batch entries.
+    pub(crate) fn entries(&self, range: &Range<usize>) -> ShortConvolutionTrace {
+        let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
+        Self { factors: of(&self.factors), convolved: of(&self.convolved), gates: of(&self.gates) }
+    }
+
+    /// The first `length` gated positions of one batch entry.
+    pub(super) fn gated(&self, entry: usize, length: usize) -> GatedPositions {
+        let features = self.gates.dims()[2];
+        let of = |start| self.factors.clone().narrow(0, entry, 1).narrow(1, 0, length).narrow(2, start, features);
+        GatedPositions(of(0) * of(features))
+    }
+
+    /// The trace whose pullback is that of differences to a baseline: a product's difference is each factor's difference times
+    /// the mean of the other.
+    pub(super) fn rescaled(&self, baseline: &ShortConvolutionTrace) -> ShortConvolutionTrace {
+        let middle = |own: &Tensor<3>, other: &Tensor<3>| (own.clone() + other.clone()) * 0.5;
+        Self {
+            factors: middle(&self.factors, &baseline.factors),
+            convolved: middle(&self.convolved, &baseline.convolved),
+            gates: middle(&self.gates, &baseline.gates),
+        }
+    }
+}
+
+/// What a convolution takes of earlier positions, `[batch, position, feature]`.
+#[derive(Clone, Debug)]
+pub struct GatedPositions(Tensor<3>);
+
+impl GatedPositions {
+    /// The first `length` positions.
+    pub(super) fn prefix(&self, length: usize) -> GatedPositions {
+        Self(self.0.clone().narrow(1, 0, length))
+    }
+
+    /// The batch entries of `index`.
+    pub(super) fn select(self, index: &Tensor<1, Int>) -> GatedPositions {
+        Self(self.0.select(0, index.clone()))
+    }
+}
+
+impl ShortConvolution {
+    /// Size of the input's last axis.
+    pub fn features(&self) -> usize {
+        self.output.output_size()
+    }
+
+    /// `[batch, position, feature]` to the same, with the trace.
+    pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, ShortConvolutionTrace) {
+        let [gates, values, output_gates] = self.parts(x);
+        let convolved = self.convolved(gates.clone() * values.clone());
+        let y = self.output.forward(output_gates.clone() * convolved.clone());
+        (y, ShortConvolutionTrace { factors: Tensor::cat(vec![values, gates], 2), convolved, gates: output_gates })
+    }
+
+    /// The output for the positions `x` `[batch, position, feature]` after those of `history`, which takes them up.
+    pub fn step(&self, x: Tensor<3>, history: &mut Option<GatedPositions>) -> Tensor<3> {
+        let count = x.dims()[1];
+        let [gates, values, output_gates] = self.parts(x);
+        let own = gates * values;
+        let all = match history.take() {
+            Some(GatedPositions(earlier)) => Tensor::cat(vec![earlier, own], 1),
+            None => own,
+        };
+        let length = all.dims()[1];
+        let reached = (count + self.taps.dims()[0] - 1).min(length);
+        let convolved = self.convolved(all.clone().narrow(1, length - reached, reached));
+        *history = Some(GatedPositions(all));
+        self.output.forward(output_gates * convolved.narrow(1, reached - count, count))
+    }
+
+    fn parts(&self, x: Tensor<3>) -> [Tensor<3>; 3] {
+        let (features, all) = (self.input.output_size() / 3, self.input.forward(x));
+        [0, 1, 2].map(|part| all.clone().narrow(2, part * features, features))
+    }
+
+    /// The convolution of `[batch, position, feature]`, before whose first position there are zeros.
+    fn convolved(&self, x: Tensor<3>) -> Tensor<3> {
+        let length = x.dims()[1];
+        let sum = self.shifted_by(length).map(|(by, tap)| shifted(x.clone(), by) * tap.unsqueeze::<3>());
+        let sum = sum.reduce(|sum, part| sum + part).unwrap_or_else(|| x.zeros_like());
+        match &self.bias {
+            Some(bias) => sum + bias.clone().unsqueeze::<3>(),
+            None => sum,
+        }
+    }
+
+    /// Each distance at which something can be taken among `length` positions, with its weights `[1, feature]`.
+    fn shifted_by(&self, length: usize) -> impl Iterator<Item = (usize, Tensor<2>)> {
+        let taps = self.taps.dims()[0];
+        (0..taps.min(length)).map(move |by| (by, self.taps.clone().narrow(0, taps - 1 - by, 1)))
+    }
+
+    /// Cotangents of the output in `rows` to those of the input, in those and in what they reach.
+    pub fn pullback(&self, cotangent: Tensor<4>, trace: &ShortConvolutionTrace, rows: &Rows) -> MixerCotangents {
+        let features = self.features();
+        let to_product = self.output.pullback(cotangent);
+        let to_gates = kernels::times_trace(to_product.clone(), rows.of(&trace.convolved));
+        let to_convolved = kernels::times_trace(to_product, rows.of(&trace.gates));
+        let reached = rows.reached();
+        let to_convolved = reached.padded(rows.among_reached(to_convolved));
+        let length = to_convolved.dims()[2];
+        let to_gated = self
+            .shifted_by(length)
+            .map(|(by, tap)| shifted_back(to_convolved.clone(), by) * tap.unsqueeze::<4>())
+            .reduce(|sum, part| sum + part)
+            .unwrap_or_else(|| to_convolved.zeros_like());
+        let to_factors = kernels::times_trace(reached.unpadded(to_gated), reached.of(&trace.factors));
+        MixerCotangents {
+            own: self.input.pullback_of(2 * features..3 * features, to_gates),
+            reached: self.input.pullback_of(0..2 * features, to_factors),
+            rows: reached,
+        }
+    }
+}
+
+/// `[batch, position, feature]` so many positions later, behind zeros.
+fn shifted(x: Tensor<3>, by: usize) -> Tensor<3> {
+    let [batch, length, features] = x.dims();
+    if by == 0 {
+        return x;
+    }
+    let zeros = Tensor::zeros([batch, by, features], (&x.device(), x.dtype()));
+    Tensor::cat(vec![zeros, x.narrow(1, 0, length - by)], 1)
+}
+
+/// The pullback of [`shifted`], of `[batch, probe, row, feature]`.
+fn shifted_back(x: Tensor<4>, by: usize) -> Tensor<4> {
+    let [batch, probes, rows, features] = x.dims();
+    if by == 0 {
+        return x;
+    }
+    let zeros = Tensor::zeros([batch, probes, by, features], (&x.device(), x.dtype()));
+    Tensor::cat(vec![x.narrow(2, by, rows - by), zeros], 2)
+}
