@@ -82,6 +82,9 @@ pub enum Command {
 }
 
 #[cfg(test)]
+mod spelling;
+
+#[cfg(test)]
 mod tests {
     use bytesize::ByteSize;
 

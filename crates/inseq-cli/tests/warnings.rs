@@ -99,3 +99,12 @@ fn a_memory_budget_of_nothing_is_refused() {
     let (message, code) = complaint(&run(&["attribute", "-i", "the cat", "--memory-budget", "0"]));
     assert!(message.starts_with("error: --memory-budget is 0; expected ") && code == 1, "{message}");
 }
+
+#[test]
+fn a_line_end_that_the_vocabulary_lacks_is_named() {
+    // transformers reads `▁the <unk> c a t ▁sat` there.
+    let model = fixture("llama");
+    let said =
+        warnings(&["attribute", "-m", model.to_str().unwrap(), "-i", "the\ncat", "-g", "the\ncat sat", "--hide"]);
+    assert_eq!(said, [r#"warning: generated text 1: the tokenizer has no tokens for "\n": it reads `<unk>` there"#]);
+}

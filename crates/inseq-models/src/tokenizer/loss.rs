@@ -35,7 +35,9 @@ impl Tokenizer {
         if let (Some((unknown, token)), Some(offsets)) = (unknown, &encoding.offsets) {
             let mut parts: Vec<String> = Vec::new();
             for range in encoding.ids.iter().zip(offsets).filter(|(id, _)| **id == unknown).map(|(_, range)| range) {
-                let part = text.get(range.clone()).unwrap_or_default().trim();
+                let part = text.get(range.clone()).unwrap_or_default();
+                // A line end by itself is named.
+                let part = if part.trim().is_empty() { part } else { part.trim() };
                 // Whoever writes the token itself means it.
                 if part != token && !parts.iter().any(|known| known == part) {
                     parts.push(part.to_string());
