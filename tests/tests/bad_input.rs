@@ -199,7 +199,6 @@ fn arguments_that_methods_cannot_use_are_named() {
         ("value_zeroing", r#"{"decoder_zeroed_units_indices": []}"#, "names no head"),
         ("value_zeroing", r#"{"cross_zeroed_units_indices": {}}"#, "names no head"),
         ("value_zeroing", r#"{"encoder_zeroed_units_indices": {"0": []}}"#, "names no head"),
-        ("value_zeroing", r#"{"encoder_zeroed_units_indices": {"99": [0]}}"#, "there is no layer 99"),
         ("value_zeroing", r#"{"cross_zeroed_units_indices": {"0": 77}}"#, "there is no head 77"),
         ("value_zeroing", r#"{"similarity_metric": "manhattan"}"#, "euclidean"),
         ("reagent", r#"{"replacements": "nouns"}"#, "given_model"),

@@ -211,19 +211,9 @@ impl Method for ValueZeroing {
         }
         let encoder = model.encoder.as_ref().map(|encoder| &encoder.stack.blocks);
         let stacks = [encoder, Some(&model.decoder.blocks), encoder.and(Some(&model.decoder.blocks))];
-        for ((name, chosen), blocks) in self.zeroed().into_iter().zip(stacks) {
-            let refuse = |message: String| Err(Error::Argument(format!("value_zeroing: `{name}`: {message}")));
-            let Some(blocks) = blocks else {
-                match chosen {
-                    ZeroedHeads::All => continue,
-                    _ => return refuse("the model has no such attention".into()),
-                }
-            };
-            if let ZeroedHeads::ByLayer(layers) = chosen
-                && let Some((layer, _)) = layers.range(blocks.len()..).next()
-            {
-                return refuse(format!("there is no layer {layer}; there are {}, counted from 0", blocks.len()));
-            }
+        // As in the reference, what names an attention or a layer that the model does not have has no effect.
+        for ((_, chosen), blocks) in self.zeroed().into_iter().zip(stacks) {
+            let Some(blocks) = blocks else { continue };
             for (layer, block) in blocks.iter().enumerate() {
                 chosen.of(layer, block.mixer.inner.heads())?;
             }
