@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
-use std::time::Instant;
+use web_time::Instant;
 
 use inseq_core::aggregators::AggregationFunction;
 use inseq_core::{SequenceAttribution, StepAttribution};

@@ -1,7 +1,7 @@
 //! Estimates the cost of a call.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use web_time::Instant;
 
 use inseq_models::model::Wanted;
 
