@@ -52,11 +52,14 @@ pub struct Scores {
     scaling: Scaling,
 }
 
+/// A function that makes one score of several.
+type Reduce = Arc<dyn Fn(&[f32]) -> f32 + Send + Sync>;
+
 /// A function of the scores along the last axis.
 #[derive(Clone)]
 enum Function {
     Known(AggregationFunction),
-    Own { name: String, reduce: Arc<dyn Fn(&[f32]) -> f32 + Send + Sync> },
+    Own { name: String, reduce: Reduce },
 }
 
 impl Function {
