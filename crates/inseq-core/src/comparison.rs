@@ -1,6 +1,6 @@
-//! How far the attributions of one text by several methods agree.
+//! Agreement of the attributions of one text by several methods.
 //!
-//! Scores of methods differ in scale and sign, so that only the order of their magnitudes, and their shares of the whole, are
+//! Scores of methods differ in scale and sign, so only the order of their magnitudes and their shares of the sum are
 //! compared.
 
 use ndarray::{ArrayD, Axis};
@@ -10,15 +10,15 @@ use crate::{AttributionKind, Error, Result, SequenceAttribution};
 /// The mean share of each token, one value per token; `None` for a token that no step sees.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MeanShares {
-    /// `[source]`; `None` where the source was not attributed.
+    /// Shares of source tokens, `[source]`; `None` if the source was not attributed.
     pub source: Option<Vec<Option<f32>>>,
-    /// `[target]`; `None` where the target was not attributed.
+    /// Shares of target tokens, `[target]`; `None` if the target was not attributed.
     pub target: Option<Vec<Option<f32>>>,
 }
 
 impl SequenceAttribution {
-    /// The share of each token in the sum of the absolute scores of a step, as its mean over the steps that see the token. A step
-    /// of zeros gives every token the share 0.
+    /// The share of each token in the sum of a step's absolute scores, averaged over the steps that see the token. In a step
+    /// of zeros every token has the share 0.
     ///
     /// # Errors
     /// There is more than one score per token, or the arrays do not fit the tokens.
@@ -56,12 +56,12 @@ impl SequenceAttribution {
         })
     }
 
-    /// Spearman's correlation between the absolute scores of two attributions of one text: the mean over the steps. Each step
+    /// Spearman's correlation between the absolute scores of two attributions of one text, averaged over the steps. Each step
     /// correlates the tokens that it sees, source and target together; equal scores share the mean of their ranks. A step in which
-    /// all scores of a side are equal has no correlation and does not count; `None` where no step has one.
+    /// all scores of one attribution are equal has no correlation and does not count; `None` if no step has a correlation.
     ///
     /// # Errors
-    /// There is more than one score per token, or the two have other tokens or steps.
+    /// There is more than one score per token, or the tokens or steps differ.
     ///
     /// ```
     /// use inseq_core::{SequenceAttribution, Token};
@@ -123,7 +123,7 @@ fn magnitudes(sequence: &SequenceAttribution, step: usize) -> impl Iterator<Item
     })
 }
 
-/// The correlation of the ranks of two lists of one length; `None` where one of them has no more than one value.
+/// The rank correlation of two lists of the same length; `None` if one of them has at most one distinct value.
 fn spearman(one: Vec<f64>, two: Vec<f64>) -> Option<f64> {
     let (one, two) = (ranks(&one), ranks(&two));
     let mean = (one.len() as f64 - 1.0) / 2.0;
@@ -132,7 +132,7 @@ fn spearman(one: Vec<f64>, two: Vec<f64>) -> Option<f64> {
     (scale > 0.0).then(|| product(&one, &two) / scale)
 }
 
-/// Ranks from 0; equal values share the mean of theirs.
+/// Ranks from 0; equal values share the mean of their ranks.
 fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&one, &two| values[one].total_cmp(&values[two]));

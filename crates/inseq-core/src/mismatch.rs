@@ -1,7 +1,7 @@
-//! JSON that is not what it should be, in words for whoever wrote it.
+//! Mismatches in JSON, in words for its author.
 //!
-//! What serde says of a mismatch names Rust's types (`usize`, `untagged enum`); this is the one place that puts it into words: the
-//! place, what was expected, and what was found.
+//! Serde's messages name Rust's types (`usize`, `untagged enum`). This module turns them into words: the
+//! place, the expected value, and the found value.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use serde_path_to_error::Segment;
 
 use crate::UnknownName;
 
-/// What is wrong with a JSON value, and where in it.
+/// A problem of a JSON value, and its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Mismatch {
-    /// The place, such as `bad_words_ids[0][1]`; empty where it is the value as a whole, or the message names it.
+    /// The place, such as `bad_words_ids[0][1]`; empty if it is the whole value, or if the message names it.
     pub path: String,
-    /// What was expected, and what was found.
+    /// Expected and found value.
     pub message: String,
 }
 
@@ -29,10 +29,10 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// A value as a type.
+/// Deserializes a value.
 ///
 /// # Errors
-/// When it does not fit.
+/// The value does not fit the type.
 pub fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Mismatch> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let found = error.path().iter().try_fold(value, |value, segment| match segment {
@@ -48,10 +48,10 @@ pub fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Mismatch> {
     })
 }
 
-/// A JSON text as a type.
+/// Deserializes a JSON text.
 ///
 /// # Errors
-/// When it is no JSON, or does not fit.
+/// The text is not JSON, or does not fit the type.
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Mismatch> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(Mismatch::from)?;
@@ -70,14 +70,14 @@ impl From<serde_path_to_error::Error<serde_json::Error>> for Mismatch {
     }
 }
 
-/// Whether a message says what was expected, or that no form fits.
+/// Whether a message names the expected form, or says that no form fits.
 fn says_form(message: &str) -> bool {
     message.starts_with("expected ") || message.starts_with(NO_FORM)
 }
 
 const NO_FORM: &str = "has none of the forms that are known";
 
-/// A value in a message, cut where it is long.
+/// A value for a message, shortened if it is long.
 fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();
@@ -87,7 +87,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// What serde, or a library that uses it, says of a value, in words.
+/// A message of serde, or of a library that uses it, in words.
 pub fn words(said: &str) -> String {
     let (said, place) = match said.rsplit_once(" at line ").map(|(said, place)| (said, place.split_once(" column "))) {
         Some((said, Some((line, column)))) if [line, column].iter().all(|n| n.bytes().all(|b| b.is_ascii_digit())) => {
@@ -98,7 +98,7 @@ pub fn words(said: &str) -> String {
     format!("{}{place}", mismatch(said).unwrap_or_else(|| syntax(said)))
 }
 
-/// What is said of a value of another type or form than expected; `None` where something else is said.
+/// The words for a value of a wrong type or form; `None` for other messages.
 fn mismatch(said: &str) -> Option<String> {
     if let Some(rest) = said.strip_prefix("invalid type: ").or_else(|| said.strip_prefix("invalid value: ")) {
         let (found, expected) = rest.rsplit_once(", expected ")?;
@@ -143,7 +143,7 @@ fn lower_case(name: &str) -> String {
     words
 }
 
-/// A type that serde expects.
+/// The words for an expected type.
 fn type_in_words(expected: &str) -> String {
     let counted = |length: &str| format!("a list of {} values", length.split(' ').next().unwrap_or(length));
     match expected {
@@ -179,7 +179,7 @@ fn type_in_words(expected: &str) -> String {
     }
 }
 
-/// What serde found.
+/// The words for a found value.
 fn found_in_words(found: &str) -> String {
     match found {
         "sequence" => return "a list".into(),
@@ -196,7 +196,7 @@ fn found_in_words(found: &str) -> String {
     value.and_then(|value| value.strip_suffix('`')).unwrap_or(found).into()
 }
 
-/// What is said of a text that is no JSON.
+/// The words for a text that is not JSON.
 fn syntax(said: &str) -> String {
     match said {
         "expected value" => "expected a value".into(),

@@ -9,7 +9,7 @@ use crate::other_contexts::Contrasts;
 use crate::step_functions::{ContrastArguments, SharedStepFunction};
 
 impl Contrasts<'_> {
-    /// What whoever reads the result should know of the text that `functions` compare with, one sentence each.
+    /// Warnings for the reader of the result about the contrast text of `functions`, one sentence each.
     ///
     /// # Errors
     /// As [`other_text`](Self::other_text).
@@ -23,8 +23,8 @@ impl Contrasts<'_> {
         Ok(each.collect::<Result<Vec<_>>>()?.concat())
     }
 
-    /// What each step's token is compared with by the first of `functions` that has contrast targets, as it is shown; nothing
-    /// where none has.
+    /// The alternative of each step's token, as it is shown, from the first of `functions` with contrast targets; empty
+    /// if none has them.
     ///
     /// # Errors
     /// As [`other_text`](Self::other_text).
@@ -39,7 +39,7 @@ impl Contrasts<'_> {
         self.texts.model.tokens(&ids, Role::Target, None, clean)
     }
 
-    /// Which position of a text's contrast target stands for each of its steps, as it came out; `None` where no function has
+    /// The resolved position in a text's contrast target for each of its steps; `None` if no function has
     /// contrast targets.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Running a method on texts, a batch at a time.
+//! Runs a method on texts, a batch at a time.
 
 use std::ops::ControlFlow;
 
@@ -14,17 +14,17 @@ use crate::step_functions::{SharedStepFunction, StepFunction};
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
-/// Runs a method with what is attributed and what is scored beside it.
+/// Runs a method with the attributed function and the step scores.
 pub(crate) struct Attributing<'c> {
     pub(crate) model: &'c TextModel,
     pub(crate) method: &'c dyn Method,
     pub(crate) attributed_fn: &'c SharedStepFunction,
     pub(crate) step_scores: &'c [SharedStepFunction],
-    /// Whether target tokens have scores: those of a decoder-only model always have.
+    /// Whether target tokens have scores; in decoder-only models they always have.
     pub(crate) has_target_scores: bool,
     pub(crate) contrasts: Contrasts<'c>,
     pub(crate) memory_budget: usize,
-    /// Texts that go through the model at once; as many as the memory budget allows where there is none.
+    /// Number of texts that go through the model at once; `None` uses the memory budget.
     pub(crate) batch_size: Option<usize>,
 }
 
@@ -32,15 +32,15 @@ pub(crate) struct Attributing<'c> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Work {
     pub(crate) done: usize,
-    /// What the texts that are known so far take at most.
+    /// Upper bound of the work for the known texts.
     pub(crate) total: usize,
 }
 
 impl Attributing<'_> {
-    /// Attributes texts, and gives each as soon as it is done; those without steps are left out.
+    /// Attributes texts, and passes each to `each` when it is finished; texts without steps are skipped.
     ///
     /// # Errors
-    /// When the method, a step function, the device or `each` fails, or the call is cancelled.
+    /// The method, a step function, the device or `each` fails, or the call is cancelled.
     pub(crate) fn run(
         &self,
         texts: &[TextSteps],
@@ -78,7 +78,7 @@ impl Attributing<'_> {
         Ok(())
     }
 
-    /// What the method gives for each piece of a batch, with its step scores.
+    /// The attributions of each piece of a batch, with its step scores.
     fn batch(
         &self,
         engine: &Engine,

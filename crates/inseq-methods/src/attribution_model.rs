@@ -1,4 +1,4 @@
-//! A loaded model, ready to be asked.
+//! A loaded model with its tokenizer, methods and step functions.
 
 use std::ops::ControlFlow;
 
@@ -21,7 +21,7 @@ use crate::request::{AttributionRequest, StepFunctionChoice};
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
-/// A model with its tokenizer, ready to be asked why it wrote what it wrote.
+/// A model with its tokenizer, which generates and attributes texts.
 ///
 /// ```
 /// # #[cfg(feature = "demo")] {
@@ -42,7 +42,7 @@ pub struct AttributionModel {
     pub(crate) aggregators: Aggregators,
 }
 
-/// Models are shared between threads, and requests and results go from one to another.
+/// Asserts that models can be shared between threads, and that requests and results can be sent between them.
 const _: () = {
     const fn is_shared<T: Send + Sync>() {}
     is_shared::<AttributionModel>();
@@ -57,47 +57,47 @@ impl AttributionModel {
     /// Loads a folder or a model of the hub (`org/name`, `org/name@revision`) with the default options.
     ///
     /// # Errors
-    /// When a file is missing or does not fit, naming it.
+    /// A file is missing or invalid; the error names it.
     pub fn load(name_or_path: &str) -> Result<Self> {
         Self::load_with(name_or_path, &LoadOptions::default())
     }
 
-    /// Loads a folder or a model of the hub.
+    /// Loads a folder or a model of the hub with options.
     ///
     /// # Errors
-    /// When a file is missing or does not fit, naming it.
+    /// A file is missing or invalid; the error names it.
     pub fn load_with(name_or_path: &str, options: &LoadOptions) -> Result<Self> {
         Ok(Self::new(TextModel::load_with(name_or_path, options)?, options))
     }
 
-    /// The small English to French model that is part of the program.
+    /// Loads the small English to French demo model that is part of the program.
     ///
     /// # Errors
-    /// When the default device cannot be used.
+    /// The default device is not available.
     #[cfg(feature = "demo")]
     pub fn demo() -> Result<Self> {
         Self::demo_with(&LoadOptions::default())
     }
 
-    /// The small English to French model that is part of the program, with options.
+    /// Loads the demo model with options.
     ///
     /// # Errors
-    /// When the device cannot be used.
+    /// The device is not available.
     #[cfg(feature = "demo")]
     pub fn demo_with(options: &LoadOptions) -> Result<Self> {
         Self::from_repository(&inseq_models::demo::repository(), options)
     }
 
-    /// Loads the files of a repository, such as [those in memory](Repository::in_memory).
+    /// Loads the files of a repository, such as [files in memory](Repository::in_memory).
     ///
     /// # Errors
-    /// When a file is missing or does not fit, naming it.
+    /// A file is missing or invalid; the error names it.
     pub fn from_repository(repository: &Repository, options: &LoadOptions) -> Result<Self> {
         Ok(Self::new(TextModel::from_repository(repository, options)?, options))
     }
 
-    /// A model that is made of its parts: a network, a tokenizer, and how it generates. `options` say what calls may take, and
-    /// how a model that a method asks for is loaded.
+    /// Makes a model from its parts: a network, a tokenizer, and a generation configuration. `options` hold the memory budget of
+    /// calls, and apply to models that a method loads.
     pub fn from_parts(
         name: impl Into<String>,
         loaded: LoadedModel,
@@ -115,15 +115,15 @@ impl AttributionModel {
     /// Attributes every generated token of every text.
     ///
     /// # Errors
-    /// When an option, a text or a position cannot be used, naming it.
+    /// An option, a text or a position is invalid; the error names it.
     pub fn attribute(&self, request: &AttributionRequest) -> Result<AttributionResult> {
         self.attribute_with_progress(request, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// As [`attribute`](Self::attribute); `progress` hears how far the call has come.
+    /// As [`attribute`](Self::attribute), with a progress callback.
     ///
     /// # Errors
-    /// As [`attribute`](Self::attribute), and [`Error::Cancelled`] when `progress` returns `Break`.
+    /// As [`attribute`](Self::attribute), and [`Error::Cancelled`] if `progress` returns `Break`.
     pub fn attribute_with_progress(
         &self,
         request: &AttributionRequest,
@@ -141,11 +141,11 @@ impl AttributionModel {
         Ok(AttributionResult { sequences, steps, info })
     }
 
-    /// Attributes every generated token of every text, and gives each text as soon as it is done: its index among the request's
-    /// texts, and its attribution. Nothing of it is kept, so that memory does not grow with the number of texts. Texts of like
-    /// lengths run together, so they do not come in order.
+    /// Attributes every generated token of every text, and passes each text to `each` when it is finished: its index among the
+    /// request's texts, and its attribution. Nothing is kept, so memory does not grow with the number of texts. Texts of similar
+    /// lengths run together, so they are not in order.
     ///
-    /// What a result's `info` has is returned in the end.
+    /// Returns the `info` of a result.
     ///
     /// ```
     /// # #[cfg(feature = "demo")] {
@@ -164,7 +164,7 @@ impl AttributionModel {
     /// ```
     ///
     /// # Errors
-    /// As [`attribute`](Self::attribute), and what `each` returns; nothing more is attributed then.
+    /// As [`attribute`](Self::attribute), and the first error of `each`, which ends the call.
     pub fn attribute_each<E: From<Error>>(
         &self,
         request: &AttributionRequest,
@@ -173,10 +173,10 @@ impl AttributionModel {
         self.attribute_each_with_progress(request, &mut |_| ControlFlow::Continue(()), each)
     }
 
-    /// As [`attribute_each`](Self::attribute_each); `progress` hears how far the call has come.
+    /// As [`attribute_each`](Self::attribute_each), with a progress callback.
     ///
     /// # Errors
-    /// As [`attribute_each`](Self::attribute_each), and [`Error::Cancelled`] when `progress` returns `Break`.
+    /// As [`attribute_each`](Self::attribute_each), and [`Error::Cancelled`] if `progress` returns `Break`.
     pub fn attribute_each_with_progress<E: From<Error>>(
         &self,
         request: &AttributionRequest,
@@ -203,8 +203,8 @@ impl AttributionModel {
         }
     }
 
-    /// What attributing would take. Texts are generated where they are not given; nothing is attributed, but a few forwards and
-    /// pullbacks of each text are timed.
+    /// Estimates the cost of a request. It generates texts that are not given and times a few forwards and pullbacks of each text,
+    /// but attributes nothing.
     ///
     /// # Errors
     /// As [`attribute`](Self::attribute).
@@ -212,15 +212,15 @@ impl AttributionModel {
         Call::resolve(&self.text_model, &self.choices, request)?.plan()
     }
 
-    /// Texts that the model generates from `texts`, by its own generation configuration and `arguments` over it.
+    /// Generates texts from `texts`, with the model's generation configuration; `arguments` take precedence.
     ///
     /// # Errors
-    /// When a text is too long, or an argument is unknown or out of range.
+    /// A text is too long, or an argument is unknown or out of range.
     pub fn generate<T: AsRef<str>>(&self, texts: &[T], arguments: &Map<String, Value>) -> Result<Vec<String>> {
         self.text_model.generate(texts, arguments)
     }
 
-    /// As [`generate`](Self::generate), as ids from the decoder start on.
+    /// As [`generate`](Self::generate); returns ids, including the decoder start.
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
@@ -232,18 +232,18 @@ impl AttributionModel {
         self.text_model.generate_token_ids(texts, arguments)
     }
 
-    /// The ids of a text; a target's start with the decoder start token, where the model has an encoder.
+    /// Encodes a text. The ids of a target start with the decoder start token if the model has an encoder.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// The tokenizer fails.
     pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Vec<u32>> {
         self.text_model.encode(text, role, add_special_tokens)
     }
 
-    /// The text of ids.
+    /// Decodes ids to text.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// The tokenizer fails.
     pub fn decode(&self, ids: &[u32], role: Role, skip_special_tokens: bool) -> Result<String> {
         self.text_model.decode(ids, role, skip_special_tokens)
     }
@@ -251,22 +251,22 @@ impl AttributionModel {
     /// The embeddings of a text, `[1, position, feature]`, scaled, without positions.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// The tokenizer fails.
     pub fn embed(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Tensor<3>> {
         self.text_model.embed(text, role, add_special_tokens)
     }
 
-    /// The model with its tokenizer, as methods get it.
+    /// The model with its tokenizer, in the form that methods get.
     pub fn text_model(&self) -> &TextModel {
         &self.text_model
     }
 
-    /// The name or path that the model was loaded by.
+    /// Name or path of the model.
     pub fn name(&self) -> &str {
         self.text_model.name()
     }
 
-    /// How the model generates texts where a call says nothing else.
+    /// The default generation configuration.
     pub fn generation(&self) -> &GenerationConfig {
         self.text_model.generation()
     }
@@ -281,47 +281,47 @@ impl AttributionModel {
         self.text_model.tokenizer()
     }
 
-    /// The special tokens, of the configuration where it names them and of the tokenizer where it does not.
+    /// The special tokens: those of the configuration or, if it does not name them, of the tokenizer.
     pub fn special_tokens(&self) -> SpecialTokens {
         self.text_model.special_tokens()
     }
 
-    /// What a user should know of how the checkpoint was read, one line each.
+    /// Warnings about the checkpoint for the user, one line each.
     pub fn warnings(&self) -> &[String] {
         self.text_model.warnings()
     }
 
-    /// Tensors of the checkpoint that the model does not use, except those that are known to be no weights.
+    /// Checkpoint tensors that the model did not use, except known non-weights.
     pub fn unexpected_tensors(&self) -> &[String] {
         self.text_model.unexpected_tensors()
     }
 
-    /// Where the model computes.
+    /// Device of the model.
     pub fn device(&self) -> Device {
         self.text_model.device()
     }
 
-    /// The method that requests without one use (`saliency` at first).
+    /// Default method of requests (initially `saliency`).
     pub fn default_method(&self) -> &str {
         &self.choices.default_method
     }
 
-    /// Sets the method that requests without one use.
+    /// Sets the default method of requests.
     ///
     /// # Errors
-    /// When there is no such method.
+    /// There is no such method.
     pub fn set_default_method(&mut self, name: &str) -> Result<()> {
         self.choices.methods.get(name)?;
         self.choices.default_method = name.to_string();
         Ok(())
     }
 
-    /// What requests attribute that do not say (`probability` at first).
+    /// Default attributed function of requests (initially `probability`).
     pub fn default_attributed_fn(&self) -> &StepFunctionChoice {
         &self.choices.default_attributed_fn
     }
 
-    /// Sets what requests attribute that do not say.
+    /// Sets the default attributed function of requests.
     pub fn set_default_attributed_fn(&mut self, function: impl Into<StepFunctionChoice>) {
         self.choices.default_attributed_fn = function.into();
     }

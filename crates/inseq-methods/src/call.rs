@@ -1,4 +1,4 @@
-//! One call: a request, resolved once, and the stages that its texts pass.
+//! One call: a request that is resolved once, and the stages of its texts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::{ControlFlow, Range};
@@ -31,22 +31,22 @@ use crate::text_model::TextModel;
 use crate::texts::Texts;
 use crate::{Error, Result};
 
-/// Texts that are read, generated and attributed before the next ones are: what a call holds at once of texts that have not
-/// left it, however many there are.
+/// Number of texts that are read, generated and attributed together: the largest number of unfinished texts that a call holds,
+/// for any number of texts.
 const WINDOW: usize = 256;
 
-/// A request, resolved: each option is looked up, read and checked.
+/// A resolved request: each option is looked up, read and checked.
 pub(crate) struct Call<'r> {
     pub(crate) texts: Texts<'r>,
-    /// How targets are generated; `None` where they are given.
+    /// Generation configuration; `None` if targets are given.
     generation: Option<GenerationConfig>,
     asked: Asked,
     pub(crate) method: Arc<dyn Method>,
     pub(crate) attributed_fn: SharedStepFunction,
     pub(crate) step_scores: Vec<SharedStepFunction>,
-    /// Functions that merge the step scores that were registered with one.
+    /// Functions that merge step scores, for those that were registered with one.
     merging: BTreeMap<String, AggregationFunction>,
-    /// Whether target tokens have scores: those of a decoder-only model always have.
+    /// Whether target tokens have scores; in decoder-only models they always have.
     pub(crate) has_target_scores: bool,
     include_eos_baseline: bool,
     clean: bool,
@@ -58,16 +58,16 @@ pub(crate) struct Call<'r> {
     facts: Facts<'r>,
 }
 
-/// A text that is done.
+/// A finished text.
 pub(crate) struct Finished {
-    /// Which text of the call it is.
+    /// Index of the text in the call.
     pub(crate) index: usize,
     pub(crate) sequence: SequenceAttribution,
-    /// The raw output of each step, where it is asked for.
+    /// Raw output of each step, if requested.
     pub(crate) steps: Vec<StepAttribution>,
 }
 
-/// Texts as ids with their steps, and what was found on the way.
+/// Texts as ids with their steps, and facts about them.
 #[derive(Default)]
 pub(crate) struct Prepared {
     pub(crate) texts: Vec<TextSteps>,
@@ -76,10 +76,10 @@ pub(crate) struct Prepared {
 }
 
 impl<'r> Call<'r> {
-    /// Looks up what a request asks for.
+    /// Resolves a request.
     ///
     /// # Errors
-    /// When an option cannot be used, naming it.
+    /// An option is invalid; the error names it.
     pub(crate) fn resolve(model: &'r TextModel, choices: &Choices, request: &'r AttributionRequest) -> Result<Self> {
         if request.batch_size == Some(0) {
             return Err(Error::Argument("`batch_size` must be at least 1, found 0".into()));
@@ -113,10 +113,10 @@ impl<'r> Call<'r> {
         })
     }
 
-    /// Attributes the texts, and gives each as soon as it is done: what a result tells beside them.
+    /// Attributes the texts, and passes each to `each` when it is finished. Returns the other facts of a result.
     ///
     /// # Errors
-    /// When a text or a position cannot be used, the call is cancelled, or `each` fails.
+    /// A text or a position is invalid, the call is cancelled, or `each` fails.
     pub(crate) fn run(
         &self,
         progress: ProgressCallback,
@@ -155,7 +155,7 @@ impl<'r> Call<'r> {
         Ok(self.facts.info(&self.texts, &outcome))
     }
 
-    /// The texts in stretches that are read, generated and attributed together.
+    /// Ranges of texts that are read, generated and attributed together.
     pub(crate) fn windows(&self) -> impl Iterator<Item = Range<usize>> {
         let count = self.texts.len();
         (0..count).step_by(WINDOW).map(move |start| start..(start + WINDOW).min(count))
@@ -164,7 +164,7 @@ impl<'r> Call<'r> {
     /// Texts as ids with their steps.
     ///
     /// # Errors
-    /// When a text cannot be used, or no text of the call has the positions that are asked for.
+    /// A text is invalid, or no text of the call has the requested positions.
     pub(crate) fn prepare(
         &self,
         window: Range<usize>,
@@ -251,7 +251,7 @@ impl<'r> Call<'r> {
         })
     }
 
-    /// A text with what a method gives for it.
+    /// Builds a finished text from the output of a method.
     fn finished(&self, text: &TextSteps, attributions: Attributions) -> Result<Finished> {
         let is_grouped = *self.groups != FeatureGroups::Tokens;
         let sequences = Sequences { texts: &self.texts, clean: self.clean, is_grouped };
@@ -263,7 +263,7 @@ impl<'r> Call<'r> {
         Ok(Finished { index: text.index, sequence, steps })
     }
 
-    /// What is attributed, and what is scored beside it.
+    /// The attributed function and the step scores.
     fn functions(&self) -> impl Iterator<Item = &SharedStepFunction> {
         std::iter::once(&self.attributed_fn).chain(&self.step_scores)
     }

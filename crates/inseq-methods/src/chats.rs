@@ -1,4 +1,4 @@
-//! Chats as texts that a model was trained to go on from.
+//! Chats as prompts, in the form that a model was trained on.
 
 use inseq_models::tokenizer::Message;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
-/// What was said so far, oldest first. The model writes what its chat template lets an assistant say next.
+/// A chat: its messages, oldest first. The model generates the next message of the assistant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     /// The messages, at least one.
@@ -14,7 +14,7 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// A chat of messages.
+    /// Makes a chat of messages.
     ///
     /// # Errors
     /// There is no message.
@@ -31,7 +31,7 @@ impl Chat {
         chat.check(0).map(|()| chat)
     }
 
-    /// A chat in which a user says one thing.
+    /// A chat with one message of a user.
     pub fn user(content: impl Into<String>) -> Self {
         Self { messages: vec![Message::user(content)] }
     }
@@ -39,7 +39,7 @@ impl Chat {
     /// Reads chats: a list of messages (`{"role": "user", "content": "Who was late?"}`), or a list of such lists, one per chat.
     ///
     /// # Errors
-    /// The text is no JSON of that kind, naming the place.
+    /// The JSON does not have this form; the error names the place.
     ///
     /// ```
     /// use inseq_methods::Chat;
@@ -80,7 +80,7 @@ impl Chat {
         chats.collect()
     }
 
-    /// Checks that there is a message. `index` is the position of the chat among those of a call.
+    /// Checks that there is a message. `index` is the index of the chat in the call.
     pub(crate) fn check(&self, index: usize) -> Result<()> {
         match self.messages.is_empty() {
             true => Err(Error::Argument(format!("chat {} has no messages; give at least one", index + 1))),
@@ -88,7 +88,7 @@ impl Chat {
         }
     }
 
-    /// The chat with another text in the place of the last thing that the user says.
+    /// The chat with another text in place of the user's last message.
     fn asking(&self, content: &str) -> Self {
         let mut chat = self.clone();
         match chat.messages.iter_mut().rfind(|message| message.role == "user") {
@@ -115,7 +115,7 @@ fn read_message(message: Value) -> std::result::Result<Message, String> {
     }
 }
 
-/// What kind of JSON a value is.
+/// The JSON type of a value, in words.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -128,11 +128,11 @@ fn kind(value: &Value) -> &'static str {
 }
 
 impl TextModel {
-    /// A contrast source and a contrast target of a chat, as the model reads them: the source is another last message of the
+    /// A contrast source and a contrast target of a chat, with the chat template: the source is another last message of the
     /// user, the target another answer. `prompt` is the chat as text.
     ///
     /// # Errors
-    /// When the template fails.
+    /// The template fails.
     pub(crate) fn contrast_of_chat(
         &self,
         chat: &Chat,
@@ -145,10 +145,10 @@ impl TextModel {
         Ok((source, target))
     }
 
-    /// A chat as text, up to where the answer begins.
+    /// A chat as text, up to the start of the answer.
     ///
     /// # Errors
-    /// When the model has no chat template, or it fails.
+    /// The model has no chat template, or the template fails.
     pub(crate) fn prompt_of(&self, chat: &Chat) -> Result<String> {
         Ok(self.tokenizer().apply_chat_template(&chat.messages, true)?)
     }

@@ -1,4 +1,4 @@
-//! What the names in a request stand for.
+//! Resolves the names in a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use crate::step_functions::{SharedStepFunction, StepFunctions, Vocabulary};
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
-/// What can be asked for by name, and what counts where nothing is asked for.
+/// The registries of a model, and the defaults of requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Choices {
     pub(crate) methods: Methods,
     pub(crate) step_functions: StepFunctions,
     pub(crate) default_method: String,
     pub(crate) default_attributed_fn: StepFunctionChoice,
-    /// How the model was loaded.
+    /// Options with which the model was loaded.
     pub(crate) load_options: LoadOptions,
 }
 
 impl Choices {
-    /// Those of the program.
+    /// The built-in entries and defaults.
     pub(crate) fn new(load_options: &LoadOptions) -> Self {
         Self {
             methods: Methods::new(),
@@ -41,7 +41,7 @@ impl Choices {
     /// The method of a request, checked and ready to run.
     ///
     /// # Errors
-    /// When it is unknown, an argument cannot be used, or what it names may not be opened or is not there.
+    /// The method is unknown, an argument is invalid, or a file or model that it names does not exist or may not be opened.
     pub(crate) fn method(&self, model: &TextModel, request: &AttributionRequest) -> Result<Arc<dyn Method>> {
         let method = match &request.method {
             None => self.methods.named(&self.default_method, &request.attribution_args)?,
@@ -63,10 +63,10 @@ impl Choices {
         Ok(method.prepare(&loading)?.unwrap_or(method))
     }
 
-    /// What a request attributes.
+    /// The attributed function of a request.
     ///
     /// # Errors
-    /// When it is unknown, or an argument cannot be used.
+    /// The function is unknown, or an argument is invalid.
     pub(crate) fn attributed_fn(&self, model: &TextModel, request: &AttributionRequest) -> Result<SharedStepFunction> {
         match request.attributed_fn.as_ref().unwrap_or(&self.default_attributed_fn) {
             StepFunctionChoice::Named(name) => self.step_function(model, name, &request.attributed_fn_args),
@@ -74,10 +74,10 @@ impl Choices {
         }
     }
 
-    /// What a request scores beside that. Named functions share their arguments: each takes those that it knows.
+    /// The step scores of a request. Named functions share their arguments: each takes those that it knows.
     ///
     /// # Errors
-    /// When one is unknown, or an argument cannot be used.
+    /// A function is unknown, or an argument is invalid.
     pub(crate) fn step_scores(
         &self,
         model: &TextModel,
@@ -98,10 +98,10 @@ impl Choices {
         Ok(each.collect())
     }
 
-    /// A step function by its name, or written as an expression over the model's tokens.
+    /// A step function by name, or by its expression over the model's tokens.
     ///
     /// # Errors
-    /// When the name or an argument is unknown; of an expression, pointing at what is wrong in it.
+    /// The name or an argument is unknown, or an expression is wrong; the error points at the place in the expression.
     pub(crate) fn step_function(
         &self,
         model: &TextModel,
@@ -111,13 +111,13 @@ impl Choices {
         vocabulary(model, |tokens| self.step_functions.find(name, arguments, tokens))
     }
 
-    /// The functions that merge the scores of registered step functions among these, by name.
+    /// The functions that merge the scores of those step functions that were registered with one, by name.
     pub(crate) fn merging_of(&self, functions: &[SharedStepFunction]) -> BTreeMap<String, AggregationFunction> {
         self.step_functions.merging_of(functions.iter().map(|function| function.name()))
     }
 }
 
-/// Runs something with a model's target tokens.
+/// Calls `run` with a model's target tokens.
 fn vocabulary<T>(model: &TextModel, run: impl FnOnce(&Vocabulary) -> T) -> T {
     let role = model.role(Role::Target);
     run(&Vocabulary {

@@ -1,4 +1,4 @@
-//! What a model writes.
+//! Generates texts.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,16 +14,16 @@ use crate::text_model::TextModel;
 use crate::{Error, Result};
 
 impl TextModel {
-    /// Texts that the model generates from `texts`, by its own generation configuration and `arguments` over it.
+    /// Generates texts from `texts`, with the model's generation configuration; `arguments` take precedence.
     ///
     /// # Errors
-    /// When a text is too long, or an argument is unknown or out of range.
+    /// A text is too long, or an argument is unknown or out of range.
     pub fn generate<T: AsRef<str>>(&self, texts: &[T], arguments: &Map<String, Value>) -> Result<Vec<String>> {
         let ids = self.generate_token_ids(texts, arguments)?;
         ids.iter().map(|ids| self.decode(ids, Role::Target, true)).collect()
     }
 
-    /// As [`generate`](Self::generate), as ids from the decoder start on.
+    /// As [`generate`](Self::generate); returns ids, including the decoder start.
     ///
     /// # Errors
     /// As [`generate`](Self::generate).
@@ -39,7 +39,7 @@ impl TextModel {
         Ok(generated.into_iter().map(|generated| generated.ids).collect())
     }
 
-    /// Ids that the model generates, from the decoder start on, for source ids and target prefixes (which start with the
+    /// Generates ids, including the decoder start, for source ids and target prefixes (which start with the
     /// decoder start).
     pub(crate) fn generate_ids(
         &self,
@@ -89,7 +89,7 @@ impl TextModel {
         Ok(generated.into_iter().flatten().collect())
     }
 
-    /// Generates from starts of one length.
+    /// Generates from starts of the same length.
     fn generate_group(
         &self,
         sources: &[Vec<u32>],

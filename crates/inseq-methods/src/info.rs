@@ -1,4 +1,4 @@
-//! What a result tells beside its attributions.
+//! The `info` of a result.
 
 use inseq_core::SequenceAttribution;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use crate::request::{AttributionRequest, MethodChoice};
 use crate::step_functions::SharedStepFunction;
 use crate::texts::Texts;
 
-/// Names, arguments and options of a call, as results keep them.
+/// Names, arguments and options of a call, for results.
 pub(crate) struct Facts<'r> {
     method: String,
     attributed_fn: String,
@@ -24,21 +24,21 @@ pub(crate) struct Facts<'r> {
     feature_groups: Option<&'static str>,
 }
 
-/// What a call finds on its way.
+/// Facts that a call collects while it runs.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    /// What whoever reads the result should know, one sentence each: of the texts, of those that they are compared with, of
-    /// those without steps, and of those with scores that are no numbers.
+    /// Warnings for the reader of the result, one sentence each: about the texts, about contrast texts, about texts
+    /// without steps, and about scores that are not finite.
     pub(crate) warnings: Vec<String>,
     pub(crate) contrasts: Vec<String>,
     pub(crate) without_steps: Vec<String>,
     pub(crate) without_value: Vec<String>,
-    /// Whether any text has the positions that are asked for, and why the first one without has not.
+    /// Whether any text has the requested positions, and the reason of the first text without them.
     pub(crate) has_steps: bool,
     pub(crate) refusal: Option<String>,
     /// The targets, as texts.
     pub(crate) written: Vec<String>,
-    /// By text, which position of the contrast target stands for each step: of the attributed function, and of step scores.
+    /// For each text, the position in the contrast target for each step: for the attributed function, and for step scores.
     pub(crate) alignments: [Vec<Vec<(usize, usize)>>; 2],
     /// The largest positions of texts with steps.
     attr_pos_start: Option<usize>,
@@ -47,7 +47,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Takes note of a text that is done.
+    /// Records a finished text.
     pub(crate) fn add(&mut self, sequence: &SequenceAttribution) {
         if sequence.steps() > 0 {
             self.attr_pos_start = self.attr_pos_start.max(Some(sequence.attr_pos_start));
@@ -87,7 +87,7 @@ impl<'r> Facts<'r> {
         }
     }
 
-    /// What to say of options that the model, or the rest of the call, makes no use of.
+    /// Warnings about options that have no effect with this model or call.
     pub(crate) fn unused_options(&self, texts: &Texts) -> impl Iterator<Item = &'static str> {
         let are_given = texts.gives_targets() && !texts.goes_on;
         let each = [
@@ -103,7 +103,7 @@ impl<'r> Facts<'r> {
         each.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning))
     }
 
-    /// All of it, by the reference's names.
+    /// The whole `info`, by the reference's names.
     pub(crate) fn info(&self, texts: &Texts, outcome: &Outcome) -> Map<String, Value> {
         let (model, warnings) = (texts.model, outcome.all_warnings());
         let mut info = Map::new();

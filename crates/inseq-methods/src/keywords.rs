@@ -1,4 +1,5 @@
-//! Whose each keyword argument of a call is: an option of the call, the attributed function's, a step score's, or a method's.
+//! Sorts the keyword arguments of a call: options of the call, arguments of the attributed function, of step scores, or of a
+//! method.
 
 use inseq_core::{Argument, Entry as _};
 use serde_json::{Map, Value};
@@ -8,16 +9,16 @@ use crate::request::{AttributionRequest, StepFunctionChoice};
 use crate::{Error, Result, step_functions};
 
 impl AttributionRequest {
-    /// Adds keyword arguments as the reference's `attribute(**kwargs)` takes them, each to those that know it by name: the
-    /// attributed function, the step scores, the methods. `attribution_args`, `attributed_fn_args` and `step_scores_args` are
+    /// Adds keyword arguments in the form of the reference's `attribute(**kwargs)`. Each argument goes to all that know it by name:
+    /// the attributed function, the step scores, the methods. `attribution_args`, `attributed_fn_args` and `step_scores_args` are
     /// objects of arguments of one kind; `skip_special_tokens` and `clean_special_chars` are options of the call. `methods` are
-    /// those that the request may be used with.
+    /// the methods that the request may be used with.
     ///
-    /// Set the attributed function and the step scores first. Returns a sentence for each argument that nobody knows: it has no
+    /// Set the attributed function and the step scores first. Returns a sentence for each unknown argument, which has no
     /// effect.
     ///
     /// # Errors
-    /// An option of the call is not true or false, or arguments of one kind are no object.
+    /// An option of the call is not a boolean, or arguments of one kind are not an object.
     ///
     /// ```
     /// use inseq_methods::{AttributionRequest, Methods};
@@ -69,7 +70,7 @@ impl AttributionRequest {
     }
 }
 
-/// Names of the arguments that a step function takes; of one's own, none are known.
+/// The arguments of a step function; empty for your own functions.
 fn arguments_of(function: &StepFunctionChoice) -> &'static [Argument] {
     match function {
         StepFunctionChoice::Named(name) => step_functions::arguments_of(name),

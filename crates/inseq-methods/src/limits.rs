@@ -1,11 +1,11 @@
-//! What one call may use.
+//! Limits of one call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::loading::Policy;
 
-/// What one call may use: memory, files, and time. A server sets them for each call, whatever its client asks for.
+/// Limits of one call: memory, files, and time. A server sets them for each call, independent of the client's request.
 ///
 /// ```
 /// use inseq_methods::{Cancellation, Limits, Policy};
@@ -22,22 +22,22 @@ use crate::loading::Policy;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
-    /// Bytes that the tensors of the call may take beside the model's weights; the model's own budget where there is none.
+    /// Largest size of the tensors of the call without the model's weights, in bytes; `None` uses the model's budget.
     pub memory_budget: Option<usize>,
-    /// What the arguments of the call may name.
+    /// Files and models that the arguments of the call may name.
     pub policy: Policy,
-    /// Stops the call from outside.
+    /// Handle that stops the call.
     pub cancellation: Option<Cancellation>,
 }
 
 impl Limits {
-    /// Whether the call is asked to stop.
+    /// Whether the call should stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.as_ref().is_some_and(Cancellation::is_cancelled)
     }
 }
 
-/// Stops calls from outside; clones stop the same calls. A call that is stopped fails with
+/// Handle that stops calls; clones stop the same calls. A stopped call fails with
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 #[derive(Clone, Debug, Default)]
 pub struct Cancellation {
@@ -45,12 +45,12 @@ pub struct Cancellation {
 }
 
 impl Cancellation {
-    /// Asks the calls to stop.
+    /// Stops the calls.
     pub fn cancel(&self) {
         self.is_cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the calls are asked to stop.
+    /// Whether the calls should stop.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::Relaxed)
     }

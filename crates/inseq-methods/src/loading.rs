@@ -1,4 +1,4 @@
-//! How models are loaded, and what a call may open beside its own.
+//! Options for loading models, and the files and models that a call may open.
 
 use std::path::Path;
 
@@ -8,24 +8,24 @@ use inseq_models::tokenizer::TokenizerOptions;
 
 use crate::{Error, Result};
 
-/// Bytes that the tensors of one attribution may take, where nothing else is said.
+/// Default memory budget of one attribution, in bytes.
 pub const DEFAULT_MEMORY_BUDGET: usize = 1 << 30;
 
-/// How a model is loaded.
+/// Options for loading a model.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
-    /// Where the model computes, as [`inseq_models::device::parse`] reads it.
+    /// Name of the device, for [`inseq_models::device::parse`].
     pub device: String,
-    /// The type it computes in.
+    /// Type of the weights.
     pub dtype: DType,
-    /// How files that are not there are fetched.
+    /// Options for downloading files.
     pub hub: HubOptions,
-    /// A repository to take the tokenizer from, where it is not the model's.
+    /// Repository of the tokenizer, if it is not the model's.
     pub tokenizer: Option<String>,
-    /// The languages to translate between, of models that have tokens for them. A chosen target language is what every
-    /// generated text starts with.
+    /// Languages of a translation model with language tokens. Every generated text starts with the token of a chosen target
+    /// language.
     pub languages: TokenizerOptions,
-    /// Bytes that the tensors of one attribution may take, where a call says nothing else.
+    /// Default memory budget of a call: the largest size of the tensors of one attribution, in bytes.
     pub memory_budget: usize,
 }
 
@@ -42,10 +42,10 @@ impl Default for LoadOptions {
     }
 }
 
-/// A memory budget that something fits in.
+/// Checks a memory budget.
 ///
 /// # Errors
-/// When it is 0.
+/// It is 0.
 pub(crate) fn checked_budget(bytes: usize) -> Result<usize> {
     if bytes > 0 {
         return Ok(bytes);
@@ -55,18 +55,18 @@ pub(crate) fn checked_budget(bytes: usize) -> Result<usize> {
     ))
 }
 
-/// What the arguments of a call may name beside the model that is loaded. A server whose clients write the arguments closes
-/// both.
+/// Files and models, in addition to the loaded model, that the arguments of a call may name. A server whose clients write the
+/// arguments should allow neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Whether files and folders of this machine may be read.
     pub may_read_files: bool,
-    /// Whether models of the hub may be used, from the cache or fetched.
+    /// Whether models of the hub may be used, from the cache or downloaded.
     pub may_fetch: bool,
 }
 
 impl Policy {
-    /// Everything may be opened: what a user's own program does.
+    /// Everything may be opened; for a user's own program.
     pub const OPEN: Self = Self { may_read_files: true, may_fetch: true };
 
     /// Nothing may be opened.
@@ -79,7 +79,7 @@ impl Default for Policy {
     }
 }
 
-/// What a method opens files and models with, before a call.
+/// Access to files and models for a method, before a call.
 #[derive(Clone, Debug)]
 pub struct Loading {
     options: LoadOptions,
@@ -87,21 +87,21 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// Loading with the options that the call's own model was loaded with, as far as they are no choice of that model alone.
+    /// Access with the options of the call's model, except those that are specific to this model.
     pub fn new(options: &LoadOptions, policy: Policy) -> Self {
         let options = LoadOptions { tokenizer: None, languages: TokenizerOptions::default(), ..options.clone() };
         Self { options, policy }
     }
 
-    /// What opens nothing.
+    /// Access that opens nothing.
     pub(crate) fn nothing() -> Self {
         Self::new(&LoadOptions::default(), Policy::CLOSED)
     }
 
-    /// The options to load a model with that `method` names.
+    /// The options for loading a model that `method` names.
     ///
     /// # Errors
-    /// When the policy does not allow it.
+    /// The policy does not allow it.
     pub fn of_model(&self, method: &str, name: &str) -> Result<LoadOptions> {
         let Policy { may_read_files, may_fetch } = self.policy;
         // What looks like a folder is not told to be there or not.
@@ -115,10 +115,10 @@ impl Loading {
         }
     }
 
-    /// Allows a file to be read that `method` names.
+    /// Checks that a file that `method` names may be read.
     ///
     /// # Errors
-    /// When the policy does not allow it.
+    /// The policy does not allow it.
     pub fn of_file(&self, method: &str, path: &Path) -> Result<()> {
         match self.policy.may_read_files {
             true => Ok(()),

@@ -1,4 +1,4 @@
-//! What an attribution method is, and what it works with.
+//! The interface of attribution methods.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::step_functions::SharedStepFunction;
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
-/// What a method works with: a batch of texts, already run once.
+/// Input of a method: a batch of texts with one forward.
 pub struct MethodContext<'a> {
     /// The model with its tokenizer.
     pub text_model: &'a TextModel,
@@ -27,13 +27,13 @@ pub struct MethodContext<'a> {
     pub point: &'a Point<'a>,
     /// The forward at `point`.
     pub trace: &'a Trace,
-    /// What is attributed.
+    /// The attributed function.
     pub function: SharedStepFunction,
     /// Whether target prefixes are attributed.
     pub attribute_target: bool,
-    /// Ids of the tokens that are not text.
+    /// Ids of special tokens.
     pub special_tokens: &'a [u32],
-    /// To be called with the number of steps done; fails when the call is cancelled.
+    /// Progress callback; call it with the number of finished steps. It fails if the call is cancelled.
     pub advance: &'a mut dyn FnMut(usize) -> Result<()>,
 }
 
@@ -43,25 +43,25 @@ impl<'a> MethodContext<'a> {
         self.point.texts[entry]
     }
 
-    /// The sides that are attributed: the source of encoder-decoder models, and target prefixes where they are asked for.
+    /// The attributed sides: the source of encoder-decoder models, and target prefixes if requested.
     pub fn wanted(&self) -> Wanted<'static> {
         Wanted { source: !self.engine.model.is_decoder_only(), target: self.attribute_target, first: &[] }
     }
 }
 
-/// What a method gives for one text.
+/// Attributions of one text by a method.
 #[derive(Clone, Debug)]
 pub struct Attributions {
-    /// `[source, step, ...]`.
+    /// Scores of source tokens, `[source, step, ...]`.
     pub source: Option<ArrayD<f32>>,
-    /// `[target, step, ...]`, with a row for each token that any step sees at least. What is at and after a step's own token does
-    /// not count: the pipeline makes it NaN, and adds the rows that are left out.
+    /// Scores of target tokens, `[target, step, ...]`, with at least a row for each token that any step sees. Scores at or after a
+    /// step's own token are ignored: the pipeline sets them to NaN, and adds the missing rows.
     pub target: Option<ArrayD<f32>>,
     /// Further scores of each step, such as convergence deltas, by name.
     pub step_scores: Vec<(String, Array1<f32>)>,
     /// Arrays that describe the whole text, by name.
     pub sequence_scores: Vec<(String, ArrayD<f32>)>,
-    /// What the trailing axes are.
+    /// Meaning of the trailing axes.
     pub kind: AttributionKind,
 }
 
@@ -81,7 +81,7 @@ impl Attributions {
     /// Refuses scores that do not fit their text.
     ///
     /// # Errors
-    /// When an array has another shape than the text, its steps and the kind ask for, naming the method.
+    /// The shape of an array does not fit the text, its steps and the kind; the error names the method.
     pub(crate) fn check(&self, method: &str, model: &Model, text: &TextSteps) -> Result<()> {
         let refuse = |problem: String| {
             Err(Error::Method { method: method.to_owned(), problem: format!("{problem} (text {})", text.index + 1) })
@@ -142,19 +142,19 @@ impl Attributions {
 
 /// An attribution method with its options.
 ///
-/// [`attribute_text`](Self::attribute_text) is all that a method has to say beside its name.
+/// A method must implement only [`name`](Self::name) and [`attribute_text`](Self::attribute_text).
 pub trait Method: fmt::Debug + Send + Sync {
-    /// The name by which results know it.
+    /// Name of the method in results.
     fn name(&self) -> &str;
 
     /// Attributes every step of one text of a batch, `context.text(entry)`.
     ///
     /// # Errors
-    /// When the device, the step function or the progress callback fails.
+    /// The device, the step function or the progress callback fails.
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions>;
 
-    /// Attributes every step of every text of a batch, one result for each text in order. Methods that run texts together do
-    /// so here; others run them one after the other.
+    /// Attributes every step of every text of a batch, one result per text in order. Override it to run texts
+    /// together; the default runs them one after another.
     ///
     /// # Errors
     /// As [`attribute_text`](Self::attribute_text).
@@ -162,15 +162,15 @@ pub trait Method: fmt::Debug + Send + Sync {
         (0..context.point.texts.len()).map(|entry| self.attribute_text(context, entry)).collect()
     }
 
-    /// The method's arguments by name, as results keep them.
+    /// The method's arguments by name, for results.
     fn arguments(&self) -> Map<String, Value> {
         Map::new()
     }
 
-    /// Refuses options that make no sense together, whatever the model.
+    /// Checks the options, independent of a model.
     ///
     /// # Errors
-    /// When an option is out of range.
+    /// An option is out of range, or options contradict each other.
     fn validate(&self) -> Result<()> {
         Ok(())
     }
@@ -183,25 +183,25 @@ pub trait Method: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// The steps that have to be attributed so that those of a text get what they get in the whole text: most methods attribute
-    /// each step by itself.
+    /// The steps that must be attributed so that the requested steps get the same scores as in the whole text. Most methods
+    /// attribute each step independently and need only the requested steps.
     fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
         let _ = attribute_target;
         text.steps.clone()
     }
 
-    /// The method with the files and models that its options name, where there are any. It is called once for each call, before
+    /// Loads the files and models that the options name, if any, and returns the method with them. It runs once per call, before
     /// any text is generated; nothing is opened earlier.
     ///
     /// # Errors
-    /// When something cannot be loaded, or `loading` does not allow it.
+    /// A file or model cannot be loaded, or `loading` does not allow it.
     fn prepare(&self, loading: &Loading) -> Result<Option<Arc<dyn Method>>> {
         let _ = loading;
         Ok(None)
     }
 
-    /// What a text costs on a model; one forward unless a method says otherwise. A step counts as many times in the progress as
-    /// there are forwards at most; what turns out not to be needed counts as done.
+    /// The cost of a text on a model; by default one forward. In the progress, a step counts once per forward of the upper
+    /// bound; forwards that are not needed count as finished.
     fn cost(&self, model: &Model, text: &TextSteps, attribute_target: bool) -> Cost {
         let _ = (model, text, attribute_target);
         Cost::exactly(1, 0)
@@ -211,30 +211,30 @@ pub trait Method: fmt::Debug + Send + Sync {
 /// Forwards and pullbacks that a method needs for one text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
-    /// Forwards, each for all steps.
+    /// Number of forwards, each for all steps.
     pub forwards: Bounds,
-    /// Pullbacks of each step.
+    /// Number of pullbacks per step.
     pub pullbacks: usize,
 }
 
 impl Cost {
-    /// Numbers that are known before the method runs.
+    /// A cost that is known before the method runs.
     pub const fn exactly(forwards: usize, pullbacks: usize) -> Self {
         Self { forwards: Bounds { least: forwards, most: forwards }, pullbacks }
     }
 }
 
-/// The least and the most that a number may come to. They differ where a method stops when it has found what it looks for.
+/// Lower and upper bound of a number. They differ for methods that may stop early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds<T = usize> {
-    /// The least.
+    /// Lower bound.
     pub least: T,
-    /// The most.
+    /// Upper bound.
     pub most: T,
 }
 
 impl Bounds {
-    /// Both times a number.
+    /// Multiplies both bounds with a number.
     pub(crate) fn times(self, number: usize) -> Self {
         Self { least: self.least.saturating_mul(number), most: self.most.saturating_mul(number) }
     }
@@ -249,25 +249,25 @@ impl fmt::Display for Bounds {
     }
 }
 
-/// Makes a method from its arguments, which are known to it by name. It opens nothing.
+/// Makes a method from its arguments by name. It opens no files.
 pub type MakeMethod = Arc<dyn Fn(&Map<String, Value>) -> Result<Arc<dyn Method>> + Send + Sync>;
 
 /// One entry of [`Methods`](crate::Methods).
 #[derive(Clone)]
 pub struct MethodInfo {
-    /// The name to ask for.
+    /// Name of the method.
     pub name: &'static str,
-    /// One line on the question it answers.
+    /// The question that the method answers, in one line.
     pub description: &'static str,
-    /// How it works, and what its scores mean.
+    /// How the method works, and the meaning of its scores.
     pub details: &'static str,
-    /// Its arguments.
+    /// Arguments of the method.
     pub arguments: &'static [Argument],
-    /// Forwards and pullbacks for a text.
+    /// Numbers of forwards and pullbacks for a text.
     pub cost: &'static str,
-    /// The paper.
+    /// Citation of the paper.
     pub citation: &'static str,
-    /// Makes it.
+    /// Makes the method from its arguments.
     pub make: MakeMethod,
 }
 
@@ -302,7 +302,7 @@ impl Entry for MethodInfo {
 }
 
 impl MethodInfo {
-    /// The entry of a method with the options that it has, under its own name.
+    /// The entry of a method with fixed options, under its own name.
     pub fn of(method: Arc<dyn Method>) -> Self {
         Self {
             // Names live as long as the program; a method is registered once.
@@ -316,10 +316,10 @@ impl MethodInfo {
         }
     }
 
-    /// The method with arguments by name.
+    /// Makes the method with the given arguments.
     ///
     /// # Errors
-    /// When an argument is unknown, or has a wrong type or range.
+    /// An argument is unknown, or has a wrong type or value.
     pub fn with(&self, arguments: &Map<String, Value>) -> Result<Arc<dyn Method>> {
         if let Some(unknown) = self.unknown_argument(arguments) {
             let known: Vec<String> = self.arguments.iter().map(|known| format!("`{}`", known.name)).collect();
@@ -342,7 +342,7 @@ pub fn from_arguments<M: Method + DeserializeOwned + 'static>(name: &'static str
     Arc::new(move |arguments| Ok(Arc::new(options::<M>(name, arguments)?)))
 }
 
-/// Makes a method that has no arguments.
+/// Makes a method without arguments.
 pub fn without_arguments<M: Method + Clone + 'static>(method: M) -> MakeMethod {
     Arc::new(move |_| Ok(Arc::new(method.clone())))
 }

@@ -40,7 +40,7 @@ pub struct Plan {
 const TIMED: usize = 8;
 
 impl Call<'_> {
-    /// What attributing each text takes.
+    /// Estimates the cost of each text.
     ///
     /// # Errors
     /// As those of [`run`](Call::run).

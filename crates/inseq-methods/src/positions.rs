@@ -5,7 +5,7 @@ use std::ops::Range;
 use inseq_core::{SequenceAttribution, StepAttribution, Token};
 use ndarray::{Array1, ArrayD, Axis, Slice};
 
-/// The positions that a call asks for; negative ones count from the end of each text.
+/// The requested positions of a call; negative ones count from the end of each text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     pub(crate) start: Option<i64>,
@@ -13,8 +13,8 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The positions of a target that are asked for, or why it has none of them. Those of the prompt of a decoder-only model, of
-    /// `prompt` tokens, are never attributed; without one, the target starts from the decoder start.
+    /// The requested positions of a target, or the reason why it has none of them. The prompt of a decoder-only model, of
+    /// `prompt` tokens, is never attributed; without a prompt, the target starts with the decoder start.
     pub(crate) fn of(self, prompt: Option<usize>, length: usize, text: &str) -> Result<Range<usize>, String> {
         let length = length as i64;
         let from_end = |position: i64| if position < 0 { position.saturating_add(length) } else { position };
@@ -58,7 +58,7 @@ pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) 
     }
 }
 
-/// What to say of a text, of `count`, with scores that are NaN or infinite where a step sees something.
+/// Warning about a text, of `count`, with NaN or infinite scores of visible tokens.
 pub(crate) fn without_value(sequence: &SequenceAttribution, index: usize, count: usize) -> Option<String> {
     let is_none = |score: &&f32| !score.is_finite();
     let source = sequence.source_attributions.iter().flatten().filter(is_none).count();

@@ -1,28 +1,28 @@
-//! How far a call has come.
+//! Progress of a call.
 
 use std::ops::ControlFlow;
 
-/// How far a call has come.
+/// Progress of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
     /// Texts are being generated.
     Generating {
-        /// Texts that are generated together: all of the call, or a stretch of them where there are many.
+        /// Number of texts that are generated together: all texts of the call, or a range of many texts.
         texts: usize,
-        /// Tokens so far.
+        /// Number of generated tokens so far.
         tokens: usize,
     },
     /// Steps are being attributed.
     Attributing {
-        /// Work that is done, or has turned out not to be needed: steps, as often as there are forwards.
+        /// Finished work, including work that was not needed: the number of steps times forwards.
         done: usize,
-        /// The most work that the texts which are known so far can take, in the same unit: those of the whole call, or of the
-        /// stretches of texts up to this one where there are many.
+        /// Upper bound of the work for the known texts, in the same unit: for the whole call or, for many texts, for the
+        /// ranges of texts up to the current one.
         total: usize,
-        /// The texts being attributed, as generated.
+        /// The targets of the texts that are being attributed.
         texts: Vec<String>,
     },
 }
 
-/// Called as the work goes on; `Break` stops the call with [`crate::Error::Cancelled`].
+/// Progress callback; `Break` stops the call with [`crate::Error::Cancelled`].
 pub type ProgressCallback<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;

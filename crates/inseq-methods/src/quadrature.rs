@@ -20,20 +20,20 @@ pub enum Quadrature {
     /// Middles of equal intervals.
     #[serde(rename = "riemann_middle")]
     RiemannMiddle,
-    /// Ends of equal intervals, the outermost weighing half; as in Captum the weights sum to `(n - 1) / n`.
+    /// Ends of equal intervals, the outermost with half the weight; as in Captum the weights sum to `(n - 1) / n`.
     #[serde(rename = "riemann_trapezoid")]
     RiemannTrapezoid,
 }
 
 impl Quadrature {
-    /// The names, as the reference spells them.
+    /// Names in the reference.
     pub const NAMES: [&'static str; 5] =
         ["gausslegendre", "riemann_right", "riemann_left", "riemann_middle", "riemann_trapezoid"];
 
-    /// Refuses fewer points than the rule needs, for the method of a name.
+    /// Refuses fewer points than the rule needs; `method` is the name for the error.
     ///
     /// # Errors
-    /// When there is one point, and the rule is not Gauss-Legendre's.
+    /// There is only one point, and the rule is not Gauss-Legendre.
     pub(crate) fn check(self, method: &str, n_steps: Count<1>) -> Result<()> {
         if self == Quadrature::GaussLegendre || n_steps.get() > 1 {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a model knows by name: its registries, and their owner's additions.
+//! The registries of a model, and additions to them.
 
 use std::sync::Arc;
 
@@ -12,45 +12,45 @@ use crate::registry::Methods;
 use crate::step_functions::{SharedStepFunction, StepFunctionInfo, StepFunctions};
 
 impl AttributionModel {
-    /// The attribution methods that requests can ask for by name.
+    /// Attribution methods by name.
     pub fn methods(&self) -> &Methods {
         &self.choices.methods
     }
 
-    /// The attribution methods that requests can ask for by name, to add others.
+    /// Attribution methods by name, for additions.
     pub fn methods_mut(&mut self) -> &mut Methods {
         &mut self.choices.methods
     }
 
-    /// Lets requests ask for a method by its own name.
+    /// Registers a method under its own name.
     ///
     /// # Errors
-    /// When the name is empty or taken.
+    /// The name is empty or taken.
     pub fn register_method(&mut self, method: impl Method + 'static) -> Result<()> {
         self.choices.methods.register(MethodInfo::of(Arc::new(method)))
     }
 
-    /// The step functions that requests can ask for by name.
+    /// Step functions by name.
     pub fn step_functions(&self) -> &StepFunctions {
         &self.choices.step_functions
     }
 
-    /// The step functions that requests can ask for by name, to add others.
+    /// Step functions by name, for additions.
     pub fn step_functions_mut(&mut self) -> &mut StepFunctions {
         &mut self.choices.step_functions
     }
 
-    /// The aggregators that results of the model can be asked to apply by name.
+    /// Aggregators by name, for results of the model.
     pub fn aggregators(&self) -> &Aggregators {
         &self.aggregators
     }
 
-    /// The aggregators that results of the model can be asked to apply by name, to add others.
+    /// Aggregators by name, for additions.
     pub fn aggregators_mut(&mut self) -> &mut Aggregators {
         &mut self.aggregators
     }
 
-    /// Lets requests ask for a step function by its name. `aggregation` is what makes one score of a merged token's; results
+    /// Registers a step function under its name. `aggregation` merges the scores of merged tokens; results
     /// keep it, also in files.
     ///
     /// ```
@@ -71,7 +71,7 @@ impl AttributionModel {
     /// ```
     ///
     /// # Errors
-    /// When the name is taken, or could be an expression.
+    /// The name is taken, or could be an expression.
     pub fn register_step_function(
         &mut self,
         function: SharedStepFunction,
@@ -85,18 +85,18 @@ impl AttributionModel {
         self.choices.step_functions.remove(name)
     }
 
-    /// How scores of several tokens become those of one, with what registered step functions ask for. Results of the model
-    /// know it already ([`SequenceAttribution::step_score_merging`](inseq_core::SequenceAttribution::step_score_merging));
-    /// it is what [`Spans::merging`](inseq_core::aggregators::Spans::merging) takes for others.
+    /// The merging rules, including those of registered step functions. Results of the model
+    /// contain them ([`SequenceAttribution::step_score_merging`](inseq_core::SequenceAttribution::step_score_merging));
+    /// for other results pass them to [`Spans::merging`](inseq_core::aggregators::Spans::merging).
     pub fn merging(&self) -> Merging {
         self.choices.step_functions.merging()
     }
 
-    /// A step function by its name, registered ones among them, or written as an expression over the model's tokens, as
-    /// [`step_functions::GRAMMAR`](crate::step_functions::GRAMMAR) explains.
+    /// A step function by name, including registered ones, or by its expression over the model's tokens (see
+    /// [`step_functions::GRAMMAR`](crate::step_functions::GRAMMAR)).
     ///
     /// # Errors
-    /// When the name or an argument is unknown; of an expression, pointing at what is wrong in it.
+    /// The name or an argument is unknown, or an expression is wrong; the error points at the place in the expression.
     pub fn step_function(&self, name: &str, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
         self.choices.step_function(&self.text_model, name, arguments)
     }

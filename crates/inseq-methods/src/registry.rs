@@ -1,4 +1,4 @@
-//! The attribution methods by name.
+//! Attribution methods by name.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::method::{Method, MethodInfo};
 use crate::{Error, Result, dummy, gradient, internals, perturbation};
 
-/// The attribution methods that can be asked for by name: those of the program, and whatever the owner registers.
+/// Attribution methods by name: the built-in ones, and the ones that you register.
 ///
 /// ```
 /// use inseq_methods::Methods;
@@ -30,7 +30,7 @@ impl Default for Methods {
 }
 
 impl Methods {
-    /// Those of the program.
+    /// The built-in methods.
     pub fn new() -> Self {
         Self { entries: list_methods().iter().cloned().collect() }
     }
@@ -38,47 +38,47 @@ impl Methods {
     /// Adds a method.
     ///
     /// # Errors
-    /// When its name is empty or taken.
+    /// The name is empty or taken.
     pub fn register(&mut self, info: MethodInfo) -> Result<()> {
         self.entries.add(info).map_err(Error::Argument)
     }
 
-    /// Removes the method of a name, and returns it.
+    /// Removes a method by name and returns it.
     pub fn remove(&mut self, name: &str) -> Option<MethodInfo> {
         self.entries.remove(name)
     }
 
-    /// What there is, in the order of registration.
+    /// All methods, in the order of registration.
     pub fn list(&self) -> impl ExactSizeIterator<Item = &MethodInfo> {
         self.entries.list()
     }
 
-    /// The entry of a name.
+    /// The entry with this name.
     ///
     /// # Errors
-    /// When the name is unknown.
+    /// The name is unknown.
     pub fn get(&self, name: &str) -> Result<&MethodInfo> {
         self.entries.get(name).ok_or_else(|| Error::unknown(MethodInfo::KIND, name, self.entries.names()))
     }
 
-    /// What a method does, what it takes and costs, and where it comes from, as text.
+    /// Describes a method, its arguments, its cost and its paper, as text.
     ///
     /// # Errors
-    /// When the name is unknown.
+    /// The name is unknown.
     pub fn explain(&self, name: &str) -> Result<String> {
         Ok(self.get(name)?.explanation())
     }
 
-    /// The method of a name, with its arguments by the reference's names.
+    /// Makes a method from its name and arguments, with the reference's names.
     ///
     /// # Errors
-    /// When the name or an argument is unknown, or an argument has a wrong type or range.
+    /// The name or an argument is unknown, or an argument has a wrong type or value.
     pub fn named(&self, name: &str, arguments: &Map<String, Value>) -> Result<Arc<dyn Method>> {
         self.get(name)?.with(arguments)
     }
 }
 
-/// The attribution methods of the program.
+/// The built-in attribution methods.
 pub fn list_methods() -> &'static [MethodInfo] {
     static METHODS: LazyLock<Vec<MethodInfo>> = LazyLock::new(|| {
         vec![
@@ -109,18 +109,18 @@ pub fn list_methods() -> &'static [MethodInfo] {
     &METHODS
 }
 
-/// What a method of the program does, what it takes and costs, and where it comes from, as text.
+/// Describes a built-in method, its arguments, its cost and its paper, as text.
 ///
 /// # Errors
-/// When the name is unknown.
+/// The name is unknown.
 pub fn explain(name: &str) -> Result<String> {
     Methods::new().explain(name)
 }
 
-/// The method of the program of a name, with its arguments by the reference's names.
+/// Makes a built-in method from its name and arguments, with the reference's names.
 ///
 /// # Errors
-/// When the name or an argument is unknown, or an argument has a wrong type or range.
+/// The name or an argument is unknown, or an argument has a wrong type or value.
 pub fn method_named(name: &str, arguments: &Map<String, Value>) -> Result<Arc<dyn Method>> {
     Methods::new().named(name, arguments)
 }

@@ -1,4 +1,4 @@
-//! What is asked of one `attribute` call.
+//! The request of one `attribute` call.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::step_functions::SharedStepFunction;
 pub enum MethodChoice {
     /// One of the model's [`methods`](crate::AttributionModel::methods), with the request's `attribution_args`.
     Named(String),
-    /// A method of this crate with its options, or a user's own.
+    /// A method as a value: one of this crate with its options, or your own.
     Own(Arc<dyn Method>),
 }
 
@@ -49,12 +49,12 @@ impl<M: Method + 'static> From<M> for MethodChoice {
     }
 }
 
-/// A step function by name with its arguments, or one's own.
+/// A step function by name, or as a value.
 #[derive(Clone, Debug)]
 pub enum StepFunctionChoice {
     /// One of [`crate::step_functions::list`].
     Named(String),
-    /// A user's own, from [`crate::step_functions::from_closure`].
+    /// Your own, for instance from [`crate::step_functions::from_closure`].
     Own(SharedStepFunction),
 }
 
@@ -92,32 +92,32 @@ impl From<SharedStepFunction> for StepFunctionChoice {
 pub struct AttributionRequest {
     /// Texts to attribute.
     pub input_texts: Vec<String>,
-    /// Texts that the model is taken to have generated, one for each input; generated where there are none.
+    /// Given outputs, one per input; without them the model generates.
     pub generated_texts: Option<Vec<String>>,
-    /// The same as ids, from the decoder start or the beginning of the prompt on, as results have them; they count rather than
+    /// Given outputs as ids, including the decoder start or the prompt, as in results; they take precedence over
     /// `generated_texts`.
     pub generated_token_ids: Option<Vec<Vec<u32>>>,
-    /// The attribution method; the model's default where there is none.
+    /// The attribution method; `None` uses the model's default.
     pub method: Option<MethodChoice>,
     /// Arguments of a named method, by the reference's names.
     pub attribution_args: Map<String, Value>,
-    /// What is attributed; the model's default (`probability`) where there is none.
+    /// The attributed function; `None` uses the model's default (`probability`).
     pub attributed_fn: Option<StepFunctionChoice>,
     /// Arguments of the attributed function, by the reference's names.
     pub attributed_fn_args: Map<String, Value>,
-    /// Scores of each step that are put beside the attributions.
+    /// Step scores, which the result contains beside the attributions.
     pub step_scores: Vec<StepFunctionChoice>,
     /// Arguments of the step scores, by the reference's names.
     pub step_scores_args: Map<String, Value>,
-    /// First target position to attribute; the first that can be where there is none. Position 0 is the decoder start, or the
-    /// first token of a decoder-only model's prompt. Of an encoder-decoder model, negative counts from the end of each text. Of
-    /// a decoder-only model, a start before the end of the prompt, also a negative one, becomes the end of the prompt, as in the
-    /// reference. Of several texts, those that do not have the positions get an attribution without steps, and a warning; a
-    /// call in which none has them fails.
+    /// First target position to attribute; `None` is the first possible one. Position 0 is the decoder start, or the
+    /// first token of a decoder-only model's prompt. For an encoder-decoder, a negative position counts from the end of each text. For
+    /// a decoder-only model, a start before the end of the prompt, including a negative one, becomes the end of the prompt, as in the
+    /// reference. A text without the requested positions gets an attribution without steps, and a warning; the
+    /// call fails if no text has them.
     pub attr_pos_start: Option<i64>,
-    /// Position after the last one to attribute; negative counts from the end of each text, of every model.
+    /// Position after the last one to attribute; a negative position counts from the end of each text.
     pub attr_pos_end: Option<i64>,
-    /// Whether the target prefix is attributed beside the source (encoder-decoder models).
+    /// Whether the target prefix is also attributed (encoder-decoder models).
     pub attribute_target: bool,
     /// Whether the raw output of each step is kept.
     pub output_step_attributions: bool,
@@ -127,24 +127,24 @@ pub struct AttributionRequest {
     pub skip_special_tokens: bool,
     /// Whether shown tokens lose the tokenizer's marks (`▁`).
     pub clean_special_chars: bool,
-    /// Whether `generated_texts` are prefixes that the model goes on from, rather than whole targets.
+    /// Whether `generated_texts` are prefixes that the model continues, instead of whole targets.
     pub generate_from_target_prefix: bool,
-    /// Texts that go through the model at once; as many as the memory budget allows where there is none.
+    /// Number of texts that go through the model at once; `None` uses the memory budget.
     pub batch_size: Option<usize>,
-    /// Tokens that are attributed together.
+    /// Groups of tokens that are attributed together.
     pub feature_groups: FeatureGroups,
-    /// Arguments of the generation, by the names of `generation_config.json`.
+    /// Arguments of generation, by the names of `generation_config.json`.
     pub generation_args: Map<String, Value>,
-    /// Whether texts that the model has no positions for are cut rather than refused.
+    /// Whether texts that are too long for the model are cut instead of refused.
     pub truncate: bool,
-    /// Whether each input is what a user says to a chat model, in the words of the model's chat template; generated texts and
-    /// contrast targets are answers then.
+    /// Whether each input is a message of a user to a chat model, with the model's chat template; generated texts and
+    /// contrast targets are then answers.
     pub chat: bool,
-    /// Chats in the place of [`input_texts`](Self::input_texts), in the words of the model's chat template: with a system message
-    /// or several turns. Generated texts and contrast targets are answers then; a contrast source is another last message of the
+    /// Chats in place of [`input_texts`](Self::input_texts), with the model's chat template: with a system message
+    /// or several turns. Generated texts and contrast targets are then answers; a contrast source is another last message of the
     /// user.
     pub chats: Vec<Chat>,
-    /// What the call may use: memory, files, and time.
+    /// Limits of the call: memory, files, and time.
     pub limits: Limits,
 }
 
@@ -172,7 +172,7 @@ impl AttributionRequest {
         Self { chats: chats.into_iter().collect(), ..Self::default() }
     }
 
-    /// Sets the texts that the model is taken to have generated.
+    /// Sets the given outputs.
     #[must_use]
     pub fn generated_texts<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
         self.generated_texts = Some(texts.into_iter().map(Into::into).collect());
@@ -186,7 +186,7 @@ impl AttributionRequest {
         self
     }
 
-    /// Sets the attribution method: a name, one of this crate's methods with its options, or a user's own.
+    /// Sets the attribution method: a name, one of this crate's methods with its options, or your own.
     ///
     /// ```
     /// use inseq_methods::gradient::IntegratedGradients;
@@ -209,21 +209,21 @@ impl AttributionRequest {
         self
     }
 
-    /// Sets one argument of the generation.
+    /// Sets one argument of generation.
     #[must_use]
     pub fn generation_argument(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.generation_args.insert(name.into(), value.into());
         self
     }
 
-    /// Sets what is attributed.
+    /// Sets the attributed function.
     #[must_use]
     pub fn attributed_fn(mut self, function: impl Into<StepFunctionChoice>) -> Self {
         self.attributed_fn = Some(function.into());
         self
     }
 
-    /// Sets the scores that are put beside the attributions.
+    /// Sets the step scores.
     #[must_use]
     pub fn step_scores<T: Into<StepFunctionChoice>>(mut self, functions: impl IntoIterator<Item = T>) -> Self {
         self.step_scores = functions.into_iter().map(Into::into).collect();
@@ -244,13 +244,13 @@ impl AttributionRequest {
         attributed_fn_args: Map<String, Value>,
         /// Sets all arguments of the step scores.
         step_scores_args: Map<String, Value>,
-        /// Sets all arguments of the generation.
+        /// Sets all arguments of generation.
         generation_args: Map<String, Value>,
         /// Sets the first target position to attribute.
         attr_pos_start: Option<i64>,
         /// Sets the position after the last one to attribute.
         attr_pos_end: Option<i64>,
-        /// Sets what the call may use.
+        /// Sets the limits of the call.
         limits: Limits,
         /// Sets whether the target prefix is attributed.
         attribute_target: bool,
@@ -262,19 +262,19 @@ impl AttributionRequest {
         skip_special_tokens: bool,
         /// Sets whether shown tokens lose the tokenizer's marks.
         clean_special_chars: bool,
-        /// Sets whether `generated_texts` are prefixes to go on from.
+        /// Sets whether `generated_texts` are prefixes that the model continues.
         generate_from_target_prefix: bool,
-        /// Sets the ids that the model is taken to have generated.
+        /// Sets the given outputs as ids.
         generated_token_ids: Option<Vec<Vec<u32>>>,
         /// Sets how many texts go through the model at once.
         batch_size: Option<usize>,
-        /// Sets which tokens are attributed together.
+        /// Sets the groups of tokens that are attributed together.
         feature_groups: FeatureGroups,
         /// Sets whether texts that are too long are cut.
         truncate: bool,
-        /// Sets whether each input is what a user says to a chat model.
+        /// Sets whether each input is a message of a user to a chat model.
         chat: bool,
-        /// Sets chats in the place of texts.
+        /// Sets chats in place of texts.
         chats: Vec<Chat>,
     }
 }

@@ -1,4 +1,4 @@
-//! The attribution of a text, from what a method gives for it.
+//! Builds the attribution of a text from the output of a method.
 
 use std::ops::Range;
 
@@ -11,10 +11,10 @@ use crate::method::Attributions;
 use crate::positions::hide_what_steps_cannot_see;
 use crate::texts::Texts;
 
-/// Makes attributions with tokens.
+/// Builds attributions with tokens.
 pub(crate) struct Sequences<'c> {
     pub(crate) texts: &'c Texts<'c>,
-    /// Whether shown tokens lose the tokenizer's marks.
+    /// Whether the tokenizer's marks are removed from shown tokens.
     pub(crate) clean: bool,
     /// Whether features are groups of tokens.
     pub(crate) is_grouped: bool,
@@ -24,7 +24,7 @@ impl Sequences<'_> {
     /// The attribution of a text.
     ///
     /// # Errors
-    /// When a token cannot be decoded.
+    /// A token cannot be decoded.
     pub(crate) fn of(&self, text: &TextSteps, attributions: Attributions) -> Result<SequenceAttribution> {
         let model = self.texts.model;
         let mut target_attributions = attributions.target;
@@ -66,7 +66,7 @@ impl Sequences<'_> {
         Ok(merged)
     }
 
-    /// Gives tokens that were merged of the spans of `ids` the text of these.
+    /// Sets the text of tokens that were merged from spans of `ids`.
     fn clean_merged(&self, tokens: &mut [Token], ids: &[u32], role: Role, spans: Vec<Range<usize>>) -> Result<()> {
         for (token, span) in tokens.iter_mut().filter(|token| token.id.is_none()).zip(spans) {
             token.text = self.texts.model.decode_whole(&ids[span], role, token.piece.as_ref())?.trim().to_owned();

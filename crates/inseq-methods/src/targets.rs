@@ -15,14 +15,14 @@ pub(crate) struct Target {
     pub(crate) source: Vec<u32>,
     pub(crate) target: Vec<u32>,
     pub(crate) text: String,
-    /// Why there may be nothing of it to attribute, one clause each.
+    /// Reasons why the text may have nothing to attribute, one clause each.
     pub(crate) notes: Vec<String>,
 }
 
-/// Reads texts, and has the model write what is not given.
+/// Reads given texts, and generates the others.
 pub(crate) struct Targets<'c> {
     pub(crate) texts: &'c Texts<'c>,
-    /// How targets are generated; `None` where they are given.
+    /// Generation configuration; `None` if targets are given.
     pub(crate) generation: Option<&'c GenerationConfig>,
 }
 
@@ -30,7 +30,7 @@ impl Targets<'_> {
     /// Source ids and whole target ids of some texts.
     ///
     /// # Errors
-    /// When a text cannot be used, or the call is cancelled.
+    /// A text is invalid, or the call is cancelled.
     pub(crate) fn of(
         &self,
         range: Range<usize>,

@@ -1,4 +1,4 @@
-//! A model with its tokenizer: texts become ids, and ids texts.
+//! A model with its tokenizer, for encoding and decoding texts.
 
 use burn::tensor::{Device, Tensor};
 use inseq_core::Token;
@@ -13,7 +13,7 @@ use serde_json::Map;
 use crate::Result;
 use crate::loading::{LoadOptions, checked_budget};
 
-/// A model with its tokenizer and how it generates: what attribution methods know of a model.
+/// A model with its tokenizer and generation configuration, in the form that attribution methods get.
 #[derive(Debug)]
 pub struct TextModel {
     name: String,
@@ -26,15 +26,15 @@ impl TextModel {
     /// Loads a folder or a model of the hub.
     ///
     /// # Errors
-    /// When a file is missing or does not fit, naming it.
+    /// A file is missing or invalid; the error names it.
     pub fn load_with(name_or_path: &str, options: &LoadOptions) -> Result<Self> {
         Self::from_repository(&Repository::open(name_or_path, &options.hub)?, options)
     }
 
-    /// Loads the files of a repository, which may lie in memory.
+    /// Loads the files of a repository, which may be in memory.
     ///
     /// # Errors
-    /// When a file is missing or does not fit, naming it.
+    /// A file is missing or invalid; the error names it.
     pub fn from_repository(repository: &Repository, options: &LoadOptions) -> Result<Self> {
         checked_budget(options.memory_budget)?;
         // The configuration first: nothing large of a model that is not supported is fetched.
@@ -53,7 +53,7 @@ impl TextModel {
         Ok(Self::from_parts(repository.name(), loaded, tokenizer, generation))
     }
 
-    /// A model that is made of its parts.
+    /// Makes a model from its parts.
     pub fn from_parts(
         name: impl Into<String>,
         loaded: LoadedModel,
@@ -63,13 +63,13 @@ impl TextModel {
         Self { name: name.into(), loaded, tokenizer, generation }
     }
 
-    /// The name or path that the model was loaded by.
+    /// Name or path of the model.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How the model generates texts where a call says nothing else. Its
-    /// [`warnings`](GenerationConfig::warnings) name what of it is not honoured; those of a call are in its result.
+    /// The default generation configuration. Its
+    /// [`warnings`](GenerationConfig::warnings) name unsupported fields; the warnings of a call are in its result.
     pub fn generation(&self) -> &GenerationConfig {
         &self.generation
     }
@@ -84,34 +84,34 @@ impl TextModel {
         &self.tokenizer
     }
 
-    /// The class that transformers loads the checkpoint with.
+    /// Class of the model in transformers.
     pub fn model_class(&self) -> &str {
         &self.loaded.model_class
     }
 
-    /// The token that a decoder starts from, in encoder-decoder models.
+    /// Id of the decoder start token, in encoder-decoder models.
     pub fn decoder_start(&self) -> Option<u32> {
         self.loaded.decoder_start
     }
 
-    /// What a user should know of how the checkpoint was read, one line each.
+    /// Warnings about the checkpoint for the user, one line each.
     pub fn warnings(&self) -> &[String] {
         &self.loaded.warnings
     }
 
-    /// Tensors of the checkpoint that the model does not use, except those that are known to be no weights. Where there are
-    /// any, the checkpoint may hold another model than its configuration says, or a head of another kind.
+    /// Checkpoint tensors that the model did not use, except known non-weights. If there are any, the checkpoint may contain a
+    /// different model than its configuration describes, or a different head.
     pub fn unexpected_tensors(&self) -> &[String] {
         &self.loaded.unexpected_tensors
     }
 
-    /// Where the model computes.
+    /// Device of the model.
     pub fn device(&self) -> Device {
         self.model().device()
     }
 
-    /// The special tokens, of the configuration where it names them and of the tokenizer where it does not; where no token
-    /// stands for what is unknown, the one that fills batches does.
+    /// The special tokens: those of the configuration or, if it does not name them, of the tokenizer. Without an unknown token, the
+    /// padding token is used.
     pub fn special_tokens(&self) -> SpecialTokens {
         let tokenizer = self.tokenizer.special_tokens();
         let configured = self.loaded.special_tokens;
@@ -125,15 +125,15 @@ impl TextModel {
         }
     }
 
-    /// The tokenizer's role: a decoder-only model writes what it reads.
+    /// The role for the tokenizer: a decoder-only model has only one vocabulary.
     pub(crate) fn role(&self, role: Role) -> Role {
         if self.model().is_decoder_only() { Role::Source } else { role }
     }
 
-    /// The text of ids.
+    /// Decodes ids to text.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// The tokenizer fails.
     pub fn decode(&self, ids: &[u32], role: Role, skip_special_tokens: bool) -> Result<String> {
         Ok(self.tokenizer.decode(ids, self.role(role), skip_special_tokens)?)
     }
@@ -141,7 +141,7 @@ impl TextModel {
     /// The embeddings of a text, `[1, position, feature]`, scaled, without positions.
     ///
     /// # Errors
-    /// When the tokenizer fails.
+    /// The tokenizer fails.
     pub fn embed(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Tensor<3>> {
         let ids = self.encode(text, role, add_special_tokens)?;
         Ok(match (&self.model().encoder, role) {
@@ -150,7 +150,7 @@ impl TextModel {
         })
     }
 
-    /// Tokens with what they stand for in their text, which is `given` or was generated.
+    /// The tokens of ids with their pieces of the text, which is `given` or was generated.
     pub(crate) fn tokens(&self, ids: &[u32], role: Role, given: Option<&str>, clean: bool) -> Result<Vec<Token>> {
         let role = self.role(role);
         let mut tokens = self.tokenizer.tokens(ids, role, given);
@@ -165,7 +165,7 @@ impl TextModel {
         Ok(tokens)
     }
 
-    /// The text of ids; where it is not a whole number of characters, that of the `piece` that they are.
+    /// The text of ids; if it is not a whole number of characters, the text of `piece`.
     pub(crate) fn decode_whole(&self, ids: &[u32], role: Role, piece: Option<&inseq_core::Piece>) -> Result<String> {
         Ok(match piece {
             Some(piece) if !piece.is_whole() => piece.to_string(),

@@ -9,19 +9,19 @@ use crate::request::AttributionRequest;
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
-/// The texts of a call, and how they are read.
+/// The texts of a call, and options for reading them.
 pub(crate) struct Texts<'r> {
     pub(crate) model: &'r TextModel,
-    /// In the words of the model's chat template where the call is one.
+    /// Inputs; for chats, with the model's chat template.
     pub(crate) inputs: Cow<'r, [String]>,
     pub(crate) generated: Option<Cow<'r, [String]>>,
     pub(crate) ids: Option<&'r [Vec<u32>]>,
-    /// Whether what is given are prefixes to go on from; a decoder-only model has nothing but a prefix to go on from.
+    /// Whether given targets are prefixes that the model continues; a decoder-only model always continues a prefix.
     pub(crate) goes_on: bool,
     pub(crate) add_special_tokens: bool,
-    /// Whether texts that the model has no positions for are cut.
+    /// Whether texts that are too long for the model are cut.
     pub(crate) truncate: bool,
-    /// The chats that the inputs are; none where they are plain texts.
+    /// The chats of the inputs; empty for plain texts.
     pub(crate) chats: Cow<'r, [Chat]>,
 }
 
@@ -29,7 +29,7 @@ impl<'r> Texts<'r> {
     /// The texts of a request.
     ///
     /// # Errors
-    /// When there are none, or not as many of each kind, or the model has no chat template where the request is a chat.
+    /// There are no texts, the numbers of inputs and targets differ, or the request is a chat and the model has no chat template.
     pub(crate) fn of(model: &'r TextModel, request: &'r AttributionRequest) -> Result<Self> {
         let chats: Cow<[Chat]> = match request.chat && request.chats.is_empty() {
             true => request.input_texts.iter().map(Chat::user).collect(),
@@ -93,7 +93,7 @@ impl<'r> Texts<'r> {
         self.generated.is_some() || self.ids.is_some()
     }
 
-    /// The text that the ids of a side are, as far as it was given.
+    /// The given text of a side, if any.
     pub(crate) fn given(&self, index: usize, role: Role) -> Option<&str> {
         let given = self.generated.as_ref().and_then(|texts| texts.get(index));
         // A decoder-only model goes on from its prompt.

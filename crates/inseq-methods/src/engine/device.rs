@@ -1,15 +1,15 @@
-//! Reading tensors from the device.
+//! Reads tensors from the device.
 
 use burn::tensor::{Int, Tensor};
 
 use crate::{Error, Result};
 
-/// A tensor's values, row-major; `what` names them where they cannot be read.
+/// The values of a tensor, row-major; `what` names them in an error.
 pub(crate) fn read<const D: usize>(tensor: Tensor<D>, what: impl std::fmt::Display) -> Result<Vec<f32>> {
     tensor.try_into_vec_as::<f32>().map_err(|error| unreadable(what, error))
 }
 
-/// As [`read`], of whole numbers.
+/// As [`read`], for whole numbers.
 pub(crate) fn read_ids<const D: usize>(tensor: Tensor<D, Int>, what: impl std::fmt::Display) -> Result<Vec<i64>> {
     tensor.try_into_vec_as::<i64>().map_err(|error| unreadable(what, error))
 }

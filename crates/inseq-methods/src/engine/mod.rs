@@ -1,4 +1,4 @@
-//! From steps to gradients: one forward for all steps, cotangents of the attributed function, one batched pullback.
+//! The engine computes gradients for all steps: one forward, cotangents of the attributed function, one batched pullback.
 
 mod device;
 mod point;
@@ -18,25 +18,25 @@ pub(crate) use device::{read, read_ids};
 pub use point::{Point, TextSteps};
 use rows::{StepRow, chunks, cotangents, evaluate, longest, own_rows, step_rows};
 
-/// Bytes of a pullback's largest tensors beyond which nothing is won: matrix products are at their best well before, and
-/// fresh pages of ever larger blocks take time to clear.
+/// Size of a pullback's largest tensors in bytes. Larger tensors gain nothing: matrix products reach their best rate earlier,
+/// and the system needs time to clear new pages.
 const LARGEST_TENSOR: usize = 64 << 20;
 
-/// Points on the line between two rows of logits over which a step function's gradient is averaged.
+/// Number of points on the line between two rows of logits over which a step function's gradient is averaged.
 const LINE_POINTS: usize = 64;
 
 /// Runs a model for the steps of texts within a memory budget.
 pub struct Engine<'a> {
     /// The model.
     pub model: &'a Model,
-    /// Bytes that the tensors of a pullback may take.
+    /// Largest size of the tensors of a pullback, in bytes.
     pub memory_budget: usize,
-    /// Where `model` is what is above a layer of another model, that model and the layer.
+    /// The whole model and the layer, if `model` is the part above a layer.
     pub layer: Option<(&'a Model, Layer)>,
 }
 
 impl Engine<'_> {
-    /// Size of what gradients are taken of: an embedding, or a layer's state.
+    /// Number of features of the input of gradients: an embedding, or a layer's state.
     pub fn features(&self) -> usize {
         let Some((whole, layer)) = self.layer else { return self.model.features() };
         let first = match layer.side {
@@ -46,16 +46,16 @@ impl Engine<'_> {
         first.map_or(self.model.features(), Block::features)
     }
 
-    /// The embeddings of texts as they are; of what is above a layer, the layer's states.
+    /// The embeddings of texts; for the part above a layer, the states of the layer.
     ///
     /// # Errors
-    /// When the model has no such layer.
+    /// The model has no such layer.
     pub fn inputs<'t>(&self, texts: &[&'t TextSteps]) -> Result<Point<'t>> {
         self.point(texts, |text| (&text.source, &text.target))
     }
 
-    /// The embeddings of the texts' baselines; of what is above a layer, the layer's states. A target that is not wanted stays as
-    /// the text has it.
+    /// The embeddings of the texts' baselines; for the part above a layer, the states of the layer. A target that is not requested
+    /// keeps the values of the text.
     ///
     /// # Errors
     /// As those of [`inputs`](Self::inputs).
@@ -82,14 +82,14 @@ impl Engine<'_> {
         Ok(point)
     }
 
-    /// Forwards of a text that fit at once, where nothing is pulled back.
+    /// Number of forwards of a text that fit into the memory budget together, without pullbacks.
     pub fn forwards_that_fit(&self, text: &TextSteps) -> usize {
         let (source, target) = (text.source.len(), text.target.len());
         let fits = self.memory_budget / self.model.bytes_per_probe(source, target).max(1);
         fits.min(self.rows_at_once() / source.max(target).max(1)).max(1)
     }
 
-    /// Entries of a batch that a forward and a few probes fit for.
+    /// Number of batch entries for which a forward and a few probes fit into the memory budget.
     pub fn entries_that_fit(&self, text: &TextSteps) -> usize {
         let trace = self.model.bytes_per_trace(text.source.len(), text.target.len());
         let probe = self.model.bytes_per_probe(text.source.len(), text.target.len());
@@ -98,7 +98,7 @@ impl Engine<'_> {
         fits.min(self.rows_at_once() / rows.max(1)).max(1)
     }
 
-    /// About how many bytes the tensors take at once of a text that needs so many forwards, and pullbacks a step.
+    /// Approximate peak size in bytes of the tensors for a text that needs these numbers of forwards, and of pullbacks per step.
     pub(crate) fn bytes_at_once(&self, text: &TextSteps, forwards: usize, pullbacks: usize) -> usize {
         let (source, target) = (text.source.len(), text.target.len());
         let probe = self.model.bytes_per_probe(source, target);
@@ -112,7 +112,7 @@ impl Engine<'_> {
         bytes.min(self.memory_budget.max(trace(1) + probe))
     }
 
-    /// Probes of each entry that a pullback fits for, beside `traces` of the point.
+    /// Number of probes per entry whose pullback fits into the memory budget beside `traces` of the point.
     fn probes_that_fit(&self, point: &Point, traces: &[&Trace]) -> usize {
         let source = point.texts.iter().map(|text| text.source.len()).max().unwrap_or(0);
         let target = point.target.dims()[1];
@@ -127,22 +127,22 @@ impl Engine<'_> {
         }
     }
 
-    /// Rows of a cotangent, of all entries and probes, that make the largest tensor of [`LARGEST_TENSOR`].
+    /// Number of rows of a cotangent, over all entries and probes, at which the largest tensor reaches [`LARGEST_TENSOR`].
     fn rows_at_once(&self) -> usize {
         LARGEST_TENSOR / (4 * self.model.widest_row())
     }
 
-    /// The forward of a point, with what [`Trace::rescaled`] needs.
+    /// Runs the forward of a point, with the values that [`Trace::rescaled`] needs.
     pub fn detailed_trace(&self, point: &Point) -> Trace {
         self.model.detailed_trace(point.source.as_ref(), point.target.clone())
     }
 
-    /// The forward of a point; what of it does not fit the budget is run again by each pullback.
+    /// Runs the forward of a point. Each pullback runs the parts again that do not fit into the memory budget.
     pub fn trace(&self, point: &Point) -> Trace {
         self.model.trace_within(point.source.as_ref(), point.target.clone(), self.most_for_traces())
     }
 
-    /// Bytes that traces may take: some are left for what is pulled back.
+    /// Largest size of traces in bytes, which leaves memory for pullbacks.
     fn most_for_traces(&self) -> usize {
         self.memory_budget / 4 * 3
     }
@@ -150,7 +150,7 @@ impl Engine<'_> {
     /// Scores of steps, by function `[batch][step]`, from the decoder's last hidden states `[batch, position, feature]`.
     ///
     /// # Errors
-    /// When the step function gives another number of scores, or the device cannot be read.
+    /// The step function returns a wrong number of scores, or the device cannot be read.
     pub fn scores(
         &self,
         point: &Point,
@@ -197,13 +197,13 @@ impl Engine<'_> {
         Ok(scores)
     }
 
-    /// Gradients of a step function with regard to the embeddings of a point, for every step.
+    /// Gradients of a step function with respect to the embeddings of a point, for every step.
     ///
-    /// Steps go through in chunks that fit the memory budget; `each` gets a chunk's range of steps (counted from each
-    /// text's first), the scores `[entry * step]` and the gradients. Entries with fewer steps have zeros at the end.
+    /// Steps are processed in chunks that fit into the memory budget. `each` gets a chunk's range of steps (counted from each
+    /// text's first step), the scores `[entry * step]` and the gradients. Entries with fewer steps have zeros at the end.
     ///
     /// # Errors
-    /// What `each` returns, and what the step function does wrong.
+    /// An error of `each` or of the step function.
     pub fn gradients(
         &self,
         point: &Point,
@@ -228,7 +228,7 @@ impl Engine<'_> {
         self.pulled_back(point, &traces, head, wanted, each)
     }
 
-    /// The forwards with dropout that a function looks at, one at a time.
+    /// The forwards with dropout that a function needs, one at a time.
     fn noisy_traces(&self, point: &Point, function: &dyn StepFunction) -> impl Iterator<Item = Trace> {
         let NoisyForwards { count, seed } = function.noisy_forwards().unwrap_or(NoisyForwards { count: 0, seed: 0 });
         (0..count).map(move |draw| {
@@ -253,8 +253,8 @@ impl Engine<'_> {
         if tracked { logits.autodiff().require_grad() } else { logits }
     }
 
-    /// As [`gradients`](Self::gradients), of a [rescaled](Trace::rescaled) trace: the step function's gradient is averaged
-    /// over the straight line from the baseline's logits to the point's, so that what comes out, multiplied by the difference
+    /// As [`gradients`](Self::gradients), for a [rescaled](Trace::rescaled) trace: the step function's gradient is averaged
+    /// over the straight line from the baseline's logits to the point's, so that the result, multiplied by the difference
     /// of embeddings, sums to the difference of scores.
     ///
     /// # Errors
@@ -292,7 +292,7 @@ impl Engine<'_> {
         self.pulled_back(point, &[trace], head, wanted, each)
     }
 
-    /// Scores of steps, and what `head` says their cotangents of the last hidden states of each trace are, pulled back to the
+    /// Scores of steps, and the cotangents that `head` gives for the last hidden states of each trace, pulled back to the
     /// embeddings and summed.
     fn pulled_back(
         &self,
@@ -320,13 +320,13 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// Steps that fit at once, with their logits in each of so many forwards, and what autodiff keeps of these.
+    /// Number of steps that fit into the memory budget with their logits in each forward, and the values that autodiff keeps.
     fn rows_that_fit(&self, point: &Point, forwards: usize) -> usize {
         let logits = 4 * 6 * self.model.vocabulary() * point.texts.len().max(1);
         (self.memory_budget / 4 / logits.saturating_mul(forwards).max(1)).max(1)
     }
 
-    /// What a step function sees of rows, whose last hidden states are `hidden` `[row, feature]`.
+    /// The input of a step function for rows with the last hidden states `hidden` `[row, feature]`.
     fn context(&self, point: &Point, hidden: Tensor<2>, rows: &[StepRow], tracked: bool) -> StepContext {
         let targets: Vec<i64> = rows.iter().map(|row| i64::from(row.target(point))).collect();
         let logits = self.row_logits(hidden, tracked);

@@ -8,13 +8,13 @@ use inseq_models::model::{Model, Source};
 /// A text as ids, with the steps to attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextSteps {
-    /// Which text of the call it is.
+    /// Index of the text in the call.
     pub index: usize,
     /// Source ids; empty for decoder-only models.
     pub source: Vec<u32>,
     /// Baseline of each source id.
     pub source_baseline: Vec<u32>,
-    /// Target ids from the decoder start on.
+    /// Target ids, including the decoder start or the prompt.
     pub target: Vec<u32>,
     /// Baseline of each target id.
     pub target_baseline: Vec<u32>,
@@ -22,7 +22,7 @@ pub struct TextSteps {
     pub source_features: Vec<Range<usize>>,
     /// Spans of target tokens, in order; the tokens of a span form one feature.
     pub target_features: Vec<Range<usize>>,
-    /// The first position in `target` that can be attributed: what is before it was given (a prompt, or the decoder start).
+    /// First position in `target` that can be attributed; earlier tokens were given (a prompt, or the decoder start).
     pub first: usize,
     /// Positions in `target` of the attributed tokens; each sees the positions before it.
     pub steps: Range<usize>,
@@ -34,7 +34,7 @@ pub struct Point<'a> {
     pub texts: Vec<&'a TextSteps>,
     /// Source embeddings, for models with an encoder.
     pub source: Option<Source>,
-    /// `[batch, target, feature]`: embeddings of the target, padded on the right.
+    /// Embeddings of the target, padded on the right, `[batch, target, feature]`.
     pub target: Tensor<3>,
 }
 

@@ -1,4 +1,4 @@
-//! The rows of logits that steps have.
+//! The rows of logits of steps.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::point::Point;
 use crate::step_functions::{StepContext, StepFunction};
 use crate::{Error, Result};
 
-/// A step of a point's entry; entries of fewer steps than others have rows that are not live.
+/// A step of a point's entry. Entries with fewer steps than others have rows that are not live.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StepRow {
     pub(super) entry: usize,
@@ -21,7 +21,7 @@ impl StepRow {
         self.step < point.texts[self.entry].steps.len()
     }
 
-    /// Position of the step's token; of rows that are not live, of the last step's.
+    /// Position of the step's token; for a row that is not live, that of the last step.
     pub(super) fn token(self, point: &Point) -> usize {
         let steps = &point.texts[self.entry].steps;
         (steps.start + self.step).min(steps.end.max(1) - 1)
@@ -37,7 +37,7 @@ impl StepRow {
     }
 }
 
-/// Every entry's steps of a range, `[entry, step]`.
+/// The steps of a range for every entry, `[entry, step]`.
 pub(super) fn step_rows(point: &Point, range: &Range<usize>) -> impl Iterator<Item = StepRow> {
     (0..point.texts.len()).flat_map(move |entry| range.clone().map(move |step| StepRow { entry, step }))
 }
@@ -50,7 +50,7 @@ pub(super) fn own_rows(point: &Point, hidden: &Tensor<3>, rows: &[StepRow]) -> T
     hidden.clone().reshape([batch * length, features]).select(0, index)
 }
 
-/// Scores of the rows of a tracked context, and their gradients with regard to the logits, then to those of each noisy
+/// Scores of the rows of a tracked context, and their gradients with respect to the logits, then to those of each noisy
 /// forward.
 pub(super) fn cotangents(
     point: &Point,
@@ -90,7 +90,7 @@ pub(super) fn evaluate(function: &dyn StepFunction, context: &StepContext) -> Re
     one_a_row(function.evaluate(context)?, context.logits.dims()[0], function)
 }
 
-/// The scores that a function gave, which must be one for each row.
+/// Checks that a function returned one score per row.
 pub(super) fn one_a_row(scores: Tensor<1>, rows: usize, function: &dyn StepFunction) -> Result<Vec<f32>> {
     let values = read(scores, format_args!("the scores of `{}`", function.name()))?;
     if values.len() != rows {
