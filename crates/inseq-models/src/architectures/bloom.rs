@@ -138,8 +138,8 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
     Ok(LoadedModel::new(model, None, "BloomForCausalLM"))
 }
 
-/// The slopes of ALiBi: powers that fall from head to head, for a number of heads that is no power of two filled up with
-/// every other one of twice as many.
+/// The slopes of ALiBi: powers that decrease from head to head. If the number of heads is not a power of two, the rest comes from
+/// every other slope of the next power of two.
 pub(super) fn slopes(heads: usize) -> Vec<f32> {
     let powers = |count: usize| {
         let base = 2f64.powf(-8.0 / count as f64);

@@ -1,5 +1,5 @@
-//! The encoder-decoder that BART and its kin share: absolute positions, biased projections, a norm before or after each
-//! sublayer. What differs is a [`Kind`].
+//! The encoder-decoder of BART and related models: absolute positions, biased projections, a norm before or after each
+//! sublayer. A [`Kind`] holds the differences.
 
 use burn::tensor::Tensor;
 use serde::Deserialize;
@@ -18,32 +18,32 @@ use crate::model::{
     Block, Dropout, Encoder, Entry, Exit, Model, Modules, Norms, Part, Residual, Scheme, Stack, Sublayer,
 };
 
-/// What differs between the models of this layout.
+/// Differences between the models of this layout.
 pub(super) struct Kind {
-    /// The class that transformers loads the checkpoint with.
+    /// Class of the model in transformers.
     pub(super) model_class: &'static str,
-    /// Norms before the sublayers rather than after, and one after the last block.
+    /// Whether norms are before the sublayers instead of after them, with one more after the last block.
     pub(super) normalized_before: bool,
-    /// A norm of the embeddings.
+    /// Whether the embeddings have a norm.
     pub(super) embedding_norm: bool,
-    /// The positions that are added.
+    /// Position embeddings.
     pub(super) positions: Positions,
     /// Whether logits have a bias.
     pub(super) logits_bias: bool,
 }
 
-/// The positions that are added to the embeddings.
+/// Position embeddings that are added to token embeddings.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Positions {
-    /// A learned table, whose first two rows are not used.
+    /// A learned table without its first two rows.
     Learned,
     /// The table of [`sinusoidal_positions`], or the checkpoint's copy of it.
     Sinusoidal,
-    /// The table of [`fairseq_positions`], from after the padding id on.
+    /// The table of [`fairseq_positions`], starting after the padding id.
     Fairseq,
 }
 
-/// The fields that all models of this layout have, with what most of them mean where a file lacks them.
+/// The fields of all models of this layout, with their most common defaults.
 pub(super) fn fields() -> Value {
     json!({
         "vocab_size": 50_265,
@@ -89,7 +89,7 @@ const DROPOUT: DropoutFields = DropoutFields {
 #[derive(Debug, Deserialize)]
 struct Config {
     vocab_size: usize,
-    /// Read for Marian alone.
+    /// Used only for Marian.
     decoder_vocab_size: Option<usize>,
     max_position_embeddings: usize,
     encoder_layers: usize,
@@ -101,7 +101,7 @@ struct Config {
     activation_function: Activation,
     d_model: usize,
     scale_embedding: bool,
-    /// Only Marian has models that do not.
+    /// False only in some Marian models.
     #[serde(default = "yes")]
     share_encoder_decoder_embeddings: bool,
     tie_word_embeddings: bool,
@@ -196,7 +196,7 @@ enum Side {
     Decoder,
 }
 
-/// One of the two stacks, as it is put together.
+/// Builds one of the two stacks.
 struct Builder<'a> {
     kind: &'a Kind,
     config: &'a Config,

@@ -1,4 +1,4 @@
-//! GPT-2, with DistilGPT-2 and other checkpoints of its layout.
+//! GPT-2, DistilGPT-2 and other checkpoints of this layout.
 //!
 //! Radford et al., 2019, <https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf>.
 

@@ -65,9 +65,9 @@ struct Config {
     num_layers: usize,
     num_heads: usize,
     intermediate_size: Option<usize>,
-    /// Kinds of layers, with how often they are repeated.
+    /// Kinds of layers, with their number of repetitions.
     attention_types: Option<Vec<(Vec<String>, usize)>>,
-    /// What `attention_types` means layer by layer, which counts where a file has both.
+    /// Kind of each layer; takes precedence over `attention_types`.
     attention_layers: Option<Vec<String>>,
     window_size: usize,
     activation_function: Activation,
@@ -115,7 +115,7 @@ impl Config {
         Ok(types.iter().flat_map(|(kinds, times)| std::iter::repeat_n(kinds, *times)).flatten().cloned().collect())
     }
 
-    /// Whether each layer sees a window.
+    /// For each layer, whether it has a window.
     fn windowed(&self) -> Result<Vec<bool>> {
         let windowed = self.kinds()?.into_iter().map(|kind| match kind.as_str() {
             "global" => Ok(false),

@@ -1,4 +1,4 @@
-//! GPT-NeoX, with Pythia.
+//! GPT-NeoX and Pythia.
 //!
 //! Black et al., 2022, <https://arxiv.org/abs/2204.06745>; Pythia: Biderman et al., 2023,
 //! <https://arxiv.org/abs/2304.01373>.

@@ -59,7 +59,7 @@ struct Config {
     n_layer: usize,
     n_head: usize,
     n_inner: Option<usize>,
-    /// All features where it is null.
+    /// Number of rotated features; null means all.
     rotary_dim: Option<usize>,
     activation_function: Activation,
     layer_norm_epsilon: f64,

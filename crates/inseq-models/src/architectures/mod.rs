@@ -47,20 +47,20 @@ use configuration::{Configuration, Fields};
 
 pub use loader::Loader;
 
-/// A loaded model with what its configuration says of its use.
+/// A loaded model, with the facts in its configuration about its use.
 #[derive(Clone, Debug)]
 pub struct LoadedModel {
     /// The model.
     pub model: Model,
-    /// The token that a decoder starts from, in encoder-decoder models.
+    /// Id of the decoder start token, in encoder-decoder models.
     pub decoder_start: Option<u32>,
-    /// The class that transformers loads the checkpoint with.
+    /// Class of the model in transformers.
     pub model_class: String,
-    /// The special tokens that the configuration names.
+    /// Special tokens in the configuration.
     pub special_tokens: ConfiguredTokens,
-    /// Tensors of the checkpoint that are no part of the model, except those that are known to be no weights.
+    /// Checkpoint tensors that the model did not use, except known non-weights.
     pub unexpected_tensors: Vec<String>,
-    /// What a user should know of how the checkpoint was read.
+    /// Warnings about the checkpoint for the user, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -77,14 +77,14 @@ impl LoadedModel {
     }
 }
 
-/// Special tokens as `config.json` names them, which need not be as the tokenizer does.
+/// Ids of special tokens in `config.json`, which may differ from the tokenizer's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConfiguredTokens {
-    /// Begins a text.
+    /// Beginning of a text.
     pub bos: Option<u32>,
-    /// Ends a text; the first, where there are several.
+    /// End of a text; the first of several.
     pub eos: Option<u32>,
-    /// Fills a batch.
+    /// Padding.
     pub pad: Option<u32>,
 }
 
@@ -95,21 +95,21 @@ impl ConfiguredTokens {
     }
 }
 
-/// A model type: its name in `config.json`, and how it is assembled.
+/// A model type: its name in `config.json`, its fields, and its loader.
 #[derive(Clone, Copy)]
 pub struct Architecture {
     /// `model_type` in `config.json`.
     pub model_type: &'static str,
-    /// What people call it.
+    /// Name of the models.
     pub title: &'static str,
-    /// The paper.
+    /// Address of the paper.
     pub paper: &'static str,
     fields: Fields,
     load: fn(&Configuration, &Loader) -> Result<LoadedModel>,
 }
 
 impl Architecture {
-    /// The fields of `config.json` that are read, each with what a file that lacks it means.
+    /// The fields of `config.json` that are read, with their defaults.
     pub fn fields(&self) -> Map<String, Value> {
         self.fields.defaults()
     }
@@ -149,16 +149,16 @@ const ARCHITECTURES: &[Architecture] = &[
     lfm2::ARCHITECTURE,
 ];
 
-/// The model types there are.
+/// The supported model types.
 pub fn list() -> &'static [Architecture] {
     ARCHITECTURES
 }
 
 impl Architecture {
-    /// The architecture of a repository, by its configuration alone: of a model of the hub no weights are fetched.
+    /// The architecture of a repository, from its configuration. No weights of a hub model are downloaded.
     ///
     /// # Errors
-    /// When the model type is not supported, the weights are quantized, or an adapter lies beside them.
+    /// The model type is not supported, the weights are quantized, or there is an adapter beside them.
     pub fn of(repository: &Repository) -> Result<Self> {
         let config: Value = repository.config()?;
         let invalid = |message| Error::Checkpoint { file: "config.json".into(), message };
@@ -183,11 +183,11 @@ impl Architecture {
     }
 }
 
-/// Loads the model of a repository onto a device, its weights as `dtype`.
+/// Loads the model of a repository onto a device, with weights of type `dtype`.
 ///
 /// # Errors
-/// When the architecture is not supported, as [`Architecture::of`] says, or a configuration field or tensor is missing or
-/// does not fit.
+/// The architecture is not supported (see [`Architecture::of`]), or a configuration field or tensor is missing or
+/// has a wrong type, value or shape.
 pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<LoadedModel> {
     let architecture = Architecture::of(repository)?;
     let configuration = Configuration::new(&repository.config()?, &architecture.fields);

@@ -1,4 +1,4 @@
-//! OPT, with Galactica.
+//! OPT and Galactica.
 //!
 //! Zhang et al., 2022, <https://arxiv.org/abs/2205.01068>; Galactica: Taylor et al., 2022,
 //! <https://arxiv.org/abs/2211.09085>.

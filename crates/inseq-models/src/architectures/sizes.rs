@@ -1,20 +1,20 @@
-//! Whether the numbers of a configuration can be those of a model, before anything is allocated for them.
+//! Limits of the numbers in a configuration, which are checked before memory is allocated.
 
 use crate::{Error, Result};
 
-/// Beyond this a vocabulary is a mistake or an attack.
+/// Largest vocabulary; a larger one is a mistake or an attack.
 pub(super) const VOCABULARY: usize = 1 << 24;
-/// Beyond this a number of layers is.
+/// Largest number of layers.
 pub(super) const LAYERS: usize = 1000;
-/// Beyond this a width is.
+/// Largest width.
 pub(super) const WIDTH: usize = 1 << 20;
-/// Beyond this a number of heads is.
+/// Largest number of heads.
 pub(super) const HEADS: usize = 1 << 12;
 /// Beyond this a number of experts is.
 pub(super) const EXPERTS: usize = 1 << 12;
 /// Beyond this a number of positions that a convolution takes of is.
 pub(super) const TAPS: usize = 1 << 10;
-/// Beyond this a number of positions is.
+/// Largest number of positions.
 pub(super) const POSITIONS: usize = 1 << 20;
 
 /// An error about `config.json`.
@@ -22,7 +22,7 @@ pub(super) fn invalid<T>(message: impl Into<String>) -> Result<T> {
     Err(Error::Checkpoint { file: "config.json".into(), message: message.into() })
 }
 
-/// Refuses sizes that are 0 or above what any model has: field, value, most.
+/// Refuses sizes that are 0 or above a limit: field, value, limit.
 pub(super) fn check(sizes: &[(&str, usize, usize)]) -> Result<()> {
     match sizes.iter().find(|(_, value, most)| *value == 0 || value > most) {
         Some((name, value, most)) => invalid(format!("`{name}` must lie between 1 and {most}, found {value}")),
@@ -38,7 +38,7 @@ pub(super) fn check_multiple(name: &str, value: usize, of: &str, divisor: usize)
     Ok(())
 }
 
-/// Refuses numbers that are not positive, or infinite in 32 bits.
+/// Refuses numbers that are not positive, or that are infinite in 32 bits.
 pub(super) fn check_positive(numbers: &[(&str, f64)]) -> Result<()> {
     match numbers.iter().find(|(_, value)| !(*value > 0.0 && *value <= f64::from(f32::MAX))) {
         Some((name, value)) => {
@@ -48,7 +48,7 @@ pub(super) fn check_positive(numbers: &[(&str, f64)]) -> Result<()> {
     }
 }
 
-/// Refuses a table with more values than any model's: field of its rows, rows, field of its columns, columns.
+/// Refuses a table that is too large: field of its rows, rows, field of its columns, columns.
 pub(super) fn check_table(name: &str, rows: usize, of: &str, columns: usize) -> Result<()> {
     match rows.checked_mul(columns).filter(|&values| values <= 1 << 28) {
         Some(_) => Ok(()),

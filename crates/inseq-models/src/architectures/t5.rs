@@ -1,4 +1,4 @@
-//! T5, with v1.1, FLAN and ByT5.
+//! T5, including v1.1, FLAN and ByT5.
 //!
 //! Raffel et al., 2019, <https://arxiv.org/abs/1910.10683>; ByT5: Xue et al., 2021, <https://arxiv.org/abs/2105.13626>.
 
@@ -40,7 +40,7 @@ const FIELDS: Fields = Fields {
     aliases: ALIASES,
 };
 
-/// The fields that all models of this layout have, with what they mean where a T5 lacks them.
+/// The fields of all models of this layout, with T5's defaults.
 pub(super) fn fields() -> Value {
     json!({
         "vocab_size": 32_128,
@@ -75,30 +75,30 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
 
 const RATE: Option<&str> = Some("dropout_rate");
 
-/// Values are dropped everywhere, all at one rate.
+/// All places have the same dropout rate.
 const DROPOUT: DropoutFields =
     DropoutFields { entry: RATE, attention: RATE, inner: RATE, residual: RATE, exit: RATE, jitter: None };
 
-/// What differs between the models of T5's layout.
+/// Differences between the models of T5's layout.
 pub(super) struct Kind {
-    /// The class that transformers loads the checkpoint with.
+    /// Class of the model in transformers.
     pub(super) model_class: &'static str,
-    /// Every layer has a table of biases, not only the first.
+    /// Whether every layer has its own table of biases, not only the first one.
     pub(super) bias_per_layer: bool,
-    /// Whether the head sees hidden states divided by the root of their width, as tied heads do.
+    /// Whether the hidden states are divided by the root of their width before the head, as for tied heads.
     pub(super) scale: Scale,
 }
 
-/// Whether the head sees hidden states divided by the root of their width.
+/// Whether the hidden states are divided by the root of their width before the head.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Scale {
-    /// It does not.
+    /// Never.
     Never,
-    /// As `scale_decoder_outputs` says, which transformers 5 saves beside a `tie_word_embeddings` that is always true; where
-    /// it is absent, unless `tie_word_embeddings` is false.
+    /// By `scale_decoder_outputs`, which transformers 5 saves beside a `tie_word_embeddings` that is always true. If it
+    /// is absent: unless `tie_word_embeddings` is false.
     Configured,
-    /// Unless `tie_word_embeddings` is false, or is true of a checkpoint with a head of its own: transformers 5 saves it so
-    /// of a model whose head is not tied, and saves nothing else that says so.
+    /// Unless `tie_word_embeddings` is false or the checkpoint has a separate head: transformers 5 saves `true` even if the head is
+    /// not tied, and saves no other field about it.
     TiedInFact,
 }
 
@@ -116,7 +116,7 @@ struct Config {
     relative_attention_max_distance: usize,
     layer_norm_epsilon: f64,
     feed_forward_proj: String,
-    /// What follows from `feed_forward_proj`, unless a file has it.
+    /// By default derived from `feed_forward_proj`.
     is_gated_act: Option<bool>,
     dense_act_fn: Option<String>,
     tie_word_embeddings: Option<bool>,
@@ -180,7 +180,7 @@ impl Config {
         }
     }
 
-    /// Whether the head sees hidden states divided by the root of their width; `tied` says whether it is the embeddings.
+    /// Whether the hidden states are divided by the root of their width before the head; `tied` is true if the head is the embeddings.
     fn scales(&self, scale: Scale, tied: bool) -> bool {
         match (scale, self.tie_word_embeddings) {
             (Scale::Never, _) => false,

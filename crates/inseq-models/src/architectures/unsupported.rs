@@ -1,13 +1,13 @@
-//! Why a model type is not supported, and what would help.
+//! Reasons why a model type is not supported, and the way out.
 
 use serde_json::Value;
 
 use super::ARCHITECTURES;
 
-/// Types of language models that are only found inside others, and what computes the same on text alone.
+/// Types of language models that occur only inside other models, with the equivalent type for text.
 const INNER: &[(&str, &str)] = &[("qwen2_vl_text", "qwen2"), ("qwen2_5_vl_text", "qwen2"), ("qwen3_vl_text", "qwen3")];
 
-/// The language model of wrappers whose configuration leaves its type out, or has its fields beside its own.
+/// Type of the language model in wrappers whose configuration omits it, or has its fields beside its own.
 const DEFAULT_INNER: &[(&str, &str)] = &[
     ("qwen2_vl", "qwen2_vl_text"),
     ("qwen2_5_vl", "qwen2_5_vl_text"),
@@ -38,10 +38,10 @@ const DEFAULT_INNER: &[(&str, &str)] = &[
 /// Fields of `config.json` that hold the configuration of a language model.
 const WRAPPED: [&str; 4] = ["text_config", "llm_config", "language_config", "language_model"];
 
-/// An encoder, whose type need not be known.
+/// Reason for any type of encoder.
 const ENCODER: &str = "an encoder without a decoder: it generates no text";
 
-/// What models of other types are, or have that the models here lack, and the types.
+/// Unsupported properties of models, with the types that have them.
 const REASONS: &[(&str, &str)] = &[
     (
         ENCODER,
@@ -84,7 +84,7 @@ const REASONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Why `config`, of a type that is not supported, is refused.
+/// The reason for refusing `config`, whose type is not supported.
 pub(super) fn reason(model_type: &str, config: &Value) -> String {
     let named = format!("`model_type` is `{model_type}`, ");
     let supported = format!("supported: {}", names());
@@ -123,7 +123,7 @@ pub(super) fn reason(model_type: &str, config: &Value) -> String {
     format!("{named}which is not supported{remote}; {supported}")
 }
 
-/// What a type is, or has that the models here lack.
+/// The unsupported property of a type.
 fn mechanism(model_type: &str) -> Option<&'static str> {
     REASONS.iter().find(|(_, types)| types.split(' ').any(|name| name == model_type)).map(|(reason, _)| *reason)
 }
@@ -132,7 +132,7 @@ fn is_supported(model_type: &str) -> bool {
     ARCHITECTURES.iter().any(|architecture| architecture.model_type == model_type)
 }
 
-/// The supported type that differs in case and punctuation alone.
+/// The supported type that differs only in case and punctuation.
 fn spelled_alike(model_type: &str) -> Option<&'static str> {
     let letters = |name: &str| -> String {
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()

@@ -7,12 +7,12 @@ use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, activation::softmax};
 use super::kernels::gather_rows;
 use super::{FeedForward, FeedForwardTrace, Linear, Rows};
 
-/// `y = sum_e w_e f_e(x)` over the experts that a position chooses: those of the largest logits `W x`, `w` the softmax of
-/// these logits alone (Shazeer et al., 2017, <https://arxiv.org/abs/1701.06538>; Jiang et al., 2024,
+/// `y = sum_e w_e f_e(x)` over the experts that a position chooses: those with the largest logits `W x`. `w` is the softmax over
+/// the chosen logits (Shazeer et al., 2017, <https://arxiv.org/abs/1701.06538>; Jiang et al., 2024,
 /// <https://arxiv.org/abs/2401.04088>).
 #[derive(Clone, Debug)]
 pub struct Experts {
-    /// A logit for each expert.
+    /// Router, with one logit per expert.
     pub router: Linear,
     /// The experts, all of the same sizes.
     pub experts: Vec<FeedForward>,
@@ -20,23 +20,23 @@ pub struct Experts {
     pub chosen: usize,
 }
 
-/// What [`Experts::pullback`] needs of the forward. A position has one choice after the other.
+/// What [`Experts::pullback`] needs of the forward. The choices of a position are consecutive.
 #[derive(Clone, Debug)]
 pub struct ExpertsTrace {
-    /// `[batch, position, choice]`, row-major: the experts.
+    /// Indices of the chosen experts, `[batch, position, choice]`, row-major.
     chosen: Vec<usize>,
-    /// `[batch, position, choice]`: their shares.
+    /// Weights of the chosen experts, `[batch, position, choice]`.
     weights: Tensor<3>,
-    /// `[batch, position, choice * feature]`: what they gave.
+    /// Outputs of the chosen experts, `[batch, position, choice * feature]`.
     outputs: Tensor<3>,
-    /// `[batch, position, choice * output of the first layer]`: the derivatives of their inner layers.
+    /// Derivatives of their inner layers, `[batch, position, choice * output of the first layer]`.
     slopes: Tensor<3>,
-    /// What the input was multiplied by, `[batch, position, feature]`.
+    /// Noise factors of the input, `[batch, position, feature]`.
     noise: Option<Tensor<3>>,
 }
 
 impl ExpertsTrace {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> ExpertsTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
         let [_, length, choices] = self.weights.dims();
@@ -52,7 +52,7 @@ impl ExpertsTrace {
 }
 
 impl Experts {
-    /// `[batch, position, feature]` to the same.
+    /// Output for `x`, both `[batch, position, feature]`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let [batch, length, features] = x.dims();
         if batch * length == 0 {
@@ -64,7 +64,7 @@ impl Experts {
         weighted(outputs, weights).reshape([batch, length, features])
     }
 
-    /// As [`forward`](Self::forward), with the trace. The input is multiplied by what `noise` gives for it.
+    /// As [`forward`](Self::forward), with the trace. The input is multiplied by the factors of `noise`.
     pub fn forward_traced(
         &self,
         x: Tensor<3>,
@@ -95,8 +95,8 @@ impl Experts {
         (weighted(outputs, weights).reshape([batch, length, features]), trace)
     }
 
-    /// The experts that each row of `[row, feature]` chooses, row-major, and their shares `[row, choice]`. Of equal logits the
-    /// first counts. Where the device cannot be read, shares are not numbers.
+    /// The experts that each row of `[row, feature]` chooses, row-major, and their weights `[row, choice]`. Of equal logits the
+    /// first one is chosen. If the device cannot be read, the weights are NaN.
     fn choose(&self, x: &Tensor<2>) -> (Vec<usize>, Tensor<2>) {
         let logits = self.router.forward(x.clone());
         let [rows, experts] = logits.dims();
@@ -117,8 +117,8 @@ impl Experts {
         (chosen, if is_read { weights } else { weights * f32::NAN })
     }
 
-    /// What `run` makes of the rows `[row, feature]` by the experts that they choose: `[row * choice, feature]`, and what else
-    /// it gives, by expert.
+    /// Calls `run` for each expert with the rows `[row, feature]` that choose it. Returns the outputs `[row * choice, feature]`, and
+    /// the other results per expert.
     fn through<T>(
         &self,
         x: Tensor<2>,
@@ -137,7 +137,7 @@ impl Experts {
         (ways.back(outputs), others)
     }
 
-    /// Cotangents `[batch, probe, row, feature]` of the output to those of the input. Which experts are chosen is constant.
+    /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input. The choice of experts is constant.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &ExpertsTrace, rows: &Rows) -> Tensor<4> {
         let [batch, probes, count, features] = cotangent.dims();
         let [entries, length, choices] = trace.weights.dims();
@@ -207,13 +207,13 @@ impl Ways {
         Self(by_expert)
     }
 
-    /// The experts that are chosen at all, with their choices.
+    /// The experts that at least one row chooses, with their choices.
     fn each(&self) -> impl Iterator<Item = (usize, &[usize])> {
         let all = self.0.iter().map(Vec::as_slice).enumerate();
         all.filter(|(_, choices)| !choices.is_empty())
     }
 
-    /// What [`each`](Self::each) expert gave its choices, `[choice, any]`, in the order of all choices.
+    /// Joins the outputs of [`each`](Self::each) expert, `[choice, any]`, in the order of all choices.
     fn back(&self, by_expert: Vec<Tensor<2>>) -> Tensor<2> {
         let mut order = vec![None; self.0.iter().map(Vec::len).sum()];
         for (at, &choice) in self.0.iter().flatten().enumerate() {
@@ -223,7 +223,7 @@ impl Ways {
     }
 }
 
-/// The sum of what a row's experts gave, `[row * choice, feature]`, by their shares `[row, choice]`: `[row, feature]`.
+/// The sum of the outputs of a row's experts, `[row * choice, feature]`, weighted with `[row, choice]`: `[row, feature]`.
 fn weighted(outputs: Tensor<2>, weights: Tensor<2>) -> Tensor<2> {
     let ([rows, choices], [_, features]) = (weights.dims(), outputs.dims());
     (outputs.reshape([rows, choices, features]) * weights.unsqueeze_dim(2)).sum_dim(1).reshape([rows, features])

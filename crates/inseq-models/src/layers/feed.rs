@@ -11,7 +11,7 @@ use super::{Experts, ExpertsTrace, FeedForward, FeedForwardTrace, Linear, Rows};
 pub enum Feed {
     /// One network for all positions.
     Dense(FeedForward),
-    /// Several networks, of which each position chooses some.
+    /// Several networks; each position chooses some of them.
     Experts(Experts),
 }
 
@@ -20,7 +20,7 @@ pub enum Feed {
 pub enum FeedTrace {
     /// Trace of [`Feed::Dense`].
     Dense(FeedForwardTrace),
-    /// Of [`Feed::Experts`].
+    /// Trace of [`Feed::Experts`].
     Experts(ExpertsTrace),
 }
 
@@ -47,7 +47,7 @@ impl FeedTrace {
 }
 
 impl Feed {
-    /// `[batch, position, feature]` to the same.
+    /// Output for `x`, both `[batch, position, feature]`.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         match self {
             Self::Dense(dense) => dense.forward(x),
@@ -56,7 +56,7 @@ impl Feed {
     }
 
     /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled). The inner values
-    /// of a network, or the input of experts, are multiplied by what `noise` gives for them.
+    /// of a network, or the input of experts, are multiplied by the factors of `noise`.
     pub fn forward_traced(
         &self,
         x: Tensor<3>,
@@ -75,7 +75,7 @@ impl Feed {
         }
     }
 
-    /// Cotangents `[batch, probe, row, feature]` of the output to those of the input; of a trace of another kind, zeros.
+    /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input; zeros for a trace of another kind.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &FeedTrace, rows: &Rows) -> Tensor<4> {
         match (self, trace) {
             (Self::Dense(dense), FeedTrace::Dense(trace)) => dense.pullback(cotangent, trace, rows),
@@ -84,11 +84,11 @@ impl Feed {
         }
     }
 
-    /// The trace with difference quotients to a baseline in the place of derivatives: those of activations that Captum
-    /// rescales alone, or, with `products`, those of every operation that is not linear.
+    /// The trace with difference quotients to a baseline in place of derivatives: only for activations that Captum
+    /// rescales or, with `products`, for every nonlinear operation.
     ///
-    /// Both traces have to be detailed; one that is not stays as it is. So does that of experts, which the baseline chooses
-    /// anew ([`Rescale::check`](crate::model::Rescale::check)).
+    /// Both traces must be detailed; otherwise the trace does not change. A trace of experts does not change either, because the
+    /// baseline may choose other experts ([`Rescale::check`](crate::model::Rescale::check)).
     pub fn rescaled(&self, trace: &FeedTrace, baseline: &FeedTrace, products: bool) -> FeedTrace {
         match (self, trace, baseline) {
             (Self::Dense(dense), FeedTrace::Dense(own), FeedTrace::Dense(baseline)) => {
@@ -117,7 +117,7 @@ impl Feed {
         }
     }
 
-    /// The layer that every position goes through first; `None` where positions go different ways.
+    /// The first layer, which all positions share; `None` if positions use different layers.
     pub fn first_layer(&self) -> Option<&Linear> {
         match self {
             Self::Dense(dense) => Some(&dense.input),
@@ -125,7 +125,7 @@ impl Feed {
         }
     }
 
-    /// As [`forward`](Self::forward), from what the [first layer](Self::first_layer) gave where there is one.
+    /// As [`forward`](Self::forward), for a given output of the [first layer](Self::first_layer), if there is one.
     pub fn forward_from_first(&self, x: Tensor<3>) -> Tensor<3> {
         match self {
             Self::Dense(dense) => dense.forward_from_first(x),

@@ -1,4 +1,4 @@
-//! What a block takes of its own other positions.
+//! The part of a block that reads other positions.
 
 use std::ops::Range;
 
@@ -9,41 +9,41 @@ use super::{
     ShortConvolution, ShortConvolutionTrace,
 };
 
-/// The part of a block that mixes its own positions.
+/// The part of a block that reads other positions of the same text.
 #[derive(Clone, Debug)]
 pub enum Mixer {
-    /// Each position takes of all that it sees.
+    /// Self-attention: each position reads all positions that it sees.
     Attention(Attention),
-    /// Each position takes of the last few.
+    /// A short convolution: each position reads the last few positions.
     ShortConvolution(ShortConvolution),
 }
 
 /// What [`Mixer::pullback`] needs of the forward.
 #[derive(Clone, Debug)]
 pub enum MixerTrace {
-    /// Of [`Mixer::Attention`].
+    /// Trace of [`Mixer::Attention`].
     Attention(AttentionTrace),
-    /// Of [`Mixer::ShortConvolution`].
+    /// Trace of [`Mixer::ShortConvolution`].
     ShortConvolution(ShortConvolutionTrace),
 }
 
-/// What later positions take of earlier ones.
+/// Values of earlier positions that later positions read.
 #[derive(Clone, Debug)]
 pub enum History {
-    /// Of [`Mixer::Attention`].
+    /// History of [`Mixer::Attention`].
     Attention(KeyValues),
-    /// Of [`Mixer::ShortConvolution`].
+    /// History of [`Mixer::ShortConvolution`].
     ShortConvolution(GatedPositions),
 }
 
-/// Where [`Mixer::pullback`] leads.
+/// Result of [`Mixer::pullback`].
 #[derive(Clone, Debug)]
 pub struct MixerCotangents {
-    /// To the mixing positions' own input, in the rows that came in.
+    /// Cotangent of the mixing positions' own input, in the given rows.
     pub own: Tensor<4>,
-    /// To the input of the positions that they take something of, in `rows`.
+    /// Cotangent of the input of the positions that they read, in `rows`.
     pub reached: Tensor<4>,
-    /// The rows that those that came in reach.
+    /// The rows that the given rows reach.
     pub rows: Rows,
 }
 
@@ -60,7 +60,7 @@ impl From<ShortConvolution> for Mixer {
 }
 
 impl MixerTrace {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> MixerTrace {
         match self {
             Self::Attention(trace) => Self::Attention(trace.entries(range)),
@@ -68,7 +68,7 @@ impl MixerTrace {
         }
     }
 
-    /// What positions after the first `length` of one batch entry take of them.
+    /// The history of the first `length` positions of one batch entry.
     pub(crate) fn history(&self, entry: usize, length: usize) -> History {
         match self {
             Self::Attention(trace) => History::Attention(trace.key_values(entry, length)),
@@ -76,7 +76,7 @@ impl MixerTrace {
         }
     }
 
-    /// The trace with difference quotients to a baseline in the place of derivatives, for everything that is not linear.
+    /// The trace with difference quotients to a baseline in place of derivatives, for every nonlinear operation.
     pub fn rescaled(&self, baseline: &MixerTrace) -> MixerTrace {
         match (self, baseline) {
             (Self::Attention(own), Self::Attention(baseline)) => Self::Attention(own.rescaled(baseline)),
@@ -89,7 +89,7 @@ impl MixerTrace {
 }
 
 impl History {
-    /// What the first `length` positions leave.
+    /// The history of the first `length` positions.
     pub fn prefix(&self, length: usize) -> History {
         match self {
             Self::Attention(key_values) => Self::Attention(key_values.prefix(length)),
@@ -107,8 +107,8 @@ impl History {
 }
 
 impl Mixer {
-    /// The output for `x` `[batch, position, feature]`, with the trace. `dropout` gives what weights of a shape
-    /// `[batch, head, query, key]` are multiplied by.
+    /// Output for `x` `[batch, position, feature]`, and the trace. `dropout` returns the factors of weights of a shape
+    /// `[batch, head, query, key]`.
     pub fn forward(
         &self,
         x: Tensor<3>,
@@ -131,7 +131,7 @@ impl Mixer {
         }
     }
 
-    /// The output for the positions `x` `[batch, position, feature]` that come after those of `history`, which takes them up.
+    /// Output for the positions `x` `[batch, position, feature]` after those of `history`; adds them to `history`.
     pub fn step(
         &self,
         x: Tensor<3>,
@@ -162,7 +162,7 @@ impl Mixer {
         }
     }
 
-    /// Cotangents of the output in `rows` to those of the input; of a trace of another kind, zeros.
+    /// Pulls cotangents of the output in `rows` back to the input; zeros for a trace of another kind.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &MixerTrace, rows: &Rows) -> MixerCotangents {
         match (self, trace) {
             (Self::Attention(attention), MixerTrace::Attention(trace)) => {
@@ -180,7 +180,7 @@ impl Mixer {
         }
     }
 
-    /// The weights `[batch, head, query, key]` of a forward, whose rows sum to 1; `None` where the mixer has none.
+    /// The weights `[batch, head, query, key]` of a forward, whose rows sum to 1; `None` if the mixer has no weights.
     pub fn weights(&self, trace: &MixerTrace) -> Option<Tensor<4>> {
         match (self, trace) {
             (Self::Attention(attention), MixerTrace::Attention(trace)) => Some(attention.weights(trace)),
@@ -188,7 +188,7 @@ impl Mixer {
         }
     }
 
-    /// The heads that have [weights](Self::weights); 0 where the mixer has none.
+    /// Number of heads with [weights](Self::weights); 0 if the mixer has no weights.
     pub fn heads(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.heads,
@@ -196,7 +196,7 @@ impl Mixer {
         }
     }
 
-    /// Size of the input's last axis.
+    /// Size of the last axis of the input.
     pub fn features(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.query.input_size(),
@@ -204,7 +204,7 @@ impl Mixer {
         }
     }
 
-    /// Values that a position takes between the first layer and the last.
+    /// Number of inner values per position.
     pub fn inner_size(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.output.input_size() + attention.key_value.output_size(),
@@ -212,7 +212,7 @@ impl Mixer {
         }
     }
 
-    /// Values of the widest product for a position.
+    /// Number of values per position of the widest product.
     pub fn widest_row(&self) -> usize {
         match self {
             Self::Attention(attention) => attention.key_value.output_size(),
@@ -220,7 +220,7 @@ impl Mixer {
         }
     }
 
-    /// A mixer that gives zeros.
+    /// A mixer whose output is zero.
     pub fn silent(self) -> Mixer {
         match self {
             Self::Attention(attention) => {

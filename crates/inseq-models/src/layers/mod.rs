@@ -1,9 +1,9 @@
-//! Layers that know how to run forward and how to pull a cotangent back.
+//! Layers with a forward and a pullback of cotangents.
 //!
-//! Axes: activations are `[batch, position, feature]`; cotangents are `[batch, probe, position, feature]`, one probe
-//! for each attributed step. Probes share the trace of the one forward, and because they lie beside the positions of
-//! one batch entry, every linear layer pulls all of them back in a single matrix product. No weight gradient is ever
-//! formed.
+//! Activations have the axes `[batch, position, feature]`; cotangents have `[batch, probe, position, feature]`, with one probe
+//! per attributed step. All probes share the trace of one forward. Because the probe axis is next to the position axis,
+//! every linear layer pulls all probes of a batch entry back in a single matrix product. Gradients of weights are never
+//! computed.
 
 mod activation;
 mod attention;

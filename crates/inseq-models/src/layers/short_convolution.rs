@@ -6,33 +6,33 @@ use burn::tensor::{Int, Tensor};
 
 use super::{Linear, MixerCotangents, Rows, kernels};
 
-/// `y = W_out (c * (k ∗ (b * x)))` with `[b, x, c] = W_in u`: each feature of the gated positions under a causal convolution
-/// of its own over the last few of them (Liquid AI, 2025, <https://arxiv.org/abs/2511.23404>).
+/// `y = W_out (c * (k ∗ (b * x)))` with `[b, x, c] = W_in u`: a separate causal convolution of each feature over the last few
+/// gated positions (Liquid AI, 2025, <https://arxiv.org/abs/2511.23404>).
 #[derive(Clone, Debug)]
 pub struct ShortConvolution {
-    /// Gates of the values, values, gates of the output, side by side, each as wide as the model.
+    /// Projection to the gates of the values, the values, and the gates of the output, each with the width of the model.
     pub input: Linear,
-    /// `[tap, feature]`: the weights of positions, the position's own last.
+    /// Weights of positions, `[tap, feature]`; the last tap is the position itself.
     pub taps: Tensor<2>,
-    /// Added to the convolution, `[feature]`.
+    /// Bias of the convolution, `[feature]`.
     pub bias: Option<Tensor<1>>,
-    /// Back to the residual stream.
+    /// Projection back to the residual stream.
     pub output: Linear,
 }
 
 /// What [`ShortConvolution::pullback`] needs of the forward, each `[batch, position, any]`.
 #[derive(Clone, Debug)]
 pub struct ShortConvolutionTrace {
-    /// Values, then their gates: each is the derivative of the product with regard to the other.
+    /// Values, then their gates: each is the derivative of the product with respect to the other.
     factors: Tensor<3>,
-    /// What the convolution gave.
+    /// Output of the convolution.
     convolved: Tensor<3>,
     /// Gates of the output.
     gates: Tensor<3>,
 }
 
 impl ShortConvolutionTrace {
-    /// Of some batch entries.
+    /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> ShortConvolutionTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
         Self { factors: of(&self.factors), convolved: of(&self.convolved), gates: of(&self.gates) }
@@ -45,8 +45,8 @@ impl ShortConvolutionTrace {
         GatedPositions(of(0) * of(features))
     }
 
-    /// The trace whose pullback is that of differences to a baseline: a product's difference is each factor's difference times
-    /// the mean of the other.
+    /// A trace for the pullback of differences to a baseline: the difference of a product is each factor's difference times
+    /// the mean of the other factor.
     pub(super) fn rescaled(&self, baseline: &ShortConvolutionTrace) -> ShortConvolutionTrace {
         let middle = |own: &Tensor<3>, other: &Tensor<3>| (own.clone() + other.clone()) * 0.5;
         Self {
@@ -57,7 +57,7 @@ impl ShortConvolutionTrace {
     }
 }
 
-/// What a convolution takes of earlier positions, `[batch, position, feature]`.
+/// Earlier gated positions for a convolution, `[batch, position, feature]`.
 #[derive(Clone, Debug)]
 pub struct GatedPositions(Tensor<3>);
 
@@ -74,12 +74,12 @@ impl GatedPositions {
 }
 
 impl ShortConvolution {
-    /// Size of the input's last axis.
+    /// Size of the last axis of the input.
     pub fn features(&self) -> usize {
         self.output.output_size()
     }
 
-    /// `[batch, position, feature]` to the same, with the trace.
+    /// Output for `x`, both `[batch, position, feature]`, and the trace.
     pub fn forward(&self, x: Tensor<3>) -> (Tensor<3>, ShortConvolutionTrace) {
         let [gates, values, output_gates] = self.parts(x);
         let convolved = self.convolved(gates.clone() * values.clone());
@@ -87,7 +87,7 @@ impl ShortConvolution {
         (y, ShortConvolutionTrace { factors: Tensor::cat(vec![values, gates], 2), convolved, gates: output_gates })
     }
 
-    /// The output for the positions `x` `[batch, position, feature]` after those of `history`, which takes them up.
+    /// Output for the positions `x` `[batch, position, feature]` after those of `history`; adds them to `history`.
     pub fn step(&self, x: Tensor<3>, history: &mut Option<GatedPositions>) -> Tensor<3> {
         let count = x.dims()[1];
         let [gates, values, output_gates] = self.parts(x);
@@ -108,7 +108,7 @@ impl ShortConvolution {
         [0, 1, 2].map(|part| all.clone().narrow(2, part * features, features))
     }
 
-    /// The convolution of `[batch, position, feature]`, before whose first position there are zeros.
+    /// The convolution of `[batch, position, feature]`, with zeros before the first position.
     fn convolved(&self, x: Tensor<3>) -> Tensor<3> {
         let length = x.dims()[1];
         let sum = self.shifted_by(length).map(|(by, tap)| shifted(x.clone(), by) * tap.unsqueeze::<3>());
@@ -119,13 +119,13 @@ impl ShortConvolution {
         }
     }
 
-    /// Each distance at which something can be taken among `length` positions, with its weights `[1, feature]`.
+    /// The distances of the taps among `length` positions, with their weights `[1, feature]`.
     fn shifted_by(&self, length: usize) -> impl Iterator<Item = (usize, Tensor<2>)> {
         let taps = self.taps.dims()[0];
         (0..taps.min(length)).map(move |by| (by, self.taps.clone().narrow(0, taps - 1 - by, 1)))
     }
 
-    /// Cotangents of the output in `rows` to those of the input, in those and in what they reach.
+    /// Pulls cotangents of the output in `rows` back to the input, in these rows and the rows that they reach.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &ShortConvolutionTrace, rows: &Rows) -> MixerCotangents {
         let features = self.features();
         let to_product = self.output.pullback(cotangent);
@@ -148,7 +148,7 @@ impl ShortConvolution {
     }
 }
 
-/// `[batch, position, feature]` so many positions later, behind zeros.
+/// Shifts `[batch, position, feature]` by a number of positions, with zeros at the start.
 fn shifted(x: Tensor<3>, by: usize) -> Tensor<3> {
     let [batch, length, features] = x.dims();
     if by == 0 {
@@ -158,7 +158,7 @@ fn shifted(x: Tensor<3>, by: usize) -> Tensor<3> {
     Tensor::cat(vec![zeros, x.narrow(1, 0, length - by)], 1)
 }
 
-/// The pullback of [`shifted`], of `[batch, probe, row, feature]`.
+/// The pullback of [`shifted`] for `[batch, probe, row, feature]`.
 fn shifted_back(x: Tensor<4>, by: usize) -> Tensor<4> {
     let [batch, probes, rows, features] = x.dims();
     if by == 0 {

@@ -22,7 +22,7 @@ pub struct Dropout {
     pub residual: f32,
     /// Rate of the stack's output, after its norm.
     pub exit: f32,
-    /// By how much the input of experts is multiplied more or less than once, at most.
+    /// Largest deviation from 1 of the factors of the experts' input.
     pub jitter: f32,
 }
 
@@ -101,8 +101,8 @@ impl LayerNoise {
         Some(factors.reshape([1, heads, queries, keys]).cast(like.dtype()).repeat_dim(0, batch))
     }
 
-    /// 0 for what is dropped, and what keeps the mean for the rest; of the input of experts, evenly drawn about 1. `[group, row,
-    /// column]`.
+    /// Factors `[group, row, column]`: 0 for dropped values, and for the others the factor that keeps the mean; for the input of
+    /// experts, uniform factors around 1.
     fn factors(&self, place: Place, groups: usize, rows: usize, columns: usize) -> Option<Vec<f32>> {
         let rate = self.rate(place);
         if rate <= 0.0 {

@@ -1,4 +1,4 @@
-//! A model cut at a layer.
+//! Models that are cut at a layer.
 
 use burn::tensor::Tensor;
 use indexmap::IndexMap;
@@ -9,14 +9,14 @@ use super::{Block, Context, Model, Source, Stack};
 use crate::layers::Mixer;
 use crate::{Error, Result};
 
-/// A place inside a model whose states [`Model::states_at`] gives.
+/// A place inside a model; [`Model::states_at`] returns its states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
     /// The stack.
     pub side: Side,
     /// The block, counted from the input up.
     pub block: usize,
-    /// The place in the block; its output where there is none.
+    /// The place in the block; `None` is the block's output.
     pub tap: Option<Tap>,
 }
 
@@ -29,19 +29,19 @@ pub enum Side {
     Decoder,
 }
 
-/// A place in a block: `sum(x + output(f(input(x))))` is what a sublayer `f` makes of the residual stream `x`.
+/// A place in a block. A sublayer `f` turns the residual stream `x` into `sum(x + output(f(input(x))))`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tap {
     /// The sublayer.
     pub part: Part,
-    /// Where about it.
+    /// The place around the sublayer.
     pub point: TapPoint,
 }
 
 /// A sublayer of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// What is taken of the block's own positions.
+    /// The sublayer that reads other positions.
     Mixer,
     /// Attention to the encoder's output.
     CrossAttention,
@@ -49,24 +49,24 @@ pub enum Part {
     FeedForward,
 }
 
-/// A place about a sublayer.
+/// A place around a sublayer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TapPoint {
-    /// `f(input(x))`: what the sublayer gives.
+    /// `f(input(x))`: the output of the sublayer.
     Output,
-    /// `output(f(input(x)))`: what is added to the residual stream.
+    /// `output(f(input(x)))`: the term that is added to the residual stream.
     Branch,
     /// `sum(x + output(f(input(x))))`: the residual stream after the sublayer.
     Stream,
 }
 
 impl Part {
-    /// What the sublayer gives.
+    /// The output of the sublayer.
     pub const fn output(self) -> Tap {
         Tap { part: self, point: TapPoint::Output }
     }
 
-    /// What is added to the residual stream.
+    /// The term that is added to the residual stream.
     pub const fn branch(self) -> Tap {
         Tap { part: self, point: TapPoint::Branch }
     }
@@ -78,20 +78,20 @@ impl Part {
 }
 
 impl Layer {
-    /// Whether states at the layer are added to a residual stream on their way up.
+    /// Whether states at the layer are later added to a residual stream.
     pub fn has_residual(self) -> bool {
         self.tap.is_some_and(|tap| tap.point != TapPoint::Stream)
     }
 }
 
-/// What transformers calls a stack's blocks, and the modules in each of them.
+/// Names of a stack's blocks and their modules in transformers.
 #[derive(Clone, Debug, Default)]
 pub struct Modules {
-    /// The list of blocks: `transformer.h`.
+    /// Name of the list of blocks, such as `transformer.h`.
     pub blocks: &'static str,
-    /// Modules of a block, and the places whose states are their outputs; none for the block's output.
+    /// Modules of a block, with the places of their outputs; `None` is the block's output.
     pub inner: Vec<(&'static str, Option<Tap>)>,
-    /// Those of a block whose mixer is a convolution.
+    /// Modules of a block whose mixer is a convolution.
     pub convolution: Vec<(&'static str, Option<Tap>)>,
 }
 
@@ -108,10 +108,10 @@ impl Modules {
 /// States at a layer.
 #[derive(Clone, Debug)]
 pub struct LayerStates {
-    /// `[batch, position, feature]`.
+    /// States, `[batch, position, feature]`.
     pub states: Tensor<3>,
-    /// `[batch, position, feature]`: what the states are added to on their way up; none where they are the whole residual
-    /// stream.
+    /// Residual stream that the states are later added to, `[batch, position, feature]`; `None` if the states are the whole
+    /// residual stream.
     pub residual: Option<Tensor<3>>,
 }
 
@@ -123,16 +123,16 @@ impl Model {
         }
     }
 
-    /// The blocks of a stack; 0 where there is no such stack.
+    /// Number of blocks of a stack; 0 if the stack does not exist.
     pub fn blocks(&self, side: Side) -> usize {
         self.stack(side).map_or(0, |stack| stack.blocks.len())
     }
 
-    /// The layer of a name as transformers has it (`model.decoder.layers.0`, `transformer.h.3.mlp`, with or without what
-    /// stands before the stack), or of a block's number (`encoder.2`); `None` for the embeddings.
+    /// The layer with a name in transformers (`model.decoder.layers.0`, `transformer.h.3.mlp`, with or without the
+    /// prefix of the stack), or with a block number (`encoder.2`); `None` for the embeddings.
     ///
     /// # Errors
-    /// With what can be named, where the name is none of that.
+    /// The name is unknown; the error lists the possible names.
     pub fn layer_named(&self, name: &str) -> Result<Option<Layer>, String> {
         const EMBEDDINGS: [&str; 6] = ["embeddings", "embed_tokens", "shared", "wte", "embed_in", "word_embeddings"];
         let parts: Vec<&str> = name.split('.').collect();
@@ -166,7 +166,7 @@ impl Model {
         [Side::Encoder, Side::Decoder].into_iter().filter_map(|side| Some((side, self.stack(side)?)))
     }
 
-    /// The stack whose blocks are called so, whole or from some point of their name on.
+    /// The stack whose blocks have this name, or a name that ends with it.
     fn side_named(&self, blocks: &str) -> Option<Side> {
         let is_named = |side: Side, whole: &str| {
             side.name() == blocks
@@ -179,7 +179,7 @@ impl Model {
         first.filter(|_| named.next().is_none()).map(|(side, _)| side)
     }
 
-    /// What can be named.
+    /// The possible names.
     fn names(&self) -> String {
         let each = self.sides().map(|(side, stack)| {
             let blocks = stack.modules.blocks;
@@ -202,7 +202,7 @@ impl Model {
     /// The stack of a layer.
     ///
     /// # Errors
-    /// When the model has no such stack, block or sublayer.
+    /// The model has no such stack, block or sublayer.
     fn stack_of(&self, layer: Layer) -> Result<&Stack> {
         let name = format!("the layer {}.{}", layer.side.name(), layer.block);
         let refuse = |message: String| Err(Error::Argument(format!("{name}: {message}")));
@@ -218,10 +218,10 @@ impl Model {
         Ok(stack)
     }
 
-    /// The states at a layer, which its model [above](Self::above) takes in the place of embeddings.
+    /// The states at a layer. The model [above](Self::above) the layer takes them in place of embeddings.
     ///
     /// # Errors
-    /// When the model has no such stack, block or sublayer, or `source` is missing for a layer of the encoder.
+    /// The model has no such stack, block or sublayer, or `source` is missing for a layer of the encoder.
     pub fn states_at(&self, layer: Layer, source: Option<&Source>, target: Tensor<3>) -> Result<LayerStates> {
         self.stack_of(layer)?;
         let mut found = None;
@@ -256,11 +256,11 @@ impl Model {
         })
     }
 
-    /// The model above a layer: what was an embedding is the layer's state. `residual` `[position, feature]` is what the
-    /// states of a text are added to.
+    /// The model above a layer, whose input is the state of the layer instead of embeddings. `residual` `[position, feature]` is
+    /// the residual stream that the states of a text are added to.
     ///
     /// # Errors
-    /// When the model has no such stack, block or sublayer.
+    /// The model has no such stack, block or sublayer.
     pub fn above(&self, layer: Layer, residual: Option<Tensor<2>>) -> Result<Model> {
         self.stack_of(layer)?;
         let mut model = self.clone();

@@ -1,4 +1,4 @@
-//! `config.json` of Llama and its kin.
+//! `config.json` of Llama and related models.
 
 use indexmap::IndexSet;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::architectures::sizes::{
 use crate::layers::{Activation, Visibility};
 use crate::model::Scheme;
 
-/// `config.json`. Fields that not every model of the layout has are absent where its table of fields lacks them.
+/// `config.json`. A field that some models of the layout do not have is absent if it is not in their table of fields.
 #[derive(Debug, Deserialize)]
 pub(super) struct Config {
     pub(super) vocab_size: usize,
@@ -22,7 +22,7 @@ pub(super) struct Config {
     pub(super) num_attention_heads: usize,
     pub(super) num_key_value_heads: Option<usize>,
     pub(super) head_dim: Option<usize>,
-    /// A model has it by one of these names.
+    /// The field has one of these names.
     #[serde(alias = "hidden_activation", default = "silu")]
     pub(super) hidden_act: Activation,
     #[serde(alias = "norm_eps")]
@@ -34,7 +34,7 @@ pub(super) struct Config {
     pub(super) max_window_layers: usize,
     pub(super) sliding_window_pattern: Option<usize>,
     pub(super) layer_types: Option<Vec<String>>,
-    /// By layer, 1 where queries and keys are rotated.
+    /// For each layer, 1 if queries and keys are rotated.
     pub(super) no_rope_layers: Option<Vec<u8>>,
     pub(super) no_rope_layer_interval: Option<usize>,
     #[serde(default)]
@@ -49,29 +49,29 @@ pub(super) struct Config {
     pub(super) num_local_experts: usize,
     #[serde(default = "one")]
     pub(super) num_experts_per_tok: usize,
-    /// Layers with attention, where `layer_types` does not say; all where this does not either.
+    /// Layers with attention, if `layer_types` is absent; by default all layers.
     full_attn_idxs: Option<Vec<usize>>,
-    /// Positions that a short convolution takes of, the own one among them.
+    /// Number of positions that a short convolution reads, including its own.
     #[serde(rename = "conv_L_cache", default = "one")]
     pub(super) conv_taps: usize,
     #[serde(default)]
     pub(super) conv_bias: bool,
-    /// Two thirds of `intermediate_size` count.
+    /// Whether the inner size is two thirds of `intermediate_size`.
     #[serde(default)]
     block_auto_adjust_ff_dim: bool,
-    /// Then this many times as much, up to the next multiple.
+    /// Factor of the inner size, which is then rounded up to the next multiple.
     block_ffn_dim_multiplier: Option<f64>,
     #[serde(default = "one")]
     block_multiple_of: usize,
     pub(super) use_bidirectional_attention: Option<bool>,
 }
 
-/// Of experts where there are none, the feed-forward itself; of taps, the own position; any size is a multiple.
+/// Default number: of experts, the feed-forward itself; of taps, the position itself; of multiples, every size.
 fn one() -> usize {
     1
 }
 
-/// Of models whose configuration has no activation.
+/// Activation of models without this field.
 fn silu() -> Activation {
     Activation::Silu
 }
@@ -132,10 +132,10 @@ impl Config {
         ])
     }
 
-    /// Whether a layer has a short convolution in the place of its self-attention.
+    /// Whether a layer has a short convolution instead of a self-attention.
     ///
     /// # Errors
-    /// When `layer_types` calls it something else.
+    /// `layer_types` has an unknown type for the layer.
     pub(super) fn is_convolution(&self, kind: &Kind, layer: usize) -> Result<bool> {
         match &self.layer_types {
             _ if !kind.convolutions => Ok(false),
@@ -195,7 +195,7 @@ impl Config {
         }
     }
 
-    /// The schemes that there are, and that of each layer: what it sees, and how it rotates.
+    /// The position schemes (mask and rotation), and the index of each layer's scheme.
     pub(super) fn schemes(&self, kind: &Kind, rope: &RopeFields) -> Result<(Vec<Scheme>, Vec<usize>)> {
         let context = RopeContext { family: kind.rope, head_dim: self.head_dim() };
         let scheme = |&(window, rotates): &(Option<usize>, bool)| -> Result<Scheme> {

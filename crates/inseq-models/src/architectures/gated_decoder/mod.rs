@@ -1,5 +1,5 @@
-//! The decoder of Llama and its many kin: norms by the root of the mean square, rotary positions, grouped heads, a gated
-//! feed-forward. What differs is a [`Kind`].
+//! The decoder of Llama and related models: RMS norms, rotary positions, grouped heads, a gated
+//! feed-forward. A [`Kind`] holds the differences.
 
 mod config;
 
@@ -15,7 +15,7 @@ use crate::layers::{Activation, Attention, Embedding, Experts, Feed, FeedForward
 use crate::model::{Block, Entry, Exit, Model, Modules, Norms, Part, Residual, Stack, Sublayer};
 use config::Config;
 
-/// A model whose configuration lacks a field drops nothing there.
+/// A missing field means no dropout at this place.
 const DROPOUT: DropoutFields = DropoutFields {
     attention: Some("attention_dropout"),
     residual: Some("resid_pdrop"),
@@ -23,7 +23,7 @@ const DROPOUT: DropoutFields = DropoutFields {
     ..DropoutFields::NONE
 };
 
-/// The fields that all models of this layout have, with what they mean where a Llama lacks them.
+/// The fields of all models of this layout, with Llama's defaults.
 pub(super) fn fields() -> Value {
     json!({
         "vocab_size": 32_000,
@@ -48,50 +48,50 @@ pub(super) fn fields() -> Value {
     })
 }
 
-/// What differs between the models of this layout.
+/// Differences between the models of this layout.
 pub(super) struct Kind {
-    /// The class that transformers loads the checkpoint with.
+    /// Class of the model in transformers.
     pub(super) model_class: &'static str,
-    /// Queries, keys and values have biases, and the output has none. Of other models `attention_bias` says whether all four
-    /// have.
+    /// Whether queries, keys and values have biases and the output has none. In other models `attention_bias` determines all four
+    /// biases.
     pub(super) query_key_value_bias: bool,
-    /// How queries and keys are normalized.
+    /// Norms of queries and keys.
     pub(super) query_key_norms: QueryKeyNorms,
-    /// Where each sublayer's norms stand.
+    /// Places of each sublayer's norms.
     pub(super) norms: NormPlaces,
-    /// What is added to the gains of norms that a file has.
+    /// Added to the stored gains of norms.
     pub(super) gain_offset: f32,
-    /// Embeddings are scaled by the root of their width.
+    /// Whether embeddings are scaled by the root of their width.
     pub(super) scales_embeddings: bool,
-    /// `gelu` in `config.json` means its approximation.
+    /// Whether `gelu` in `config.json` means its approximation.
     pub(super) approximates_gelu: bool,
-    /// Queries, keys and values lie in one weight.
+    /// Whether queries, keys and values share one weight.
     pub(super) joined_query_key_value: bool,
-    /// What the feed-forward is made of.
+    /// Kind of feed-forward.
     pub(super) feed: FeedKind,
-    /// Which layers see a window.
+    /// Layers with a window.
     pub(super) windows: Windows,
-    /// How `config.json` says what is rotated.
+    /// Fields of `config.json` for the rotation.
     pub(super) rope: RopeFamily,
-    /// Layers that `layer_types` calls `conv` have a short convolution in the place of the self-attention.
+    /// Whether layers with the type `conv` in `layer_types` have a short convolution instead of a self-attention.
     pub(super) convolutions: bool,
-    /// What tensors are called.
+    /// Names of tensors.
     pub(super) names: Names,
 }
 
 /// The names of tensors that differ between models.
 pub(super) struct Names {
-    /// Of the norms before mixer and feed-forward, where norms stand only there.
+    /// Norms before mixer and feed-forward, if these are the only norms.
     pub(super) before: [&'static str; 2],
-    /// Of the last norm.
+    /// The last norm.
     pub(super) last: &'static str,
-    /// Of the output of the attention.
+    /// Output projection of the attention.
     pub(super) attention_output: &'static str,
-    /// Of the norms of queries and keys.
+    /// Norms of queries and keys.
     pub(super) query_key_norms: [&'static str; 2],
-    /// Of the feed-forward.
+    /// The feed-forward.
     pub(super) feed: &'static str,
-    /// Of its gate, of what that multiplies, and of its output.
+    /// Gate, up and output projections of the feed-forward.
     pub(super) gated: [&'static str; 3],
     /// The attention, and its output, as modules of a block.
     pub(super) attention_modules: [&'static str; 2],
@@ -100,7 +100,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Llama's.
+    /// The names of Llama.
     pub(super) const LLAMA: Names = Names {
         // The second norm's name tells where it was in the first models: after the attention, and before what follows.
         before: ["input_layernorm", "post_attention_layernorm"],
@@ -114,29 +114,29 @@ impl Names {
     };
 }
 
-/// What the feed-forward is made of.
+/// Kind of feed-forward.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum FeedKind {
-    /// One network, whose gate and up projection have a weight each.
+    /// One network with separate weights of gate and up projection.
     Gated,
-    /// One network, whose gate and up projection lie in one weight.
+    /// One network with one weight for gate and up projection.
     Joined,
     /// Experts, `num_experts_per_tok` of `num_local_experts`.
     Experts,
 }
 
-/// How queries and keys are normalized before they are rotated.
+/// Norms of queries and keys before the rotation.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum QueryKeyNorms {
-    /// Not at all.
+    /// No norms.
     None,
-    /// Head by head.
+    /// One norm per head.
     Heads,
-    /// All heads as one.
+    /// One norm over all heads.
     Whole,
 }
 
-/// Where a sublayer's norms stand.
+/// Places of a sublayer's norms.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum NormPlaces {
     /// `x + f(norm(x))`.
@@ -147,22 +147,22 @@ pub(super) enum NormPlaces {
     Behind,
 }
 
-/// Which layers see only `sliding_window` positions, where `layer_types` does not say.
+/// Layers that see only `sliding_window` positions, if `layer_types` is absent.
 pub(super) enum Windows {
-    /// None.
+    /// No layers.
     None,
-    /// All, where there is a `sliding_window`.
+    /// All layers, if there is a `sliding_window`.
     All,
-    /// Those from `max_window_layers` on, where `use_sliding_window` is true.
+    /// The layers from `max_window_layers` on, if `use_sliding_window` is true.
     Upper,
-    /// Those that do not rotate, where `use_sliding_window` is true.
+    /// The layers without rotation, if `use_sliding_window` is true.
     Unrotated,
-    /// All but every so-many-th, unless `sliding_window_pattern` says how many.
+    /// All layers except every n-th; `sliding_window_pattern` replaces the default n.
     AllBut(usize),
 }
 
 impl Kind {
-    /// Llama's.
+    /// The kind of Llama.
     pub(super) const LLAMA: Kind = Kind {
         model_class: "LlamaForCausalLM",
         query_key_value_bias: false,
@@ -232,7 +232,7 @@ pub(super) fn load(kind: &Kind, configuration: &Configuration, loader: &Loader) 
     Ok(LoadedModel::new(model, None, kind.model_class))
 }
 
-/// A model's blocks, as they are put together.
+/// Builds the blocks of a model.
 struct Builder<'a> {
     kind: &'a Kind,
     config: &'a Config,
@@ -362,7 +362,7 @@ impl Builder<'_> {
         Ok(FeedForward { input, activation: self.activation(), output }.into())
     }
 
-    /// The experts of a block: each in tensors of its own, or all in two, as transformers 5 has them in memory.
+    /// The experts of a block: in separate tensors, or all in two tensors, as in the memory of transformers 5.
     fn experts(&self, block: &str) -> Result<Experts> {
         let (config, loader) = (self.config, self.loader);
         let (features, inner, count) = (config.hidden_size, config.intermediate_size, config.num_local_experts);

@@ -1,4 +1,4 @@
-//! A block whose attention cannot take the values of some positions.
+//! A block without the values of some positions in its attention.
 
 use std::cell::Cell;
 
@@ -9,30 +9,30 @@ use super::super::sublayer::{Norms, normed};
 use super::{Block, Context, Residual};
 use crate::layers::{Attention, AttentionTrace, LeftOutValues, Mapped, Mixer, MixerTrace, NormTrace};
 
-/// What a forward of a block leaves for others without some values.
+/// The parts of a block's forward that forwards without some values reuse.
 #[derive(Clone, Debug)]
 pub(in crate::model) struct Attended {
     /// Where the mixer is an attention.
     own: Option<AttendedBy>,
     cross: Option<AttendedBy>,
-    /// What the feed-forward's first layer gave, `[batch, position, output]`, where there is one.
+    /// Output of the feed-forward's first layer, `[batch, position, output]`, if there is one.
     first: Option<Tensor<3>>,
-    /// One over the deviation of the last norm before it.
+    /// One over the deviation of the last norm before this layer.
     inverse_deviation: Option<Tensor<3>>,
 }
 
-/// What an attention gave.
+/// Output of an attention.
 #[derive(Clone, Debug)]
 struct AttendedBy {
-    /// What the attention gave, with what it was added to where no norm lies between.
+    /// Output of the attention, plus the residual stream if there is no norm between them.
     y: Tensor<3>,
-    /// What is still to be added to it.
+    /// Residual stream that is added later.
     stream: Option<Tensor<3>>,
     trace: AttentionTrace,
 }
 
 impl Block {
-    /// The block's output for `x` `[batch, position, feature]`, with what [`without_values`](Self::without_values) needs.
+    /// The block's output for `x` `[batch, position, feature]`, and the values that [`without_values`](Self::without_values) needs.
     pub(in crate::model) fn forward_attended(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, Attended) {
         let mix = |x: Tensor<3>| {
             let (y, trace) = self.mix(x, context);
@@ -69,12 +69,12 @@ impl Block {
         (y, Attended { own, cross, first: fed.inner, inverse_deviation })
     }
 
-    /// The block's output for `x` `[1, position, feature]` when chosen heads of the self-attention, or of the
-    /// cross-attention, cannot take the values of spans of positions: `[1, row, feature]`. `attended` is of `x` as it is,
-    /// and `weights` are that attention's.
+    /// The block's output for `x` `[1, position, feature]` without the values of spans of positions in chosen heads of the
+    /// self-attention or the cross-attention: `[1, row, feature]`. `attended` is from the unchanged `x`,
+    /// and `weights` are the weights of this attention.
     ///
-    /// What comes before that attention is the same for all spans; after it, each has its rows. `None` where there is no such
-    /// attention.
+    /// The part before the attention is the same for all spans; after it, each span has its own rows. `None` if the block has no
+    /// such attention.
     pub(in crate::model) fn without_values(
         &self,
         attended: &Attended,
@@ -118,13 +118,13 @@ impl Block {
         Some(self.feed_forward.around(x, None, |_| {}, feed).0)
     }
 
-    /// The weights of the self-attention, or of the cross-attention, `[1, head, query, key]`; `None` where there is none.
+    /// The weights of the self-attention or the cross-attention, `[1, head, query, key]`; `None` if there is none.
     pub(in crate::model) fn attended_weights(&self, attended: &Attended, of_cross: bool) -> Option<Tensor<4>> {
         let (attention, _, by) = self.attention(attended, of_cross)?;
         Some(attention.weights(&by.trace))
     }
 
-    /// The self-attention, or the cross-attention, with the norms about it and what it gave.
+    /// The self-attention or the cross-attention, with its norms and its output.
     fn attention<'a>(
         &'a self,
         attended: &'a Attended,
