@@ -100,7 +100,7 @@ pub struct StepAttribution {
     pub step_scores: IndexMap<String, Array1<f32>>,
     /// Arrays that describe whole texts, `[batch, ...]`, by name; only on the last step, for methods that compute them.
     pub sequence_scores: IndexMap<String, ArrayD<f32>>,
-    /// What the trailing axes of the attribution arrays are.
+    /// Meaning of the trailing axes of the attribution arrays.
     pub kind: AttributionKind,
 }
 

@@ -78,7 +78,7 @@ impl OtherText {
     }
 }
 
-/// What step functions compare with in a call.
+/// The contrasts of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Contrasts<'c> {
     pub(crate) texts: &'c Texts<'c>,

@@ -25,7 +25,7 @@ pub(crate) struct Fitting {
     pub(crate) ids: Vec<u32>,
     /// Number of tokens that were removed at the beginning of the text.
     pub(crate) lost_at_start: usize,
-    /// What to say of a text that was cut.
+    /// Warning about a text that was cut.
     pub(crate) cut: Option<String>,
 }
 

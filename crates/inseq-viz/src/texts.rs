@@ -22,9 +22,9 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Texts<'a> {
-    /// How the result was made.
+    /// Facts about the call that made the result.
     pub info: Cow<'a, Map<String, Value>>,
-    /// The attributions, in the order that they are shown.
+    /// The attributions, in the order of the picture.
     pub sequences: Vec<&'a SequenceAttribution>,
 }
 
@@ -41,11 +41,11 @@ impl<'a> From<&'a SequenceAttribution> for Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    /// Each text of a result, followed by the text of the other result at its place: what
-    /// [`View::Pair`](crate::View::Pair) compares.
+    /// Pairs each text of a result with the text of the other result at the same index, for
+    /// [`View::Pair`](crate::View::Pair).
     ///
     /// # Errors
-    /// [`Error::Pair`] where the results do not have as many texts.
+    /// [`Error::Pair`] if the numbers of texts differ.
     pub fn in_pairs(result: &'a AttributionResult, other: &'a AttributionResult) -> Result<Self> {
         let (here, there) = (result.sequences.len(), other.sequences.len());
         if here != there {
@@ -55,7 +55,7 @@ impl<'a> Texts<'a> {
         Ok(Self { info: Cow::Borrowed(&result.info), sequences })
     }
 
-    /// As much of each text as the options show.
+    /// The shown part of each text.
     pub(crate) fn shown(&self, options: &ViewOptions) -> Result<Vec<Cow<'a, SequenceAttribution>>> {
         let texts = self.sequences.iter().enumerate();
         let shown = texts.map(|(text, sequence)| match options.hide_special {

@@ -74,7 +74,7 @@ impl Function {
 }
 
 impl PartialEq for Function {
-    /// Two functions of a caller are equal where they are the same closure.
+    /// Two functions of a caller are equal if they are the same closure.
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Known(one), Self::Known(other)) => one == other,

@@ -47,7 +47,7 @@ pub struct SaveOptions {
     pub overwrite: bool,
     /// Whether JSON is gzipped. It is always gzipped if the name ends with `.gz`.
     pub compress: bool,
-    /// Whether arrays of steps are base64 text rather than lists of numbers.
+    /// Whether arrays of steps are base64 text instead of lists of numbers.
     pub ndarray_compact: bool,
     /// Whether classes are omitted. Such a file is for other programs; neither the reference nor this crate loads it.
     pub use_primitives: bool,

@@ -171,8 +171,8 @@ impl Config {
         }
     }
 
-    /// Whether a head of its own is nothing to wonder at where `tie_word_embeddings` is true, which transformers 5 saves of every
-    /// model of this layout: of a T5 it saves `scale_decoder_outputs` as well, and that is false where the head is not tied.
+    /// Whether a separate head is expected although `tie_word_embeddings` is true. Transformers 5 saves `true` for every
+    /// model of this layout; for a T5 it also saves `scale_decoder_outputs`, which is false if the head is not tied.
     fn may_have_own_head(&self, scale: Scale) -> bool {
         match scale {
             Scale::Configured => self.scale_decoder_outputs == Some(false),

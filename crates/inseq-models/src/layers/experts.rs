@@ -20,7 +20,7 @@ pub struct Experts {
     pub chosen: usize,
 }
 
-/// What [`Experts::pullback`] needs of the forward. The choices of a position are consecutive.
+/// Values of the forward that [`Experts::pullback`] needs. The choices of a position are consecutive.
 #[derive(Clone, Debug)]
 pub struct ExpertsTrace {
     /// Indices of the chosen experts, `[batch, position, choice]`, row-major.

@@ -15,7 +15,7 @@ pub enum Feed {
     Experts(Experts),
 }
 
-/// What [`Feed::pullback`] needs of the forward.
+/// Values of the forward that [`Feed::pullback`] needs.
 #[derive(Clone, Debug)]
 pub enum FeedTrace {
     /// Trace of [`Feed::Dense`].

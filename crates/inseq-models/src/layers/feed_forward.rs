@@ -18,7 +18,7 @@ pub struct FeedForward {
     pub output: Linear,
 }
 
-/// What [`FeedForward::pullback`] needs of the forward.
+/// Values of the forward that [`FeedForward::pullback`] needs.
 #[derive(Clone, Debug)]
 pub struct FeedForwardTrace {
     /// Derivative of the inner layer with respect to the first layer's output, `[batch, position, output of the first layer]`.
@@ -52,7 +52,7 @@ impl FeedForward {
     }
 
     /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled). The inner values
-    /// are multiplied by what `dropout` gives for them.
+    /// are multiplied by the factors of `dropout`.
     pub fn forward_traced(
         &self,
         x: Tensor<3>,
@@ -70,10 +70,10 @@ impl FeedForward {
         (self.output.forward(inner), FeedForwardTrace { slope, inner: kept })
     }
 
-    /// The trace with difference quotients to a baseline in the place of derivatives: those of activations that Captum
-    /// rescales alone, or, with `products`, those of every activation and of the gate's product.
+    /// The trace with difference quotients to a baseline in place of derivatives: only for activations that Captum
+    /// rescales or, with `products`, for every activation and the gate's product.
     ///
-    /// Both traces have to be detailed; one that is not stays as it is.
+    /// Both traces must be detailed; otherwise the trace does not change.
     pub fn rescaled(&self, trace: &FeedForwardTrace, baseline: &FeedForwardTrace, products: bool) -> FeedForwardTrace {
         let (Some(x), Some(b)) = (&trace.inner, &baseline.inner) else { return trace.clone() };
         let quotient = |x: Tensor<3>, b: Tensor<3>| self.activation.quotient(x, b, products);
@@ -106,7 +106,7 @@ impl FeedForward {
         (gate.clone() * up.clone(), Tensor::cat(vec![slope * up, gate], 2))
     }
 
-    /// Cotangents `[batch, probe, row, feature]` of the output to those of the input.
+    /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &FeedForwardTrace, rows: &Rows) -> Tensor<4> {
         let inner = self.output.pullback(cotangent);
         self.input.pullback(kernels::times_trace(inner, rows.of(&trace.slope)))

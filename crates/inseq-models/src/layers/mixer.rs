@@ -18,7 +18,7 @@ pub enum Mixer {
     ShortConvolution(ShortConvolution),
 }
 
-/// What [`Mixer::pullback`] needs of the forward.
+/// Values of the forward that [`Mixer::pullback`] needs.
 #[derive(Clone, Debug)]
 pub enum MixerTrace {
     /// Trace of [`Mixer::Attention`].

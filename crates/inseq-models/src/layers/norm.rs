@@ -25,7 +25,7 @@ pub struct Norm {
     groups: usize,
 }
 
-/// What [`Norm::pullback`] needs of the forward.
+/// Values of the forward that [`Norm::pullback`] needs.
 #[derive(Clone, Debug)]
 pub struct NormTrace {
     /// The input, centred and divided by its deviation, `[batch, position, feature]`.

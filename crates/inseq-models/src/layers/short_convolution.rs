@@ -20,7 +20,7 @@ pub struct ShortConvolution {
     pub output: Linear,
 }
 
-/// What [`ShortConvolution::pullback`] needs of the forward, each `[batch, position, any]`.
+/// Values of the forward that [`ShortConvolution::pullback`] needs, each `[batch, position, any]`.
 #[derive(Clone, Debug)]
 pub struct ShortConvolutionTrace {
     /// Values, then their gates: each is the derivative of the product with respect to the other.

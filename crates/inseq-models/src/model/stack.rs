@@ -73,7 +73,7 @@ impl Scheme {
     }
 }
 
-/// What the pullback needs of a stack's forward.
+/// Values of a stack's forward that the pullback needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StackTrace {
     pub(super) entry_input_norm: Option<NormTrace>,

@@ -58,7 +58,7 @@ impl From<Sublayer<Attention>> for Sublayer<Mixer> {
     }
 }
 
-/// What the pullback needs of a sublayer's forward.
+/// Values of a sublayer's forward that the pullback needs.
 #[derive(Clone, Debug)]
 pub(super) struct SublayerTrace<T> {
     pub(super) inner: T,

@@ -30,7 +30,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// What somebody says.
+    /// Makes a message.
     pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
         Self { role: role.into(), content: content.into() }
     }

@@ -75,7 +75,7 @@ impl KeyValues {
     }
 }
 
-/// What [`Attention::pullback`] needs of the forward.
+/// Values of the forward that [`Attention::pullback`] needs.
 #[derive(Clone, Debug)]
 pub struct AttentionTrace {
     /// `[batch, key/value head, group, query, head_dim]`, scaled.

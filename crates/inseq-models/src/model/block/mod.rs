@@ -39,7 +39,7 @@ pub struct Block {
     pub scheme: usize,
 }
 
-/// What [`Block::pullback`] needs of the forward.
+/// Values of the forward that [`Block::pullback`] needs.
 #[derive(Clone, Debug)]
 pub struct BlockTrace {
     pub(super) mixer: SublayerTrace<MixerTrace>,

@@ -12,7 +12,7 @@ use crate::layers::{Attention, AttentionTrace, LeftOutValues, Mapped, Mixer, Mix
 /// The parts of a block's forward that forwards without some values reuse.
 #[derive(Clone, Debug)]
 pub(in crate::model) struct Attended {
-    /// Where the mixer is an attention.
+    /// Output of the mixer, if it is an attention.
     own: Option<AttendedBy>,
     cross: Option<AttendedBy>,
     /// Output of the feed-forward's first layer, `[batch, position, output]`, if there is one.
