@@ -157,6 +157,37 @@ mod tests {
         }
     }
 
+    /// The whole numbers between which the meaning of an argument says that it must lie.
+    fn limits(doc: &str) -> Option<(u64, u64)> {
+        let (before, after) = doc.split_once(" to ")?;
+        let least = before.rsplit(|c: char| !c.is_ascii_digit()).next()?;
+        let most = after.split(|c: char| !c.is_ascii_digit()).next()?;
+        Some((least.parse().ok()?, most.parse().ok()?))
+    }
+
+    #[test]
+    fn limits_that_are_listed_are_those_that_hold() {
+        let mut checked = Vec::new();
+        for info in list_methods() {
+            for argument in info.arguments {
+                let Some((least, most)) = limits(argument.doc) else { continue };
+                let with = |value: Value| info.with(&Map::from_iter([(argument.name.to_owned(), value)]));
+                for value in [least, most] {
+                    with(value.into())
+                        .unwrap_or_else(|error| panic!("{} {} {value}: {error}", info.name, argument.name));
+                }
+                for value in [Value::from(least as i64 - 1), Value::from(most + 1)] {
+                    let message = with(value.clone()).unwrap_err().to_string();
+                    assert!(message.contains(argument.name), "{} {value}: {message}", info.name);
+                }
+                checked.push(argument.name);
+            }
+        }
+        for name in ["n_steps", "n_samples", "max_evals", "num_probes", "max_probe_steps", "n_neighbors", "stdevs"] {
+            assert!(checked.contains(&name), "{name} has no limits among {checked:?}");
+        }
+    }
+
     #[test]
     fn what_is_listed_is_explained() {
         for info in list_methods() {
