@@ -62,9 +62,6 @@ enum Function {
     Own { name: String, reduce: Reduce },
 }
 
-/// Reduces some scores to one.
-type Reduce = Arc<dyn Fn(&[f32]) -> f32 + Send + Sync>;
-
 impl Function {
     fn reduce_last_axis(&self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
         match self {
