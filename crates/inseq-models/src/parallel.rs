@@ -20,7 +20,7 @@ const MOST_LOGITS: usize = 64;
 
 /// Number of processors for pieces of work on tensors of a device: those of the machine for the CPU backend, 0 for
 /// other devices, which run their work themselves.
-pub(crate) fn processors(device: &Device) -> usize {
+pub fn processors(device: &Device) -> usize {
     if crate::device::is_flex(device) { pools().len() } else { 0 }
 }
 

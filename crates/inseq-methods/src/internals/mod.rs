@@ -3,10 +3,11 @@
 pub(crate) mod attention;
 pub(crate) mod attention_flow;
 pub(crate) mod attention_rollout;
+mod left_out;
 pub(crate) mod value_zeroing;
 
 use burn::tensor::Tensor;
-use inseq_models::model::Model;
+use inseq_models::model::{Model, Part, Side};
 use ndarray::{Array2, Array4, ArrayD, Axis};
 
 pub use attention::AttentionWeights;
@@ -33,13 +34,11 @@ impl Weights {
         let model = context.engine.model;
         let mut decoder = Stacked::new(entry, target, target);
         let mut cross = Stacked::new(entry, target, source);
-        context.trace.decoder_blocks(model, |block, trace| {
-            block.self_attention_weights(trace).map_or(Ok(()), |weights| decoder.push(weights))?;
-            block.cross_attention_weights(trace).map_or(Ok(()), |weights| cross.push(weights))
-        })?;
         let mut encoder = Stacked::new(entry, source, source);
-        context.trace.encoder_blocks(model, |block, trace| {
-            block.self_attention_weights(trace).map_or(Ok(()), |weights| encoder.push(weights))
+        context.trace.layers(model, |view| {
+            let own = if view.side() == Side::Encoder { &mut encoder } else { &mut decoder };
+            view.attention_weights(Part::Mixer).map_or(Ok(()), |weights| own.push(weights))?;
+            view.attention_weights(Part::CrossAttention).map_or(Ok(()), |weights| cross.push(weights))
         })?;
         let of_encoder = |stacked: Stacked| (!model.is_decoder_only()).then(|| stacked.array()).transpose();
         Ok(Self { encoder: of_encoder(encoder)?, decoder: decoder.array()?, cross: of_encoder(cross)? })

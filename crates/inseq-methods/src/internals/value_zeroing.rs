@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 use inseq_core::{Argument, AttributionKind};
-use inseq_models::model::{LeftOut, LeftOutRequest, Model};
+use inseq_models::model::Model;
 use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
+use super::left_out::{LeftOut, LeftOutRequest, left_out_values};
 use super::{by_key, by_step, without_attention};
 use crate::engine::{TextSteps, read};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
@@ -281,8 +282,11 @@ impl ValueZeroing {
                 (LeftOut::Cross, _) => (&model.decoder.blocks, &self.cross_zeroed_units_indices),
                 _ => (&model.decoder.blocks, &self.decoder_zeroed_units_indices),
             };
-            let heads = blocks.iter().enumerate();
-            let heads = heads.map(|(layer, block)| chosen.of(layer, block.mixer.inner.heads()));
+            let heads = blocks.iter().enumerate().map(|(layer, block)| {
+                let of_cross = block.cross_attention.as_ref().map(|cross| cross.inner.heads);
+                let heads = of_cross.filter(|_| *which == LeftOut::Cross);
+                chosen.of(layer, heads.unwrap_or_else(|| block.mixer.inner.heads()))
+            });
             let features = if *which == LeftOut::Decoder { &target_features } else { &text.source_features };
             requests.push(LeftOutRequest {
                 which: *which,
@@ -297,20 +301,15 @@ impl ValueZeroing {
             };
             scores.push(Array3::<f32>::zeros((blocks.len(), queries, keys)));
         }
-        let mut failure = None;
-        model.left_out_values(
-            point.source.as_ref(),
-            point.target,
+        left_out_values(
+            model,
+            (point.source.as_ref(), point.target),
             &requests,
             |clean| self.similarity_metric.compared(clean),
             |states, clean| read(self.similarity_metric.distance(states, clean), "distances of states"),
             |request, layer, left_out, distances| {
                 let is_causal = requests[request].which == LeftOut::Decoder;
-                let distances = distances.unwrap_or_else(|error| {
-                    failure = Some(error);
-                    Vec::new()
-                });
-                for ((span, query), distance) in left_out.rows().zip(distances) {
+                for ((span, query), distance) in left_out.rows().zip(distances?) {
                     let span = &left_out.spans[span];
                     // Nothing is taken from what a query cannot see; rounding is no distance either.
                     let seen = span.start..if is_causal { span.end.min(query + 1) } else { span.end };
@@ -319,11 +318,9 @@ impl ValueZeroing {
                         seen.for_each(|key| scores[request][[layer, query, key]] = share);
                     }
                 }
+                Ok(())
             },
-        );
-        if let Some(error) = failure {
-            return Err(error);
-        }
+        )?;
         let shares =
             requests.iter().zip(scores).map(|(request, scores)| (request.which, shares(request.which, scores)));
         Ok(shares.collect())

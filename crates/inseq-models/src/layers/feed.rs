@@ -37,6 +37,14 @@ impl From<Experts> for Feed {
 }
 
 impl FeedTrace {
+    /// What the [first layer](Feed::first_layer) gave, in a detailed trace, where there is one.
+    pub(crate) fn first(&self) -> Option<Tensor<3>> {
+        match self {
+            Self::Dense(trace) => trace.inner.clone(),
+            Self::Experts(_) => None,
+        }
+    }
+
     /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> FeedTrace {
         match self {

@@ -133,6 +133,7 @@ impl<'a> IncrementalDecoder<'a> {
                     rotation,
                     memory: memory.as_ref().zip(memory_mask.as_ref()),
                     detailed: false,
+                    states: false,
                     noise: None,
                 },
             );

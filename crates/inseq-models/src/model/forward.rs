@@ -69,6 +69,16 @@ impl<'a> Forward<'a> {
             .map(|(cross, (memory, mask))| (cross.inner.key_values(memory.output.clone(), None), mask));
         let (mask, rotation) = self.attending.of(block);
         let memory = key_values.as_ref().map(|(key_values, mask)| (key_values, *mask));
-        run(block, &Context { mask, rotation, memory, detailed: self.mode.detailed, noise: self.noise(layer) })
+        run(
+            block,
+            &Context {
+                mask,
+                rotation,
+                memory,
+                detailed: self.mode.detailed,
+                states: self.mode.states,
+                noise: self.noise(layer),
+            },
+        )
     }
 }

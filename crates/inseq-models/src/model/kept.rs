@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use super::forward::Forward;
 use super::stack::Stack;
 use super::trace::Mode;
-use super::{Block, BlockTrace, Context, Model, Trace};
+use super::{Block, BlockTrace, Context, Model, Side, Trace};
 
 /// Traces of a stack's blocks for the pullback.
 #[derive(Clone, Debug)]
@@ -152,35 +152,26 @@ impl Trace {
         Cow::Owned(opened)
     }
 
-    /// Calls `each` with the trace of every encoder block, from the input up.
+    /// Hands the number and the trace of every block of a stack to `each`, from the input up.
     ///
     /// # Errors
-    /// The first error of `each`.
-    pub fn encoder_blocks<E>(
+    /// The first that `each` returns.
+    pub(super) fn blocks<E>(
         &self,
         model: &Model,
-        mut each: impl FnMut(&Block, &BlockTrace) -> Result<(), E>,
+        side: Side,
+        mut each: impl FnMut(usize, &BlockTrace) -> Result<(), E>,
     ) -> Result<(), E> {
-        let Some(encoder) = &model.encoder else { return Ok(()) };
-        for range in self.encoder.blocks.ranges() {
-            let traces = self.encoder_range(model, &range);
-            encoder.stack.blocks[range].iter().zip(&*traces).try_for_each(|(block, trace)| each(block, trace))?;
-        }
-        Ok(())
-    }
-
-    /// Calls `each` with the trace of every decoder block, from the input up.
-    ///
-    /// # Errors
-    /// The first error of `each`.
-    pub fn decoder_blocks<E>(
-        &self,
-        model: &Model,
-        mut each: impl FnMut(&Block, &BlockTrace) -> Result<(), E>,
-    ) -> Result<(), E> {
-        for range in self.decoder.blocks.ranges() {
-            let traces = self.decoder_range(model, &range);
-            model.decoder.blocks[range].iter().zip(&*traces).try_for_each(|(block, trace)| each(block, trace))?;
+        let blocks = match side {
+            Side::Encoder => &self.encoder.blocks,
+            Side::Decoder => &self.decoder.blocks,
+        };
+        for range in blocks.ranges() {
+            let traces = match side {
+                Side::Encoder => self.encoder_range(model, &range),
+                Side::Decoder => self.decoder_range(model, &range),
+            };
+            range.zip(&*traces).try_for_each(|(index, trace)| each(index, trace))?;
         }
         Ok(())
     }

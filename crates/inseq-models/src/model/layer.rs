@@ -116,7 +116,7 @@ pub struct LayerStates {
 }
 
 impl Model {
-    fn stack(&self, side: Side) -> Option<&Stack> {
+    pub(super) fn stack(&self, side: Side) -> Option<&Stack> {
         match side {
             Side::Encoder => self.encoder.as_ref().map(|encoder| &encoder.stack),
             Side::Decoder => Some(&self.decoder),
@@ -230,7 +230,7 @@ impl Model {
             let is_wanted = index == layer.block;
             index += 1;
             match layer.tap {
-                Some(tap) if is_wanted => found = Some(block.tapped(tap, x.clone(), context)),
+                Some(tap) if is_wanted => found = block.tapped(tap, x.clone(), context),
                 _ => {}
             }
             let y = block.forward(x, context).0;

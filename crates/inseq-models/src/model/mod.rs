@@ -6,7 +6,6 @@ mod dropout;
 mod forward;
 mod kept;
 mod layer;
-mod left_out;
 mod parts;
 mod pullback;
 mod rescale;
@@ -15,6 +14,7 @@ mod sublayer;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod view;
 
 use burn::tensor::{Device, Tensor};
 
@@ -22,12 +22,13 @@ pub use block::{Block, BlockTrace, Context, Cotangent, Reach, Residual};
 pub use decoding::IncrementalDecoder;
 pub use dropout::{Dropout, LayerNoise, Noise};
 pub use layer::{Layer, LayerStates, Modules, Part, Side, Tap, TapPoint};
-pub use left_out::{LeftOut, LeftOutRequest};
+pub use parts::ranges_of_rows;
 pub use pullback::{InputCotangents, Wanted};
 pub use rescale::Rescale;
 pub use stack::{Entry, Exit, Scheme, Stack};
-pub use sublayer::{Norms, Sublayer};
+pub use sublayer::{Norms, Sublayer, SublayerStates};
 pub use trace::{Memory, Trace};
+pub use view::{InverseDeviations, LayerView};
 
 use crate::layers::{Embedding, Linear};
 

@@ -28,6 +28,12 @@ pub(super) fn parts(batch: usize, probes: usize, device: &Device, rows: impl Fn(
     }
 }
 
+/// Divides items of so many rows each into ranges for [`side_by_side`](crate::parallel::side_by_side) with about the same number
+/// of rows: a single range for few rows, or on a device other than the CPU backend.
+pub fn ranges_of_rows(rows: &[usize], device: &Device) -> Vec<Range<usize>> {
+    parts(1, rows.len(), device, |_, item| rows[item]).into_iter().map(|part| part.probes).collect()
+}
+
 /// Number of probes of `rows` rows each that all processors together process at a time.
 pub(super) fn probes_at_once(rows: usize, device: &Device) -> usize {
     match processors(device) {

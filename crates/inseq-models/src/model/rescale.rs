@@ -101,6 +101,7 @@ impl<T> SublayerTrace<T> {
             output: rescaled(self.output.as_ref(), baseline.output.as_ref(), rescale),
             sum: rescaled(self.sum.as_ref(), baseline.sum.as_ref(), rescale),
             dropout: self.dropout.clone(),
+            states: None,
         }
     }
 }

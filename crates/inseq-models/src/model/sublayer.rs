@@ -58,6 +58,21 @@ impl From<Sublayer<Attention>> for Sublayer<Mixer> {
     }
 }
 
+/// What a sublayer `f` makes of the residual stream, each `[batch, position, feature]`.
+#[derive(Clone, Debug)]
+pub struct SublayerStates {
+    /// `x`: the residual stream before the sublayer.
+    pub before: Tensor<3>,
+    /// What the branch is added to: `x`, or what else the layer adds to it.
+    pub residual: Tensor<3>,
+    /// `f(input(x))`: what the sublayer gives.
+    pub given: Tensor<3>,
+    /// `output(f(input(x)))`: what is added to the residual stream.
+    pub branch: Tensor<3>,
+    /// `sum(residual + branch)`: the residual stream after the sublayer.
+    pub after: Tensor<3>,
+}
+
 /// Values of a sublayer's forward that the pullback needs.
 #[derive(Clone, Debug)]
 pub(super) struct SublayerTrace<T> {
@@ -67,6 +82,8 @@ pub(super) struct SublayerTrace<T> {
     pub(super) sum: Option<NormTrace>,
     /// Dropout factors of the inner layer's output.
     pub(super) dropout: Option<Tensor<3>>,
+    /// Where it is kept, what the sublayer made of the residual stream.
+    pub(super) states: Option<SublayerStates>,
 }
 
 impl<T> SublayerTrace<T> {
@@ -79,6 +96,7 @@ impl<T> SublayerTrace<T> {
             output: norm(&self.output),
             sum: norm(&self.sum),
             dropout: self.dropout.as_ref().map(|factors| factors.clone().narrow(0, range.start, range.len())),
+            states: None,
         }
     }
 }
@@ -86,8 +104,8 @@ impl<T> SublayerTrace<T> {
 impl<T> SublayerTrace<Option<T>> {
     /// The trace, if the inner layer has one.
     pub(super) fn some(self) -> Option<SublayerTrace<T>> {
-        let Self { inner, input, output, sum, dropout } = self;
-        inner.map(|inner| SublayerTrace { inner, input, output, sum, dropout })
+        let Self { inner, input, output, sum, dropout, states } = self;
+        inner.map(|inner| SublayerTrace { inner, input, output, sum, dropout, states })
     }
 }
 
@@ -131,37 +149,68 @@ pub(super) fn times_pullback(cotangent: Tensor<4>, factors: Option<&Tensor<3>>, 
     }
 }
 
+/// The residual stream at a sublayer.
+pub(super) struct Entered {
+    before: Tensor<3>,
+    residual: Tensor<3>,
+    /// What the inner layer takes.
+    pub(super) x: Tensor<3>,
+    /// Of the norm before it.
+    pub(super) norm: Option<NormTrace>,
+}
+
+/// A sublayer before its result is added.
+pub(super) struct Branch<T> {
+    before: Tensor<3>,
+    /// What the branch is added to.
+    pub(super) residual: Tensor<3>,
+    given: Tensor<3>,
+    pub(super) branch: Tensor<3>,
+    pub(super) trace: SublayerTrace<T>,
+}
+
 impl<L> Sublayer<L> {
-    /// The term that is added to the residual stream, `output(f(input(x)))`, and the stream that it is added to. `dropout` holds the
-    /// factors of the inner layer's output. `inner` also gets the trace of the norm before it.
-    pub(super) fn branch<T>(
-        &self,
-        x: Tensor<3>,
-        dropout: Option<Tensor<3>>,
-        inner: impl FnOnce(Tensor<3>, Option<&NormTrace>) -> (Tensor<3>, T),
-    ) -> (Tensor<3>, Tensor<3>, SublayerTrace<T>) {
-        let (normed_input, input) = normed(self.norms.input.as_ref(), x.clone());
-        let residual = if self.norms.adds_to_normed { normed_input.clone() } else { x };
-        let (y, inner) = inner(normed_input, input.as_ref());
-        let y = times(y, dropout.as_ref());
-        let (y, output) = normed(self.norms.output.as_ref(), y);
-        (y, residual, SublayerTrace { inner, input, output, sum: None, dropout })
+    /// Up to what the inner layer takes.
+    pub(super) fn enter(&self, before: Tensor<3>) -> Entered {
+        let (x, norm) = normed(self.norms.input.as_ref(), before.clone());
+        let residual = if self.norms.adds_to_normed { x.clone() } else { before.clone() };
+        Entered { before, residual, x, norm }
     }
 
-    /// The residual stream after the sublayer. `dropout` and `inner` are as in [`branch`](Self::branch); `stream` gets the stream
-    /// that the branch is added to.
+    /// From what the inner layer gives to what is added to the residual stream. `dropout` is what it is multiplied by.
+    pub(super) fn branch<T>(
+        &self,
+        Entered { before, residual, norm, .. }: Entered,
+        (given, inner): (Tensor<3>, T),
+        dropout: Option<Tensor<3>>,
+    ) -> Branch<T> {
+        let given = times(given, dropout.as_ref());
+        let (branch, output) = normed(self.norms.output.as_ref(), given.clone());
+        let trace = SublayerTrace { inner, input: norm, output, sum: None, dropout, states: None };
+        Branch { before, residual, given, branch, trace }
+    }
+
+    /// The residual stream after the sublayer. The trace keeps states where it is asked to.
+    pub(super) fn joined<T>(&self, branch: Branch<T>, keeps_states: bool) -> (Tensor<3>, SublayerTrace<T>) {
+        let Branch { before, residual, given, branch, mut trace } = branch;
+        let (after, sum) = normed(self.norms.sum.as_ref(), residual.clone() + branch.clone());
+        trace.sum = sum;
+        trace.states = keeps_states.then(|| SublayerStates { before, residual, given, branch, after: after.clone() });
+        (after, trace)
+    }
+
+    /// The residual stream after the sublayer, whose inner layer is `inner`. `dropout` is what the inner layer's output is
+    /// multiplied by.
     pub(super) fn around<T>(
         &self,
         x: Tensor<3>,
         dropout: Option<Tensor<3>>,
-        stream: impl FnOnce(&Tensor<3>),
-        inner: impl FnOnce(Tensor<3>, Option<&NormTrace>) -> (Tensor<3>, T),
+        keeps_states: bool,
+        inner: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
     ) -> (Tensor<3>, SublayerTrace<T>) {
-        let (y, residual, mut trace) = self.branch(x, dropout, inner);
-        stream(&residual);
-        let (y, sum) = normed(self.norms.sum.as_ref(), residual + y);
-        trace.sum = sum;
-        (y, trace)
+        let entered = self.enter(x);
+        let given = inner(entered.x.clone());
+        self.joined(self.branch(entered, given, dropout), keeps_states)
     }
 
     /// Pulls the cotangent of the sum back to its two terms.

@@ -73,6 +73,8 @@ pub struct Memory {
 pub(super) struct Mode {
     /// Whether the trace can be [rescaled](Trace::rescaled).
     pub(super) detailed: bool,
+    /// Whether the trace keeps the states of the sublayers.
+    pub(super) states: bool,
     /// Dropout noise, if any.
     pub(super) noise: Option<Noise>,
 }
@@ -132,13 +134,13 @@ impl Model {
     /// As [`trace`](Self::trace), with the values that [`Trace::rescaled`] needs.
     pub fn detailed_trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
         let kept = self.kept_of(source, &target, usize::MAX);
-        self.traced(source, target, Mode { detailed: true, noise: None }, kept)
+        self.traced(source, target, Mode { detailed: true, ..Mode::default() }, kept)
     }
 
     /// As [`trace`](Self::trace), for a forward with dropout.
     pub fn noisy_trace(&self, source: Option<&Source>, target: Tensor<3>, noise: Noise) -> Trace {
         let kept = self.kept_of(source, &target, usize::MAX);
-        self.traced(source, target, Mode { detailed: false, noise: Some(noise) }, kept)
+        self.traced(source, target, Mode { noise: Some(noise), ..Mode::default() }, kept)
     }
 
     /// The kept part of a trace that is limited to about `bytes` bytes.

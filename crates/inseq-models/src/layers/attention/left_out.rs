@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::super::SharedRows;
 use super::{Attention, AttentionTrace};
@@ -40,7 +40,21 @@ impl<'a> LeftOutValues<'a> {
     }
 }
 
+fn index(of: &[usize], device: &Device) -> Tensor<1, Int> {
+    let of: Vec<i64> = of.iter().map(|&i| i as i64).collect();
+    Tensor::from_data(of.as_slice(), device)
+}
+
 impl Attention {
+    /// The values of positions through the part of the output's weight of each of `heads`, `[batch, head, position, feature]`.
+    pub fn mapped_values(&self, trace: &AttentionTrace, positions: &[usize], heads: &[usize]) -> Tensor<4> {
+        let values = &trace.key_values.values;
+        let of_heads: Vec<usize> = heads.iter().map(|head| head / self.group()).collect();
+        let device = values.device();
+        let values = values.clone().select(1, index(&of_heads, &device)).select(2, index(positions, &device));
+        self.output.forward_of_parts(values, heads)
+    }
+
     /// The output `y` `[1, query, feature]` of a forward of one batch entry, minus the contribution of each span's values to
     /// `heads`, for the rows of `left_out`. `weights` are the attention weights of the forward.
     ///
@@ -54,16 +68,10 @@ impl Attention {
         left_out: &LeftOutValues,
         heads: &[usize],
     ) -> SharedRows {
-        let index = |of: &[usize]| {
-            let of: Vec<i64> = of.iter().map(|&i| i as i64).collect();
-            Tensor::<1, Int>::from_data(of.as_slice(), &y.device())
-        };
-        let positions = index(&left_out.spans.iter().cloned().flatten().collect::<Vec<_>>());
-        let weights = weights.clone().select(1, index(heads)).select(3, positions.clone());
+        let positions: Vec<_> = left_out.spans.iter().cloned().flatten().collect();
+        let weights = weights.clone().select(1, index(heads, &y.device())).select(3, index(&positions, &y.device()));
         let [_, _, queries, count] = weights.dims();
-        let of_heads: Vec<usize> = heads.iter().map(|head| head / self.group()).collect();
-        let values = trace.key_values.values.clone().select(1, index(&of_heads)).select(2, positions);
-        let given = self.output.forward_of_parts(values, heads);
+        let given = self.mapped_values(trace, &positions, heads);
         let features = self.output.output_size();
         // Of each position, a part of each head.
         let parts = count * heads.len();

@@ -1,18 +1,18 @@
 //! A transformer block: attention, cross-attention and feed-forward, each with its residual and norms.
 
+mod continued;
 mod tap;
-mod without_values;
 
 use std::ops::Range;
 
 use burn::tensor::Tensor;
 
 use super::dropout::{LayerNoise, Place};
-use super::sublayer::{Sublayer, SublayerTrace};
+use super::layer::Part;
+use super::sublayer::{Sublayer, SublayerStates, SublayerTrace};
 use crate::layers::{
-    Attention, AttentionTrace, Feed, FeedTrace, History, KeyValues, Mask, Mixer, MixerTrace, NormTrace, Rotation, Rows,
+    Attention, AttentionTrace, Feed, FeedTrace, History, KeyValues, Mask, Mixer, MixerTrace, Rotation, Rows,
 };
-pub(super) use without_values::Attended;
 
 /// Arrangement of a block's sublayers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,15 @@ pub struct BlockTrace {
 }
 
 impl BlockTrace {
+    /// What a sublayer made of the residual stream; `None` where there is no such sublayer, or it was not kept.
+    pub(super) fn states(&self, part: Part) -> Option<&SublayerStates> {
+        match part {
+            Part::Mixer => self.mixer.states.as_ref(),
+            Part::CrossAttention => self.cross_attention.as_ref()?.states.as_ref(),
+            Part::FeedForward => self.feed_forward.states.as_ref(),
+        }
+    }
+
     /// The trace of some batch entries.
     pub(super) fn entries(&self, range: &Range<usize>) -> BlockTrace {
         let attention = |trace: &SublayerTrace<AttentionTrace>| trace.entries(range, AttentionTrace::entries);
@@ -70,6 +79,8 @@ pub struct Context<'a> {
     pub memory: Option<(&'a KeyValues, &'a Mask)>,
     /// Whether the trace keeps the values that [`Trace::rescaled`](super::Trace::rescaled) needs.
     pub detailed: bool,
+    /// Whether the trace keeps the states of the sublayers.
+    pub states: bool,
     /// Dropout noise of the layer.
     pub noise: Option<LayerNoise>,
 }
@@ -112,24 +123,12 @@ impl Block {
         self.mixer.inner.features()
     }
 
-    /// The weights of the self-attention in a forward, `[batch, head, query, key]`; rows sum to 1. `None` if the block has
-    /// no self-attention.
-    pub fn self_attention_weights(&self, trace: &BlockTrace) -> Option<Tensor<4>> {
-        self.mixer.inner.weights(&trace.mixer.inner)
-    }
-
-    /// The weights of the cross-attention in a forward, `[batch, head, query, key]`; rows sum to 1.
-    pub fn cross_attention_weights(&self, trace: &BlockTrace) -> Option<Tensor<4>> {
-        let (cross, trace) = self.cross_attention.as_ref().zip(trace.cross_attention.as_ref())?;
-        Some(cross.inner.weights(&trace.inner))
-    }
-
     /// The block's output for `x` `[batch, position, feature]`; `history` holds what is taken of earlier positions,
     /// and takes up those of `x`.
     pub fn step(&self, x: Tensor<3>, history: &mut Option<History>, context: &Context) -> Tensor<3> {
         let mix = |x: Tensor<3>| (self.mixer.inner.step(x, history, context.mask, context.rotation), ());
         let cross = |x: Tensor<3>| (self.attend_to_memory(x, context).0, ());
-        self.run(x, context, |_, _| {}, mix, cross, |x| (self.feed_forward.inner.forward(x), ())).0
+        self.run(x, context, mix, cross, |x| (self.feed_forward.inner.forward(x), ())).0
     }
 
     /// The block's output for `x` `[batch, position, feature]`, with the trace.
@@ -140,7 +139,7 @@ impl Block {
             if matches!(self.feed_forward.inner, Feed::Experts(_)) { Place::ExpertsInput } else { Place::Inner };
         let noise = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(place, like));
         let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, noise);
-        let (y, (mixer, cross_attention, feed_forward)) = self.run(x, context, |_, _| {}, mix, cross, feed);
+        let (y, (mixer, cross_attention, feed_forward)) = self.run(x, context, mix, cross, feed);
         let cross_attention = cross_attention.and_then(SublayerTrace::some);
         (y, BlockTrace { mixer, cross_attention, feed_forward })
     }
@@ -163,41 +162,57 @@ impl Block {
         }
     }
 
-    /// The sublayers joined, with what each keeps. `stream` sees what the branch of each place is added to.
+    /// The sublayers joined, with what each keeps.
     #[expect(clippy::type_complexity, reason = "the traces of the three sublayers")]
     fn run<A, C, F>(
         &self,
         x: Tensor<3>,
         context: &Context,
-        stream: impl Fn(Place, &Tensor<3>),
         mix: impl FnOnce(Tensor<3>) -> (Tensor<3>, A),
         cross: impl FnOnce(Tensor<3>) -> (Tensor<3>, C),
         feed: impl FnOnce(Tensor<3>) -> (Tensor<3>, F),
     ) -> (Tensor<3>, (SublayerTrace<A>, Option<SublayerTrace<C>>, SublayerTrace<F>)) {
         let dropped = |place: Place, x: &Tensor<3>| context.noise.and_then(|noise| noise.values(place, x));
-        let mix = |x, _: Option<&NormTrace>| mix(x);
-        let cross = |x, _: Option<&NormTrace>| cross(x);
-        let feed = |x, _: Option<&NormTrace>| feed(x);
+        let keeps = context.states;
         if self.residual == Residual::Parallel {
-            let (mixed, _, mixer) = self.mixer.branch(x.clone(), dropped(Place::Mixer, &x), mix);
-            let (fed, _, feed_forward) = self.feed_forward.branch(x.clone(), dropped(Place::FeedForward, &x), feed);
-            let x = x + fed;
-            stream(Place::Mixer, &x);
-            return (x + mixed, (mixer, None, feed_forward));
+            let entered = self.mixer.enter(x.clone());
+            let mixed = mix(entered.x.clone());
+            let mut mixed = self.mixer.branch(entered, mixed, dropped(Place::Mixer, &x));
+            let entered = self.feed_forward.enter(x.clone());
+            let fed = feed(entered.x.clone());
+            let mut fed = self.feed_forward.branch(entered, fed, dropped(Place::FeedForward, &x));
+            // Each is added to the input with what the other gives.
+            mixed.residual = mixed.residual + fed.branch.clone();
+            let fed = if keeps {
+                fed.residual = fed.residual + mixed.branch.clone();
+                self.feed_forward.joined(fed, keeps).1
+            } else {
+                fed.trace
+            };
+            let (y, mixed) = self.mixer.joined(mixed, keeps);
+            return (y, (mixed, None, fed));
         }
         let dropout = dropped(Place::Mixer, &x);
-        let (x, mixer) = self.mixer.around(x, dropout, |x| stream(Place::Mixer, x), mix);
+        let (x, mixer) = self.mixer.around(x, dropout, keeps, mix);
         let (x, cross) = match (&self.cross_attention, context.memory) {
             (Some(sublayer), Some(_)) => {
                 let dropout = dropped(Place::CrossAttention, &x);
-                let (x, trace) = sublayer.around(x, dropout, |x| stream(Place::CrossAttention, x), cross);
+                let (x, trace) = sublayer.around(x, dropout, keeps, cross);
                 (x, Some(trace))
             }
             _ => (x, None),
         };
         let dropout = dropped(Place::FeedForward, &x);
-        let (x, feed_forward) = self.feed_forward.around(x, dropout, |x| stream(Place::FeedForward, x), feed);
+        let (x, feed_forward) = self.feed_forward.around(x, dropout, keeps, feed);
         (x, (mixer, cross, feed_forward))
+    }
+
+    /// The sublayer whose states after it are the block's output.
+    pub(super) fn last_part(&self) -> Part {
+        match self.residual {
+            Residual::Sequential => Part::FeedForward,
+            Residual::Parallel => Part::Mixer,
+        }
     }
 
     /// Pulls the output's cotangent back to the block's input. The cotangent of the encoder's output
