@@ -78,7 +78,7 @@ impl Checkpoint {
         let golden = repository.json("golden.json").unwrap().unwrap();
         let ids =
             ["prompt_ids", "target_ids"].map(|field| serde_json::from_value(golden[field][pair].clone()).unwrap());
-        Self { config: repository.config().unwrap(), tensors, ids }
+        Self { config: repository.config().unwrap().as_object().unwrap().clone(), tensors, ids }
     }
 
     fn load(&self, case: &Case) -> inseq_models::Result<LoadedModel> {

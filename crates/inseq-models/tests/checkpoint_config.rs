@@ -31,7 +31,7 @@ fn load(config: &[u8]) -> Result<(), String> {
 }
 
 fn config() -> serde_json::Map<String, Value> {
-    demo::repository().config().unwrap()
+    demo::repository().config().unwrap().as_object().unwrap().clone()
 }
 
 #[test]

@@ -376,7 +376,7 @@ fn a_local_folder_comes_before_the_hub() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let empty = Repository::open(path, &HubOptions::default()).unwrap();
-    let message = empty.config::<serde_json::Value>().unwrap_err().to_string();
+    let message = empty.config().unwrap_err().to_string();
     assert!(message.contains("config.json: not found; a model folder holds"), "{message}");
     std::fs::write(folder.path().join(CONFIG.0), CONFIG.1).unwrap();
     let repository = Repository::open(path, &HubOptions::default()).unwrap();

@@ -44,7 +44,7 @@ pub(super) struct Configuration {
 
 impl Configuration {
     /// Reads the fields of an architecture from a file.
-    pub(super) fn new(file: &Map<String, Value>, known: &Fields) -> Self {
+    pub(super) fn new(file: &Value, known: &Fields) -> Self {
         let mut fields = known.defaults();
         for (name, default) in &mut fields {
             let others = known.aliases.iter().filter(|(_, field)| field == name).map(|(other, _)| *other);

@@ -160,7 +160,7 @@ impl Architecture {
     /// # Errors
     /// The model type is not supported, the weights are quantized, or there is an adapter beside them.
     pub fn of(repository: &Repository) -> Result<Self> {
-        let config: Value = repository.config()?;
+        let config = repository.config()?;
         let invalid = |message| Error::Checkpoint { file: "config.json".into(), message };
         let model_type = match config.get("model_type") {
             Some(Value::String(model_type)) => model_type,
@@ -170,7 +170,7 @@ impl Architecture {
             }
         };
         let architecture = ARCHITECTURES.iter().find(|a| a.model_type == model_type).copied();
-        let architecture = architecture.ok_or_else(|| invalid(unsupported::reason(model_type, &config)))?;
+        let architecture = architecture.ok_or_else(|| invalid(unsupported::reason(model_type, config)))?;
         checkpoint::check_configuration(repository)?;
         match Adapter::beside(repository)? {
             // transformers would add it to the weights, so that they alone are another model.
@@ -190,7 +190,7 @@ impl Architecture {
 /// has a wrong type, value or shape.
 pub fn load(repository: &Repository, device: &Device, dtype: DType) -> Result<LoadedModel> {
     let architecture = Architecture::of(repository)?;
-    let configuration = Configuration::new(&repository.config()?, &architecture.fields);
+    let configuration = Configuration::new(repository.config()?, &architecture.fields);
     let loader = Loader::new(repository, device, dtype);
     let loaded = (architecture.load)(&configuration, &loader)?;
     let (unexpected_tensors, mut warnings) = loader.close(configuration.architectures())?;

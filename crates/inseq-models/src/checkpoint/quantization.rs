@@ -1,6 +1,8 @@
 //! Recognizes quantized weights by the configuration, by a file that an old tool left beside it,
 //! or by the tensors.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::repository::Repository;
@@ -53,11 +55,13 @@ const SCHEMES: &[(&str, &str, WayOut)] = &[
     ("mlx", "MLX", WayOut::Original),
 ];
 
+const CONFIG: &str = "config.json";
+
 /// Files and fields that describe quantization, with the default scheme of each.
 const PLACES: &[(&str, &str, &str)] = &[
-    ("config.json", "/quantization_config", "a scheme without a name"),
-    ("config.json", "/compression_config", "compressed-tensors"),
-    ("config.json", "/quantization", "mlx"),
+    (CONFIG, "/quantization_config", "a scheme without a name"),
+    (CONFIG, "/compression_config", "compressed-tensors"),
+    (CONFIG, "/quantization", "mlx"),
     // AutoGPTQ, AutoAWQ and ModelOpt before config.json had a field for them.
     ("quantize_config.json", "", "gptq"),
     ("quant_config.json", "", "awq"),
@@ -89,10 +93,14 @@ const TENSORS: &[(&[&str], &str)] = &[
 /// The weights are quantized; the error names the scheme, its bits and the way out.
 pub(crate) fn check_configuration(repository: &Repository) -> Result<()> {
     for &(file, place, default) in PLACES {
-        let Some(config) = repository.json(file)? else { continue };
+        let config = match file {
+            CONFIG => repository.optional_config()?.map(Cow::Borrowed),
+            _ => repository.json(file)?.map(Cow::Owned),
+        };
+        let Some(config) = config else { continue };
         let Some(found) = config.pointer(place).filter(|found| found.is_object()) else { continue };
         let detail = detail(found);
-        let is_beside = file != "config.json";
+        let is_beside = file != CONFIG;
         let scheme = match scheme(found) {
             Some(scheme) => scheme,
             // Any file may have such a name.

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use inseq_core::mismatch;
 use inseq_mapped::Mmap;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::contents;
@@ -38,6 +37,8 @@ const MOST_NAMES: usize = 10_000;
 pub struct Repository {
     name: String,
     place: Place,
+    /// The parsed `config.json`, once it has been read.
+    config: Arc<OnceLock<Value>>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +69,10 @@ impl std::ops::Deref for FileBytes {
 }
 
 impl Repository {
+    fn at(name: &str, place: Place) -> Self {
+        Self { name: name.to_string(), place, config: Arc::default() }
+    }
+
     /// Opens a local folder, or `org/name` or `org/name@revision` on the hub. Files of the hub are downloaded when they are read.
     ///
     /// # Errors
@@ -83,18 +88,18 @@ impl Repository {
         } else {
             Place::Hub(Snapshot::open(name_or_path, options)?)
         };
-        Ok(Self { name: name_or_path.to_string(), place })
+        Ok(Self::at(name_or_path, place))
     }
 
     /// A repository of files that are part of the program.
     pub fn embedded(name: &str, files: &'static [(&'static str, &'static [u8])]) -> Self {
-        Self { name: name.to_string(), place: Place::Embedded(files) }
+        Self::at(name, Place::Embedded(files))
     }
 
     /// A repository of files in memory, by name.
     pub fn in_memory(name: &str, files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         let files = files.into_iter().map(|(file, bytes)| (file, bytes.into())).collect();
-        Self { name: name.to_string(), place: Place::Memory(Arc::new(files)) }
+        Self::at(name, Place::Memory(Arc::new(files)))
     }
 
     /// The name or path of the repository.
@@ -182,14 +187,25 @@ impl Repository {
             .map_err(|e| Error::Checkpoint { file: file.to_string(), message: format!("not valid JSON: {e}") })
     }
 
-    /// Deserializes `config.json`.
+    /// The content of `config.json`, which is read and parsed once.
     ///
     /// # Errors
-    /// The file is missing, or a field has a wrong type or value; the error names it.
-    pub fn config<T: DeserializeOwned>(&self) -> Result<T> {
-        let bytes = self.read("config.json")?.ok_or_else(|| contents::without_config(self))?;
-        mismatch::parse(&bytes)
-            .map_err(|error| Error::Checkpoint { file: "config.json".to_string(), message: error.to_string() })
+    /// The file is missing, or it is not JSON; the error names the line.
+    pub fn config(&self) -> Result<&Value> {
+        self.optional_config()?.ok_or_else(|| contents::without_config(self))
+    }
+
+    /// As [`config`](Self::config); `None` if the file does not exist.
+    ///
+    /// # Errors
+    /// The file is not JSON; the error names the line.
+    pub fn optional_config(&self) -> Result<Option<&Value>> {
+        if self.config.get().is_none()
+            && let Some(config) = self.json("config.json")?
+        {
+            return Ok(Some(self.config.get_or_init(|| config)));
+        }
+        Ok(self.config.get())
     }
 
     /// The mapped bytes of a weights file; `None` if the file does not exist.

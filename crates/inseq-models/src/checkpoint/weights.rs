@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use inseq_core::nearest;
-use serde_json::Value;
 
 use super::index::Index;
 use super::repository::{FileBytes, Repository};
@@ -48,8 +47,8 @@ impl Weights {
     /// # Errors
     /// There are no weights; the error describes the content of the repository. Or a file is damaged; the error names it.
     pub fn open(repository: &Repository) -> Result<Self> {
-        let config = repository.json("config.json")?.unwrap_or_default();
-        let named = match config.get("transformers_weights").and_then(Value::as_str) {
+        let config = repository.optional_config()?;
+        let named = match config.and_then(|config| config.get("transformers_weights")?.as_str()) {
             Some(name) if !name.ends_with(".safetensors") && !name.ends_with(".safetensors.index.json") => {
                 return Err(Error::Checkpoint {
                     file: "config.json".into(),

@@ -190,7 +190,7 @@ impl GenerationConfig {
     pub fn load(repository: &Repository) -> Result<Self> {
         const FILE: &str = "generation_config.json";
         const CONFIG: &str = "config.json";
-        let config = repository.json(CONFIG)?.unwrap_or_default();
+        let config = repository.optional_config()?.unwrap_or(&Value::Null);
         let (own, damage) = match repository.json(FILE) {
             Ok(Some(Value::Object(values))) => (Some(values), None),
             Ok(Some(_)) => (None, Some(format!("{FILE}: expected a JSON object"))),
@@ -200,11 +200,11 @@ impl GenerationConfig {
         };
         let (file, values) = match own {
             Some(values) => (FILE, values),
-            None => (CONFIG, of_model_config(&config)),
+            None => (CONFIG, of_model_config(config)),
         };
         let given = values.into_iter().map(|(name, value)| (name, Given { value, file: Some(file) })).collect();
         let loaded = Self::build(given)?;
-        Ok(Self { positions: positions(&config), damage, ..loaded })
+        Ok(Self { positions: positions(config), damage, ..loaded })
     }
 
     /// Returns the configuration with `arguments`, by transformers' names, in place of its values.

@@ -178,8 +178,8 @@ impl Tokenizer {
     }
 
     fn without_chat(repository: &Repository, configuration: Configuration, options: &TokenizerOptions) -> Result<Self> {
-        let config = repository.json("config.json")?.unwrap_or_default();
-        let of_config = |name: &str| config.get(name).and_then(|value| value.as_str()).map(String::from);
+        let config = repository.optional_config()?;
+        let of_config = |name: &str| config.and_then(|config| config.get(name)?.as_str()).map(String::from);
         let named = configuration.text("tokenizer_class").map(String::from).or_else(|| of_config("tokenizer_class"));
         let model_type = of_config("model_type").unwrap_or_default();
         let has_json = repository.read("tokenizer.json")?.is_some();
