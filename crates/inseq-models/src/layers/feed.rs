@@ -8,6 +8,7 @@ use super::{Experts, ExpertsTrace, FeedForward, FeedForwardTrace, Linear, Rows};
 
 /// A block's position-wise network.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a layer has one")]
 pub enum Feed {
     /// One network for all positions.
     Dense(FeedForward),
@@ -17,6 +18,7 @@ pub enum Feed {
 
 /// Values of the forward that [`Feed::pullback`] needs.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a layer has one")]
 pub enum FeedTrace {
     /// Trace of [`Feed::Dense`].
     Dense(FeedForwardTrace),

@@ -11,6 +11,7 @@ use super::{
 
 /// The part of a block that reads other positions of the same text.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a layer has one")]
 pub enum Mixer {
     /// Self-attention: each position reads all positions that it sees.
     Attention(Attention),
@@ -20,6 +21,7 @@ pub enum Mixer {
 
 /// Values of the forward that [`Mixer::pullback`] needs.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a layer has one")]
 pub enum MixerTrace {
     /// Trace of [`Mixer::Attention`].
     Attention(AttentionTrace),
@@ -29,6 +31,7 @@ pub enum MixerTrace {
 
 /// Values of earlier positions that later positions read.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a layer has one")]
 pub enum History {
     /// History of [`Mixer::Attention`].
     Attention(KeyValues),

@@ -10,8 +10,8 @@ use super::kept::Kept;
 use super::trace::Mode;
 use super::*;
 use crate::layers::{
-    Activation, Attention, DistanceBias, Embedding, Experts, Feed, FeedForward, Linear, Mixer, Norm, NormKind, Rotary,
-    ShortConvolution, Stretch, Visibility,
+    Attention, Embedding, Experts, Feed, FeedForward, Linear, Mixer, Norm, NormKind, Rotary, ShortConvolution,
+    Visibility,
 };
 
 pub(crate) use variants::{Placement, Variant, variants};
