@@ -5,7 +5,7 @@ use std::ops::Range;
 use inseq_core::AttributionKind;
 use inseq_models::model::Model;
 use ndarray::Array2;
-use petgraph::algo::ford_fulkerson;
+use petgraph::algo::dinics;
 use petgraph::graph::{DiGraph, NodeIndex};
 use rayon::prelude::*;
 
@@ -157,6 +157,6 @@ impl Network {
     }
 
     fn flow(&self, input: NodeIndex, output: usize) -> f32 {
-        ford_fulkerson(&self.graph, input, self.outputs[output]).0
+        dinics(&self.graph, input, self.outputs[output]).0
     }
 }
