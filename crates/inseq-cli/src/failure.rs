@@ -92,7 +92,7 @@ const FLAGS_OF_RESULTS: [(&str, &str); 1] = [("split_pattern", "`split_pattern` 
 /// A message of the library, in which options stand in backquotes, with the flags of the command line in their place. A message
 /// about a configuration file names the file's fields.
 pub fn in_flags(message: &str) -> String {
-    if message.split_whitespace().next().is_some_and(|first| first.ends_with("config.json:")) {
+    if message.split_whitespace().next().is_some_and(|first| first.ends_with(".json:")) {
         return message.to_owned();
     }
     replaced(&replaced(message, &FLAGS), &FLAGS_OF_RESULTS)

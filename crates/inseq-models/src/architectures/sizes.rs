@@ -25,6 +25,7 @@ pub(super) fn invalid<T>(message: impl Into<String>) -> Result<T> {
 /// Refuses sizes that are 0 or above a limit: field, value, limit.
 pub(super) fn check(sizes: &[(&str, usize, usize)]) -> Result<()> {
     match sizes.iter().find(|(_, value, most)| *value == 0 || value > most) {
+        Some((name, value, usize::MAX)) => invalid(format!("`{name}` must be at least 1, found {value}")),
         Some((name, value, most)) => invalid(format!("`{name}` must lie between 1 and {most}, found {value}")),
         None => Ok(()),
     }

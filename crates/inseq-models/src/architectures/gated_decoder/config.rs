@@ -97,7 +97,6 @@ impl Config {
             ("num_attention_heads", self.num_attention_heads, HEADS),
             ("num_key_value_heads", self.key_value_heads(), HEADS),
             ("head_dim", self.head_dim(), WIDTH),
-            ("sliding_window", self.sliding_window.unwrap_or(1), usize::MAX),
             ("sliding_window_pattern", self.sliding_window_pattern.unwrap_or(1), usize::MAX),
             ("no_rope_layer_interval", self.no_rope_layer_interval.unwrap_or(1), usize::MAX),
             ("num_local_experts", self.num_local_experts, EXPERTS),
@@ -183,7 +182,10 @@ impl Config {
             }
         };
         let off = matches!(kind.windows, Windows::Upper | Windows::Unrotated) && !self.use_sliding_window;
-        Ok(self.sliding_window.filter(|_| windowed && !off))
+        match self.sliding_window.filter(|_| windowed && !off) {
+            Some(0) => invalid("`sliding_window` must be at least 1 where layers have windows, found 0"),
+            window => Ok(window),
+        }
     }
 
     /// Whether a layer rotates queries and keys.
