@@ -90,6 +90,11 @@ impl<'r> Facts<'r> {
     /// Warnings about options that have no effect with this model or call.
     pub(crate) fn unused_options(&self, texts: &Texts) -> impl Iterator<Item = &'static str> {
         let are_given = texts.gives_targets() && !texts.goes_on;
+        let has = |name: &str| self.attributed_fn_args.get(name).is_some_and(|value| !value.is_null());
+        // Alternatives are scored in the text's own context then, through which gradients go.
+        let in_own_context = has("contrast_targets")
+            && self.attributed_fn_args.get("contrast_force_inputs") != Some(&Value::Bool(true))
+            && self.attributed_fn != "kl_divergence";
         let each = [
             (
                 self.generate_from_target_prefix && !texts.goes_on,
@@ -98,6 +103,11 @@ impl<'r> Facts<'r> {
             (
                 are_given && !self.generation_args.is_empty(),
                 "arguments of the generation have no effect: the generated texts are given",
+            ),
+            (
+                in_own_context && has("contrast_sources"),
+                "`contrast_sources` has no effect on the attributed function beside `contrast_targets`: the alternatives are \
+                 scored in the text's own context; set `contrast_force_inputs` to score them in the other one",
             ),
         ];
         each.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning))
