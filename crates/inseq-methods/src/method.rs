@@ -37,6 +37,19 @@ pub struct MethodContext<'a> {
     pub advance: &'a mut dyn FnMut(usize) -> Result<()>,
 }
 
+impl fmt::Debug for MethodContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, point, function, attribute_target, special_tokens, .. } = self;
+        f.debug_struct("MethodContext")
+            .field("engine", engine)
+            .field("point", point)
+            .field("function", function)
+            .field("attribute_target", attribute_target)
+            .field("special_tokens", special_tokens)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> MethodContext<'a> {
     /// The text of an entry of the batch.
     pub fn text(&self, entry: usize) -> &'a TextSteps {

@@ -34,12 +34,14 @@ impl Rgb {
     }
 
     /// Black or white, whichever has more contrast on this colour. One of them always reaches 4.5 to 1.
+    #[must_use]
     pub fn ink(self) -> Rgb {
         let (black, white) = (Rgb(0, 0, 0), Rgb(255, 255, 255));
         if self.contrast(black) >= self.contrast(white) { black } else { white }
     }
 
     /// A text colour with the lowest readable contrast, for numbers close to 0.
+    #[must_use]
     pub fn quiet_ink(self) -> Rgb {
         let ink = self.ink();
         let mixed = |share: f32| {
@@ -109,6 +111,7 @@ impl Scale {
     }
 
     /// The scale with two sides; they have the same length unless the scale had two sides before.
+    #[must_use]
     pub fn two_sided(self) -> Self {
         if self.is_diverging() { self } else { Self { min: -self.max.max(f32::MIN_POSITIVE), ..self } }
     }

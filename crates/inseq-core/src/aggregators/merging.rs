@@ -46,6 +46,7 @@ impl From<AggregationFunction> for Merging {
 
 impl Merging {
     /// Sets the function that merges the step scores with this name.
+    #[must_use]
     pub fn step_function(mut self, name: impl Into<String>, function: AggregationFunction) -> Self {
         self.step_functions.insert(name.into(), function);
         self

@@ -32,11 +32,13 @@ impl Pipeline {
     }
 
     /// Adds a stage at the end.
+    #[must_use]
     pub fn then(self, stage: impl Aggregator + 'static) -> Self {
         self.then_boxed(Box::new(stage))
     }
 
     /// As [`then`](Self::then), with a stage whose type is known only at run time.
+    #[must_use]
     pub fn then_boxed(mut self, stage: Box<dyn Aggregator>) -> Self {
         self.stages.push(stage);
         self

@@ -139,11 +139,13 @@ impl Scores {
     }
 
     /// Uses only some entries of the last axis.
+    #[must_use]
     pub fn select(self, selection: Selection) -> Self {
         Self { selection, ..self }
     }
 
     /// Sets the scaling after the reduction.
+    #[must_use]
     pub fn scaling(self, scaling: Scaling) -> Self {
         Self { scaling, ..self }
     }

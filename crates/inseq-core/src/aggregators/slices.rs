@@ -26,11 +26,13 @@ impl Slices {
     }
 
     /// Keeps these spans of the source: in order, not overlapping, not empty.
+    #[must_use]
     pub fn source(self, spans: impl IntoIterator<Item = Range<usize>>) -> Self {
         Self { source: Some(spans.into_iter().collect()), ..self }
     }
 
     /// Keeps these spans of the target: in order, not overlapping, not empty.
+    #[must_use]
     pub fn target(self, spans: impl IntoIterator<Item = Range<usize>>) -> Self {
         Self { target: Some(spans.into_iter().collect()), ..self }
     }

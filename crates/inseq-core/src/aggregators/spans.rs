@@ -35,16 +35,19 @@ impl Spans {
     }
 
     /// Merges these spans of the source: in order, not overlapping, not empty.
+    #[must_use]
     pub fn source(self, spans: impl IntoIterator<Item = Range<usize>>) -> Self {
         Self { source: spans.into_iter().collect(), ..self }
     }
 
     /// Merges these spans of the target: in order, not overlapping, not empty.
+    #[must_use]
     pub fn target(self, spans: impl IntoIterator<Item = Range<usize>>) -> Self {
         Self { target: spans.into_iter().collect(), ..self }
     }
 
     /// Sets how scores are merged; an [`AggregationFunction`] applies to attributions and step scores.
+    #[must_use]
     pub fn merging(self, merging: impl Into<Merging>) -> Self {
         Self { merging: merging.into(), ..self }
     }

@@ -88,21 +88,25 @@ impl Split {
     }
 
     /// Sets the place of the tokens of separators.
+    #[must_use]
     pub fn mode(self, mode: SplitMode) -> Self {
         Self { mode, ..self }
     }
 
     /// Sets whether source tokens are merged.
+    #[must_use]
     pub fn aggregate_source(self, aggregate_source: bool) -> Self {
         Self { aggregate_source, ..self }
     }
 
     /// Sets whether target tokens are merged.
+    #[must_use]
     pub fn aggregate_target(self, aggregate_target: bool) -> Self {
         Self { aggregate_target, ..self }
     }
 
     /// Sets how scores are merged; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and step scores.
+    #[must_use]
     pub fn merging(self, merging: impl Into<Merging>) -> Self {
         Self { merging: merging.into(), ..self }
     }

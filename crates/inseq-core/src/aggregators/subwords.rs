@@ -43,26 +43,31 @@ impl Subwords {
     }
 
     /// Finds words by these marks instead of the text.
+    #[must_use]
     pub fn special_chars<T: Into<String>>(self, characters: impl IntoIterator<Item = T>) -> Self {
         Self { special_chars: Some(characters.into_iter().map(Into::into).collect()), ..self }
     }
 
     /// Sets whether the marks begin suffixes rather than words.
+    #[must_use]
     pub fn is_suffix_symbol(self, is_suffix_symbol: bool) -> Self {
         Self { is_suffix_symbol, ..self }
     }
 
     /// Sets whether source tokens are merged.
+    #[must_use]
     pub fn aggregate_source(self, aggregate_source: bool) -> Self {
         Self { aggregate_source, ..self }
     }
 
     /// Sets whether target tokens are merged.
+    #[must_use]
     pub fn aggregate_target(self, aggregate_target: bool) -> Self {
         Self { aggregate_target, ..self }
     }
 
     /// Sets how scores are merged; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and step scores.
+    #[must_use]
     pub fn merging(self, merging: impl Into<Merging>) -> Self {
         Self { merging: merging.into(), ..self }
     }

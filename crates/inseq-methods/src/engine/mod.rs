@@ -35,6 +35,16 @@ pub struct Engine<'a> {
     pub layer: Option<(&'a Model, Layer)>,
 }
 
+impl std::fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let layer = self.layer.map(|(_, layer)| layer);
+        f.debug_struct("Engine")
+            .field("memory_budget", &self.memory_budget)
+            .field("layer", &layer)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Engine<'_> {
     /// Number of features of the input of gradients: an embedding, or a layer's state.
     pub fn features(&self) -> usize {

@@ -29,6 +29,7 @@ pub struct TextSteps {
 }
 
 /// Embeddings of a batch at which gradients are taken; entry `i` belongs to the text `texts[i]`.
+#[derive(Debug)]
 pub struct Point<'a> {
     /// The text of each entry.
     pub texts: Vec<&'a TextSteps>,

@@ -78,7 +78,9 @@ impl Method for Lime {
     }
 
     fn validate(&self) -> Result<()> {
-        if !(self.mask_prob > 0.0 && self.mask_prob < 1.0) || !(self.alpha >= 0.0 && self.alpha.is_finite()) {
+        let (mask_prob, alpha) = (self.mask_prob, self.alpha);
+        let fits = mask_prob > 0.0 && mask_prob < 1.0 && alpha >= 0.0 && alpha.is_finite();
+        if !fits {
             return Err(Error::Argument(format!(
                 "lime: `mask_prob` must lie between 0 and 1, and `alpha` must be a number of 0 or more; found {} and {}",
                 self.mask_prob, self.alpha

@@ -10,6 +10,7 @@ use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result, device};
 
 /// One of several tables that may be tied.
+#[derive(Debug)]
 pub struct Table {
     /// The table, `[vocabulary, feature]`.
     pub table: Tensor<2>,
@@ -34,6 +35,17 @@ pub struct Loader<'a> {
     /// In a cell, because the closures that build a model share the loader.
     inventory: RefCell<Inventory>,
     warnings: RefCell<Vec<String>>,
+}
+
+impl std::fmt::Debug for Loader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { repository, device, stored, .. } = self;
+        f.debug_struct("Loader")
+            .field("repository", &repository.name())
+            .field("device", device)
+            .field("stored", stored)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Loader<'a> {

@@ -108,6 +108,12 @@ pub struct Architecture {
     load: fn(&Configuration, &Loader) -> Result<LoadedModel>,
 }
 
+impl std::fmt::Debug for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Architecture").field("model_type", &self.model_type).finish_non_exhaustive()
+    }
+}
+
 impl Architecture {
     /// The fields of `config.json` that are read, with their defaults.
     pub fn fields(&self) -> Map<String, Value> {

@@ -77,6 +77,13 @@ pub struct Prompts<'a> {
     pub text_of: &'a dyn Fn(&[u32]) -> Result<String>,
 }
 
+impl std::fmt::Debug for Prompts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { starts, sources, .. } = self;
+        f.debug_struct("Prompts").field("starts", starts).field("sources", sources).finish_non_exhaustive()
+    }
+}
+
 /// Generates one text for each of `prompts`.
 ///
 /// `progress` gets the number of tokens so far; `Break` stops the generation with an error.

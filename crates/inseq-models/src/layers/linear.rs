@@ -31,6 +31,7 @@ impl Linear {
     }
 
     /// The same weight with a bias `[output]`.
+    #[must_use]
     pub fn with_bias(self, bias: Tensor<1>) -> Self {
         Self { bias: Some(bias), ..self }
     }
@@ -48,6 +49,7 @@ impl Linear {
     }
 
     /// The layer with some of the outputs, in the given order.
+    #[must_use]
     pub fn outputs(&self, index: impl Iterator<Item = usize>) -> Linear {
         let index: Vec<i64> = index.map(|i| i as i64).collect();
         let index = Tensor::<1, Int>::from_data(index.as_slice(), &self.weight.device());

@@ -80,6 +80,7 @@ impl MixerTrace {
     }
 
     /// The trace with difference quotients to a baseline in place of derivatives, for every nonlinear operation.
+    #[must_use]
     pub fn rescaled(&self, baseline: &MixerTrace) -> MixerTrace {
         match (self, baseline) {
             (Self::Attention(own), Self::Attention(baseline)) => Self::Attention(own.rescaled(baseline)),
@@ -93,6 +94,7 @@ impl MixerTrace {
 
 impl History {
     /// The history of the first `length` positions.
+    #[must_use]
     pub fn prefix(&self, length: usize) -> History {
         match self {
             Self::Attention(key_values) => Self::Attention(key_values.prefix(length)),
@@ -101,6 +103,7 @@ impl History {
     }
 
     /// The batch entries of `index`.
+    #[must_use]
     pub fn select(self, index: &Tensor<1, Int>) -> History {
         match self {
             Self::Attention(key_values) => Self::Attention(key_values.select(index)),
@@ -224,6 +227,7 @@ impl Mixer {
     }
 
     /// A mixer whose output is zero.
+    #[must_use]
     pub fn silent(self) -> Mixer {
         match self {
             Self::Attention(attention) => {

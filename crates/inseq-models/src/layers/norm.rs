@@ -54,6 +54,7 @@ impl NormTrace {
 
     /// A trace for the pullback of differences to a baseline: this pullback, multiplied by the difference of inputs and summed,
     /// gives the difference of outputs.
+    #[must_use]
     pub fn rescaled(&self, baseline: &NormTrace) -> NormTrace {
         NormTrace { baseline: Some(Box::new(baseline.clone())), ..self.clone() }
     }
@@ -66,11 +67,13 @@ impl Norm {
     }
 
     /// The same norm over each of `groups` equal parts of the features, for instance each head.
+    #[must_use]
     pub fn grouped(self, groups: usize) -> Self {
         Self { groups, ..self }
     }
 
     /// The same norm with its output multiplied.
+    #[must_use]
     pub fn scaled(self, scale: f32) -> Self {
         Self { gain: self.gain * scale, bias: self.bias.map(|bias| bias * scale), ..self }
     }

@@ -71,6 +71,7 @@ impl Rotary {
     }
 
     /// Changes the frequency of each pair.
+    #[must_use]
     pub fn map(mut self, change: impl Fn(usize, f64) -> f64) -> Self {
         for (pair, frequency) in self.frequencies.iter_mut().enumerate() {
             *frequency = change(pair, f64::from(*frequency)) as f32;

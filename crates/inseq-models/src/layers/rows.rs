@@ -82,6 +82,7 @@ impl Rows {
     }
 
     /// The rows that these rows reach through a causal self-attention: each row reaches the positions up to it.
+    #[must_use]
     pub fn reached(&self) -> Self {
         match self {
             Rows::Span(range) => Rows::prefix(range.end),

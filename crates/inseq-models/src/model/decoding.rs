@@ -77,6 +77,7 @@ impl<'a> IncrementalDecoder<'a> {
     }
 
     /// The hypotheses cut to their first `length` tokens.
+    #[must_use]
     pub fn prefix(&self, length: usize) -> Self {
         let cut =
             |history: &Option<History>| history.as_ref().filter(|_| length > 0).map(|history| history.prefix(length));

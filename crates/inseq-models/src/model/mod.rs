@@ -67,6 +67,7 @@ pub struct Source {
 
 impl Source {
     /// `count` copies of entry `index`.
+    #[must_use]
     pub fn repeat(&self, index: usize, count: usize) -> Source {
         let length = self.lengths[index];
         let embeddings = self.embeddings.clone().narrow(0, index, 1).narrow(1, 0, length).repeat_dim(0, count);

@@ -34,6 +34,7 @@ pub struct InputCotangents {
 
 impl InputCotangents {
     /// The sum of two results with the same shapes.
+    #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let sum = |a: Option<Tensor<4>>, b: Option<Tensor<4>>| a.zip(b).map(|(a, b)| a + b);
         Self { source: sum(self.source, other.source), target: sum(self.target, other.target) }

@@ -48,6 +48,7 @@ impl Rescale {
 impl Trace {
     /// The trace with difference quotients to `baseline` in place of derivatives. Both must be
     /// [detailed](Model::detailed_trace) traces of `model`, for texts of the same lengths.
+    #[must_use]
     pub fn rescaled(&self, baseline: &Trace, model: &Model, rescale: Rescale) -> Trace {
         let encoder = match &model.encoder {
             Some(encoder) => self.encoder.rescaled(&baseline.encoder, &encoder.stack, rescale),

@@ -54,6 +54,7 @@ pub struct KeyValues {
 
 impl KeyValues {
     /// Concatenates those of earlier positions with these.
+    #[must_use]
     pub fn after(self, earlier: Option<KeyValues>) -> KeyValues {
         let Some(earlier) = earlier else { return self };
         KeyValues {
@@ -64,12 +65,14 @@ impl KeyValues {
     }
 
     /// The first `length` positions.
+    #[must_use]
     pub fn prefix(&self, length: usize) -> KeyValues {
         let cut = |x: &Tensor<4>| x.clone().narrow(2, 0, length);
         KeyValues { keys: cut(&self.keys), values: cut(&self.values), norm: None }
     }
 
     /// The batch entries of `index`.
+    #[must_use]
     pub fn select(self, index: &Tensor<1, burn::tensor::Int>) -> KeyValues {
         KeyValues { keys: self.keys.select(0, index.clone()), values: self.values.select(0, index.clone()), norm: None }
     }

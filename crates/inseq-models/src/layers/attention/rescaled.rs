@@ -9,6 +9,7 @@ use super::{Attention, AttentionTrace, KeyValues, NormTrace, Rows};
 impl AttentionTrace {
     /// A trace for the pullback of differences to a baseline: this pullback, multiplied by the difference of inputs and summed,
     /// gives the difference of outputs.
+    #[must_use]
     pub fn rescaled(&self, baseline: &AttentionTrace) -> AttentionTrace {
         let norm = |own: &Option<NormTrace>, other: &Option<NormTrace>| {
             own.as_ref().zip(other.as_ref()).map(|(own, other)| own.rescaled(other))
