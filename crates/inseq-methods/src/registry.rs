@@ -159,10 +159,11 @@ mod tests {
 
     /// The whole numbers between which the meaning of an argument says that it must lie.
     fn limits(doc: &str) -> Option<(u64, u64)> {
-        let (before, after) = doc.split_once(" to ")?;
-        let least = before.rsplit(|c: char| !c.is_ascii_digit()).next()?;
-        let most = after.split(|c: char| !c.is_ascii_digit()).next()?;
-        Some((least.parse().ok()?, most.parse().ok()?))
+        doc.match_indices(" to ").find_map(|(at, to)| {
+            let least = doc[..at].rsplit(|c: char| !c.is_ascii_digit()).next()?;
+            let most = doc[at + to.len()..].split(|c: char| !c.is_ascii_digit()).next()?;
+            Some((least.parse().ok()?, most.parse().ok()?))
+        })
     }
 
     #[test]
