@@ -5,7 +5,9 @@
 
 use burn::tensor::{Device, Distribution, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
-use inseq_models::layers::{Activation, Attention, FeedForward, Linear, Mask, Norm, NormKind, Rows, Visibility};
+use inseq_models::layers::{
+    Activation, Attention, FeedForward, Linear, Mask, Norm, NormKind, Propagation, Rows, Visibility,
+};
 
 const WIDTH: usize = 512;
 const INNER: usize = 2048;
@@ -34,9 +36,10 @@ fn layers(criterion: &mut Criterion) {
         activation: Activation::Silu,
         output: linear(WIDTH, INNER, &device),
     };
-    let (_, trace) = feed_forward.forward_traced(x.clone(), false, |_| None);
-    criterion
-        .bench_function("feed_forward/forward", |b| b.iter(|| feed_forward.forward_traced(x.clone(), false, |_| None)));
+    let (_, trace) = feed_forward.forward_traced(x.clone(), Propagation::Gradient, false, |_| None);
+    criterion.bench_function("feed_forward/forward", |b| {
+        b.iter(|| feed_forward.forward_traced(x.clone(), Propagation::Gradient, false, |_| None))
+    });
     criterion.bench_function("feed_forward/pullback", |b| {
         b.iter(|| feed_forward.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))
     });

@@ -7,6 +7,7 @@ mod rows;
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
+use inseq_models::layers::Propagation;
 use inseq_models::model::{Block, InputCotangents, Layer, Model, Noise, Side, Trace, Wanted};
 use inseq_models::parallel::{row_ranges, side_by_side};
 
@@ -142,14 +143,14 @@ impl Engine<'_> {
         LARGEST_TENSOR / (4 * self.model.widest_row())
     }
 
-    /// Runs the forward of a point, with the values that [`Trace::rescaled`] needs.
-    pub fn detailed_trace(&self, point: &Point) -> Trace {
-        self.model.detailed_trace(point.source.as_ref(), point.target.clone())
-    }
-
     /// Runs the forward of a point. Each pullback runs the parts again that do not fit into the memory budget.
     pub fn trace(&self, point: &Point) -> Trace {
-        self.model.trace_within(point.source.as_ref(), point.target.clone(), self.most_for_traces())
+        self.trace_by(Propagation::Gradient, point)
+    }
+
+    /// As [`trace`](Self::trace), with the rules of a propagation. A trace for [`Trace::between`] is kept whole.
+    pub fn trace_by(&self, propagation: Propagation, point: &Point) -> Trace {
+        self.model.trace_by(propagation, point.source.as_ref(), point.target.clone(), self.most_for_traces())
     }
 
     /// Largest size of traces in bytes, which leaves memory for pullbacks.
@@ -181,7 +182,10 @@ impl Engine<'_> {
         let mut scores = vec![vec![Vec::new(); point.texts.len()]; functions.len()];
         let noisy: Vec<Vec<Tensor<3>>> = functions
             .iter()
-            .map(|function| self.noisy_traces(point, *function).map(|trace| trace.hidden().clone()).collect())
+            .map(|function| {
+                let noisy = self.noisy_traces(Propagation::Gradient, point, *function);
+                noisy.map(|trace| trace.hidden().clone()).collect()
+            })
             .collect();
         let forwards = 1 + noisy.iter().map(Vec::len).sum::<usize>();
         for range in chunks(first..longest(point), self.rows_that_fit(point, forwards)) {
@@ -207,7 +211,8 @@ impl Engine<'_> {
         Ok(scores)
     }
 
-    /// Gradients of a step function with respect to the embeddings of a point, for every step.
+    /// Gradients of a step function with respect to the embeddings of a point, for every step; for a trace
+    /// [with other rules](Self::trace_by), the pullback by these rules.
     ///
     /// Steps are processed in chunks that fit into the memory budget. `each` gets a chunk's range of steps (counted from each
     /// text's first step), the scores `[entry * step]` and the gradients. Entries with fewer steps have zeros at the end.
@@ -222,28 +227,42 @@ impl Engine<'_> {
         wanted: Wanted,
         each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
-        let noisy: Vec<Trace> = self.noisy_traces(point, function).collect();
+        let noisy: Vec<Trace> = self.noisy_traces(trace.propagation(), point, function).collect();
+        let traces: Vec<&Trace> = std::iter::once(trace).chain(&noisy).collect();
         let head = |rows: &[StepRow]| {
             let mut context = self.context(point, own_rows(point, trace.hidden(), rows), rows, true);
             context.noisy = self.noisy_logits(point, noisy.iter().map(Trace::hidden), rows, true);
             let (scores, cotangents) = cotangents(point, &context, function, rows)?;
             let logits = std::iter::once(&context.logits).chain(&context.noisy);
-            let hidden = cotangents
-                .into_iter()
-                .zip(logits)
-                .map(|(cotangents, logits)| self.model.logits_pullback(cotangents, &logits.clone().inner()));
+            let hidden =
+                cotangents.into_iter().zip(logits).zip(&traces).map(|((cotangents, logits), trace)| {
+                    match trace.propagation() {
+                        Propagation::Conservative => {
+                            let hidden = own_rows(point, trace.hidden(), rows);
+                            let zero = hidden.zeros_like();
+                            self.model.logits_pullback_between(cotangents, hidden, zero)
+                        }
+                        Propagation::Gradient | Propagation::Rectifiers | Propagation::Differences => {
+                            self.model.logits_pullback(cotangents, &logits.clone().inner())
+                        }
+                    }
+                });
             Ok((scores, hidden.collect()))
         };
-        let traces: Vec<&Trace> = std::iter::once(trace).chain(&noisy).collect();
         self.pulled_back(point, &traces, head, wanted, each)
     }
 
     /// The forwards with dropout that a function needs, one at a time.
-    fn noisy_traces(&self, point: &Point, function: &dyn StepFunction) -> impl Iterator<Item = Trace> {
+    fn noisy_traces(
+        &self,
+        propagation: Propagation,
+        point: &Point,
+        function: &dyn StepFunction,
+    ) -> impl Iterator<Item = Trace> {
         let NoisyForwards { count, seed } = function.noisy_forwards().unwrap_or(NoisyForwards { count: 0, seed: 0 });
         (0..count).map(move |draw| {
             let noise = Noise { seed, draw: draw as u32 };
-            self.model.noisy_trace(point.source.as_ref(), point.target.clone(), noise)
+            self.model.noisy_trace(propagation, point.source.as_ref(), point.target.clone(), noise)
         })
     }
 
@@ -263,8 +282,8 @@ impl Engine<'_> {
         if tracked { logits.autodiff().require_grad() } else { logits }
     }
 
-    /// As [`gradients`](Self::gradients), for a [rescaled](Trace::rescaled) trace: the step function's gradient is averaged
-    /// over the straight line from the baseline's logits to the point's, so that the result, multiplied by the difference
+    /// As [`gradients`](Self::gradients), for a trace [compared with a baseline](Trace::between): the step function's gradient is
+    /// averaged over the straight line from the baseline's logits to the point's, so that the result, multiplied by the difference
     /// of embeddings, sums to the difference of scores.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! DeepLIFT.
 
 use inseq_core::Argument;
-use inseq_models::model::{Model, Rescale, Trace};
+use inseq_models::layers::Propagation;
+use inseq_models::model::{Model, Trace};
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -81,16 +82,16 @@ pub enum DeepLiftRule {
 }
 
 impl DeepLift {
-    fn rescale(&self) -> Rescale {
+    fn propagation(&self) -> Propagation {
         match self.rule {
-            DeepLiftRule::Captum => Rescale::Captum,
-            DeepLiftRule::Full => Rescale::Everything,
+            DeepLiftRule::Captum => Propagation::Rectifiers,
+            DeepLiftRule::Full => Propagation::Differences,
         }
     }
 
     /// The baseline is needed only if an operation is rescaled, or if its score is requested.
     fn forwards(&self, model: &Model) -> usize {
-        if self.rescale().changes(model) || self.return_convergence_delta { 2 } else { 1 }
+        if self.propagation().changes(model) || self.return_convergence_delta { 2 } else { 1 }
     }
 }
 
@@ -114,7 +115,7 @@ impl Method for DeepLift {
     }
 
     fn check(&self, model: &Model) -> Result<()> {
-        self.rescale().check(model).map_err(|reason| {
+        self.propagation().check(model).map_err(|reason| {
             let way_out = match self.rule {
                 DeepLiftRule::Captum => "use `integrated_gradients`",
                 DeepLiftRule::Full => "use `integrated_gradients`, or the rule `captum`",
@@ -136,13 +137,15 @@ impl DeepLift {
         let wanted = context.wanted();
         let texts = &point.texts;
         let baseline = engine.baselines(texts, wanted)?;
-        let (rescale, forwards) = (self.rescale(), self.forwards(model));
-        let start = (forwards > 1).then(|| engine.detailed_trace(&baseline));
-        let rescaled = match &start {
-            Some(start) if rescale.changes(model) => Some(engine.detailed_trace(point).rescaled(start, model, rescale)),
+        let (propagation, forwards) = (self.propagation(), self.forwards(model));
+        let start = (forwards > 1).then(|| engine.trace_by(propagation, &baseline));
+        let compared = match &start {
+            Some(start) if propagation.changes(model) => {
+                Some(engine.trace_by(propagation, point).between(start, model))
+            }
             _ => None,
         };
-        let trace = rescaled.as_ref().unwrap_or(trace);
+        let trace = compared.as_ref().unwrap_or(trace);
         let mut collector = Collector::new(texts, engine.features(), wanted);
         let function = context.function.clone();
         let advance = &mut *context.advance;
@@ -157,7 +160,7 @@ impl DeepLift {
             advance(forwards * texts.iter().map(live).sum::<usize>())
         };
         match &start {
-            Some(start) if rescale == Rescale::Everything => {
+            Some(start) if propagation == Propagation::Differences => {
                 engine.differences(point, trace, start.hidden(), &*function, wanted, each)?;
             }
             _ => engine.gradients(point, trace, &*function, wanted, each)?,

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use serde::Deserialize;
 
-use super::kernels;
+use super::{Rule, kernels};
 
 /// An element-wise activation, by its name in `config.json`, which is a name of transformers' `ACT2FN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -123,14 +123,20 @@ impl Activation {
         matches!(self, Activation::Relu | Activation::Relu6 | Activation::LeakyRelu | Activation::Linear)
     }
 
-    /// The difference quotient from `b` to `x` (DeepLIFT's rescale rule: Shrikumar et al., 2017,
-    /// <https://arxiv.org/abs/1704.02685>) for an activation that [Captum rescales](Self::captum_rescales) or, with `all`, for
-    /// any activation; otherwise the slope at `x`.
-    pub fn quotient(self, x: Tensor<3>, b: Tensor<3>, all: bool) -> Tensor<3> {
-        let (y, slope) = self.forward_with_slope(x.clone());
-        if !all && !self.captum_rescales() {
-            return slope;
+    /// The activation of every element, and the factor of its cotangents: the slope at `x`, the difference quotient from the
+    /// baseline to `x` (DeepLIFT's rescale rule: Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>), or the
+    /// difference quotient from zero to `x`.
+    pub fn forward_with_factor(self, x: Tensor<3>, rule: Rule<Tensor<3>>) -> (Tensor<3>, Tensor<3>) {
+        match rule {
+            Rule::Derivative => self.forward_with_slope(x),
+            Rule::Between(baseline) => self.forward_with_quotient(x, baseline),
+            Rule::Conservative => self.forward_with_quotient(x.clone(), x.zeros_like()),
         }
+    }
+
+    /// The activation of every element, and the difference quotient from `b` to `x`.
+    fn forward_with_quotient(self, x: Tensor<3>, b: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+        let (y, slope) = self.forward_with_slope(x.clone());
         // The quotient of what is piecewise linear keeps its precision; others lose it where the difference is small, and
         // there the mean of the slopes at both ends is as good.
         let (near, limit) = match self.is_piecewise_linear() {
@@ -139,7 +145,8 @@ impl Activation {
         };
         let way = x - b.clone();
         let is_near = way.clone().abs().lower_elem(near);
-        ((y - self.forward(b)) / way).mask_where(is_near, limit)
+        let quotient = ((y.clone() - self.forward(b)) / way).mask_where(is_near, limit);
+        (y, quotient)
     }
 
     /// The activation of every element, and its slope (the derivative) there.

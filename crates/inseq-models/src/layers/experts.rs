@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, activation::softmax};
 
 use super::kernels::gather_rows;
-use super::{FeedForward, FeedForwardTrace, Linear, Rows};
+use super::{FeedForward, FeedForwardTrace, Linear, Propagation, Rows, Rule};
 
 /// `y = sum_e w_e f_e(x)` over the experts that a position chooses: those with the largest logits `W x`. `w` is the softmax over
 /// the chosen logits (Shazeer et al., 2017, <https://arxiv.org/abs/1701.06538>; Jiang et al., 2024,
@@ -29,8 +29,10 @@ pub struct ExpertsTrace {
     weights: Tensor<3>,
     /// Outputs of the chosen experts, `[batch, position, choice * feature]`.
     outputs: Tensor<3>,
-    /// Derivatives of their inner layers, `[batch, position, choice * output of the first layer]`.
-    slopes: Tensor<3>,
+    /// Factors of their inner layers ([`FeedForwardTrace`]), `[batch, position, choice * output of the first layer]`.
+    factors: Tensor<3>,
+    /// Rule of the weights.
+    rule: Rule<()>,
     /// Noise factors of the input, `[batch, position, feature]`.
     noise: Option<Tensor<3>>,
 }
@@ -45,7 +47,8 @@ impl ExpertsTrace {
             chosen: self.chosen[range.start * of_entry..range.end * of_entry].to_vec(),
             weights: of(&self.weights),
             outputs: of(&self.outputs),
-            slopes: of(&self.slopes),
+            factors: of(&self.factors),
+            rule: self.rule,
             noise: self.noise.as_ref().map(of),
         }
     }
@@ -68,6 +71,7 @@ impl Experts {
     pub fn forward_traced(
         &self,
         x: Tensor<3>,
+        propagation: Propagation,
         noise: impl FnOnce(&Tensor<3>) -> Option<Tensor<3>>,
     ) -> (Tensor<3>, ExpertsTrace) {
         let [batch, length, features] = x.dims();
@@ -79,16 +83,17 @@ impl Experts {
         let x = x.reshape([batch * length, features]);
         let (chosen, weights) = self.choose(&x);
         let run = |expert: &FeedForward, x| {
-            let (y, trace) = expert.forward_traced(x, false, |_| None);
-            (y, trace.slope.squeeze_dim(0))
+            let (y, trace) = expert.forward_traced(x, propagation, false, |_| None);
+            (y, trace.factors.squeeze_dim(0))
         };
-        let (outputs, slopes) = self.through(x, &chosen, run);
-        let slopes = Ways::new(&chosen, self.experts.len()).back(slopes);
-        let slope = slopes.dims()[1];
+        let (outputs, factors) = self.through(x, &chosen, run);
+        let factors = Ways::new(&chosen, self.experts.len()).back(factors);
+        let size = factors.dims()[1];
         let trace = ExpertsTrace {
             weights: weights.clone().reshape([batch, length, self.chosen]),
             outputs: outputs.clone().reshape([batch, length, self.chosen * features]),
-            slopes: slopes.reshape([batch, length, self.chosen * slope]),
+            factors: factors.reshape([batch, length, self.chosen * size]),
+            rule: propagation.of_others(None),
             chosen,
             noise,
         };
@@ -157,37 +162,47 @@ impl Experts {
         let chosen: Vec<usize> =
             positions.iter().flat_map(|at| trace.chosen[at * choices..(at + 1) * choices].iter().copied()).collect();
 
-        // Through the shares: the softmax, and the router.
-        let outputs = of_rows(&trace.outputs).reshape([total, choices, features]);
-        let to_weights = (outputs * cotangent.clone().unsqueeze_dim(1)).sum_dim(2).reshape([total, choices]);
-        let mean = (weights.clone() * to_weights.clone()).sum_dim(1);
-        let to_chosen = weights.clone() * (to_weights - mean);
-        let to_logits = Tensor::zeros([total, self.experts.len()], (&device, cotangent.dtype())).scatter(
-            1,
-            index(&chosen, &device).reshape([total, choices]),
-            to_chosen,
-            IndexingUpdateOp::Add,
-        );
-        let to_input = self.router.pullback(to_logits);
+        // Through the shares: the softmax, and the router. Constant shares lead nowhere.
+        let through_shares = match trace.rule {
+            Rule::Derivative | Rule::Between(()) => {
+                let outputs = of_rows(&trace.outputs).reshape([total, choices, features]);
+                let to_weights = (outputs * cotangent.clone().unsqueeze_dim(1)).sum_dim(2).reshape([total, choices]);
+                let mean = (weights.clone() * to_weights.clone()).sum_dim(1);
+                let to_chosen = weights.clone() * (to_weights - mean);
+                let to_logits = Tensor::zeros([total, self.experts.len()], (&device, cotangent.dtype())).scatter(
+                    1,
+                    index(&chosen, &device).reshape([total, choices]),
+                    to_chosen,
+                    IndexingUpdateOp::Add,
+                );
+                Some(self.router.pullback(to_logits))
+            }
+            Rule::Conservative => None,
+        };
 
         // Through the experts.
         let ways = Ways::new(&chosen, self.experts.len());
         let weights = weights.reshape([total * choices, 1]);
-        let slope = trace.slopes.dims()[2] / choices.max(1);
-        let slopes = trace.slopes.clone().reshape([entries * length * choices, slope]);
+        let size = trace.factors.dims()[2] / choices.max(1);
+        let factors = trace.factors.clone().reshape([entries * length * choices, size]);
         let each = ways.each().map(|(expert, of_expert)| {
             let all: Vec<_> = of_expert.iter().copied().map(Some).collect();
             let rows: Vec<_> = of_expert.iter().map(|choice| Some(choice / choices)).collect();
             let traced: Vec<_> =
                 of_expert.iter().map(|choice| Some(positions[choice / choices] * choices + choice % choices)).collect();
             let back = gather_rows(cotangent.clone(), &rows) * gather_rows(weights.clone(), &all);
-            let trace = FeedForwardTrace { slope: gather_rows(slopes.clone(), &traced).unsqueeze(), inner: None };
+            let trace = FeedForwardTrace { factors: gather_rows(factors.clone(), &traced).unsqueeze(), first: None };
             let count = of_expert.len();
             let back = back.reshape([1, 1, count, features]);
             self.experts[expert].pullback(back, &trace, &Rows::prefix(count)).reshape([count, features])
         });
         let through = ways.back(each.collect()).reshape([total, choices, features]).sum_dim(1);
-        let to_input = (to_input + through.reshape([total, features])).reshape([batch, probes, count, features]);
+        let through = through.reshape([total, features]);
+        let to_input = match through_shares {
+            Some(to_input) => to_input + through,
+            None => through,
+        };
+        let to_input = to_input.reshape([batch, probes, count, features]);
         match &trace.noise {
             Some(factors) => to_input * rows.of(factors),
             None => to_input,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::{Experts, ExpertsTrace, FeedForward, FeedForwardTrace, Linear, Rows};
+use super::{Experts, ExpertsTrace, FeedForward, FeedForwardTrace, Linear, Propagation, Rows};
 
 /// A block's position-wise network.
 #[derive(Clone, Debug)]
@@ -39,10 +39,10 @@ impl From<Experts> for Feed {
 }
 
 impl FeedTrace {
-    /// What the [first layer](Feed::first_layer) gave, in a detailed trace, where there is one.
+    /// Output of the [first layer](Feed::first_layer), if there is one and the trace keeps its output.
     pub(crate) fn first(&self) -> Option<Tensor<3>> {
         match self {
-            Self::Dense(trace) => trace.inner.clone(),
+            Self::Dense(trace) => trace.first.clone(),
             Self::Experts(_) => None,
         }
     }
@@ -65,21 +65,22 @@ impl Feed {
         }
     }
 
-    /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled). The inner values
-    /// of a network, or the input of experts, are multiplied by the factors of `noise`.
+    /// As [`forward`](Self::forward), with the trace; [`between`](Self::between) can compare it if it keeps the output of the first
+    /// layer. The inner values of a network, or the input of experts, are multiplied by the factors of `noise`.
     pub fn forward_traced(
         &self,
         x: Tensor<3>,
-        detailed: bool,
+        propagation: Propagation,
+        keeps_first: bool,
         noise: impl FnOnce(&Tensor<3>) -> Option<Tensor<3>>,
     ) -> (Tensor<3>, FeedTrace) {
         match self {
             Self::Dense(dense) => {
-                let (y, trace) = dense.forward_traced(x, detailed, noise);
+                let (y, trace) = dense.forward_traced(x, propagation, keeps_first, noise);
                 (y, FeedTrace::Dense(trace))
             }
             Self::Experts(experts) => {
-                let (y, trace) = experts.forward_traced(x, noise);
+                let (y, trace) = experts.forward_traced(x, propagation, noise);
                 (y, FeedTrace::Experts(trace))
             }
         }
@@ -94,17 +95,16 @@ impl Feed {
         }
     }
 
-    /// The trace with difference quotients to a baseline in place of derivatives: only for activations that Captum
-    /// rescales or, with `products`, for every nonlinear operation.
+    /// The trace with difference quotients to a baseline in place of derivatives.
     ///
-    /// Both traces must be detailed; otherwise the trace does not change. A trace of experts does not change either, because the
-    /// baseline may choose other experts ([`Rescale::check`](crate::model::Rescale::check)).
-    pub fn rescaled(&self, trace: &FeedTrace, baseline: &FeedTrace, products: bool) -> FeedTrace {
+    /// Both traces must keep the output of the first layer; otherwise the trace does not change. A trace of experts does not
+    /// change either, because the baseline may choose other experts ([`Propagation::check`]).
+    pub fn between(&self, trace: FeedTrace, baseline: &FeedTrace, propagation: Propagation) -> FeedTrace {
         match (self, trace, baseline) {
             (Self::Dense(dense), FeedTrace::Dense(own), FeedTrace::Dense(baseline)) => {
-                FeedTrace::Dense(dense.rescaled(own, baseline, products))
+                FeedTrace::Dense(dense.between(own, baseline, propagation))
             }
-            _ => trace.clone(),
+            (_, trace, _) => trace,
         }
     }
 

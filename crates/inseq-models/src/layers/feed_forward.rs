@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::{Activation, Linear, Rows, kernels};
+use super::{Activation, Linear, Propagation, Rows, Rule, kernels};
 
 /// `y = W_out act(W_in x)` at every position (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>) or, if
 /// gated, `y = W_out (act(W_gate x) * W_up x)` (Shazeer, 2020, <https://arxiv.org/abs/2002.05202>).
@@ -21,17 +21,18 @@ pub struct FeedForward {
 /// Values of the forward that [`FeedForward::pullback`] needs.
 #[derive(Clone, Debug)]
 pub struct FeedForwardTrace {
-    /// Derivative of the inner layer with respect to the first layer's output, `[batch, position, output of the first layer]`.
-    pub(super) slope: Tensor<3>,
-    /// Output of the first layer, if requested.
-    pub(super) inner: Option<Tensor<3>>,
+    /// Factors of the inner layer's cotangents, `[batch, position, output of the first layer]`: the derivative, or the factors
+    /// of another rule. If a rule treats the gate as a constant, the outputs of the gate have no factors.
+    pub(super) factors: Tensor<3>,
+    /// Output of the first layer, if it is kept.
+    pub(super) first: Option<Tensor<3>>,
 }
 
 impl FeedForwardTrace {
     /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> FeedForwardTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
-        FeedForwardTrace { slope: of(&self.slope), inner: self.inner.as_ref().map(of) }
+        FeedForwardTrace { factors: of(&self.factors), first: self.first.as_ref().map(of) }
     }
 }
 
@@ -47,50 +48,44 @@ impl FeedForward {
 
     /// Output for a given output of the first layer.
     pub fn forward_from_first(&self, x: Tensor<3>) -> Tensor<3> {
-        let inner = if self.is_gated() { self.gate(x).0 } else { self.activation.forward(x) };
+        let inner = match self.halves(&x) {
+            Some([gate, up]) => self.activation.forward(gate) * up,
+            None => self.activation.forward(x),
+        };
         self.output.forward(inner)
     }
 
-    /// As [`forward`](Self::forward), with the trace; `detailed` traces can be [rescaled](Self::rescaled). The inner values
-    /// are multiplied by the factors of `dropout`.
+    /// As [`forward`](Self::forward), with the trace; [`between`](Self::between) can compare it if it keeps the output of the
+    /// first layer. The inner values are multiplied by the factors of `dropout`.
     pub fn forward_traced(
         &self,
         x: Tensor<3>,
-        detailed: bool,
+        propagation: Propagation,
+        keeps_first: bool,
         dropout: impl FnOnce(&Tensor<3>) -> Option<Tensor<3>>,
     ) -> (Tensor<3>, FeedForwardTrace) {
         let x = self.input.forward(x);
-        let kept = detailed.then(|| x.clone());
-        let (mut inner, mut slope) = if self.is_gated() { self.gate(x) } else { self.activation.forward_with_slope(x) };
-        if let Some(factors) = dropout(&inner) {
-            inner = inner * factors.clone();
-            let halves = if self.is_gated() { 2 } else { 1 };
-            slope = slope * factors.repeat_dim(2, halves);
+        let first = keeps_first.then(|| x.clone());
+        let (mut inner, mut factors) = self.inner(x, None, propagation);
+        if let Some(dropped) = dropout(&inner) {
+            let parts = factors.dims()[2] / inner.dims()[2].max(1);
+            inner = inner * dropped.clone();
+            factors = factors * dropped.repeat_dim(2, parts);
         }
-        (self.output.forward(inner), FeedForwardTrace { slope, inner: kept })
+        (self.output.forward(inner), FeedForwardTrace { factors, first })
     }
 
-    /// The trace with difference quotients to a baseline in place of derivatives: only for activations that Captum
-    /// rescales or, with `products`, for every activation and the gate's product.
-    ///
-    /// Both traces must be detailed; otherwise the trace does not change.
-    pub fn rescaled(&self, trace: &FeedForwardTrace, baseline: &FeedForwardTrace, products: bool) -> FeedForwardTrace {
-        let (Some(x), Some(b)) = (&trace.inner, &baseline.inner) else { return trace.clone() };
-        let quotient = |x: Tensor<3>, b: Tensor<3>| self.activation.quotient(x, b, products);
-        let slope = if self.is_gated() {
-            let size = self.output.input_size();
-            let [gate, up] = [0, size].map(|start| [x, b].map(|v| v.clone().narrow(2, start, size)));
-            let activated = |gate: &Tensor<3>| self.activation.forward(gate.clone());
-            let [middle_up, middle_gate] = match products {
-                true => [(up[0].clone() + up[1].clone()) * 0.5, (activated(&gate[0]) + activated(&gate[1])) * 0.5],
-                false => [up[0].clone(), activated(&gate[0])],
-            };
-            let [gate, gate_baseline] = gate;
-            Tensor::cat(vec![quotient(gate, gate_baseline) * middle_up, middle_gate], 2)
-        } else {
-            quotient(x.clone(), b.clone())
-        };
-        FeedForwardTrace { slope, inner: None }
+    /// The trace with difference quotients to a baseline in place of derivatives. Both traces must keep the output of
+    /// the first layer; otherwise the trace does not change.
+    pub fn between(
+        &self,
+        trace: FeedForwardTrace,
+        baseline: &FeedForwardTrace,
+        propagation: Propagation,
+    ) -> FeedForwardTrace {
+        let (Some(x), Some(b)) = (&trace.first, &baseline.first) else { return trace };
+        let (_, factors) = self.inner(x.clone(), Some(b.clone()), propagation);
+        FeedForwardTrace { factors, first: None }
     }
 
     /// Whether Captum's DeepLIFT rescales the activation.
@@ -98,17 +93,47 @@ impl FeedForward {
         self.activation.captum_rescales()
     }
 
-    /// The product of gate and gated values `[.., 2 * inner]`, and its slopes with respect to both.
-    fn gate(&self, x: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+    /// The two halves of the first layer's output: the gate, and the values that it multiplies. `None` without a gate.
+    fn halves(&self, x: &Tensor<3>) -> Option<[Tensor<3>; 2]> {
         let inner = self.output.input_size();
-        let (gate, slope) = self.activation.forward_with_slope(x.clone().narrow(2, 0, inner));
-        let up = x.narrow(2, inner, inner);
-        (gate.clone() * up.clone(), Tensor::cat(vec![slope * up, gate], 2))
+        self.is_gated().then(|| [0, inner].map(|start| x.clone().narrow(2, start, inner)))
+    }
+
+    /// Values of the inner layer for an output of the first layer, and the factors of their cotangents.
+    fn inner(&self, x: Tensor<3>, baseline: Option<Tensor<3>>, propagation: Propagation) -> (Tensor<3>, Tensor<3>) {
+        let rule = |baseline| propagation.of_activation(self.activation, baseline);
+        let Some([gate, up]) = self.halves(&x) else {
+            return self.activation.forward_with_factor(x, rule(baseline));
+        };
+        let [gate_baseline, up_baseline] = match baseline.and_then(|baseline| self.halves(&baseline)) {
+            Some(halves) => halves.map(Some),
+            None => [None, None],
+        };
+        match propagation.of_others(gate_baseline.clone().zip(up_baseline)) {
+            Rule::Derivative => {
+                let (activated, factor) = self.activation.forward_with_factor(gate, rule(gate_baseline));
+                (activated.clone() * up.clone(), Tensor::cat(vec![factor * up, activated], 2))
+            }
+            // A product's difference is each factor's difference times the other's mean.
+            Rule::Between((other_gate, other_up)) => {
+                let (activated, factor) = self.activation.forward_with_factor(gate, rule(gate_baseline));
+                let middle_gate = (activated.clone() + self.activation.forward(other_gate)) * 0.5;
+                let middle_up = (up.clone() + other_up) * 0.5;
+                (activated * up, Tensor::cat(vec![factor * middle_up, middle_gate], 2))
+            }
+            // The gate is constant.
+            Rule::Conservative => {
+                let activated = self.activation.forward(gate);
+                (activated.clone() * up, activated)
+            }
+        }
     }
 
     /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &FeedForwardTrace, rows: &Rows) -> Tensor<4> {
         let inner = self.output.pullback(cotangent);
-        self.input.pullback(kernels::times_trace(inner, rows.of(&trace.slope)))
+        let first = kernels::times_trace(inner, rows.of(&trace.factors));
+        let outputs = self.input.output_size();
+        self.input.pullback_of(outputs - first.dims()[3]..outputs, first)
     }
 }

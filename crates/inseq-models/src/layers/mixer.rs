@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::{Int, Tensor};
 
 use super::{
-    Attention, AttentionCotangents, AttentionTrace, GatedPositions, KeyValues, Linear, Mask, Rotation, Rows,
+    Attention, AttentionCotangents, AttentionTrace, GatedPositions, KeyValues, Linear, Mask, Rotation, Rows, Rule,
     ShortConvolution, ShortConvolutionTrace,
 };
 
@@ -79,16 +79,23 @@ impl MixerTrace {
         }
     }
 
-    /// The trace with difference quotients to a baseline in place of derivatives, for every nonlinear operation.
+    /// The trace with another rule.
     #[must_use]
-    pub fn rescaled(&self, baseline: &MixerTrace) -> MixerTrace {
-        match (self, baseline) {
-            (Self::Attention(own), Self::Attention(baseline)) => Self::Attention(own.rescaled(baseline)),
-            (Self::ShortConvolution(own), Self::ShortConvolution(baseline)) => {
-                Self::ShortConvolution(own.rescaled(baseline))
+    pub fn ruled(self, rule: Rule<&MixerTrace>) -> MixerTrace {
+        match self {
+            Self::Attention(own) => Self::Attention(own.ruled(rule.map(MixerTrace::attention).or_derivative())),
+            Self::ShortConvolution(own) => {
+                Self::ShortConvolution(own.ruled(rule.map(MixerTrace::short_convolution).or_derivative()))
             }
-            _ => self.clone(),
         }
+    }
+
+    fn attention(&self) -> Option<&AttentionTrace> {
+        if let Self::Attention(trace) = self { Some(trace) } else { None }
+    }
+
+    fn short_convolution(&self) -> Option<&ShortConvolutionTrace> {
+        if let Self::ShortConvolution(trace) = self { Some(trace) } else { None }
     }
 }
 

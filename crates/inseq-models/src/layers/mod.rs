@@ -19,6 +19,7 @@ mod norm;
 mod positions;
 mod rotary;
 mod rows;
+mod rule;
 mod shared_rows;
 mod short_convolution;
 
@@ -36,5 +37,6 @@ pub use norm::{Norm, NormKind, NormTrace};
 pub use positions::{fairseq_positions, sinusoidal_positions};
 pub use rotary::{Rotary, Rotation, Stretch};
 pub use rows::Rows;
+pub use rule::{Propagation, Rule};
 pub use shared_rows::{Mapped, SharedRows};
 pub use short_convolution::{GatedPositions, ShortConvolution, ShortConvolutionTrace};

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::{Rows, kernels};
+use super::{Rows, Rule, kernels};
 
 /// Divisor of a [`Norm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,8 @@ pub struct NormTrace {
     normalized: Tensor<3>,
     /// One over the deviation, `[batch, position, group]`.
     inverse_deviation: Tensor<3>,
-    /// Trace of the baseline, for a pullback of differences to a baseline.
-    baseline: Option<Box<NormTrace>>,
+    /// Rule of the deviation.
+    rule: Rule<Box<NormTrace>>,
 }
 
 impl NormTrace {
@@ -43,7 +43,7 @@ impl NormTrace {
         NormTrace {
             normalized: of(&self.normalized),
             inverse_deviation: of(&self.inverse_deviation),
-            baseline: self.baseline.as_ref().map(|baseline| Box::new(baseline.entries(range))),
+            rule: self.rule.as_ref().map(|baseline| Box::new(baseline.entries(range))),
         }
     }
 
@@ -52,11 +52,10 @@ impl NormTrace {
         self.inverse_deviation.clone()
     }
 
-    /// A trace for the pullback of differences to a baseline: this pullback, multiplied by the difference of inputs and summed,
-    /// gives the difference of outputs.
+    /// The trace with another rule.
     #[must_use]
-    pub fn rescaled(&self, baseline: &NormTrace) -> NormTrace {
-        NormTrace { baseline: Some(Box::new(baseline.clone())), ..self.clone() }
+    pub fn ruled(self, rule: Rule<&NormTrace>) -> NormTrace {
+        NormTrace { rule: rule.map(|baseline| Box::new(baseline.clone())), ..self }
     }
 }
 
@@ -103,19 +102,23 @@ impl Norm {
         let trace = NormTrace {
             normalized: normalized.reshape([batch, length, features]),
             inverse_deviation: inverse_deviation.reshape([batch, length, self.groups]),
-            baseline: None,
+            rule: Rule::Derivative,
         };
         (y.reshape([batch, length, features]), trace)
     }
 
-    /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input.
-    ///
+    /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input, by the trace's rule.
+    pub fn pullback(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
+        match &trace.rule {
+            Rule::Derivative => self.pullback_of_derivative(cotangent, trace, rows),
+            Rule::Between(baseline) => self.pullback_between(cotangent, [trace, baseline], rows),
+            Rule::Conservative => self.pullback_of_constant_deviation(cotangent, trace, rows),
+        }
+    }
+
     /// `dx = (g - mean(g) - n mean(g n)) / deviation` with `g = dy * gain` and `n` the normalized input. Without
     /// centring, the term `mean(g)` is absent.
-    pub fn pullback(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
-        if let Some(baseline) = &trace.baseline {
-            return self.rescaled_pullback(cotangent, [trace, baseline], rows);
-        }
+    fn pullback_of_derivative(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
         let [batch, probes, count, features] = cotangent.dims();
         let (groups, size) = (self.groups, features / self.groups);
         let normalized = rows.of(&trace.normalized);
@@ -135,7 +138,7 @@ impl Norm {
     /// With `c` the (centred) input and `s` one over the deviation, the output is the product `c s`. The difference of a product
     /// is each factor's difference times the mean of the other factor. `s` is a function of the mean square `v`, and the difference of
     /// `v` is twice the mean over features of the difference of `c` times the mean `c` of both ends.
-    fn rescaled_pullback(&self, cotangent: Tensor<4>, traces: [&NormTrace; 2], rows: &Rows) -> Tensor<4> {
+    fn pullback_between(&self, cotangent: Tensor<4>, traces: [&NormTrace; 2], rows: &Rows) -> Tensor<4> {
         let [batch, probes, count, features] = cotangent.dims();
         let (groups, size) = (self.groups, features / self.groups);
         let [(s, c), (s_baseline, c_baseline)] = traces.map(|trace| {
@@ -150,10 +153,25 @@ impl Norm {
         let g = cotangent.reshape([batch, probes, count * groups, size]) * self.gain.clone().unsqueeze();
         let along = (g.clone() * middle.clone()).mean_dim(3) * slope * 2.0;
         let dx = g * ((s + s_baseline) * 0.5) + middle * along;
-        let dx = match self.kind {
+        self.centred(dx).reshape([batch, probes, count, features])
+    }
+
+    /// `dx = (g - mean(g)) / deviation`, with a constant deviation. Without centring, the term `mean(g)` is absent.
+    fn pullback_of_constant_deviation(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
+        let [batch, probes, count, features] = cotangent.dims();
+        let (groups, size) = (self.groups, features / self.groups);
+        let s = rows.of(&trace.inverse_deviation);
+        let shared = s.dims()[1];
+        let g = cotangent.reshape([batch, probes, count * groups, size]) * self.gain.clone().unsqueeze();
+        let dx = g * s.reshape([batch, shared, count * groups, 1]);
+        self.centred(dx).reshape([batch, probes, count, features])
+    }
+
+    /// The pullback of the centring.
+    fn centred(&self, dx: Tensor<4>) -> Tensor<4> {
+        match self.kind {
             NormKind::Layer => dx.clone() - dx.mean_dim(3),
             NormKind::RootMeanSquare => dx,
-        };
-        dx.reshape([batch, probes, count, features])
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 
-use super::{Linear, MixerCotangents, Rows, kernels};
+use super::{Linear, MixerCotangents, Rows, Rule, kernels};
 
 /// `y = W_out (c * (k ∗ (b * x)))` with `[b, x, c] = W_in u`: a separate causal convolution of each feature over the last few
 /// gated positions (Liquid AI, 2025, <https://arxiv.org/abs/2511.23404>).
@@ -23,19 +23,21 @@ pub struct ShortConvolution {
 /// Values of the forward that [`ShortConvolution::pullback`] needs, each `[batch, position, any]`.
 #[derive(Clone, Debug)]
 pub struct ShortConvolutionTrace {
-    /// Values, then their gates: each is the derivative of the product with respect to the other.
+    /// Values, then their gates: each is the factor of the other's cotangents.
     factors: Tensor<3>,
     /// Output of the convolution.
     convolved: Tensor<3>,
     /// Gates of the output.
     gates: Tensor<3>,
+    /// Rule of the gates.
+    rule: Rule<()>,
 }
 
 impl ShortConvolutionTrace {
     /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> ShortConvolutionTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
-        Self { factors: of(&self.factors), convolved: of(&self.convolved), gates: of(&self.gates) }
+        Self { factors: of(&self.factors), convolved: of(&self.convolved), gates: of(&self.gates), rule: self.rule }
     }
 
     /// The first `length` gated positions of one batch entry.
@@ -45,14 +47,19 @@ impl ShortConvolutionTrace {
         GatedPositions(of(0) * of(features))
     }
 
-    /// A trace for the pullback of differences to a baseline: the difference of a product is each factor's difference times
-    /// the mean of the other factor.
-    pub(super) fn rescaled(&self, baseline: &ShortConvolutionTrace) -> ShortConvolutionTrace {
-        let middle = |own: &Tensor<3>, other: &Tensor<3>| (own.clone() + other.clone()) * 0.5;
-        Self {
-            factors: middle(&self.factors, &baseline.factors),
-            convolved: middle(&self.convolved, &baseline.convolved),
-            gates: middle(&self.gates, &baseline.gates),
+    /// The trace with another rule. Between two texts, the difference of a product is each factor's difference times the mean of
+    /// the other factor.
+    pub(super) fn ruled(self, rule: Rule<&ShortConvolutionTrace>) -> ShortConvolutionTrace {
+        let middle = |own: Tensor<3>, other: &Tensor<3>| (own + other.clone()) * 0.5;
+        let own = Self { rule: rule.map(|_| ()), ..self };
+        match rule {
+            Rule::Derivative | Rule::Conservative => own,
+            Rule::Between(baseline) => Self {
+                factors: middle(own.factors, &baseline.factors),
+                convolved: middle(own.convolved, &baseline.convolved),
+                gates: middle(own.gates, &baseline.gates),
+                rule: own.rule,
+            },
         }
     }
 }
@@ -84,7 +91,8 @@ impl ShortConvolution {
         let [gates, values, output_gates] = self.parts(x);
         let convolved = self.convolved(gates.clone() * values.clone());
         let y = self.output.forward(output_gates.clone() * convolved.clone());
-        (y, ShortConvolutionTrace { factors: Tensor::cat(vec![values, gates], 2), convolved, gates: output_gates })
+        let factors = Tensor::cat(vec![values, gates], 2);
+        (y, ShortConvolutionTrace { factors, convolved, gates: output_gates, rule: Rule::Derivative })
     }
 
     /// Output for the positions `x` `[batch, position, feature]` after those of `history`; adds them to `history`.
@@ -125,11 +133,18 @@ impl ShortConvolution {
         (0..taps.min(length)).map(move |by| (by, self.taps.clone().narrow(0, taps - 1 - by, 1)))
     }
 
-    /// Pulls cotangents of the output in `rows` back to the input, in these rows and the rows that they reach.
+    /// Pulls cotangents of the output in `rows` back to the input, in these rows and the rows that they reach, by the trace's
+    /// rule. Constant gates have no cotangents.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &ShortConvolutionTrace, rows: &Rows) -> MixerCotangents {
         let features = self.features();
         let to_product = self.output.pullback(cotangent);
-        let to_gates = kernels::times_trace(to_product.clone(), rows.of(&trace.convolved));
+        let own = match trace.rule {
+            Rule::Derivative | Rule::Between(()) => {
+                let to_gates = kernels::times_trace(to_product.clone(), rows.of(&trace.convolved));
+                self.input.pullback_of(2 * features..3 * features, to_gates)
+            }
+            Rule::Conservative => to_product.zeros_like(),
+        };
         let to_convolved = kernels::times_trace(to_product, rows.of(&trace.gates));
         let reached = rows.reached();
         let to_convolved = reached.padded(rows.among_reached(to_convolved));
@@ -139,12 +154,12 @@ impl ShortConvolution {
             .map(|(by, tap)| shifted_back(to_convolved.clone(), by) * tap.unsqueeze::<4>())
             .reduce(|sum, part| sum + part)
             .unwrap_or_else(|| to_convolved.zeros_like());
-        let to_factors = kernels::times_trace(reached.unpadded(to_gated), reached.of(&trace.factors));
-        MixerCotangents {
-            own: self.input.pullback_of(2 * features..3 * features, to_gates),
-            reached: self.input.pullback_of(0..2 * features, to_factors),
-            rows: reached,
-        }
+        let (outputs, factors) = match trace.rule {
+            Rule::Derivative | Rule::Between(()) => (0..2 * features, trace.factors.clone()),
+            Rule::Conservative => (features..2 * features, trace.factors.clone().narrow(2, features, features)),
+        };
+        let to_factors = kernels::times_trace(reached.unpadded(to_gated), reached.of(&factors));
+        MixerCotangents { own, reached: self.input.pullback_of(outputs, to_factors), rows: reached }
     }
 }
 

@@ -4,7 +4,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::stack::StackTrace;
 use super::{BlockTrace, Context, Memory, Model, Source, Trace};
-use crate::layers::{History, KeyValues, Mask, Visibility};
+use crate::layers::{History, KeyValues, Mask, Propagation, Visibility};
 
 /// Hypotheses that grow by one or more tokens per call, with their key/value cache.
 #[derive(Clone, Debug)]
@@ -133,7 +133,7 @@ impl<'a> IncrementalDecoder<'a> {
                     mask,
                     rotation,
                     memory: memory.as_ref().zip(memory_mask.as_ref()),
-                    detailed: false,
+                    propagation: Propagation::Gradient,
                     states: false,
                     noise: None,
                 },

@@ -56,7 +56,8 @@ impl<'a> Forward<'a> {
         for layer in 0..self.stack.blocks.len() {
             x = self.block(layer, |block, context| run(block, x, context));
         }
-        (self.stack.leave(x, &mut trace), trace)
+        let y = self.stack.leave(x, &mut trace);
+        (y, trace.ruled(self.stack, self.mode.propagation, None))
     }
 
     /// Calls `run` for a block.
@@ -75,7 +76,7 @@ impl<'a> Forward<'a> {
                 mask,
                 rotation,
                 memory,
-                detailed: self.mode.detailed,
+                propagation: self.mode.propagation,
                 states: self.mode.states,
                 noise: self.noise(layer),
             },

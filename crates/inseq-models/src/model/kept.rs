@@ -176,11 +176,16 @@ impl Trace {
         Ok(())
     }
 
+    /// What a block that is run again does; none is of a forward that drops values.
+    fn mode(&self) -> Mode {
+        Mode { propagation: self.propagation, ..Mode::default() }
+    }
+
     fn encoder_range(&self, model: &Model, range: &Range<usize>) -> Cow<'_, [BlockTrace]> {
         match (&model.encoder, &self.memory) {
             (Some(encoder), Some(memory)) if !range.is_empty() => self.encoder.blocks.of_range(range, || {
                 let (stack, length) = (&encoder.stack, self.encoder.length);
-                Forward::of_encoder(stack, length, &memory.lengths, Mode::default(), &model.device())
+                Forward::of_encoder(stack, length, &memory.lengths, self.mode(), &model.device())
             }),
             _ => Cow::default(),
         }
@@ -192,7 +197,7 @@ impl Trace {
         }
         self.decoder.blocks.of_range(range, || {
             let (memory, length) = (self.memory.as_ref(), self.decoder.length);
-            Forward::of_decoder(&model.decoder, length, memory, Mode::default(), &model.device())
+            Forward::of_decoder(&model.decoder, length, memory, self.mode(), &model.device())
         })
     }
 }

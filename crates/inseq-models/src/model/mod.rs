@@ -7,8 +7,8 @@ mod forward;
 mod kept;
 mod layer;
 mod parts;
+mod propagation;
 mod pullback;
-mod rescale;
 mod stack;
 mod sublayer;
 #[cfg(test)]
@@ -24,7 +24,6 @@ pub use dropout::{Dropout, LayerNoise, Noise};
 pub use layer::{Layer, LayerStates, Modules, Part, Side, Tap, TapPoint};
 pub use parts::ranges_of_rows;
 pub use pullback::{InputCotangents, Wanted};
-pub use rescale::Rescale;
 pub use stack::{Entry, Exit, Scheme, Stack};
 pub use sublayer::{Norms, Sublayer, SublayerStates};
 pub use trace::{Memory, Trace};

@@ -101,6 +101,14 @@ impl<T> SublayerTrace<T> {
     }
 }
 
+impl<T> SublayerTrace<T> {
+    /// With another trace of the inner layer.
+    pub(super) fn map<U>(self, inner: impl FnOnce(T) -> U) -> SublayerTrace<U> {
+        let Self { inner: own, input, output, sum, dropout, states } = self;
+        SublayerTrace { inner: inner(own), input, output, sum, dropout, states }
+    }
+}
+
 impl<T> SublayerTrace<Option<T>> {
     /// The trace, if the inner layer has one.
     pub(super) fn some(self) -> Option<SublayerTrace<T>> {

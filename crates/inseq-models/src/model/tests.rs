@@ -1,6 +1,7 @@
 //! The whole model's pullback and decoding, against Burn's autodiff and the plain forward.
 
 mod decoding;
+mod propagation;
 mod variants;
 
 use burn::tensor::{Device, Tensor};
@@ -10,8 +11,8 @@ use super::kept::Kept;
 use super::trace::Mode;
 use super::*;
 use crate::layers::{
-    Attention, Embedding, Experts, Feed, FeedForward, Linear, Mixer, Norm, NormKind, Rotary, ShortConvolution,
-    Visibility,
+    Attention, Embedding, Experts, Feed, FeedForward, Linear, Mixer, Norm, NormKind, Propagation, Rotary,
+    ShortConvolution, Visibility,
 };
 
 pub(crate) use variants::{Placement, Variant, variants};
@@ -176,7 +177,7 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
     let (source, target, cotangents) = inputs(&plain);
     let source = Source { embeddings: source, lengths: lengths.clone() };
     let run = |model: &Model, source: Option<&Source>, target| match noise {
-        Some(noise) => model.noisy_trace(source, target, noise),
+        Some(noise) => model.noisy_trace(Propagation::Gradient, source, target, noise),
         None => model.trace(source, target),
     };
     let trace = run(&model, encoder.then_some(&source), target);
@@ -271,7 +272,7 @@ fn noise_depends_on_neither_batch_nor_length() {
         let target = random.tensor([2, 6, variant.features()], 1.0);
         let hidden = |source: &Source, target: Tensor<3>, draw| {
             let noise = Noise { seed: 3, draw };
-            model.noisy_trace(variant.encoder.then_some(source), target, noise).hidden().clone()
+            model.noisy_trace(Propagation::Gradient, variant.encoder.then_some(source), target, noise).hidden().clone()
         };
         let together = hidden(&source, target.clone(), 0);
         let shorter = target.clone().narrow(0, 0, 1).narrow(1, 0, 4);

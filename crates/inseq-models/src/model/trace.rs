@@ -9,6 +9,7 @@ use super::forward::Forward;
 use super::kept::{Blocks, Kept};
 use super::stack::StackTrace;
 use super::{Block, Context, Model, Source};
+use crate::layers::Propagation;
 
 /// One forward over source and whole target, with the values that the pullback needs.
 ///
@@ -22,9 +23,15 @@ pub struct Trace {
     /// Encoder output that the decoder's blocks attended to.
     pub(super) memory: Option<Memory>,
     pub(super) bytes: usize,
+    pub(super) propagation: Propagation,
 }
 
 impl Trace {
+    /// The rules by which the trace pulls back.
+    pub fn propagation(&self) -> Propagation {
+        self.propagation
+    }
+
     /// The decoder's last hidden states, which are the input of the head, `[batch, position, feature]`.
     pub fn hidden(&self) -> &Tensor<3> {
         &self.hidden
@@ -55,6 +62,7 @@ impl Trace {
             hidden: self.hidden.clone().narrow(0, range.start, range.len()),
             memory: None,
             bytes: self.bytes,
+            propagation: self.propagation,
         }
     }
 }
@@ -71,8 +79,8 @@ pub struct Memory {
 /// Options of a forward.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mode {
-    /// Whether the trace can be [rescaled](Trace::rescaled).
-    pub(super) detailed: bool,
+    /// Rules of the trace.
+    pub(super) propagation: Propagation,
     /// Whether the trace keeps the states of the sublayers.
     pub(super) states: bool,
     /// Dropout noise, if any.
@@ -127,20 +135,32 @@ impl Model {
     /// inputs of some blocks, and a pullback runs the blocks between them again, a stretch at a time. This
     /// costs each pullback one more forward (Chen et al., 2016, <https://arxiv.org/abs/1604.06174>).
     pub fn trace_within(&self, source: Option<&Source>, target: Tensor<3>, bytes: usize) -> Trace {
-        let kept = self.kept_of(source, &target, bytes);
-        self.traced(source, target, Mode::default(), kept)
+        self.trace_by(Propagation::Gradient, source, target, bytes)
     }
 
-    /// As [`trace`](Self::trace), with the values that [`Trace::rescaled`] needs.
-    pub fn detailed_trace(&self, source: Option<&Source>, target: Tensor<3>) -> Trace {
-        let kept = self.kept_of(source, &target, usize::MAX);
-        self.traced(source, target, Mode { detailed: true, ..Mode::default() }, kept)
+    /// As [`trace_within`](Self::trace_within), with the rules of a propagation. A propagation that needs a baseline keeps the
+    /// whole trace; its rules are derivatives until [`Trace::between`] compares the trace with that of the baseline.
+    pub fn trace_by(
+        &self,
+        propagation: Propagation,
+        source: Option<&Source>,
+        target: Tensor<3>,
+        bytes: usize,
+    ) -> Trace {
+        let kept = self.kept_of(source, &target, if propagation.needs_baseline() { usize::MAX } else { bytes });
+        self.traced(source, target, Mode { propagation, ..Mode::default() }, kept)
     }
 
-    /// As [`trace`](Self::trace), for a forward with dropout.
-    pub fn noisy_trace(&self, source: Option<&Source>, target: Tensor<3>, noise: Noise) -> Trace {
+    /// As [`trace_by`](Self::trace_by), for a forward with dropout.
+    pub fn noisy_trace(
+        &self,
+        propagation: Propagation,
+        source: Option<&Source>,
+        target: Tensor<3>,
+        noise: Noise,
+    ) -> Trace {
         let kept = self.kept_of(source, &target, usize::MAX);
-        self.traced(source, target, Mode { noise: Some(noise), ..Mode::default() }, kept)
+        self.traced(source, target, Mode { propagation, noise: Some(noise), ..Mode::default() }, kept)
     }
 
     /// The kept part of a trace that is limited to about `bytes` bytes.
@@ -166,7 +186,8 @@ impl Model {
         let (hidden, decoder) =
             self.run_decoder(memory.as_ref(), target, mode, |block, x, context| blocks.take(block, x, context));
         let decoder = StackTrace { blocks, ..decoder };
-        Trace { encoder: encoder.unwrap_or_default(), decoder, hidden, memory, bytes: kept.bytes }
+        let propagation = mode.propagation;
+        Trace { encoder: encoder.unwrap_or_default(), decoder, hidden, memory, bytes: kept.bytes, propagation }
     }
 
     /// The decoder's last hidden states `[batch, position, feature]`, which are the input of the head, for the encoder's output

@@ -174,7 +174,7 @@ impl Model {
         target: Tensor<3>,
         mut each: impl FnMut(LayerView<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mode = Mode { detailed: true, states: true, noise: None };
+        let mode = Mode { states: true, ..Mode::default() };
         let mut result = Ok(());
         let mut run = |side: Side, stack: &'a Stack, index: usize, x, context: &super::Context| {
             let block = &stack.blocks[index];

@@ -1,15 +1,16 @@
 //! Multi-head attention.
 
+mod between;
+mod constant_weights;
 mod left_out;
 mod projected;
 mod pullback;
-mod rescaled;
 
 use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::{Linear, Mask, Norm, NormTrace, Rotation, Rows, kernels};
+use super::{Linear, Mask, Norm, NormTrace, Rotation, Rows, Rule, kernels};
 pub use left_out::LeftOutValues;
 pub use pullback::AttentionCotangents;
 
@@ -89,8 +90,8 @@ pub struct AttentionTrace {
     rotation: Option<Rotation>,
     /// Dropout factors of the weights, `[batch, head, query, key]`.
     dropout: Option<Tensor<4>>,
-    /// Trace of the baseline, for a pullback of differences to a baseline.
-    baseline: Option<Box<AttentionTrace>>,
+    /// Rule of the weights, and of the products around them.
+    rule: Rule<Box<AttentionTrace>>,
 }
 
 impl AttentionTrace {
@@ -103,6 +104,23 @@ impl AttentionTrace {
     pub(crate) fn key_values(&self, entry: usize, length: usize) -> KeyValues {
         let of = |x: &Tensor<4>| x.clone().narrow(0, entry, 1).narrow(2, 0, length);
         KeyValues { keys: of(&self.key_values.keys), values: of(&self.key_values.values), norm: None }
+    }
+
+    /// The trace with another rule, for its norms as well.
+    #[must_use]
+    pub fn ruled(self, rule: Rule<&AttentionTrace>) -> AttentionTrace {
+        let ruled = |own: Option<NormTrace>, part: fn(&AttentionTrace) -> Option<&NormTrace>| {
+            own.map(|own| own.ruled(rule.map(part).or_derivative()))
+        };
+        AttentionTrace {
+            query_norm: ruled(self.query_norm, |trace| trace.query_norm.as_ref()),
+            key_values: KeyValues {
+                norm: ruled(self.key_values.norm, |trace| trace.key_values.norm.as_ref()),
+                ..self.key_values
+            },
+            rule: rule.map(|baseline| Box::new(baseline.clone())),
+            ..self
+        }
     }
 
     /// The trace of some batch entries.
@@ -120,7 +138,7 @@ impl AttentionTrace {
             mask: self.mask.entries(range),
             rotation: self.rotation.clone(),
             dropout: self.dropout.as_ref().map(of),
-            baseline: self.baseline.as_ref().map(|baseline| Box::new(baseline.entries(range))),
+            rule: self.rule.as_ref().map(|baseline| Box::new(baseline.entries(range))),
         }
     }
 }
@@ -202,7 +220,7 @@ impl Attention {
             mask: mask.clone(),
             rotation: rotation.cloned(),
             dropout,
-            baseline: None,
+            rule: Rule::Derivative,
         };
         let all_keys = key_values.keys.dims()[2];
         let mixed = blocks(mask, length, batch * self.heads * all_keys).map(|rows| {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Attention, AttentionTrace, Rows, blocks, cat, kernels};
+use super::{Attention, AttentionTrace, Rows, Rule, blocks, cat, kernels};
 
 /// Result of [`Attention::pullback`].
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct AttentionCotangents {
 }
 
 impl Attention {
-    /// Pulls cotangents of the output in `rows` back to both inputs.
+    /// Pulls cotangents of the output in `rows` back to both inputs, by the trace's rule.
     ///
     /// With a causal mask no key after a row gets a cotangent from it: `memory` covers the rows that the given rows
     /// [reach](Rows::reached).
@@ -28,9 +28,14 @@ impl Attention {
         let mixed = mixed
             .reshape([batch, probes, count, self.key_value_heads, self.group(), self.head_dim()])
             .permute([0, 3, 1, 4, 2, 5]);
-        match self.is_less_through_projections(trace, rows, &reached, [batch, probes, count], all_keys) {
-            true => self.pullback_through_projections(mixed, trace, rows, &reached, all_keys),
-            false => self.pullback_by_head(mixed, trace, rows, &reached, all_keys),
+        match &trace.rule {
+            Rule::Conservative => self.pullback_of_values(mixed, trace, rows, &reached, all_keys),
+            Rule::Derivative | Rule::Between(_)
+                if self.is_less_through_projections(trace, rows, &reached, [batch, probes, count], all_keys) =>
+            {
+                self.pullback_through_projections(mixed, trace, rows, &reached, all_keys)
+            }
+            Rule::Derivative | Rule::Between(_) => self.pullback_by_head(mixed, trace, rows, &reached, all_keys),
         }
     }
 
@@ -83,9 +88,9 @@ impl Attention {
     /// of a block of rows.
     pub(super) fn block_pullback(&self, mixed: Tensor<6>, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Block {
         let [batch, heads, probes, group, count, head_dim] = mixed.dims();
-        let attended = match &trace.baseline {
-            None => self.attended(trace, rows, keys),
-            Some(baseline) => self.attended_between(trace, baseline, rows, keys),
+        let attended = match &trace.rule {
+            Rule::Between(baseline) => self.attended_between(trace, baseline, rows, keys),
+            Rule::Derivative | Rule::Conservative => self.attended(trace, rows, keys),
         };
         let mixed = mixed.reshape([batch, heads, probes, group * count, head_dim]);
         let to_weights = mixed
@@ -106,7 +111,7 @@ impl Attention {
     }
 
     /// The parts of the trace for the pullback of a block of rows.
-    fn attended(&self, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Attended {
+    pub(super) fn attended(&self, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Attended {
         let queries = rows.of_heads(&trace.queries);
         let scores = self.scores(queries.clone(), &trace.key_values, keys);
         let cap_slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
@@ -188,7 +193,7 @@ pub(super) struct Block {
 }
 
 /// Zeros after the keys of `[batch, head, probe, key, head_dim]`, up to `keys`.
-fn lengthened(sum: Tensor<5>, keys: usize) -> Tensor<5> {
+pub(super) fn lengthened(sum: Tensor<5>, keys: usize) -> Tensor<5> {
     let [batch, heads, probes, before, head_dim] = sum.dims();
     if before == keys {
         return sum;

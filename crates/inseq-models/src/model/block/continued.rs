@@ -9,7 +9,7 @@ use crate::layers::{Mapped, NormTrace, SharedRows};
 
 impl Block {
     /// The block's output where an attention gives rows, `[1, row, feature]`, that are those of a forward less shared parts.
-    /// `trace` is of that forward, and detailed. `residual` is what is still to be added to the rows.
+    /// `trace` is of that forward, with states. `residual` is what is still to be added to the rows.
     pub(in crate::model) fn continued(
         &self,
         trace: &BlockTrace,

@@ -11,7 +11,8 @@ use super::dropout::{LayerNoise, Place};
 use super::layer::Part;
 use super::sublayer::{Sublayer, SublayerStates, SublayerTrace};
 use crate::layers::{
-    Attention, AttentionTrace, Feed, FeedTrace, History, KeyValues, Mask, Mixer, MixerTrace, Rotation, Rows,
+    Attention, AttentionTrace, Feed, FeedTrace, History, KeyValues, Mask, Mixer, MixerTrace, Propagation, Rotation,
+    Rows,
 };
 
 /// Arrangement of a block's sublayers.
@@ -77,8 +78,8 @@ pub struct Context<'a> {
     pub rotation: Option<&'a Rotation>,
     /// Keys and values of the encoder's output for this block's cross-attention, and their mask.
     pub memory: Option<(&'a KeyValues, &'a Mask)>,
-    /// Whether the trace keeps the values that [`Trace::rescaled`](super::Trace::rescaled) needs.
-    pub detailed: bool,
+    /// Rules of the block's trace.
+    pub propagation: Propagation,
     /// Whether the trace keeps the states of the sublayers.
     pub states: bool,
     /// Dropout noise of the layer.
@@ -138,10 +139,13 @@ impl Block {
         let place =
             if matches!(self.feed_forward.inner, Feed::Experts(_)) { Place::ExpertsInput } else { Place::Inner };
         let noise = |like: &Tensor<3>| context.noise.and_then(|noise| noise.values(place, like));
-        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.detailed, noise);
+        // A baseline is compared with it, and a view of the layer shows it.
+        let keeps_first = context.propagation.needs_baseline() || context.states;
+        let feed = |x: Tensor<3>| self.feed_forward.inner.forward_traced(x, context.propagation, keeps_first, noise);
         let (y, (mixer, cross_attention, feed_forward)) = self.run(x, context, mix, cross, feed);
         let cross_attention = cross_attention.and_then(SublayerTrace::some);
-        (y, BlockTrace { mixer, cross_attention, feed_forward })
+        let trace = BlockTrace { mixer, cross_attention, feed_forward };
+        (y, trace.ruled(self, context.propagation, None))
     }
 
     fn mix(&self, x: Tensor<3>, context: &Context) -> (Tensor<3>, MixerTrace) {

@@ -4,25 +4,7 @@
 use burn::tensor::{Tensor, activation::log_softmax};
 
 use super::pullback::Attended;
-use super::{Attention, AttentionTrace, KeyValues, NormTrace, Rows};
-
-impl AttentionTrace {
-    /// A trace for the pullback of differences to a baseline: this pullback, multiplied by the difference of inputs and summed,
-    /// gives the difference of outputs.
-    #[must_use]
-    pub fn rescaled(&self, baseline: &AttentionTrace) -> AttentionTrace {
-        let norm = |own: &Option<NormTrace>, other: &Option<NormTrace>| {
-            own.as_ref().zip(other.as_ref()).map(|(own, other)| own.rescaled(other))
-        };
-        let key_norm = norm(&self.key_values.norm, &baseline.key_values.norm);
-        AttentionTrace {
-            query_norm: norm(&self.query_norm, &baseline.query_norm),
-            key_values: KeyValues { norm: key_norm, ..self.key_values.clone() },
-            baseline: Some(Box::new(baseline.clone())),
-            ..self.clone()
-        }
-    }
-}
+use super::{Attention, AttentionTrace, Rows};
 
 impl Attention {
     /// As [`attended`](Self::attended), for differences to a baseline.

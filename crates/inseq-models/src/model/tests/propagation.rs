@@ -1,0 +1,179 @@
+//! The conservative rule, operation by operation, against Burn's autodiff of the same forward with detached statistics.
+
+use super::*;
+use crate::layers::{Activation, Mask, Rows, Rule};
+
+const SHAPE: [usize; 4] = [2, 3, 5, WIDTH];
+
+fn devices() -> [Device; 2] {
+    let plain = crate::device::parse("auto").unwrap();
+    [plain.clone(), plain.autodiff()]
+}
+
+/// An input `[batch, position, feature]` and cotangents of an output `[batch, probe, position, feature]`.
+fn inputs(device: &Device) -> (Tensor<3>, Tensor<4>) {
+    let mut random = Random::new(5, device);
+    let [batch, _, length, features] = SHAPE;
+    (random.tensor([batch, length, features], 1.5), random.tensor(SHAPE, 1.0))
+}
+
+/// Whether a pullback is, probe by probe, that of a forward by autodiff.
+fn equals_autodiff(pulled: Tensor<4>, forward: impl Fn(Tensor<3>) -> Tensor<3>) {
+    for probe in 0..SHAPE[1] {
+        let (x, cotangents) = inputs(&devices()[1]);
+        let x = x.require_grad();
+        let score = forward(x.clone()) * cotangents.narrow(1, probe, 1).squeeze_dim::<3>(1);
+        let expected = x.grad(&score.sum().backward()).unwrap();
+        close(pulled.clone().narrow(1, probe, 1).squeeze_dim::<3>(1), expected, 1e-5);
+    }
+}
+
+#[test]
+fn deviations_are_constant() {
+    let [plain, graph] = devices();
+    for (seed, kind) in [NormKind::Layer, NormKind::RootMeanSquare].into_iter().enumerate() {
+        for groups in [1, 2] {
+            let size = WIDTH / groups;
+            let norm = |device: &Device| Random::new(seed as u64, device).norm(size, kind);
+            let grouped = norm(&plain).grouped(groups);
+            let (x, cotangents) = inputs(&plain);
+            let trace = grouped.forward(x).1.ruled(Rule::Conservative);
+            let pulled = grouped.pullback(cotangents, &trace, &Rows::prefix(SHAPE[2]));
+            let twin = norm(&graph);
+            equals_autodiff(pulled, |x| {
+                let shape = x.dims();
+                let x = x.reshape([shape[0], shape[1] * groups, size]);
+                let deviation = twin.forward(x.clone()).1.inverse_deviation().detach();
+                (twin.linear_part(x).unwrap() * deviation).reshape(shape)
+            });
+        }
+    }
+}
+
+#[test]
+fn weights_of_attention_are_constant() {
+    let [plain, graph] = devices();
+    let decoder = Variant { encoder: false, ..Variant::default() };
+    for (seed, variant) in [
+        Variant { key_value_heads: 2, head_norms: true, ..decoder.clone() },
+        Variant { key_value_heads: 1, soft_caps: true, ..decoder.clone() },
+        decoder,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let attention = |device: &Device| {
+            let Sublayer { inner, .. } = Random::new(seed as u64, device).attention::<Attention>(&variant);
+            inner
+        };
+        let [batch, _, length, _] = SHAPE;
+        for (causal, drops) in [(true, false), (false, false), (true, true)] {
+            let mask = |device: &Device| {
+                let visibility = Visibility { causal, ..Visibility::default() };
+                Mask::new(&visibility, 0..length, length, &[], device)
+            };
+            let dropout = |device: &Device| {
+                let factors = Random::new(9, device).tensor([batch, HEADS, length, length], 1.0);
+                drops.then(|| factors + 1.0)
+            };
+            let layer = attention(&plain);
+            let (x, cotangents) = inputs(&plain);
+            let key_values = layer.key_values(x.clone(), None);
+            let trace = layer.forward(x, &key_values, &mask(&plain), None, dropout(&plain)).1;
+            let back = layer.pullback(cotangents, &trace.ruled(Rule::Conservative), &Rows::prefix(length));
+            assert_eq!(back.queries.abs().max().into_scalar::<f32>(), 0.0);
+            let twin = attention(&graph);
+            equals_autodiff(back.memory, |x| {
+                let key_values = twin.key_values(x.clone(), None);
+                let trace = twin.forward(x, &key_values, &mask(&graph), None, None).1;
+                let weights = twin.weights(&trace).detach();
+                let weights = match dropout(&graph) {
+                    Some(factors) => weights * factors,
+                    None => weights,
+                };
+                let [_, of_values, _, head_dim] = key_values.values.dims();
+                let values = key_values.values.reshape([batch, of_values, 1, length, head_dim]);
+                let values = values.expand([batch, of_values, HEADS / of_values, length, head_dim]);
+                let mixed = weights.matmul(values.reshape([batch, HEADS, length, head_dim]));
+                twin.output.forward(mixed.swap_dims(1, 2).reshape([batch, length, WIDTH]))
+            });
+        }
+    }
+}
+
+#[test]
+fn activations_are_quotients_and_gates_are_constant() {
+    let [plain, graph] = devices();
+    for (seed, activation) in Activation::ALL.into_iter().enumerate() {
+        for gated in [false, true] {
+            let variant = Variant { activation, gated, ..Variant::default() };
+            let dense = |device: &Device| {
+                let Sublayer { inner, .. } = Random::new(seed as u64, device).feed_forward(&variant);
+                let Feed::Dense(dense) = inner else { panic!("it has no experts") };
+                dense
+            };
+            let factors = |like: &Tensor<3>| Random::new(9, &like.device()).tensor(like.dims(), 1.0) + 1.0;
+            let layer = dense(&plain);
+            let (x, cotangents) = inputs(&plain);
+            let (y, trace) =
+                layer.forward_traced(x.clone(), Propagation::Conservative, false, |like| Some(factors(like)));
+            let plain_y = layer.forward_traced(x, Propagation::Gradient, false, |like| Some(factors(like))).0;
+            close(y, plain_y, 0.0);
+            let pulled = layer.pullback(cotangents, &trace, &Rows::prefix(SHAPE[2]));
+            let twin = dense(&graph);
+            equals_autodiff(pulled, |x| {
+                let first = twin.input.forward(x);
+                let inner = if gated {
+                    let [gate, up] = [0, 12].map(|start| first.clone().narrow(2, start, 12));
+                    activation.forward(gate).detach() * up
+                } else {
+                    let at_zero = activation.forward(first.zeros_like());
+                    let quotient = (activation.forward(first.clone()) - at_zero) / first.clone();
+                    quotient.detach() * first
+                };
+                let factors = factors(&inner);
+                twin.output.forward(inner * factors)
+            });
+        }
+    }
+}
+
+#[test]
+fn an_activation_of_zero_has_its_slope() {
+    let zero = Tensor::<3>::zeros([1, 1, 4], &devices()[0]);
+    for activation in Activation::ALL {
+        let (_, slope) = activation.forward_with_slope(zero.clone());
+        let (_, factor) = activation.forward_with_factor(zero.clone(), Rule::Conservative);
+        close(factor, slope, 0.0);
+    }
+}
+
+#[test]
+fn blocks_that_are_run_again_keep_their_rules() {
+    let device = crate::device::parse("auto").unwrap();
+    for (seed, variant) in variants().iter().enumerate() {
+        let mut random = Random::new(seed as u64, &device);
+        let model = random.model(variant);
+        let source = Source { embeddings: random.tensor([2, 5, variant.features()], 1.0), lengths: vec![3, 5] };
+        let target = random.tensor([2, 6, variant.features()], 1.0);
+        let cotangents = random.tensor([2, 3, variant.features()], 1.0);
+        let pulled = |propagation, stride: Option<usize>| {
+            let kept = Kept { encoder_stride: stride.filter(|_| variant.encoder), decoder_stride: stride, bytes: 0 };
+            let mode = Mode { propagation, ..Mode::default() };
+            let trace = model.traced(variant.encoder.then_some(&source), target.clone(), mode, kept);
+            let wanted = Wanted { source: variant.encoder, target: true, first: &[] };
+            model.pullback(&trace, cotangents.clone(), &[1, 3, 5, 0, 2, 5], wanted)
+        };
+        let expected = pulled(Propagation::Conservative, None);
+        let plain = pulled(Propagation::Gradient, None);
+        let change: f32 = (expected.target.clone().unwrap() - plain.target.unwrap()).abs().max().into_scalar();
+        assert!(change > 1e-3, "the rule changes nothing");
+        for stride in [1, 2] {
+            let again = pulled(Propagation::Conservative, Some(stride));
+            close(again.target.unwrap(), expected.target.clone().unwrap(), 1e-6);
+            if variant.encoder {
+                close(again.source.unwrap(), expected.source.clone().unwrap(), 1e-6);
+            }
+        }
+    }
+}
