@@ -139,6 +139,10 @@ def drawn_config(kind, base, rng):
         drawn["rope_theta" if rng.random() < 0.5 else "rotary_emb_base"] = drawn["rotary_emb_base"]
     if kind == "gpt_neo" and fields.get("attention_types") is None:
         fields["attention_types"] = [[["global", "local"], 1]]
+    if kind == "mixtral" and drawn.get("rope_scaling"):
+        fields.setdefault("head_dim", 4)  # transformers 5.23 cannot scale where it is null
+    if kind == "lfm2" and "tie_word_embeddings" in drawn:
+        fields.pop("tie_embedding", None)  # its other name would count
     if kind == "umt5" and drawn.get("relative_attention_num_buckets") == 32:
         drawn.setdefault("relative_attention_max_distance", 128)
     if kind == "opt" and drawn.get("do_layer_norm_before") is False:
