@@ -25,6 +25,7 @@ pub fn write_whole(path: &Path, overwrite: bool, write: impl FnOnce(&mut File) -
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        #[cfg_attr(not(unix), expect(unused_mut, reason = "permissions are of Unix"))]
         let mut builder = tempfile::Builder::new();
         // Temporary files are private; a new file is as public as any other, which the umask decides.
         #[cfg(unix)]
