@@ -158,7 +158,7 @@ mod tests {
         (0..count).map(|index| Token::new(format!("▁{index}"), index as u32)).collect()
     }
 
-    /// Four source tokens and three steps, the third a step of the other side as well.
+    /// A text of four source tokens and three steps.
     fn text(source: ndarray::Array2<f32>, target: Option<ndarray::Array2<f32>>) -> SequenceAttribution {
         SequenceAttribution {
             source: tokens(4),

@@ -1,5 +1,6 @@
 //! Rules for the integral over a path, with Captum's points and weights.
 
+use inseq_core::Argument;
 use serde::{Deserialize, Serialize};
 
 use crate::{Count, Error, Result};
@@ -26,6 +27,14 @@ pub enum Quadrature {
 }
 
 impl Quadrature {
+    /// The argument of methods that chooses a rule.
+    pub(crate) const ARGUMENT: Argument = Argument::new(
+        "method",
+        "gausslegendre",
+        "Rule of the integral: gausslegendre, riemann_right, riemann_left, riemann_middle or riemann_trapezoid; \
+         sums of intervals need 2 points.",
+    );
+
     /// Names in the reference.
     pub const NAMES: [&'static str; 5] =
         ["gausslegendre", "riemann_right", "riemann_left", "riemann_middle", "riemann_trapezoid"];

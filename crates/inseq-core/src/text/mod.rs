@@ -93,7 +93,7 @@ struct Run {
     places: Vec<Place>,
 }
 
-/// Start of a token in the text.
+/// Position at which a token starts in the text.
 struct Place {
     /// Byte at the start of the character in which the token begins.
     start: usize,

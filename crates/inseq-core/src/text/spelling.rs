@@ -190,7 +190,7 @@ fn is_language(text: &str) -> bool {
     (lower(language, &[2]) && is(place, &[2], u8::is_ascii_uppercase)) || (lower(language, &[3]) && is_script)
 }
 
-/// Whether a token of a text without marks has a space before it. Punctuation has none, nor do scripts without spaces.
+/// Whether a space precedes the token, for a text whose tokens have no marks. Punctuation and scripts without spaces have none.
 fn is_parted(text: &str) -> bool {
     text.chars().next().is_some_and(|first| first.is_alphanumeric() && !bounds::is_without_spaces(first))
 }

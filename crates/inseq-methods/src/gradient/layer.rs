@@ -100,7 +100,7 @@ impl<M: Method> AtLayer<M> {
         model.layer_named(name).map_err(|problem| Error::Argument(format!("`target_layer` {name:?} {problem}")))
     }
 
-    /// Attributes the texts of `context` to the states of a layer of the model.
+    /// Attributes the texts of `context` to the states of one layer.
     fn attribute_above(
         &self,
         context: &mut MethodContext,

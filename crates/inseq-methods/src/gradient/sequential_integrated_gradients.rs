@@ -15,12 +15,7 @@ use crate::{Count, Result};
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
     Argument::new("n_steps", "50", "Number of points on the path of each token, 1 to 100000."),
-    Argument::new(
-        "method",
-        "gausslegendre",
-        "Rule of the integral: gausslegendre, riemann_right, riemann_left, riemann_middle or riemann_trapezoid; \
-         sums of intervals need 2 points.",
-    ),
+    Quadrature::ARGUMENT,
     Argument::new(
         "internal_batch_size",
         "none",

@@ -46,7 +46,7 @@ pub(super) struct LeftOutRequest<'a> {
     pub(super) which: LeftOut,
     /// The spans of positions that are left out, one at a time; the states of a part are there at once.
     pub(super) parts: Vec<&'a [Range<usize>]>,
-    /// Of each layer, the heads that lose the values; a layer without any is not run for this.
+    /// Heads that lose the values, by layer. A layer without such heads is not run.
     pub(super) heads: Vec<Vec<usize>>,
     /// The positions whose states are asked for.
     pub(super) wanted: Range<usize>,

@@ -17,11 +17,7 @@ use crate::{Count, Result};
 const ARGUMENTS: &[Argument] = &[
     Argument::new("n_samples", "200", "Number of subsets of kept tokens, 2 to 100000."),
     Argument::new("seed", "0", "Seed of the random number generator."),
-    Argument::new(
-        "perturbations_per_eval",
-        "none",
-        "Accepted as in Captum; has no effect, because the memory budget decides.",
-    ),
+    super::PERTURBATIONS_PER_EVAL,
 ];
 
 /// The entry of the registry.

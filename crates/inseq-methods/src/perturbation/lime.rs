@@ -19,11 +19,7 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new("mask_prob", "0.3", "Probability that a token is replaced with its baseline, above 0 and below 1."),
     Argument::new("alpha", "1.0", "Weight of the ridge penalty, 0 or more."),
     Argument::new("seed", "0", "Seed of the random number generator."),
-    Argument::new(
-        "perturbations_per_eval",
-        "none",
-        "Accepted as in Captum; has no effect, because the memory budget decides.",
-    ),
+    super::PERTURBATIONS_PER_EVAL,
 ];
 
 /// The entry of the registry.

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use inseq_core::AttributionKind;
+use inseq_core::{Argument, AttributionKind};
 use inseq_models::model::{IncrementalDecoder, Source, Wanted};
 use ndarray::Array2;
 
@@ -35,6 +35,13 @@ use crate::{Count, Result};
 
 /// Changed inputs that go through the model at once: accepted as the reference and Captum do; the memory budget decides.
 pub type PerturbationsPerEval = Option<Count<1, { 1 << 24 }>>;
+
+/// The argument of this type.
+const PERTURBATIONS_PER_EVAL: Argument = Argument::new(
+    "perturbations_per_eval",
+    "none",
+    "Accepted as in Captum; has no effect, because the memory budget decides.",
+);
 
 /// The text that a feature belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

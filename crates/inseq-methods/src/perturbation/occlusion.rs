@@ -19,11 +19,7 @@ const ARGUMENTS: &[Argument] = &[
          target. The features are not used.",
     ),
     Argument::new("strides", "1", "Number of tokens from one window to the next, 1 or more, in the same forms."),
-    Argument::new(
-        "perturbations_per_eval",
-        "none",
-        "Accepted as in Captum; has no effect, because the memory budget decides.",
-    ),
+    super::PERTURBATIONS_PER_EVAL,
 ];
 
 /// The entry of the registry.
