@@ -1,1 +1,12 @@
 //! Attribution of whole datasets: rows of files in, a folder of Parquet parts out, resumable and in shards.
+//!
+//! A dataset reads the rows of a split; a folder holds the parts of a run; a run attributes the rows of one and writes the other.
+
+mod error;
+mod input;
+mod row;
+mod run;
+mod store;
+
+pub use error::{Error, Result};
+pub use row::{AttributedRow, Row};

@@ -1,0 +1,29 @@
+//! What can go wrong with a dataset.
+
+use std::path::PathBuf;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The dataset is not as it was described: a file, a column, a split.
+    #[error("{0}")]
+    Dataset(String),
+    /// The folder of results is of another run, or damaged.
+    #[error("{0}")]
+    Results(String),
+    /// The model or the attribution.
+    #[error(transparent)]
+    Attribution(#[from] inseq_methods::Error),
+}
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
