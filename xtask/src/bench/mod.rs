@@ -3,6 +3,7 @@
 //! Each workload gets fresh worker processes, so that the peak memory read from them is of loading the model and doing
 //! that one thing. Runs alternate (A B A B ...): a machine that slows down slows both.
 
+mod against;
 pub mod aggregation;
 mod operations;
 mod report;
@@ -43,7 +44,13 @@ pub struct Options {
     /// Generate greedily with candle's models as well (marian-base, qwen2-0.5b and qwen2-124m).
     #[arg(long)]
     candle: bool,
+    /// Run the programs of another commit in turn with this one's; only this program is measured.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["candle"])]
+    against: Option<String>,
 }
+
+/// The release programs that are measured.
+const PROGRAMS: [&str; 2] = ["inseq", "bench-worker"];
 
 /// Runs the benchmark and writes `target/bench/MODEL.{json,md}`.
 pub fn run(shell: &Shell, options: &Options) -> Result<()> {
@@ -51,11 +58,13 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let model = folder.join(&options.model);
     let python = options.python.as_deref().map(absolute).transpose()?;
     make_model(shell, &options.model, &model, python.as_deref())?;
-    let programs = crate::programs::build(shell, &["inseq", "bench-worker"])?;
+    // First the other commit: the folder of built programs keeps those of the last build.
+    let against = options.against.as_deref().map(|revision| against::build(shell, revision, &PROGRAMS)).transpose()?;
+    let programs = crate::programs::build(shell, &PROGRAMS)?;
     let subject = Subject::load(&model.join("bench.json"))?;
     let dtype = subject.dtype.clone();
     let candle = options.candle.then(|| candle(shell)).transpose()?;
-    let bench = worker::Bench { model, python, threads: options.threads, dtype, programs, candle };
+    let bench = worker::Bench { model, python, threads: options.threads, dtype, programs, candle, against };
 
     let mut yardstick = Yardstick::start(&bench)?;
     let mut report = Report::new(shell, &bench, options.runs)?;
@@ -118,7 +127,9 @@ fn measure(
     let mut plain = Vec::new();
     let runs = if workload.takes_minutes { runs.min(3) } else { runs };
     let mut contestants = vec![Contestant::Ours];
-    if bench.python.is_some() && workload.has_reference {
+    if bench.against.is_some() {
+        contestants.push(Contestant::Against);
+    } else if bench.python.is_some() && workload.has_reference {
         contestants.push(Contestant::Reference);
     }
     let mut workload = workload.clone();
@@ -159,6 +170,6 @@ fn measure(
         let place = contestants.iter().position(|&one| one == contestant);
         place.map(|place| sides[place].1.clone()).unwrap_or_default()
     };
-    let measured = [Contestant::Ours, Contestant::Reference, Contestant::Candle].map(of);
+    let measured = [Contestant::Ours, Contestant::Reference, Contestant::Candle, Contestant::Against].map(of);
     Ok(Row::new(shape, workload, &measured, plain))
 }

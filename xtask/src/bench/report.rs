@@ -25,6 +25,8 @@ pub struct Report {
     rustc: String,
     commit: String,
     reference: Value,
+    /// The commit whose programs are compared with.
+    against: Option<String>,
     command_line: String,
     /// One for each workload.
     pub rows: Vec<Row>,
@@ -41,6 +43,8 @@ pub struct Row {
     candle_ratio: Option<f64>,
     /// Largest difference of what candle makes.
     candle_difference: Option<f64>,
+    /// What the programs of another commit took.
+    against: Option<Against>,
     peak: Option<u64>,
     reference_peak: Option<u64>,
     /// Largest difference of aggregated scores, as a share of the largest score; of generated ids, 0 where all are the same.
@@ -49,14 +53,26 @@ pub struct Row {
     rate: Option<f64>,
     /// What the plain product reached before each run, in operations per second.
     plain: Vec<f64>,
-    all_seconds: [Vec<f64>; 3],
+    all_seconds: [Vec<f64>; 4],
+}
+
+/// What was measured of the programs of another commit.
+#[derive(Debug, Serialize)]
+struct Against {
+    seconds: f64,
+    /// Median over the pairs of runs of their time as a multiple of this program's: above 1, this one is faster.
+    ratio: f64,
+    peak: Option<u64>,
+    /// Largest difference of scores, as a share of the largest score.
+    difference: Option<f64>,
 }
 
 impl Row {
-    /// Summarizes the runs of this program, of the reference and of candle.
-    pub fn new(shape: &Shape, workload: &Workload, measured: &[Vec<Measured>; 3], plain: Vec<f64>) -> Self {
-        let [ours, reference, candle] = measured;
-        let all_seconds = [ours, reference, candle].map(|runs| runs.iter().map(|run| run.seconds).collect::<Vec<_>>());
+    /// Summarizes the runs of this program, of the reference, of candle and of another commit's programs.
+    pub fn new(shape: &Shape, workload: &Workload, measured: &[Vec<Measured>; 4], plain: Vec<f64>) -> Self {
+        let [ours, reference, candle, against] = measured;
+        let all_seconds =
+            [ours, reference, candle, against].map(|runs| runs.iter().map(|run| run.seconds).collect::<Vec<_>>());
         let seconds = median(&all_seconds[0]).unwrap_or(f64::NAN);
         let [reference_seconds, candle_seconds] = [1, 2].map(|of| median(&all_seconds[of]));
         let difference_from =
@@ -70,6 +86,14 @@ impl Row {
             candle_seconds,
             candle_ratio: candle_seconds.map(|candle| candle / seconds),
             candle_difference: difference_from(candle),
+            against: median(&all_seconds[3]).zip(median_ratio(&all_seconds[3], &all_seconds[0])).map(
+                |(seconds, ratio)| Against {
+                    seconds,
+                    ratio,
+                    peak: peak(against),
+                    difference: difference_from(against),
+                },
+            ),
             peak: peak(ours),
             reference_peak: peak(reference),
             difference: difference_from(reference),
@@ -83,6 +107,9 @@ impl Row {
 
     /// One line for whoever waits.
     pub fn summary(&self) -> String {
+        if let Some(against) = &self.against {
+            return format!("    {:.4} s, before {:.4} s, ratio {:.3}", self.seconds, against.seconds, against.ratio);
+        }
         format!(
             "    {:.4} s, reference {} s, ratio {}",
             self.seconds,
@@ -99,6 +126,11 @@ pub fn median(values: &[f64]) -> Option<f64> {
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;
     Some(if values.len() % 2 == 1 { upper } else { (values[middle - 1] + upper) / 2.0 })
+}
+
+/// The median over the runs of one side's time as a multiple of the other's in the same round.
+fn median_ratio(above: &[f64], below: &[f64]) -> Option<f64> {
+    median(&above.iter().zip(below).map(|(above, below)| above / below).collect::<Vec<_>>())
 }
 
 /// The largest difference, as a share of the reference's largest score.
@@ -124,6 +156,7 @@ impl Report {
             rustc: cmd!(shell, "rustc --version").quiet().read()?,
             commit: cmd!(shell, "git rev-parse --short HEAD").quiet().ignore_stderr().read().unwrap_or_default(),
             reference: worker::reference_versions(bench)?,
+            against: bench.against.as_ref().and_then(|folder| Some(folder.file_name()?.to_string_lossy().into_owned())),
             command_line: std::iter::once("cargo xtask".to_owned())
                 .chain(std::env::args().skip(1))
                 .collect::<Vec<_>>()
@@ -158,6 +191,27 @@ impl Report {
                 mib(row.reference_peak),
                 row.difference.map_or("-".into(), |difference| format!("{difference:.1e}")),
                 row.rate.map_or("-".into(), |rate| format!("{:.0} %", rate * 100.0)),
+            );
+        }
+        if let Some(commit) = &self.against {
+            let _ = write!(
+                text,
+                "\n| workload | this | {commit} | ratio | memory | of {commit} | difference |\n\
+                 |---|---:|---:|---:|---:|---:|---:|\n"
+            );
+        }
+        for row in &self.rows {
+            let Some(against) = &row.against else { continue };
+            let _ = writeln!(
+                text,
+                "| {} | {:.4} s | {:.4} s | {:.3}x | {} MiB | {} MiB | {} |",
+                row.workload,
+                row.seconds,
+                against.seconds,
+                against.ratio,
+                mib(row.peak),
+                mib(against.peak),
+                against.difference.map_or("-".into(), |difference| format!("{difference:.1e}")),
             );
         }
         for row in self.rows.iter().filter(|row| row.candle_seconds.is_some()) {

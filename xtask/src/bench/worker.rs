@@ -20,6 +20,8 @@ pub enum Contestant {
     Reference,
     /// candle's models, which generate only.
     Candle,
+    /// This program at another commit.
+    Against,
 }
 
 /// What all sides work with.
@@ -37,6 +39,19 @@ pub struct Bench {
     pub programs: PathBuf,
     /// The program that runs candle's models, where they are compared with.
     pub candle: Option<PathBuf>,
+    /// The folder of the release programs of another commit, where they are compared with.
+    pub against: Option<PathBuf>,
+}
+
+impl Bench {
+    /// A release program, of this commit or of the other one.
+    fn program(&self, contestant: Contestant, name: &str) -> Result<Command> {
+        let folder = match contestant {
+            Contestant::Against => self.against.as_ref().context("another commit needs --against")?,
+            _ => &self.programs,
+        };
+        Ok(Command::new(folder.join(name)))
+    }
 }
 
 /// One run.
@@ -90,7 +105,7 @@ impl Worker {
     /// Starts a worker, and waits until it has loaded the model.
     pub fn start(bench: &Bench, contestant: Contestant) -> Result<Self> {
         let mut command = match contestant {
-            Contestant::Ours => Command::new(bench.programs.join("bench-worker")),
+            Contestant::Ours | Contestant::Against => bench.program(contestant, "bench-worker")?,
             Contestant::Reference => {
                 let mut command = Command::new(bench.python.as_ref().context("the reference needs --python")?);
                 command.arg(crate::root().join("xtask/bench/reference.py"));
@@ -143,13 +158,17 @@ impl Drop for Worker {
 /// A whole process, from its start to the page it writes. Both sides take the same command line.
 fn process(bench: &Bench, job: &Job, contestant: Contestant) -> Result<Measured> {
     let is_reference = contestant == Contestant::Reference;
-    let page = bench.model.with_file_name(if is_reference { "reference.html" } else { "inseq.html" });
+    let page = bench.model.with_file_name(match contestant {
+        Contestant::Reference => "reference.html",
+        Contestant::Against => "against.html",
+        _ => "inseq.html",
+    });
     let mut command = if is_reference {
         let mut command = Command::new(bench.python.as_ref().context("the reference needs --python")?);
         command.args(["-m", "inseq.commands.cli"]).env("HF_HUB_OFFLINE", "1");
         command
     } else {
-        Command::new(bench.programs.join("inseq"))
+        bench.program(contestant, "inseq")?
     };
     limit_threads(&mut command, bench.threads);
     command.arg("attribute").arg("-m").arg(&bench.model);
