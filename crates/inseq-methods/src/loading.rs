@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::DType;
+use inseq_models::architectures::Architectures;
 use inseq_models::checkpoint::HubOptions;
 use inseq_models::tokenizer::TokenizerOptions;
 
@@ -25,6 +26,8 @@ pub struct LoadOptions {
     /// Languages of a translation model with language tokens. Every generated text starts with the token of a chosen target
     /// language.
     pub languages: TokenizerOptions,
+    /// Model types that can be loaded. By default those of `inseq-models`.
+    pub architectures: Architectures,
     /// Default memory budget of a call: the largest size of the tensors of one attribution, in bytes.
     pub memory_budget: usize,
 }
@@ -37,6 +40,7 @@ impl Default for LoadOptions {
             hub: HubOptions::default(),
             tokenizer: None,
             languages: TokenizerOptions::default(),
+            architectures: Architectures::default(),
             memory_budget: DEFAULT_MEMORY_BUDGET,
         }
     }

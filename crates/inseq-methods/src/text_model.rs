@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use inseq_core::Token;
-use inseq_models::architectures::{self, Architecture, LoadedModel};
+use inseq_models::architectures::LoadedModel;
 use inseq_models::checkpoint::Repository;
 use inseq_models::device;
 use inseq_models::generation::GenerationConfig;
@@ -38,13 +38,13 @@ impl TextModel {
     pub fn from_repository(repository: &Repository, options: &LoadOptions) -> Result<Self> {
         checked_budget(options.memory_budget)?;
         // The configuration first: nothing large of a model that is not supported is fetched.
-        Architecture::of(repository)?;
+        options.architectures.of(repository)?;
         let tokenizer = match &options.tokenizer {
             Some(name) => Tokenizer::load_with(&Repository::open(name, &options.hub)?, &options.languages)?,
             None => Tokenizer::load_with(repository, &options.languages)?,
         };
         let device = device::parse(&options.device)?;
-        let mut loaded = architectures::load(repository, &device, options.dtype)?;
+        let mut loaded = options.architectures.load(repository, &device, options.dtype)?;
         let mut generation = GenerationConfig::load(repository)?;
         loaded.warnings.extend(generation.problems());
         if let Some(language) = tokenizer.forced_bos_token_id() {

@@ -92,7 +92,7 @@ impl Matrix {
             }
             step_scores.push(StepScoreRow { key: key.clone(), name: readable(key), scores: scores.to_vec() });
         }
-        let shown = |tokens: &[Token]| TokenText::replaced(tokens, options);
+        let shown = |tokens: &[Token]| TokenText::replaced(tokens, &options.replacements);
         let target: Vec<TokenText> = shown(&attribution.target);
         Ok(Self {
             source: shown(&attribution.source),

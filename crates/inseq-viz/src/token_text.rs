@@ -7,8 +7,6 @@ use unicode_bidi::BidiClass;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use crate::view::ViewOptions;
-
 /// The text of a token, safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenText {
@@ -42,16 +40,16 @@ impl TokenText {
 
     /// The shown texts of the tokens of a text. A token that is compared with another one shows both.
     pub fn of_tokens(tokens: &[Token]) -> Vec<Self> {
-        Self::replaced(tokens, &ViewOptions::default())
+        Self::replaced(tokens, &[])
     }
 
-    /// The shown texts of the tokens of a text, after the replacements of `options`.
-    pub(crate) fn replaced(tokens: &[Token], options: &ViewOptions) -> Vec<Self> {
+    /// The shown texts of the tokens of a text, with each string of `replacements` replaced by the other.
+    pub(crate) fn replaced(tokens: &[Token], replacements: &[(String, String)]) -> Vec<Self> {
         let pieces = text::pieces(tokens).into_iter().zip(text::compared(tokens));
         let shown = tokens.iter().zip(pieces).map(|(token, (piece, compared))| {
-            let own = Self::of_piece(token, piece).with_replacements(options);
+            let own = Self::of_piece(token, piece).with_replacements(replacements);
             let (Some(other), Some(piece)) = (token.compared_with(), compared) else { return own };
-            let other = Self::of_piece(&Token::new(other, token.id), piece).with_replacements(options);
+            let other = Self::of_piece(&Token::new(other, token.id), piece).with_replacements(replacements);
             Self { text: format!("{} → {}", other.text, own.spelling()), word_start: other.word_start, ..own }
         });
         let mut shown: Vec<Self> = shown.collect();
@@ -135,15 +133,15 @@ impl TokenText {
         Self { special, ..self }
     }
 
-    /// The token after the replacements of `options`.
-    fn with_replacements(self, options: &ViewOptions) -> Self {
+    /// The token after replacements.
+    fn with_replacements(self, replacements: &[(String, String)]) -> Self {
         let Ok(written) = String::from_utf8(self.written.clone()) else { return self };
         let rest = written.strip_prefix(' ').filter(|_| self.starts_word).unwrap_or(&written);
         let spelling: String = match self.special {
             true => self.text.clone(),
             false => self.word_start.iter().copied().chain(rest.chars()).collect(),
         };
-        let made = options.replacements.iter().filter(|(from, _)| !from.is_empty());
+        let made = replacements.iter().filter(|(from, _)| !from.is_empty());
         let made = made.fold(spelling.clone(), |text, (from, to)| text.replace(from, to));
         if made == spelling {
             return self;

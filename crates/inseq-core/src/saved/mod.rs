@@ -32,7 +32,8 @@ mod write;
 
 pub use format::Format;
 pub use load::LoadOptions;
-pub use save::{SaveOptions, ScoresPrecision};
+pub use precision::ScoresPrecision;
+pub use save::SaveOptions;
 pub use tensors::MappedResult;
 pub use whole::write_whole;
 

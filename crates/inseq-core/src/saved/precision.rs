@@ -1,9 +1,38 @@
-//! Conversion of scores to and from the bytes of a float type.
+//! Precision of saved scores: conversion to and from the bytes of a float type.
+
+use std::str::FromStr;
 
 use half::{bf16, f16};
 use safetensors::Dtype;
 
-use super::save::ScoresPrecision;
+use crate::{Error, Result};
+
+/// Precision of the saved scores of a sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScoresPrecision {
+    /// Full precision.
+    #[default]
+    Float32,
+    /// Rounded to 11 significant bits; values beyond 65,504 become infinite.
+    Float16,
+    /// Rounded to 4 significant bits (E4M3), in steps of at least 2^-9; values beyond 448 become NaN.
+    Float8,
+}
+
+impl FromStr for ScoresPrecision {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Ok(match name {
+            "float32" => Self::Float32,
+            "float16" => Self::Float16,
+            "float8" => Self::Float8,
+            _ => {
+                return Err(Error::unknown("scores precision", name, ["float32", "float16", "float8"]));
+            }
+        })
+    }
+}
 
 impl ScoresPrecision {
     /// The type's name in safetensors.

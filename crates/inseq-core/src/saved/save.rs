@@ -3,42 +3,15 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use serde_json::Value;
 
+use super::precision::ScoresPrecision;
 #[cfg(any(feature = "csv", feature = "parquet", feature = "arrow"))]
 use super::table;
 use super::{Format, tensors, write_whole};
 use crate::{AttributionResult, Error, Result};
-
-/// Precision of the saved scores of a sequence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ScoresPrecision {
-    /// Full precision.
-    #[default]
-    Float32,
-    /// Rounded to 11 significant bits; values beyond 65,504 become infinite.
-    Float16,
-    /// Rounded to 4 significant bits (E4M3), in steps of at least 2^-9; values beyond 448 become NaN.
-    Float8,
-}
-
-impl FromStr for ScoresPrecision {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Ok(match name {
-            "float32" => Self::Float32,
-            "float16" => Self::Float16,
-            "float8" => Self::Float8,
-            _ => {
-                return Err(Error::unknown("scores precision", name, ["float32", "float16", "float8"]));
-            }
-        })
-    }
-}
 
 /// Options for saving a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

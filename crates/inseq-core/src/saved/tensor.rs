@@ -7,7 +7,7 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 use safetensors::{SafeTensors, tensor::TensorView};
 use serde::{Serialize, Serializer};
 
-use super::{precision::decode, save::ScoresPrecision};
+use super::precision::{ScoresPrecision, decode};
 use crate::{Error, Result};
 
 /// The tensor's name in the file.

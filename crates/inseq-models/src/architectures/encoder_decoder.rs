@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::configuration::Configuration;
 use super::dropout::DropoutFields;
 use super::inventory::WithoutHead;
+use super::loaded::LoadedModel;
+use super::loader::Loader;
 use super::sizes::{self, HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple};
-use super::{LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{
     Activation, Attention, Embedding, FeedForward, Linear, Norm, Visibility, fairseq_positions, sinusoidal_positions,

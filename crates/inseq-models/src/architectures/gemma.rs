@@ -4,16 +4,16 @@
 
 use serde_json::{Value, json};
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{self, Kind, load};
+use super::gated_decoder::{self, Kind};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gemma",
     title: "Gemma",
     paper: "https://arxiv.org/abs/2403.08295",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

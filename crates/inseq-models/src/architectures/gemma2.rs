@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{Kind, NormPlaces, Windows, load};
+use super::gated_decoder::{Kind, NormPlaces, Windows};
 use super::gemma::fields;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -14,7 +14,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "Gemma 2",
     paper: "https://arxiv.org/abs/2408.00118",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{Kind, NormPlaces, QueryKeyNorms, Windows, load};
+use super::gated_decoder::{Kind, NormPlaces, QueryKeyNorms, Windows};
 use super::gemma::fields;
 use super::rope::RopeFamily;
 
@@ -15,7 +15,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "Gemma 3 (text)",
     paper: "https://arxiv.org/abs/2503.19786",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

@@ -5,12 +5,14 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
+use super::loaded::LoadedModel;
+use super::loader::Loader;
 use super::sizes::{
     HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_positive, check_table, invalid,
 };
-use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
 use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
@@ -20,7 +22,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "GPT-2 (also DistilGPT-2)",
     paper: "https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf",
     fields: FIELDS,
-    load,
+    layout: Layout::Other(load),
 };
 
 const FIELDS: Fields = Fields {

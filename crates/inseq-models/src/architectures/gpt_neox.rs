@@ -6,11 +6,14 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
+use super::fused;
+use super::loaded::LoadedModel;
+use super::loader::Loader;
 use super::rope::{Layers, RopeContext, RopeFamily, RopeFields};
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
-use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
 use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
@@ -20,7 +23,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "GPT-NeoX (also Pythia)",
     paper: "https://arxiv.org/abs/2204.06745",
     fields: FIELDS,
-    load,
+    layout: Layout::Other(load),
 };
 
 const FIELDS: Fields = Fields {

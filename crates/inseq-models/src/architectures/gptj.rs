@@ -5,10 +5,13 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
+use super::fused;
+use super::loaded::LoadedModel;
+use super::loader::Loader;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
-use super::{Architecture, LoadedModel, Loader, fused};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Rotary};
 use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
@@ -18,7 +21,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "GPT-J",
     paper: "https://github.com/kingoflolz/mesh-transformer-jax",
     fields: FIELDS,
-    load,
+    layout: Layout::Other(load),
 };
 
 const FIELDS: Fields = Fields {

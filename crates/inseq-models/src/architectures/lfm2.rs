@@ -4,16 +4,16 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::Fields;
-use super::gated_decoder::{Kind, Names, QueryKeyNorms, load};
+use super::gated_decoder::{Kind, Names, QueryKeyNorms};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "lfm2",
     title: "LFM2",
     paper: "https://arxiv.org/abs/2511.23404",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

@@ -4,30 +4,18 @@
 
 use serde_json::json;
 
-use super::Architecture;
-use super::configuration::{Fields, with};
-use super::gated_decoder::{Kind, fields, load};
+use super::architecture::{Architecture, Layout};
+use super::configuration::Fields;
+use super::gated_decoder::{Kind, llama_fields};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "llama",
     title: "Llama 1 to 3 (also TinyLlama, SmolLM, Vicuna)",
     paper: "https://arxiv.org/abs/2407.21783",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
-const FIELDS: Fields = Fields {
-    defaults: || {
-        with(
-            fields(),
-            json!({
-                "hidden_act": "silu",
-                "attention_bias": false,
-                "mlp_bias": false,
-            }),
-        )
-    },
-    aliases: &[],
-};
+const FIELDS: Fields = Fields { defaults: || llama_fields(json!({})), aliases: &[] };
 
 const KIND: Kind = Kind::LLAMA;

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
 use super::encoder_decoder::{ALIASES, Kind, Positions, fields, load};
 
@@ -13,7 +13,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "mBART (also mBART-50)",
     paper: "https://arxiv.org/abs/2001.08210",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::Other(|configuration, loader| load(&KIND, configuration, loader)),
 };
 
 const FIELDS: Fields = Fields {

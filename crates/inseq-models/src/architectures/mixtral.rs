@@ -4,16 +4,16 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{FeedKind, Kind, Names, Windows, fields, load};
+use super::gated_decoder::{FeedKind, Kind, Names, Windows, fields};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "mixtral",
     title: "Mixtral",
     paper: "https://arxiv.org/abs/2401.04088",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
 use super::t5::{ALIASES, Kind, Scale, fields, load};
 
@@ -13,10 +13,10 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "mT5",
     paper: "https://arxiv.org/abs/2010.11934",
     fields: FIELDS,
-    load: |configuration, loader| {
+    layout: Layout::Other(|configuration, loader| {
         let kind = Kind { model_class: "MT5ForConditionalGeneration", bias_per_layer: false, scale: Scale::Never };
         load(&kind, configuration, loader)
-    },
+    }),
 };
 
 const FIELDS: Fields = Fields {

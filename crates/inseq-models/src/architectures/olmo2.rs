@@ -4,16 +4,16 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{Kind, NormPlaces, QueryKeyNorms, fields, load};
+use super::gated_decoder::{Kind, NormPlaces, QueryKeyNorms, fields};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "olmo2",
     title: "OLMo 2",
     paper: "https://arxiv.org/abs/2501.00656",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

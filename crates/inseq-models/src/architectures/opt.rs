@@ -6,10 +6,12 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Configuration, Fields};
 use super::dropout::DropoutFields;
+use super::loaded::LoadedModel;
+use super::loader::Loader;
 use super::sizes::{HEADS, LAYERS, POSITIONS, VOCABULARY, WIDTH, check, check_multiple, check_table};
-use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Norm, NormKind};
 use crate::model::{Block, Entry, Exit, Model, Modules, Norms, Part, Residual, Scheme, Stack, Sublayer};
@@ -19,7 +21,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "OPT (also Galactica)",
     paper: "https://arxiv.org/abs/2205.01068",
     fields: FIELDS,
-    load,
+    layout: Layout::Other(load),
 };
 
 const FIELDS: Fields = Fields {

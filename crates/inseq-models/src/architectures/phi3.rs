@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{FeedKind, Kind, Windows, fields, load};
+use super::gated_decoder::{FeedKind, Kind, Windows, fields};
 use super::rope::RopeFamily;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -14,7 +14,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "Phi-3",
     paper: "https://arxiv.org/abs/2404.14219",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

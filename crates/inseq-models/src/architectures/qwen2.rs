@@ -4,16 +4,16 @@
 
 use serde_json::{Value, json};
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{self, Kind, Windows, load};
+use super::gated_decoder::{self, Kind, Windows};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "qwen2",
     title: "Qwen2 (also Qwen2.5)",
     paper: "https://arxiv.org/abs/2407.10671",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields { defaults: fields, aliases: &[] };

@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{Kind, QueryKeyNorms, Windows, load};
+use super::gated_decoder::{Kind, QueryKeyNorms, Windows};
 use super::qwen2::fields;
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -14,7 +14,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "Qwen3",
     paper: "https://arxiv.org/abs/2505.09388",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

@@ -26,7 +26,7 @@ pub(super) struct RopeFields {
 
 /// Rules of a family's configuration class for these fields.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum RopeFamily {
+pub enum RopeFamily {
     /// All features of a head are rotated.
     Llama,
     /// The share `partial_rotary_factor` of a head's features is rotated. LongRoPE is the only scaling, and generation computes

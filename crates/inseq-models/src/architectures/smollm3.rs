@@ -5,16 +5,16 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
-use super::gated_decoder::{Kind, Windows, fields, load};
+use super::gated_decoder::{Kind, Windows, fields};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "smollm3",
     title: "SmolLM3",
     paper: "https://huggingface.co/blog/smollm3",
     fields: FIELDS,
-    load: |configuration, loader| load(&KIND, configuration, loader),
+    layout: Layout::GatedDecoder(&KIND),
 };
 
 const FIELDS: Fields = Fields {

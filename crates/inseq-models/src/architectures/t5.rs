@@ -8,11 +8,13 @@ use inseq_core::mismatch;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Configuration, Fields, with};
 use super::dropout::DropoutFields;
 use super::inventory::WithoutHead;
+use super::loaded::LoadedModel;
+use super::loader::Loader;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_positive, invalid};
-use super::{Architecture, LoadedModel, Loader};
 use crate::Result;
 use crate::layers::{Activation, Attention, DistanceBias, Embedding, FeedForward, Linear, Visibility};
 use crate::model::{Block, Dropout, Encoder, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
@@ -22,10 +24,10 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "T5 (also v1.1, FLAN-T5, ByT5)",
     paper: "https://arxiv.org/abs/1910.10683",
     fields: FIELDS,
-    load: |configuration, loader| {
+    layout: Layout::Other(|configuration, loader| {
         let kind = Kind { model_class: "T5ForConditionalGeneration", bias_per_layer: false, scale: Scale::Configured };
         load(&kind, configuration, loader)
-    },
+    }),
 };
 
 const FIELDS: Fields = Fields {

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::Architecture;
+use super::architecture::{Architecture, Layout};
 use super::configuration::{Fields, with};
 use super::t5::{ALIASES, Kind, Scale, fields, load};
 
@@ -13,10 +13,10 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
     title: "UMT5",
     paper: "https://openreview.net/forum?id=kXwdL1cWOAi",
     fields: FIELDS,
-    load: |configuration, loader| {
+    layout: Layout::Other(|configuration, loader| {
         let kind = Kind { model_class: "UMT5ForConditionalGeneration", bias_per_layer: true, scale: Scale::TiedInFact };
         load(&kind, configuration, loader)
-    },
+    }),
 };
 
 const FIELDS: Fields = Fields {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ARCHITECTURES;
+use super::architecture::Architecture;
 
 /// Types of language models that occur only inside other models, with the equivalent type for text.
 const INNER: &[(&str, &str)] = &[("qwen2_vl_text", "qwen2"), ("qwen2_5_vl_text", "qwen2"), ("qwen3_vl_text", "qwen3")];
@@ -84,11 +84,11 @@ const REASONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The reason for refusing `config`, whose type is not supported.
-pub(super) fn reason(model_type: &str, config: &Value) -> String {
+/// The reason for refusing `config`, whose type is not one of `known`.
+pub(super) fn reason(model_type: &str, config: &Value, known: &[Architecture]) -> String {
     let named = format!("`model_type` is `{model_type}`, ");
-    let supported = format!("supported: {}", names());
-    if let Some(spelled) = spelled_alike(model_type) {
+    let supported = format!("supported: {}", names(known));
+    if let Some(spelled) = spelled_alike(model_type, known) {
         return format!("{named}which is not supported; `{spelled}` is");
     }
     let type_in = |field: &str| config.get(field)?.get("model_type")?.as_str();
@@ -101,7 +101,7 @@ pub(super) fn reason(model_type: &str, config: &Value) -> String {
     let by_default = || DEFAULT_INNER.iter().find(|(name, _)| *name == model_type).map(|(_, inner)| *inner);
     if let Some(inner) = WRAPPED.iter().find_map(|field| type_in(field)).or_else(by_default) {
         let like = INNER.iter().find(|(name, _)| *name == inner).map_or(inner, |(_, like)| like);
-        if is_supported(like) {
+        if known.iter().any(|architecture| architecture.model_type == like) {
             let like = if like == inner { String::new() } else { format!(" as `{like}`") };
             return format!(
                 "{named}a wrapper of a language model, `{inner}`, which is supported{like} by itself: save it alone with \
@@ -128,19 +128,15 @@ fn mechanism(model_type: &str) -> Option<&'static str> {
     REASONS.iter().find(|(_, types)| types.split(' ').any(|name| name == model_type)).map(|(reason, _)| *reason)
 }
 
-fn is_supported(model_type: &str) -> bool {
-    ARCHITECTURES.iter().any(|architecture| architecture.model_type == model_type)
-}
-
 /// The supported type that differs only in case and punctuation.
-fn spelled_alike(model_type: &str) -> Option<&'static str> {
+fn spelled_alike(model_type: &str, known: &[Architecture]) -> Option<&'static str> {
     let letters = |name: &str| -> String {
         name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
     };
-    ARCHITECTURES.iter().map(|a| a.model_type).find(|name| letters(name) == letters(model_type))
+    known.iter().map(|a| a.model_type).find(|name| letters(name) == letters(model_type))
 }
 
 /// The names of the supported types.
-pub(super) fn names() -> String {
-    ARCHITECTURES.iter().map(|a| a.model_type).collect::<Vec<_>>().join(", ")
+pub(super) fn names(known: &[Architecture]) -> String {
+    known.iter().map(|a| a.model_type).collect::<Vec<_>>().join(", ")
 }

@@ -1,8 +1,10 @@
-//! Describes repositories without a readable configuration or readable weights, for errors that name the way out.
+//! Describes the files of a repository, for errors that name the way out.
 
-use super::repository::Repository;
-use super::weights::WHOLE_OR_SHARDS;
-use crate::{Error, Result};
+use super::adapter::{Adapter, is_adapter};
+
+/// Names of weights files and indices of shards, in the order in which transformers looks for them.
+pub(super) const WHOLE_OR_SHARDS: [&str; 4] =
+    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// A kind of files that the crate does not read.
 struct Kind {
@@ -104,10 +106,6 @@ fn is_weights(name: &str) -> bool {
     [".safetensors", ".bin", ".pt", ".pth"].iter().any(|ending| name.ends_with(ending))
 }
 
-fn is_adapter(name: &str) -> bool {
-    name.starts_with("adapter_model.") || name == "pytorch_adapter.bin" || name == "adapters.safetensors"
-}
-
 /// Whether a file holds the state of a training script.
 fn is_of_training(name: &str) -> bool {
     ["training_args", "optimizer", "scheduler", "rng_state", "scaler"].iter().any(|start| name.starts_with(start))
@@ -128,30 +126,11 @@ fn variant(name: &str) -> Option<&str> {
     None
 }
 
-/// Error for a repository without `config.json`.
-pub(super) fn without_config(repository: &Repository) -> Error {
-    let message = format!(
-        "not found; a model folder holds config.json, the tokenizer's files and the weights{}",
-        found(repository).unwrap_or_else(|error| format!(" ({error})"))
-    );
-    Error::Checkpoint { file: format!("{}/config.json", repository.name()), message }
-}
-
-/// Error for a repository without readable weights.
-pub(super) fn without_weights(repository: &Repository) -> Error {
-    let message = format!(
-        "no weights found; expected model.safetensors, pytorch_model.bin, or one of their .index.json with shards{}",
-        found(repository).unwrap_or_else(|error| format!(" ({error})"))
-    );
-    Error::Checkpoint { file: repository.name().to_string(), message }
-}
-
-/// The content of the repository, as the end of a message.
-fn found(repository: &Repository) -> Result<String> {
-    if let Some(adapter) = Adapter::read(repository)? {
-        return Ok(format!("; it holds {}", adapter.described()));
+/// The content of a repository, as the end of a message: its adapter, or its files by kind.
+pub(super) fn described(files: &[String], adapter: Option<&Adapter>, is_cached: bool) -> String {
+    if let Some(adapter) = adapter {
+        return format!("; it holds {}", adapter.described());
     }
-    let files = repository.files()?;
     let name = |path: &'_ str| path.rsplit('/').next().map_or(0, |name| path.len() - name.len());
     let of = |kind: &Kind| files.iter().filter(|path| (kind.has)(path, &path[name(path)..])).collect::<Vec<_>>();
     let mut parts = Vec::new();
@@ -166,107 +145,23 @@ fn found(repository: &Repository) -> Result<String> {
         way_out = way_out.or(Some(kind.way_out));
         seen.extend(files);
     }
-    let cache = match repository.is_cached() {
+    let cache = match is_cached {
         true => {
             "; only the cache was looked at, as the hub is not asked or cannot be reached: fetch the model once with it"
         }
         false => "",
     };
-    Ok(match way_out {
+    match way_out {
         Some(way_out) => format!("; it holds {}; {way_out}{cache}", parts.join("; ")),
         None if files.is_empty() => format!("; it holds nothing{cache}"),
         None => format!("; it holds {}{cache}", listed(&files.iter().collect::<Vec<_>>())),
-    })
+    }
 }
 
 fn listed(files: &[&String]) -> String {
     let names: Vec<&str> = files.iter().take(NAMED).map(|file| file.as_str()).collect();
     let more = files.len().saturating_sub(NAMED);
     if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
-}
-
-/// An adapter: a small change of a model that is in another repository.
-pub(crate) struct Adapter {
-    /// Type of the adapter in PEFT (`LORA`).
-    kind: Option<String>,
-    base: Option<String>,
-    task: Option<String>,
-}
-
-impl Adapter {
-    /// The adapter whose weights are in a repository, beside a model or alone.
-    ///
-    /// # Errors
-    /// When its configuration is not JSON.
-    pub(crate) fn beside(repository: &Repository) -> Result<Option<Self>> {
-        let adapter = Self::read(repository)?;
-        Ok(if repository.files()?.iter().any(|file| is_adapter(file)) { adapter } else { None })
-    }
-
-    /// Warning about an incomplete adapter beside a model, which transformers ignores: weights without a
-    /// configuration, or a configuration without weights, which a merged model may keep.
-    ///
-    /// # Errors
-    /// When its configuration is not JSON.
-    pub(crate) fn in_part(repository: &Repository) -> Result<Option<String>> {
-        let files = repository.files()?;
-        let weights = files.iter().find(|file| is_adapter(file));
-        Ok(match (weights, Self::read(repository)?) {
-            (Some(file), None) => Some(format!(
-                "{file} lies beside the model and is not applied, as there is no adapter_config.json that says how"
-            )),
-            (None, Some(adapter)) => Some(format!(
-                "adapter_config.json lies beside the model, but no weights of {} do: the model's own weights are taken as they \
-                 are",
-                adapter.title()
-            )),
-            (Some(_), Some(_)) | (None, None) => None,
-        })
-    }
-
-    fn read(repository: &Repository) -> Result<Option<Self>> {
-        let Some(config) = repository.json("adapter_config.json")? else { return Ok(None) };
-        let field = |names: &[&str]| {
-            names.iter().find_map(|name| config.get(*name)?.as_str().filter(|text| !text.is_empty()).map(String::from))
-        };
-        Ok(Some(Self {
-            kind: field(&["peft_type", "fine_tune_type"]),
-            base: field(&["base_model_name_or_path", "model_name", "model"]),
-            task: field(&["task_type"]),
-        }))
-    }
-
-    /// Description of the adapter, its base model, and the way out.
-    pub(crate) fn described(&self) -> String {
-        let kind = self.kind.as_deref().unwrap_or("");
-        let base = match &self.base {
-            Some(base) => format!("of the model `{base}`"),
-            None => "of a model that adapter_config.json does not name".into(),
-        };
-        let is_prompt = ["PROMPT", "PREFIX", "P_TUNING"].iter().any(|part| kind.to_ascii_uppercase().contains(part));
-        let way_out = if is_prompt {
-            "it trains a prompt, which cannot be merged into weights".to_string()
-        } else {
-            let class = match self.task.as_deref() {
-                Some("SEQ_2_SEQ_LM") => "AutoPeftModelForSeq2SeqLM",
-                _ => "AutoPeftModelForCausalLM",
-            };
-            format!(
-                "merge the two with PEFT and load the result: {class}.from_pretrained(adapter).merge_and_unload()\
-                 .save_pretrained(other), with the tokenizer saved there too"
-            )
-        };
-        format!("{} (adapter_config.json) {base}, which is not applied; {way_out}", self.title())
-    }
-
-    fn title(&self) -> String {
-        let kind = self.kind.as_deref().unwrap_or("");
-        match kind.to_ascii_uppercase().as_str() {
-            "" => "an adapter".to_string(),
-            "LORA" => "a LoRA adapter".into(),
-            _ => format!("an adapter of the type {kind}"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! All files are untrusted: sizes in headers are checked against the file before memory is allocated,
 //! and the reader of pickles executes no code.
 
+mod adapter;
 mod contents;
 mod hub;
 mod index;
@@ -14,7 +15,6 @@ mod stored;
 mod torch;
 mod weights;
 
-pub(crate) use contents::Adapter;
 pub use hub::{HubOptions, Progress};
 pub(crate) use quantization::{check_configuration, check_tensors};
 pub use repository::Repository;

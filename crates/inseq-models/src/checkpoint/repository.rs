@@ -10,6 +10,7 @@ use inseq_core::mismatch;
 use inseq_mapped::Mmap;
 use serde_json::Value;
 
+use super::adapter::{self, Adapter, is_adapter};
 use super::contents;
 use super::hub::{HubOptions, Snapshot};
 use crate::{Error, Result};
@@ -111,7 +112,7 @@ impl Repository {
     ///
     /// # Errors
     /// When a folder cannot be read.
-    pub(super) fn files(&self) -> Result<Vec<String>> {
+    fn files(&self) -> Result<Vec<String>> {
         match &self.place {
             Place::Folder(folder) => names(folder),
             Place::Hub(snapshot) => match snapshot.listed() {
@@ -137,7 +138,7 @@ impl Repository {
     }
 
     /// Whether this is a hub model of which only the cached files can be read.
-    pub(super) fn is_cached(&self) -> bool {
+    fn is_cached(&self) -> bool {
         matches!(&self.place, Place::Hub(snapshot) if snapshot.listed().is_none())
     }
 
@@ -192,7 +193,13 @@ impl Repository {
     /// # Errors
     /// The file is missing, or it is not JSON; the error names the line.
     pub fn config(&self) -> Result<&Value> {
-        self.optional_config()?.ok_or_else(|| contents::without_config(self))
+        self.optional_config()?.ok_or_else(|| Error::Checkpoint {
+            file: format!("{}/config.json", self.name),
+            message: format!(
+                "not found; a model folder holds config.json, the tokenizer's files and the weights{}",
+                self.contents()
+            ),
+        })
     }
 
     /// As [`config`](Self::config); `None` if the file does not exist.
@@ -206,6 +213,49 @@ impl Repository {
             return Ok(Some(self.config.get_or_init(|| config)));
         }
         Ok(self.config.get())
+    }
+
+    /// The adapter whose weights are in the repository, beside a model or alone.
+    ///
+    /// # Errors
+    /// When its configuration is not JSON.
+    pub(crate) fn adapter(&self) -> Result<Option<Adapter>> {
+        let adapter = self.adapter_configuration()?;
+        Ok(if self.files()?.iter().any(|file| is_adapter(file)) { adapter } else { None })
+    }
+
+    /// Warning about an incomplete adapter beside a model, which transformers ignores: weights without a
+    /// configuration, or a configuration without weights, which a merged model may keep.
+    ///
+    /// # Errors
+    /// When its configuration is not JSON.
+    pub(crate) fn incomplete_adapter(&self) -> Result<Option<String>> {
+        let files = self.files()?;
+        let weights = files.iter().find(|file| is_adapter(file));
+        Ok(match (weights, self.adapter_configuration()?) {
+            (Some(file), None) => Some(format!(
+                "{file} lies beside the model and is not applied, as there is no adapter_config.json that says how"
+            )),
+            (None, Some(adapter)) => Some(format!(
+                "adapter_config.json lies beside the model, but no weights of {} do: the model's own weights are taken as they \
+                 are",
+                adapter.title()
+            )),
+            (Some(_), Some(_)) | (None, None) => None,
+        })
+    }
+
+    fn adapter_configuration(&self) -> Result<Option<Adapter>> {
+        Ok(self.json(adapter::CONFIGURATION)?.as_ref().map(Adapter::new))
+    }
+
+    /// The content of the repository, as the end of a message.
+    pub(super) fn contents(&self) -> String {
+        let described = || {
+            let adapter = self.adapter_configuration()?;
+            Ok::<_, Error>(contents::described(&self.files()?, adapter.as_ref(), self.is_cached()))
+        };
+        described().unwrap_or_else(|error| format!(" ({error})"))
     }
 
     /// The mapped bytes of a weights file; `None` if the file does not exist.

@@ -5,15 +5,12 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use inseq_core::nearest;
 
+use super::contents::WHOLE_OR_SHARDS;
 use super::index::Index;
 use super::repository::{FileBytes, Repository};
 use super::stored::{StoredDType, StoredTensor};
-use super::{contents, safetensors, torch};
+use super::{safetensors, torch};
 use crate::{Error, Result};
-
-/// Names of weights files and indices of shards, in the order in which transformers looks for them.
-pub(super) const WHOLE_OR_SHARDS: [&str; 4] =
-    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// The weights of a repository, mapped into memory.
 pub struct Weights {
@@ -78,7 +75,13 @@ impl Weights {
                     repository.name()
                 ),
             }),
-            None => Err(contents::without_weights(repository)),
+            None => Err(Error::Checkpoint {
+                file: repository.name().to_string(),
+                message: format!(
+                    "no weights found; expected model.safetensors, pytorch_model.bin, or one of their .index.json with shards{}",
+                    repository.contents()
+                ),
+            }),
         }
     }
 

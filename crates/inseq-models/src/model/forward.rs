@@ -2,11 +2,30 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::dropout::LayerNoise;
+use super::dropout::{LayerNoise, Noise};
 use super::stack::{Attending, Stack, StackTrace};
-use super::trace::Mode;
-use super::{Block, Context, Memory};
-use crate::layers::{Mask, Visibility};
+use super::{Block, Context};
+use crate::layers::{Mask, Propagation, Visibility};
+
+/// The encoder's output for a batch of texts.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// Encoder output, `[batch, source, feature]`.
+    pub output: Tensor<3>,
+    /// Number of tokens of each text; the rest of its row is padding.
+    pub lengths: Vec<usize>,
+}
+
+/// Options of a forward.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mode {
+    /// Rules of the trace.
+    pub(super) propagation: Propagation,
+    /// Whether the trace keeps the states of the sublayers.
+    pub(super) states: bool,
+    /// Dropout noise, if any.
+    pub(super) noise: Option<Noise>,
+}
 
 /// A forward through a stack: masks, memory and noise of each of its blocks.
 pub(super) struct Forward<'a> {

@@ -1,6 +1,7 @@
 //! A sequence model assembled from shared blocks, with one forward that serves every step and one batched pullback.
 
 mod block;
+mod cut;
 mod decoding;
 mod dropout;
 mod forward;
@@ -9,7 +10,9 @@ mod layer;
 mod parts;
 mod propagation;
 mod pullback;
+mod sizes;
 mod stack;
+mod stretches;
 mod sublayer;
 #[cfg(test)]
 mod tests;
@@ -21,12 +24,13 @@ use burn::tensor::{Device, Tensor};
 pub use block::{Block, BlockTrace, Context, Cotangent, Reach, Residual};
 pub use decoding::IncrementalDecoder;
 pub use dropout::{Dropout, LayerNoise, Noise};
+pub use forward::Memory;
 pub use layer::{Layer, LayerStates, Modules, Part, Side, Tap, TapPoint};
 pub use parts::ranges_of_rows;
 pub use pullback::{InputCotangents, Wanted};
 pub use stack::{Entry, Exit, Scheme, Stack};
 pub use sublayer::{Norms, Sublayer, SublayerStates};
-pub use trace::{Memory, Trace};
+pub use trace::Trace;
 pub use view::{InverseDeviations, LayerView};
 
 use crate::layers::{Embedding, Linear};
@@ -139,68 +143,5 @@ impl Model {
         let is_near = way.clone().abs().lower_elem(1e-3 * cap);
         let slope = (y.clone() / cap).square().neg() + 1.0;
         self.head.pullback(cotangent * ((y - y_baseline) / way).mask_where(is_near, slope))
-    }
-
-    /// Number of values per position in the output of the widest layer.
-    pub fn widest_row(&self) -> usize {
-        let encoder = self.encoder.as_ref().map_or(&[][..], |encoder| &encoder.stack.blocks);
-        let blocks = encoder.iter().chain(&self.decoder.blocks);
-        let widest = blocks.map(|block| block.feed_forward.inner.inner_size().max(block.mixer.inner.widest_row()));
-        widest.max().unwrap_or(1)
-    }
-
-    /// Size of the largest live tensors during the pullback of one probe of one text, in bytes.
-    pub fn bytes_per_probe(&self, source: usize, target: usize) -> usize {
-        self.bytes_at_work(source, target) + self.bytes_waiting(source, target)
-    }
-
-    /// Size of a block's tensors for one probe of one text, in bytes.
-    fn bytes_at_work(&self, source: usize, target: usize) -> usize {
-        let widest = |stack: &Stack| stack.blocks.iter().map(Block::values_per_position).max().unwrap_or(0);
-        let encoder = self.encoder.as_ref().map_or(0, |encoder| widest(&encoder.stack) * source);
-        // Keys and values of the source have their cotangents beside the decoder's.
-        let decoder = widest(&self.decoder) * (target + if self.is_decoder_only() { 0 } else { source });
-        4 * encoder.max(decoder)
-    }
-
-    /// Size of one probe's cotangents between blocks and of its row of logits, in bytes.
-    fn bytes_waiting(&self, source: usize, target: usize) -> usize {
-        // The encoder's cotangents wait while the decoder's are at work.
-        4 * (self.features() * (2 * source + target) + 2 * self.vocabulary())
-    }
-
-    /// Number of probes per batch entry whose pullback fits into `bytes` bytes; 0 if none fits.
-    pub fn probes_within(&self, entries: usize, source: usize, target: usize, bytes: usize) -> usize {
-        let (work, wait) = (self.bytes_at_work(source, target), self.bytes_waiting(source, target));
-        let each = bytes / (work + wait).max(1);
-        // Where processors take parts, only theirs are at work.
-        let at_once = parts::probes_at_once(source + target, &self.device());
-        let all = if each <= at_once { each } else { (bytes - at_once * work) / wait.max(1) };
-        all / entries.max(1)
-    }
-
-    /// Size of one text's trace, in bytes.
-    pub fn bytes_per_trace(&self, source: usize, target: usize) -> usize {
-        let all = |stack: &Stack, own: usize, other: usize| {
-            stack.blocks.iter().map(|block| block.bytes_of_trace(own, other)).sum::<usize>()
-        };
-        let encoder = self.encoder.as_ref().map_or(0, |encoder| all(&encoder.stack, source, 0));
-        encoder + all(&self.decoder, target, source)
-    }
-}
-
-impl Block {
-    /// Size of a trace of `own` positions that attend to `other` positions of an encoder, in bytes.
-    fn bytes_of_trace(&self, own: usize, other: usize) -> usize {
-        let cross = self.cross_attention.as_ref().map_or(0, |cross| cross.inner.key_value.output_size());
-        4 * (self.values_per_position() * own + cross * other)
-    }
-
-    /// Number of values per position of the block in a trace, or in the pullback of a probe. Attention weights do not count:
-    /// they are computed for a bounded number of queries at a time.
-    fn values_per_position(&self) -> usize {
-        let (mixed, features) = (self.mixer.inner.inner_size(), self.features());
-        2 * self.feed_forward.inner.inner_size()
-            + (2 + usize::from(self.cross_attention.is_some())) * (mixed + 2 * features)
     }
 }

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::kept::Stretch;
 use super::parts::{Part, parts};
+use super::stretches::Stretch;
 use super::{Cotangent, Encoder, Model, Reach, Trace};
 use crate::layers::Rows;
 use crate::parallel::side_by_side;

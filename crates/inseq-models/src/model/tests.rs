@@ -7,8 +7,8 @@ mod variants;
 use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::kept::Kept;
-use super::trace::Mode;
+use super::forward::Mode;
+use super::sizes::Kept;
 use super::*;
 use crate::layers::{
     Attention, Embedding, Experts, Feed, FeedForward, Linear, Mixer, Norm, NormKind, Propagation, Rotary,

@@ -5,8 +5,9 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 
 use super::dropout::Noise;
-use super::forward::Forward;
-use super::kept::{Blocks, Kept};
+use super::forward::{Forward, Memory, Mode};
+use super::kept::Blocks;
+use super::sizes::Kept;
 use super::stack::StackTrace;
 use super::{Block, Context, Model, Source};
 use crate::layers::Propagation;
@@ -65,26 +66,6 @@ impl Trace {
             propagation: self.propagation,
         }
     }
-}
-
-/// The encoder's output for a batch of texts.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    /// Encoder output, `[batch, source, feature]`.
-    pub output: Tensor<3>,
-    /// Number of tokens of each text; the rest of its row is padding.
-    pub lengths: Vec<usize>,
-}
-
-/// Options of a forward.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Mode {
-    /// Rules of the trace.
-    pub(super) propagation: Propagation,
-    /// Whether the trace keeps the states of the sublayers.
-    pub(super) states: bool,
-    /// Dropout noise, if any.
-    pub(super) noise: Option<Noise>,
 }
 
 impl Model {

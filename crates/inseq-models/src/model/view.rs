@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::block::{Block, BlockTrace};
+use super::forward::Mode;
 use super::layer::{Part, Side};
 use super::stack::{Stack, StackTrace};
 use super::sublayer::{Norms, SublayerStates, SublayerTrace};
-use super::trace::Mode;
 use super::{Memory, Model, Source, Trace};
 use crate::layers::{Attention, AttentionTrace, LeftOutValues, Mixer, MixerTrace, NormTrace};
 

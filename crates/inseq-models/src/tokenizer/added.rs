@@ -6,8 +6,6 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::configuration::Configuration;
-
 /// A token with its matching rules.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(super) struct AddedToken {
@@ -80,22 +78,6 @@ impl AddedTokens {
             .build(ids.keys().filter(|text| !text.is_empty()))
             .map_err(|e| format!("the added tokens cannot be searched for: {e}"))?;
         Ok(Self { tokens, ids, search })
-    }
-
-    /// The added tokens of a tokenizer with its own vocabulary: the tokens with an id in a file, then special tokens, which get the
-    /// next free ids if they have none.
-    pub(super) fn numbered(configuration: &Configuration, vocabulary: &IndexMap<String, u32>) -> Result<Self, String> {
-        let mut tokens = configuration.added.clone();
-        let mut ids = vocabulary.clone();
-        ids.extend(tokens.iter().map(|(id, token)| (token.content.clone(), *id)));
-        for token in configuration.special() {
-            if tokens.values().all(|known| known.content != token.content) {
-                let next = ids.len() as u32;
-                let id = *ids.entry(token.content.clone()).or_insert(next);
-                tokens.insert(id, AddedToken::special(&token.content));
-            }
-        }
-        Self::new(tokens)
     }
 
     pub(super) fn id(&self, text: &str) -> Option<u32> {

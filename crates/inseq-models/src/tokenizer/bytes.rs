@@ -38,7 +38,7 @@ impl Bytes {
         }
         let bytes = (0..=u8::MAX).map(|byte| (char::from(byte).to_string(), u32::from(byte) + OFFSET));
         let known: IndexMap<String, u32> = bytes.collect();
-        let added = AddedTokens::numbered(&configuration, &known).map_err(invalid)?;
+        let added = configuration.added_tokens(&known).map_err(invalid)?;
         let id = |name: &str| configuration.token(name).and_then(|token| added.id(token));
         let mut all: Vec<u32> =
             configuration.special().into_iter().filter_map(|token| added.id(&token.content)).collect();

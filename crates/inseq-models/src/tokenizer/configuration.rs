@@ -5,7 +5,7 @@ use inseq_core::mismatch;
 use serde_json::{Map, Value};
 
 use super::Side;
-use super::added::AddedToken;
+use super::added::{AddedToken, AddedTokens};
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
 
@@ -161,6 +161,22 @@ impl Configuration {
             }
         }
         all
+    }
+
+    /// The added tokens of a tokenizer with its own vocabulary: the tokens with an id in a file, then special tokens, which get the
+    /// next free ids if they have none.
+    pub(super) fn added_tokens(&self, vocabulary: &IndexMap<String, u32>) -> Result<AddedTokens, String> {
+        let mut tokens = self.added.clone();
+        let mut ids = vocabulary.clone();
+        ids.extend(tokens.iter().map(|(id, token)| (token.content.clone(), *id)));
+        for token in self.special() {
+            if tokens.values().all(|known| known.content != token.content) {
+                let next = ids.len() as u32;
+                let id = *ids.entry(token.content.clone()).or_insert(next);
+                tokens.insert(id, AddedToken::special(&token.content));
+            }
+        }
+        AddedTokens::new(tokens)
     }
 
     /// Removes a field.

@@ -58,7 +58,7 @@ impl M2m100 {
         let known: Vec<String> = configuration.extra_tokens().iter().map(|token| token.content.clone()).collect();
         let all = known.iter().chain(tokens.iter().filter(|token| !known.contains(token)));
         configuration.default_extra(all.map(AddedToken::special).collect::<Vec<_>>());
-        let added = AddedTokens::numbered(&configuration, &vocabulary.ids).map_err(invalid)?;
+        let added = configuration.added_tokens(&vocabulary.ids).map_err(invalid)?;
         let place =
             |token: &str| tokens.iter().position(|known| known == token).map(|i| (vocabulary.ids.len() + i) as u32);
         let translation = Translation::new(languages, &configuration, options, place)?;

@@ -47,7 +47,7 @@ impl Marian {
         };
         let model = |file: &str| SentencePiece::parse(file, &required(repository, file)?);
         let (source, target) = (model("source.spm")?, model("target.spm")?);
-        let added = AddedTokens::numbered(&configuration, &source_vocabulary.ids);
+        let added = configuration.added_tokens(&source_vocabulary.ids);
         let added = added.map_err(|message| invalid(CONFIG, message))?;
         let id = |token: &str| added.id(token).unwrap_or_else(|| source_vocabulary.id(token));
 

@@ -94,3 +94,10 @@ impl Part {
         self.place(part, 0.0, y);
     }
 }
+
+/// A length as text, with at most two decimals.
+pub(super) fn number(value: f32) -> String {
+    let text = format!("{value:.2}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+}

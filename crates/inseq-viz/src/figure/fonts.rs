@@ -197,7 +197,7 @@ impl Outline {
             if index > 0 {
                 self.0.push(' ');
             }
-            self.0.push_str(&super::svg::number(*point));
+            self.0.push_str(&super::drawing::number(*point));
         }
     }
 }

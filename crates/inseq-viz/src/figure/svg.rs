@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use askama::Template;
 
-use super::drawing::{Anchor, Drawing, Mark};
+use super::drawing::{Anchor, Drawing, Mark, number};
 use super::fonts::{Fonts, Shaped};
 use crate::Result;
 use crate::scale::Rgb;
@@ -122,13 +122,6 @@ fn by_file(shaped: &Shaped, fonts: &Fonts) -> Vec<Run> {
         }
     }
     runs
-}
-
-/// A number with at most two decimals.
-pub(super) fn number(value: f32) -> String {
-    let text = format!("{value:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
 fn hex(color: Rgb) -> String {

@@ -8,8 +8,7 @@ use std::fmt::Write as _;
 
 use unicode_bidi::BidiInfo;
 
-use super::drawing::{Anchor, Drawing, Mark};
-use super::svg::number;
+use super::drawing::{Anchor, Drawing, Mark, number};
 use crate::scale::Rgb;
 
 /// Punctuation that language packages turn into commands; inside the picture they are plain characters.

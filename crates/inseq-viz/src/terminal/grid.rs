@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::labels::{self, Label};
+use super::labels::{self, Label, centered};
+use super::options::TerminalOptions;
 use super::paint::Painter;
-use super::{TerminalOptions, centered};
 use crate::matrix::Row;
 use crate::number::NumberFormat;
 use crate::panel::Panel;

@@ -127,6 +127,13 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// `text`, which takes `width` cells, in the middle of `room` cells.
+pub(super) fn centered(text: &str, width: usize, room: usize) -> String {
+    let space = room.saturating_sub(width);
+    let before = space / 2;
+    format!("{}{text}{}", " ".repeat(before), " ".repeat(space - before))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

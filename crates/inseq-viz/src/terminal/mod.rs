@@ -163,10 +163,3 @@ fn legend(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &m
 fn dimmed(painter: &Painter, text: &str, options: &TerminalOptions) -> Vec<String> {
     labels::wrap(text, options.width()).iter().map(|line| painter.dim(line)).collect()
 }
-
-/// `text`, which takes `width` cells, in the middle of `room` cells.
-fn centered(text: &str, width: usize, room: usize) -> String {
-    let space = room.saturating_sub(width);
-    let before = space / 2;
-    format!("{}{text}{}", " ".repeat(before), " ".repeat(space - before))
-}

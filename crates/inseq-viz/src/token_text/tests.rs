@@ -71,13 +71,9 @@ fn half_a_character_is_a_byte() {
 
 #[test]
 fn replacements_are_made_in_the_text() {
-    let options = |from: &str, to: &str| ViewOptions {
-        replacements: vec![(from.to_owned(), to.to_owned())],
-        ..ViewOptions::default()
-    };
     let tokens = ["Ġl", "'", "Ã©tÃ©"].map(|text| Token::new(text, 0));
-    let made = |from, to| {
-        let shown = TokenText::replaced(&tokens, &options(from, to));
+    let made = |from: &str, to: &str| {
+        let shown = TokenText::replaced(&tokens, &[(from.to_owned(), to.to_owned())]);
         (shown.iter().map(TokenText::spelling).collect::<Vec<_>>().join("|"), reading(&shown))
     };
     assert_eq!(made("Ġ", ""), ("l|'|été".to_owned(), "l'été".to_owned()));

@@ -10,7 +10,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::header::Header;
 use super::{HEADER, VERSION};
-use crate::saved::save::ScoresPrecision;
+use crate::saved::precision::ScoresPrecision;
 use crate::{AttributionResult, Error, Result};
 
 /// Longest header that readers of the format accept, in bytes.

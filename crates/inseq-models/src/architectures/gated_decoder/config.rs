@@ -3,7 +3,7 @@
 use indexmap::IndexSet;
 use serde::Deserialize;
 
-use super::{Kind, Windows};
+use super::kind::{Kind, Windows};
 use crate::Result;
 use crate::architectures::rope::{Layers, RopeContext, RopeFields};
 use crate::architectures::sizes::{

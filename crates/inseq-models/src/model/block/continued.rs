@@ -59,9 +59,9 @@ mod tests {
     use std::collections::BTreeMap;
     use std::ops::Range;
 
+    use super::super::super::forward::Mode;
     use super::super::super::stack::StackTrace;
     use super::super::super::tests::{Random, close, variants};
-    use super::super::super::trace::Mode;
     use super::super::super::{Memory, Model, Side, Source, Stack};
     use super::super::Context;
     use super::*;

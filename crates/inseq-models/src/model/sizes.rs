@@ -1,0 +1,109 @@
+//! Sizes of a model's tensors, from which the work that fits a memory budget follows.
+
+use super::stack::Stack;
+use super::{Block, Model, parts};
+
+/// The kept part of a trace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    /// Stride of the encoder's blocks; `None` if all traces are kept.
+    pub(super) encoder_stride: Option<usize>,
+    /// Stride of the decoder's blocks; `None` if all traces are kept.
+    pub(super) decoder_stride: Option<usize>,
+    /// Approximate size of the kept traces and of the blocks that are run again at a time, in bytes.
+    pub(super) bytes: usize,
+}
+
+impl Model {
+    /// Number of values per position in the output of the widest layer.
+    pub fn widest_row(&self) -> usize {
+        let encoder = self.encoder.as_ref().map_or(&[][..], |encoder| &encoder.stack.blocks);
+        let blocks = encoder.iter().chain(&self.decoder.blocks);
+        let widest = blocks.map(|block| block.feed_forward.inner.inner_size().max(block.mixer.inner.widest_row()));
+        widest.max().unwrap_or(1)
+    }
+
+    /// Size of the largest live tensors during the pullback of one probe of one text, in bytes.
+    pub fn bytes_per_probe(&self, source: usize, target: usize) -> usize {
+        self.bytes_at_work(source, target) + self.bytes_waiting(source, target)
+    }
+
+    /// Size of a block's tensors for one probe of one text, in bytes.
+    fn bytes_at_work(&self, source: usize, target: usize) -> usize {
+        let widest = |stack: &Stack| stack.blocks.iter().map(Block::values_per_position).max().unwrap_or(0);
+        let encoder = self.encoder.as_ref().map_or(0, |encoder| widest(&encoder.stack) * source);
+        // Keys and values of the source have their cotangents beside the decoder's.
+        let decoder = widest(&self.decoder) * (target + if self.is_decoder_only() { 0 } else { source });
+        4 * encoder.max(decoder)
+    }
+
+    /// Size of one probe's cotangents between blocks and of its row of logits, in bytes.
+    fn bytes_waiting(&self, source: usize, target: usize) -> usize {
+        // The encoder's cotangents wait while the decoder's are at work.
+        4 * (self.features() * (2 * source + target) + 2 * self.vocabulary())
+    }
+
+    /// Number of probes per batch entry whose pullback fits into `bytes` bytes; 0 if none fits.
+    pub fn probes_within(&self, entries: usize, source: usize, target: usize, bytes: usize) -> usize {
+        let (work, wait) = (self.bytes_at_work(source, target), self.bytes_waiting(source, target));
+        let each = bytes / (work + wait).max(1);
+        // Where processors take parts, only theirs are at work.
+        let at_once = parts::probes_at_once(source + target, &self.device());
+        let all = if each <= at_once { each } else { (bytes - at_once * work) / wait.max(1) };
+        all / entries.max(1)
+    }
+
+    /// Size of one text's trace, in bytes.
+    pub fn bytes_per_trace(&self, source: usize, target: usize) -> usize {
+        let all = |stack: &Stack, own: usize, other: usize| {
+            stack.blocks.iter().map(|block| block.bytes_of_trace(own, other)).sum::<usize>()
+        };
+        let encoder = self.encoder.as_ref().map_or(0, |encoder| all(&encoder.stack, source, 0));
+        encoder + all(&self.decoder, target, source)
+    }
+
+    /// Size of a trace of `batch` texts that is limited to about `most` bytes, in bytes.
+    pub fn bytes_of_trace_within(&self, batch: usize, source: usize, target: usize, most: usize) -> usize {
+        self.kept_within(batch, source, target, most).bytes
+    }
+
+    /// The kept part of a trace of `batch` texts that is limited to about `most` bytes.
+    pub(super) fn kept_within(&self, batch: usize, source: usize, target: usize, most: usize) -> Kept {
+        let all = batch * self.bytes_per_trace(source, target);
+        if all <= most {
+            return Kept { encoder_stride: None, decoder_stride: None, bytes: all };
+        }
+        // A quarter for what is run again leaves room for inputs and for what is pulled back.
+        let plan = |stack: &Stack, own: usize, other: usize| {
+            let widest = stack.blocks.iter().map(|block| block.bytes_of_trace(own, other)).max().unwrap_or(0) * batch;
+            let stride = (most / 4 / widest.max(1)).clamp(1, stack.blocks.len().max(1));
+            let features = stack.blocks.first().map_or(0, Block::features);
+            let inputs = 4 * batch * own * features * stack.blocks.len().div_ceil(stride);
+            (stride, inputs, stride * widest)
+        };
+        let (decoder_stride, mut inputs, mut again) = plan(&self.decoder, target, source);
+        let encoder_stride = self.encoder.as_ref().map(|encoder| {
+            let (stride, own_inputs, own_again) = plan(&encoder.stack, source, 0);
+            inputs += own_inputs;
+            again = again.max(own_again);
+            stride
+        });
+        Kept { encoder_stride, decoder_stride: Some(decoder_stride), bytes: inputs + again }
+    }
+}
+
+impl Block {
+    /// Size of a trace of `own` positions that attend to `other` positions of an encoder, in bytes.
+    fn bytes_of_trace(&self, own: usize, other: usize) -> usize {
+        let cross = self.cross_attention.as_ref().map_or(0, |cross| cross.inner.key_value.output_size());
+        4 * (self.values_per_position() * own + cross * other)
+    }
+
+    /// Number of values per position of the block in a trace, or in the pullback of a probe. Attention weights do not count:
+    /// they are computed for a bounded number of queries at a time.
+    fn values_per_position(&self) -> usize {
+        let (mixed, features) = (self.mixer.inner.inner_size(), self.features());
+        2 * self.feed_forward.inner.inner_size()
+            + (2 + usize::from(self.cross_attention.is_some())) * (mixed + 2 * features)
+    }
+}
