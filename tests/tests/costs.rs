@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use inseq_core::SequenceAttribution;
+use inseq_methods::engine::{Engine, TextSteps};
 use inseq_methods::{AttributionModel, AttributionRequest, Bounds, Error, LoadOptions, Plan, Progress, list_methods};
+use inseq_models::model::Wanted;
 use inseq_tests::{assert_close, fixture};
 use serde_json::{Value, json};
 
@@ -211,4 +213,30 @@ fn a_small_memory_budget_changes_nothing_but_the_time() {
             assert!(less <= more, "{name} {}: {less} bytes of a small budget, {more} of a large one", method.name);
         }
     }
+}
+
+/// At a layer of the decoder, a target that is not attributed keeps its states, which the caller has: no forward finds them again.
+#[test]
+fn baselines_take_the_states_of_a_target_that_stays() {
+    let model = model("marian", 1 << 30);
+    let whole = model.model();
+    let layer = whole.layer_named("decoder.1").unwrap().unwrap();
+    let above = whole.above(layer, None).unwrap();
+    let engine = Engine { model: &above, memory_budget: 1 << 30, layer: Some((whole, layer)) };
+    let text = TextSteps {
+        index: 0,
+        source: vec![5, 6, 0],
+        source_baseline: vec![1, 1, 0],
+        target: vec![2, 7, 8],
+        target_baseline: vec![2, 1, 1],
+        source_features: vec![0..1, 1..2, 2..3],
+        target_features: vec![0..1, 1..2, 2..3],
+        first: 1,
+        steps: 1..3,
+    };
+    let mut inputs = engine.inputs(&[&text]).unwrap();
+    inputs.target = inputs.target.clone() * 0.0 + 3.0;
+    let values = |wanted| engine.baselines(&inputs, wanted).unwrap().target.into_data().to_vec::<f32>().unwrap();
+    assert!(values(Wanted { source: true, target: false }).iter().all(|value| *value == 3.0));
+    assert!(values(Wanted { source: true, target: true }).iter().any(|value| *value != 3.0));
 }

@@ -25,6 +25,11 @@ fn attributed(model: &AttributionModel) -> SequenceAttribution {
     model.attribute(&request).unwrap().sequences.remove(0)
 }
 
+/// The scores of the target as bits, since scores of tokens that a step does not see are NaN.
+fn bits(sequence: &SequenceAttribution) -> Vec<u32> {
+    sequence.target_attributions.as_ref().unwrap().iter().map(|score| score.to_bits()).collect()
+}
+
 #[test]
 fn a_type_that_a_program_adds_has_the_scores_of_its_weights() {
     let cases: [(&str, Architecture); 3] = [
@@ -44,7 +49,7 @@ fn a_type_that_a_program_adds_has_the_scores_of_its_weights() {
         let known = AttributionModel::load(fixture("architectures").join(checkpoint).to_str().unwrap()).unwrap();
         let (own, known) = (attributed(&own), attributed(&known));
         assert_eq!(own.target, known.target, "{checkpoint}");
-        assert_eq!(own.target_attributions, known.target_attributions, "{checkpoint}");
+        assert_eq!(bits(&own), bits(&known), "{checkpoint}");
         assert_eq!(own.step_scores, known.step_scores, "{checkpoint}");
     }
 }
@@ -64,7 +69,7 @@ fn fields_may_have_other_names_and_other_defaults() {
         .with_aliases(&[("n_embd", "hidden_size"), ("n_layer", "num_hidden_layers")]);
     let own = AttributionModel::load_with(folder.path().to_str().unwrap(), &options(architecture)).unwrap();
     let known = AttributionModel::load(fixture("architectures/llama").to_str().unwrap()).unwrap();
-    assert_eq!(attributed(&own).target_attributions, attributed(&known).target_attributions);
+    assert_eq!(bits(&attributed(&own)), bits(&attributed(&known)));
 }
 
 #[test]

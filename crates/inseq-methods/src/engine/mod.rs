@@ -65,17 +65,22 @@ impl Engine<'_> {
         self.point(texts, |text| (&text.source, &text.target))
     }
 
-    /// The embeddings of the texts' baselines; for the part above a layer, the states of the layer. A target that is not requested
-    /// keeps the values of the text.
+    /// The embeddings of the baselines of texts, whose own embeddings are `inputs`; for the part above a layer, the states of the
+    /// layer. A target that is not requested keeps the values of the text.
     ///
     /// # Errors
     /// As those of [`inputs`](Self::inputs).
-    pub fn baselines<'t>(&self, texts: &[&'t TextSteps], wanted: Wanted) -> Result<Point<'t>> {
-        let mut baselines = self.point(texts, |text| (&text.source_baseline, &text.target_baseline))?;
-        if !wanted.target {
-            baselines.target = self.inputs(texts)?.target;
+    pub fn baselines<'t>(&self, inputs: &Point<'t>, wanted: Wanted) -> Result<Point<'t>> {
+        let ids = |text: &'t TextSteps| (&text.source_baseline[..], &text.target_baseline[..]);
+        if wanted.target {
+            return self.point(&inputs.texts, ids);
         }
-        Ok(baselines)
+        let baselines = match self.layer {
+            // The states of a layer of the decoder are those of the target, which stays.
+            Some((whole, Layer { side: Side::Decoder, .. })) => Point::of_ids(whole, &inputs.texts, ids),
+            _ => self.point(&inputs.texts, ids)?,
+        };
+        Ok(Point { target: inputs.target.clone(), ..baselines })
     }
 
     fn point<'t>(

@@ -136,7 +136,7 @@ impl DeepLift {
         let model = engine.model;
         let wanted = context.wanted();
         let texts = &point.texts;
-        let baseline = engine.baselines(texts, wanted)?;
+        let baseline = engine.baselines(point, wanted)?;
         let (propagation, forwards) = (self.propagation(), self.forwards(model));
         let start = (forwards > 1).then(|| engine.trace_by(propagation, &baseline));
         let compared = match &start {

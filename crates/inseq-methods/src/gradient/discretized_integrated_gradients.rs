@@ -173,7 +173,7 @@ impl Method for DiscretizedIntegratedGradients {
         }
         let mut result = collector.finish();
         if self.multiply_by_inputs {
-            times_embeddings(&mut result, &input, Some(&engine.baselines(&[text], wanted)?))?;
+            times_embeddings(&mut result, &input, Some(&engine.baselines(&input, wanted)?))?;
         }
         let mut result = result.pop().unwrap_or_default();
         if self.return_convergence_delta {

@@ -99,7 +99,8 @@ impl Method for IntegratedGradients {
         let text = context.text(entry);
         let engine = context.engine;
         let wanted = context.wanted();
-        let (input, baseline) = (engine.inputs(&[text])?, engine.baselines(&[text], wanted)?);
+        let input = engine.inputs(&[text])?;
+        let baseline = engine.baselines(&input, wanted)?;
         let mut collector = Collector::new(&[text], engine.features(), wanted);
         let points = self.method.points(self.n_steps.get());
         let at_once = self.internal_batch_size.map_or_else(|| engine.entries_that_fit(text), Count::get);

@@ -45,7 +45,8 @@ impl<'a> Noisy<'a> {
     pub(super) fn new(context: &MethodContext<'_>, text: &'a TextSteps, stdev: f64) -> Result<Self> {
         let engine = context.engine;
         let wanted = context.wanted();
-        let (input, baseline) = (engine.inputs(&[text])?, engine.baselines(&[text], wanted)?);
+        let input = engine.inputs(&[text])?;
+        let baseline = engine.baselines(&input, wanted)?;
         Ok(Self { text, input, baseline, stdev, wanted })
     }
 

@@ -88,7 +88,8 @@ impl Method for SequentialIntegratedGradients {
         let text = context.text(entry);
         let engine = context.engine;
         let all = Wanted { target: true, ..context.wanted() };
-        let (input, baseline) = (engine.inputs(&[text])?, engine.baselines(&[text], all)?);
+        let input = engine.inputs(&[text])?;
+        let baseline = engine.baselines(&input, all)?;
         let points = self.method.points(self.n_steps.get());
         let places = |of_source: bool, ids: &[u32], baseline: &[u32]| -> Vec<Place> {
             let each = ids.iter().zip(baseline).enumerate().filter(|(_, (id, baseline))| id != baseline);

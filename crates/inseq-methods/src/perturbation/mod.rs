@@ -74,7 +74,7 @@ impl<'a> Perturbed<'a> {
     pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Result<Self> {
         let engine = context.engine;
         let input = engine.inputs(&[text])?;
-        let baseline = engine.baselines(&[text], Wanted { target: true, ..context.wanted() })?;
+        let baseline = engine.baselines(&input, Wanted { target: true, ..context.wanted() })?;
         let feature = |side, positions: Range<usize>| {
             let (ids, baseline) = match side {
                 Side::Source => (&text.source, &text.source_baseline),
