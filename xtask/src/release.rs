@@ -7,8 +7,16 @@ use xshell::{Shell, cmd};
 use crate::{cargo, ci};
 
 /// Crates that are published, in the order of their dependencies.
-const PUBLISHED: &[&str] =
-    &["inseq-mapped", "inseq-core", "inseq-models", "inseq-methods", "inseq-viz", "inseq-datasets", "inseq", "inseq-cli"];
+const PUBLISHED: &[&str] = &[
+    "inseq-mapped",
+    "inseq-core",
+    "inseq-models",
+    "inseq-methods",
+    "inseq-viz",
+    "inseq-datasets",
+    "inseq",
+    "inseq-cli",
+];
 
 #[derive(Debug, Args)]
 pub struct Options {
