@@ -2,7 +2,7 @@
 #![no_main]
 
 use inseq_core::aggregators::Aggregators;
-use inseq_core::{AttributionResult, Entry as _, LoadOptions};
+use inseq_core::{AttributionResult, LoadOptions};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
 

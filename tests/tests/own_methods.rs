@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use inseq_core::AttributionKind;
+use inseq_core::{About, AttributionKind};
 use inseq_methods::gradient::{IntegratedGradients, Quadrature};
 use inseq_methods::perturbation::Lime;
 use inseq_methods::{
@@ -76,10 +76,12 @@ fn a_registered_method_takes_arguments_that_are_listed() {
     const SCALE: inseq_core::Argument = inseq_core::Argument::new("scale", "1.0", "What positions are multiplied by.");
     let mut model = AttributionModel::demo().unwrap();
     let info = MethodInfo {
-        name: "distance",
-        description: "How far is a token from the step?",
-        details: "",
-        arguments: &[SCALE],
+        about: About {
+            name: "distance",
+            description: "How far is a token from the step?",
+            details: "",
+            arguments: &[SCALE],
+        },
         cost: "1 forward",
         citation: "none",
         make: Arc::new(|arguments| {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use inseq_core::AttributionResult;
-use inseq_core::Entry as _;
 use inseq_core::aggregators::{Aggregators, Pipeline};
 use serde_json::{Map, Value, json};
 
+use crate::completing::{AGGREGATORS, STEP_FUNCTIONS};
 use crate::failure::Failure;
 use crate::json_object::{Object, object};
 use crate::warnings::warn;
@@ -14,21 +14,22 @@ use crate::warnings::warn;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Aggregation")]
 pub struct AggregationArguments {
-    /// Names of aggregators or aggregation functions to apply in turn, instead of the method's default: those of `inseq list
-    /// aggregators`, each with its function if you like (subwords:sum).
-    #[arg(long, num_args = 1.., value_name = "NAME")]
+    /// Aggregators or aggregation functions to apply in order, instead of the method's default aggregation: names that `inseq
+    /// list aggregators` prints. A colon sets the function of an aggregator (subwords:sum).
+    #[arg(long, num_args = 1.., value_name = "NAME", value_parser = AGGREGATORS, hide_possible_values = true)]
     pub attribution_aggregators: Vec<String>,
-    /// For each aggregator, what it looks at of the last axis (layers, heads or features): an index (-1), a span (1:3), or a
-    /// list (0,2,5). Aggregators without one have the last.
+    /// Entries of the last axis (layers, heads or features) that each aggregator uses: an index (-1), a span (1:3), or a list
+    /// (0,2,5). Negative indices count from the end. Aggregators without a value use the last one given. [default: all entries]
     #[arg(long, num_args = 1.., value_name = "INDEX", allow_negative_numbers = true)]
     pub attribution_selectors: Vec<String>,
-    /// With aggregators: scale each step's scores to sum to 1.
+    /// Scale the absolute scores of each step to sum to 1. Needs --attribution-aggregators.
     #[arg(long)]
     pub normalize_attributions: bool,
-    /// With aggregators: scale scores so that the largest is 1.
+    /// Scale scores so that the largest absolute score of a text is 1. Needs --attribution-aggregators.
     #[arg(long)]
     pub rescale_attributions: bool,
-    /// Arguments of the aggregators, as a JSON object; `inseq explain` names those of each.
+    /// Arguments of the aggregators, as a JSON object such as {"split_pattern": "\\."}; `inseq list aggregators --arguments` prints
+    /// them.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     pub aggregator_kwargs: Object,
 }
@@ -37,8 +38,8 @@ pub struct AggregationArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Aggregation")]
 pub struct WeightingArguments {
-    /// After aggregation, multiply the scores of each step by this step score of it, such as probability.
-    #[arg(long, value_name = "STEP_SCORE")]
+    /// Multiply the aggregated scores of each step by this step score, such as probability.
+    #[arg(long, value_name = "STEP_SCORE", value_parser = STEP_FUNCTIONS, hide_possible_values = true)]
     pub weight_attributions: Option<String>,
 }
 
@@ -112,6 +113,8 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
         return Err(Failure::Argument("scores are either normalized or rescaled; choose one of the two".into()));
     }
     let aggregators = Aggregators::new();
+    // Scores are the only aggregators that scale, and that have an axis to select from.
+    let reduces = |name: &str| aggregators.list().any(|info| info.name == name && info.takes("select_idx"));
     let stages: Vec<(&str, Map<String, Value>)> = names
         .iter()
         .enumerate()
@@ -119,8 +122,7 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
             let (name, function) = name.split_once(':').map_or((name.as_str(), None), |(name, f)| (name, Some(f)));
             let mut own = Map::new();
             own.extend(function.map(|function| ("aggregate_fn".to_owned(), json!(function))));
-            // Scores are the only aggregators that scale, and that have an axis to select from.
-            if aggregators.list().any(|info| info.name == name && info.takes("select_idx")) {
+            if reduces(name) {
                 for (key, value) in
                     [("normalize", arguments.normalize_attributions), ("rescale", arguments.rescale_attributions)]
                 {
@@ -134,5 +136,17 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
             (name, own)
         })
         .collect();
-    Ok(aggregators.pipeline(&stages, &arguments.aggregator_kwargs)?)
+    let pipeline = aggregators.pipeline(&stages, &arguments.aggregator_kwargs)?;
+    let of_scores = [
+        ("--normalize-attributions", arguments.normalize_attributions),
+        ("--rescale-attributions", arguments.rescale_attributions),
+        ("--attribution-selectors", !selectors.is_empty()),
+    ];
+    match of_scores.iter().find(|(_, is_given)| *is_given && !stages.iter().any(|(name, _)| reduces(name))) {
+        Some((flag, _)) => Err(Failure::Argument(format!(
+            "{flag} has no effect on {}; it is for `scores` and for aggregation functions such as mean and vnorm",
+            names.join(", ")
+        ))),
+        None => Ok(pipeline),
+    }
 }

@@ -16,11 +16,11 @@ use crate::saved::info::InfoArguments;
 use crate::saved::merge::MergeArguments;
 use crate::saved::show::ShowArguments;
 
-/// Says which words of the input made a model write each word of its output.
+/// Attributes each token that a sequence model generates to the tokens of its input.
 #[derive(Debug, Parser)]
 #[command(name = "inseq", version, infer_subcommands = true, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Arguments {
-    /// What to do.
+    /// Command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -53,30 +53,30 @@ Examples:
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Attribute each generated word to the words of the input.
+    /// Attribute generated tokens to input tokens, and show, save or draw the result.
     Attribute(Box<AttributeArguments>),
-    /// Attribute by several methods, and show them side by side with the correlations of their ranks.
+    /// Attribute with several methods, and print the scores side by side with rank correlations.
     Compare(Box<CompareArguments>),
     /// List methods, models, step functions, aggregators or devices.
     List(ListArguments),
-    /// Explain a method, a step function or an aggregator: what it does, what it costs, its paper.
+    /// Explain a method, a step function or an aggregator: meaning, arguments, cost and paper.
     Explain(ExplainArguments),
     /// Show a saved result.
     Show(ShowArguments),
     /// Aggregate a saved result.
     Aggregate(AggregateArguments),
-    /// Save a result in another format or precision.
+    /// Convert a saved result to another format or precision.
     Convert(ConvertArguments),
-    /// Show what changed from one saved result to another.
+    /// Show the difference between two saved results.
     Diff(DiffArguments),
-    /// Put the sequences of several saved results into one.
+    /// Merge the sequences of several saved results into one result.
     Merge(MergeArguments),
-    /// Say what saved results hold.
+    /// Print the content of saved results: model, method, texts, tokens and scores.
     Info(InfoArguments),
-    /// Print the completions of a shell.
+    /// Print the completion script of a shell.
     #[command(after_help = "Example:\n  inseq completions bash > ~/.local/share/bash-completion/completions/inseq")]
     Completions {
-        /// The shell.
+        /// Shell.
         shell: Shell,
     },
 }

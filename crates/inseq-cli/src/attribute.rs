@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use bytesize::ByteSize;
-use clap::Args;
+use clap::{Args, ValueHint};
 use comfy_table::{ContentArrangement, Table, presets};
 use inseq_methods::{AttributionRequest, Plan};
 
 use crate::attribution::{AttributionArguments, method};
+use crate::completing::{METHODS, STEP_FUNCTIONS};
 use crate::failure::Failure;
 use crate::input;
 use crate::model::{ModelArguments, load};
@@ -22,66 +23,69 @@ use crate::verbosity::Verbosity;
 use crate::warnings::{Warnings, warn};
 
 const EXAMPLES: &str = "\
-Flags may be written as in Python inseq: with underscores (--save_path), by a unique beginning (--attribution_m), with a truth
-value (--hide no), and by their short forms -fn (--attributed-fn), -bs (--batch-size), -vv (--very-verbose).
+Flags of Python inseq work unchanged: with underscores (--save_path), as a unique prefix (--attribution_m), with a truth value
+(--hide no), and in the short forms -fn (--attributed-fn), -bs (--batch-size), -vv (--very-verbose).
 
 Examples:
-  Why did the demo model write each word?
+  Translate with the demo model, and show which input tokens led to each output token:
       inseq attribute -i \"The tired nurse said that she was late.\"
-  A model of the hub, or a folder, with another method and scores beside the map:
+  Use a model of the hub (or a folder), another method, and step scores below the map:
       inseq attribute -m Helsinki-NLP/opus-mt-en-fr -a integrated_gradients --attribution-kwargs '{\"n_steps\": 100}' \\
           --step-scores probability entropy -i \"Hello world\"
-  A translation of your own, and what its beginning adds:
+  Attribute a given translation, to the input and to the earlier output tokens:
       inseq attribute -i \"She was late.\" -g \"Elle était en retard.\" --attribute-target
-  A page for the browser, and a file that Python inseq loads:
+  Write a page for the browser and a file that Python inseq loads:
       inseq attribute -i \"Hello\" --viz-path hello.html --save-path hello.json.gz --hide
-  Many texts, one a line, into another program:
+  Attribute many texts, one per line, and pass the result to another program:
       inseq attribute -i - --save-path - < texts.txt | jq .";
 
 /// `inseq attribute`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct AttributeArguments {
-    /// What is read and written.
+    /// Texts.
     #[command(flatten)]
     pub texts: TextArguments,
-    /// What reads it.
+    /// Model.
     #[command(flatten)]
     pub model: ModelArguments,
 
-    /// The attribution method: one of `inseq list methods`.
+    /// Attribution method; `inseq list methods` prints the names.
     #[arg(short, long, default_value = "saliency", value_name = "METHOD", help_heading = "Attribution")]
+    #[arg(value_parser = METHODS, hide_possible_values = true)]
     pub attribution_method: String,
-    /// What is attributed.
+    /// Options of the attribution.
     #[command(flatten)]
     pub attribution: AttributionArguments,
-    /// Scores of each step to put below the map: of `inseq list step-functions`, or expressions.
+    /// Scores to compute for each output token and to print below the map: names that `inseq list step-functions` prints, or
+    /// expressions.
     #[arg(long, num_args = 1.., value_name = "FUNCTION", help_heading = "Attribution")]
+    #[arg(value_parser = STEP_FUNCTIONS, hide_possible_values = true)]
     pub step_scores: Vec<String>,
-    /// Keep the raw output of each step in what is saved.
+    /// Include the raw scores of each step in the saved result.
     #[arg(long, help_heading = "Attribution")]
     pub output_step_attributions: bool,
-    /// Only say what it would take: forwards, pullbacks, memory and time of each text.
+    /// Print the cost of each text (forwards, pullbacks, memory, time), and attribute nothing.
     #[arg(long, help_heading = "Attribution")]
     pub dry_run: bool,
 
-    /// Save the result: as .json or .json.gz that Python inseq loads, .safetensors, or a table of aggregated scores (.csv,
-    /// .parquet, .arrow); `-` for standard output, as JSON, instead of the map.
-    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    /// Save the result. The extension chooses the format: .json or .json.gz (Python inseq loads them), .safetensors, or a table
+    /// of aggregated scores (.csv, .parquet, .arrow). `-` writes JSON to standard output instead of the map.
+    #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_path: Option<Destination>,
-    /// How it is saved.
+    /// Options of the saved result.
     #[command(flatten)]
     pub save: SaveArguments,
-    /// Save one score per token, by the method's default aggregation.
+    /// Save one score per token (the method's default aggregation) instead of the raw scores.
     #[arg(long, help_heading = "Output")]
     pub aggregate_output: bool,
     /// Do not print the map.
     #[arg(long, visible_alias = "hide", help_heading = "Output")]
     pub hide_attributions: bool,
-    /// How to draw it.
+    /// Options of the picture.
     #[command(flatten)]
     pub picture: PictureArguments,
-    /// What is said of the work.
+    /// Messages.
     #[command(flatten)]
     pub verbosity: Verbosity,
 }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use inseq_methods::{AttributionRequest, FeatureGroups, MethodInfo, Methods};
 
+use crate::completing::STEP_FUNCTIONS;
 use crate::failure::Failure;
 use crate::input;
 use crate::json_object::{Object, object};
@@ -14,32 +15,36 @@ use crate::warnings::warn;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Attribution")]
 pub struct AttributionArguments {
-    /// Arguments of the method, the attributed function and the step scores, as a JSON object.
+    /// Arguments of the method, the attributed function and the step scores, as a JSON object such as {"n_steps": 100};
+    /// `inseq list methods --arguments` and `inseq list step-functions --arguments` print them.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     pub attribution_kwargs: Object,
-    /// What is attributed: one of `inseq list step-functions`, or an expression such as "logit(target) - logit('▁elle')".
-    /// [default: probability]
-    #[arg(long, value_name = "FUNCTION")]
+    /// Function of the model's output to attribute: a name that `inseq list step-functions` prints, or an expression such as
+    /// "logit(target) - logit('▁elle')". [default: probability]
+    #[arg(long, value_name = "FUNCTION", value_parser = STEP_FUNCTIONS, hide_possible_values = true)]
     pub attributed_fn: Option<String>,
-    /// Attribute the part of the output that is already written as well.
+    /// Attribute to the earlier output tokens as well as to the input. Decoder-only models always do this.
     #[arg(long)]
     pub attribute_target: bool,
-    /// Attribute to groups of tokens rather than to each: words, sentences, or a JSON file of spans such as
-    /// {"source": [[0, 2], [2, 5]], "target": [[1, 3]]}, or a list of such objects, one for each text.
-    #[arg(long, value_name = "GROUPS")]
+    /// Attribute to groups of tokens: tokens, words, sentences, or a JSON file with spans of tokens such as {"source": [[0, 2],
+    /// [2, 5]], "target": [[1, 3]]}, or a list of such objects, one per text. [default: tokens]
+    #[arg(long, value_name = "GROUPS", value_hint = ValueHint::FilePath)]
     pub feature_groups: Option<String>,
-    /// First output position to attribute. Positions count from 0: the decoder's start, or the first token of a decoder-only
-    /// model's prompt. Negative counts from the end (encoder-decoder models). Of a decoder-only model, a start before the end of
-    /// the prompt, also a negative one, becomes the end of the prompt. Texts that do not reach so far stay without scores.
+    /// First output position to attribute. Position 0 is the decoder start, or the first token of a decoder-only model's prompt.
+    /// In encoder-decoder models, a negative position counts from the end of each text: -1 is the last token. In decoder-only
+    /// models, a start before the end of the prompt, including any negative one, means the first token after the prompt. A text
+    /// that does not have the position gets no scores and a warning; if no text has it, that is an error. [default: the first
+    /// position that can be attributed]
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     pub start_pos: Option<i64>,
-    /// Output position to stop before; negative counts from the end.
+    /// Output position after the last one to attribute. A negative position counts from the end of each text: -1 leaves out the
+    /// last token. [default: the end of each text]
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     pub end_pos: Option<i64>,
-    /// Replace the end-of-sequence token in baselines too.
+    /// Replace the end-of-sequence token in baselines too. Without this flag baselines keep it.
     #[arg(long, alias = "eos")]
     pub include_eos_baseline: bool,
-    /// Texts that go through the model at once. Without it, as many as the memory budget allows.
+    /// Number of texts that go through the model together, 1 or more. [default: as many as fit into --memory-budget]
     #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
 }

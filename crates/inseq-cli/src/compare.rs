@@ -2,12 +2,13 @@
 
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use inseq_core::{AttributionResult, Entry as _, MeanShares, SequenceAttribution, Token};
+use inseq_core::{AttributionResult, MeanShares, SequenceAttribution, Token};
 use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, MethodInfo, list_methods};
 use serde_json::{Map, Value};
 
 use crate::aggregation::{Aggregation, AggregationArguments};
 use crate::attribution::{AttributionArguments, method};
+use crate::completing::METHODS as METHOD_NAMES;
 use crate::failure::Failure;
 use crate::input;
 use crate::model::{ModelArguments, load};
@@ -18,12 +19,13 @@ use crate::verbosity::Verbosity;
 use crate::warnings::Warnings;
 
 const EXAMPLES: &str = "\
-Two tables per text: the mean share of each token over the steps, and Spearman's correlation of the ranks of absolute scores.
+The command prints two tables per text: the mean share of each token over the steps, and Spearman's rank correlation of the
+absolute scores, averaged over the steps.
 
 Examples:
-  Do gradients and occlusion agree on what made the demo model write each word?
+  Compare two gradient methods with occlusion:
       inseq compare saliency integrated_gradients occlusion -i \"The tired nurse said that she was late.\"
-  By whole words, with an argument for the method that knows it:
+  Compare whole words, with an argument for one of the methods:
       inseq compare -i \"She was late.\" -a saliency integrated_gradients --attribution-kwargs '{\"n_steps\": 100}' \\
           --attribution-aggregators scores subwords";
 
@@ -34,26 +36,28 @@ const METHODS: [&str; 5] = ["saliency", "input_x_gradient", "integrated_gradient
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompareArguments {
-    /// Methods to compare, of `inseq list methods`, before all flags. [default: saliency input_x_gradient
-    /// integrated_gradients attention occlusion]
+    /// Methods to compare; `inseq list methods` prints the names. They stand before all flags. [default: saliency
+    /// input_x_gradient integrated_gradients attention occlusion]
     #[arg(value_name = "METHOD", conflicts_with = "attribution_methods")]
+    #[arg(value_parser = METHOD_NAMES, hide_possible_values = true)]
     pub methods: Vec<String>,
-    /// As METHOD, behind a flag.
+    /// Methods to compare, in any place of the command line.
     #[arg(short, long, visible_alias = "methods", num_args = 1.., value_name = "METHOD", help_heading = "Attribution")]
+    #[arg(value_parser = METHOD_NAMES, hide_possible_values = true)]
     pub attribution_methods: Vec<String>,
-    /// What is read and written.
+    /// Texts.
     #[command(flatten)]
     pub texts: TextArguments,
-    /// What reads it.
+    /// Model.
     #[command(flatten)]
     pub model: ModelArguments,
-    /// What is attributed; each method takes the arguments that it knows.
+    /// Options of the attribution; each method takes the arguments that it knows.
     #[command(flatten)]
     pub attribution: AttributionArguments,
-    /// What of the scores is compared.
+    /// Aggregation of the compared scores.
     #[command(flatten)]
     pub aggregation: AggregationArguments,
-    /// What is said of the work.
+    /// Messages.
     #[command(flatten)]
     pub verbosity: Verbosity,
 }

@@ -67,7 +67,7 @@ impl Failure {
 }
 
 /// Options that a message of the library may name, and the flags that stand for them here.
-const FLAGS: [(&str, &str); 16] = [
+const FLAGS: [(&str, &str); 22] = [
     ("truncate", "--truncate"),
     ("attr_pos_start", "--start-pos"),
     ("attr_pos_end", "--end-pos"),
@@ -82,6 +82,12 @@ const FLAGS: [(&str, &str); 16] = [
     ("step_scores", "--step-scores"),
     ("longest", "--max-show-size"),
     ("figure", "--viz-path"),
+    ("top_tokens", "--top-tokens"),
+    ("wrap", "--wrap-after"),
+    ("replacements", "--replace"),
+    ("attribute_target", "--attribute-target"),
+    ("include_eos_baseline", "--include-eos-baseline"),
+    ("attributed_fn", "--attributed-fn"),
     ("batch_size", "--batch-size"),
     ("memory_budget", "--memory-budget"),
 ];

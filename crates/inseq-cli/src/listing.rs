@@ -5,25 +5,43 @@ use std::io::IsTerminal as _;
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use inseq_core::aggregators::Aggregators;
+use inseq_core::{About, Argument, Entry};
 use inseq_methods::step_functions::StepFunctions;
 use inseq_methods::{list_methods, step_functions};
 use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
+use serde_json::{Map, Value, json};
 
+use crate::completing::ENTRIES;
 use crate::failure::Failure;
 use crate::output;
 
+const EXAMPLES: &str = "\
+Examples:
+  inseq list methods
+  inseq list methods --arguments
+  inseq list step-functions --json | jq '.[].name'";
+
 /// `inseq list`.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ListArguments {
-    /// What to list.
+    /// Kind of entries.
     pub what: Listing,
+    /// Print each argument of each entry, with its default and its meaning.
+    #[arg(long, conflicts_with = "json")]
+    pub arguments: bool,
+    /// Print JSON: a list with an object for each entry, including details and arguments.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `inseq explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// Its name, as `inseq list` gives it.
+    /// Name of a method, a step function or an aggregator, as `inseq list` prints it; `expression` explains the syntax of
+    /// expressions.
+    #[arg(value_parser = ENTRIES, hide_possible_values = true)]
     pub name: String,
 }
 
@@ -34,74 +52,141 @@ pub enum Listing {
     Methods,
     /// Model types that can be loaded.
     Models,
-    /// Functions of a step's output that can be attributed, or put beside the map.
+    /// Functions of the model's output that can be attributed or used as step scores.
     #[value(alias = "step_functions")]
     StepFunctions,
-    /// Aggregators of scores and tokens, and the functions that they use.
+    /// Aggregators of scores and tokens, and aggregation functions.
     Aggregators,
     /// Devices of this build.
     Devices,
 }
 
-/// What stands for the step functions that are written rather than named.
-const EXPRESSION: &str = "expression";
+/// The step functions that are written rather than named.
+fn expression() -> About {
+    About {
+        name: "expression",
+        description: "Your own, such as \"logit(target) - logit('▁elle')\"; see `inseq explain expression`.",
+        details: step_functions::GRAMMAR,
+        arguments: step_functions::arguments_of("logit(target)"),
+    }
+}
 
-/// Lists what there is of a kind. Rows wrap at the width of a terminal; in a pipe each is one line.
-pub fn list(what: Listing) -> Result<(), Failure> {
+/// Entries of one kind, in each form that they are listed in.
+struct Entries {
+    header: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+    /// Name, meaning and arguments of each entry; none for entries that take no arguments.
+    abouts: Vec<About>,
+    json: Vec<Value>,
+}
+
+impl Entries {
+    /// Entries with arguments, and the facts that have a column.
+    fn with_arguments<'e, E: Entry + 'e>(
+        header: [&'static str; 2],
+        columns: &[&'static str],
+        entries: impl Iterator<Item = &'e E>,
+    ) -> Self {
+        let arguments = std::iter::once("ARGUMENTS");
+        let mut all = Self {
+            header: header.into_iter().chain(columns.iter().copied()).chain(arguments).collect(),
+            rows: Vec::new(),
+            abouts: Vec::new(),
+            json: Vec::new(),
+        };
+        for entry in entries {
+            let facts: Map<String, Value> =
+                entry.facts().into_iter().map(|(label, fact)| (label.to_lowercase(), fact.into())).collect();
+            let shown = columns.iter().map(|column| facts.get(&column.to_lowercase()).and_then(Value::as_str));
+            all.add(**entry, shown.map(|fact| fact.unwrap_or_default().to_owned()).collect(), facts);
+        }
+        all
+    }
+
+    fn add(&mut self, about: About, shown: Vec<String>, facts: Map<String, Value>) {
+        let argument = |Argument { name, default, .. }: &Argument| format!("{name}={default}");
+        let arguments = about.arguments.iter().map(argument).collect::<Vec<_>>().join(" ");
+        let cells = [about.name, about.description].map(str::to_owned).into_iter();
+        self.rows.push(cells.chain(shown).chain([arguments]).collect());
+        let mut object = json!(about);
+        object.as_object_mut().into_iter().for_each(|object| object.extend(facts.clone()));
+        self.json.push(object);
+        self.abouts.push(about);
+    }
+
+    /// Entries without arguments; `keys` are the names of the cells in JSON.
+    fn plain<const N: usize>(
+        header: [&'static str; N],
+        keys: [&str; N],
+        rows: impl Iterator<Item = [&'static str; N]>,
+    ) -> Self {
+        let rows: Vec<Vec<String>> = rows.map(|row| row.map(str::to_owned).to_vec()).collect();
+        let object = |row: &Vec<String>| {
+            Value::Object(keys.iter().map(|key| (*key).to_owned()).zip(row.iter().cloned().map(Value::from)).collect())
+        };
+        Self { header: header.to_vec(), json: rows.iter().map(object).collect(), rows, abouts: Vec::new() }
+    }
+
+    fn of(what: Listing) -> Self {
+        match what {
+            Listing::Methods => Self::with_arguments(["METHOD", "QUESTION"], &["COST"], list_methods().iter()),
+            Listing::StepFunctions => {
+                let mut all = Self::with_arguments(["STEP FUNCTION", "VALUE"], &[], step_functions::list().iter());
+                all.add(expression(), Vec::new(), Map::new());
+                all
+            }
+            Listing::Aggregators => {
+                Self::with_arguments(["AGGREGATOR", "WHAT IT DOES"], &[], Aggregators::new().list())
+            }
+            Listing::Models => Self::plain(
+                ["MODEL TYPE", "NAME", "PAPER"],
+                ["model_type", "name", "paper"],
+                architectures::list().iter().map(|one| [one.model_type, one.title, one.paper]),
+            ),
+            Listing::Devices => Self::plain(
+                ["DEVICE", "WHAT IT IS"],
+                ["name", "description"],
+                device::names().into_iter().map(|name| [name, device_description(name)]),
+            ),
+        }
+    }
+}
+
+/// Prints the entries of a kind. Rows wrap at the width of a terminal; in a pipe each is one line.
+pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
+    let entries = Entries::of(arguments.what);
+    if arguments.json {
+        return output::print(format!("{:#}\n", Value::Array(entries.json)).as_bytes());
+    }
+    if arguments.arguments {
+        if entries.abouts.is_empty() {
+            return Err(Failure::Argument(
+                "--arguments is for methods, step-functions and aggregators; models and devices take no arguments"
+                    .into(),
+            ));
+        }
+        let summaries: Vec<String> = entries.abouts.iter().map(About::summary).collect();
+        return output::print(summaries.join("\n").as_bytes());
+    }
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     if std::io::stdout().is_terminal() {
         let width = u16::try_from(TerminalOptions::detect().width).unwrap_or(u16::MAX);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    match what {
-        Listing::Methods => {
-            table.set_header(["METHOD", "QUESTION", "COST"]);
-            for method in list_methods() {
-                table.add_row([method.name, method.description, method.cost]);
-            }
-        }
-        Listing::Models => {
-            table.set_header(["MODEL TYPE", "NAME", "PAPER"]);
-            for architecture in architectures::list() {
-                table.add_row([architecture.model_type, architecture.title, architecture.paper]);
-            }
-        }
-        Listing::StepFunctions => {
-            table.set_header(["STEP FUNCTION", "VALUE"]);
-            for function in step_functions::list() {
-                table.add_row([function.name, function.description]);
-            }
-            table.add_row([
-                EXPRESSION,
-                "Your own, such as \"logit(target) - logit('▁elle')\"; see `inseq explain expression`.",
-            ]);
-        }
-        Listing::Aggregators => {
-            table.set_header(["AGGREGATOR", "WHAT IT DOES", "ARGUMENTS"]);
-            for aggregator in Aggregators::new().list() {
-                let arguments: Vec<&str> = aggregator.arguments.iter().map(|argument| argument.name).collect();
-                table.add_row([aggregator.name, aggregator.description, &arguments.join(", ")]);
-            }
-        }
-        Listing::Devices => {
-            table.set_header(["DEVICE", "WHAT IT IS"]);
-            for name in device::names() {
-                table.add_row([name, device_description(name)]);
-            }
-        }
-    }
+    table.set_header(entries.header);
+    table.add_rows(entries.rows);
     output::print_table(&table)
 }
 
 fn device_description(name: &str) -> &'static str {
     match name {
-        "flex" => "the CPU, in pure Rust; also by the name cpu",
-        "tch" => "the CPU, by libtorch",
-        "tch-cuda" => "an NVIDIA GPU, by libtorch; tch-cuda:1 is the second",
-        "cuda" => "an NVIDIA GPU; cuda:1 is the second",
-        "vulkan" => "a GPU, by Vulkan",
-        "wgpu" => "a GPU, by WebGPU",
+        "flex" => "CPU, in pure Rust; cpu is another name",
+        "tch" => "CPU, through libtorch",
+        "tch-cuda" => "NVIDIA GPU, through libtorch; tch-cuda:1 is the second",
+        "cuda" => "NVIDIA GPU; cuda:1 is the second",
+        "vulkan" => "GPU, through Vulkan",
+        "wgpu" => "GPU, through WebGPU",
         _ => "",
     }
 }
@@ -114,7 +199,7 @@ pub fn explain(name: &str) -> Result<(), Failure> {
     let aggregator = || aggregators.explain(name).ok();
     let text = match method().or_else(function).or_else(aggregator) {
         Some(text) => text,
-        None if name == EXPRESSION => step_functions::GRAMMAR.to_owned(),
+        None if name == expression().name => step_functions::GRAMMAR.to_owned(),
         None => {
             let methods: Vec<&str> = list_methods().iter().map(|method| method.name).collect();
             let functions: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();

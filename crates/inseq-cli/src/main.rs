@@ -7,6 +7,7 @@ mod arguments;
 mod attribute;
 mod attribution;
 mod compare;
+mod completing;
 mod failure;
 mod input;
 mod json_object;
@@ -57,7 +58,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Attribute(arguments) => attribute::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
-        Command::List(arguments) => listing::list(arguments.what),
+        Command::List(arguments) => listing::list(&arguments),
         Command::Explain(arguments) => listing::explain(&arguments.name),
         Command::Show(arguments) => saved::show::run(&arguments),
         Command::Aggregate(arguments) => saved::aggregate::run(&arguments),

@@ -2,12 +2,13 @@
 
 use burn::tensor::DType;
 use bytesize::ByteSize;
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use inseq_methods::{AttributionModel, LoadOptions};
 use inseq_models::checkpoint::HubOptions;
 use inseq_models::tokenizer::TokenizerOptions;
 use serde_json::Value;
 
+use crate::completing::DEVICES;
 use crate::failure::Failure;
 use crate::json_object::{Object, object};
 use crate::progress::downloads;
@@ -18,26 +19,28 @@ use crate::warnings::warn;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArguments {
-    /// A model folder, or a model of the hub: org/name or org/name@revision. Without it, the small English to French model
-    /// that is part of the program.
-    #[arg(short, long, value_name = "MODEL")]
+    /// Model: a folder, or a name of the Hugging Face hub (org/name or org/name@revision). [default: the English to French demo
+    /// model, which is part of the program]
+    #[arg(short, long, value_name = "MODEL", value_hint = ValueHint::DirPath)]
     pub model_name_or_path: Option<String>,
-    /// The language of the input texts, as the model spells it (en_XX, eng_Latn, en), for models that translate between many.
+    /// Language code of the input texts, for models of several languages, in the model's spelling (en_XX, eng_Latn, en).
     #[arg(long, value_name = "CODE")]
     pub src_lang: Option<String>,
-    /// The language to translate into.
+    /// Language code of the output, for models of several languages, in the model's spelling.
     #[arg(long, value_name = "CODE")]
     pub tgt_lang: Option<String>,
-    /// Where to compute: cpu, or one of `inseq list devices`.
+    /// Device of the model: auto (the fastest one of this build), cpu, or a name that `inseq list devices` prints.
     #[arg(long, alias = "dev", default_value = "auto", value_name = "DEVICE")]
+    #[arg(value_parser = DEVICES, hide_possible_values = true)]
     pub device: String,
-    /// The type to compute in.
+    /// Data type of the weights. The device cpu computes in f32 with all of them. [default: f32]
     #[arg(long, value_enum, value_name = "TYPE")]
     pub dtype: Option<Precision>,
-    /// Memory that the tensors of the attribution may take, such as 2GB or 512MiB. [default: 1GiB]
+    /// Largest size of the tensors of the attribution, without the weights of the model, such as 512MiB or 2GB; more than 0. A
+    /// text that needs more is attributed with a warning. [default: 1GiB]
     #[arg(long, value_name = "SIZE")]
     pub memory_budget: Option<ByteSize>,
-    /// Arguments of the model's loading, as a JSON object: dtype, revision, local_files_only.
+    /// Arguments for loading the model, as a JSON object: dtype, revision, local_files_only.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     pub model_kwargs: Object,
     /// Arguments of the tokenizer, as a JSON object: src_lang, tgt_lang.
@@ -48,12 +51,12 @@ pub struct ModelArguments {
 /// The type that a model computes in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Precision {
-    /// 32 bits.
+    /// 32-bit floats.
     #[default]
     F32,
-    /// 16 bits, IEEE.
+    /// 16-bit floats (IEEE half precision).
     F16,
-    /// 16 bits, with the exponent of 32.
+    /// 16-bit floats with the exponent range of f32.
     Bf16,
 }
 

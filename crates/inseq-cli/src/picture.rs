@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use inseq_viz::figure::{self, FigureOptions};
 use inseq_viz::html::{self, HtmlOptions};
 use inseq_viz::scale::Theme;
@@ -23,14 +23,14 @@ use crate::warnings::warn;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct PictureArguments {
-    /// Save a picture: a page for the browser with every view (.html), or the view for a paper (.svg, .png, .tex); `-` for
-    /// standard output, as a page, instead of the map.
-    #[arg(long, value_name = "PATH")]
+    /// Save a picture. The extension chooses the format: a page for the browser with every view (.html), or the chosen view
+    /// (.svg, .png, .tex). `-` writes a page to standard output instead of the map.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub viz_path: Option<Destination>,
-    /// The format of a picture on standard output: html, svg or tex. The end of its name says that of a file.
+    /// Format of a picture on standard output (--viz-path -): html, svg or tex. [default: html]
     #[arg(long, value_name = "FORMAT")]
     pub viz_format: Option<Format>,
-    /// When to use colours.
+    /// Use of colours in the terminal.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
     /// What is shown.

@@ -16,13 +16,13 @@ use crate::picture_format;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct SaveArguments {
-    /// The format of a result on standard output: json or csv. The end of its name says that of a file.
+    /// Format of a result on standard output: json or csv. [default: json]
     #[arg(long, value_name = "FORMAT")]
     pub save_format: Option<SaveFormat>,
-    /// How precisely scores are saved as JSON or safetensors.
+    /// Precision of the saved scores in JSON and safetensors files.
     #[arg(long, value_enum, default_value_t, value_name = "PRECISION")]
     pub scores_precision: Precision,
-    /// Put each sequence into a file of its own: out.json becomes out_0.json, out_1.json and so on.
+    /// Save each sequence to a separate file: out.json becomes out_0.json, out_1.json and so on.
     #[arg(long)]
     pub split_sequences: bool,
 }
@@ -43,7 +43,7 @@ impl FromStr for SaveFormat {
 /// A precision of saved scores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Precision {
-    /// As they are.
+    /// 24 significant bits, as computed.
     #[default]
     Float32,
     /// 11 significant bits.

@@ -13,26 +13,26 @@ use crate::json_object::{Object, object};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Texts")]
 pub struct TextArguments {
-    /// Input texts; `-` for standard input, one text a line.
+    /// Input texts. `-` reads one text per line from standard input.
     #[arg(short, long, required_unless_present = "chat_file", num_args = 1.., value_name = "TEXT")]
     pub input_texts: Vec<String>,
-    /// Outputs to explain, one for each input, instead of generating them.
+    /// Given outputs, one per input text. Without them the model generates the outputs.
     #[arg(short, long, num_args = 1.., value_name = "TEXT")]
     pub generated_texts: Option<Vec<String>>,
-    /// Take the generated texts as beginnings that the model goes on from.
+    /// Continue the texts of --generated-texts instead of attributing them as whole outputs (encoder-decoder models).
     #[arg(long)]
     pub generate_from_target_prefix: bool,
-    /// Cut texts that the model has no positions for, with a warning, rather than refuse them.
+    /// Cut texts that are longer than the model allows, with a warning. Without this flag they are an error.
     #[arg(long)]
     pub truncate: bool,
-    /// Take each input as what a user says to a chat model, in the words of the model's chat template.
+    /// Put each input text into the model's chat template, as the message of a user.
     #[arg(long)]
     pub chat: bool,
-    /// Chats instead of input texts, in the words of the model's chat template: a JSON file with a list of messages such as
-    /// {"role": "user", "content": "Who was late?"}, or a list of such lists; `-` for standard input.
+    /// Chats in place of input texts, for the model's chat template: a JSON file with a list of messages such as {"role":
+    /// "user", "content": "Who was late?"}, or a list of such lists. `-` reads standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["input_texts", "chat"])]
     pub chat_file: Option<PathBuf>,
-    /// Arguments of the generation, as a JSON object, by the names of generation_config.json.
+    /// Arguments of generation, as a JSON object such as {"num_beams": 4}, with the names of generation_config.json.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     pub generation_kwargs: Object,
 }

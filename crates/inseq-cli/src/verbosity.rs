@@ -8,10 +8,10 @@ use crate::failure::say;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct Verbosity {
-    /// Say on standard error what is done.
+    /// Print progress messages to standard error.
     #[arg(short, long)]
     pub verbose: bool,
-    /// As --verbose, with times and sizes.
+    /// Print progress messages with times and sizes to standard error.
     #[arg(long)]
     pub very_verbose: bool,
 }

@@ -13,51 +13,53 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "View")]
 pub struct ViewArguments {
-    /// Which view to draw.
+    /// View of the result.
     #[arg(long, value_enum, default_value_t, value_name = "VIEW")]
     pub view: View,
-    /// Whether the picture lies on a dark or a light page. [default: as the terminal says; light in files]
+    /// Background of the picture. [default: that of the terminal; light in files]
     #[arg(long, value_enum, value_name = "THEME")]
     pub theme: Option<Theme>,
-    /// Score at the low end of the colours.
+    /// Score at the low end of the colour scale. [default: 0, or minus the largest magnitude if scores are negative]
     #[arg(long, alias = "min-val", value_name = "SCORE", allow_negative_numbers = true)]
     pub min_value: Option<f32>,
-    /// Score at the high end of the colours.
+    /// Score at the high end of the colour scale. [default: the largest score of the text]
     #[arg(long, alias = "max-val", value_name = "SCORE", allow_negative_numbers = true)]
     pub max_value: Option<f32>,
-    /// Leave the numbers out of cells.
+    /// Do not print numbers in cells.
     #[arg(long)]
     pub hide_values: bool,
-    /// Show only so many input tokens, those with the strongest scores.
+    /// Number of input tokens to show, 1 or more: those with the strongest scores. [default: all]
     #[arg(long, value_name = "N")]
     pub top_tokens: Option<usize>,
-    /// Leave out tokens that stand for no text (start, end, padding, languages), and scale the rest to 1 again. The
-    /// attribution keeps them.
+    /// Hide tokens without text (start, end, padding, languages) in pictures. Scores that summed to 1 are scaled to sum to 1
+    /// again. The saved result keeps these tokens.
     #[arg(long)]
     pub hide_special: bool,
-    /// Replace strings in tokens, each as FROM=TO: '▁=' 'Ġ= '.
+    /// Replace strings in shown tokens, such as '▁=' or 'Ġ= '.
     #[arg(long, alias = "replace-char", num_args = 1.., value_name = "FROM=TO", value_parser = replacement)]
     pub replace: Vec<(String, String)>,
-    /// In --view tokens and granular: the generated tokens to explain, by position (from 0, negative from the end) or text.
+    /// For --view tokens and granular: output tokens to explain, by text or by position among the attributed tokens (from 0;
+    /// negative positions count from the end). [default: all]
     #[arg(long, num_args = 1.., value_name = "TOKEN", allow_negative_numbers = true)]
     pub show_tokens: Vec<String>,
-    /// In --view tokens: the step score that colours generated tokens.
+    /// For --view tokens: step score that colours the output tokens.
     #[arg(long, alias = "step-score-highlight", value_name = "NAME")]
     pub highlight: Option<String>,
-    /// In --view tokens: start a new line after so many tokens, or after each of these.
+    /// For --view tokens: number of tokens per line, 1 or more, or tokens that end a line.
     #[arg(long, num_args = 1.., value_name = "N|TOKEN")]
     pub wrap_after: Vec<String>,
-    /// In --view granular: the axis that runs across: layer, head or feature.
+    /// For --view granular: axis of the columns: layer, head or feature. [default: the first axis that is short enough]
     #[arg(long, value_name = "AXIS")]
     pub show_dim: Option<String>,
-    /// In --view granular: only these entries of an axis; an axis that does not run across is averaged over them.
+    /// For --view granular: entries of an axis to use, from START to before END. Axes that are not columns are averaged over
+    /// their entries.
     #[arg(long, num_args = 1.., value_name = "AXIS=START:END", value_parser = slice)]
     pub slice_dims: Vec<(String, Range<usize>)>,
-    /// In --view granular: the longest axis that is spread. [default: 20]
+    /// For --view granular: largest number of columns, 1 or more. [default: 20]
     #[arg(long, value_name = "N")]
     pub max_show_size: Option<usize>,
-    /// In --view pair: a saved result whose texts are compared with these, one by one; without it, texts are compared two
-    /// by two.
+    /// For --view pair: saved result whose texts are subtracted from these, one by one. Without it, each second text is
+    /// subtracted from the text before it.
     #[arg(long, value_name = "FILE")]
     pub against: Option<PathBuf>,
 }
@@ -66,10 +68,10 @@ impl ViewArguments {
     /// What a picture is asked to show.
     ///
     /// # Errors
-    /// Where a flag has no effect on the view.
+    /// A flag has no effect on the view, or a number is 0.
     pub fn options(&self) -> Result<ViewOptions, Failure> {
         self.check_flags()?;
-        Ok(ViewOptions {
+        let options = ViewOptions {
             view: self.view,
             title: None,
             min_value: self.min_value,
@@ -93,7 +95,9 @@ impl ViewArguments {
                 slices: self.slice_dims.clone(),
                 longest: self.max_show_size.unwrap_or(Granular::default().longest),
             },
-        })
+        };
+        options.check()?;
+        Ok(options)
     }
 
     /// Refuses flags that have no effect on the view.
@@ -122,16 +126,17 @@ impl ViewArguments {
 }
 
 fn replacement(text: &str) -> Result<(String, String), String> {
-    let (from, to) = text.split_once('=').ok_or("expected FROM=TO, such as '▁='")?;
+    let (from, to) =
+        text.split_once('=').filter(|(from, _)| !from.is_empty()).ok_or("expected FROM=TO, such as '▁='")?;
     Ok((from.to_owned(), to.to_owned()))
 }
 
 fn slice(text: &str) -> Result<(String, Range<usize>), String> {
-    let problem = || "expected AXIS=START:END, such as layer=0:4".to_owned();
+    let problem = || "expected AXIS=START:END, such as layer=0:4, with START before END".to_owned();
     let (axis, span) = text.split_once('=').ok_or_else(problem)?;
     let (start, end) = span.split_once(':').ok_or_else(problem)?;
     match (start.parse(), end.parse()) {
-        (Ok(start), Ok(end)) => Ok((axis.to_owned(), start..end)),
+        (Ok(start), Ok(end)) if start < end => Ok((axis.to_owned(), start..end)),
         _ => Err(problem()),
     }
 }
@@ -145,7 +150,7 @@ mod tests {
         assert_eq!(slice("layer=0:4"), Ok(("layer".to_owned(), 0..4)));
         assert!(slice("layer=4").is_err() && slice("0:4").is_err() && slice("layer=a:b").is_err());
         assert_eq!(replacement("▁= "), Ok(("▁".to_owned(), " ".to_owned())));
-        assert_eq!(replacement("==a"), Ok((String::new(), "=a".to_owned())));
-        assert!(replacement("▁").is_err());
+        assert_eq!(replacement("a==a"), Ok(("a".to_owned(), "=a".to_owned())));
+        assert!(replacement("▁").is_err() && replacement("==a").is_err());
     }
 }

@@ -1,12 +1,14 @@
 //! Entries that are found by name: listed, explained, and extended by the owner of the registry.
 
 use std::fmt::Write as _;
+use std::ops::Deref;
 
 use indexmap::IndexMap;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Argument of an entry of a registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Argument {
     /// Name of the argument.
     pub name: &'static str,
@@ -23,54 +25,68 @@ impl Argument {
     }
 }
 
-/// One entry of a [`Registry`].
-pub trait Entry {
-    /// Word for an entry in messages, such as `aggregator`.
-    const KIND: &'static str;
-
+/// Name, meaning and arguments of an entry of a [`Registry`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct About {
     /// Name of the entry.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// Description in one line.
-    fn description(&self) -> &'static str;
-
+    pub description: &'static str,
     /// Details; empty if the description is complete.
-    fn details(&self) -> &'static str {
-        ""
+    pub details: &'static str,
+    /// Arguments that the entry takes.
+    pub arguments: &'static [Argument],
+}
+
+impl About {
+    /// Whether the entry takes an argument with this name.
+    pub fn takes(&self, argument: &str) -> bool {
+        self.arguments.iter().any(|known| known.name == argument)
     }
 
-    /// Arguments that the entry takes.
-    fn arguments(&self) -> &'static [Argument];
+    /// The first of the given arguments that the entry does not take.
+    pub fn unknown_argument<'a>(&self, arguments: &'a Map<String, Value>) -> Option<&'a str> {
+        arguments.keys().map(String::as_str).find(|argument| !self.takes(argument))
+    }
+
+    /// The name and the description, then one line per argument with its default and meaning.
+    pub fn summary(&self) -> String {
+        format!("{}: {}\n{}", self.name, self.description, self.argument_lines())
+    }
+
+    fn argument_lines(&self) -> String {
+        let lines = textwrap::Options::new(WIDTH).initial_indent("  ").subsequent_indent("      ");
+        let line = |Argument { name, default, doc }: &Argument| {
+            format!("{}\n", textwrap::fill(&format!("{name} ({default}): {doc}"), &lines))
+        };
+        self.arguments.iter().map(line).collect()
+    }
+}
+
+/// Width of explanations, in columns.
+const WIDTH: usize = 88;
+
+/// One entry of a [`Registry`].
+pub trait Entry: Deref<Target = About> {
+    /// Word for an entry in messages, such as `aggregator`.
+    const KIND: &'static str;
 
     /// Further facts with their labels, such as a paper.
     fn facts(&self) -> Vec<(&'static str, &'static str)> {
         Vec::new()
     }
 
-    /// Whether the entry takes an argument with this name.
-    fn takes(&self, argument: &str) -> bool {
-        self.arguments().iter().any(|known| known.name == argument)
-    }
-
-    /// The first of the given arguments that the entry does not take.
-    fn unknown_argument<'a>(&self, arguments: &'a Map<String, Value>) -> Option<&'a str> {
-        arguments.keys().map(String::as_str).find(|argument| !self.takes(argument))
-    }
-
     /// All facts about the entry as text.
     fn explanation(&self) -> String {
-        let mut text = format!("{}: {}\n", self.name(), self.description());
-        if !self.details().is_empty() {
-            text += &format!("\n{}\n", textwrap::fill(self.details(), 88));
+        let mut text = format!("{}: {}\n", self.name, self.description);
+        if !self.details.is_empty() {
+            text += &format!("\n{}\n", textwrap::fill(self.details, WIDTH));
         }
-        text += match self.arguments() {
+        text += match self.arguments {
             [] => "\nArguments: none.\n",
             _ => "\nArguments:\n",
         };
-        for Argument { name, default, doc } in self.arguments() {
-            let lines = textwrap::Options::new(88).initial_indent("  ").subsequent_indent("      ");
-            let _ = writeln!(text, "{}", textwrap::fill(&format!("{name} ({default}): {doc}"), lines));
-        }
+        text += &self.argument_lines();
         for (index, (label, fact)) in self.facts().into_iter().enumerate() {
             let gap = if index == 0 { "\n" } else { "" };
             let _ = writeln!(text, "{gap}{label}: {fact}");
@@ -93,7 +109,7 @@ impl<E> Default for Registry<E> {
 
 impl<E: Entry> FromIterator<E> for Registry<E> {
     fn from_iter<I: IntoIterator<Item = E>>(entries: I) -> Self {
-        Self { entries: entries.into_iter().map(|entry| (entry.name(), entry)).collect() }
+        Self { entries: entries.into_iter().map(|entry| (entry.name, entry)).collect() }
     }
 }
 
@@ -103,7 +119,7 @@ impl<E: Entry> Registry<E> {
     /// # Errors
     /// The name is empty or taken; the message says which.
     pub fn add(&mut self, entry: E) -> Result<(), String> {
-        let name = entry.name();
+        let name = entry.name;
         if name.is_empty() {
             return Err(format!("the new {} has an empty name; give it one", E::KIND));
         }

@@ -83,6 +83,15 @@ pub struct SequenceAttribution {
     pub kind: AttributionKind,
 }
 
+/// Spans of the tokens of a text on both sides ([`SequenceAttribution::find_tokens`]).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundTokens {
+    /// Spans of source tokens, in order.
+    pub source: Vec<Range<usize>>,
+    /// Spans of target tokens, in order.
+    pub target: Vec<Range<usize>>,
+}
+
 /// The raw output of one generation step for a batch of texts (the reference's `step_attributions`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepAttribution {
@@ -137,6 +146,22 @@ impl SequenceAttribution {
         self.target_attributions = aggregated.target_attributions.map(|scores| scores * weights);
         self.kind = aggregated.kind;
         Ok(())
+    }
+
+    /// Positions of the tokens of a text, such as the rows of a word in [`source_attributions`](Self::source_attributions);
+    /// [`text::find`](crate::text::find) has the rule.
+    ///
+    /// ```
+    /// use inseq_core::{SequenceAttribution, Token};
+    ///
+    /// let source = ["▁The", "▁nur", "se", "▁left"].map(|text| Token::new(text, 1)).to_vec();
+    /// let target = ["<pad>", "▁L", "'", "infirmière"].map(|text| Token::new(text, 1)).to_vec();
+    /// let attribution = SequenceAttribution { source, target, ..SequenceAttribution::default() };
+    /// assert_eq!(attribution.find_tokens("nurse").source, [1..3]);
+    /// assert_eq!(attribution.find_tokens("infirmière").target, [3..4]);
+    /// ```
+    pub fn find_tokens(&self, text: &str) -> FoundTokens {
+        FoundTokens { source: crate::text::find(&self.source, text), target: crate::text::find(&self.target, text) }
     }
 
     /// Keeps only the input tokens of a span: of the source or, for decoder-only models, of the prompt. Generated tokens

@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use inseq_core::aggregators::{
     AggregationFunction, Aggregator, AggregatorInfo, Aggregators, Pair, Spans, Split, SplitMode, Subwords,
 };
-use inseq_core::{AttributionKind, AttributionResult, Result as CoreResult, SequenceAttribution, Token};
+use inseq_core::{About, AttributionKind, AttributionResult, Result as CoreResult, SequenceAttribution, Token};
 use ndarray::{ArrayD, Axis, array};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -244,10 +244,7 @@ fn an_aggregator_of_ones_own_is_found_by_its_name() {
     }
     let mut aggregators = Aggregators::new();
     let info = AggregatorInfo {
-        name: "doubled",
-        description: "Twice the scores.",
-        details: "",
-        arguments: &[],
+        about: About { name: "doubled", description: "Twice the scores.", details: "", arguments: &[] },
         make: std::sync::Arc::new(|_| Ok(Box::new(Doubled))),
     };
     aggregators.register(info.clone()).unwrap();
@@ -259,6 +256,6 @@ fn an_aggregator_of_ones_own_is_found_by_its_name() {
     assert_eq!(doubled, array![[0.8, 1.0], [-1.8, 0.4], [1.2, 0.4]].into_dyn());
     assert!(Aggregators::new().explain("doubled").is_err(), "registered with one value, not with all");
     for function in AggregationFunction::NAMES {
-        assert!(aggregators.explain(function).unwrap().contains("vnorm_ord"), "{function}");
+        assert_eq!(aggregators.explain(function).unwrap().contains("vnorm_ord"), function == "vnorm", "{function}");
     }
 }

@@ -6,7 +6,7 @@ use inseq_models::tokenizer::Role;
 use ndarray::Array1;
 
 use crate::engine::{Engine, TextSteps};
-use crate::method::{Attributions, Method, MethodContext};
+use crate::method::{Attributions, Cost, Method, MethodContext};
 use crate::other_contexts::{Contrasts, Run};
 use crate::pieces::{Piece, batches, joined, pieces};
 use crate::progress::{Progress, ProgressCallback};
@@ -34,6 +34,8 @@ pub(crate) struct Work {
     pub(crate) done: usize,
     /// Upper bound of the work for the known texts.
     pub(crate) total: usize,
+    /// Approximate size in bytes of the tensors of the largest text, and its index in the call.
+    pub(crate) largest: Option<(usize, usize)>,
 }
 
 impl Attributing<'_> {
@@ -53,11 +55,12 @@ impl Attributing<'_> {
         let pieces = pieces(model, self.method, self.has_target_scores, texts);
         let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
         let size = self.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
-        let of_piece = |piece: &Piece| {
-            let cost = self.method.cost(model, &piece.steps, self.has_target_scores);
-            cost.forwards.times(piece.steps.steps.len()).most
-        };
-        work.total = pieces.iter().map(of_piece).fold(work.total, usize::saturating_add);
+        for piece in &pieces {
+            let Cost { forwards, pullbacks } = self.method.cost(model, &piece.steps, self.has_target_scores);
+            work.total = work.total.saturating_add(forwards.times(piece.steps.steps.len()).most);
+            let bytes = engine.bytes_at_once(&piece.steps, forwards.least, pullbacks);
+            work.largest = work.largest.max(Some((bytes, piece.steps.index)));
+        }
         let special_tokens = self.model.special_tokens().all;
         // Pieces of each text that are still to come, and what those before gave.
         let mut left = vec![0usize; texts.len()];

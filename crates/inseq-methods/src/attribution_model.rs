@@ -7,6 +7,7 @@ use inseq_core::aggregators::Aggregators;
 use inseq_core::{AttributionResult, SequenceAttribution};
 use inseq_models::architectures::LoadedModel;
 use inseq_models::checkpoint::Repository;
+use inseq_models::device;
 use inseq_models::generation::GenerationConfig;
 use inseq_models::model::Model;
 use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer};
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::choices::Choices;
+use crate::limits::Limits;
 use crate::loading::LoadOptions;
 use crate::plan::Plan;
 use crate::progress::ProgressCallback;
@@ -38,6 +40,8 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct AttributionModel {
     pub(crate) text_model: TextModel,
+    /// Copies on other devices.
+    copies: Vec<TextModel>,
     pub(crate) choices: Choices,
     pub(crate) aggregators: Aggregators,
 }
@@ -109,7 +113,51 @@ impl AttributionModel {
     }
 
     fn new(text_model: TextModel, options: &LoadOptions) -> Self {
-        Self { text_model, choices: Choices::new(options), aggregators: Aggregators::new() }
+        Self { text_model, copies: Vec::new(), choices: Choices::new(options), aggregators: Aggregators::new() }
+    }
+
+    /// Copies the weights to another device, so that calls can run there ([`Limits::device`]). This takes the time of the transfer,
+    /// and as much memory there as the weights take here, until the model is dropped; the tokenizer and the registries are
+    /// shared. A call never moves weights. If the weights are there already, nothing happens.
+    ///
+    /// ```
+    /// # #[cfg(feature = "demo")] {
+    /// use inseq_methods::{AttributionModel, AttributionRequest, Limits};
+    ///
+    /// let mut model = AttributionModel::demo()?;
+    /// model.copy_to("cpu")?; // or "cuda:0", in a build with this backend
+    /// let request = AttributionRequest::new(["The doors are white."]).limits(Limits::default().device("cpu"));
+    /// assert_eq!(model.attribute(&request)?.sequences.len(), 1);
+    /// # }
+    /// # Ok::<(), inseq_methods::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The device is unknown or not there.
+    pub fn copy_to(&mut self, device: &str) -> Result<()> {
+        let device = device::parse(device)?;
+        if !self.devices().contains(&device) {
+            self.copies.push(self.text_model.to_device(&device));
+        }
+        Ok(())
+    }
+
+    /// Devices with the weights: the one that the model was loaded on, then those of [`copy_to`](Self::copy_to).
+    pub fn devices(&self) -> Vec<Device> {
+        std::iter::once(&self.text_model).chain(&self.copies).map(TextModel::device).collect()
+    }
+
+    /// The model on the device of a call.
+    fn on(&self, limits: &Limits) -> Result<&TextModel> {
+        let Some(name) = &limits.device else { return Ok(&self.text_model) };
+        let device = device::parse(name)?;
+        let mut all = std::iter::once(&self.text_model).chain(&self.copies);
+        all.find(|model| model.device() == device).ok_or_else(|| {
+            Error::Argument(format!(
+                "`device` is `{name}`, but the weights of the model are on {:?}; copy them with `copy_to({name:?})`",
+                self.devices()
+            ))
+        })
     }
 
     /// Attributes every generated token of every text.
@@ -129,7 +177,7 @@ impl AttributionModel {
         request: &AttributionRequest,
         progress: ProgressCallback,
     ) -> Result<AttributionResult> {
-        let call = Call::resolve(&self.text_model, &self.choices, request)?;
+        let call = Call::resolve(self.on(&request.limits)?, &self.choices, request)?;
         let mut all = Vec::new();
         let info = call.run(progress, |finished| {
             all.push(finished);
@@ -189,7 +237,7 @@ impl AttributionModel {
             )
             .into());
         }
-        let call = Call::resolve(&self.text_model, &self.choices, request)?;
+        let call = Call::resolve(self.on(&request.limits)?, &self.choices, request)?;
         let mut failure = None;
         let info = call.run(progress, |finished| {
             each(finished.index, finished.sequence).map_err(|error| {
@@ -209,7 +257,7 @@ impl AttributionModel {
     /// # Errors
     /// As [`attribute`](Self::attribute).
     pub fn plan(&self, request: &AttributionRequest) -> Result<Vec<Plan>> {
-        Call::resolve(&self.text_model, &self.choices, request)?.plan()
+        Call::resolve(self.on(&request.limits)?, &self.choices, request)?.plan()
     }
 
     /// Generates texts from `texts`, with the model's generation configuration; `arguments` take precedence.
@@ -296,7 +344,7 @@ impl AttributionModel {
         self.text_model.unexpected_tensors()
     }
 
-    /// Device of the model.
+    /// Device that the model was loaded on, where calls run by default.
     pub fn device(&self) -> Device {
         self.text_model.device()
     }

@@ -19,7 +19,7 @@ use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::info::{Facts, Outcome};
 use crate::limits::Limits;
 use crate::loading::checked_budget;
-use crate::method::{Attributions, Method};
+use crate::method::{Attributions, INCLUDE_EOS_BASELINE, Method};
 use crate::other_contexts::Contrasts;
 use crate::positions::{Asked, steps_of, without_value};
 use crate::progress::{Progress, ProgressCallback};
@@ -29,7 +29,7 @@ use crate::step_functions::SharedStepFunction;
 use crate::targets::{Target, Targets};
 use crate::text_model::TextModel;
 use crate::texts::Texts;
-use crate::{Error, Result};
+use crate::{Error, Result, unused_options};
 
 /// Number of texts that are read, generated and attributed together: the largest number of unfinished texts that a call holds,
 /// for any number of texts.
@@ -55,6 +55,8 @@ pub(crate) struct Call<'r> {
     output_steps: bool,
     limits: &'r Limits,
     pub(crate) memory_budget: usize,
+    /// Warnings about options that have no effect.
+    unused_options: Vec<String>,
     facts: Facts<'r>,
 }
 
@@ -95,6 +97,7 @@ impl<'r> Call<'r> {
         let decoder_only = model.model().is_decoder_only();
         Ok(Self {
             facts: Facts::of(request, &*method, &attributed_fn, &step_scores),
+            unused_options: unused_options::of_call(request, &*method, model),
             generation,
             asked: Asked { start: request.attr_pos_start, end: request.attr_pos_end },
             merging: choices.merging_of(&step_scores),
@@ -152,6 +155,9 @@ impl<'r> Call<'r> {
             }
             outcome.seconds += started.elapsed().as_secs_f64();
         }
+        if let Some((bytes, index)) = work.largest.filter(|(bytes, _)| *bytes > self.memory_budget) {
+            outcome.warnings.push(unused_options::too_large(index, self.texts.len(), bytes, self.memory_budget));
+        }
         Ok(self.facts.info(&self.texts, &outcome))
     }
 
@@ -172,6 +178,7 @@ impl<'r> Call<'r> {
         progress: ProgressCallback,
     ) -> Result<Prepared> {
         if window.start == 0 {
+            outcome.warnings.extend(self.unused_options.iter().cloned());
             outcome.warnings.extend(self.facts.unused_options(&self.texts).map(str::to_owned));
         }
         let targets = Targets { texts: &self.texts, generation: self.generation.as_ref() };
@@ -196,6 +203,12 @@ impl<'r> Call<'r> {
         }
         if let (false, true, Some(reason)) = (outcome.has_steps, window.end == self.texts.len(), &outcome.refusal) {
             return Err(Error::Argument(reason.clone()));
+        }
+        let special = self.texts.model.special_tokens();
+        outcome.has_end |= prepared.texts.iter().any(|text| unused_options::sees_end(text, &special));
+        let uses_end = self.include_eos_baseline && !self.method.unused_options().contains(&INCLUDE_EOS_BASELINE);
+        if uses_end && !outcome.has_end && window.end == self.texts.len() {
+            outcome.warnings.push(unused_options::NO_END.to_owned());
         }
         let contrasts = self.contrasts();
         for text in &prepared.texts {

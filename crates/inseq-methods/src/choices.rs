@@ -59,7 +59,8 @@ impl Choices {
             }
         };
         method.check(model.model())?;
-        let loading = Loading::new(&self.load_options, request.limits.policy);
+        let device = request.limits.device.as_ref().unwrap_or(&self.load_options.device).clone();
+        let loading = Loading::new(&LoadOptions { device, ..self.load_options.clone() }, request.limits.policy);
         Ok(method.prepare(&loading)?.unwrap_or(method))
     }
 

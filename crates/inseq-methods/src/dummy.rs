@@ -1,15 +1,21 @@
 //! No attribution.
 
+use inseq_core::About;
+
 use crate::Result;
-use crate::method::{Attributions, Method, MethodContext, MethodInfo, without_arguments};
+use crate::method::{
+    ATTRIBUTED_FN, Attributions, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
+};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "dummy",
-        description: "No attribution: only step scores are computed.",
-        details: "Attributes nothing. Use it to compute only step scores.",
-        arguments: &[],
+        about: About {
+            name: "dummy",
+            description: "No attribution: only step scores are computed.",
+            details: "Attributes nothing. Use it to compute only step scores.",
+            arguments: &[],
+        },
         cost: "1 forward",
         citation: "none",
         make: without_arguments(Dummy),
@@ -23,6 +29,10 @@ pub struct Dummy;
 impl Method for Dummy {
     fn name(&self) -> &str {
         "dummy"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {

@@ -36,6 +36,8 @@ pub(crate) struct Outcome {
     /// Whether any text has the requested positions, and the reason of the first text without them.
     pub(crate) has_steps: bool,
     pub(crate) refusal: Option<String>,
+    /// Whether a step of any text sees an end-of-sequence token.
+    pub(crate) has_end: bool,
     /// The targets, as texts.
     pub(crate) written: Vec<String>,
     /// For each text, the position in the contrast target for each step: for the attributed function, and for step scores.

@@ -1,7 +1,7 @@
 //! Sorts the keyword arguments of a call: options of the call, arguments of the attributed function, of step scores, or of a
 //! method.
 
-use inseq_core::{Argument, Entry as _};
+use inseq_core::Argument;
 use serde_json::{Map, Value};
 
 use crate::method::MethodInfo;

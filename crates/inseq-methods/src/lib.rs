@@ -39,6 +39,7 @@ mod sequences;
 mod targets;
 mod text_model;
 mod texts;
+mod unused_options;
 
 pub use attribution_model::AttributionModel;
 pub use chats::Chat;
@@ -50,7 +51,8 @@ pub use inseq_models::tokenizer::Message;
 pub use limits::{Cancellation, Limits};
 pub use loading::{DEFAULT_MEMORY_BUDGET, LoadOptions, Loading, Policy};
 pub use method::{
-    Attributions, Bounds, Cost, MakeMethod, Method, MethodContext, MethodInfo, from_arguments, without_arguments,
+    ATTRIBUTED_FN, Attributions, Bounds, Cost, INCLUDE_EOS_BASELINE, MakeMethod, Method, MethodContext, MethodInfo,
+    from_arguments, without_arguments,
 };
 pub use plan::Plan;
 pub use progress::{Progress, ProgressCallback};

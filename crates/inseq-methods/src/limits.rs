@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::loading::Policy;
 
-/// Limits of one call: memory, files, and time. A server sets them for each call, independent of the client's request.
+/// Limits of one call: memory, device, files, and time. A server sets them for each call, independent of the client's request.
 ///
 /// ```
 /// use inseq_methods::{Cancellation, Limits, Policy};
 ///
 /// let cancellation = Cancellation::default();
-/// let limits = Limits {
-///     memory_budget: Some(1 << 28),
-///     policy: Policy::CLOSED,
-///     cancellation: Some(cancellation.clone()),
-/// };
+/// let limits = Limits::default()
+///     .memory_budget(1 << 28)
+///     .device("cpu")
+///     .policy(Policy::CLOSED)
+///     .cancellation(cancellation.clone());
 /// // From another thread, or a signal handler:
 /// cancellation.cancel();
 /// assert!(limits.is_cancelled());
@@ -24,6 +24,9 @@ use crate::loading::Policy;
 pub struct Limits {
     /// Largest size of the tensors of the call without the model's weights, in bytes; `None` uses the model's budget.
     pub memory_budget: Option<usize>,
+    /// Name of the device that runs the call, for [`inseq_models::device::parse`]; `None` uses the device that the model was loaded
+    /// on. The weights must be there: [`AttributionModel::copy_to`](crate::AttributionModel::copy_to).
+    pub device: Option<String>,
     /// Files and models that the arguments of the call may name.
     pub policy: Policy,
     /// Handle that stops the call.
@@ -31,6 +34,30 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Sets the largest size of the tensors of the call, in bytes.
+    #[must_use]
+    pub fn memory_budget(self, memory_budget: impl Into<Option<usize>>) -> Self {
+        Self { memory_budget: memory_budget.into(), ..self }
+    }
+
+    /// Sets the device that runs the call, by its name.
+    #[must_use]
+    pub fn device(self, device: impl Into<String>) -> Self {
+        Self { device: Some(device.into()), ..self }
+    }
+
+    /// Sets the files and models that the arguments of the call may name.
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Sets the handle that stops the call.
+    #[must_use]
+    pub fn cancellation(self, cancellation: impl Into<Option<Cancellation>>) -> Self {
+        Self { cancellation: cancellation.into(), ..self }
+    }
+
     /// Whether the call should stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.as_ref().is_some_and(Cancellation::is_cancelled)

@@ -46,6 +46,44 @@ impl Default for LoadOptions {
     }
 }
 
+impl LoadOptions {
+    /// Sets the device, by its name.
+    #[must_use]
+    pub fn device(self, device: impl Into<String>) -> Self {
+        Self { device: device.into(), ..self }
+    }
+
+    /// Sets the type of the weights.
+    #[must_use]
+    pub fn dtype(self, dtype: DType) -> Self {
+        Self { dtype, ..self }
+    }
+
+    /// Sets the options for downloading files.
+    #[must_use]
+    pub fn hub(self, hub: HubOptions) -> Self {
+        Self { hub, ..self }
+    }
+
+    /// Sets the repository of the tokenizer.
+    #[must_use]
+    pub fn tokenizer(self, tokenizer: impl Into<Option<String>>) -> Self {
+        Self { tokenizer: tokenizer.into(), ..self }
+    }
+
+    /// Sets the languages of a translation model with language tokens.
+    #[must_use]
+    pub fn languages(self, languages: TokenizerOptions) -> Self {
+        Self { languages, ..self }
+    }
+
+    /// Sets the default memory budget of a call, in bytes.
+    #[must_use]
+    pub fn memory_budget(self, memory_budget: usize) -> Self {
+        Self { memory_budget, ..self }
+    }
+}
+
 /// Checks a memory budget.
 ///
 /// # Errors

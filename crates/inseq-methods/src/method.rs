@@ -1,10 +1,10 @@
 //! The interface of attribution methods.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use inseq_core::{Argument, AttributionKind, Entry, nearest};
+use inseq_core::{About, AttributionKind, Entry, nearest};
 use inseq_models::model::{Model, Trace, Wanted};
 use ndarray::{Array1, ArrayD};
 use serde::Serialize;
@@ -52,6 +52,9 @@ impl fmt::Debug for MethodContext<'_> {
 
 impl<'a> MethodContext<'a> {
     /// The text of an entry of the batch.
+    ///
+    /// # Panics
+    /// The batch has no such entry.
     pub fn text(&self, entry: usize) -> &'a TextSteps {
         self.point.texts[entry]
     }
@@ -153,6 +156,12 @@ impl Attributions {
     }
 }
 
+/// The option [`AttributionRequest::attributed_fn`](crate::AttributionRequest::attributed_fn).
+pub const ATTRIBUTED_FN: &str = "attributed_fn";
+
+/// The option [`AttributionRequest::include_eos_baseline`](crate::AttributionRequest::include_eos_baseline).
+pub const INCLUDE_EOS_BASELINE: &str = "include_eos_baseline";
+
 /// An attribution method with its options.
 ///
 /// A method must implement only [`name`](Self::name) and [`attribute_text`](Self::attribute_text).
@@ -194,6 +203,12 @@ pub trait Method: fmt::Debug + Send + Sync {
     /// When the model, or an option, asks for something that there is not.
     fn check(&self, _: &Model) -> Result<()> {
         Ok(())
+    }
+
+    /// Options of a request that have no effect on the method, of [`ATTRIBUTED_FN`] and [`INCLUDE_EOS_BASELINE`]. A call that sets
+    /// one of them gets a warning.
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// The steps that must be attributed so that the requested steps get the same scores as in the whole text. Most methods
@@ -268,14 +283,8 @@ pub type MakeMethod = Arc<dyn Fn(&Map<String, Value>) -> Result<Arc<dyn Method>>
 /// One entry of [`Methods`](crate::Methods).
 #[derive(Clone)]
 pub struct MethodInfo {
-    /// Name of the method.
-    pub name: &'static str,
-    /// The question that the method answers, in one line.
-    pub description: &'static str,
-    /// How the method works, and the meaning of its scores.
-    pub details: &'static str,
-    /// Arguments of the method.
-    pub arguments: &'static [Argument],
+    /// Name and arguments of the method, the question that it answers, and how it works.
+    pub about: About,
     /// Numbers of forwards and pullbacks for a text.
     pub cost: &'static str,
     /// Citation of the paper.
@@ -286,28 +295,20 @@ pub struct MethodInfo {
 
 impl fmt::Debug for MethodInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MethodInfo").field("name", &self.name).field("arguments", &self.arguments).finish()
+        f.debug_struct("MethodInfo").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+impl Deref for MethodInfo {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
     }
 }
 
 impl Entry for MethodInfo {
     const KIND: &'static str = "attribution method";
-
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn description(&self) -> &'static str {
-        self.description
-    }
-
-    fn details(&self) -> &'static str {
-        self.details
-    }
-
-    fn arguments(&self) -> &'static [Argument] {
-        self.arguments
-    }
 
     fn facts(&self) -> Vec<(&'static str, &'static str)> {
         vec![("Cost", self.cost), ("Paper", self.citation)]
@@ -318,11 +319,12 @@ impl MethodInfo {
     /// The entry of a method with fixed options, under its own name.
     pub fn of(method: Arc<dyn Method>) -> Self {
         Self {
-            // Names live as long as the program; a method is registered once.
-            name: method.name().to_owned().leak(),
-            description: "A method that was registered.",
-            details: "",
-            arguments: &[],
+            about: About {
+                // Names live as long as the program; a method is registered once.
+                name: method.name().to_owned().leak(),
+                description: "A method that was registered.",
+                ..About::default()
+            },
             cost: "as the method says",
             citation: "none",
             make: Arc::new(move |_| Ok(method.clone())),

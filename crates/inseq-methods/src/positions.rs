@@ -37,16 +37,29 @@ impl Asked {
             return Err(match length - 1 {
                 last if last < first as i64 => format!("the text {text:?} has nothing after its prompt to attribute"),
                 last => format!(
-                    "`attr_pos_start` is {start}, but the generated text {text:?} has positions {first} to {last} ({why})"
+                    "`attr_pos_start` is {}, but the generated text {text:?} has positions {first} to {last} ({why})",
+                    counted(self.start, start, length)
                 ),
             });
         }
         if end <= start {
             return Err(format!(
-                "`attr_pos_end` ({end}) must lie after `attr_pos_start` ({start}) in the generated text {text:?}"
+                "`attr_pos_end` ({}) must lie after `attr_pos_start` ({}) in the generated text {text:?}",
+                counted(self.end, end, length),
+                counted(self.start, start, length)
             ));
         }
         Ok(start as usize..end as usize)
+    }
+}
+
+/// A position as it was asked for; with the position that it means, if it counts from the end.
+fn counted(asked: Option<i64>, position: i64, length: i64) -> String {
+    match asked {
+        Some(asked) if asked < 0 && asked.saturating_add(length) == position => {
+            format!("{asked}, which is {position} in {length} tokens")
+        }
+        _ => position.to_string(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A model with its tokenizer, for encoding and decoding texts.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
 use inseq_core::Token;
 use inseq_models::architectures::LoadedModel;
@@ -18,7 +20,7 @@ use crate::loading::{LoadOptions, checked_budget};
 pub struct TextModel {
     name: String,
     loaded: LoadedModel,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     generation: GenerationConfig,
 }
 
@@ -60,7 +62,18 @@ impl TextModel {
         tokenizer: Tokenizer,
         generation: GenerationConfig,
     ) -> Self {
-        Self { name: name.into(), loaded, tokenizer, generation }
+        Self { name: name.into(), loaded, tokenizer: Arc::new(tokenizer), generation }
+    }
+
+    /// A copy with the weights on another device; the tokenizer is shared ([`Model::to_device`]).
+    #[must_use]
+    pub fn to_device(&self, device: &Device) -> Self {
+        Self {
+            name: self.name.clone(),
+            loaded: LoadedModel { model: self.loaded.model.to_device(device), ..self.loaded.clone() },
+            tokenizer: self.tokenizer.clone(),
+            generation: self.generation.clone(),
+        }
     }
 
     /// Name or path of the model.

@@ -54,6 +54,11 @@
 //! | [`tokenizer`] | tokenizers and chat templates |
 //! | [`generation`], [`decoding`] | greedy search, beam search, sampling |
 //! | [`device`], [`parallel`] | devices by name, parallel work |
+//!
+//! # Panics
+//!
+//! Functions of tensors document their shapes. A tensor of another shape, on another device, or an index that is out of range panics, as it
+//! does in Burn.
 
 #![forbid(unsafe_code)]
 
@@ -71,4 +76,6 @@ pub mod tokenizer;
 
 mod error;
 
+/// Tensors and devices of Burn, the type of states, weights and scores.
+pub use burn::tensor;
 pub use error::{Error, Result};

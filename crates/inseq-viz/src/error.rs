@@ -48,6 +48,14 @@ pub enum Error {
         /// Requested largest value.
         max: f32,
     },
+    /// An option has a value that shows nothing.
+    #[error("`{option}` {problem}")]
+    Option {
+        /// Name of the option.
+        option: &'static str,
+        /// What was found and what was expected.
+        problem: &'static str,
+    },
     /// No text has the requested generated token.
     #[error("there is no attributed token {step}; {known}")]
     Step {

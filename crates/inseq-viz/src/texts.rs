@@ -57,6 +57,7 @@ impl<'a> Texts<'a> {
 
     /// The shown part of each text.
     pub(crate) fn shown(&self, options: &ViewOptions) -> Result<Vec<Cow<'a, SequenceAttribution>>> {
+        options.check()?;
         let texts = self.sequences.iter().enumerate();
         let shown = texts.map(|(text, sequence)| match options.hide_special {
             false => Ok(Cow::Borrowed(*sequence)),

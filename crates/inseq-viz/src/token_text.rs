@@ -141,8 +141,7 @@ impl TokenText {
             true => self.text.clone(),
             false => self.word_start.iter().copied().chain(rest.chars()).collect(),
         };
-        let made = replacements.iter().filter(|(from, _)| !from.is_empty());
-        let made = made.fold(spelling.clone(), |text, (from, to)| text.replace(from, to));
+        let made = replacements.iter().fold(spelling.clone(), |text, (from, to)| text.replace(from, to));
         if made == spelling {
             return self;
         }

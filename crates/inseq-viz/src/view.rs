@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::token_text::TokenText;
+use crate::{Error, Result};
 
 /// View of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,6 +57,37 @@ pub struct ViewOptions {
     pub granular: Granular,
 }
 
+impl ViewOptions {
+    /// Checks the options that need no result. Every picture does this first.
+    ///
+    /// ```
+    /// use inseq_viz::ViewOptions;
+    ///
+    /// let nothing = ViewOptions { top_tokens: Some(0), ..ViewOptions::default() };
+    /// assert_eq!(nothing.check().unwrap_err().to_string(), "`top_tokens` is 0; expected 1 or more");
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a number of tokens, of tokens per line, or of columns that is 0, and for an empty string to replace.
+    pub fn check(&self) -> Result<()> {
+        const NONE: &str = "is 0; expected 1 or more";
+        let wrong = [
+            ("top_tokens", self.top_tokens == Some(0), NONE),
+            ("wrap", self.wrap == Wrap::Every(0), NONE),
+            ("longest", self.granular.longest == 0, NONE),
+            (
+                "replacements",
+                self.replacements.iter().any(|(from, _)| from.is_empty()),
+                "has an empty string to replace; expected at least one character",
+            ),
+        ];
+        match wrong.into_iter().find(|(_, is_wrong, _)| *is_wrong) {
+            Some((option, _, problem)) => Err(Error::Option { option, problem }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A generated token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -82,7 +114,7 @@ impl Wrap {
     pub(crate) fn ends_line(&self, index: usize, token: &TokenText) -> bool {
         match self {
             Wrap::Width => false,
-            Wrap::Every(count) => *count > 0 && (index + 1).is_multiple_of(*count),
+            Wrap::Every(count) => (index + 1).is_multiple_of(*count),
             Wrap::After(texts) => texts.iter().any(|text| token.is_spelled(text)),
         }
     }

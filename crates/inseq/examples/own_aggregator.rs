@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use inseq::core::aggregators::{Aggregator, AggregatorInfo};
-use inseq::core::{Argument, Error, Result};
+use inseq::core::{About, Argument, Error, Result};
 use inseq::ndarray::{ArrayD, Axis};
 use inseq::prelude::*;
 use inseq::serde_json::{Map, Value};
@@ -50,14 +50,16 @@ impl Aggregator for Strongest {
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let mut model = AttributionModel::demo()?;
     model.aggregators_mut().register(AggregatorInfo {
-        name: "strongest",
-        description: "Keeps the scores that are near the largest one of their step.",
-        details: "",
-        arguments: &[Argument {
-            name: "share",
-            default: "0.5",
-            doc: "The least share of the largest absolute score, 0 to 1.",
-        }],
+        about: About {
+            name: "strongest",
+            description: "Keeps the scores that are near the largest one of their step.",
+            details: "",
+            arguments: &[Argument {
+                name: "share",
+                default: "0.5",
+                doc: "The least share of the largest absolute score, 0 to 1.",
+            }],
+        },
         make: Arc::new(|arguments| {
             let share =
                 arguments.get("share").map_or(Some(0.5), Value::as_f64).filter(|share| (0.0..=1.0).contains(share));

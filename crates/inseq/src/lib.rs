@@ -59,6 +59,8 @@
 pub use inseq_core as core;
 pub use inseq_methods as methods;
 pub use inseq_models as models;
+/// Tensors of Burn, for step functions and methods of your own.
+pub use inseq_models::tensor;
 pub use inseq_viz as viz;
 /// Arrays of scores.
 pub use ndarray;

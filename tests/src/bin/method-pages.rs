@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_methods::{AttributionModel, AttributionRequest, MethodInfo, list_methods};
 use inseq_tests::fixture;
 use inseq_viz::figure::{self, FigureOptions};
@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(&images)?;
     for method in list_methods() {
         std::fs::write(folder.join(format!("methods/{}.md", method.name)), page(&model, method, &images)?)?;
-        let MethodInfo { name, description, cost, .. } = method;
+        let MethodInfo { about: About { name, description, .. }, cost, .. } = method;
         writeln!(table, "| [`{name}`](methods/{name}.md) | {description} | {cost} |")?;
     }
     let path = folder.join("methods.md");
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn page(model: &AttributionModel, method: &MethodInfo, images: &Path) -> Result<String, Box<dyn std::error::Error>> {
-    let MethodInfo { name, description, cost, citation, details, .. } = method;
+    let MethodInfo { about: About { name, description, details, .. }, cost, citation, .. } = method;
     let mut page = format!("# {name}\n\n{description}\n\n{details}\n");
     if !method.arguments.is_empty() {
         page += "\n| argument | default | meaning |\n|---|---|---|\n";

@@ -1,6 +1,6 @@
 //! `inseq aggregate`: a saved result with one score per token, or with what aggregators make of it.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::InputArguments;
 use crate::aggregation::{Aggregation, AggregationArguments, WeightingArguments};
@@ -10,13 +10,13 @@ use crate::result_file::{ResultFile, SaveArguments};
 
 const EXAMPLES: &str = "\
 Examples:
-  One score a token, by the default of what was saved:
+  One score per token, by the default aggregation:
       inseq aggregate why.json -o small.json
-  The norm over features, of whole words; then into a table:
+  The norm over features, merged to whole words, as a table:
       inseq aggregate why.json -o words.parquet --attribution-aggregators vnorm subwords
-  Of layers and heads, the largest head of the last two layers:
+  The largest of 8 heads, averaged over layers 4 and 5:
       inseq aggregate attention.json -o a.json --attribution-aggregators max mean --attribution-selectors 0:8 4:6
-  By sentence:
+  One score per sentence:
       inseq aggregate why.json -o a.json --attribution-aggregators vnorm split --aggregator-kwargs \\
           '{\"split_pattern\": \"[.!?]\", \"split_mode\": \"end\"}'";
 
@@ -24,12 +24,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct AggregateArguments {
-    /// What is aggregated.
+    /// Input.
     #[command(flatten)]
     pub input: InputArguments,
-    /// Where the aggregated result goes: .json, .json.gz, .safetensors, .csv, .parquet or .arrow; `-` for standard output, as
-    /// JSON.
-    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    /// Output file: .json, .json.gz, .safetensors, .csv, .parquet or .arrow. `-` writes JSON to standard output.
+    #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_path: Destination,
     /// How it is saved.
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `inseq convert`: a saved result in another format or precision.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::InputArguments;
 use crate::failure::Failure;
@@ -8,9 +8,8 @@ use crate::output::Destination;
 use crate::result_file::{ResultFile, SaveArguments};
 
 const EXAMPLES: &str = "\
-The formats are chosen by the ends of the names: .json and .json.gz, which Python inseq loads; .safetensors, which is opened
-without reading it all; and the tables .csv, .parquet and .arrow, with a row for each step and input token and its aggregated
-score.
+The extensions choose the formats: .json and .json.gz, which Python inseq loads; .safetensors, from which single sequences can
+be read; and the tables .csv, .parquet and .arrow, with one row of aggregated scores per step and input token.
 
 Examples:
   inseq convert why.json why.safetensors --scores-precision float16
@@ -21,11 +20,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConvertArguments {
-    /// What is converted.
+    /// Input.
     #[command(flatten)]
     pub input: InputArguments,
-    /// Where it goes; `-` for standard output, as JSON.
-    #[arg(value_name = "OUTPUT")]
+    /// Output file. `-` writes JSON to standard output.
+    #[arg(value_name = "OUTPUT", value_hint = ValueHint::FilePath)]
     pub to: Destination,
     /// How it is saved.
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::aggregation::Aggregation;
 use crate::failure::Failure;
@@ -14,8 +14,8 @@ use crate::prepared::Prepared;
 use crate::result_file::{ResultFile, SaveArguments, load};
 
 const EXAMPLES: &str = "\
-Both results are aggregated, then the first is subtracted from the second. They need as many tokens each; where tokens differ,
-both are shown.
+The command aggregates both results and subtracts the first from the second. Their texts must have the same numbers of tokens.
+Tokens that differ are shown together.
 
 Example:
   inseq attribute -i \"The tired nurse said that he was late.\" -o he.json --hide
@@ -26,13 +26,12 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiffArguments {
-    /// The first file; `-` for standard input.
+    /// First saved result. `-` reads JSON from standard input.
     pub from: PathBuf,
-    /// The second file; `-` for standard input.
+    /// Second saved result. `-` reads JSON from standard input.
     pub to: PathBuf,
-    /// Save the difference, in the format that the end of the name asks for; `-` for standard output, as JSON, instead of the
-    /// map.
-    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    /// Save the difference. The extension chooses the format. `-` writes JSON to standard output instead of the map.
+    #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_path: Option<Destination>,
     /// How it is saved.
     #[command(flatten)]

@@ -13,14 +13,16 @@ use crate::output;
 use crate::result_file::load;
 
 const EXAMPLES: &str = "\
-Of a .safetensors file only the header is read. Example:
+The command reads only the header of a .safetensors file.
+
+Example:
   inseq info why.json large.safetensors";
 
 /// `inseq info`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct InfoArguments {
-    /// The files; `-` for standard input.
+    /// Saved results. `-` reads JSON from standard input.
     #[arg(required = true, num_args = 1.., value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }

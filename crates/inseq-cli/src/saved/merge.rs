@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use inseq_core::AttributionResult;
 
 use crate::failure::Failure;
@@ -11,18 +11,20 @@ use crate::output::Destination;
 use crate::result_file::{ResultFile, SaveArguments, load};
 
 const EXAMPLES: &str = "\
-Results must be of one model and method. Example:
+The results must come from the same model and method.
+
+Example:
   inseq merge part_*.json -o all.json.gz";
 
 /// `inseq merge`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct MergeArguments {
-    /// The files, in the order that their sequences are to have.
+    /// Saved results, in the order of their sequences. `-` reads JSON from standard input.
     #[arg(required = true, num_args = 1.., value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Where the merged result goes, in the format that the end of its name asks for; `-` for standard output, as JSON.
-    #[arg(short = 'o', long, value_name = "PATH", help_heading = "Output")]
+    /// Output file. The extension chooses the format. `-` writes JSON to standard output.
+    #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_path: Destination,
     /// How it is saved.
     #[command(flatten)]

@@ -20,13 +20,13 @@ use crate::result_file::load;
 /// Which saved result is read, and what of it.
 #[derive(Debug, Args)]
 pub struct InputArguments {
-    /// The file, of this program or of Python inseq; `-` for standard input.
+    /// Saved result of this program or of Python inseq. `-` reads JSON from standard input.
     pub file: PathBuf,
-    /// Only these sequences, counted from 0. Of a .safetensors file nothing else is read.
+    /// Indices of the sequences to use, from 0. From a .safetensors file only these are read. [default: all]
     #[arg(long, num_args = 1.., value_name = "N", help_heading = "Input")]
     pub sequences: Vec<usize>,
-    /// Only these steps of each sequence, counted from 0: from the first to before the second. Of a .safetensors file nothing
-    /// else is read.
+    /// Steps of each sequence to use, from 0: from START to before END. From a .safetensors file only these are read. [default:
+    /// all]
     #[arg(long, value_name = "START:END", help_heading = "Input")]
     pub steps: Option<Steps>,
 }

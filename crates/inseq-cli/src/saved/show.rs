@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   inseq show why.json.gz
   inseq show why.json --viz-path why.html --attribution-aggregators vnorm subwords
-  One step of one text out of a large file:
+  One step of one text of a large file:
       inseq show large.safetensors --sequences 3 --steps 0:1";
 
 /// `inseq show`.

@@ -137,6 +137,7 @@ impl FromStr for AggregationFunction {
             "vnorm" => Self::VNORM,
             _ => {
                 let order = name.strip_prefix("vnorm:").and_then(|order| order.parse().ok());
+                let order = order.filter(|order: &f64| !order.is_nan());
                 let norm = order.map(|order| Self::VectorNorm { order });
                 return norm.ok_or_else(|| Error::unknown("aggregation function", name, Self::NAMES));
             }
@@ -178,7 +179,9 @@ mod tests {
             assert_eq!(saved, text);
             assert_eq!(serde_json::from_str::<AggregationFunction>(&saved).ok(), Some(function));
         }
-        assert!("vnorm:x".parse::<AggregationFunction>().is_err());
+        assert!(
+            "vnorm:x".parse::<AggregationFunction>().is_err() && "vnorm:nan".parse::<AggregationFunction>().is_err()
+        );
         Ok(())
     }
 

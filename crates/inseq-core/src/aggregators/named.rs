@@ -9,17 +9,14 @@ use super::{
     AggregationFunction, Aggregator, Merging, Scaling, Scores, Selection, Slices, Spans, Split, SplitMode, Subwords,
 };
 use crate::mismatch::{self, Mismatch};
-use crate::{Argument, Error, Result};
+use crate::{About, Argument, Error, Result};
 
 /// Makes an aggregator from its arguments.
 type Make = fn(&Map<String, Value>) -> Result<Box<dyn Aggregator>>;
 
 /// An aggregator by name.
 pub(super) struct NamedAggregator {
-    pub name: &'static str,
-    pub description: &'static str,
-    pub details: &'static str,
-    pub arguments: &'static [Argument],
+    pub about: About,
     pub make: Make,
 }
 
@@ -45,8 +42,12 @@ const SCORES_ARGUMENTS: &[Argument] = &[
     ),
 ];
 
-/// Arguments of an aggregation function that is used as an aggregator.
-pub(super) const FUNCTION_ARGUMENTS: &[Argument] = SCORES_ARGUMENTS.split_at(4).0;
+/// Arguments of an aggregation function that is used as an aggregator: those of `scores` without the function, and without the
+/// order, which only norms have.
+pub(super) fn function_arguments(function: &str) -> &'static [Argument] {
+    let norm = SCORES_ARGUMENTS.split_at(4).0;
+    if function == "vnorm" { norm } else { norm.split_at(3).0 }
+}
 
 const SOURCE_SPANS: &str = "Spans of source tokens: [start, end], or a list of those, in order and without overlap.";
 const TARGET_SPANS: &str = "Spans of target tokens: [start, end], or a list of those, in order and without overlap.";
@@ -61,56 +62,70 @@ const MERGED_BY: Argument = Argument::new(
 
 pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
-        name: "scores",
-        description: "Makes one score of the scores along the last axis: features, heads, or layers.",
-        details: "The function is the vector norm over features and the mean over other axes. Then each step's absolute scores \
-                  are scaled to sum to 1 over source and target.",
-        arguments: SCORES_ARGUMENTS,
+        about: About {
+            name: "scores",
+            description: "Makes one score of the scores along the last axis: features, heads, or layers.",
+            details: "The function is the vector norm over features and the mean over other axes. Then each step's absolute scores \
+                      are scaled to sum to 1 over source and target.",
+            arguments: SCORES_ARGUMENTS,
+        },
         make: |arguments| Ok(Box::new(scores(options("scores", arguments)?)?)),
     },
     NamedAggregator {
-        name: "spans",
-        description: "Merges spans of tokens.",
-        details: "The tokens of each span become one.",
-        arguments: &[
-            Argument::new("source_spans", "none", SOURCE_SPANS),
-            Argument::new("target_spans", "none", TARGET_SPANS),
-            MERGED_BY,
-        ],
+        about: About {
+            name: "spans",
+            description: "Merges spans of tokens.",
+            details: "The tokens of each span become one.",
+            arguments: &[
+                Argument::new("source_spans", "none", SOURCE_SPANS),
+                Argument::new("target_spans", "none", TARGET_SPANS),
+                MERGED_BY,
+            ],
+        },
         make: |arguments| {
             let SpansArguments { source_spans, target_spans, aggregate_fn } = options("spans", arguments)?;
+            some_spans("spans", &[&source_spans, &target_spans])?;
             let spans =
                 Spans::new().source(source_spans.unwrap_or_default().0).target(target_spans.unwrap_or_default().0);
             Ok(Box::new(spans.merging(merging(aggregate_fn))))
         },
     },
     NamedAggregator {
-        name: "subwords",
-        description: "Merges the pieces of words.",
-        details: "Words are those of the text, by Unicode's rules, or those that marks in the tokens make.",
-        arguments: &[
-            Argument::new(
-                "special_chars",
-                "none",
-                "A mark or a list of marks; a token that begins with one of them starts a word. Without it, words are those of \
-                 the text.",
-            ),
-            Argument::new(
-                "is_suffix_symbol",
-                "false",
-                "Whether the marks stand before what goes on with a word, as WordPiece's ## does.",
-            ),
-            AGGREGATE_SOURCE,
-            AGGREGATE_TARGET,
-            MERGED_BY,
-        ],
+        about: About {
+            name: "subwords",
+            description: "Merges the pieces of words.",
+            details: "Words are those of the text, by Unicode's rules, or those that marks in the tokens make.",
+            arguments: &[
+                Argument::new(
+                    "special_chars",
+                    "none",
+                    "A mark or a list of marks; a token that begins with one of them starts a word. Without it, words are those of \
+                     the text.",
+                ),
+                Argument::new(
+                    "is_suffix_symbol",
+                    "false",
+                    "Whether the marks stand before what goes on with a word, as WordPiece's ## does.",
+                ),
+                AGGREGATE_SOURCE,
+                AGGREGATE_TARGET,
+                MERGED_BY,
+            ],
+        },
         make: |arguments| {
             let arguments: SubwordsArguments = options("subwords", arguments)?;
+            some_side("subwords", arguments.aggregate_source, arguments.aggregate_target)?;
             let is_suffix_symbol = arguments.is_suffix_symbol.unwrap_or(false);
             let marks = arguments.special_chars.map(|one_or_more| match one_or_more {
                 OneOrMore::One(one) => vec![one],
                 OneOrMore::More(more) => more,
             });
+            if marks.as_ref().is_some_and(|marks| marks.is_empty() || marks.iter().any(String::is_empty)) {
+                return Err(Error::Invalid(
+                    "argument `special_chars` of the aggregator `subwords`: expected at least one mark, none of them empty"
+                        .to_owned(),
+                ));
+            }
             if is_suffix_symbol && marks.is_none() {
                 return Err(Error::Invalid(
                     "the aggregator `subwords`: `is_suffix_symbol` says what `special_chars` mark; give these, such as \"##\""
@@ -124,24 +139,27 @@ pub(super) const ALL: &[NamedAggregator] = &[
         },
     },
     NamedAggregator {
-        name: "split",
-        description: "Merges the tokens between matches of a regular expression, such as those of a sentence.",
-        details: "The pattern is matched against the tokens' texts put together, in the tokenizer's spelling.",
-        arguments: &[
-            Argument::new("split_pattern", "required", "The regular expression, such as \"\\.\"."),
-            Argument::new(
-                "split_mode",
-                "single",
-                "What becomes of a match: single (it stays one of its own), start (it goes to what follows it), or end (it goes to \
-                 what it follows).",
-            ),
-            AGGREGATE_SOURCE,
-            AGGREGATE_TARGET,
-            MERGED_BY,
-        ],
+        about: About {
+            name: "split",
+            description: "Merges the tokens between matches of a regular expression, such as those of a sentence.",
+            details: "The pattern is matched against the tokens' texts put together, in the tokenizer's spelling.",
+            arguments: &[
+                Argument::new("split_pattern", "required", "The regular expression, such as \"\\.\"."),
+                Argument::new(
+                    "split_mode",
+                    "single",
+                    "What becomes of a match: single (it stays one of its own), start (it goes to what follows it), or end (it goes to \
+                     what it follows).",
+                ),
+                AGGREGATE_SOURCE,
+                AGGREGATE_TARGET,
+                MERGED_BY,
+            ],
+        },
         make: |arguments| {
             let arguments: SplitArguments = options("split", arguments)?;
-            let Some(pattern) = arguments.split_pattern else {
+            some_side("split", arguments.aggregate_source, arguments.aggregate_target)?;
+            let Some(pattern) = arguments.split_pattern.filter(|pattern| !pattern.is_empty()) else {
                 return Err(Error::Invalid(
                     "the aggregator `split` needs `split_pattern`, a regular expression such as \"\\\\.\"".into(),
                 ));
@@ -155,15 +173,18 @@ pub(super) const ALL: &[NamedAggregator] = &[
         },
     },
     NamedAggregator {
-        name: "slices",
-        description: "Keeps spans of the input tokens.",
-        details: "A side without spans stays whole. Generated tokens stay whatever the spans say.",
-        arguments: &[
-            Argument::new("source_spans", "none", SOURCE_SPANS),
-            Argument::new("target_spans", "none", TARGET_SPANS),
-        ],
+        about: About {
+            name: "slices",
+            description: "Keeps spans of the input tokens.",
+            details: "A side without spans stays whole. Generated tokens stay whatever the spans say.",
+            arguments: &[
+                Argument::new("source_spans", "none", SOURCE_SPANS),
+                Argument::new("target_spans", "none", TARGET_SPANS),
+            ],
+        },
         make: |arguments| {
             let SlicesArguments { source_spans, target_spans } = options("slices", arguments)?;
+            some_spans("slices", &[&source_spans, &target_spans])?;
             Ok(Box::new(Slices {
                 source: source_spans.map(|spans| spans.0),
                 target: target_spans.map(|spans| spans.0),
@@ -171,11 +192,13 @@ pub(super) const ALL: &[NamedAggregator] = &[
         },
     },
     NamedAggregator {
-        name: "pair",
-        description: "Subtracts an attribution from another of its shape: what changed on the way to that.",
-        details: "Tokens that differ are shown as both. It is made of another attribution, so it cannot be asked for by name: \
-                  `inseq diff A B` on the command line, `Pair::new(b)` or `&b - &a` in Rust.",
-        arguments: &[],
+        about: About {
+            name: "pair",
+            description: "Subtracts an attribution from another of its shape: what changed on the way to that.",
+            details: "Tokens that differ are shown as both. It is made of another attribution, so it cannot be asked for by name: \
+                      `inseq diff A B` on the command line, `Pair::new(b)` or `&b - &a` in Rust.",
+            arguments: &[],
+        },
         make: |_| {
             Err(Error::Invalid(
                 "the aggregator `pair` is made of another attribution, so it cannot be asked for by name: use `inseq diff`, or \
@@ -213,8 +236,11 @@ fn scores(arguments: ScoresArguments) -> Result<Scores> {
         (None | Some(AggregationFunction::VectorNorm { .. }), Some(Order(order))) => {
             Some(AggregationFunction::VectorNorm { order })
         }
-        // Of several functions that share their arguments, only norms have an order.
-        (Some(other), Some(_)) => Some(other),
+        (Some(other), Some(_)) => {
+            return Err(Error::Invalid(format!(
+                "argument `vnorm_ord` of the aggregator `scores`: only `vnorm` has an order, and `aggregate_fn` is `{other}`"
+            )));
+        }
     };
     let scaling = match (arguments.normalize, arguments.rescale.unwrap_or(false)) {
         (Some(true), true) => {
@@ -226,6 +252,26 @@ fn scores(arguments: ScoresArguments) -> Result<Scores> {
     };
     let scores = function.map_or_else(Scores::by_kind, Scores::new);
     Ok(scores.select(arguments.select_idx.map_or(Selection::All, |Chosen(selection)| selection)).scaling(scaling))
+}
+
+/// Refuses an aggregator of spans without spans.
+fn some_spans(name: &str, sides: &[&Option<SpanList>]) -> Result<()> {
+    match sides.iter().any(|side| side.is_some()) {
+        true => Ok(()),
+        false => Err(Error::Invalid(format!(
+            "the aggregator `{name}` needs `source_spans` or `target_spans`, such as [[0, 2], [3, 5]]"
+        ))),
+    }
+}
+
+/// Refuses an aggregator of tokens that is to leave the tokens of both sides as they are.
+fn some_side(name: &str, source: Option<bool>, target: Option<bool>) -> Result<()> {
+    match (source, target) {
+        (Some(false), Some(false)) => Err(Error::Invalid(format!(
+            "the aggregator `{name}` merges nothing: `aggregate_source` and `aggregate_target` are both false"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn merging(function: Option<Function>) -> Merging {
@@ -309,11 +355,13 @@ impl<'de> Deserialize<'de> for Chosen {
             List(Vec<i64>),
             Text(String),
         }
-        Ok(Self(match Form::deserialize(deserializer)? {
+        let selection = match Form::deserialize(deserializer)? {
             Form::Index(index) => Selection::One(index),
             Form::List(indices) => Selection::List(indices),
             Form::Text(text) => text.parse().map_err(D::Error::custom)?,
-        }))
+        };
+        selection.check().map_err(D::Error::custom)?;
+        Ok(Self(selection))
     }
 }
 
@@ -355,6 +403,12 @@ impl<'de> Deserialize<'de> for SpanList {
             Form::One(span) => vec![span],
             Form::More(spans) => spans,
         };
+        let in_order = spans.windows(2).all(|two| two[0][1] <= two[1][0]);
+        if spans.is_empty() || !in_order || spans.iter().any(|[start, end]| start >= end) {
+            return Err(D::Error::custom(format!(
+                "expected at least one span, each with its start before its end, in order and without overlap, found {spans:?}"
+            )));
+        }
         Ok(Self(spans.into_iter().map(|[start, end]| start..end).collect()))
     }
 }

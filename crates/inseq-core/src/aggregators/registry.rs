@@ -1,13 +1,14 @@
 //! Aggregators by name, with their arguments by the reference's names.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::named::{self, NamedAggregator};
 use super::{AggregationFunction, Aggregator, Pipeline};
-use crate::{Argument, Entry, Error, Registry, Result};
+use crate::{About, Entry, Error, Registry, Result};
 
 /// Makes an aggregator from its arguments.
 pub type MakeAggregator = Arc<dyn Fn(&Map<String, Value>) -> Result<Box<dyn Aggregator>> + Send + Sync>;
@@ -15,42 +16,28 @@ pub type MakeAggregator = Arc<dyn Fn(&Map<String, Value>) -> Result<Box<dyn Aggr
 /// One entry of [`Aggregators`].
 #[derive(Clone)]
 pub struct AggregatorInfo {
-    /// Name of the aggregator.
-    pub name: &'static str,
-    /// Description in one line.
-    pub description: &'static str,
-    /// Details for `explain`.
-    pub details: &'static str,
-    /// Arguments of the aggregator.
-    pub arguments: &'static [Argument],
+    /// Name, meaning and arguments of the aggregator.
+    pub about: About,
     /// Makes the aggregator from its arguments.
     pub make: MakeAggregator,
 }
 
 impl fmt::Debug for AggregatorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AggregatorInfo").field("name", &self.name).field("arguments", &self.arguments).finish()
+        f.debug_struct("AggregatorInfo").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+impl Deref for AggregatorInfo {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
     }
 }
 
 impl Entry for AggregatorInfo {
     const KIND: &'static str = "aggregator";
-
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn description(&self) -> &'static str {
-        self.description
-    }
-
-    fn details(&self) -> &'static str {
-        self.details
-    }
-
-    fn arguments(&self) -> &'static [Argument] {
-        self.arguments
-    }
 }
 
 /// Aggregators by name: those of the reference, each aggregation function (as the aggregator `scores` with this function), and
@@ -59,6 +46,7 @@ impl Entry for AggregatorInfo {
 /// ```
 /// use std::sync::Arc;
 ///
+/// use inseq_core::About;
 /// use inseq_core::aggregators::{AggregatorInfo, Aggregators, Scores, AggregationFunction};
 /// use serde_json::json;
 ///
@@ -68,10 +56,12 @@ impl Entry for AggregatorInfo {
 /// let pipeline = aggregators.pipeline(&stages, shared.as_object().unwrap())?;
 ///
 /// aggregators.register(AggregatorInfo {
-///     name: "largest",
-///     description: "The largest feature.",
-///     details: "",
-///     arguments: &[],
+///     about: About {
+///         name: "largest",
+///         description: "The largest feature.",
+///         details: "",
+///         arguments: &[],
+///     },
 ///     make: Arc::new(|_| Ok(Box::new(Scores::new(AggregationFunction::Max)))),
 /// })?;
 /// assert!(aggregators.named("largest", &Default::default()).is_ok());
@@ -92,16 +82,18 @@ impl Default for Aggregators {
 impl Aggregators {
     /// The aggregators of the reference.
     pub fn new() -> Self {
-        let aggregators = named::ALL.iter().map(|NamedAggregator { name, description, details, arguments, make }| {
+        let aggregators = named::ALL.iter().map(|NamedAggregator { about, make }| {
             let make = Arc::new(*make);
-            AggregatorInfo { name, description, details, arguments, make }
+            AggregatorInfo { about: *about, make }
         });
         let functions = AggregationFunction::NAMES.into_iter().map(|name| AggregatorInfo {
-            name,
-            description: named::function_description(name),
-            details: "An aggregation function: by its name alone, `scores` with it; as `aggregate_fn`, what the other \
-                      aggregators make one score of several with.",
-            arguments: named::FUNCTION_ARGUMENTS,
+            about: About {
+                name,
+                description: named::function_description(name),
+                details: "An aggregation function: by its name alone, `scores` with it; as `aggregate_fn`, what the other \
+                          aggregators make one score of several with.",
+                arguments: named::function_arguments(name),
+            },
             make: Arc::new(move |arguments| named::scores_by(name, arguments)),
         });
         Self { entries: aggregators.chain(functions).collect() }

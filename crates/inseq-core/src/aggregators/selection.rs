@@ -39,6 +39,23 @@ impl FromStr for Selection {
 }
 
 impl Selection {
+    /// Refuses a selection that no axis can have.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Self::List(indices)
+                if indices.is_empty() || indices.iter().collect::<HashSet<_>>().len() < indices.len() =>
+            {
+                Err(Error::Invalid(format!(
+                    "a selection lists at least one index, and each once, but it is {indices:?}"
+                )))
+            }
+            Self::Span(start, end) if (*start < 0) == (*end < 0) && start >= end => {
+                Err(Error::Invalid(format!("the span {start}:{end} is empty; its start must lie before its end")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The selected scores: [`Selection::One`] removes the last axis, the others shorten it.
     pub(super) fn of(&self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
         let Some((&length, outer)) = scores.shape().split_last() else {

@@ -48,6 +48,17 @@ fn divides(text: &str, bound: usize) -> bool {
     }
 }
 
+/// Whether a place lies inside a word: between two letters or digits of a script that is written with spaces, or before a mark that
+/// belongs to the letter before it.
+pub(super) fn is_inside_word(text: &str, place: usize) -> bool {
+    let (Some(before), Some(after)) = (text[..place].chars().next_back(), text[place..].chars().next()) else {
+        return false;
+    };
+    let is_mark = after.general_category_group() == GeneralCategoryGroup::Mark;
+    let is_spaced = !is_without_spaces(before) && !is_without_spaces(after);
+    is_letter(before) && is_letter(after) && (is_mark || is_spaced)
+}
+
 /// Whether a character is punctuation that belongs to the following word: an opening bracket or quotation mark.
 fn opens(character: char) -> bool {
     matches!(character.general_category(), GeneralCategory::OpenPunctuation | GeneralCategory::InitialPunctuation)

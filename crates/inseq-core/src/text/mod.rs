@@ -15,10 +15,12 @@
 //! ```
 
 mod bounds;
+mod search;
 mod spelling;
 
 use std::ops::Range;
 
+pub use search::find;
 pub use spelling::{byte_of_character, byte_of_piece, compared, pieces};
 
 use crate::{Piece, Token};
@@ -137,6 +139,19 @@ impl Run {
             is_inside: start > 0 && start < bytes.len() && characters[start - 1] == characters[start],
         });
         Self { places: places.collect(), text }
+    }
+
+    /// The bytes of the text that each token stands for; halves of a character both stand for all of it. `tokens` are those of
+    /// the run.
+    fn spans(&self, tokens: &[Token]) -> Vec<Range<usize>> {
+        let end = |next: usize| match self.places.get(next) {
+            None => self.text.len(),
+            Some(Place { start, is_inside: true }) => {
+                start + self.text[*start..].chars().next().map_or(0, char::len_utf8)
+            }
+            Some(Place { start, is_inside: false }) => start - tokens[next].skipped.len(),
+        };
+        self.places.iter().enumerate().map(|(token, place)| place.start..end(token + 1).max(place.start)).collect()
     }
 
     /// The place of a token's first letter: the first character in it or after it that is not a space. Spaces at the end of the

@@ -12,7 +12,7 @@ use inseq_models::model::{Block, InputCotangents, Layer, Model, Noise, Side, Tra
 use inseq_models::parallel::{row_ranges, side_by_side};
 
 use crate::quadrature::Quadrature;
-use crate::step_functions::{NoisyForwards, Row, StepContext, StepFunction};
+use crate::step_functions::{Inputs, NoisyForwards, Row, StepContext, StepFunction};
 use crate::{Error, Result};
 
 pub(crate) use device::{read, read_ids};
@@ -198,7 +198,7 @@ impl Engine<'_> {
             let ranges = row_ranges(rows.len(), &hidden.device());
             let done = side_by_side(&ranges, |part| {
                 let rows = &rows[part.clone()];
-                let mut context = self.context(point, own_rows(point, hidden, rows), rows, false);
+                let mut context = self.context(point, hidden, rows, false);
                 let each = functions.iter().zip(&noisy).map(|(function, noisy)| {
                     context.noisy = self.noisy_logits(point, noisy.iter(), rows, false);
                     evaluate(*function, &context)
@@ -235,23 +235,24 @@ impl Engine<'_> {
         let noisy: Vec<Trace> = self.noisy_traces(trace.propagation(), point, function).collect();
         let traces: Vec<&Trace> = std::iter::once(trace).chain(&noisy).collect();
         let head = |rows: &[StepRow]| {
-            let mut context = self.context(point, own_rows(point, trace.hidden(), rows), rows, true);
+            let mut context = self.context(point, trace.hidden(), rows, true);
             context.noisy = self.noisy_logits(point, noisy.iter().map(Trace::hidden), rows, true);
             let (scores, cotangents) = cotangents(point, &context, function, rows)?;
             let logits = std::iter::once(&context.logits).chain(&context.noisy);
-            let hidden =
-                cotangents.into_iter().zip(logits).zip(&traces).map(|((cotangents, logits), trace)| {
-                    match trace.propagation() {
-                        Propagation::Conservative => {
-                            let hidden = own_rows(point, trace.hidden(), rows);
-                            let zero = hidden.zeros_like();
-                            self.model.logits_pullback_between(cotangents, hidden, zero)
-                        }
-                        Propagation::Gradient | Propagation::Rectifiers | Propagation::Differences => {
-                            self.model.logits_pullback(cotangents, &logits.clone().inner())
-                        }
+            // What a function reads of a hidden state itself, beside what it reads through the logits.
+            let direct = std::iter::once(cotangents.hidden).chain(std::iter::repeat(None));
+            let each = cotangents.logits.into_iter().zip(logits).zip(&traces).zip(direct);
+            let hidden = each.map(|(((cotangents, logits), trace), direct)| {
+                let hidden = own_rows(point, trace.hidden(), rows);
+                let zero = hidden.zeros_like();
+                let through_logits = cotangents.map(|cotangents| match trace.propagation() {
+                    Propagation::Conservative => self.model.logits_pullback_between(cotangents, hidden, zero.clone()),
+                    Propagation::Gradient | Propagation::Rectifiers | Propagation::Differences => {
+                        self.model.logits_pullback(cotangents, &logits.clone().inner())
                     }
                 });
+                [through_logits, direct].into_iter().flatten().reduce(|sum, more| sum + more).unwrap_or(zero)
+            });
             Ok((scores, hidden.collect()))
         };
         self.pulled_back(point, &traces, head, wanted, each)
@@ -310,18 +311,25 @@ impl Engine<'_> {
             )));
         }
         let head = |rows: &[StepRow]| {
-            let [hidden, start] = [trace.hidden(), baseline].map(|hidden| own_rows(point, hidden, rows));
-            let end = self.context(point, hidden.clone(), rows, false);
+            let end = self.context(point, trace.hidden(), rows, false);
             let scores = evaluate(function, &end)?;
+            let start = own_rows(point, baseline, rows);
             let from = self.model.logits(start.clone());
-            let mut sum = from.zeros_like();
+            let mut through_logits = from.zeros_like();
+            let mut direct = start.zeros_like();
             for (alpha, weight) in Quadrature::GaussLegendre.points(LINE_POINTS) {
-                let logits = from.clone() + (end.logits.clone() - from.clone()) * alpha;
-                let context = StepContext { logits: logits.autodiff().require_grad(), tracked: true, ..end.clone() };
+                let on_line = |from: &Tensor<2>, to: &Tensor<2>| {
+                    (from.clone() + (to.clone() - from.clone()) * alpha).autodiff().require_grad()
+                };
+                let (logits, hidden) = (on_line(&from, &end.logits), on_line(&start, &end.hidden));
+                let context = StepContext { logits, hidden, tracked: true, ..end.clone() };
                 let (_, cotangents) = cotangents(point, &context, function, rows)?;
-                sum = cotangents.into_iter().fold(sum, |sum, cotangent| sum + cotangent * weight);
+                let logits = cotangents.logits.into_iter().flatten();
+                through_logits = logits.fold(through_logits, |sum, cotangent| sum + cotangent * weight);
+                direct = cotangents.hidden.into_iter().fold(direct, |sum, cotangent| sum + cotangent * weight);
             }
-            Ok((scores, vec![self.model.logits_pullback_between(sum, hidden, start)]))
+            let through_logits = self.model.logits_pullback_between(through_logits, end.hidden, start);
+            Ok((scores, vec![through_logits + direct]))
         };
         self.pulled_back(point, &[trace], head, wanted, each)
     }
@@ -360,12 +368,22 @@ impl Engine<'_> {
         (self.memory_budget / 4 / logits.saturating_mul(forwards).max(1)).max(1)
     }
 
-    /// The input of a step function for rows with the last hidden states `hidden` `[row, feature]`.
-    fn context(&self, point: &Point, hidden: Tensor<2>, rows: &[StepRow], tracked: bool) -> StepContext {
+    /// The input of a step function for rows; `hidden` are the last hidden states of the forward, `[entry, position, feature]`.
+    fn context<'c>(
+        &'c self,
+        point: &'c Point,
+        hidden: &'c Tensor<3>,
+        rows: &[StepRow],
+        tracked: bool,
+    ) -> StepContext<'c> {
+        let places = rows.iter().map(|row| (row.entry, row.position(point) + 1)).collect();
+        let inputs = Inputs { model: self.model, point, hidden, places };
+        let hidden = own_rows(point, hidden, rows);
         let targets: Vec<i64> = rows.iter().map(|row| i64::from(row.target(point))).collect();
-        let logits = self.row_logits(hidden, tracked);
+        let logits = self.row_logits(hidden.clone(), tracked);
+        let hidden = if tracked { hidden.autodiff().require_grad() } else { hidden };
         let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &logits.device());
         let rows = rows.iter().map(|row| Row { text: point.texts[row.entry].index, step: row.step });
-        StepContext { logits, targets, rows: rows.collect(), noisy: Vec::new(), tracked }
+        StepContext { logits, hidden, targets, rows: rows.collect(), noisy: Vec::new(), tracked, inputs }
     }
 }

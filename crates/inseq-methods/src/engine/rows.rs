@@ -50,19 +50,27 @@ pub(super) fn own_rows(point: &Point, hidden: &Tensor<3>, rows: &[StepRow]) -> T
     hidden.clone().reshape([batch * length, features]).select(0, index)
 }
 
-/// Scores of the rows of a tracked context, and their gradients with respect to the logits, then to those of each noisy
-/// forward.
+/// Gradients of the scores of rows; `None` where the step function does not look.
+pub(super) struct Cotangents {
+    /// Cotangents of the logits, then of those of each noisy forward, `[row, vocabulary]`.
+    pub(super) logits: Vec<Option<Tensor<2>>>,
+    /// Cotangents of the hidden states themselves, `[row, feature]`.
+    pub(super) hidden: Option<Tensor<2>>,
+}
+
+/// Scores of the rows of a tracked context, and their gradients.
 pub(super) fn cotangents(
     point: &Point,
     context: &StepContext,
     function: &dyn StepFunction,
     rows: &[StepRow],
-) -> Result<(Vec<f32>, Vec<Tensor<2>>)> {
+) -> Result<(Vec<f32>, Cotangents)> {
     let score = function.evaluate(context)?;
     let scores = one_a_row(score.clone(), rows.len(), function)?;
     let untracked = || {
         Error::Argument(format!(
-            "the step function `{}` has no gradient with regard to the logits, so a gradient method cannot attribute it",
+            "the step function `{}` has no gradient with regard to the logits or hidden states, so a gradient method cannot \
+             attribute it",
             function.name()
         ))
     };
@@ -72,9 +80,12 @@ pub(super) fn cotangents(
     let live: Vec<f32> = rows.iter().map(|row| if row.is_live(point) { 1.0 } else { 0.0 }).collect();
     let live = Tensor::<1>::from_data(live.as_slice(), &context.logits.device());
     let gradients = (score * live).sum().backward();
-    let of = |logits: &Tensor<2>| logits.grad(&gradients).ok_or_else(untracked);
-    let all = std::iter::once(&context.logits).chain(&context.noisy).map(of);
-    Ok((scores, all.collect::<Result<_>>()?))
+    let logits = std::iter::once(&context.logits).chain(&context.noisy).map(|logits| logits.grad(&gradients));
+    let cotangents = Cotangents { logits: logits.collect(), hidden: context.hidden.grad(&gradients) };
+    match cotangents.hidden.is_none() && cotangents.logits.iter().all(Option::is_none) {
+        true => Err(untracked()),
+        false => Ok((scores, cotangents)),
+    }
 }
 
 pub(super) fn longest(point: &Point) -> usize {

@@ -1,6 +1,6 @@
 //! DeepLIFT.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::layers::Propagation;
 use inseq_models::model::{Model, Trace};
 use ndarray::Array1;
@@ -34,14 +34,16 @@ pub(super) const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "deeplift",
-        description: "How much does each feature's difference from the baseline explain of the score's difference?",
-        details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum`, \
-                  as in Captum and the reference, only ReLU, leaky ReLU, sigmoid and tanh are rescaled; all other \
-                  operations use their gradient at the input. With `full` every nonlinear operation is rescaled, \
-                  including attention, norms, gates and the attributed function, so the scores sum to the \
-                  difference of the attributed function at input and baseline. Signed.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "deeplift",
+            description: "How much does each feature's difference from the baseline explain of the score's difference?",
+            details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum`, \
+                      as in Captum and the reference, only ReLU, leaky ReLU, sigmoid and tanh are rescaled; all other \
+                      operations use their gradient at the input. With `full` every nonlinear operation is rescaled, \
+                      including attention, norms, gates and the attributed function, so the scores sum to the \
+                      difference of the attributed function at input and baseline. Signed.",
+            arguments: ARGUMENTS,
+        },
         cost: "1 forward, or 2 if an operation is rescaled; 1 pullback per step",
         citation: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation \
                    Differences, https://arxiv.org/abs/1704.02685",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use burn::tensor::Tensor;
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::layers::Embedding;
 use inseq_models::model::{InputCotangents, Model, Source};
 use serde::{Deserialize, Serialize};
@@ -44,12 +44,14 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "discretized_integrated_gradients",
-        description: "How much does each feature contribute on a path to the baseline through embeddings of real words?",
-        details: "Each token follows a path to its baseline over nearest neighbours among the embeddings, made monotonic \
-                  in every dimension. A score is the sum over the path of the gradient times the difference to the \
-                  next point. Special tokens stay the same until the last point. Signed.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "discretized_integrated_gradients",
+            description: "How much does each feature contribute on a path to the baseline through embeddings of real words?",
+            details: "Each token follows a path to its baseline over nearest neighbours among the embeddings, made monotonic \
+                      in every dimension. A score is the sum over the path of the gradient times the difference to the \
+                      next point. Special tokens stay the same until the last point. Signed.",
+            arguments: ARGUMENTS,
+        },
         cost: "n_steps forwards, n_steps pullbacks per step",
         citation: "Sanyal & Ren (2021), Discretized Integrated Gradients for Explaining Language Models, \
                    https://arxiv.org/abs/2108.13654",

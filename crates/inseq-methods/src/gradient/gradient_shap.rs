@@ -1,6 +1,6 @@
 //! GradientSHAP.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -32,13 +32,15 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "gradient_shap",
-        description: "How much does each feature contribute on average over random points between the baseline and the \
-                      noisy input?",
-        details: "The mean over random points of the gradient times the difference of the noisy input and the baseline. \
-                  Each point is at a random position on the line between the two, the same for source and \
-                  target. Signed.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "gradient_shap",
+            description: "How much does each feature contribute on average over random points between the baseline and the \
+                          noisy input?",
+            details: "The mean over random points of the gradient times the difference of the noisy input and the baseline. \
+                      Each point is at a random position on the line between the two, the same for source and \
+                      target. Signed.",
+            arguments: ARGUMENTS,
+        },
         cost: "n_samples forwards, n_samples pullbacks per step",
         citation: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, \
                    https://arxiv.org/abs/1705.07874",

@@ -1,19 +1,22 @@
 //! Input times gradient.
 
+use inseq_core::About;
 use inseq_models::model::Model;
 
 use super::{saliency, times_embeddings};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
+use crate::method::{Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "input_x_gradient",
-        description: "How much would each feature contribute if the model were linear around the input?",
-        details: "The embedding times the gradient of the attributed function with respect to it. Signed.",
-        arguments: &[],
+        about: About {
+            name: "input_x_gradient",
+            description: "How much would each feature contribute if the model were linear around the input?",
+            details: "The embedding times the gradient of the attributed function with respect to it. Signed.",
+            arguments: &[],
+        },
         cost: "1 forward, 1 pullback per step",
         citation: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
         make: without_arguments(InputXGradient),
@@ -30,6 +33,10 @@ pub struct InputXGradient;
 impl Method for InputXGradient {
     fn name(&self) -> &str {
         "input_x_gradient"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[INCLUDE_EOS_BASELINE]
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {

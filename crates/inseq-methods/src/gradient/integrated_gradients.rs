@@ -1,7 +1,7 @@
 //! Integrated gradients.
 
 use burn::tensor::Tensor;
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::{Model, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -36,13 +36,15 @@ pub(super) const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "integrated_gradients",
-        description: "How much does each feature contribute on the path from a baseline to the input?",
-        details: "The mean gradient on the straight line from the baseline's embeddings to the input's, \
-                  times the difference of the embeddings. Scores sum to the difference of the attributed function \
-                  (completeness). The baseline of a token is the unknown token; the end-of-sequence token and the \
-                  decoder start stay.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "integrated_gradients",
+            description: "How much does each feature contribute on the path from a baseline to the input?",
+            details: "The mean gradient on the straight line from the baseline's embeddings to the input's, \
+                      times the difference of the embeddings. Scores sum to the difference of the attributed function \
+                      (completeness). The baseline of a token is the unknown token; the end-of-sequence token and the \
+                      decoder start stay.",
+            arguments: ARGUMENTS,
+        },
         cost: "n_steps forwards, n_steps pullbacks per step",
         citation: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, \
                    https://arxiv.org/abs/1703.01365",

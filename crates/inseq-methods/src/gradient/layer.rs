@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::{Layer, Model};
 use serde_json::{Map, Value};
 
@@ -39,11 +39,13 @@ const fn and_layer<const N: usize>(arguments: &[Argument]) -> [Argument; N] {
 /// The entry of the registry.
 pub(crate) fn integrated_gradients() -> MethodInfo {
     MethodInfo {
-        name: "layer_integrated_gradients",
-        description: "How much does each feature of a layer contribute on the path from the baseline's states to \
-                      the input's?",
-        details: "Integrated gradients with the states of a layer as input. Signed.",
-        arguments: &INTEGRATED_GRADIENTS_ARGUMENTS,
+        about: About {
+            name: "layer_integrated_gradients",
+            description: "How much does each feature of a layer contribute on the path from the baseline's states to \
+                          the input's?",
+            details: "Integrated gradients with the states of a layer as input. Signed.",
+            arguments: &INTEGRATED_GRADIENTS_ARGUMENTS,
+        },
         cost: "n_steps forwards, n_steps pullbacks per step",
         citation: "Sundararajan et al. (2017), Axiomatic Attribution for Deep Networks, \
                    https://arxiv.org/abs/1703.01365",
@@ -54,10 +56,12 @@ pub(crate) fn integrated_gradients() -> MethodInfo {
 /// The entry of the registry.
 pub(crate) fn gradient_x_activation() -> MethodInfo {
     MethodInfo {
-        name: "layer_gradient_x_activation",
-        description: "How much would each feature of a layer contribute if the model were linear above the layer?",
-        details: "The state of a layer times the gradient of the attributed function with respect to it. Signed.",
-        arguments: &[TARGET_LAYER],
+        about: About {
+            name: "layer_gradient_x_activation",
+            description: "How much would each feature of a layer contribute if the model were linear above the layer?",
+            details: "The state of a layer times the gradient of the attributed function with respect to it. Signed.",
+            arguments: &[TARGET_LAYER],
+        },
         cost: "1 forward, 1 pullback per step",
         citation: "Shrikumar et al. (2016), Not Just a Black Box, https://arxiv.org/abs/1605.01713",
         make: at_layer("layer_gradient_x_activation", |_, _| Ok(InputXGradient)),
@@ -67,10 +71,12 @@ pub(crate) fn gradient_x_activation() -> MethodInfo {
 /// The entry of the registry.
 pub(crate) fn deep_lift() -> MethodInfo {
     MethodInfo {
-        name: "layer_deeplift",
-        description: "How much does the difference of each feature of a layer explain of the score's difference?",
-        details: "DeepLIFT with the states of a layer as input. Signed.",
-        arguments: &DEEP_LIFT_ARGUMENTS,
+        about: About {
+            name: "layer_deeplift",
+            description: "How much does the difference of each feature of a layer explain of the score's difference?",
+            details: "DeepLIFT with the states of a layer as input. Signed.",
+            arguments: &DEEP_LIFT_ARGUMENTS,
+        },
         cost: "1 forward, or 2 if an operation is rescaled; 1 pullback per step",
         citation: "Shrikumar et al. (2017), Learning Important Features Through Propagating Activation \
                    Differences, https://arxiv.org/abs/1704.02685",
@@ -188,6 +194,10 @@ impl<M: Method> Method for AtLayer<M> {
 
     fn validate(&self) -> Result<()> {
         self.method.validate()
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        self.method.unused_options()
     }
 
     fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {

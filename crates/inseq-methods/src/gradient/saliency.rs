@@ -1,6 +1,6 @@
 //! Saliency.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::{Model, Trace};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 use super::Collector;
 use crate::Result;
 use crate::engine::{Point, TextSteps};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
+use crate::method::{
+    Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
+};
 
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[Argument::new("abs", "true", "Whether scores are absolute values.")];
@@ -16,11 +18,13 @@ const ARGUMENTS: &[Argument] = &[Argument::new("abs", "true", "Whether scores ar
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "saliency",
-        description: "How sensitive is the score to each input feature?",
-        details: "The absolute gradient of the attributed function with respect to each token's embedding. Scores \
-                  have one value per feature; the default aggregation takes their L2 norm.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "saliency",
+            description: "How sensitive is the score to each input feature?",
+            details: "The absolute gradient of the attributed function with respect to each token's embedding. Scores \
+                      have one value per feature; the default aggregation takes their L2 norm.",
+            arguments: ARGUMENTS,
+        },
         cost: "1 forward, 1 pullback per step",
         citation: "Simonyan et al. (2013), Deep Inside Convolutional Networks, https://arxiv.org/abs/1312.6034",
         make: from_arguments::<Saliency>("saliency"),
@@ -47,6 +51,10 @@ impl Default for Saliency {
 impl Method for Saliency {
     fn name(&self) -> &str {
         "saliency"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[INCLUDE_EOS_BASELINE]
     }
 
     fn arguments(&self) -> Map<String, Value> {

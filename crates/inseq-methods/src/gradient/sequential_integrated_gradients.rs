@@ -1,7 +1,7 @@
 //! Sequential integrated gradients.
 
 use burn::tensor::{Int, Tensor};
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::{Model, Source, Wanted};
 use ndarray::{Array3, Axis};
 use serde::{Deserialize, Serialize};
@@ -31,12 +31,14 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "sequential_integrated_gradients",
-        description: "How much does each feature contribute on the path of its own token from the baseline, with all \
-                      other tokens unchanged?",
-        details: "Integrated gradients of one token at a time, with all other tokens unchanged. The scores of a token \
-                  sum to the effect of this token alone. Signed.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "sequential_integrated_gradients",
+            description: "How much does each feature contribute on the path of its own token from the baseline, with all \
+                          other tokens unchanged?",
+            details: "Integrated gradients of one token at a time, with all other tokens unchanged. The scores of a token \
+                      sum to the effect of this token alone. Signed.",
+            arguments: ARGUMENTS,
+        },
         cost: "n_steps forwards per token, n_steps pullbacks per token and step",
         citation: "Enguehard (2023), Sequential Integrated Gradients, https://arxiv.org/abs/2305.15853",
         make: from_arguments::<SequentialIntegratedGradients>("sequential_integrated_gradients"),

@@ -1,6 +1,6 @@
 //! SmoothGrad and its relatives.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 
 use super::noise::{Noisy, Sample, check_stdevs};
 use crate::engine::{TextSteps, read};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
+use crate::method::{
+    Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
+};
 use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
@@ -33,11 +35,13 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "smoothgrad",
-        description: "How sensitive is the score to each feature, on average over inputs with noise?",
-        details: "A statistic of the gradients at inputs with normal noise: the absolute value of their mean, the mean of \
-                  their squares, or their variance.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "smoothgrad",
+            description: "How sensitive is the score to each feature, on average over inputs with noise?",
+            details: "A statistic of the gradients at inputs with normal noise: the absolute value of their mean, the mean of \
+                      their squares, or their variance.",
+            arguments: ARGUMENTS,
+        },
         cost: "n_samples forwards, n_samples pullbacks per step",
         citation: "Smilkov et al. (2017), SmoothGrad: removing noise by adding noise, \
                    https://arxiv.org/abs/1706.03825; VarGrad: Adebayo et al. (2018), \
@@ -92,6 +96,10 @@ impl Default for SmoothGrad {
 impl Method for SmoothGrad {
     fn name(&self) -> &str {
         "smoothgrad"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[INCLUDE_EOS_BASELINE]
     }
 
     fn arguments(&self) -> Map<String, Value> {

@@ -1,24 +1,28 @@
 //! Attention weights.
 
-use inseq_core::AttributionKind;
+use inseq_core::{About, AttributionKind};
 use inseq_models::model::Model;
 
 use super::{Weights, by_key, by_step, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
+use crate::method::{
+    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
+};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "attention",
-        description: "What does each layer and head attend to when it predicts the token?",
-        details: "The attention weights of every layer and head: cross-attention for the source, the decoder's \
-                  self-attention for the prefix. A step reads the row of the position that predicts its token. \
-                  Scores have one value per layer and head; the default aggregation takes their mean. The \
-                  encoder's self-attention (and the decoder's, if the target is not attributed) is among the \
-                  sequence scores.",
-        arguments: &[],
+        about: About {
+            name: "attention",
+            description: "What does each layer and head attend to when it predicts the token?",
+            details: "The attention weights of every layer and head: cross-attention for the source, the decoder's \
+                      self-attention for the prefix. A step reads the row of the position that predicts its token. \
+                      Scores have one value per layer and head; the default aggregation takes their mean. The \
+                      encoder's self-attention (and the decoder's, if the target is not attributed) is among the \
+                      sequence scores.",
+            arguments: &[],
+        },
         cost: "1 forward",
         citation: "Bahdanau et al. (2015), Neural Machine Translation by Jointly Learning to Align and Translate, \
                    https://arxiv.org/abs/1409.0473",
@@ -36,6 +40,10 @@ pub struct AttentionWeights;
 impl Method for AttentionWeights {
     fn name(&self) -> &str {
         "attention"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
     }
 
     fn check(&self, model: &Model) -> Result<()> {

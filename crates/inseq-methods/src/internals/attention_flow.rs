@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use inseq_core::AttributionKind;
+use inseq_core::{About, AttributionKind};
 use inseq_models::model::Model;
 use ndarray::Array2;
 use petgraph::algo::dinics;
@@ -12,18 +12,22 @@ use rayon::prelude::*;
 use super::{Mixing, Weights, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
+use crate::method::{
+    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
+};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "attention_flow",
-        description: "How much can flow from each input token to the predicting state, with attention weights as \
-                      capacities?",
-        details: "The states of the layers are the nodes of a network whose capacities are the matrices of \
-                  attention_rollout: half residual, half attention, averaged over heads. The score of a token is the \
-                  maximum flow from it to the state that predicts the step's token, between 0 and 1.",
-        arguments: &[],
+        about: About {
+            name: "attention_flow",
+            description: "How much can flow from each input token to the predicting state, with attention weights as \
+                          capacities?",
+            details: "The states of the layers are the nodes of a network whose capacities are the matrices of \
+                      attention_rollout: half residual, half attention, averaged over heads. The score of a token is the \
+                      maximum flow from it to the state that predicts the step's token, between 0 and 1.",
+            arguments: &[],
+        },
         cost: "1 forward, 1 maximum flow per token and step",
         citation: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, \
                    https://arxiv.org/abs/2005.00928",
@@ -41,6 +45,10 @@ pub struct AttentionFlow;
 impl Method for AttentionFlow {
     fn name(&self) -> &str {
         "attention_flow"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
     }
 
     fn check(&self, model: &Model) -> Result<()> {

@@ -1,25 +1,29 @@
 //! Attention rollout.
 
-use inseq_core::AttributionKind;
+use inseq_core::{About, AttributionKind};
 use inseq_models::model::Model;
 use ndarray::Array2;
 
 use super::{Mixing, Weights, by_step, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, without_arguments};
+use crate::method::{
+    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
+};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "attention_rollout",
-        description: "How much of each input token is mixed into the predicting state over all layers, by \
-                      attention and residuals?",
-        details: "In each layer a state is half its own residual and half the states that it attends to, averaged over \
-                  heads; the matrices of all layers are multiplied. In encoder-decoders a state of the decoder is, \
-                  after its self-attention, half itself and half the encoder outputs that it attends to. The \
-                  scores of a step sum to 1 over source and target together.",
-        arguments: &[],
+        about: About {
+            name: "attention_rollout",
+            description: "How much of each input token is mixed into the predicting state over all layers, by \
+                          attention and residuals?",
+            details: "In each layer a state is half its own residual and half the states that it attends to, averaged over \
+                      heads; the matrices of all layers are multiplied. In encoder-decoders a state of the decoder is, \
+                      after its self-attention, half itself and half the encoder outputs that it attends to. The \
+                      scores of a step sum to 1 over source and target together.",
+            arguments: &[],
+        },
         cost: "1 forward",
         citation: "Abnar & Zuidema (2020), Quantifying Attention Flow in Transformers, \
                    https://arxiv.org/abs/2005.00928",
@@ -37,6 +41,10 @@ pub struct AttentionRollout;
 impl Method for AttentionRollout {
     fn name(&self) -> &str {
         "attention_rollout"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
     }
 
     fn check(&self, model: &Model) -> Result<()> {

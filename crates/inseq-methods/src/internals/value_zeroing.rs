@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use inseq_core::{Argument, AttributionKind};
+use inseq_core::{About, Argument, AttributionKind};
 use inseq_models::model::Model;
 use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
@@ -14,7 +14,9 @@ use serde_json::{Map, Value};
 use super::left_out::{LeftOut, LeftOutRequest, left_out_values};
 use super::{by_key, by_step, without_attention};
 use crate::engine::{TextSteps, read};
-use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
+use crate::method::{
+    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
+};
 use crate::{Error, Result};
 
 /// Its arguments, in the order of the fields.
@@ -49,14 +51,16 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "value_zeroing",
-        description: "How much does a layer's state change if the value vectors of a token are zero?",
-        details: "In each layer separately, the value vectors of a token are set to zero. The score is the distance \
-                  between the changed and the original state, as a share of the distances of all tokens. Scores have \
-                  one value per layer; the default aggregation takes their mean. Source scores zero the values of the \
-                  cross-attention, target scores those of the decoder's self-attention. The scores of the encoder (and \
-                  of the decoder, if the target is not attributed) are among the sequence scores.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "value_zeroing",
+            description: "How much does a layer's state change if the value vectors of a token are zero?",
+            details: "In each layer separately, the value vectors of a token are set to zero. The score is the distance \
+                      between the changed and the original state, as a share of the distances of all tokens. Scores have \
+                      one value per layer; the default aggregation takes their mean. Source scores zero the values of the \
+                      cross-attention, target scores those of the decoder's self-attention. The scores of the encoder (and \
+                      of the decoder, if the target is not attributed) are among the sequence scores.",
+            arguments: ARGUMENTS,
+        },
         cost: "1 forward, and 1 forward of a layer per token and layer",
         citation: "Mohebbi et al. (2023), Quantifying Context Mixing in Transformers, \
                    https://arxiv.org/abs/2301.12971",
@@ -185,6 +189,10 @@ impl ValueZeroing {
 impl Method for ValueZeroing {
     fn name(&self) -> &str {
         "value_zeroing"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
     }
 
     fn arguments(&self) -> Map<String, Value> {

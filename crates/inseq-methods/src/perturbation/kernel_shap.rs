@@ -1,6 +1,6 @@
 //! KernelSHAP.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -23,13 +23,15 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "kernel_shap",
-        description: "Which Shapley values of the tokens fit random subsets of kept tokens best?",
-        details: "A least-squares fit of the attributed function to the subsets of kept tokens, weighted with Shapley's \
-                  kernel, under the constraint that scores sum to the difference between the text and its baseline. If \
-                  there are at most `n_samples` subsets, all of them are used and the scores are exact Shapley values. \
-                  All steps share the samples.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "kernel_shap",
+            description: "Which Shapley values of the tokens fit random subsets of kept tokens best?",
+            details: "A least-squares fit of the attributed function to the subsets of kept tokens, weighted with Shapley's \
+                      kernel, under the constraint that scores sum to the difference between the text and its baseline. If \
+                      there are at most `n_samples` subsets, all of them are used and the scores are exact Shapley values. \
+                      All steps share the samples.",
+            arguments: ARGUMENTS,
+        },
         cost: "at most n_samples forwards",
         citation: "Lundberg & Lee (2017), A Unified Approach to Interpreting Model Predictions, \
                    https://arxiv.org/abs/1705.07874",

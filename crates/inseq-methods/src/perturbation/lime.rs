@@ -1,6 +1,6 @@
 //! LIME.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::Model;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -25,14 +25,16 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "lime",
-        description: "Which linear model of kept tokens predicts the score near the text?",
-        details: "Random tokens are replaced with their baseline. A ridge regression of the attributed function on the \
-                  kept tokens, with the number of kept tokens as weight of a sample, has one coefficient per token: \
-                  its score, signed. If there are at most `n_samples` subsets, all of them are used, weighted with \
-                  their expected frequency. All steps share the samples. If a step has only one token to remove, this \
-                  token gets the whole difference between text and baseline.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "lime",
+            description: "Which linear model of kept tokens predicts the score near the text?",
+            details: "Random tokens are replaced with their baseline. A ridge regression of the attributed function on the \
+                      kept tokens, with the number of kept tokens as weight of a sample, has one coefficient per token: \
+                      its score, signed. If there are at most `n_samples` subsets, all of them are used, weighted with \
+                      their expected frequency. All steps share the samples. If a step has only one token to remove, this \
+                      token gets the whole difference between text and baseline.",
+            arguments: ARGUMENTS,
+        },
         cost: "at most n_samples forwards",
         citation: "Ribeiro et al. (2016), \"Why Should I Trust You?\", https://arxiv.org/abs/1602.04938",
         make: from_arguments::<Lime>("lime"),

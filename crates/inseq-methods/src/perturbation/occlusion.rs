@@ -1,6 +1,6 @@
 //! Occlusion.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::Model;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -25,12 +25,14 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "occlusion",
-        description: "How much does the score change if a token is replaced with its baseline?",
-        details: "A window slides over the tokens; the tokens in it take the embedding of the baseline token. The score of \
-                  a token is the absolute mean difference to the attributed function of the unchanged text, over the \
-                  windows that cover the token. Each token has one score, which is never negative.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "occlusion",
+            description: "How much does the score change if a token is replaced with its baseline?",
+            details: "A window slides over the tokens; the tokens in it take the embedding of the baseline token. The score of \
+                      a token is the absolute mean difference to the attributed function of the unchanged text, over the \
+                      windows that cover the token. Each token has one score, which is never negative.",
+            arguments: ARGUMENTS,
+        },
         cost: "1 forward per window",
         citation: "Zeiler & Fergus (2013), Visualizing and Understanding Convolutional Networks, \
                    https://arxiv.org/abs/1311.2901",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::Model;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -20,13 +20,15 @@ const ARGUMENTS: &[Argument] = &[Argument::new("max_evals", "500", "Largest numb
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "partition_shap",
-        description: "How much do phrases, their halves and finally single tokens add to the score (Owen values)?",
-        details: "The text is halved repeatedly. Shapley's rule for two players divides the score of a part between its \
-                  halves, down to single tokens or until `max_evals` forwards are used; the score of an undivided part \
-                  is shared evenly. The parts with the largest changes are divided first. Scores are \
-                  signed and sum to the difference between the text and its baseline.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "partition_shap",
+            description: "How much do phrases, their halves and finally single tokens add to the score (Owen values)?",
+            details: "The text is halved repeatedly. Shapley's rule for two players divides the score of a part between its \
+                      halves, down to single tokens or until `max_evals` forwards are used; the score of an undivided part \
+                      is shared evenly. The parts with the largest changes are divided first. Scores are \
+                      signed and sum to the difference between the text and its baseline.",
+            arguments: ARGUMENTS,
+        },
         cost: "2 forwards per divided part, at most max_evals",
         citation: "Owen (1977), Values of games with a priori unions, https://doi.org/10.1007/978-3-642-45494-3_7; \
                    Lundberg & Lee (2017), https://arxiv.org/abs/1705.07874",

@@ -1,6 +1,6 @@
 //! Shapley values by sampled orders.
 
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::Model;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -23,12 +23,14 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "shapley_value_sampling",
-        description: "How much does a token add to the score on average over all orders of the tokens?",
-        details: "Tokens are changed from their baseline to the text one after another, in random orders. The score of a \
-                  token is its mean change of the attributed function. Scores are signed and sum to the difference \
-                  between the text and its baseline for any number of samples. All steps share the samples.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "shapley_value_sampling",
+            description: "How much does a token add to the score on average over all orders of the tokens?",
+            details: "Tokens are changed from their baseline to the text one after another, in random orders. The score of a \
+                      token is its mean change of the attributed function. Scores are signed and sum to the difference \
+                      between the text and its baseline for any number of samples. All steps share the samples.",
+            arguments: ARGUMENTS,
+        },
         cost: "n_samples forwards per token",
         citation: "Castro et al. (2009), Polynomial calculation of the Shapley value based on sampling, \
                    https://doi.org/10.1016/j.cor.2008.04.004",

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 use inseq_core::Argument;
 use inseq_models::model::Model;
-use serde_json::{Map, Value};
 
 use super::alternative::Alternative;
 use super::filter::kept;
@@ -90,98 +89,93 @@ impl Contrast {
     }
 }
 
-const SOURCES: Argument = Argument::new(
-    "contrast_sources",
-    "none",
-    "Source texts of the other context, one per text; for decoder-only models, prompts.",
-);
-const TARGETS: Argument = Argument::new(
-    "contrast_targets",
-    "none",
-    "Target texts of the other context, one per text; their tokens are the alternatives.",
-);
-const ALIGNMENTS: Argument = Argument::new(
-    "contrast_targets_alignments",
-    "none",
-    "Pairs of positions in target and other target, or a list of pairs per text, or auto, which pairs tokens that both \
-     contain, in order. By default positions are paired by their number.",
-);
-const FORCE_INPUTS: Argument = Argument::new(
-    "contrast_force_inputs",
-    "false",
-    "Whether an attributed function takes the alternative's score from the other context instead of the text's own.",
-);
-const SKIP: Argument = Argument::new(
-    "skip_special_tokens",
-    "false",
-    "Whether the texts of the other context are encoded without special tokens.",
-);
+/// The arguments of all contrastive functions: the filter of a divergence, the context, and the form of probabilities. Each
+/// function takes a part of them.
+const ARGUMENTS: [Argument; 9] = [
+    Argument::new("top_k", "0", "Number of likeliest tokens to compare; 0 for all."),
+    Argument::new("top_p", "none", "Compares the likeliest tokens that together have this probability, 0 to 1."),
+    Argument::new("min_tokens_to_keep", "none", "Smallest number of tokens to compare, 1 or more."),
+    Argument::new(
+        "contrast_sources",
+        "none",
+        "Source texts of the other context, one per text; for decoder-only models, prompts.",
+    ),
+    Argument::new(
+        "contrast_targets",
+        "none",
+        "Target texts of the other context, one per text; their tokens are the alternatives.",
+    ),
+    Argument::new(
+        "contrast_targets_alignments",
+        "none",
+        "Pairs of positions in target and other target, or a list of pairs per text, or auto, which pairs tokens that both \
+         contain, in order. By default positions are paired by their number.",
+    ),
+    Argument::new(
+        "contrast_force_inputs",
+        "false",
+        "Whether an attributed function takes the alternative's score from the other context instead of the text's own.",
+    ),
+    Argument::new(
+        "skip_special_tokens",
+        "false",
+        "Whether the texts of the other context are encoded without special tokens.",
+    ),
+    LOGPROB,
+];
+const FILTER_AND_CONTEXT: &[Argument] = ARGUMENTS.split_at(8).0;
+const CONTEXT_AND_LOGPROB: &[Argument] = ARGUMENTS.split_at(3).1;
 
 /// Arguments of the alternative and its context.
-pub(super) const CONTEXT: &[Argument] = &[SOURCES, TARGETS, ALIGNMENTS, FORCE_INPUTS, SKIP];
+pub(super) const CONTEXT: &[Argument] = FILTER_AND_CONTEXT.split_at(3).1;
 
-const WITH_LOGARITHM: &[Argument] = &[SOURCES, TARGETS, ALIGNMENTS, FORCE_INPUTS, SKIP, LOGPROB];
-
-const WITH_FILTER: &[Argument] = &[
-    SOURCES,
-    TARGETS,
-    ALIGNMENTS,
-    FORCE_INPUTS,
-    SKIP,
-    Argument::new("top_k", "0", "Number of likeliest tokens to compare; 0 for all."),
-    Argument::new("top_p", "none", "Compares the likeliest tokens that together have this probability."),
-    Argument::new("min_tokens_to_keep", "none", "Smallest number of tokens to compare, 1 or more."),
+/// The contrastive functions: name, combination of scores, arguments and description of each.
+const FUNCTIONS: [(&str, Kind, &[Argument], &str); 7] = [
+    ("contrast_logits", Kind::Logit, CONTEXT, "The logit of the alternative token, in the contrastive context."),
+    (
+        "contrast_prob",
+        Kind::Probability,
+        CONTEXT_AND_LOGPROB,
+        "The probability of the alternative token, in the contrastive context.",
+    ),
+    (
+        "contrast_logits_diff",
+        Kind::LogitDifference,
+        CONTEXT,
+        "The token's logit minus that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
+    ),
+    (
+        "contrast_prob_diff",
+        Kind::ProbabilityDifference,
+        CONTEXT_AND_LOGPROB,
+        "The token's probability minus that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
+    ),
+    (
+        "pcxmi",
+        Kind::Pcxmi,
+        CONTEXT,
+        "Pointwise conditional cross-mutual information, in bits: the log probability of the contrastive context's token minus that of the text's own token (Yin et al., 2021, https://arxiv.org/abs/2109.07446).",
+    ),
+    (
+        "kl_divergence",
+        Kind::Divergence,
+        FILTER_AND_CONTEXT,
+        "The KL divergence of the text's own distribution from that of the contrastive context, in nats.",
+    ),
+    (
+        "in_context_pvi",
+        Kind::InContextPvi,
+        CONTEXT,
+        "In-context pointwise usable information, in nats (Lu et al., 2023, https://arxiv.org/abs/2310.12300).",
+    ),
 ];
 
-fn make(name: &'static str, kind: Kind, arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
-    let arguments = ContrastArguments::read(name, arguments)?.checked(name)?;
-    Ok(Arc::new(Contrast { name, kind, other: Alternative::new(arguments) }))
-}
-
-/// The contrastive functions.
-pub(super) fn all() -> [StepFunctionInfo; 7] {
-    [
-        info(
-            "contrast_logits",
-            "The logit of the alternative token, in the contrastive context.",
-            CONTEXT,
-            |arguments| make("contrast_logits", Kind::Logit, arguments),
-        ),
-        info(
-            "contrast_prob",
-            "The probability of the alternative token, in the contrastive context.",
-            WITH_LOGARITHM,
-            |arguments| make("contrast_prob", Kind::Probability, arguments),
-        ),
-        info(
-            "contrast_logits_diff",
-            "The token's logit minus that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
-            CONTEXT,
-            |arguments| make("contrast_logits_diff", Kind::LogitDifference, arguments),
-        ),
-        info(
-            "contrast_prob_diff",
-            "The token's probability minus that of the alternative (Yin & Neubig, 2022, https://aclanthology.org/2022.emnlp-main.14).",
-            WITH_LOGARITHM,
-            |arguments| make("contrast_prob_diff", Kind::ProbabilityDifference, arguments),
-        ),
-        info(
-            "pcxmi",
-            "Pointwise conditional cross-mutual information, in bits: the log probability of the contrastive context's token minus that of the text's own token (Yin et al., 2021, https://arxiv.org/abs/2109.07446).",
-            CONTEXT,
-            |arguments| make("pcxmi", Kind::Pcxmi, arguments),
-        ),
-        info(
-            "kl_divergence",
-            "The KL divergence of the text's own distribution from that of the contrastive context, in nats.",
-            WITH_FILTER,
-            |arguments| make("kl_divergence", Kind::Divergence, arguments),
-        ),
-        info(
-            "in_context_pvi",
-            "In-context pointwise usable information, in nats (Lu et al., 2023, https://arxiv.org/abs/2310.12300).",
-            CONTEXT,
-            |arguments| make("in_context_pvi", Kind::InContextPvi, arguments),
-        ),
-    ]
+/// The entries of the contrastive functions.
+pub(super) fn all() -> impl Iterator<Item = StepFunctionInfo> {
+    FUNCTIONS.into_iter().map(|(name, kind, arguments, description)| {
+        info(name, description, arguments, move |arguments| {
+            let arguments = ContrastArguments::read(name, arguments)?.checked(name)?;
+            Ok(Arc::new(Contrast { name, kind, other: Alternative::new(arguments) }))
+        })
+    })
 }

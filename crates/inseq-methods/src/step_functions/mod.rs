@@ -2,6 +2,7 @@
 
 mod alignment;
 mod alternative;
+mod context;
 mod contrast;
 mod distribution;
 mod expression;
@@ -11,56 +12,29 @@ mod registry;
 mod target;
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use inseq_core::aggregators::AggregationFunction;
-use inseq_core::{Argument, Entry};
+use inseq_core::{About, Argument, Entry};
 use inseq_models::model::Model;
 use serde_json::{Map, Value};
 
 pub(crate) use alignment::aligned;
 pub use alternative::{Alignments, ContrastArguments, OneOrMore, OtherContext, OtherContexts};
+pub(crate) use context::Inputs;
+pub use context::{Row, StepContext, StepTokens};
 pub use expression::GRAMMAR;
 pub(crate) use expression::Vocabulary;
 pub use registry::{StepFunctions, arguments_of, list, named};
 
 use crate::{Error, Result};
 
-/// Input of a step function: one row for each step of each text.
-#[derive(Clone, Debug)]
-pub struct StepContext {
-    /// Logits of the model at the step, `[row, vocabulary]`.
-    pub logits: Tensor<2>,
-    /// Ids of the generated tokens, `[row]`.
-    pub targets: Tensor<1, Int>,
-    /// Text and step of each row.
-    pub rows: Vec<Row>,
-    /// Logits of each of the requested [noisy forwards](StepFunction::noisy_forwards), `[row, vocabulary]`.
-    pub noisy: Vec<Tensor<2>>,
-    /// Whether the gradient of the logits is needed; autodiff then tracks the logits.
-    pub tracked: bool,
-}
-
-/// A step of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Index of the text in the call.
-    pub text: usize,
-    /// Index of the step; 0 is the first attributed token.
-    pub step: usize,
-}
-
-impl StepContext {
-    /// The values `[row, vocabulary]` in the column of each row's target, `[row]`.
-    pub fn of_targets(&self, values: Tensor<2>) -> Tensor<1> {
-        values.gather(1, self.targets.clone().unsqueeze_dim(1)).squeeze_dim(1)
-    }
-}
-
 /// A score of each step, differentiable by Burn's autodiff.
 ///
-/// Write it with ordinary tensor operations. The gradient with respect to the logits is computed on this small graph only.
+/// Write it with ordinary tensor operations. The gradient with respect to the logits and the hidden state of each step is computed
+/// on this small graph only. A score must depend only on its own row (see [`StepContext`]).
 pub trait StepFunction: Send + Sync {
     /// Name of the function in results.
     fn name(&self) -> &str;
@@ -101,7 +75,7 @@ pub struct NoisyForwards {
 /// A step function that is shared between calls.
 pub type SharedStepFunction = Arc<dyn StepFunction>;
 
-/// Makes a step function from a closure over logits.
+/// Makes a step function from a closure over the logits, hidden states and tokens of steps.
 ///
 /// ```
 /// use inseq_methods::step_functions::{from_closure, StepFunction};
@@ -142,12 +116,8 @@ pub type MakeStepFunction = Arc<dyn Fn(&Map<String, Value>) -> Result<SharedStep
 /// One entry of [`StepFunctions`].
 #[derive(Clone)]
 pub struct StepFunctionInfo {
-    /// Name of the function.
-    pub name: &'static str,
-    /// Description in one line.
-    pub description: &'static str,
-    /// Arguments of the function.
-    pub arguments: &'static [Argument],
+    /// Name, meaning and arguments of the function.
+    pub about: About,
     /// Function that merges the scores of merged tokens; `None` uses the default rules.
     pub aggregation: Option<AggregationFunction>,
     /// Makes the function from its arguments.
@@ -156,24 +126,23 @@ pub struct StepFunctionInfo {
 
 impl fmt::Debug for StepFunctionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepFunctionInfo").field("name", &self.name).field("arguments", &self.arguments).finish()
+        f.debug_struct("StepFunctionInfo")
+            .field("about", &self.about)
+            .field("aggregation", &self.aggregation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Deref for StepFunctionInfo {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
     }
 }
 
 impl Entry for StepFunctionInfo {
     const KIND: &'static str = "step function";
-
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn description(&self) -> &'static str {
-        self.description
-    }
-
-    fn arguments(&self) -> &'static [Argument] {
-        self.arguments
-    }
 }
 
 /// Entry of a built-in function.
@@ -181,9 +150,10 @@ fn info(
     name: &'static str,
     description: &'static str,
     arguments: &'static [Argument],
-    make: fn(&Map<String, Value>) -> Result<SharedStepFunction>,
+    make: impl Fn(&Map<String, Value>) -> Result<SharedStepFunction> + Send + Sync + 'static,
 ) -> StepFunctionInfo {
-    StepFunctionInfo { name, description, arguments, aggregation: None, make: Arc::new(make) }
+    let about = About { name, description, arguments, ..About::default() };
+    StepFunctionInfo { about, aggregation: None, make: Arc::new(make) }
 }
 
 /// An argument of functions of probabilities.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use inseq_core::aggregators::{AggregationFunction, Merging};
-use inseq_core::{Argument, Entry, Registry};
+use inseq_core::{About, Argument, Entry, Registry};
 use serde_json::{Map, Value};
 
 use super::{
@@ -174,10 +174,12 @@ impl StepFunctionInfo {
     /// tokens.
     pub fn of(function: SharedStepFunction, aggregation: Option<AggregationFunction>) -> Self {
         Self {
-            // Names live as long as the program; a function is registered once.
-            name: function.name().to_owned().leak(),
-            description: "A function that was registered.",
-            arguments: &[],
+            about: About {
+                // Names live as long as the program; a function is registered once.
+                name: function.name().to_owned().leak(),
+                description: "A function that was registered.",
+                ..About::default()
+            },
             aggregation,
             make: Arc::new(move |_| Ok(function.clone())),
         }

@@ -22,6 +22,11 @@ impl Embedding {
         &self.table
     }
 
+    /// The same embeddings with another table.
+    pub(crate) fn with_table(&self, table: Tensor<2>) -> Self {
+        Self { table, scale: self.scale }
+    }
+
     /// Number of tokens.
     pub fn vocabulary(&self) -> usize {
         self.table.dims()[0]

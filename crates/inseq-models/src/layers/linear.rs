@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor};
 
 use super::kernels;
 
@@ -36,7 +36,10 @@ impl Linear {
         Self { bias: Some(bias), ..self }
     }
 
-    /// One layer with the concatenated outputs of `parts`.
+    /// One layer with the concatenated outputs of `parts`, at least one.
+    ///
+    /// # Panics
+    /// There are no parts, or their inputs differ in size.
     pub fn concatenate(parts: Vec<Linear>) -> Self {
         let device = parts[0].weight.device();
         let biased = parts.iter().any(|p| p.bias.is_some());
@@ -57,6 +60,23 @@ impl Linear {
             weight: self.weight.clone().select(0, index.clone()),
             bias: self.bias.clone().map(|bias| bias.select(0, index)),
         }
+    }
+
+    /// A copy on a device.
+    #[must_use]
+    pub fn to_device(&self, device: &Device) -> Self {
+        self.with_weight(self.weight.clone().to_device(device))
+    }
+
+    /// The layer with another weight, on the device of the weight.
+    pub(crate) fn with_weight(&self, weight: Tensor<2>) -> Self {
+        let bias = self.bias.clone().map(|bias| bias.to_device(&weight.device()));
+        Self { weight, bias }
+    }
+
+    /// The weight, `[output, input]`.
+    pub(crate) fn weight(&self) -> &Tensor<2> {
+        &self.weight
     }
 
     /// Size of the input's last axis.

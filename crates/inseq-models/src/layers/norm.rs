@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{Rows, Rule, kernels};
 
@@ -60,6 +60,16 @@ impl NormTrace {
 }
 
 impl Norm {
+    /// A copy on a device.
+    #[must_use]
+    pub fn to_device(&self, device: &Device) -> Self {
+        Self {
+            gain: self.gain.clone().to_device(device),
+            bias: self.bias.clone().map(|bias| bias.to_device(device)),
+            ..self.clone()
+        }
+    }
+
     /// Makes a norm from gain and bias `[feature]`; `epsilon` is added to the mean square.
     pub fn new(kind: NormKind, gain: Tensor<1>, bias: Option<Tensor<1>>, epsilon: f64) -> Self {
         Self { kind, gain, bias, epsilon, groups: 1 }

@@ -7,6 +7,7 @@ mod dropout;
 mod forward;
 mod kept;
 mod layer;
+mod moved;
 mod parts;
 mod propagation;
 mod pullback;
@@ -70,6 +71,9 @@ pub struct Source {
 
 impl Source {
     /// `count` copies of entry `index`.
+    ///
+    /// # Panics
+    /// There is no such entry.
     #[must_use]
     pub fn repeat(&self, index: usize, count: usize) -> Source {
         let length = self.lengths[index];

@@ -107,9 +107,6 @@ impl Spread {
             ranges[index] = range.clone();
         }
         let longest = options.granular.longest;
-        if longest == 0 {
-            return Err(problem("no entry of an axis may be shown; allow 1 at least (--max-show-size)".into()));
-        }
         let chosen = match &options.granular.dimension {
             Some(name) => found(name)?,
             None => ranges.iter().position(|range| range.len() > 1 && range.len() <= longest).unwrap_or(0),

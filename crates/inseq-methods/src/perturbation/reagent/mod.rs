@@ -5,7 +5,7 @@ mod replacements;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
-use inseq_core::Argument;
+use inseq_core::{About, Argument};
 use inseq_models::model::{Model, Source};
 use inseq_models::parallel::{row_ranges, side_by_side};
 use rand::Rng;
@@ -16,7 +16,9 @@ use serde_json::{Map, Value};
 use super::{Perturbed, Unchanged, embedded};
 use crate::engine::{Engine, TextSteps, read_ids};
 use crate::loading::Loading;
-use crate::method::{Attributions, Bounds, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
+use crate::method::{
+    Attributions, Bounds, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
+};
 use crate::{Count, Error, Result};
 
 use replacements::{Draw, Ids, Pool, Sampler};
@@ -49,14 +51,16 @@ const ARGUMENTS: &[Argument] = &[
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
     MethodInfo {
-        name: "reagent",
-        description: "Which tokens change the score if they are replaced, and which tokens suffice to predict the \
-                      generated token?",
-        details: "Random tokens are replaced by others. The change of the score counts for the replaced tokens and \
-                  against the kept ones, until the most important tokens alone keep the generated token among the \
-                  likeliest. The score of a token is its mean share over the probes that reached this condition (over \
-                  all probes if none did); the scores of a step sum to 1. Steps share the replacements.",
-        arguments: ARGUMENTS,
+        about: About {
+            name: "reagent",
+            description: "Which tokens change the score if they are replaced, and which tokens suffice to predict the \
+                          generated token?",
+            details: "Random tokens are replaced by others. The change of the score counts for the replaced tokens and \
+                      against the kept ones, until the most important tokens alone keep the generated token among the \
+                      likeliest. The score of a token is its mean share over the probes that reached this condition (over \
+                      all probes if none did); the scores of a step sum to 1. Steps share the replacements.",
+            arguments: ARGUMENTS,
+        },
         cost: "num_probes forwards per iteration, and num_probes per continuing step; at most \
                max_probe_steps iterations",
         citation: "Zhao & Shan (2024), ReAGent: A Model-agnostic Feature Attribution Method for Generative \
@@ -120,6 +124,10 @@ impl Method for Prepared {
         self.method.name()
     }
 
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[INCLUDE_EOS_BASELINE]
+    }
+
     fn arguments(&self) -> Map<String, Value> {
         self.method.arguments()
     }
@@ -136,6 +144,10 @@ impl Method for Prepared {
 impl Method for Reagent {
     fn name(&self) -> &str {
         "reagent"
+    }
+
+    fn unused_options(&self) -> &'static [&'static str] {
+        &[INCLUDE_EOS_BASELINE]
     }
 
     fn arguments(&self) -> Map<String, Value> {

@@ -262,7 +262,7 @@ impl StepFunction for Expression {
 /// One evaluation; distributions are computed once and on demand.
 struct Evaluation<'a> {
     expression: &'a Expression,
-    context: &'a StepContext,
+    context: &'a StepContext<'a>,
     log: OnceCell<Tensor<2>>,
     other: OnceCell<(Tensor<2>, Tensor<1, Int>)>,
     other_log: OnceCell<Tensor<2>>,

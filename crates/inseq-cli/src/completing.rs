@@ -1,0 +1,51 @@
+//! Names that shells complete.
+//!
+//! A shell's script completes words. It cannot complete inside a JSON object, which is one quoted word; `inseq list KIND
+//! --arguments` prints the names of arguments.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
+use inseq_core::aggregators::Aggregators;
+use inseq_methods::{list_methods, step_functions};
+use inseq_models::device;
+
+/// Takes any text, and suggests names to shells.
+#[derive(Clone, Copy)]
+pub struct Suggesting(fn() -> Vec<&'static str>);
+
+/// Attribution methods.
+pub const METHODS: Suggesting = Suggesting(methods);
+/// Step functions.
+pub const STEP_FUNCTIONS: Suggesting = Suggesting(functions);
+/// Aggregators and aggregation functions.
+pub const AGGREGATORS: Suggesting = Suggesting(aggregators);
+/// Everything that can be explained.
+pub const ENTRIES: Suggesting = Suggesting(|| [methods(), functions(), aggregators(), vec!["expression"]].concat());
+/// Devices of this build.
+pub const DEVICES: Suggesting = Suggesting(|| [vec!["auto", "cpu"], device::names()].concat());
+
+fn methods() -> Vec<&'static str> {
+    list_methods().iter().map(|method| method.name).collect()
+}
+
+fn functions() -> Vec<&'static str> {
+    step_functions::list().iter().map(|function| function.name).collect()
+}
+
+fn aggregators() -> Vec<&'static str> {
+    Aggregators::new().list().map(|aggregator| aggregator.name).collect()
+}
+
+impl TypedValueParser for Suggesting {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
+    }
+}
