@@ -9,4 +9,5 @@ mod run;
 mod store;
 
 pub use error::{Error, Result};
+pub use input::{Columns, DataFile, Dataset, Rows, Source};
 pub use row::{AttributedRow, Row};

@@ -1,1 +1,27 @@
-//! To come.
+//! Rows of a dataset, from files in many formats.
+//!
+//! A [`Source`] says which files, as `datasets.load_dataset` is called. A layout assigns files to splits, a split expression
+//! chooses rows, and a table per file reads them one by one.
+
+mod batches;
+mod bytes;
+mod cells;
+mod columns;
+mod dataset;
+mod delimited;
+mod encoding;
+mod ipc;
+mod json;
+mod kind;
+mod layout;
+mod lines;
+mod options;
+mod parquet;
+mod pattern;
+mod source;
+mod split;
+mod table;
+mod values;
+
+pub use dataset::{DataFile, Dataset, Rows};
+pub use source::{Columns, Source};

@@ -1,0 +1,90 @@
+//! Wanted columns, and whether a file has them.
+
+use std::path::Path;
+
+use inseq_core::nearest;
+
+use super::cells::{Cell, Cells};
+use super::source::Columns;
+use crate::{Error, Row};
+
+/// Largest number of columns that a message lists.
+const MOST_LISTED: usize = 20;
+
+/// A column that is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) name: String,
+    /// Whether integers are allowed, as for ids.
+    pub(super) integers: bool,
+}
+
+impl Columns {
+    /// The columns that are read: input, generated, id.
+    pub(super) fn wanted(&self) -> Vec<Wanted> {
+        let texts = [Some(&self.input), self.generated.as_ref()];
+        let texts = texts.into_iter().flatten().map(|name| Wanted { name: name.clone(), integers: false });
+        texts.chain(self.id.iter().map(|name| Wanted { name: name.clone(), integers: true })).collect()
+    }
+
+    /// The row with some cells, of the columns in the order of [`wanted`](Self::wanted).
+    pub(super) fn row(&self, number: u64, cells: Cells) -> Row {
+        let mut cells = cells.into_iter();
+        let mut next = || cells.next().unwrap_or(Cell::Null);
+        let input = next().text(&self.input);
+        let generated = self.generated.as_ref().map(|column| next().text(column)).transpose();
+        let id = self.id.as_ref().map_or(Ok(None), |column| next().id(column));
+        let texts = input.and_then(|input| Ok((input, generated?)));
+        match id {
+            Ok(id) => Row { number, id, texts },
+            Err(reason) => Row { number, id: None, texts: texts.and(Err(reason)) },
+        }
+    }
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ColumnType {
+    Strings,
+    Integers,
+    /// The format has no types, or every value is null.
+    Any,
+}
+
+impl ColumnType {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Strings => "strings",
+            Self::Integers => "integers",
+            Self::Any => "nothing but nulls",
+        }
+    }
+
+    /// Whether columns of both types can follow each other.
+    pub(super) fn agrees(self, other: Self) -> bool {
+        self == other || self == Self::Any || other == Self::Any
+    }
+}
+
+/// The error for a column that a file does not have.
+pub(super) fn missing<'a>(path: &Path, column: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+    let known: Vec<&str> = known.into_iter().collect();
+    if known.is_empty() {
+        return Error::Dataset(format!("{}: no column `{column}`; the file has no columns", path.display()));
+    }
+    let suggestion = nearest(column, known.iter().copied(), 1)
+        .first()
+        .map(|name| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default();
+    let mut listed: Vec<String> = known.iter().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
+    if known.len() > MOST_LISTED {
+        listed.push(format!("and {} more", known.len() - MOST_LISTED));
+    }
+    Error::Dataset(format!("{}: no column `{column}`; it has {}{suggestion}", path.display(), listed.join(", ")))
+}
+
+/// The error for a column whose values are no texts.
+pub(super) fn mistyped(path: &Path, wanted: &Wanted, found: &str) -> Error {
+    let expected = if wanted.integers { "strings or integers" } else { "strings" };
+    Error::Dataset(format!("{}: column `{}` holds {found}; expected {expected}", path.display(), wanted.name))
+}

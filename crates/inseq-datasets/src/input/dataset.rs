@@ -1,0 +1,239 @@
+//! The rows of a split.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::bytes::fingerprint;
+use super::columns::{ColumnType, Wanted};
+use super::layout::Layout;
+use super::options::{ReadOptions, data_files};
+use super::source::{Columns, Source};
+use super::split::SplitExpression;
+use super::table::{self, CellRows, Table};
+use crate::{Error, Result, Row};
+
+/// A file of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Path of the file.
+    pub path: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// BLAKE3 hash of the bytes, in hexadecimal digits.
+    pub hash: String,
+}
+
+/// The rows of a split, with its files. Rows are read when they are asked for.
+///
+/// ```
+/// use inseq_datasets::{Columns, Dataset, Source};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("texts.jsonl");
+/// std::fs::write(&path, "{\"text\": \"one\"}\n{\"text\": \"two\"}\n{\"text\": \"three\"}\n")?;
+/// let source = Source::new(path.to_string_lossy()).split("train[1:]");
+/// let dataset = Dataset::open(&source, &Columns::new("text"))?;
+/// assert_eq!(dataset.len(), 2);
+/// let texts: Vec<_> = dataset.rows(0..2)?.map(|row| row.unwrap().texts.unwrap().0).collect();
+/// assert_eq!(texts, ["two", "three"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Dataset {
+    columns: Columns,
+    segments: Vec<Segment>,
+    files: Vec<DataFile>,
+}
+
+/// Rows of one file.
+#[derive(Clone, Debug)]
+struct Segment {
+    path: String,
+    table: Arc<dyn Table>,
+    rows: Range<u64>,
+}
+
+impl Segment {
+    fn len(&self) -> u64 {
+        self.rows.end - self.rows.start
+    }
+}
+
+impl Dataset {
+    /// Finds the files of a split, checks that they have the columns, and counts their rows.
+    ///
+    /// # Errors
+    /// There is no such dataset, split or column; files differ in the type of a column; a file is broken.
+    pub fn open(source: &Source, columns: &Columns) -> Result<Self> {
+        let expression = SplitExpression::parse(&source.split)?;
+        let layout = Layout::find(source, data_files(source)?.as_ref())?;
+        let options = ReadOptions::new(layout.kind, &source.kwargs)?;
+        let known: Vec<&str> = layout.splits.keys().map(String::as_str).collect();
+        let wanted = columns.wanted();
+        let mut tables: IndexMap<&str, Vec<Segment>> = IndexMap::new();
+        let mut files: Vec<DataFile> = Vec::new();
+        let mut first: Option<Segment> = None;
+        for split in expression.splits(&known)? {
+            let mut segments = Vec::new();
+            for path in layout.splits.get(split).into_iter().flatten() {
+                let name = path.to_string_lossy().into_owned();
+                let table: Arc<dyn Table> = table::open(path, layout.kind, &wanted, &options)?.into();
+                let segment = Segment { path: name, rows: 0..table.rows(), table };
+                if let Some(first) = &first {
+                    check_types(first, &segment, &wanted)?;
+                }
+                // A file without values agrees with all; the next one decides.
+                if first.as_ref().is_none_or(|first| first.table.types().contains(&ColumnType::Any)) {
+                    first = Some(segment.clone());
+                }
+                if !files.iter().any(|file| file.path == segment.path) {
+                    files.push(data_file(path)?);
+                }
+                segments.push(segment);
+            }
+            tables.insert(split, segments);
+        }
+        let lengths: Vec<(&str, u64)> =
+            tables.iter().map(|(split, segments)| (*split, segments.iter().map(Segment::len).sum())).collect();
+        if lengths.iter().all(|(_, rows)| *rows == 0) {
+            let names: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+            return Err(Error::Dataset(format!("split `{}`: there are no rows in {}", source.split, names.join(", "))));
+        }
+        let mut segments = Vec::new();
+        for (split, rows) in expression.ranges(&lengths)? {
+            segments.extend(overlap(tables.get(split).map_or(&[][..], Vec::as_slice), rows));
+        }
+        Ok(Self { columns: columns.clone(), segments, files })
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> u64 {
+        self.segments.iter().map(Segment::len).sum()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The files that the splits consist of.
+    pub fn files(&self) -> &[DataFile] {
+        &self.files
+    }
+
+    /// Reads some rows, one by one. The first row of the split has the number 0.
+    ///
+    /// # Errors
+    /// The range does not lie in the split, or a file cannot be opened. A broken file is an error of the iterator.
+    pub fn rows(&self, range: Range<u64>) -> Result<Rows> {
+        if range.start > range.end || range.end > self.len() {
+            return Err(Error::Dataset(format!(
+                "rows {} to {} are asked for, and the split has {}",
+                range.start,
+                range.end,
+                self.len()
+            )));
+        }
+        let number = range.start;
+        let segments = overlap(&self.segments, range).into();
+        Ok(Rows { columns: self.columns.clone(), segments, current: None, number, failed: false })
+    }
+}
+
+/// The parts of segments that a range of their rows covers.
+fn overlap(segments: &[Segment], range: Range<u64>) -> Vec<Segment> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for segment in segments {
+        let from = range.start.max(start) - start;
+        let to = range.end.clamp(start, start + segment.len()) - start;
+        if from < to {
+            let rows = segment.rows.start + from..segment.rows.start + to;
+            found.push(Segment { rows, ..segment.clone() });
+        }
+        start += segment.len();
+    }
+    found
+}
+
+/// Two files must hold the same in each column.
+fn check_types(first: &Segment, other: &Segment, wanted: &[Wanted]) -> Result<()> {
+    for (wanted, (a, b)) in wanted.iter().zip(first.table.types().iter().zip(other.table.types())) {
+        if !a.agrees(*b) {
+            return Err(Error::Dataset(format!(
+                "column `{}` differs between files: {} in {}, and {} in {}",
+                wanted.name,
+                a.name(),
+                first.path,
+                b.name(),
+                other.path
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn data_file(path: &Path) -> Result<DataFile> {
+    let (bytes, hash) = fingerprint(path)?;
+    Ok(DataFile { path: path.to_string_lossy().into_owned(), bytes, hash })
+}
+
+/// Rows of a dataset.
+pub struct Rows {
+    columns: Columns,
+    segments: VecDeque<Segment>,
+    current: Option<(Segment, CellRows)>,
+    /// Number of the next row.
+    number: u64,
+    failed: bool,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    fn read(&mut self) -> Result<Option<Row>> {
+        loop {
+            if let Some((segment, rows)) = &mut self.current
+                && !segment.rows.is_empty()
+            {
+                let Some(cells) = rows.next() else {
+                    return Err(Error::Dataset(format!(
+                        "{}: the file ends {} rows before its end when it was opened; has it changed since?",
+                        segment.path,
+                        segment.len()
+                    )));
+                };
+                segment.rows.start += 1;
+                let row = self.columns.row(self.number, cells?);
+                self.number += 1;
+                return Ok(Some(row));
+            }
+            let Some(segment) = self.segments.pop_front() else { return Ok(None) };
+            let rows = segment.table.read(segment.rows.clone())?;
+            self.current = Some((segment, rows));
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed {
+            return None;
+        }
+        let row = self.read();
+        self.failed = row.is_err();
+        row.transpose()
+    }
+}

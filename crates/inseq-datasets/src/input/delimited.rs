@@ -1,0 +1,235 @@
+//! CSV and TSV files.
+
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use csv::{ByteRecord, Reader, ReaderBuilder};
+
+use super::cells::{Cell, Cells};
+use super::columns::{ColumnType, Wanted, missing};
+use super::encoding::Encoding;
+use super::kind::has_tabs;
+use super::lines::{LineEnds, Lines};
+use super::options::{CsvOptions, ReadOptions};
+use super::table::{CellRows, Table};
+use crate::{Error, Result};
+
+/// A last record, by which an open quote shows: it would be inside of a field.
+const END: &[u8] = b"\n\x1eend\x1e\n";
+
+/// A CSV file.
+#[derive(Debug)]
+pub(super) struct Delimited {
+    path: PathBuf,
+    options: Arc<CsvOptions>,
+    encoding: Encoding,
+    /// Places of the wanted columns in a record.
+    places: Vec<usize>,
+    types: Vec<ColumnType>,
+    rows: u64,
+}
+
+impl Delimited {
+    pub(super) fn open(path: &Path, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
+        let csv = Arc::new(options.csv.clone());
+        let mut records = Records::open(path, csv.clone())?;
+        let names = match (records.header.take(), &csv.names) {
+            (_, Some(names)) => names.clone(),
+            (Some(header), None) => {
+                let fields = header.iter().map(|field| options.encoding.decode(field));
+                let fields = fields.collect::<Result<Vec<_>, _>>();
+                unique(fields.map_err(|reason| Error::Dataset(format!("{}: the header: {reason}", path.display())))?)
+            }
+            (None, None) => (0..records.width).map(|i| i.to_string()).collect(),
+        };
+        if records.width == 0 {
+            return Err(Error::Dataset(format!(
+                "{}: the file is empty; a CSV file starts with the names of its columns",
+                path.display()
+            )));
+        }
+        let place = |wanted: &Wanted| {
+            names
+                .iter()
+                .position(|name| *name == wanted.name)
+                .ok_or_else(|| missing(path, &wanted.name, names.iter().map(String::as_str)))
+        };
+        let places = wanted.iter().map(place).collect::<Result<_>>()?;
+        let mut rows = 0;
+        while records.read()? {
+            rows += 1;
+        }
+        let types = vec![ColumnType::Any; wanted.len()];
+        Ok(Self { path: path.to_owned(), options: csv, encoding: options.encoding, places, types, rows })
+    }
+}
+
+impl Table for Delimited {
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn types(&self) -> &[ColumnType] {
+        &self.types
+    }
+
+    fn read(&self, range: Range<u64>) -> Result<CellRows> {
+        let mut records = Records::open(&self.path, self.options.clone())?;
+        while records.number < range.start && records.read()? {}
+        let (places, encoding, options) = (self.places.clone(), self.encoding, self.options.clone());
+        Ok(Box::new(std::iter::from_fn(move || {
+            if records.number >= range.end {
+                return None;
+            }
+            match records.read() {
+                Ok(true) => Some(Ok(cells(&records.record, &places, encoding, &options))),
+                Ok(false) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })))
+    }
+}
+
+fn cells(record: &ByteRecord, places: &[usize], encoding: Encoding, options: &CsvOptions) -> Cells {
+    let cell = |&place: &usize| match record.get(place) {
+        // Short records end with nulls.
+        None => Cell::Null,
+        Some(field) => match encoding.cell(field) {
+            Cell::Text(text) if options.nulls.contains(&text) => {
+                if text.is_empty() {
+                    Cell::Null
+                } else {
+                    Cell::Bad(format!("`{text}`, which is null in a CSV file unless `keep_default_na` is false"))
+                }
+            }
+            cell => cell,
+        },
+    };
+    places.iter().map(cell).collect()
+}
+
+/// Names of columns, each once: a second `a` is `a.1`, and one without a name `Unnamed: 3`, as in pandas.
+fn unique(fields: Vec<String>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (i, field) in fields.into_iter().enumerate() {
+        let field = if field.is_empty() { format!("Unnamed: {i}") } else { field };
+        let mut name = field.clone();
+        let mut count = 0;
+        while names.contains(&name) {
+            count += 1;
+            name = format!("{field}.{count}");
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// Reads a CSV file record by record.
+struct Records {
+    path: PathBuf,
+    reader: Reader<Box<dyn Read + Send>>,
+    options: Arc<CsvOptions>,
+    /// The record that was read last.
+    record: ByteRecord,
+    /// The header, where the file has one.
+    header: Option<ByteRecord>,
+    /// Number of columns; 0 if the file is empty.
+    width: usize,
+    /// Number of records that were read.
+    number: u64,
+    /// Whether the record was read in advance.
+    waiting: bool,
+    /// Line of the file where the record starts, from 1.
+    line: u64,
+}
+
+impl Records {
+    fn open(path: &Path, options: Arc<CsvOptions>) -> Result<Self> {
+        let mut lines = Lines::open(path, LineEnds::Newline)?;
+        let mut line = Vec::new();
+        for _ in 0..options.skipped_lines {
+            lines.read(&mut line)?;
+        }
+        let bytes: Box<dyn Read + Send> = Box::new(lines.rest().chain(END));
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(options.separator.unwrap_or(if has_tabs(&path.to_string_lossy()) { b'\t' } else { b',' }))
+            .quote(options.quote.unwrap_or_default())
+            .quoting(options.quote.is_some())
+            .escape(options.escape)
+            .double_quote(options.double_quote)
+            .from_reader(bytes);
+        let mut records = Self {
+            path: path.to_owned(),
+            reader,
+            options,
+            record: ByteRecord::new(),
+            header: None,
+            width: 0,
+            number: 0,
+            waiting: false,
+            line: 0,
+        };
+        if records.next()? {
+            records.width = records.options.names.as_ref().map_or(records.record.len(), Vec::len);
+            if records.options.header {
+                records.header = Some(std::mem::take(&mut records.record));
+            } else {
+                records.waiting = true;
+            }
+        }
+        Ok(records)
+    }
+
+    /// Reads the next record; `false` behind the last one.
+    fn read(&mut self) -> Result<bool> {
+        if self.options.most_rows.is_some_and(|most| self.number >= most) {
+            return Ok(false);
+        }
+        if !std::mem::take(&mut self.waiting) && !self.next()? {
+            return Ok(false);
+        }
+        if self.record.len() > self.width {
+            return Err(Error::Dataset(format!(
+                "{}: line {} has {} fields, and there are {} columns; is a field with the separator not quoted, or a quote not closed?",
+                self.path.display(),
+                self.line,
+                self.record.len(),
+                self.width
+            )));
+        }
+        self.number += 1;
+        Ok(true)
+    }
+
+    fn next(&mut self) -> Result<bool> {
+        loop {
+            let some = self.reader.read_byte_record(&mut self.record).map_err(|e| match e.into_kind() {
+                csv::ErrorKind::Io(source) => Error::File { path: self.path.clone(), source },
+                other => Error::Dataset(format!("{}: not valid CSV: {other:?}", self.path.display())),
+            })?;
+            if !some {
+                return Err(Error::Dataset(format!(
+                    "{}: not valid CSV: the quote in the record that starts in line {} is never closed",
+                    self.path.display(),
+                    self.line
+                )));
+            }
+            self.line = self.record.position().map_or(0, csv::Position::line) + self.options.skipped_lines;
+            if self.record.len() == 1 {
+                let field = &self.record[0];
+                if field == END.trim_ascii() {
+                    return Ok(false);
+                }
+                // A line of spaces is no record.
+                if !field.is_empty() && field.iter().all(u8::is_ascii_whitespace) {
+                    continue;
+                }
+            }
+            return Ok(true);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Lines of text files.
+
+use std::io::BufRead;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::bytes;
+use super::columns::{ColumnType, Wanted, missing};
+use super::encoding::Encoding;
+use super::options::ReadOptions;
+use super::table::{CellRows, Table};
+use crate::{Error, Result};
+
+/// Largest size of a row, in bytes. What is larger is no row, but a file with other line ends or an unclosed quote.
+pub(super) const LARGEST_ROW: usize = 256 << 20;
+
+/// The only column of a text file.
+const COLUMN: &str = "text";
+
+/// Bytes that end a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LineEnds {
+    /// `\n`.
+    Newline,
+    /// `\n`, `\r\n` and `\r`.
+    Universal,
+}
+
+/// Reads a file line by line.
+pub(super) struct Lines {
+    path: PathBuf,
+    reader: Box<dyn BufRead + Send>,
+    ends: LineEnds,
+    after_return: bool,
+    /// Number of the line that was read last, from 1.
+    pub(super) number: u64,
+}
+
+impl Lines {
+    pub(super) fn open(path: &Path, ends: LineEnds) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), reader: bytes::text(path)?, ends, after_return: false, number: 0 })
+    }
+
+    /// The bytes behind the line that was read last.
+    pub(super) fn rest(self) -> Box<dyn BufRead + Send> {
+        self.reader
+    }
+
+    /// Reads the next line without its end; `false` at the end of the file.
+    pub(super) fn read(&mut self, line: &mut Vec<u8>) -> Result<bool> {
+        line.clear();
+        let mut started = false;
+        loop {
+            let buffer = self.reader.fill_buf().map_err(|source| Error::File { path: self.path.clone(), source })?;
+            if buffer.is_empty() {
+                self.number += u64::from(started);
+                return Ok(started);
+            }
+            if std::mem::take(&mut self.after_return) && buffer[0] == b'\n' {
+                self.reader.consume(1);
+                continue;
+            }
+            started = true;
+            let end = match self.ends {
+                LineEnds::Newline => buffer.iter().position(|&byte| byte == b'\n'),
+                LineEnds::Universal => buffer.iter().position(|&byte| matches!(byte, b'\n' | b'\r')),
+            };
+            let length = end.unwrap_or(buffer.len());
+            line.extend_from_slice(&buffer[..length]);
+            if let Some(end) = end {
+                self.after_return = buffer[end] == b'\r';
+                self.reader.consume(end + 1);
+                self.number += 1;
+                return Ok(true);
+            }
+            self.reader.consume(length);
+            if line.len() > LARGEST_ROW {
+                return Err(Error::Dataset(format!(
+                    "{}: line {} is longer than {} MiB; is it a text file?",
+                    self.path.display(),
+                    self.number + 1,
+                    LARGEST_ROW >> 20
+                )));
+            }
+        }
+    }
+}
+
+/// A text file: every line is a row.
+#[derive(Debug)]
+pub(super) struct TextLines {
+    path: PathBuf,
+    rows: u64,
+    types: Vec<ColumnType>,
+    encoding: Encoding,
+}
+
+impl TextLines {
+    pub(super) fn open(path: &Path, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
+        if let Some(wanted) = wanted.iter().find(|wanted| wanted.name != COLUMN) {
+            return Err(missing(path, &wanted.name, [COLUMN]));
+        }
+        let mut lines = Lines::open(path, LineEnds::Universal)?;
+        let mut line = Vec::new();
+        while lines.read(&mut line)? {}
+        let types = vec![ColumnType::Strings; wanted.len()];
+        Ok(Self { path: path.to_owned(), rows: lines.number, types, encoding: options.encoding })
+    }
+}
+
+impl Table for TextLines {
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    fn types(&self) -> &[ColumnType] {
+        &self.types
+    }
+
+    fn read(&self, rows: Range<u64>) -> Result<CellRows> {
+        let mut lines = Lines::open(&self.path, LineEnds::Universal)?;
+        let mut line = Vec::new();
+        while lines.number < rows.start && lines.read(&mut line)? {}
+        let (columns, encoding) = (self.types.len(), self.encoding);
+        Ok(Box::new(std::iter::from_fn(move || {
+            if lines.number >= rows.end {
+                return None;
+            }
+            match lines.read(&mut line) {
+                Ok(true) => Some(Ok(vec![encoding.cell(&line); columns])),
+                Ok(false) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })))
+    }
+}

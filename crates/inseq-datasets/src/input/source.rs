@@ -1,0 +1,137 @@
+//! Description of a dataset.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The dataset, as `datasets.load_dataset` is called with it.
+///
+/// ```
+/// use inseq_datasets::Source;
+///
+/// let source = Source::new("json").files(["a.jsonl", "b.jsonl"]).split("train[:20]");
+/// assert_eq!(source.split, "train[:20]");
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Source {
+    /// A file, a folder, the name of a builder (`json`, `csv`, `parquet`, `arrow`, `text`), or a dataset of the hub.
+    pub name: String,
+    /// Name of a configuration.
+    pub config: Option<String>,
+    /// Folder of the data files; inside the folder `name`, where that is one.
+    pub dir: Option<String>,
+    /// Data files of the split `train`: paths, or patterns with `*`, `?`, `[..]` and `**`.
+    pub files: Vec<String>,
+    /// The rows: names of splits with slices, such as `train[10%:20%]` or `validation+test[:3]`.
+    pub split: String,
+    /// Branch, tag or commit of a dataset of the hub.
+    pub revision: Option<String>,
+    /// Access token of the hub. It is not saved.
+    #[serde(skip)]
+    pub token: Option<String>,
+    /// Other arguments of `load_dataset`.
+    pub kwargs: Map<String, Value>,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            config: None,
+            dir: None,
+            files: Vec::new(),
+            split: "train".into(),
+            revision: None,
+            token: None,
+            kwargs: Map::new(),
+        }
+    }
+}
+
+impl Source {
+    /// The split `train` of a dataset.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Sets the name of the configuration.
+    #[must_use]
+    pub fn config(mut self, config: impl Into<String>) -> Self {
+        self.config = Some(config.into());
+        self
+    }
+
+    /// Sets the folder of the data files.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<String>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Sets the data files of the split `train`.
+    #[must_use]
+    pub fn files<T: Into<String>>(mut self, files: impl IntoIterator<Item = T>) -> Self {
+        self.files = files.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the split, with slices.
+    #[must_use]
+    pub fn split(mut self, split: impl Into<String>) -> Self {
+        self.split = split.into();
+        self
+    }
+
+    /// Sets the branch, tag or commit.
+    #[must_use]
+    pub fn revision(mut self, revision: impl Into<String>) -> Self {
+        self.revision = Some(revision.into());
+        self
+    }
+
+    /// Sets the access token.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// Sets another argument of `load_dataset`.
+    #[must_use]
+    pub fn kwarg(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.kwargs.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// The columns that are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Columns {
+    /// Column of the input texts.
+    pub input: String,
+    /// Column of the generated texts.
+    pub generated: Option<String>,
+    /// Column of the ids: strings or integers.
+    pub id: Option<String>,
+}
+
+impl Columns {
+    /// The column of the input texts.
+    pub fn new(input: impl Into<String>) -> Self {
+        Self { input: input.into(), ..Self::default() }
+    }
+
+    /// Sets the column of the generated texts.
+    #[must_use]
+    pub fn generated(mut self, generated: impl Into<String>) -> Self {
+        self.generated = Some(generated.into());
+        self
+    }
+
+    /// Sets the column of the ids.
+    #[must_use]
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+}

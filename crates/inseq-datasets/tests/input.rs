@@ -1,0 +1,160 @@
+//! Rows of files, folders and splits, beside what the `datasets` library reads.
+
+use std::path::{Path, PathBuf};
+
+use inseq_datasets::{Columns, Dataset, Result, Source};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+
+/// The texts of rows; the reasons where they have none.
+type Texts = Vec<std::result::Result<String, String>>;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/datasets")
+}
+
+fn golden<T: DeserializeOwned>(name: &str) -> Vec<T> {
+    serde_json::from_slice(&std::fs::read(fixtures().join(name)).unwrap()).unwrap()
+}
+
+fn write(folder: &TempDir, file: &str, bytes: impl AsRef<[u8]>) -> String {
+    let path = folder.path().join(file);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, bytes).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+fn texts(source: &Source, column: &str) -> Result<Texts> {
+    let dataset = Dataset::open(source, &Columns::new(column))?;
+    let rows = dataset.rows(0..dataset.len())?;
+    let texts: Texts = rows.map(|row| Ok(row?.texts.map(|(input, _)| input))).collect::<Result<_>>()?;
+    assert_eq!(texts.len() as u64, dataset.len());
+    Ok(texts)
+}
+
+#[derive(Deserialize)]
+struct SplitCase {
+    train: usize,
+    test: usize,
+    split: String,
+    parts: Option<Vec<(String, usize, usize)>>,
+}
+
+#[test]
+fn splits_are_those_of_the_datasets_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: Vec<SplitCase> = golden("splits.json");
+    assert!(cases.len() > 1000);
+    for SplitCase { train, test, split, parts } in cases {
+        let lines = |name: &str, count| (0..count).map(|i| format!("{name}{i}\n")).collect::<String>();
+        for (name, count) in [("train", train), ("test", test)] {
+            let file = format!("{train}-{test}/{name}.txt");
+            if !folder.path().join(&file).exists() {
+                write(&folder, &file, lines(name, count));
+            }
+        }
+        let source = Source::new(folder.path().join(format!("{train}-{test}")).to_string_lossy()).split(&split);
+        let found = texts(&source, "text");
+        match parts {
+            None => assert!(found.is_err(), "`{split}` of {train} and {test} is refused by the library"),
+            Some(parts) => {
+                let expected: Vec<String> =
+                    parts.iter().flat_map(|(name, from, to)| (*from..*to).map(move |i| format!("{name}{i}"))).collect();
+                let found: Vec<String> = found.unwrap().into_iter().map(|text| text.unwrap()).collect();
+                assert_eq!(found, expected, "`{split}` of {train} and {test}");
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct LayoutCase {
+    name: String,
+    path: String,
+    call: Map<String, Value>,
+    files: Vec<String>,
+    splits: indexmap::IndexMap<String, Option<Vec<String>>>,
+}
+
+#[test]
+fn layouts_are_those_of_the_datasets_library() {
+    for LayoutCase { name, path, mut call, files, splits } in golden("layouts.json") {
+        let folder = tempfile::tempdir().unwrap();
+        for file in &files {
+            write(&folder, file, format!("{file}\n"));
+        }
+        let base = folder.path().to_string_lossy().into_owned();
+        for (split, expected) in splits {
+            let is_folder = path == ".";
+            let mut source = Source::new(if is_folder { &base } else { &path }).split(&split);
+            // The library looks relative to the working directory, or to the folder.
+            source.dir = match call.remove("data_dir") {
+                Some(dir) => {
+                    let dir = dir.as_str().unwrap().to_owned();
+                    call.insert("data_dir".into(), dir.clone().into());
+                    Some(if is_folder { dir } else { format!("{base}/{dir}") })
+                }
+                None if is_folder => None,
+                None => Some(base.clone()),
+            };
+            source.kwargs = call.clone();
+            source.kwargs.remove("data_dir");
+            let found =
+                texts(&source, "text").map(|texts| texts.into_iter().map(|text| text.unwrap()).collect::<Vec<_>>());
+            match expected {
+                None => assert!(found.is_err(), "{name}, {split}: {found:?}"),
+                Some(expected) => assert_eq!(found.unwrap(), expected, "{name}, {split}"),
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct FormatCase {
+    file: String,
+    content: Option<String>,
+    builder: Option<String>,
+    arguments: Map<String, Value>,
+    column: String,
+    rows: Option<Vec<Value>>,
+}
+
+#[test]
+fn formats_are_read_as_the_datasets_library_reads_them() {
+    for case in golden::<FormatCase>("formats.json") {
+        let FormatCase { file, content, builder, arguments, column, rows } = case;
+        let folder = tempfile::tempdir().unwrap();
+        let path = match &content {
+            Some(content) => write(&folder, &file, content.chars().map(|c| c as u8).collect::<Vec<_>>()),
+            None => fixtures().join(&file).to_string_lossy().into_owned(),
+        };
+        let mut source = match &builder {
+            Some(builder) => Source::new(builder).files([path]),
+            None => Source::new(path),
+        };
+        source.kwargs = arguments;
+        let found = texts(&source, &column);
+        let what = format!("{file} {content:?} {:?} {column}: {found:?}", source.kwargs);
+        let Some(rows) = rows else {
+            assert!(found.is_err(), "{what}");
+            continue;
+        };
+        // Columns of numbers are texts in a CSV file, and refused in files with types.
+        let is_csv = file.contains("csv");
+        if rows.iter().any(Value::is_object) && !is_csv {
+            assert!(found.is_err(), "{what}");
+            continue;
+        }
+        let found = found.unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(found.len(), rows.len(), "{what}");
+        for (found, row) in found.iter().zip(&rows) {
+            match row {
+                Value::String(text) => assert_eq!(found.as_ref(), Ok(text), "{what}"),
+                Value::Null => assert!(found.is_err(), "{what}"),
+                _ => assert!(found.is_ok(), "{what}"),
+            }
+        }
+    }
+}
