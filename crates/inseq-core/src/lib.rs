@@ -28,7 +28,7 @@ pub use comparison::MeanShares;
 pub use error::{Error, Result};
 pub use registry::{About, Argument, Entry, Registry};
 pub use result::AttributionResult;
-pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, ScoresPrecision, write_whole};
+pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, SavedPieces, ScoresPrecision, write_whole};
 pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, FoundTokens, ScoreAxis, SequenceAttribution, StepAttribution};
 pub use token::{Piece, Token};

@@ -11,3 +11,4 @@ mod store;
 pub use error::{Error, Result};
 pub use input::{Columns, DataFile, Dataset, Rows, Source};
 pub use row::{AttributedRow, Row};
+pub use store::{Claim, Completion, Manifest, ModelFacts, PartFile, PartState, Process, Results, Scores, Status, Work};

@@ -32,6 +32,7 @@ mod write;
 
 pub use format::Format;
 pub use load::LoadOptions;
+pub use pieces::SavedPieces;
 pub use precision::ScoresPrecision;
 pub use save::SaveOptions;
 pub use tensors::MappedResult;

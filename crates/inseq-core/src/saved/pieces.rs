@@ -6,9 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Piece, Token};
 
-/// The [`Piece`] of each token of a text.
+/// The [`Piece`] of each token of a text, in the form of saved results. Programs with file formats of their own use it as well.
+///
+/// ```
+/// use inseq_core::{Piece, SavedPieces, Token};
+///
+/// let tokens = [Token::new("▁so", 7).with_piece(Piece::Text(b" so".to_vec()))];
+/// let saved = SavedPieces::of(&tokens);
+/// let mut read = [Token::new("▁so", 7)];
+/// saved.iter().for_each(|saved| saved.restore(&mut read));
+/// assert_eq!(read, tokens);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-pub(super) struct SavedPieces {
+pub struct SavedPieces {
     /// The text of each token; empty if it has none.
     pieces: Vec<SavedPiece>,
     /// Positions of tokens without text.
@@ -32,7 +42,7 @@ enum SavedPiece {
 
 impl SavedPieces {
     /// The pieces of a text's tokens, if all are known.
-    pub(super) fn of(tokens: &[Token]) -> Option<Self> {
+    pub fn of(tokens: &[Token]) -> Option<Self> {
         let mut saved = Self::default();
         for (position, token) in tokens.iter().enumerate() {
             if !token.skipped.is_empty() {
@@ -58,7 +68,7 @@ impl SavedPieces {
 
     /// Sets the pieces of tokens. If the number of tokens differs, because another program changed them, they get
     /// no pieces.
-    pub(super) fn restore(&self, tokens: &mut [Token]) {
+    pub fn restore(&self, tokens: &mut [Token]) {
         if tokens.len() != self.pieces.len() {
             return;
         }

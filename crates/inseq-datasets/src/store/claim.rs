@@ -1,0 +1,223 @@
+//! The right to attribute a part, and the way to complete it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+
+use super::completion::{Completion, clear_staging};
+use super::process::Process;
+use super::results::Folder;
+use super::storage::Hold;
+use super::tables;
+use super::ticket::{Ticket, clear_claims};
+use crate::{AttributedRow, Error, Result};
+
+/// The right of this process to attribute the rows of a part. Other processes leave the part alone as long as the claim lives;
+/// dropping it gives the part back.
+pub struct Claim {
+    folder: Arc<Folder>,
+    part: u64,
+    ticket: Ticket,
+    heartbeat: Option<Heartbeat>,
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Claim").field("part", &self.part).finish_non_exhaustive()
+    }
+}
+
+impl Claim {
+    /// See [`Results::claim`](super::Results::claim).
+    pub(super) fn take(folder: &Arc<Folder>, part: u64) -> Result<Option<Self>> {
+        let storage = &*folder.storage;
+        let is_done = || Ok::<_, Error>(storage.read(&Completion::name(part))?.is_some());
+        if is_done()? {
+            return Ok(None);
+        }
+        let Some(mut ticket) = Ticket::take(storage, part, folder.timeout)? else { return Ok(None) };
+        let hold = ticket.hold.take();
+        let mut claim = Self { folder: folder.clone(), part, ticket, heartbeat: None };
+        claim.heartbeat = hold.map(|hold| Heartbeat::start(hold, folder.timeout / 4)).transpose()?;
+        // The commit is read before the record: a commit that came after the record is of an attempt that lost.
+        let commit = claim.commit()?;
+        if is_done()? {
+            return Ok(None);
+        }
+        match commit {
+            Some(commit) if commit.is_whole(storage)? => {
+                commit.publish(storage)?;
+                Ok(None)
+            }
+            damaged => {
+                if damaged.is_some() {
+                    storage.remove(&Completion::commit(part))?;
+                    clear_staging(storage, part, None)?;
+                }
+                if let Some(dead) = &claim.ticket.dead {
+                    clear_staging(storage, part, Some(dead))?;
+                    ["claims", "commits", "done"].iter().try_for_each(|name| storage.sweep(name, folder.timeout))?;
+                }
+                Ok(Some(claim))
+            }
+        }
+    }
+
+    /// The part.
+    pub fn part(&self) -> u64 {
+        self.part
+    }
+
+    /// The rows of the part.
+    pub fn rows(&self) -> Range<u64> {
+        self.folder.manifest.rows_of(self.part)
+    }
+
+    /// Reduces an attribution to what the part keeps: to one score per token, unless scores before aggregation are kept. Rows that
+    /// wait for [`finish`](Self::finish) then take little memory.
+    #[must_use]
+    pub fn compact(&self, mut row: AttributedRow) -> AttributedRow {
+        if !self.folder.manifest.raw {
+            row.outcome = row.outcome.and_then(|sequence| sequence.aggregate().map_err(|error| error.to_string()));
+        }
+        row
+    }
+
+    /// Completes the part with its rows, in any order. If another process completed it meanwhile, because it took this one for
+    /// dead, the record is the other's and these rows are dropped.
+    ///
+    /// # Errors
+    /// The rows are not those of the part, or a file cannot be written. The part is then attributed again.
+    pub fn finish(self, rows: Vec<AttributedRow>) -> Result<Completion> {
+        let folder = &*self.folder;
+        let storage = &*folder.storage;
+        let rows = self.in_order(rows)?;
+        let attempt = (self.part, &*self.ticket.id);
+        let (files, errors) = tables::stage(storage, &folder.manifest, attempt, &rows).map_err(|error| {
+            // What is left is in nobody's way, but takes space.
+            let _ = clear_staging(storage, self.part, Some(&self.ticket.id));
+            with_way_out(error)
+        })?;
+        let completion = Completion {
+            part: self.part,
+            first_row: self.rows().start,
+            rows: rows.len() as u64,
+            errors,
+            files,
+            started: self.ticket.since.clone(),
+            finished: super::process::now(),
+            process: Process::this(),
+        };
+        let completion = self.decide(completion).map_err(with_way_out)?;
+        clear_claims(storage, self.part)?;
+        Ok(completion)
+    }
+
+    /// Commits and publishes these files, or those of an attempt that came before.
+    fn decide(&self, own: Completion) -> Result<Completion> {
+        let storage = &*self.folder.storage;
+        let is_first = own.create(storage, &Completion::commit(self.part))?;
+        let commit = if is_first { Some(own) } else { self.commit()? };
+        if let Some(done) = Completion::read(storage, &Completion::name(self.part))? {
+            if is_first {
+                storage.remove(&Completion::commit(self.part))?;
+            }
+            clear_staging(storage, self.part, Some(&self.ticket.id))?;
+            return Ok(done);
+        }
+        let Some(commit) = commit else {
+            return Err(Error::Results(format!(
+                "part {} was taken from this process, and is being attributed again by another one",
+                self.part
+            )));
+        };
+        commit.publish(storage)?;
+        Ok(commit)
+    }
+
+    /// The decision about the part, if there is one that can be read.
+    fn commit(&self) -> Result<Option<Completion>> {
+        let storage = &*self.folder.storage;
+        let bytes = storage.read(&Completion::commit(self.part))?;
+        // A damaged commit was never acted on, or its part is done.
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// The rows by their numbers.
+    fn in_order(&self, mut rows: Vec<AttributedRow>) -> Result<Vec<AttributedRow>> {
+        rows.sort_by_key(|row| row.row.number);
+        let expected = self.rows();
+        let mut wanted = expected.clone();
+        let wrong = |problem: String| {
+            Err(Error::Results(format!(
+                "part {} has the rows {} to {}, but {problem}",
+                self.part, expected.start, expected.end
+            )))
+        };
+        for row in &rows {
+            match wanted.next() {
+                Some(number) if number == row.row.number => {}
+                Some(number) if number < row.row.number => return wrong(format!("row {number} is missing")),
+                _ => return wrong(format!("row {} is not one of them, or is there twice", row.row.number)),
+            }
+        }
+        match wanted.next() {
+            Some(missing) => wrong(format!("row {missing} is missing")),
+            None => Ok(rows),
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // An error leaves a stale claim, which others take over.
+        let _ = self.ticket.give_back(&*self.folder.storage);
+    }
+}
+
+/// The error, with what to do about a full disk or a folder that cannot be written to.
+fn with_way_out(error: Error) -> Error {
+    use std::io::ErrorKind as Kind;
+    let Error::File { path, source } = error else { return error };
+    let way_out = match source.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => "make room",
+        Kind::ReadOnlyFilesystem | Kind::PermissionDenied => "let this user write to the folder",
+        _ => return Error::File { path, source },
+    };
+    let text = format!("{source}; the parts that are done stay as they are: {way_out} and run the same command again");
+    Error::File { path, source: std::io::Error::new(source.kind(), text) }
+}
+
+/// Renews a claim in the background.
+#[derive(Debug)]
+struct Heartbeat {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Heartbeat {
+    fn start(mut hold: Box<dyn Hold>, interval: std::time::Duration) -> Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let beat = move || {
+            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                // A claim that cannot be renewed becomes stale; the commit decides then.
+                let _ = hold.renew();
+            }
+        };
+        let thread = std::thread::Builder::new().name("claim".to_owned()).spawn(beat);
+        let thread = thread.map_err(|error| Error::Results(format!("the claim cannot be kept alive: {error}")))?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It ends at once, and has nothing to say.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What a run is: all that decides its results.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Columns;
+
+/// All that decides the results of a run. Two runs with equal manifests may work on the same folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the layout of the folder: [`Manifest::FORMAT`].
+    pub format: u32,
+    /// Version of the program.
+    pub program: String,
+    /// The model.
+    pub model: ModelFacts,
+    /// Name of the attribution method.
+    pub method: String,
+    /// Every argument of the request, by name.
+    pub arguments: Map<String, Value>,
+    /// Names of the step scores in order; each is a column of the table of sequences.
+    pub step_scores: Vec<String>,
+    /// The dataset: its name or files, its split.
+    pub source: Value,
+    /// The columns that are read. Without an id column, the id of a row is its number.
+    pub columns: Columns,
+    /// The data files with their sizes and hashes.
+    pub files: Vec<Value>,
+    /// The filter of rows, if any.
+    pub filter: Option<String>,
+    /// Number of rows.
+    pub rows: u64,
+    /// Rows of a part; the last part may have fewer.
+    pub part_rows: u64,
+    /// Whether scores before aggregation are kept.
+    pub raw: bool,
+    /// Seed of the random numbers, if it is set.
+    pub seed: Option<u64>,
+    /// Facts for the `info` of results, by the reference's names; without texts, positions and times.
+    pub info: Map<String, Value>,
+    /// Time at which the run was started, in RFC 3339. It decides nothing, so it may differ.
+    pub started: String,
+}
+
+/// The model of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// Name on the hub, or folder.
+    pub name: String,
+    /// Revision, if it is from the hub.
+    pub revision: Option<String>,
+    /// Hash of the weights.
+    pub hash: String,
+}
+
+impl Default for Manifest {
+    /// An empty run of this program, started now.
+    fn default() -> Self {
+        Self {
+            format: Self::FORMAT,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            model: ModelFacts::default(),
+            method: String::new(),
+            arguments: Map::new(),
+            step_scores: Vec::new(),
+            source: Value::Null,
+            columns: Columns::default(),
+            files: Vec::new(),
+            filter: None,
+            rows: 0,
+            part_rows: 1000,
+            raw: false,
+            seed: None,
+            info: Map::new(),
+            started: super::process::now(),
+        }
+    }
+}
+
+impl Manifest {
+    /// Version of the layout that this program writes and reads.
+    pub const FORMAT: u32 = 1;
+
+    /// Name of the file in the folder of results.
+    pub const FILE: &str = "manifest.json";
+
+    /// Each field that differs from the other manifest's, with both values; empty for the same run.
+    ///
+    /// ```
+    /// use inseq_datasets::Manifest;
+    ///
+    /// let old = Manifest { method: "saliency".into(), ..Manifest::default() };
+    /// let new = Manifest { method: "attention".into(), ..Manifest::default() };
+    /// assert_eq!(old.differences(&new), ["`method` is \"saliency\" there and \"attention\" here"]);
+    /// ```
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let values = [self, other].map(|manifest| {
+            let mut value = serde_json::to_value(manifest).unwrap_or_default();
+            if let Some(fields) = value.as_object_mut() {
+                fields.remove("started");
+            }
+            value
+        });
+        let mut differences = Vec::new();
+        compare("", Some(&values[0]), Some(&values[1]), &mut differences);
+        differences
+    }
+
+    /// Reads the file; or says what is wrong with it.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        const WAY_OUT: &str = "without it the folder is of no use; restore it, or choose another folder";
+        let value: Value =
+            serde_json::from_slice(bytes).map_err(|error| format!("the manifest is damaged ({error}); {WAY_OUT}"))?;
+        match value.get("format").and_then(Value::as_u64) {
+            Some(format) if format > u64::from(Self::FORMAT) => Err(format!(
+                "the folder has format {format}, of a newer program; this one reads format {} and older; update it",
+                Self::FORMAT
+            )),
+            _ => serde_json::from_value(value).map_err(|error| format!("the manifest is damaged ({error}); {WAY_OUT}")),
+        }
+    }
+
+    /// Number of parts.
+    pub(super) fn parts(&self) -> u64 {
+        self.rows.div_ceil(self.part_rows.max(1))
+    }
+
+    /// Rows of a part.
+    pub(super) fn rows_of(&self, part: u64) -> std::ops::Range<u64> {
+        let start = part.saturating_mul(self.part_rows).min(self.rows);
+        start..start.saturating_add(self.part_rows).min(self.rows)
+    }
+}
+
+/// Adds what differs between two values at a place.
+fn compare(place: &str, there: Option<&Value>, here: Option<&Value>, differences: &mut Vec<String>) {
+    let inside = |name: &str| if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
+    match (there, here) {
+        (Some(Value::Object(there)), Some(Value::Object(here))) => {
+            let added = here.keys().filter(|name| !there.contains_key(*name));
+            for name in there.keys().chain(added) {
+                compare(&inside(name), there.get(name), here.get(name), differences);
+            }
+        }
+        (Some(Value::Array(there)), Some(Value::Array(here))) if there.len() == here.len() => {
+            for (index, (there, here)) in there.iter().zip(here).enumerate() {
+                compare(&format!("{place}[{index}]"), Some(there), Some(here), differences);
+            }
+        }
+        (there, here) if there == here => {}
+        (there, here) => {
+            differences.push(format!("`{place}` is {} there and {} here", shown(there), shown(here)));
+        }
+    }
+}
+
+/// A value in a message; long ones are cut.
+fn shown(value: Option<&Value>) -> String {
+    const LONGEST: usize = 120;
+    let text = value.map_or("absent".to_owned(), Value::to_string);
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

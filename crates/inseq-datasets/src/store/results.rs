@@ -1,0 +1,189 @@
+//! A folder of results.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::claim::Claim;
+use super::local::{LocalFolder, TEMPORARY};
+use super::manifest::Manifest;
+use super::storage::Storage;
+use crate::{Error, Result};
+
+/// The results of a run, in a folder. Any number of processes may work on it at the same time.
+///
+/// ```
+/// use inseq_datasets::{AttributedRow, Manifest, Results, Row};
+///
+/// let folder = tempfile::tempdir()?;
+/// let manifest = Manifest { rows: 3, part_rows: 2, ..Manifest::default() };
+/// let results = Results::create_or_resume(&folder.path().join("results"), &manifest)?;
+/// for part in 0..results.parts() {
+///     let Some(claim) = results.claim(part)? else { continue };
+///     let rows = claim.rows().map(|number| {
+///         let row = Row { number, id: None, texts: Ok(("a text".into(), None)) };
+///         AttributedRow { row, outcome: Err("no model".into()), warnings: vec![] }
+///     });
+///     claim.finish(rows.collect())?;
+/// }
+/// let status = results.status()?;
+/// assert_eq!((status.rows_done, status.errors), (3, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Results {
+    pub(super) folder: Arc<Folder>,
+}
+
+/// What claims and results share.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub storage: Arc<dyn Storage>,
+    pub manifest: Manifest,
+    /// Time without a sign of life after which a claim is taken over.
+    pub timeout: Duration,
+}
+
+impl Results {
+    /// Time without a sign of life after which a claim is taken over, unless it is [set](Self::claim_timeout).
+    pub const CLAIM_TIMEOUT: Duration = Duration::from_secs(120);
+
+    /// Creates a folder of results, or goes on with one of the same run.
+    ///
+    /// # Errors
+    /// The folder is of another run, or has other files; or it cannot be written to.
+    pub fn create_or_resume(folder: &Path, manifest: &Manifest) -> Result<Self> {
+        match fs::read_dir(folder) {
+            Ok(entries) => refuse_foreign(folder, entries)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(Error::Results(format!(
+                    "{} is a file, but results go to a folder; choose another name",
+                    folder.display()
+                )));
+            }
+            Err(source) => return Err(Error::File { path: folder.to_owned(), source }),
+        }
+        Self::create_or_resume_in(Arc::new(LocalFolder::new(folder)), manifest)
+    }
+
+    /// As [`create_or_resume`](Self::create_or_resume), in any storage.
+    pub(super) fn create_or_resume_in(storage: Arc<dyn Storage>, manifest: &Manifest) -> Result<Self> {
+        if manifest.part_rows == 0 {
+            return Err(Error::Results("a part needs at least one row".to_owned()));
+        }
+        let mut text = serde_json::to_vec_pretty(manifest).map_err(|error| Error::Results(error.to_string()))?;
+        text.push(b'\n');
+        storage.create_new(Manifest::FILE, &mut |file| Ok(io::Write::write_all(file, &text)?))?;
+        let results = Self::open_in(storage)?;
+        let differences = results.manifest().differences(manifest);
+        if differences.is_empty() {
+            return Ok(results);
+        }
+        Err(Error::Results(format!(
+            "{} has the results of another run: {}. Choose another folder, or the arguments of that run",
+            results.place().display(),
+            differences.join("; ")
+        )))
+    }
+
+    /// Opens a folder of results.
+    ///
+    /// # Errors
+    /// There is no such folder, or it has no manifest that this program reads.
+    pub fn open(folder: &Path) -> Result<Self> {
+        fs::read_dir(folder).map_err(|source| Error::File { path: folder.to_owned(), source })?;
+        Self::open_in(Arc::new(LocalFolder::new(folder)))
+    }
+
+    /// Whether there is a folder of results at this path.
+    pub fn is_at(path: &Path) -> bool {
+        path.join(Manifest::FILE).is_file()
+    }
+
+    pub(super) fn open_in(storage: Arc<dyn Storage>) -> Result<Self> {
+        let place = storage.place(Manifest::FILE);
+        let Some(bytes) = storage.read(Manifest::FILE)? else {
+            return Err(Error::Results(format!(
+                "{} has no {}, so it is no folder of results",
+                storage.place("").display(),
+                Manifest::FILE
+            )));
+        };
+        let manifest =
+            Manifest::read(&bytes).map_err(|problem| Error::Results(format!("{}: {problem}", place.display())))?;
+        Ok(Self { folder: Arc::new(Folder { storage, manifest, timeout: Self::CLAIM_TIMEOUT }) })
+    }
+
+    /// Sets the time without a sign of life after which a claim is taken over. A claim of a process that is known to be dead is
+    /// taken over at once.
+    #[must_use]
+    pub fn claim_timeout(self, timeout: Duration) -> Self {
+        let Folder { storage, manifest, .. } = &*self.folder;
+        Self { folder: Arc::new(Folder { storage: storage.clone(), manifest: manifest.clone(), timeout }) }
+    }
+
+    /// The folder.
+    pub fn place(&self) -> PathBuf {
+        self.folder.storage.place("")
+    }
+
+    /// What the run is.
+    pub fn manifest(&self) -> &Manifest {
+        &self.folder.manifest
+    }
+
+    /// Number of parts. Part `k` has the rows from `k * part_rows` to before `(k + 1) * part_rows`; the last one may have fewer.
+    pub fn parts(&self) -> u64 {
+        self.manifest().parts()
+    }
+
+    /// Rows of a part.
+    pub fn rows_of(&self, part: u64) -> Range<u64> {
+        self.manifest().rows_of(part)
+    }
+
+    /// Claims a part for this process; `None` if it is done, or if a living process has it. Claims of dead processes are taken
+    /// over, and a part whose files were all written is completed.
+    ///
+    /// # Errors
+    /// There is no such part, or the folder cannot be read and written.
+    pub fn claim(&self, part: u64) -> Result<Option<Claim>> {
+        if part >= self.parts() {
+            return Err(Error::Results(format!(
+                "there is no part {part}; the run has {}, counted from 0",
+                self.parts()
+            )));
+        }
+        Claim::take(&self.folder, part)
+    }
+}
+
+/// Refuses a folder with files, but without a manifest.
+fn refuse_foreign(folder: &Path, entries: fs::ReadDir) -> Result<()> {
+    let at = |source| Error::File { path: folder.to_owned(), source };
+    let mut foreign = None;
+    for entry in entries {
+        let name = entry.map_err(at)?.file_name().to_string_lossy().into_owned();
+        if name == Manifest::FILE {
+            return Ok(());
+        }
+        // Another process may be about to create the manifest.
+        if !name.starts_with(TEMPORARY) {
+            foreign.get_or_insert(name);
+        }
+    }
+    match foreign {
+        None => Ok(()),
+        // The manifest may have been created after the folder was listed, and a part after it.
+        Some(_) if Results::is_at(folder) => Ok(()),
+        Some(name) => Err(Error::Results(format!(
+            "{} has `{name}` and no {}, so it is no folder of results; choose a new or an empty folder",
+            folder.display(),
+            Manifest::FILE
+        ))),
+    }
+}
