@@ -23,19 +23,20 @@ use crate::verbosity::Verbosity;
 use crate::warnings::{Warnings, warn};
 
 const EXAMPLES: &str = "\
-Flags of Python inseq work unchanged: with underscores (--save_path), as a unique prefix (--attribution_m), with a truth value
-(--hide no), and in the short forms -fn (--attributed-fn), -bs (--batch-size), -vv (--very-verbose).
+Flags of Python inseq work unchanged: with underscores (--save_path), as a unique prefix (--attribution_m), with a \
+truth value (--hide no), and in the short forms -fn (--attributed-fn), -bs (--batch-size), -vv (--very-verbose).
 
 Examples:
   Translate with the demo model, and show which input tokens led to each output token:
       inseq attribute -i \"The tired nurse said that she was late.\"
   Use a model of the hub (or a folder), another method, and step scores below the map:
-      inseq attribute -m Helsinki-NLP/opus-mt-en-fr -a integrated_gradients --attribution-kwargs '{\"n_steps\": 100}' \\
-          --step-scores probability entropy -i \"Hello world\"
+      inseq attribute -m Helsinki-NLP/opus-mt-en-fr -a integrated_gradients \\
+          --attribution-kwargs '{\"n_steps\": 100}' --step-scores probability -i \"Hello world\"
   Attribute a given translation, to the input and to the earlier output tokens:
-      inseq attribute -i \"She was late.\" -g \"Elle était en retard.\" --attribute-target
+      inseq attribute -i \"She was late.\" -g \"Elle était en retard.\" \\
+          --attribute-target
   Write a page for the browser and a file that Python inseq loads:
-      inseq attribute -i \"Hello\" --viz-path hello.html --save-path hello.json.gz --hide
+      inseq attribute -i \"Hello\" --viz-path hello.html -o hello.json.gz --hide
   Attribute many texts, one per line, and pass the result to another program:
       inseq attribute -i - --save-path - < texts.txt | jq .";
 
@@ -112,9 +113,14 @@ impl AttributeArguments {
                 "--weight-attributions {weight} is no score of the steps; add {weight} to --step-scores"
             )));
         }
-        // The reference takes it so.
-        if self.aggregate_output && self.save_path.is_none() {
-            warn("--aggregate-output has no effect without --save-path");
+        // The reference accepts both.
+        for (flag, is_given) in [
+            ("--aggregate-output", self.aggregate_output),
+            ("--output-step-attributions", self.output_step_attributions),
+        ] {
+            if is_given && self.save_path.is_none() {
+                warn(&format!("{flag} has no effect without --save-path"));
+            }
         }
         // A plan has no scores.
         let files = [("--save-path", self.save_path.is_some()), ("--viz-path", self.picture.viz_path.is_some())];
@@ -131,6 +137,13 @@ impl AttributeArguments {
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     arguments.check()?;
     let file = ResultFile::of_optional(arguments.save_path.as_ref(), &arguments.save)?;
+    if arguments.output_step_attributions && file.as_ref().is_some_and(|file| !file.keeps_steps()) {
+        return Err(Failure::Argument(
+            "--output-step-attributions needs one file that keeps steps: .json, .json.gz or .safetensors, without \
+             --split-sequences"
+                .into(),
+        ));
+    }
     let aggregation = arguments.picture.aggregation()?;
     let pictures = Pictures::of(&arguments.picture, &aggregation, arguments.save_path.as_ref())?;
     let request = arguments.request()?;

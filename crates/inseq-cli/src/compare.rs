@@ -19,8 +19,8 @@ use crate::verbosity::Verbosity;
 use crate::warnings::Warnings;
 
 const EXAMPLES: &str = "\
-The command prints two tables per text: the mean share of each token over the steps, and Spearman's rank correlation of the
-absolute scores, averaged over the steps.
+The command prints two tables per text: the mean share of each token over the steps, and Spearman's rank correlation \
+of the absolute scores, averaged over the steps.
 
 Examples:
   Compare two gradient methods with occlusion:
@@ -125,6 +125,9 @@ fn targets(model: &AttributionModel, request: &AttributionRequest) -> Result<Att
         attribution_args: Map::new(),
         attributed_fn: None,
         attributed_fn_args: Map::new(),
+        // The attributions of the methods warn of it, where it has no effect.
+        attribute_target: false,
+        include_eos_baseline: false,
         feature_groups: FeatureGroups::Tokens,
         ..request.clone().method("dummy")
     };

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use inseq_core::aggregators::Aggregators;
 use inseq_core::{About, Argument, Entry};
 use inseq_methods::step_functions::StepFunctions;
@@ -26,7 +26,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArguments {
-    /// Kind of entries.
+    /// Kind of entries to list.
     pub what: Listing,
     /// Print each argument of each entry, with its default and its meaning.
     #[arg(long, conflicts_with = "json")]
@@ -105,7 +105,8 @@ impl Entries {
 
     fn add(&mut self, about: About, shown: Vec<String>, facts: Map<String, Value>) {
         let argument = |Argument { name, default, .. }: &Argument| format!("{name}={default}");
-        let arguments = about.arguments.iter().map(argument).collect::<Vec<_>>().join(" ");
+        let gap = if std::io::stdout().is_terminal() { "\n" } else { " " };
+        let arguments = about.arguments.iter().map(argument).collect::<Vec<_>>().join(gap);
         let cells = [about.name, about.description].map(str::to_owned).into_iter();
         self.rows.push(cells.chain(shown).chain([arguments]).collect());
         let mut object = json!(about);
@@ -152,7 +153,11 @@ impl Entries {
     }
 }
 
-/// Prints the entries of a kind. Rows wrap at the width of a terminal; in a pipe each is one line.
+/// Width of a terminal, in columns, from which a table has room for arguments.
+const WIDE: u16 = 120;
+
+/// Prints the entries of a kind. Rows wrap at the width of a terminal, which may have no room for arguments; in a pipe each row
+/// is one line.
 pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
     let entries = Entries::of(arguments.what);
     if arguments.json {
@@ -169,13 +174,25 @@ pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
         return output::print(summaries.join("\n").as_bytes());
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_preset(presets::NOTHING).set_header(entries.header).add_rows(entries.rows);
     if std::io::stdout().is_terminal() {
         let width = u16::try_from(TerminalOptions::detect().width).unwrap_or(u16::MAX);
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        // Names and arguments are not broken.
+        let last = table.column_count() - 1;
+        let has_arguments = !entries.abouts.is_empty();
+        for (index, column) in table.column_iter_mut().enumerate() {
+            if has_arguments && index == last {
+                column.set_constraint(if width < WIDE {
+                    ColumnConstraint::Hidden
+                } else {
+                    ColumnConstraint::ContentWidth
+                });
+            } else if index == 0 {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
     }
-    table.set_header(entries.header);
-    table.add_rows(entries.rows);
     output::print_table(&table)
 }
 

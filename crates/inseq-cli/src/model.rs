@@ -134,17 +134,32 @@ impl Loading {
                 _ => warn(&format!("tokenizer argument `{name}` has no effect here")),
             }
         }
-        if let Some(code) = &arguments.src_lang {
-            loading.languages.source_language = Some(code.clone());
-        }
-        if let Some(code) = &arguments.tgt_lang {
-            loading.languages.target_language = Some(code.clone());
-        }
+        let dtype = ["dtype", "torch_dtype"].iter().find(|name| arguments.model_kwargs.contains_key(**name));
         if let Some(precision) = arguments.dtype {
+            if let Some(name) = dtype.filter(|_| loading.precision != precision) {
+                return Err(contradict("--dtype", name, "--model-kwargs"));
+            }
             loading.precision = precision;
+        }
+        let languages = &mut loading.languages;
+        for (flag, given, name, code) in [
+            ("--src-lang", &arguments.src_lang, "src_lang", &mut languages.source_language),
+            ("--tgt-lang", &arguments.tgt_lang, "tgt_lang", &mut languages.target_language),
+        ] {
+            if given.is_some() && code.is_some() && given != code {
+                return Err(contradict(flag, name, "--tokenizer-kwargs"));
+            }
+            if given.is_some() {
+                code.clone_from(given);
+            }
         }
         Ok(loading)
     }
+}
+
+/// The error of a flag and an argument that say the same, but differ.
+fn contradict(flag: &str, argument: &str, kwargs: &str) -> Failure {
+    Failure::Argument(format!("{flag} and `{argument}` in {kwargs} differ; leave one of them out"))
 }
 
 /// A type by PyTorch's names.

@@ -87,6 +87,12 @@ impl<'a> ResultFile<'a> {
                 return Err(output::binary(FLAG, name, "json or csv"));
             }
         }
+        let has_sequences = matches!(format, Format::Json { .. } | Format::Safetensors);
+        if !has_sequences && arguments.scores_precision != Precision::default() {
+            return Err(Failure::Argument(
+                "--scores-precision is for .json, .json.gz and .safetensors; tables have 32-bit scores".into(),
+            ));
+        }
         let scores_precision = match arguments.scores_precision {
             Precision::Float32 => ScoresPrecision::Float32,
             Precision::Float16 => ScoresPrecision::Float16,
@@ -124,6 +130,11 @@ impl<'a> ResultFile<'a> {
             }
             None => Ok(None),
         }
+    }
+
+    /// Whether the file keeps the raw output of each step.
+    pub fn keeps_steps(&self) -> bool {
+        matches!(self.format, Format::Json { .. } | Format::Safetensors) && !self.options.split_sequences
     }
 
     /// Saves a result.

@@ -8,8 +8,8 @@ use crate::output::Destination;
 use crate::result_file::{ResultFile, SaveArguments};
 
 const EXAMPLES: &str = "\
-The extensions choose the formats: .json and .json.gz, which Python inseq loads; .safetensors, from which single sequences can
-be read; and the tables .csv, .parquet and .arrow, with one row of aggregated scores per step and input token.
+The extensions choose the formats: .json and .json.gz, which Python inseq loads; .safetensors, from which single \
+sequences can be read; and the tables .csv, .parquet and .arrow, with one row of aggregated scores per step and input token.
 
 Examples:
   inseq convert why.json why.safetensors --scores-precision float16

@@ -14,8 +14,8 @@ use crate::prepared::Prepared;
 use crate::result_file::{ResultFile, SaveArguments, load};
 
 const EXAMPLES: &str = "\
-The command aggregates both results and subtracts the first from the second. Their texts must have the same numbers of tokens.
-Tokens that differ are shown together.
+The command aggregates both results and subtracts the first from the second. Their texts must have the same numbers \
+of tokens. Tokens that differ are shown together.
 
 Example:
   inseq attribute -i \"The tired nurse said that he was late.\" -o he.json --hide
