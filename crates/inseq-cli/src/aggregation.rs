@@ -1,7 +1,7 @@
 //! From a method's raw scores to one score per token, as the command line asks for it.
 
 use clap::Args;
-use inseq_core::AttributionResult;
+use inseq_core::{AttributionResult, SequenceAttribution};
 use inseq_core::aggregators::{Aggregators, Pipeline};
 use serde_json::{Map, Value, json};
 
@@ -88,7 +88,7 @@ impl Aggregation {
     }
 
     /// The aggregated result.
-    pub fn apply(&self, result: &AttributionResult) -> Result<AttributionResult, Failure> {
+    pub fn apply(&self, result: &AttributionResult) -> inseq_core::Result<AttributionResult> {
         let mut aggregated = match &self.pipeline {
             Some(pipeline) => result.aggregate_with(pipeline)?,
             None => result.aggregate()?,
@@ -97,6 +97,23 @@ impl Aggregation {
             aggregated.weight_attributions(weight)?;
         }
         Ok(aggregated)
+    }
+
+    /// The aggregated scores of one text.
+    pub fn apply_to(&self, sequence: SequenceAttribution) -> inseq_core::Result<SequenceAttribution> {
+        let mut aggregated = match &self.pipeline {
+            Some(pipeline) => sequence.aggregate_with(pipeline)?,
+            None => sequence.aggregate()?,
+        };
+        if let Some(weight) = &self.weight {
+            aggregated.weight_attributions(weight)?;
+        }
+        Ok(aggregated)
+    }
+
+    /// What is applied, by name, where it is not the usual.
+    pub fn description(&self) -> Option<String> {
+        self.is_chosen().then(|| format!("{:?}, weight {:?}", self.pipeline, self.weight))
     }
 }
 

@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::attribute::AttributeArguments;
+use crate::attribute_dataset::AttributeDatasetArguments;
 use crate::compare::CompareArguments;
 use crate::listing::{ExplainArguments, ListArguments};
 use crate::reference_flags;
@@ -55,6 +56,8 @@ Examples:
 pub enum Command {
     /// Attribute generated tokens to input tokens, and show, save or draw the result.
     Attribute(Box<AttributeArguments>),
+    /// Attribute the rows of a dataset, into a folder of results or one file.
+    AttributeDataset(Box<AttributeDatasetArguments>),
     /// Attribute with several methods, and print the scores side by side with rank correlations.
     Compare(Box<CompareArguments>),
     /// List methods, models, step functions, aggregators or devices.
@@ -122,13 +125,13 @@ mod tests {
         let arguments = attribute(&line).unwrap();
         assert_eq!(arguments.texts.input_texts, ["a b", "c"]);
         assert!(
-            !arguments.attribution.attribute_target
-                && arguments.hide_attributions
-                && arguments.attribution.include_eos_baseline
+            !arguments.call.attribution.attribute_target
+                && arguments.call.hide_attributions
+                && arguments.call.attribution.include_eos_baseline
         );
-        assert!(arguments.verbosity.very_verbose && !arguments.verbosity.verbose);
+        assert!(arguments.call.verbosity.very_verbose && !arguments.call.verbosity.verbose);
         assert_eq!(
-            (arguments.attribution.attributed_fn.as_deref(), arguments.attribution.start_pos),
+            (arguments.call.attribution.attributed_fn.as_deref(), arguments.call.attribution.start_pos),
             (Some("logit"), Some(-3))
         );
     }
@@ -137,9 +140,9 @@ mod tests {
     fn arguments_are_json_objects_and_sizes_have_units() {
         let line = ["-i", "a", "--attribution_kwargs", r#"{"n_steps": 3}"#, "--memory-budget", "2GB", "--dev", "cpu"];
         let arguments = attribute(&line).unwrap();
-        assert_eq!(arguments.attribution.attribution_kwargs["n_steps"], 3);
-        assert_eq!(arguments.model.memory_budget, Some(ByteSize::gb(2)));
-        assert_eq!(arguments.model.device, "cpu");
+        assert_eq!(arguments.call.attribution.attribution_kwargs["n_steps"], 3);
+        assert_eq!(arguments.call.model.memory_budget, Some(ByteSize::gb(2)));
+        assert_eq!(arguments.call.model.device, "cpu");
         assert!(attribute(&["-i", "a", "--model_kwargs", "[]"]).is_err());
         assert!(attribute(&["-m", "a"]).is_err(), "input texts are required");
     }

@@ -1,12 +1,13 @@
 //! `inseq attribute`: texts in, heat map, page and file out.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::Instant;
 
 use bytesize::ByteSize;
 use clap::{Args, ValueHint};
 use comfy_table::{ContentArrangement, Table, presets};
-use inseq_methods::{AttributionRequest, Plan};
+use inseq_methods::{AttributionModel, AttributionRequest, Plan};
 
 use crate::attribution::{AttributionArguments, method};
 use crate::completing::{METHODS, STEP_FUNCTIONS};
@@ -47,6 +48,14 @@ pub struct AttributeArguments {
     /// Texts.
     #[command(flatten)]
     pub texts: TextArguments,
+    /// Method, model and output.
+    #[command(flatten)]
+    pub call: CallArguments,
+}
+
+/// Options of commands that attribute by one method, and show and save the result.
+#[derive(Debug, Args)]
+pub struct CallArguments {
     /// Model.
     #[command(flatten)]
     pub model: ModelArguments,
@@ -91,21 +100,21 @@ pub struct AttributeArguments {
     pub verbosity: Verbosity,
 }
 
-impl AttributeArguments {
-    fn request(&self) -> Result<AttributionRequest, Failure> {
+impl CallArguments {
+    /// The request with all options.
+    pub fn complete(&self, request: AttributionRequest) -> Result<AttributionRequest, Failure> {
         let request = AttributionRequest {
             step_scores: self.step_scores.iter().map(|name| name.as_str().into()).collect(),
             output_step_attributions: self.output_step_attributions,
-            ..self.texts.request()?
+            ..request
         };
         let method = method(&self.attribution_method)?;
         Ok(self.attribution.complete(request, std::slice::from_ref(&method))?.method(method.name))
     }
 
-    /// Says before the work what cannot be had after it.
-    fn check(&self) -> Result<(), Failure> {
-        let inputs = self.texts.inputs().chain(self.attribution.inputs()).chain(self.picture.inputs());
-        input::check_one_standard(inputs)?;
+    /// Says before the work what cannot be had after it. `inputs` are the other paths that may be standard input.
+    pub fn check<'a>(&'a self, inputs: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
+        input::check_one_standard(inputs.chain(self.attribution.inputs()).chain(self.picture.inputs()))?;
         if let Some(weight) = &self.picture.weighting.weight_attributions
             && !self.step_scores.contains(weight)
         {
@@ -122,42 +131,64 @@ impl AttributeArguments {
                 warn(&format!("{flag} has no effect without --save-path"));
             }
         }
-        // A plan has no scores.
-        let files = [("--save-path", self.save_path.is_some()), ("--viz-path", self.picture.viz_path.is_some())];
-        match files.iter().find(|(_, is_given)| *is_given && self.dry_run) {
-            Some((flag, _)) => Err(Failure::Argument(format!(
-                "--dry-run attributes nothing, so that {flag} has nothing to write; leave one of the two out"
-            ))),
-            None => Ok(()),
+        Ok(())
+    }
+
+    /// The file of the result, if there is one, checked before the work.
+    pub fn file(&self) -> Result<Option<ResultFile<'_>>, Failure> {
+        let file = ResultFile::of_optional(self.save_path.as_ref(), &self.save)?;
+        if self.output_step_attributions && file.as_ref().is_some_and(|file| !file.keeps_steps()) {
+            return Err(Failure::Argument(
+                "--output-step-attributions needs one file that keeps steps: .json, .json.gz or .safetensors, without \
+                 --split-sequences"
+                    .into(),
+            ));
         }
+        Ok(file)
+    }
+
+    /// Loads the model.
+    pub fn load(&self) -> Result<AttributionModel, Failure> {
+        let started = Instant::now();
+        let model = load(&self.model, &self.verbosity)?;
+        self.verbosity.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
+        self.verbosity.say_more(|| format!("loading took {:.2?}", started.elapsed()));
+        Ok(model)
+    }
+
+    /// Saves a result, and shows one, which may be a part of it.
+    pub fn write(
+        &self,
+        (result, file): (&Prepared, Option<&ResultFile>),
+        (shown, pictures): (&Prepared, &Pictures),
+    ) -> Result<(), Failure> {
+        // Files first: a pipe that closes early must not cost them.
+        pictures.save(shown)?;
+        if let (Some(file), Some(place)) = (file, &self.save_path) {
+            file.save(if self.aggregate_output { result.aggregated()? } else { result.as_asked()? })?;
+            self.verbosity.say(|| format!("saved {place}"));
+        }
+        if self.hide_attributions { Ok(()) } else { pictures.print(shown) }
     }
 }
 
 /// Runs the command.
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
-    arguments.check()?;
-    let file = ResultFile::of_optional(arguments.save_path.as_ref(), &arguments.save)?;
-    if arguments.output_step_attributions && file.as_ref().is_some_and(|file| !file.keeps_steps()) {
-        return Err(Failure::Argument(
-            "--output-step-attributions needs one file that keeps steps: .json, .json.gz or .safetensors, without \
-             --split-sequences"
-                .into(),
-        ));
-    }
-    let aggregation = arguments.picture.aggregation()?;
-    let pictures = Pictures::of(&arguments.picture, &aggregation, arguments.save_path.as_ref())?;
-    let request = arguments.request()?;
-    let verbosity = &arguments.verbosity;
+    let call = &arguments.call;
+    call.check(arguments.texts.inputs())?;
+    check_plan(call)?;
+    let file = call.file()?;
+    let aggregation = call.picture.aggregation()?;
+    let pictures = Pictures::of(&call.picture, &aggregation, call.save_path.as_ref())?;
+    let request = call.complete(arguments.texts.request()?)?;
+    let verbosity = &call.verbosity;
 
-    let started = Instant::now();
-    let model = load(&arguments.model, verbosity)?;
+    let model = call.load()?;
     // Until here there is nothing to leave half-written: an interrupt may end the program at once.
     let interrupted = watch_interrupts()?;
-    verbosity.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
-    verbosity.say_more(|| format!("loading took {:.2?}", started.elapsed()));
     let mut warnings = Warnings::default();
 
-    if arguments.dry_run {
+    if call.dry_run {
         let plans = model.plan(&request)?;
         warnings.say(plans.iter().flat_map(|plan| &plan.warnings));
         return print_plan(&plans);
@@ -169,17 +200,21 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
         model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?
     };
     warnings.say_of(&result);
-    verbosity.say(|| format!("attributed {} by {}", texts(result.sequences.len()), arguments.attribution_method));
+    verbosity.say(|| format!("attributed {} by {}", texts(result.sequences.len()), call.attribution_method));
     verbosity.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
-
     let prepared = Prepared::new(Cow::Borrowed(&result), &aggregation);
-    // Files first: a pipe that closes early must not cost them.
-    pictures.save(&prepared)?;
-    if let (Some(file), Some(place)) = (&file, &arguments.save_path) {
-        file.save(if arguments.aggregate_output { prepared.aggregated()? } else { prepared.as_asked()? })?;
-        verbosity.say(|| format!("saved {place}"));
+    call.write((&prepared, file.as_ref()), (&prepared, &pictures))
+}
+
+/// Says before the work that a plan has nothing to write.
+fn check_plan(call: &CallArguments) -> Result<(), Failure> {
+    let files = [("--save-path", call.save_path.is_some()), ("--viz-path", call.picture.viz_path.is_some())];
+    match files.iter().find(|(_, is_given)| *is_given && call.dry_run) {
+        Some((flag, _)) => Err(Failure::Argument(format!(
+            "--dry-run attributes nothing, so that {flag} has nothing to write; leave one of the two out"
+        ))),
+        None => Ok(()),
     }
-    if arguments.hide_attributions { Ok(()) } else { pictures.print(&prepared) }
 }
 
 /// Says what each text would take.
@@ -200,7 +235,7 @@ fn print_plan(plans: &[Plan]) -> Result<(), Failure> {
 }
 
 /// A time that is an estimate, to two digits.
-fn about(seconds: f64) -> String {
+pub fn about(seconds: f64) -> String {
     const UNITS: [(&str, f64); 5] = [("d", 86_400.0), ("h", 3_600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3)];
     let (unit, size) = UNITS.into_iter().find(|(_, size)| seconds >= 2.0 * size).unwrap_or(("ms", 1e-3));
     let number = seconds / size;

@@ -13,6 +13,12 @@ pub enum Failure {
     /// From a result, or its file.
     #[error(transparent)]
     Result(#[from] inseq_core::Error),
+    /// From a dataset, or a folder of results.
+    #[error(transparent)]
+    Dataset(inseq_datasets::Error),
+    /// Interrupted, with what can be done now.
+    #[error("{0}")]
+    Stopped(String),
     /// From a picture.
     #[error(transparent)]
     Picture(#[from] inseq_viz::Error),
@@ -40,6 +46,15 @@ pub enum Failure {
     ReaderGone,
 }
 
+impl From<inseq_datasets::Error> for Failure {
+    fn from(error: inseq_datasets::Error) -> Self {
+        match error {
+            inseq_datasets::Error::Attribution(error) => Self::Attribution(error),
+            other => Self::Dataset(other),
+        }
+    }
+}
+
 impl Failure {
     /// Says it on standard error, in one line, and gives the exit code: 130 when interrupted, else 1. (Wrong usage is 2,
     /// and clap's to say.)
@@ -48,6 +63,10 @@ impl Failure {
             Failure::ReaderGone => ExitCode::SUCCESS,
             Failure::Attribution(inseq_methods::Error::Cancelled) => {
                 say("interrupted; nothing was written");
+                ExitCode::from(130)
+            }
+            Failure::Stopped(message) => {
+                say(message);
                 ExitCode::from(130)
             }
             _ => {

@@ -5,6 +5,7 @@
 mod aggregation;
 mod arguments;
 mod attribute;
+mod attribute_dataset;
 mod attribution;
 mod compare;
 mod completing;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Attribute(arguments) => attribute::run(&arguments),
+        Command::AttributeDataset(arguments) => attribute_dataset::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List(arguments) => listing::list(&arguments),
         Command::Explain(arguments) => listing::explain(&arguments.name),

@@ -3,10 +3,11 @@
 use burn::tensor::DType;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum, ValueHint};
+use inseq_datasets::{ModelFacts, model_facts};
 use inseq_methods::{AttributionModel, LoadOptions};
-use inseq_models::checkpoint::HubOptions;
+use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::tokenizer::TokenizerOptions;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::completing::DEVICES;
 use crate::failure::Failure;
@@ -62,7 +63,7 @@ pub enum Precision {
 
 /// Loads the model, and says what was found in it.
 pub fn load(arguments: &ModelArguments, verbosity: &Verbosity) -> Result<AttributionModel, Failure> {
-    let loading = Loading::of(arguments)?;
+    let loading = Loading::of(arguments, &mut warn)?;
     let options = LoadOptions {
         // Apple's GPUs are reached by WebGPU here.
         device: if arguments.device == "mps" { "wgpu".into() } else { arguments.device.clone() },
@@ -91,6 +92,42 @@ pub fn load(arguments: &ModelArguments, verbosity: &Verbosity) -> Result<Attribu
     Ok(model)
 }
 
+/// Which model it is, and how it is loaded, for a folder of results. The model must have been loaded.
+pub fn facts(arguments: &ModelArguments) -> Result<(ModelFacts, Object), Failure> {
+    let loading = Loading::of(arguments, &mut |_| {})?;
+    let precision = match loading.precision {
+        Precision::F32 => "float32",
+        Precision::F16 => "float16",
+        Precision::Bf16 => "bfloat16",
+    };
+    let languages = &loading.languages;
+    let options = [
+        ("dtype", json!(precision)),
+        ("src_lang", json!(languages.source_language)),
+        ("tgt_lang", json!(languages.target_language)),
+    ];
+    let repository = match (&arguments.model_name_or_path, loading.revision) {
+        (Some(name), revision) => {
+            let name = revision.map_or_else(|| name.clone(), |revision| format!("{name}@{revision}"));
+            let options = HubOptions { offline: true, ..HubOptions::default() };
+            Repository::open(&name, &options).map_err(inseq_methods::Error::from)?
+        }
+        (None, _) => demo_repository()?,
+    };
+    Ok((model_facts(&repository)?, options.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()))
+}
+
+#[cfg(feature = "demo")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without the demo model has an error")]
+fn demo_repository() -> Result<Repository, Failure> {
+    Ok(inseq_models::demo::repository())
+}
+
+#[cfg(not(feature = "demo"))]
+fn demo_repository() -> Result<Repository, Failure> {
+    Err(Failure::Argument("this build has no model of its own; name one with --model-name-or-path".into()))
+}
+
 #[cfg(feature = "demo")]
 fn demo(options: &LoadOptions) -> Result<AttributionModel, Failure> {
     Ok(AttributionModel::demo_with(options)?)
@@ -111,7 +148,8 @@ struct Loading {
 }
 
 impl Loading {
-    fn of(arguments: &ModelArguments) -> Result<Self, Failure> {
+    /// `warn` gets arguments without an effect.
+    fn of(arguments: &ModelArguments, warn: &mut dyn FnMut(&str)) -> Result<Self, Failure> {
         let mut loading = Self::default();
         for (name, value) in &arguments.model_kwargs {
             match (name.as_str(), value) {

@@ -34,6 +34,11 @@ impl Bar {
         Self { bar: ProgressBar::new_spinner(), interrupted }
     }
 
+    /// A bar that shows nothing, and stops the work once `interrupted`.
+    pub fn hidden(interrupted: Arc<AtomicBool>) -> Self {
+        Self { bar: ProgressBar::hidden(), interrupted }
+    }
+
     /// Shows how far the work has come.
     pub fn update(&self, progress: Progress) -> ControlFlow<()> {
         match progress {

@@ -11,10 +11,16 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Command};
 
 /// Short flags of more than one letter.
-const SHORT: [(&str, &str); 3] = [("-fn", "attributed-fn"), ("-bs", "batch-size"), ("-vv", "very-verbose")];
+const SHORT: [(&str, &str); 5] = [
+    ("-fn", "attributed-fn"),
+    ("-bs", "batch-size"),
+    ("-vv", "very-verbose"),
+    ("-in", "input-text-field"),
+    ("-gen", "generated-text-field"),
+];
 
-/// The flags of the reference's `attribute`, and their long aliases.
-const REFERENCE: [&str; 32] = [
+/// The flags of the reference's `attribute` and `attribute-dataset`, and their long aliases.
+const REFERENCE: [&str; 51] = [
     "model-name-or-path",
     "attribution-method",
     "device",
@@ -47,6 +53,25 @@ const REFERENCE: [&str; 32] = [
     "input-texts",
     "generated-texts",
     "help",
+    "dataset-name",
+    "dataset",
+    "input-text-field",
+    "input",
+    "generated-text-field",
+    "generated",
+    "dataset-config",
+    "config",
+    "dataset-dir",
+    "dir",
+    "dataset-files",
+    "files",
+    "dataset-split",
+    "split",
+    "dataset-revision",
+    "revision",
+    "dataset-auth-token",
+    "auth",
+    "dataset-kwargs",
 ];
 
 /// The words that the reference takes for true or false.
@@ -80,8 +105,9 @@ pub fn translate(line: impl IntoIterator<Item = OsString>, grammar: &Command) ->
     while let Some(word) = words.next() {
         is_literal |= word == "--";
         let (Some(text), Some(flags)) = (word.to_str().filter(|_| !is_literal), command) else {
-            command = command.or_else(|| subcommand(grammar, word.to_str()?));
-            translated.push(word);
+            let named = word.to_str().filter(|_| command.is_none()).and_then(|word| subcommand(grammar, word));
+            translated.push(named.map_or(word, |named| named.get_name().into()));
+            command = command.or(named);
             continue;
         };
         let (flag, is_switch) = flag(text, flags);
@@ -98,10 +124,14 @@ fn is_truth_value(word: &str) -> bool {
     TRUTH_VALUES.contains(&word.to_lowercase().as_str())
 }
 
-/// The command that a word names, whole or by a unique beginning.
+/// The command that a word names, whole or by a beginning. Of commands whose names begin with the name of another one of them, such as
+/// `attribute` and `attribute-dataset`, a beginning means that other one.
 fn subcommand<'a>(grammar: &'a Command, word: &str) -> Option<&'a Command> {
-    let mut begun = grammar.get_subcommands().filter(|command| command.get_name().starts_with(word));
-    grammar.find_subcommand(word).or_else(|| begun.next().filter(|_| begun.next().is_none()))
+    let begun = || grammar.get_subcommands().filter(|command| command.get_name().starts_with(word));
+    grammar.find_subcommand(word).or_else(|| {
+        let shortest = begun().min_by_key(|command| command.get_name().len())?;
+        begun().all(|command| command.get_name().starts_with(shortest.get_name())).then_some(shortest)
+    })
 }
 
 /// A word in the spelling of a command's flags, and whether it is a switch without a value; what is no flag stays as it is.
@@ -110,7 +140,8 @@ fn flag(word: &str, command: &Command) -> (String, bool) {
         Some((name, value)) => (name, Some(value)),
         None => (word, None),
     };
-    let short = SHORT.iter().find(|(short, _)| *short == name).map(|(_, long)| (*long).to_owned());
+    let is_known = |long: &str| command.get_arguments().any(|argument| argument.get_long() == Some(long));
+    let short = SHORT.iter().find(|(short, long)| *short == name && is_known(long)).map(|(_, long)| (*long).to_owned());
     let long = name.strip_prefix("--").filter(|name| !name.is_empty()).map(|name| name.replace('_', "-"));
     let Some(given) = short.or(long) else {
         let letter = name.strip_prefix('-').filter(|letter| letter.chars().count() == 1);

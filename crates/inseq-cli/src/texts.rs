@@ -19,6 +19,19 @@ pub struct TextArguments {
     /// Given outputs, one per input text. Without them the model generates the outputs.
     #[arg(short, long, num_args = 1.., value_name = "TEXT")]
     pub generated_texts: Option<Vec<String>>,
+    /// Chats in place of input texts, for the model's chat template: a JSON file with a list of messages such as {"role":
+    /// "user", "content": "Who was late?"}, or a list of such lists. `-` reads standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input_texts", "chat"])]
+    pub chat_file: Option<PathBuf>,
+    /// How texts are read and generated.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+/// How texts are read, and how outputs are generated for them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Texts")]
+pub struct ReadingArguments {
     /// Continue the texts of --generated-texts instead of attributing them as whole outputs (encoder-decoder models).
     #[arg(long)]
     pub generate_from_target_prefix: bool,
@@ -28,13 +41,22 @@ pub struct TextArguments {
     /// Put each input text into the model's chat template, as the message of a user.
     #[arg(long)]
     pub chat: bool,
-    /// Chats in place of input texts, for the model's chat template: a JSON file with a list of messages such as {"role":
-    /// "user", "content": "Who was late?"}, or a list of such lists. `-` reads standard input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["input_texts", "chat"])]
-    pub chat_file: Option<PathBuf>,
     /// Arguments of generation, as a JSON object such as {"num_beams": 4}, with the names of generation_config.json.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     pub generation_kwargs: Object,
+}
+
+impl ReadingArguments {
+    /// A request with these options, without texts.
+    pub fn request(&self) -> AttributionRequest {
+        AttributionRequest {
+            chat: self.chat,
+            generate_from_target_prefix: self.generate_from_target_prefix,
+            truncate: self.truncate,
+            generation_args: self.generation_kwargs.clone(),
+            ..AttributionRequest::default()
+        }
+    }
 }
 
 impl TextArguments {
@@ -48,12 +70,8 @@ impl TextArguments {
         Ok(AttributionRequest {
             input_texts: input_texts(&self.input_texts)?,
             chats: self.chat_file.as_deref().map(chats).transpose()?.unwrap_or_default(),
-            chat: self.chat,
             generated_texts: self.generated_texts.clone(),
-            generate_from_target_prefix: self.generate_from_target_prefix,
-            truncate: self.truncate,
-            generation_args: self.generation_kwargs.clone(),
-            ..AttributionRequest::default()
+            ..self.reading.request()
         })
     }
 }

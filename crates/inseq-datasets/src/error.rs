@@ -20,6 +20,14 @@ pub enum Error {
     /// The folder of results is of another run, or damaged.
     #[error("{0}")]
     Results(String),
+    /// A row has no attribution, and the run is to end at the first of these.
+    #[error("row {number}: {problem}")]
+    Row {
+        /// Row of the split, from 0.
+        number: u64,
+        /// Why it has none.
+        problem: String,
+    },
     /// The model or the attribution.
     #[error(transparent)]
     Attribution(#[from] inseq_methods::Error),

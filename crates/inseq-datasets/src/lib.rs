@@ -11,4 +11,5 @@ mod store;
 pub use error::{Error, Result};
 pub use input::{Columns, DataFile, Dataset, Rows, Source};
 pub use row::{AttributedRow, Row};
+pub use run::{Aggregate, Collected, News, Run, RunProgress, Shard, Summary, collect, describe, model_facts};
 pub use store::{Claim, Completion, Manifest, ModelFacts, PartFile, PartState, Process, Results, Scores, Status, Work};

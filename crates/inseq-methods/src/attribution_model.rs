@@ -260,6 +260,15 @@ impl AttributionModel {
         Call::resolve(self.on(&request.limits)?, &self.choices, request)?.plan()
     }
 
+    /// Checks the options of a request, and returns the facts of its results that do not depend on the texts: the `info` of a result
+    /// without texts, positions, times and warnings. The request needs at least one text, whatever it is.
+    ///
+    /// # Errors
+    /// An option is invalid whatever the texts are.
+    pub fn facts(&self, request: &AttributionRequest) -> Result<Map<String, Value>> {
+        Ok(Call::resolve(&self.text_model, &self.choices, request)?.facts())
+    }
+
     /// Generates texts from `texts`, with the model's generation configuration; `arguments` take precedence.
     ///
     /// # Errors

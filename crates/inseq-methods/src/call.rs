@@ -161,6 +161,15 @@ impl<'r> Call<'r> {
         Ok(self.facts.info(&self.texts, &outcome))
     }
 
+    /// The facts of a result that do not depend on the texts.
+    pub(crate) fn facts(&self) -> Map<String, Value> {
+        const OF_TEXTS: [&str; 6] =
+            ["attr_pos_start", "attr_pos_end", "exec_time", "input_texts", "generated_texts", "warnings"];
+        let mut facts = self.facts.info(&self.texts, &Outcome::default());
+        facts.retain(|name, _| !OF_TEXTS.contains(&name.as_str()));
+        facts
+    }
+
     /// Ranges of texts that are read, generated and attributed together.
     pub(crate) fn windows(&self) -> impl Iterator<Item = Range<usize>> {
         let count = self.texts.len();

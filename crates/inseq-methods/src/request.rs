@@ -137,6 +137,9 @@ pub struct AttributionRequest {
     pub generation_args: Map<String, Value>,
     /// Whether texts that are too long for the model are cut instead of refused.
     pub truncate: bool,
+    /// Whether an encoder-decoder model reads an input without text as its special tokens alone, as the reference does, instead of
+    /// refusing it.
+    pub empty_inputs: bool,
     /// Whether each input is a message of a user to a chat model, with the model's chat template; generated texts and
     /// contrast targets are then answers.
     pub chat: bool,
@@ -272,6 +275,8 @@ impl AttributionRequest {
         feature_groups: FeatureGroups,
         /// Sets whether texts that are too long are cut.
         truncate: bool,
+        /// Sets whether an encoder-decoder model reads inputs without text.
+        empty_inputs: bool,
         /// Sets whether each input is a message of a user to a chat model.
         chat: bool,
         /// Sets chats in place of texts.

@@ -48,7 +48,7 @@ impl Targets<'_> {
         let mut sources = Vec::new();
         for (place, index) in range.clone().enumerate() {
             let text = &texts.inputs[index];
-            if !decoder_only && text.trim().is_empty() {
+            if !decoder_only && !texts.empty_inputs && text.trim().is_empty() {
                 return Err(Error::Argument(format!(
                     "input text {} is empty; an encoder-decoder model needs something to read",
                     index + 1

@@ -21,6 +21,8 @@ pub(crate) struct Texts<'r> {
     pub(crate) add_special_tokens: bool,
     /// Whether texts that are too long for the model are cut.
     pub(crate) truncate: bool,
+    /// Whether an encoder-decoder model reads an input without text.
+    pub(crate) empty_inputs: bool,
     /// The chats of the inputs; empty for plain texts.
     pub(crate) chats: Cow<'r, [Chat]>,
 }
@@ -65,6 +67,7 @@ impl<'r> Texts<'r> {
             goes_on,
             add_special_tokens: !request.skip_special_tokens,
             truncate: request.truncate,
+            empty_inputs: request.empty_inputs,
             chats,
         };
         if !texts.chats.is_empty() {

@@ -68,11 +68,12 @@ pub enum Switch {
     GenerateFromTargetPrefix,
     Truncate,
     Chat,
+    EmptyInputs,
 }
 
 impl Switch {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::AttributeTarget,
         Self::OutputStepAttributions,
         Self::IncludeEosBaseline,
@@ -81,6 +82,7 @@ impl Switch {
         Self::GenerateFromTargetPrefix,
         Self::Truncate,
         Self::Chat,
+        Self::EmptyInputs,
     ];
 }
 
@@ -150,6 +152,7 @@ impl Case {
             clean_special_chars: is_on(Switch::CleanSpecialChars),
             generate_from_target_prefix: is_on(Switch::GenerateFromTargetPrefix),
             truncate: is_on(Switch::Truncate),
+            empty_inputs: is_on(Switch::EmptyInputs),
             chat: is_on(Switch::Chat),
             chats: Vec::new(),
             batch_size: self.batch_size,

@@ -22,7 +22,7 @@ fn the_reference_spelling_is_understood() {
         // Ambiguous for the reference as well: left to clap, which says so.
         ("inseq attribute --attribution x", "inseq attribute --attribution x"),
         ("inseq attribute -i a_b -- --x_y", "inseq attribute -i a_b -- --x_y"),
-        ("inseq att --hide No -v true -s -3", "inseq att --hide=No -v=true -s -3"),
+        ("inseq att --hide No -v true -s -3", "inseq attribute --hide=No -v=true -s -3"),
         ("inseq attribute --hide --eos", "inseq attribute --hide --eos"),
         ("inseq show a_b.json --x_y", "inseq show a_b.json --x-y"),
     ] {
@@ -45,6 +45,11 @@ fn every_command_takes_it() {
             "convert a b --split-sequences=F --scores-precision float16",
         ),
         ("merge a b --split_sequences t -o c", "merge a b --split-sequences=t -o c"),
+        (
+            "attribute-dataset -d json -in a -gen b --fil x y --dataset_s train --rev v --hide t",
+            "attribute-dataset -d json --input-text-field a --generated-text-field b --files x y --dataset-split train --revision v \
+             --hide=t",
+        ),
         ("diff a b --scores_p float8", "diff a b --scores-precision float8"),
         ("compare -i a --step_scores logit --attribute_t n", "compare -i a --step-scores logit --attribute-target=n"),
         ("compare -i a --meth saliency", "compare -i a --methods saliency"),

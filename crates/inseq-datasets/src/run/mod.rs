@@ -1,1 +1,16 @@
-//! To come.
+//! Attribution of the rows of a dataset: part by part into a folder, or collected into one result.
+
+mod collect;
+mod describe;
+mod news;
+mod of_row;
+mod part;
+mod parts;
+mod shard;
+mod whole;
+
+pub use collect::{Collected, collect};
+pub use describe::{describe, model_facts};
+pub use news::{News, RunProgress};
+pub use parts::{Aggregate, Run, Summary};
+pub use shard::Shard;

@@ -108,6 +108,30 @@ impl Repository {
         &self.name
     }
 
+    /// The commit of a model of the hub; `None` for other repositories.
+    pub fn commit(&self) -> Option<&str> {
+        match &self.place {
+            Place::Hub(snapshot) => snapshot.folder().file_name()?.to_str(),
+            Place::Folder(_) | Place::Embedded(_) | Place::Memory(_) => None,
+        }
+    }
+
+    /// Passes each file that decides what the model computes to `each`, with its name and its bytes, in the order of the names: weights,
+    /// configurations, and the files of the tokenizer.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn each_deciding_file(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<()> {
+        let mut names = self.files()?;
+        names.sort_unstable();
+        for name in names.iter().filter(|name| decides(name)) {
+            if let Some(bytes) = self.map(name)? {
+                each(name, &bytes);
+            }
+        }
+        Ok(())
+    }
+
     /// The names of the files; a file in a folder has the name `folder/name`.
     ///
     /// # Errors
@@ -277,6 +301,14 @@ impl Repository {
             }
         }
     }
+}
+
+/// Whether a file of this name decides what a model computes.
+fn decides(name: &str) -> bool {
+    const ENDS: [&str; 7] = [".safetensors", ".bin", ".pt", ".spm", ".model", ".tiktoken", ".jinja"];
+    const STARTS: [&str; 8] =
+        ["config.", "generation_config.", "tokenizer", "vocab", "merges", "special_tokens_map", "added_tokens", "adapter"];
+    !name.contains('/') && (ENDS.iter().any(|end| name.ends_with(end)) || STARTS.iter().any(|start| name.starts_with(start)))
 }
 
 /// The path of a file in a folder. The names of shards come from an index and may not lead out of the folder.

@@ -1,0 +1,86 @@
+//! What a run is, for its manifest.
+
+use inseq_methods::{AttributionModel, AttributionRequest};
+use inseq_models::checkpoint::Repository;
+use serde_json::{Map, Value, json};
+
+use super::parts::facts;
+use crate::{Columns, Dataset, Error, Manifest, ModelFacts, Result, Source};
+
+/// Describes a run: everything that decides its results. `arguments` are those of the caller that the request does not have, such as
+/// aggregators; they are compared by name and value.
+///
+/// # Errors
+/// An option of the request is invalid.
+pub fn describe(
+    (model, model_facts): (&AttributionModel, ModelFacts),
+    request: &AttributionRequest,
+    (source, columns, dataset): (&Source, &Columns, &Dataset),
+    (part_rows, raw): (u64, bool),
+    arguments: Map<String, Value>,
+) -> Result<Manifest> {
+    let info = facts(model, request)?;
+    let text = |name: &str| info.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let names = info.get("step_scores").and_then(Value::as_array).into_iter().flatten();
+    let step_scores = names.filter_map(Value::as_str).map(str::to_owned).collect();
+    let mut all = Map::new();
+    for (name, value) in &info {
+        let is_elsewhere = ["attribution_method", "model_name", "step_scores"].contains(&name.as_str());
+        if !is_elsewhere {
+            all.insert(name.clone(), value.clone());
+        }
+    }
+    all.extend(
+        [
+            ("attr_pos_start", json!(request.attr_pos_start)),
+            ("attr_pos_end", json!(request.attr_pos_end)),
+            ("truncate", json!(request.truncate)),
+            ("empty_inputs", json!(request.empty_inputs)),
+            ("skip_special_tokens", json!(request.skip_special_tokens)),
+            ("clean_special_chars", json!(request.clean_special_chars)),
+            ("chat", json!(request.chat)),
+            ("feature_groups", json!(format!("{:?}", request.feature_groups))),
+        ]
+        .map(|(name, value)| (name.to_owned(), value)),
+    );
+    all.extend(arguments);
+    let seed = ["attribution_args", "generation_args"]
+        .iter()
+        .find_map(|arguments| info.get(*arguments)?.get("seed")?.as_u64());
+    let json_of = |value: serde_json::Result<Value>| value.map_err(|error| Error::Results(error.to_string()));
+    let files = dataset.files().iter().map(|file| json_of(serde_json::to_value(file)));
+    Ok(Manifest {
+        model: model_facts,
+        method: text("attribution_method"),
+        arguments: all,
+        step_scores,
+        source: json_of(serde_json::to_value(source))?,
+        columns: columns.clone(),
+        files: files.collect::<Result<_>>()?,
+        rows: dataset.len(),
+        part_rows,
+        raw,
+        seed,
+        info,
+        ..Manifest::default()
+    })
+}
+
+/// The name of a model, its commit if it is from the hub, and else a hash of its weights, configurations and tokenizer.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn model_facts(repository: &Repository) -> Result<ModelFacts> {
+    let revision = repository.commit().map(str::to_owned);
+    let mut hasher = blake3::Hasher::new();
+    if revision.is_none() {
+        let each = &mut |name: &str, bytes: &[u8]| {
+            hasher.update(name.as_bytes());
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        repository.each_deciding_file(each).map_err(inseq_methods::Error::from)?;
+    }
+    let hash = if revision.is_some() { String::new() } else { hasher.finalize().to_hex().to_string() };
+    Ok(ModelFacts { name: repository.name().to_owned(), revision, hash })
+}

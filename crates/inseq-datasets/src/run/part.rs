@@ -1,0 +1,151 @@
+//! The rows of a part: which texts a call takes, and which row an error belongs to.
+
+use inseq_methods::{AttributionRequest, Error as CallError};
+
+use super::of_row::error_of_row;
+use crate::{Error, Result, Row};
+
+/// What came of some rows of a part.
+pub(super) enum Outcome<T> {
+    /// A call with the rows at these places succeeded.
+    Done(Vec<usize>, T),
+    /// The row at this place has no attribution, for this reason.
+    Failed(usize, String),
+}
+
+/// Calls `call` with the texts of rows, and, if a text is at fault, with fewer and fewer of them until it stands alone. The outcomes
+/// are in the order of the rows.
+///
+/// # Errors
+/// `call` fails for a reason that is not one text's; and, if `strict`, the first row that has no attribution.
+pub(super) fn outcomes<T>(
+    rows: &[Row],
+    template: &AttributionRequest,
+    strict: bool,
+    call: &mut dyn FnMut(&AttributionRequest) -> Result<T, CallError>,
+) -> Result<Vec<Outcome<T>>> {
+    let mut outcomes = Vec::new();
+    let mut readable = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        match &row.texts {
+            Ok(_) => readable.push(place),
+            Err(problem) => outcomes.push(failed(rows, place, problem.clone(), strict)?),
+        }
+    }
+    // The rest of the rows, the next ones last.
+    let mut groups = vec![readable];
+    while let Some(group) = groups.pop() {
+        let Some(&first) = group.first() else { continue };
+        match call(&request(rows, &group, template)) {
+            Ok(done) => outcomes.push(Outcome::Done(group, done)),
+            Err(error) if is_everyones(&error) => return Err(error.into()),
+            Err(error) if group.len() == 1 => outcomes.push(failed(rows, first, error_of_row(&error), strict)?),
+            Err(_) => {
+                let (start, end) = group.split_at(group.len() / 2);
+                groups.extend([end.to_vec(), start.to_vec()]);
+            }
+        }
+    }
+    outcomes.sort_by_key(|outcome| match outcome {
+        Outcome::Done(places, _) => places.first().copied().unwrap_or_default(),
+        Outcome::Failed(place, _) => *place,
+    });
+    Ok(outcomes)
+}
+
+fn failed<T>(rows: &[Row], place: usize, problem: String, strict: bool) -> Result<Outcome<T>> {
+    match strict {
+        true => Err(Error::Row { number: rows[place].number, problem }),
+        false => Ok(Outcome::Failed(place, problem)),
+    }
+}
+
+/// The request with the texts of rows.
+fn request(rows: &[Row], places: &[usize], template: &AttributionRequest) -> AttributionRequest {
+    let texts = || places.iter().filter_map(|&place| rows[place].texts.as_ref().ok());
+    let generated: Option<Vec<String>> = texts().map(|(_, generated)| generated.clone()).collect();
+    AttributionRequest {
+        input_texts: texts().map(|(input, _)| input.clone()).collect(),
+        generated_texts: generated,
+        ..template.clone()
+    }
+}
+
+/// Whether an error would come with any text.
+fn is_everyones(error: &CallError) -> bool {
+    matches!(
+        error,
+        CallError::Cancelled
+            | CallError::Unknown(_)
+            | CallError::Device { .. }
+            | CallError::Method { .. }
+            | CallError::NotAllowed { .. }
+            | CallError::Model(inseq_models::Error::Device { .. } | inseq_models::Error::Io { .. } | inseq_models::Error::Hub { .. })
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(texts: &[&str]) -> Vec<Row> {
+        let row = |(number, text): (usize, &&str)| Row {
+            number: number as u64,
+            id: None,
+            texts: if text.is_empty() { Err("the input text is null".into()) } else { Ok(((*text).to_owned(), None)) },
+        };
+        texts.iter().enumerate().map(row).collect()
+    }
+
+    /// A call that fails on texts that begin with `bad`.
+    fn call(request: &AttributionRequest) -> Result<Vec<String>, CallError> {
+        match request.input_texts.iter().position(|text| text.starts_with("bad")) {
+            Some(place) => Err(CallError::Argument(format!("input text {} is bad", place + 1))),
+            None => Ok(request.input_texts.clone()),
+        }
+    }
+
+    #[test]
+    fn bad_rows_stand_alone_and_the_others_are_done() {
+        let rows = rows(&["a", "b", "", "bad", "c", "d", "bad too", "e", "f"]);
+        let found = outcomes(&rows, &AttributionRequest::default(), false, &mut call).unwrap();
+        let mut seen = Vec::new();
+        for outcome in found {
+            match outcome {
+                Outcome::Done(places, texts) => {
+                    assert_eq!(places.len(), texts.len());
+                    seen.extend(places.into_iter().zip(texts).map(|(place, text)| (place, Ok(text))));
+                }
+                Outcome::Failed(place, problem) => seen.push((place, Err(problem))),
+            }
+        }
+        let expected: Vec<(usize, Result<String, String>)> = rows
+            .iter()
+            .enumerate()
+            .map(|(place, row)| match &row.texts {
+                Ok((text, _)) if text.starts_with("bad") => (place, Err("the input text is bad".to_owned())),
+                texts => (place, texts.clone().map(|(text, _)| text)),
+            })
+            .collect();
+        seen.sort_by_key(|(place, _)| *place);
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn an_error_of_everyone_ends_the_part_at_once() {
+        let mut calls = 0;
+        let result = outcomes(&rows(&["a", "b"]), &AttributionRequest::default(), false, &mut |_| {
+            calls += 1;
+            Err::<(), _>(CallError::Cancelled)
+        });
+        assert!(matches!(result, Err(Error::Attribution(CallError::Cancelled))));
+        assert_eq!(calls, 1);
+    }
+
+    #[test]
+    fn a_strict_part_ends_at_its_first_bad_row() {
+        let rows = rows(&["a", "b", "bad", "c", "bad too"]);
+        let error = outcomes(&rows, &AttributionRequest::default(), true, &mut call).err().unwrap();
+        assert_eq!(error.to_string(), "row 2: the input text is bad");
+    }
+}

@@ -1,0 +1,248 @@
+//! A run over the parts of a dataset.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use inseq_core::SequenceAttribution;
+use inseq_methods::{AttributionModel, AttributionRequest};
+use serde_json::{Map, Value};
+
+use super::news::{News, RunProgress};
+use super::shard::Shard;
+use super::whole::Attributing;
+use crate::{AttributedRow, Claim, Dataset, Error, Result, Results, Row};
+
+/// Aggregates the scores of a text.
+pub type Aggregate<'a> = dyn Fn(SequenceAttribution) -> inseq_core::Result<SequenceAttribution> + 'a;
+
+/// A run: a model attributes the rows of a dataset, part by part, into a folder of results.
+///
+/// The next part is read, and the last one is written, while the model works on one. So three parts are in memory at a time, for any
+/// number of rows.
+pub struct Run<'a> {
+    /// The model.
+    pub model: &'a AttributionModel,
+    /// The request of every part, without input texts. `generated_texts` is empty, and `None` if the rows have none.
+    pub request: &'a AttributionRequest,
+    /// The rows.
+    pub dataset: &'a Dataset,
+    /// The folder.
+    pub results: &'a Results,
+    /// Aggregates the scores of each text when it is finished; `None` keeps them as the method gives them.
+    pub aggregate: Option<&'a Aggregate<'a>>,
+    /// The parts of this process; `None` shares all parts with other processes on the same folder.
+    pub shard: Option<Shard>,
+    /// Whether the first row that has no attribution ends the run.
+    pub strict: bool,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Run").field("shard", &self.shard).field("strict", &self.strict).finish_non_exhaustive()
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Parts that this process wrote.
+    pub parts: u64,
+    /// Rows of these parts.
+    pub rows: u64,
+    /// Rows among them that have an error.
+    pub errors: u64,
+}
+
+/// A part that is claimed and read.
+type Read = (Claim, Vec<Row>);
+/// A part that is attributed.
+type Attributed = (Claim, Vec<AttributedRow>);
+
+/// Largest number of different warnings that a run says.
+const MOST_WARNINGS: usize = 100;
+
+impl Run<'_> {
+    /// Attributes every part that is neither done nor claimed by another process. `news` says whether to go on.
+    ///
+    /// # Errors
+    /// An option of the request is invalid, the data cannot be read, the results cannot be written, or the run is cancelled; and, if
+    /// `strict`, the first row that has no attribution. Parts that were written stay, and the same run goes on from them.
+    pub fn run(&self, news: &mut dyn FnMut(News) -> ControlFlow<()>) -> Result<Summary> {
+        facts(self.model, self.request)?;
+        let reader = Reader {
+            dataset: self.dataset,
+            results: self.results,
+            shard: self.shard,
+            rows_left: AtomicU64::new(0),
+        };
+        reader.rows_left.store(reader.parts().map(|part| length(&self.results.rows_of(part))).sum(), Ordering::Relaxed);
+        let (read, parts) = sync_channel::<Result<Read>>(0);
+        let (attributed, to_write) = sync_channel::<Attributed>(0);
+        std::thread::scope(|scope| {
+            let reader = &reader;
+            scope.spawn(move || reader.read(&read));
+            let writer = scope.spawn(move || write(&to_write));
+            let mut worker = Worker {
+                attributing: Attributing {
+                    model: self.model,
+                    template: self.request,
+                    aggregate: self.aggregate,
+                    strict: self.strict,
+                },
+                rows_left: &reader.rows_left,
+                done: RunProgress::default(),
+                said: HashSet::new(),
+            };
+            let worked = worker.attribute(&parts, &attributed, news);
+            // Ends the two threads: what one sends, and what the other waits for, has no other end any more.
+            drop((parts, attributed));
+            let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            // A writer that fails stops the work, too; its error says why.
+            let summary = written?;
+            worked.map(|()| summary)
+        })
+    }
+
+}
+
+/// Claims and reads parts.
+struct Reader<'a> {
+    dataset: &'a Dataset,
+    results: &'a Results,
+    shard: Option<Shard>,
+    /// Rows of the shard, without those that were done or at work elsewhere when the reader came to them.
+    rows_left: AtomicU64,
+}
+
+impl Reader<'_> {
+    fn parts(&self) -> impl Iterator<Item = u64> {
+        (0..self.results.parts()).filter(|&part| self.shard.is_none_or(|shard| shard.has(part)))
+    }
+
+    /// Claims and reads parts one after the other, until nobody takes them any more or none is left. A part that another process gave
+    /// up meanwhile is found in the next round.
+    fn read(&self, read: &SyncSender<Result<Read>>) {
+        let mut is_first_round = true;
+        loop {
+            let mut is_idle = true;
+            for part in self.parts() {
+                let part = match self.claim_and_read(part) {
+                    Ok(None) => {
+                        if is_first_round {
+                            self.rows_left.fetch_sub(length(&self.results.rows_of(part)), Ordering::Relaxed);
+                        }
+                        continue;
+                    }
+                    Ok(Some(part)) => Ok(part),
+                    Err(error) => Err(error),
+                };
+                is_idle = false;
+                let is_end = part.is_err();
+                if read.send(part).is_err() || is_end {
+                    return;
+                }
+            }
+            if is_idle {
+                return;
+            }
+            is_first_round = false;
+        }
+    }
+
+    fn claim_and_read(&self, part: u64) -> Result<Option<Read>> {
+        let Some(claim) = self.results.claim(part)? else { return Ok(None) };
+        let range = self.results.rows_of(part);
+        let rows = self.dataset.rows(range.clone())?.collect::<Result<Vec<Row>>>()?;
+        match rows.len() as u64 == length(&range) {
+            true => Ok(Some((claim, rows))),
+            false => Err(Error::Dataset(format!(
+                "rows {} to {} were expected of the data, but {} were read; a file has changed since the run began",
+                range.start,
+                range.end,
+                rows.len()
+            ))),
+        }
+    }
+
+}
+
+/// Attributes parts.
+struct Worker<'a> {
+    attributing: Attributing<'a>,
+    rows_left: &'a AtomicU64,
+    /// The work that is done.
+    done: RunProgress,
+    /// Warnings that were said.
+    said: HashSet<String>,
+}
+
+impl Worker<'_> {
+    /// Attributes parts as they come.
+    fn attribute(
+        &mut self,
+        parts: &Receiver<Result<Read>>,
+        attributed: &SyncSender<Attributed>,
+        news: &mut dyn FnMut(News) -> ControlFlow<()>,
+    ) -> Result<()> {
+        while let Ok(part) = parts.recv() {
+            let (claim, rows) = part?;
+            let (done, rows_left) = (self.done, self.rows_left);
+            let so_far = |rows: u64| RunProgress {
+                rows: done.rows + rows,
+                total: rows_left.load(Ordering::Relaxed),
+                ..done
+            };
+            let mut warnings = Vec::new();
+            let rows = self.attributing.part(
+                rows,
+                &mut |finished| news(News::Progress(so_far(finished))),
+                &mut |warning| warnings.push(warning.to_owned()),
+            )?;
+            for warning in warnings {
+                if self.said.len() < MOST_WARNINGS && self.said.insert(warning.clone()) {
+                    let _ = news(News::Warning(warning));
+                }
+            }
+            self.done = so_far(rows.len() as u64);
+            self.done.errors += rows.iter().filter(|row| row.outcome.is_err()).count() as u64;
+            let is_asked_to_stop = news(News::Progress(self.done)).is_break();
+            if attributed.send((claim, rows)).is_err() {
+                // The writer has ended with an error.
+                return Ok(());
+            }
+            if is_asked_to_stop {
+                return Err(inseq_methods::Error::Cancelled.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes parts as they come.
+fn write(parts: &Receiver<Attributed>) -> Result<Summary> {
+    let mut summary = Summary::default();
+    while let Ok((claim, rows)) = parts.recv() {
+        let completion = claim.finish(rows)?;
+        summary.parts += 1;
+        summary.rows += completion.rows;
+        summary.errors += completion.errors;
+    }
+    Ok(summary)
+}
+
+/// Checks the options of a request without texts, and returns the facts of its results. Its generated texts say whether the rows have
+/// some.
+///
+/// # Errors
+/// An option is invalid, whatever the texts are.
+pub(super) fn facts(model: &AttributionModel, request: &AttributionRequest) -> Result<Map<String, Value>> {
+    let generated = request.generated_texts.as_ref().map(|_| vec!["a".to_owned()]);
+    let request = AttributionRequest { generated_texts: generated, ..request.clone().input_texts(["a"]) };
+    Ok(model.facts(&request)?)
+}
+
+fn length(range: &std::ops::Range<u64>) -> u64 {
+    range.end.saturating_sub(range.start)
+}

@@ -1,0 +1,102 @@
+//! One part: rows in, attributed rows out.
+
+use std::ops::ControlFlow;
+
+use inseq_core::SequenceAttribution;
+use inseq_methods::{AttributionModel, AttributionRequest};
+use serde_json::{Map, Value};
+
+use super::of_row::of_row;
+use super::part::{Outcome, outcomes};
+use super::parts::Aggregate;
+use crate::{AttributedRow, Result, Row};
+
+/// How the rows of a part are attributed.
+pub(super) struct Attributing<'a> {
+    pub(super) model: &'a AttributionModel,
+    pub(super) template: &'a AttributionRequest,
+    pub(super) aggregate: Option<&'a Aggregate<'a>>,
+    pub(super) strict: bool,
+}
+
+impl Attributing<'_> {
+    /// The rows of a part with their attributions, in order. `news` gets the number of rows that are attributed so far, and says
+    /// whether to go on; `warn` gets warnings that are about no single row.
+    ///
+    /// # Errors
+    /// The work cannot go on; and, if `strict`, the first row that has no attribution.
+    pub(super) fn part(
+        &self,
+        rows: Vec<Row>,
+        news: &mut dyn FnMut(u64) -> ControlFlow<()>,
+        warn: &mut dyn FnMut(&str),
+    ) -> Result<Vec<AttributedRow>> {
+        let mut finished = 0;
+        let outcomes = outcomes(&rows, self.template, self.strict, &mut |request| {
+            let mut sequences: Vec<Option<SequenceAttribution>> = vec![None; request.input_texts.len()];
+            // Shared by two callbacks that never run at the same time.
+            let done = std::cell::Cell::new(finished);
+            let progress = &mut |_| news(done.get());
+            let info = self.model.attribute_each_with_progress(request, progress, |place, sequence| {
+                done.set(done.get() + 1);
+                sequences[place] = Some(match self.aggregate {
+                    Some(aggregate) => aggregate(sequence)?,
+                    None => sequence,
+                });
+                Ok::<_, inseq_methods::Error>(())
+            })?;
+            finished = done.get();
+            Ok((sequences, info))
+        })?;
+        let mut attributed: Vec<Option<(Result<SequenceAttribution, String>, Vec<String>)>> = vec![None; rows.len()];
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Failed(place, problem) => attributed[place] = Some((Err(problem), Vec::new())),
+                Outcome::Done(places, (sequences, info)) => {
+                    let warnings = of_places(&info, places.len(), warn);
+                    for ((place, sequence), warnings) in places.into_iter().zip(sequences).zip(warnings) {
+                        attributed[place] = Some(outcome_of(sequence, warnings));
+                    }
+                }
+            }
+        }
+        let attributed = rows.into_iter().zip(attributed).map(|(row, attributed)| {
+            let missing = || (Err("the row was not attributed".to_owned()), Vec::new());
+            let (outcome, warnings) = attributed.unwrap_or_else(missing);
+            AttributedRow { row, outcome, warnings }
+        });
+        let attributed: Vec<AttributedRow> = attributed.collect();
+        match attributed.iter().find_map(|one| Some((one.row.number, one.outcome.as_ref().err()?))) {
+            Some((number, problem)) if self.strict => Err(crate::Error::Row { number, problem: problem.clone() }),
+            _ => Ok(attributed),
+        }
+    }
+}
+
+/// A text without steps has no scores. Alone in a call it is an error, so it is one here, whatever its neighbours are.
+fn outcome_of(
+    sequence: Option<SequenceAttribution>,
+    mut warnings: Vec<String>,
+) -> (Result<SequenceAttribution, String>, Vec<String>) {
+    const NOT_ATTRIBUTED: &str = "the text is not attributed: ";
+    match sequence {
+        Some(sequence) if sequence.steps() > 0 => (Ok(sequence), warnings),
+        _ => {
+            let reason = warnings.iter().position(|warning| warning.starts_with(NOT_ATTRIBUTED));
+            let reason = reason.map(|place| warnings.remove(place)[NOT_ATTRIBUTED.len()..].to_owned());
+            (Err(reason.unwrap_or_else(|| "the text has no token to attribute".to_owned())), warnings)
+        }
+    }
+}
+
+/// The warnings of each text of a call.
+fn of_places(info: &Map<String, Value>, texts: usize, warn: &mut dyn FnMut(&str)) -> Vec<Vec<String>> {
+    let mut of_places = vec![Vec::new(); texts];
+    for warning in info.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        match of_row(warning) {
+            Some((place, said)) if place < texts => of_places[place].push(said),
+            _ => warn(warning),
+        }
+    }
+    of_places
+}
