@@ -1,8 +1,8 @@
 //! From a method's raw scores to one score per token, as the command line asks for it.
 
 use clap::Args;
-use inseq_core::{AttributionResult, SequenceAttribution};
 use inseq_core::aggregators::{Aggregators, Pipeline};
+use inseq_core::{AttributionResult, SequenceAttribution};
 use serde_json::{Map, Value, json};
 
 use crate::completing::{AGGREGATORS, STEP_FUNCTIONS};

@@ -223,7 +223,8 @@ impl AttributeDatasetArguments {
 }
 
 fn is_folder(path: &Path) -> bool {
-    let ends_in_separator = path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/' || byte == b'\\');
+    let ends_in_separator =
+        path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/' || byte == b'\\');
     let is_file = Format::named(path).is_some() || picture_format::Format::named(path).is_some();
     ends_in_separator || path.is_dir() || !is_file
 }
@@ -234,9 +235,17 @@ mod tests {
 
     #[test]
     fn a_name_without_the_ending_of_a_file_is_a_folder() {
-        for (name, expected) in
-            [("results/", true), ("results", true), ("a.json/", true), ("v1.2", true), ("a.json", false), ("a.json.gz", false), ("a.parquet", false), ("a.html", false), ("src", true)]
-        {
+        for (name, expected) in [
+            ("results/", true),
+            ("results", true),
+            ("a.json/", true),
+            ("v1.2", true),
+            ("a.json", false),
+            ("a.json.gz", false),
+            ("a.parquet", false),
+            ("a.html", false),
+            ("src", true),
+        ] {
             assert_eq!(is_folder(Path::new(name)), expected, "{name}");
         }
     }

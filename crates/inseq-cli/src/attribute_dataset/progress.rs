@@ -74,7 +74,11 @@ impl Reporter {
             Shown::Bar(bar) => {
                 bar.set_length(progress.total);
                 bar.set_position(progress.rows);
-                bar.set_message(if progress.errors > 0 { format!(", {} errors", progress.errors) } else { String::new() });
+                bar.set_message(if progress.errors > 0 {
+                    format!(", {} errors", progress.errors)
+                } else {
+                    String::new()
+                });
             }
             Shown::Json { last } => {
                 let is_last = progress.rows == progress.total;

@@ -68,8 +68,13 @@ pub fn collect(
 }
 
 /// The warnings of a call, with rows in place of its texts.
-fn warnings<'a>(rows: &'a [Row], places: &'a [usize], result: &'a AttributionResult) -> impl Iterator<Item = String> + 'a {
-    let warnings = result.info.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+fn warnings<'a>(
+    rows: &'a [Row],
+    places: &'a [usize],
+    result: &'a AttributionResult,
+) -> impl Iterator<Item = String> + 'a {
+    let warnings =
+        result.info.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     warnings.map(|warning| match of_row(warning).and_then(|(place, said)| Some((places.get(place)?, said))) {
         Some((&place, said)) => format!("row {}: {said}", rows[place].number),
         None => warning.to_owned(),

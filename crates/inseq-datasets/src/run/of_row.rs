@@ -4,10 +4,12 @@
 //! of a dataset, who sees the row.
 
 /// Beginnings of messages about one text, before its number, and what they become.
-const TEXTS: [(&str, &str); 4] =
-    [("input text ", "the input text"), ("generated text ", "the generated text"), ("contrast text ", "the contrast text"), (
-        "text ", "the text",
-    )];
+const TEXTS: [(&str, &str); 4] = [
+    ("input text ", "the input text"),
+    ("generated text ", "the generated text"),
+    ("contrast text ", "the contrast text"),
+    ("text ", "the text"),
+];
 
 /// A message about one text: the place of the text in the call, and the message without it. `None` if it is about no single text.
 pub(super) fn of_row(message: &str) -> Option<(usize, String)> {
@@ -43,7 +45,10 @@ mod tests {
             ("input text 12 has 600 tokens", Some((11, "the input text has 600 tokens"))),
             ("text 3 of 256: 4 scores are NaN", Some((2, "the text: 4 scores are NaN"))),
             ("text 3 of 256 is not attributed: why", Some((2, "the text is not attributed: why"))),
-            ("generated text 1 must start with \"input text 2\"", Some((0, "the generated text must start with \"input text 2\""))),
+            (
+                "generated text 1 must start with \"input text 2\"",
+                Some((0, "the generated text must start with \"input text 2\"")),
+            ),
             ("arguments have no effect: text 3", None),
             ("text of a call", None),
         ] {

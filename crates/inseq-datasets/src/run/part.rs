@@ -80,7 +80,9 @@ fn is_everyones(error: &CallError) -> bool {
             | CallError::Device { .. }
             | CallError::Method { .. }
             | CallError::NotAllowed { .. }
-            | CallError::Model(inseq_models::Error::Device { .. } | inseq_models::Error::Io { .. } | inseq_models::Error::Hub { .. })
+            | CallError::Model(
+                inseq_models::Error::Device { .. } | inseq_models::Error::Io { .. } | inseq_models::Error::Hub { .. }
+            )
     )
 }
 

@@ -71,12 +71,8 @@ impl Run<'_> {
     /// `strict`, the first row that has no attribution. Parts that were written stay, and the same run goes on from them.
     pub fn run(&self, news: &mut dyn FnMut(News) -> ControlFlow<()>) -> Result<Summary> {
         facts(self.model, self.request)?;
-        let reader = Reader {
-            dataset: self.dataset,
-            results: self.results,
-            shard: self.shard,
-            rows_left: AtomicU64::new(0),
-        };
+        let reader =
+            Reader { dataset: self.dataset, results: self.results, shard: self.shard, rows_left: AtomicU64::new(0) };
         reader.rows_left.store(reader.parts().map(|part| length(&self.results.rows_of(part))).sum(), Ordering::Relaxed);
         let (read, parts) = sync_channel::<Result<Read>>(0);
         let (attributed, to_write) = sync_channel::<Attributed>(0);
@@ -104,7 +100,6 @@ impl Run<'_> {
             worked.map(|()| summary)
         })
     }
-
 }
 
 /// Claims and reads parts.
@@ -165,7 +160,6 @@ impl Reader<'_> {
             ))),
         }
     }
-
 }
 
 /// Attributes parts.
@@ -189,11 +183,8 @@ impl Worker<'_> {
         while let Ok(part) = parts.recv() {
             let (claim, rows) = part?;
             let (done, rows_left) = (self.done, self.rows_left);
-            let so_far = |rows: u64| RunProgress {
-                rows: done.rows + rows,
-                total: rows_left.load(Ordering::Relaxed),
-                ..done
-            };
+            let so_far =
+                |rows: u64| RunProgress { rows: done.rows + rows, total: rows_left.load(Ordering::Relaxed), ..done };
             let mut warnings = Vec::new();
             let rows = self.attributing.part(
                 rows,

@@ -98,6 +98,8 @@ impl Manifest {
             let mut value = serde_json::to_value(manifest).unwrap_or_default();
             if let Some(fields) = value.as_object_mut() {
                 fields.remove("started");
+                // Its facts stand in other fields, too.
+                fields.remove("info");
             }
             value
         });

@@ -306,9 +306,18 @@ impl Repository {
 /// Whether a file of this name decides what a model computes.
 fn decides(name: &str) -> bool {
     const ENDS: [&str; 7] = [".safetensors", ".bin", ".pt", ".spm", ".model", ".tiktoken", ".jinja"];
-    const STARTS: [&str; 8] =
-        ["config.", "generation_config.", "tokenizer", "vocab", "merges", "special_tokens_map", "added_tokens", "adapter"];
-    !name.contains('/') && (ENDS.iter().any(|end| name.ends_with(end)) || STARTS.iter().any(|start| name.starts_with(start)))
+    const STARTS: [&str; 8] = [
+        "config.",
+        "generation_config.",
+        "tokenizer",
+        "vocab",
+        "merges",
+        "special_tokens_map",
+        "added_tokens",
+        "adapter",
+    ];
+    !name.contains('/')
+        && (ENDS.iter().any(|end| name.ends_with(end)) || STARTS.iter().any(|start| name.starts_with(start)))
 }
 
 /// The path of a file in a folder. The names of shards come from an index and may not lead out of the folder.
