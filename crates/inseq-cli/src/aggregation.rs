@@ -129,6 +129,23 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
     if arguments.normalize_attributions && arguments.rescale_attributions {
         return Err(Failure::Argument("scores are either normalized or rescaled; choose one of the two".into()));
     }
+    let scalings = [
+        ("--normalize-attributions", "normalize", arguments.normalize_attributions),
+        ("--rescale-attributions", "rescale", arguments.rescale_attributions),
+    ];
+    for (flag, key, is_given) in scalings {
+        if is_given && arguments.aggregator_kwargs.get(key) == Some(&Value::Bool(false)) {
+            return Err(Failure::Argument(format!(
+                "{flag} and `{key}` in --aggregator-kwargs differ; leave one of them out"
+            )));
+        }
+    }
+    if !selectors.is_empty() && arguments.aggregator_kwargs.contains_key("select_idx") {
+        return Err(Failure::Argument(
+            "--attribution-selectors and `select_idx` in --aggregator-kwargs say the same; leave one of them out"
+                .into(),
+        ));
+    }
     let aggregators = Aggregators::new();
     // Scores are the only aggregators that scale, and that have an axis to select from.
     let reduces = |name: &str| aggregators.list().any(|info| info.name == name && info.takes("select_idx"));
@@ -140,9 +157,7 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
             let mut own = Map::new();
             own.extend(function.map(|function| ("aggregate_fn".to_owned(), json!(function))));
             if reduces(name) {
-                for (key, value) in
-                    [("normalize", arguments.normalize_attributions), ("rescale", arguments.rescale_attributions)]
-                {
+                for (_, key, value) in scalings {
                     if !arguments.aggregator_kwargs.contains_key(key) {
                         own.insert(key.to_owned(), value.into());
                     }
@@ -154,16 +169,19 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
         })
         .collect();
     let pipeline = aggregators.pipeline(&stages, &arguments.aggregator_kwargs)?;
-    let of_scores = [
-        ("--normalize-attributions", arguments.normalize_attributions),
-        ("--rescale-attributions", arguments.rescale_attributions),
-        ("--attribution-selectors", !selectors.is_empty()),
-    ];
-    match of_scores.iter().find(|(_, is_given)| *is_given && !stages.iter().any(|(name, _)| reduces(name))) {
-        Some((flag, _)) => Err(Failure::Argument(format!(
-            "{flag} has no effect on {}; it is for `scores` and for aggregation functions such as mean and vnorm",
-            names.join(", ")
-        ))),
-        None => Ok(pipeline),
+    if stages.iter().any(|(name, _)| reduces(name)) {
+        return Ok(pipeline);
     }
+    let no_effect = |flag: &str| {
+        let names = names.join(", ");
+        format!(
+            "{flag} has no effect on {names}; it is for `scores` and for aggregation functions such as mean and vnorm"
+        )
+    };
+    if !selectors.is_empty() {
+        return Err(Failure::Argument(no_effect("--attribution-selectors")));
+    }
+    // The reference accepts these.
+    scalings.iter().filter(|(_, _, is_given)| *is_given).for_each(|(flag, ..)| warn(&no_effect(flag)));
+    Ok(pipeline)
 }

@@ -79,7 +79,7 @@ fn values_without_a_meaning_are_refused() {
         ("subwords", json!({ "aggregate_source": false, "aggregate_target": false }), "merges nothing"),
         ("subwords", json!({ "aggregate_fn": "median" }), "unknown aggregation function"),
         ("split", json!({}), "needs `split_pattern`"),
-        ("split", json!({ "split_pattern": "" }), "needs `split_pattern`"),
+        ("split", json!({ "split_pattern": "" }), "is empty"),
         ("split", json!({ "split_pattern": "(" }), "no regular expression"),
         ("split", json!({ "split_pattern": "a", "split_mode": "both" }), "unknown split mode"),
         ("pair", json!({}), "inseq diff"),
@@ -92,9 +92,24 @@ fn values_without_a_meaning_are_refused() {
 #[test]
 fn flags_of_scores_need_an_aggregator_of_scores() {
     let file = granular();
-    for flags in [&["--normalize-attributions"][..], &["--rescale-attributions"], &["--attribution-selectors", "0"]] {
-        let line = ["aggregate", &file, "-o", "-", "--attribution-aggregators", "subwords"];
-        let (message, _) = complaint(&run(&[&line, flags].concat()));
-        assert!(message.contains(flags[0]) && message.contains("no effect on subwords"), "{message}");
+    let line = ["aggregate", &file, "-o", "-", "--attribution-aggregators", "subwords"];
+    let (message, _) = complaint(&run(&[&line[..], &["--attribution-selectors", "0"]].concat()));
+    assert!(message.contains("--attribution-selectors has no effect on subwords"), "{message}");
+    // The reference accepts these.
+    for flag in ["--normalize-attributions", "--rescale-attributions"] {
+        let output = run(&[&line[..], &[flag]].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.success() && said.starts_with(&format!("warning: {flag} has no effect on subwords")),
+            "{said}"
+        );
+    }
+    for (flag, kwargs) in
+        [("--normalize-attributions", r#"{"normalize": false}"#), ("--rescale-attributions", r#"{"rescale": false}"#)]
+    {
+        let flags =
+            ["aggregate", &file, "-o", "-", "--attribution-aggregators", "mean", "--aggregator-kwargs", kwargs, flag];
+        let (message, _) = complaint(&run(&flags));
+        assert!(message.contains(flag) && message.contains("differ"), "{message}");
     }
 }

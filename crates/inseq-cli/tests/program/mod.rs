@@ -28,6 +28,7 @@ pub fn with_input(arguments: &[&str], input: &[u8]) -> Output {
 }
 
 /// What a call printed that had nothing to complain about.
+#[allow(dead_code)] // not every test has use for it
 pub fn printed(output: &Output) -> String {
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && complaints.is_empty(), "{}: {complaints}", output.status);

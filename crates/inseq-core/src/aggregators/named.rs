@@ -120,21 +120,10 @@ pub(super) const ALL: &[NamedAggregator] = &[
                 OneOrMore::One(one) => vec![one],
                 OneOrMore::More(more) => more,
             });
-            if marks.as_ref().is_some_and(|marks| marks.is_empty() || marks.iter().any(String::is_empty)) {
-                return Err(Error::Invalid(
-                    "argument `special_chars` of the aggregator `subwords`: expected at least one mark, none of them empty"
-                        .to_owned(),
-                ));
-            }
-            if is_suffix_symbol && marks.is_none() {
-                return Err(Error::Invalid(
-                    "the aggregator `subwords`: `is_suffix_symbol` says what `special_chars` mark; give these, such as \"##\""
-                        .to_owned(),
-                ));
-            }
             let subwords = Subwords { special_chars: marks, is_suffix_symbol, ..Subwords::new() }
                 .aggregate_source(arguments.aggregate_source.unwrap_or(true))
                 .aggregate_target(arguments.aggregate_target.unwrap_or(true));
+            subwords.check()?;
             Ok(Box::new(subwords.merging(merging(arguments.aggregate_fn))))
         },
     },
@@ -159,7 +148,7 @@ pub(super) const ALL: &[NamedAggregator] = &[
         make: |arguments| {
             let arguments: SplitArguments = options("split", arguments)?;
             some_side("split", arguments.aggregate_source, arguments.aggregate_target)?;
-            let Some(pattern) = arguments.split_pattern.filter(|pattern| !pattern.is_empty()) else {
+            let Some(pattern) = arguments.split_pattern else {
                 return Err(Error::Invalid(
                     "the aggregator `split` needs `split_pattern`, a regular expression such as \"\\\\.\"".into(),
                 ));

@@ -70,6 +70,7 @@ impl Selection {
                 Ok(scores.slice_axis(axis, Slice::from(start..end)).to_owned())
             }
             Self::List(indices) => {
+                self.check()?;
                 let positions = indices.iter().map(|&index| position(index, length)).collect::<Result<Vec<_>>>()?;
                 if positions.is_empty() || positions.iter().collect::<HashSet<_>>().len() < positions.len() {
                     return Err(Error::Invalid(format!(

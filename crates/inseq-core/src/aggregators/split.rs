@@ -74,8 +74,11 @@ impl Split {
     /// Splits at matches of `pattern`; each match forms a group of its own.
     ///
     /// # Errors
-    /// The pattern is not a valid regular expression.
+    /// The pattern is empty, or not a valid regular expression.
     pub fn new(pattern: &str) -> Result<Self> {
+        if pattern.is_empty() {
+            return Err(Error::Invalid("`split_pattern` is empty; give a regular expression such as \"\\.\"".into()));
+        }
         let pattern = Regex::new(pattern)
             .map_err(|error| Error::Invalid(format!("split pattern {pattern:?} is no regular expression: {error}")))?;
         Ok(Self {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Aggregator, Merging, Spans};
-use crate::{Piece, Result, SequenceAttribution, Token, text};
+use crate::{Error, Piece, Result, SequenceAttribution, Token, text};
 
 /// Merges the pieces of words. The reference's `subwords` aggregator.
 ///
@@ -72,6 +72,20 @@ impl Subwords {
         Self { merging: merging.into(), ..self }
     }
 
+    /// Refuses marks that mark nothing.
+    pub(super) fn check(&self) -> Result<()> {
+        let refuse = |problem: &str| Err(Error::Invalid(format!("the aggregator `subwords`: {problem}")));
+        match &self.special_chars {
+            Some(marks) if marks.is_empty() || marks.iter().any(String::is_empty) => {
+                refuse("`special_chars` needs at least one mark, none of them empty")
+            }
+            None if self.is_suffix_symbol => {
+                refuse("`is_suffix_symbol` says what `special_chars` mark; give these, such as \"##\"")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Spans of the words that consist of several pieces.
     pub fn spans(&self, tokens: &[Token]) -> Vec<Range<usize>> {
         let mut spans = match &self.special_chars {
@@ -107,6 +121,7 @@ impl Aggregator for Subwords {
     }
 
     fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
+        self.check()?;
         let spans = |merges: bool, tokens: &[Token]| if merges { self.spans(tokens) } else { Vec::new() };
         Spans::new()
             .source(spans(self.aggregate_source, &attribution.source))

@@ -122,7 +122,7 @@ fn short_convolution(inner: &ShortConvolution, device: &Device) -> ShortConvolut
 fn feed_forward(inner: &FeedForward, device: &Device) -> FeedForward {
     FeedForward {
         input: inner.input.to_device(device),
-        activation: inner.activation.clone(),
+        activation: inner.activation,
         output: inner.output.to_device(device),
     }
 }
