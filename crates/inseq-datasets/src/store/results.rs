@@ -1,5 +1,6 @@
 //! A folder of results.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::ops::Range;
@@ -8,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::claim::Claim;
+use super::completion::{Completion, clear_staging};
 use super::local::{LocalFolder, TEMPORARY};
 use super::manifest::Manifest;
 use super::storage::Storage;
+use super::ticket::{clear_claims, part_of};
 use crate::{Error, Result};
 
 /// The results of a run, in a folder. Any number of processes may work on it at the same time.
@@ -81,6 +84,7 @@ impl Results {
         let results = Self::open_in(storage)?;
         let differences = results.manifest().differences(manifest);
         if differences.is_empty() {
+            results.tidy()?;
             return Ok(results);
         }
         Err(Error::Results(format!(
@@ -88,6 +92,23 @@ impl Results {
             results.place().display(),
             differences.join("; ")
         )))
+    }
+
+    /// Removes what processes left behind that were killed after a part was done.
+    fn tidy(&self) -> Result<()> {
+        let storage = &*self.folder.storage;
+        let mut parts = BTreeSet::new();
+        for folder in ["claims", "commits", "staging"] {
+            parts.extend(storage.list(folder)?.iter().filter_map(|name| part_of(name)));
+        }
+        for part in parts {
+            if storage.read(&Completion::name(part))?.is_some() {
+                clear_claims(storage, part)?;
+                storage.remove(&Completion::commit(part))?;
+                clear_staging(storage, part, None)?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens a folder of results.

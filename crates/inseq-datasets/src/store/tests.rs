@@ -6,6 +6,11 @@ use ndarray::{ArrayD, IxDyn, array};
 use super::*;
 use crate::{AttributedRow, Row};
 
+mod claims;
+mod damage;
+mod failing;
+mod interrupted;
+
 /// A run of rows with one step score.
 fn manifest(rows: u64, part_rows: u64) -> Manifest {
     Manifest {

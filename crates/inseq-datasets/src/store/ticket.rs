@@ -122,7 +122,7 @@ pub(super) fn clear_claims(storage: &dyn Storage, part: u64) -> Result<()> {
     Ok(())
 }
 
-/// The part of a claim's file name.
+/// The part in the name of a claim, a commit or a staged file.
 pub(super) fn part_of(name: &str) -> Option<u64> {
     name.split('.').next()?.parse().ok()
 }

@@ -1,0 +1,168 @@
+//! Claims of threads and processes.
+
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::time::Duration;
+
+use super::interrupted::set_age;
+use super::*;
+use crate::store::local::LocalFolder;
+use crate::store::storage::Storage as _;
+
+/// The folder that a worker process is given.
+const FOLDER: &str = "INSEQ_TEST_RESULTS";
+
+#[test]
+fn threads_do_every_part_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = manifest(60, 2);
+    let done: Vec<u64> = std::thread::scope(|scope| {
+        let workers = [(); 8].map(|()| {
+            scope.spawn(|| {
+                let results = Results::create_or_resume(folder.path(), &manifest).unwrap();
+                let claims = (0..results.parts()).filter_map(|part| results.claim(part).unwrap());
+                claims
+                    .map(|claim| {
+                        let rows = rows_for(&claim);
+                        claim.finish(rows).unwrap().part
+                    })
+                    .collect::<Vec<_>>()
+            })
+        });
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    let mut sorted = done.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..30).collect::<Vec<_>>(), "each part is finished by one thread");
+    assert_whole(&Results::open(folder.path()).unwrap());
+}
+
+#[test]
+fn one_of_many_takes_over_a_stale_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Results::create_or_resume(folder.path(), &manifest(40, 1)).unwrap();
+    for part in 0..40 {
+        write_claim(folder.path(), part, 300);
+        let barrier = Barrier::new(6);
+        let claims: Vec<Claim> = std::thread::scope(|scope| {
+            let threads = [(); 6].map(|()| {
+                scope.spawn(|| {
+                    barrier.wait();
+                    results.claim(part).unwrap()
+                })
+            });
+            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(claims.len(), 1, "part {part}");
+    }
+}
+
+/// A claim of a process on another machine.
+fn write_claim(folder: &std::path::Path, part: u64, age: u64) {
+    let path = folder.join(format!("claims/{part:05}"));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let process = r#"{"host": "elsewhere", "machine": "another", "pid": 7}"#;
+    std::fs::write(&path, format!(r#"{{"id": "x{part}", "since": "2026-01-01T00:00:00Z", "process": {process}}}"#))
+        .unwrap();
+    set_age(&path, age);
+}
+
+#[test]
+fn claims_of_other_machines_are_stale_after_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = Results::create_or_resume(folder.path(), &manifest(4, 1)).unwrap();
+    write_claim(folder.path(), 1, 100);
+    write_claim(folder.path(), 2, 140);
+    std::fs::write(folder.path().join("claims/00003"), "damaged").unwrap();
+    set_age(&folder.path().join("claims/00003"), 140);
+    let status = results.status().unwrap();
+    let found: Vec<_> = status.claimed.iter().map(|work| (work.part, work.state, work.process.is_some())).collect();
+    assert_eq!(found, [(1, PartState::AtWork, true), (2, PartState::Stale, true), (3, PartState::Stale, false)]);
+    assert_eq!(status.open, 1);
+    let claims = [0, 1, 2, 3].map(|part| results.claim(part).unwrap());
+    assert_eq!(claims.each_ref().map(Option::is_some), [true, false, true, true]);
+    drop(claims);
+    // A part that was given back is free.
+    assert_eq!(std::fs::read_dir(folder.path().join("claims")).unwrap().count(), 1);
+    let results = results.claim_timeout(Duration::from_secs(50));
+    assert!(results.claim(1).unwrap().is_some());
+}
+
+#[test]
+fn a_sign_of_life_renews_a_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = LocalFolder::new(folder.path());
+    let mut hold = storage.hold("claims/00000", b"{}").unwrap().unwrap();
+    assert!(storage.hold("claims/00000", b"{}").unwrap().is_none(), "the file exists");
+    assert_eq!(storage.is_held("claims/00000"), Some(true));
+    set_age(&folder.path().join("claims/00000"), 300);
+    assert!(storage.age("claims/00000").unwrap().unwrap() > Duration::from_secs(200));
+    hold.renew().unwrap();
+    assert!(storage.age("claims/00000").unwrap().unwrap() < Duration::from_secs(200));
+    assert_eq!(storage.read("claims/00000").unwrap().unwrap(), b"{}");
+    drop(hold);
+    assert_eq!(storage.is_held("claims/00000"), Some(false));
+    assert_eq!((storage.age("claims/1").unwrap(), storage.is_held("claims/1")), (None, None));
+}
+
+/// Not a test of its own: a process that works on a folder, and then keeps a claim until it is killed.
+#[test]
+#[ignore = "started by other tests"]
+fn worker() {
+    let folder = std::env::var(FOLDER).unwrap();
+    let results = Results::create_or_resume(folder.as_ref(), &manifest(40, 2)).unwrap();
+    work(&results);
+    if let Some(claim) = results.claim_of_killed() {
+        std::fs::write(std::path::Path::new(&folder).with_extension("ready"), "").unwrap();
+        std::thread::sleep(Duration::from_secs(600));
+        drop(claim);
+    }
+}
+
+impl Results {
+    /// A claim on the last part, which the test takes back from the finished ones.
+    fn claim_of_killed(&self) -> Option<Claim> {
+        std::env::var("INSEQ_TEST_KEEP").ok()?;
+        std::fs::remove_file(self.place().join("done/00019.json")).unwrap();
+        self.claim(19).unwrap()
+    }
+}
+
+fn start(folder: &std::path::Path, keep: bool) -> std::process::Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "store::tests::claims::worker", "--ignored"]).env(FOLDER, folder).stdout(Stdio::null());
+    if keep {
+        command.env("INSEQ_TEST_KEEP", "yes");
+    }
+    command.spawn().unwrap()
+}
+
+#[test]
+fn processes_share_a_run_and_a_killed_one_is_replaced_at_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("results");
+    let mut workers = [(); 3].map(|()| start(&folder, false));
+    for worker in &mut workers {
+        assert!(worker.wait().unwrap().success());
+    }
+    let results = Results::open(&folder).unwrap();
+    assert_whole(&results);
+
+    let mut keeper = start(&folder, true);
+    while !folder.with_extension("ready").exists() {
+        assert!(keeper.try_wait().unwrap().is_none(), "the worker ended");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(results.claim(19).unwrap().is_none(), "a living process has it");
+    let status = results.status().unwrap();
+    assert_eq!(
+        status.claimed.iter().map(|work| (work.part, work.state)).collect::<Vec<_>>(),
+        [(19, PartState::AtWork)]
+    );
+    assert_eq!(status.claimed[0].process.as_ref().unwrap().pid, keeper.id());
+    keeper.kill().unwrap();
+    keeper.wait().unwrap();
+    assert_eq!(results.status().unwrap().claimed[0].state, PartState::Stale);
+    work(&results);
+    assert_whole(&results);
+}

@@ -1,0 +1,139 @@
+//! Processes that are killed, or whose disk is full, at every operation.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::failing::{Failing, Failure};
+use super::*;
+use crate::Error;
+use crate::store::local::LocalFolder;
+
+/// Works on a run of two parts in a storage that fails after some operations. Returns whether it failed.
+fn fails(folder: &Path, manifest: &Manifest, failure: Failure, after: usize) -> bool {
+    let storage = Failing::new(Arc::new(LocalFolder::new(folder)), failure, after);
+    let steps = || -> crate::Result<()> {
+        let results = Results::create_or_resume_in(storage.clone(), manifest)?;
+        for part in 0..results.parts() {
+            if let Some(claim) = results.claim(part)? {
+                let rows = rows_for(&claim);
+                claim.finish(rows)?;
+            }
+        }
+        Ok(())
+    };
+    // After the records are written an error is one of clearing up.
+    let _ = steps();
+    storage.has_failed()
+}
+
+fn recovers_from(failure: Failure) {
+    let mut after = 0;
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = Manifest { raw: true, ..manifest(6, 4) };
+        let has_failed = fails(folder.path(), &manifest, failure, after);
+        if let Ok(results) = Results::open(folder.path()) {
+            // What is there, is whole.
+            let rows: Vec<u64> = results.rows(Scores::Kept).unwrap().map(|row| row.unwrap().row.number).collect();
+            assert_eq!(rows.len() as u64, results.status().unwrap().rows_done, "{failure:?} {after}");
+        }
+        // The same command again, twice.
+        for _ in 0..2 {
+            let results = Results::create_or_resume(folder.path(), &manifest).unwrap();
+            work(&results);
+            assert!(results.status().unwrap().is_complete(), "{failure:?} {after}");
+            assert_whole(&results);
+        }
+        if !has_failed {
+            assert!(after > 12, "a run of two parts has more operations than {after}");
+            return;
+        }
+        after += 1;
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_before_an_operation() {
+    recovers_from(Failure::KilledBefore);
+}
+
+#[test]
+fn a_process_that_is_killed_after_an_operation() {
+    recovers_from(Failure::KilledAfter);
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_writes() {
+    recovers_from(Failure::KilledInside);
+}
+
+#[test]
+fn an_operation_that_fails() {
+    recovers_from(Failure::Once(ErrorKind::StorageFull));
+}
+
+#[test]
+fn a_full_disk_and_a_read_only_folder_have_a_way_out() {
+    for (kind, way_out) in [
+        (ErrorKind::StorageFull, "make room and run the same command again"),
+        (ErrorKind::ReadOnlyFilesystem, "let this user write to the folder and run the same command again"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        Results::create_or_resume(folder.path(), &manifest(4, 4)).unwrap();
+        // The manifest is there, the claim is the second operation, and the first file of the part the third.
+        let storage = Failing::new(Arc::new(LocalFolder::new(folder.path())), Failure::Once(kind), 2);
+        let results = Results::create_or_resume_in(storage, &manifest(4, 4)).unwrap();
+        let claim = results.claim(0).unwrap().unwrap();
+        let rows = rows_for(&claim);
+        let Err(error @ Error::File { .. }) = claim.finish(rows) else { panic!("the part was written") };
+        let text = error.to_string();
+        assert!(text.contains("staging/00000.") && text.contains(way_out), "{text}");
+        let status = results.status().unwrap();
+        assert_eq!((status.open, status.claimed.len()), (1, 0), "the part is given back");
+    }
+}
+
+#[test]
+fn a_process_that_was_thought_dead_and_is_not() {
+    for is_first in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let results = Results::create_or_resume(folder.path(), &manifest(2, 2)).unwrap();
+        let slow = results.claim(0).unwrap().unwrap();
+        set_age(&folder.path().join("claims/00000"), 300);
+        let fast = results.claim(0).unwrap().unwrap();
+        let rows = |warning: &str| {
+            let rows = (0..2).map(|number| AttributedRow { warnings: vec![warning.into()], ..row(number) });
+            rows.collect::<Vec<_>>()
+        };
+        let (first, second) = if is_first { (slow, fast) } else { (fast, slow) };
+        let one = first.finish(rows("first")).unwrap();
+        let other = second.finish(rows("second")).unwrap();
+        assert_eq!(one, other, "both say whose files the part has");
+        let found: Vec<_> = results.rows(Scores::Aggregated).unwrap().map(|row| row.unwrap().warnings).collect();
+        assert_eq!(found, [["first"], ["first"]]);
+        for name in ["claims", "commits", "staging"] {
+            assert_eq!(std::fs::read_dir(folder.path().join(name)).unwrap().count(), 0, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_commit_whose_files_are_lost_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    // Operations: the manifest, the claim, two files, the commit, and then the first rename.
+    assert!(fails(folder.path(), &manifest(2, 2), Failure::KilledBefore, 5));
+    assert!(folder.path().join("commits/00000.json").exists());
+    for file in std::fs::read_dir(folder.path().join("staging")).unwrap() {
+        std::fs::write(file.unwrap().path(), "lost in a power cut").unwrap();
+    }
+    let results = Results::create_or_resume(folder.path(), &manifest(2, 2)).unwrap();
+    work(&results);
+    assert_whole(&results);
+}
+
+/// Sets the time of a file to some seconds ago.
+pub(super) fn set_age(path: &Path, seconds: u64) {
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(seconds)).unwrap();
+}
