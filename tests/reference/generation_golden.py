@@ -133,7 +133,7 @@ def generated(name, text, fields, of_model=None, arguments=None, damaged=False):
         if damaged:
             file.write_text("{")
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        kind = AutoModelForSeq2SeqLM if name in ("bart", "t5", "mbart") else AutoModelForCausalLM
+        kind = AutoModelForSeq2SeqLM if name in ("bart", "t5", "mbart", "m2m_100", "marian") else AutoModelForCausalLM
         model = kind.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
         inputs = {"input_ids": tokenizer(text, return_tensors="pt")["input_ids"]}
         stops = {"tokenizer": tokenizer} if (fields or {}).get("stop_strings") else {}
@@ -155,6 +155,13 @@ def all_generated():
         for arguments in [{"temperature": 0.0}, {"top_k": -1}, {"num_beams": 2, "min_new_tokens": 3}, {"repetition_penalty": 1.0},
                           {"eos_token_id": -1, "max_new_tokens": 5}, {"sequence_bias": [[[5], 4.0]]}]:
             cases.append(generated(name, text, {"repetition_penalty": 1.4}, arguments=arguments))
+    # M2M-100 gives its padding token no position. Biases make it write the token.
+    for fields in [dict(num_beams=3, sequence_bias=[[[1], 3.0]], no_repeat_ngram_size=1),
+                   dict(num_beams=1, sequence_bias=[[[1], 30.0], [[1, 1], -60.0]], forced_bos_token_id=None)]:
+        own = {"bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, "pad_token_id": 1, "forced_bos_token_id": 72}
+        cases.append(generated("m2m_100", "the cat sat on the mat", {**own, **fields}, arguments={"max_new_tokens": 10}))
+    # No beam ends before the limit.
+    cases.append(generated("marian", "the house", dict(num_beams=2, length_penalty=-4.0), arguments={"max_new_tokens": 40}))
     # A prompt so long that the default length is cut at the model's positions.
     cases.append(generated("gpt2", "the cat sat on the mat and the dog ran to the house and the cat sat on", {}))
     return cases

@@ -90,6 +90,23 @@ fn ids_are_those_of_generate() {
     assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// With a length penalty of -5, scores of long texts are below -1e9, where transformers has texts that did not end. It then
+/// returns the first token of one of several equal ones. The order of texts does not change: all end at the limit.
+#[test]
+fn a_text_that_ended_is_better_than_none_however_its_length_is_punished() {
+    let cases: Vec<Case> =
+        serde_json::from_slice(&std::fs::read(fixture("generation/generated.json")).unwrap()).unwrap();
+    let case = cases.iter().find(|case| case.checkpoint == "marian").unwrap();
+    let mut fields = case.fields.clone().unwrap();
+    assert_eq!(fields["length_penalty"], -4.0);
+    for penalty in [-5.0, -6.0, -8.0, -30.0, -1000.0] {
+        fields["length_penalty"] = json!(penalty);
+        let model = with_fields("marian", &fields);
+        let ids = model.generate_token_ids(&[&case.text], &case.arguments).unwrap();
+        assert_eq!(ids[0], case.ids, "{penalty}");
+    }
+}
+
 #[test]
 fn no_field_stops_a_given_text() {
     for text in [

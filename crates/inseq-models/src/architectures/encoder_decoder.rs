@@ -220,6 +220,7 @@ impl Builder<'_> {
         Ok(Stack {
             entry: Entry {
                 positions: Some(self.positions(&prefix)?),
+                unplaced: self.padding.filter(|_| self.kind.positions == Positions::Fairseq),
                 norm: norm("layernorm_embedding", self.kind.embedding_norm)?,
                 ..Entry::default()
             },

@@ -51,7 +51,7 @@ pub(super) fn search(
             let hypothesis = |score| Hypothesis { ids: ids.clone(), score, finished: false };
             Search {
                 running: (0..beams).map(|beam| hypothesis(if beam == 0 { 0.0 } else { NEVER })).collect(),
-                done: (0..beams).map(|_| hypothesis(NEVER)).collect(),
+                done: (0..beams).map(|_| hypothesis(f32::NEG_INFINITY)).collect(),
                 may_improve: true,
                 stream: StdRng::seed_from_u64(config.seed),
             }
@@ -186,16 +186,17 @@ impl Search {
 
     /// Adds finished candidates that are better than the present ones.
     fn update_done(&mut self, candidates: &[(usize, Hypothesis)], config: &GenerationConfig, length: usize) {
-        let penalty = (length as f64).powf(config.length_penalty) as f32;
         let full = self.done.iter().all(|h| h.finished) && config.early_stopping == EarlyStopping::WhenFull;
         let mut merged = self.done.clone();
         merged.extend(candidates.iter().enumerate().map(|(rank, (_, h))| {
             // Candidates after the first `num_beams` are only there to go on from.
             let just_finished = h.finished && rank < config.num_beams;
-            let mut score = h.score / penalty;
-            for lower in [full, !self.may_improve, !just_finished] {
+            let mut score = penalized(h.score, length, config);
+            for lower in [full, !self.may_improve] {
                 score += if lower { NEVER } else { 0.0 };
             }
+            // Every finished text is better, however strongly its length is punished.
+            let score = if just_finished { score } else { f32::NEG_INFINITY };
             Hypothesis { ids: h.ids.clone(), score, finished: just_finished }
         }));
         let scores: Vec<f32> = merged.iter().map(|h| h.score).collect();
@@ -206,14 +207,16 @@ impl Search {
     fn could_improve(&self, config: &GenerationConfig, length: usize, limit: usize) -> bool {
         let longest =
             if config.early_stopping == EarlyStopping::Never && config.length_penalty > 0.0 { limit } else { length };
-        let best = self.running[0].score / (longest as f64).powf(config.length_penalty) as f32;
         let worst = self.done.iter().map(|h| h.score).fold(f32::INFINITY, f32::min);
-        self.done.iter().any(|h| best > if h.finished { worst } else { NEVER })
+        penalized(self.running[0].score, longest, config) > worst
     }
 
     fn best(self, prompts: &Prompts, config: &GenerationConfig) -> Result<Generated> {
-        let best =
-            self.done.into_iter().next().unwrap_or(Hypothesis { ids: Vec::new(), score: NEVER, finished: false });
+        let best = self.done.into_iter().next().unwrap_or(Hypothesis {
+            ids: Vec::new(),
+            score: f32::NEG_INFINITY,
+            finished: false,
+        });
         let ended = best.ids.last().is_some_and(|id| config.end_tokens().contains(id));
         let finish = match ended {
             true => FinishReason::EndOfSequence,
@@ -222,4 +225,9 @@ impl Search {
         };
         Ok(Generated { ids: best.ids, score: Some(best.score), finish })
     }
+}
+
+/// The score of a text of `length` new tokens, divided by the length to the power of the length penalty. Always finite.
+fn penalized(score: f32, length: usize, config: &GenerationConfig) -> f32 {
+    (score / (length as f64).powf(config.length_penalty) as f32).max(f32::MIN)
 }

@@ -105,7 +105,8 @@ impl<'a> IncrementalDecoder<'a> {
     /// Appends tokens to every row, `[row, token]` row-major, and returns the logits after the last, `[row, vocabulary]`.
     pub fn append(&mut self, tokens: &[u32]) -> Tensor<2> {
         let (model, rows) = (self.model, self.texts.len());
-        let last = self.extend(model.target_embedding.forward(tokens, rows), 1);
+        let places = model.decoder.placed(tokens, rows, self.length);
+        let last = self.extend_at(places, model.target_embedding.forward(tokens, rows), 1);
         let features = last.dims()[2];
         model.logits(last.reshape([rows, features]))
     }
@@ -113,6 +114,12 @@ impl<'a> IncrementalDecoder<'a> {
     /// Appends embeddings `[row, token, feature]` to every row, and returns the hidden states of the last `last` of
     /// them, as input of the head. Existing keys keep their rotation.
     pub fn extend(&mut self, x: Tensor<3>, last: usize) -> Tensor<3> {
+        let places = self.model.decoder.places(self.length, x.dims()[1]);
+        self.extend_at(places, x, last)
+    }
+
+    /// As [`extend`](Self::extend), with given position embeddings.
+    fn extend_at(&mut self, places: Option<Tensor<3>>, x: Tensor<3>, last: usize) -> Tensor<3> {
         let stack = &self.model.decoder;
         let new = x.dims()[1];
         let device = x.device();
@@ -123,7 +130,7 @@ impl<'a> IncrementalDecoder<'a> {
             Mask::new(&Visibility::default(), queries, *padded, &rows, &device)
         });
         let mut trace = StackTrace::default();
-        let mut x = stack.enter(x, self.length, &mut trace);
+        let mut x = stack.enter(x, places, &mut trace);
         for ((block, history), memory) in stack.blocks.iter().zip(&mut self.history).zip(&self.memory) {
             let (mask, rotation) = attending.of(block);
             x = block.step(

@@ -71,7 +71,7 @@ impl<'a> Forward<'a> {
     ) -> (Tensor<3>, StackTrace) {
         let length = embeddings.dims()[1];
         let mut trace = StackTrace { noise: self.noise(0), length, ..StackTrace::default() };
-        let mut x = self.stack.enter(embeddings, 0, &mut trace);
+        let mut x = self.stack.enter(embeddings, self.stack.places(0, length), &mut trace);
         for layer in 0..self.stack.blocks.len() {
             x = self.block(layer, |block, context| run(block, x, context));
         }

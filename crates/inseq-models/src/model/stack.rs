@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::dropout::{Dropout, LayerNoise, Place};
 use super::kept::Blocks;
@@ -38,13 +38,16 @@ pub struct Entry {
     pub input_norm: Option<Norm>,
     /// Position embeddings that are added, `[position, feature]`.
     pub positions: Option<Tensor<2>>,
+    /// Id of the token that has no position when a model writes it. Tokens that are appended together with it and follow it have
+    /// the positions that they would have without it.
+    pub unplaced: Option<u32>,
     /// Norm of the sum.
     pub norm: Option<Norm>,
 }
 
 impl Default for Entry {
     fn default() -> Self {
-        Self { scale: 1.0, projection: None, input_norm: None, positions: None, norm: None }
+        Self { scale: 1.0, projection: None, input_norm: None, positions: None, unplaced: None, norm: None }
     }
 }
 
@@ -159,9 +162,39 @@ impl Stack {
         Attending(each.collect())
     }
 
-    /// Maps embeddings `[batch, position, feature]` of the positions `start..` to the first block's input.
-    pub(super) fn enter(&self, x: Tensor<3>, start: usize, trace: &mut StackTrace) -> Tensor<3> {
-        let Entry { scale, projection, input_norm, positions, norm } = &self.entry;
+    /// Position embeddings of tokens `[row, token]`, row-major, of the positions `start..`: `[1 or row, token, feature]`; `None`
+    /// if the entry adds none.
+    pub(super) fn placed(&self, tokens: &[u32], rows: usize, start: usize) -> Option<Tensor<3>> {
+        let positions = self.entry.positions.as_ref()?;
+        let new = tokens.len() / rows.max(1);
+        if !tokens.iter().any(|token| self.entry.unplaced == Some(*token)) {
+            return self.places(start, new);
+        }
+        let [count, features] = positions.dims();
+        let nowhere = Tensor::zeros([1, features], (&positions.device(), positions.dtype()));
+        let places = tokens.chunks(new.max(1)).flat_map(|row| {
+            row.iter().scan(start, |next, token| {
+                if self.entry.unplaced == Some(*token) {
+                    return Some(count as i64);
+                }
+                *next += 1;
+                Some(*next as i64 - 1)
+            })
+        });
+        let places: Vec<i64> = places.collect();
+        let places = Tensor::<1, Int>::from_data(places.as_slice(), &positions.device());
+        let table = Tensor::cat(vec![positions.clone(), nowhere], 0);
+        Some(table.select(0, places).reshape([rows, new, features]))
+    }
+
+    /// Position embeddings of the positions `start..start + new`, `[1, token, feature]`; `None` if the entry adds none.
+    pub(super) fn places(&self, start: usize, new: usize) -> Option<Tensor<3>> {
+        self.entry.positions.as_ref().map(|positions| positions.clone().narrow(0, start, new).unsqueeze::<3>())
+    }
+
+    /// Maps embeddings `[batch, position, feature]` to the first block's input; `places` holds the position embeddings.
+    pub(super) fn enter(&self, x: Tensor<3>, places: Option<Tensor<3>>, trace: &mut StackTrace) -> Tensor<3> {
+        let Entry { scale, projection, input_norm, norm, .. } = &self.entry;
         let x = if *scale == 1.0 { x } else { x * *scale };
         let x = match projection {
             Some(projection) => projection.forward(x),
@@ -169,11 +202,8 @@ impl Stack {
         };
         let (x, input_norm) = normed(input_norm.as_ref(), x);
         trace.entry_input_norm = input_norm;
-        let x = match positions {
-            Some(positions) => {
-                let length = x.dims()[1];
-                x + positions.clone().narrow(0, start, length).unsqueeze::<3>()
-            }
+        let x = match places {
+            Some(places) => x + places,
             None => x,
         };
         let (x, norm) = normed(norm.as_ref(), x);

@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 
-use super::pullback::{AttentionCotangents, lengthened};
-use super::{Attention, AttentionTrace, Rows, blocks};
+use super::pullback::AttentionCotangents;
+use super::{Attention, AttentionTrace, Rows};
 
 impl Attention {
     /// The pullback of cotangents of the mixed values, `[batch, key/value head, probe, group, row, head_dim]`, to the inputs
@@ -18,18 +18,11 @@ impl Attention {
     ) -> AttentionCotangents {
         let [batch, heads, probes, group, count, head_dim] = mixed.dims();
         let rows = given.dense();
-        let mut to_values: Option<Tensor<5>> = None;
-        for part in blocks(&trace.mask, count, batch * self.heads * probes * all_keys) {
-            let rows = rows.part(&part);
-            let keys = trace.mask.keys_before(rows.end()).min(all_keys);
-            let mixed = mixed.clone().narrow(4, part.start, part.len());
-            let mixed = mixed.reshape([batch, heads, probes, group * part.len(), head_dim]);
-            let to_keys = self.attended(trace, &rows, keys).weights.swap_dims(3, 4).matmul(mixed);
-            to_values = Some(match to_values.take() {
-                Some(sum) => lengthened(sum, keys) + to_keys,
-                None => to_keys,
-            });
-        }
+        let to_values = self.summed_over_blocks(&mixed, trace, &rows, all_keys, |mixed, rows, keys| {
+            let count = mixed.dims()[4];
+            let mixed = mixed.reshape([batch, heads, probes, group * count, head_dim]);
+            self.attended(trace, rows, keys).weights.swap_dims(3, 4).matmul(mixed)
+        });
         let like = (&mixed.device(), mixed.dtype());
         let to_values = to_values.unwrap_or_else(|| Tensor::zeros([batch, heads, probes, all_keys, head_dim], like));
         let inner = heads * head_dim;

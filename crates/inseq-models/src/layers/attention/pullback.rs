@@ -52,21 +52,13 @@ impl Attention {
         let [batch, heads, probes, group, count, head_dim] = mixed.dims();
         let rows = given.dense();
         let mut to_queries = Vec::new();
-        let mut to_keys_and_values: Option<Tensor<5>> = None;
-        for part in blocks(&trace.mask, count, batch * self.heads * probes * all_keys) {
-            let rows = rows.part(&part);
-            let keys = trace.mask.keys_before(rows.end()).min(all_keys);
-            let mixed = mixed.clone().narrow(4, part.start, part.len());
-            let Block { to_scores, to_values, queries, keys: compared } =
-                self.block_pullback(mixed, trace, &rows, keys);
-            let to_rows = to_scores.clone().reshape([batch, heads, probes * group * part.len(), keys]).matmul(compared);
-            to_queries.push(to_rows.reshape([batch, heads, probes, group, part.len(), head_dim]));
-            let both = Tensor::cat(vec![to_scores.swap_dims(3, 4).matmul(queries), to_values], 1);
-            to_keys_and_values = Some(match to_keys_and_values.take() {
-                Some(sum) => lengthened(sum, keys) + both,
-                None => both,
-            });
-        }
+        let to_keys_and_values = self.summed_over_blocks(&mixed, trace, &rows, all_keys, |mixed, rows, keys| {
+            let part = mixed.dims()[4];
+            let Block { to_scores, to_values, queries, keys: compared } = self.block_pullback(mixed, trace, rows, keys);
+            let to_rows = to_scores.clone().reshape([batch, heads, probes * group * part, keys]).matmul(compared);
+            to_queries.push(to_rows.reshape([batch, heads, probes, group, part, head_dim]));
+            Tensor::cat(vec![to_scores.swap_dims(3, 4).matmul(queries), to_values], 1)
+        });
         // The last block's keys are all of them.
         let to_keys_and_values = to_keys_and_values
             .unwrap_or_else(|| Tensor::zeros([batch, 2 * heads, probes, all_keys, head_dim], &mixed.device()));
@@ -82,6 +74,30 @@ impl Attention {
         }
         let memory = self.memory_pullback(to_keys_and_values.permute([0, 2, 3, 1, 4]), trace, reached);
         AttentionCotangents { queries: self.query.pullback(given.unpadded(to_queries)), memory }
+    }
+
+    /// Runs `each` for blocks of rows, with the cotangents of a block's mixed values and the number of keys that the block sees.
+    /// Returns the sum of the cotangents of keys `[batch, head, probe, key, head_dim]` over the blocks; `None` without rows.
+    pub(super) fn summed_over_blocks(
+        &self,
+        mixed: &Tensor<6>,
+        trace: &AttentionTrace,
+        rows: &Rows,
+        all_keys: usize,
+        mut each: impl FnMut(Tensor<6>, &Rows, usize) -> Tensor<5>,
+    ) -> Option<Tensor<5>> {
+        let [batch, _, probes, _, count, _] = mixed.dims();
+        let mut sum: Option<Tensor<5>> = None;
+        for part in blocks(&trace.mask, count, batch * self.heads * probes * all_keys) {
+            let rows = rows.part(&part);
+            let keys = trace.mask.keys_before(rows.end()).min(all_keys);
+            let to_keys = each(mixed.clone().narrow(4, part.start, part.len()), &rows, keys);
+            sum = Some(match sum.take() {
+                Some(sum) => lengthened(sum, keys) + to_keys,
+                None => to_keys,
+            });
+        }
+        sum
     }
 
     /// The cotangents of scores and values for cotangents of the mixed values `[batch, key/value head, probe, group, row, head_dim]`
@@ -193,7 +209,7 @@ pub(super) struct Block {
 }
 
 /// Zeros after the keys of `[batch, head, probe, key, head_dim]`, up to `keys`.
-pub(super) fn lengthened(sum: Tensor<5>, keys: usize) -> Tensor<5> {
+fn lengthened(sum: Tensor<5>, keys: usize) -> Tensor<5> {
     let [batch, heads, probes, before, head_dim] = sum.dims();
     if before == keys {
         return sum;
