@@ -26,7 +26,7 @@ warnings.filterwarnings("ignore")
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
-WITHOUT_BIASES = ["llama", "mistral", "mixtral", "lfm2", "gemma", "gemma2", "gemma3_text", "olmo2", "qwen3", "phi3", "t5", "t5_gated"]
+WITHOUT_BIASES = ["llama", "mistral", "mixtral", "lfm2", "gemma", "gemma2", "gemma3_text", "olmo2", "qwen3", "phi3", "t5", "t5_gated", "umt5"]
 WITH_BIASES = ["gpt2", "gpt_neox", "opt", "bart", "llama_biased"]
 ACTIVATIONS = tuple({kind if isinstance(kind, type) else kind[0] for kind in activations.ACT2CLS.values()})
 
@@ -98,6 +98,10 @@ def main():
         options = {"attn_implementation": "eager", "experts_implementation": "eager"}
         load = lambda: kind.from_pretrained(folder, dtype=torch.float64, **options).eval()  # noqa: E731
         model, plain = load(), load()
+        # transformers 5 sets this to true, whatever the file says, and then divides the input of a separate head by the root of
+        # its width (here by 4). transformers 4, which made such checkpoints, does not.
+        for each in (model, plain):
+            each.config.tie_word_embeddings = json.loads((folder / "config.json").read_text()).get("tie_word_embeddings", True)
         with torch.no_grad():
             inputs = torch.tensor([target[:-1]])
             of = lambda m: m(torch.tensor([prompt]), decoder_input_ids=inputs) if encoder_decoder else m(inputs)  # noqa: E731

@@ -56,6 +56,7 @@ impl Stack {
                 projection: linear(&self.entry.projection, device),
                 input_norm: norm(&self.entry.input_norm, device),
                 positions: self.entry.positions.clone().map(|positions| positions.to_device(device)),
+                unplaced: self.entry.unplaced,
                 norm: norm(&self.entry.norm, device),
             },
             blocks: self.blocks.iter().map(|block| block.to_device(device)).collect(),
