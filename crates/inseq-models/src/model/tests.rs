@@ -122,6 +122,7 @@ impl Random {
                 input_norm: None,
                 positions: variant.learned_positions.then(|| self.tensor([16, WIDTH], 0.5)),
                 norm: norm(self),
+                unplaced: None,
             },
             blocks,
             schemes: vec![scheme(None), scheme(variant.window)],
