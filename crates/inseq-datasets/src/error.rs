@@ -17,6 +17,9 @@ pub enum Error {
     /// The dataset is not as it was described: a file, a column, a split.
     #[error("{0}")]
     Dataset(String),
+    /// A dataset of the hub is not available.
+    #[error(transparent)]
+    Hub(#[from] inseq_models::Error),
     /// The folder of results is of another run, or damaged.
     #[error("{0}")]
     Results(String),

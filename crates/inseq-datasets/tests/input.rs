@@ -158,3 +158,71 @@ fn formats_are_read_as_the_datasets_library_reads_them() {
         }
     }
 }
+
+#[test]
+fn every_range_of_rows_is_a_part_of_all_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv: String = (0..9).map(|i| format!("{i},\"text {i}\n\"\n")).collect();
+    let lines: String = (0..9).map(|i| format!("{{\"id\": {i}, \"text\": \"text {i}\"}}\n")).collect();
+    let mut sources: Vec<Source> = ["groups.parquet", "plain.parquet", "file.arrow", "stream.arrow"]
+        .map(|file| fixtures().join(file).to_string_lossy().into_owned())
+        .map(|file| Source::new(if file.ends_with("parquet") { "parquet" } else { "arrow" }).files([&file, &file]))
+        .into();
+    sources.push(Source::new(write(&folder, "a.csv", format!("id,text\n{csv}"))));
+    sources.push(Source::new(write(&folder, "a.jsonl", &lines)));
+    sources.push(Source::new(write(&folder, "a.json", format!("[{}]", lines.trim().replace('\n', ",")))));
+    for source in sources {
+        let dataset = Dataset::open(&source, &Columns::new("text").id("id")).unwrap();
+        let read = |range| dataset.rows(range).unwrap().map(|row| row.unwrap()).collect::<Vec<_>>();
+        let all = read(0..dataset.len());
+        assert!(all.len() >= 9 && all.iter().all(|row| row.id.is_some()));
+        assert!(all.iter().enumerate().all(|(i, row)| row.number == i as u64));
+        for start in 0..all.len() {
+            for end in start..=all.len() {
+                assert_eq!(read(start as u64..end as u64), all[start..end], "{source:?} {start}..{end}");
+            }
+        }
+        assert!(dataset.rows(0..dataset.len() + 1).unwrap_err().to_string().contains("and the split has"));
+    }
+}
+
+#[test]
+fn ids_are_strings_or_integers() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = |path: String, id: &str| -> Vec<Option<String>> {
+        let dataset = Dataset::open(&Source::new(path), &Columns::new("text").id(id)).unwrap();
+        dataset.rows(0..dataset.len()).unwrap().map(|row| row.unwrap().id).collect()
+    };
+    let parquet = fixtures().join("large.parquet").to_string_lossy().into_owned();
+    assert_eq!(ids(parquet.clone(), "id")[..2], [Some("100".into()), Some("101".into())]);
+    assert_eq!(ids(parquet, "name")[..2], [Some("a".into()), Some("b".into())]);
+    let lines = "{\"id\": -1, \"text\": \"a\"}\n{\"id\": \"x\", \"text\": \"a\"}\n{\"text\": \"a\"}\n{\"id\": 18446744073709551615, \"text\": \"a\"}\n";
+    assert_eq!(
+        ids(write(&folder, "a.jsonl", lines), "id"),
+        [Some("-1".into()), Some("x".into()), None, Some(u64::MAX.to_string())]
+    );
+    assert_eq!(ids(write(&folder, "a.csv", "id,text\n007,a\n"), "id"), [Some("007".into())]);
+}
+
+#[test]
+fn generated_texts_come_from_their_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(&folder, "a.csv", "de,en\neins,one\nzwei,\n,three\n");
+    let dataset = Dataset::open(&Source::new(path), &Columns::new("de").generated("en")).unwrap();
+    let rows: Vec<_> = dataset.rows(0..3).unwrap().map(|row| row.unwrap().texts).collect();
+    assert_eq!(rows[0], Ok(("eins".into(), Some("one".into()))));
+    assert_eq!(rows[1], Err("column `en`: null".into()));
+    assert_eq!(rows[2], Err("column `de`: null".into()));
+}
+
+#[test]
+fn files_have_their_size_and_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(&folder, "a.txt", "one\n");
+    let dataset = Dataset::open(&Source::new(&path), &Columns::new("text")).unwrap();
+    let hash = blake3::hash(b"one\n").to_hex().to_string();
+    let file = &dataset.files()[0];
+    assert_eq!((file.path.as_str(), file.bytes, file.hash.as_str()), (path.as_str(), 4, hash.as_str()));
+    let saved = serde_json::to_string(dataset.files()).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<inseq_datasets::DataFile>>(&saved).unwrap(), dataset.files());
+}

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use inseq_models::checkpoint::HubOptions;
 use serde::{Deserialize, Serialize};
 
-use super::bytes::fingerprint;
 use super::columns::{ColumnType, Wanted};
 use super::layout::Layout;
 use super::options::{ReadOptions, data_files};
@@ -21,11 +20,11 @@ use crate::{Error, Result, Row};
 /// A file of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
-    /// Path of the file.
+    /// Path of the file, or its address on the hub with the commit.
     pub path: String,
     /// Size in bytes.
     pub bytes: u64,
-    /// BLAKE3 hash of the bytes, in hexadecimal digits.
+    /// BLAKE3 hash of the bytes, in hexadecimal digits; of a file of the hub its hash there.
     pub hash: String,
 }
 
@@ -71,8 +70,16 @@ impl Dataset {
     /// # Errors
     /// There is no such dataset, split or column; files differ in the type of a column; a file is broken.
     pub fn open(source: &Source, columns: &Columns) -> Result<Self> {
+        Self::open_with(source, columns, &HubOptions::default())
+    }
+
+    /// As [`open`](Self::open), with options for datasets of the hub. The token of the source comes first.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(source: &Source, columns: &Columns, hub: &HubOptions) -> Result<Self> {
         let expression = SplitExpression::parse(&source.split)?;
-        let layout = Layout::find(source, data_files(source)?.as_ref())?;
+        let layout = Layout::find(source, data_files(source)?.as_ref(), hub)?;
         let options = ReadOptions::new(layout.kind, &source.kwargs)?;
         let known: Vec<&str> = layout.splits.keys().map(String::as_str).collect();
         let wanted = columns.wanted();
@@ -81,10 +88,9 @@ impl Dataset {
         let mut first: Option<Segment> = None;
         for split in expression.splits(&known)? {
             let mut segments = Vec::new();
-            for path in layout.splits.get(split).into_iter().flatten() {
-                let name = path.to_string_lossy().into_owned();
-                let table: Arc<dyn Table> = table::open(path, layout.kind, &wanted, &options)?.into();
-                let segment = Segment { path: name, rows: 0..table.rows(), table };
+            for file in layout.splits.get(split).into_iter().flatten() {
+                let table: Arc<dyn Table> = table::open(&file.path()?, layout.kind, &wanted, &options)?.into();
+                let segment = Segment { path: file.name(), rows: 0..table.rows(), table };
                 if let Some(first) = &first {
                     check_types(first, &segment, &wanted)?;
                 }
@@ -93,7 +99,7 @@ impl Dataset {
                     first = Some(segment.clone());
                 }
                 if !files.iter().any(|file| file.path == segment.path) {
-                    files.push(data_file(path)?);
+                    files.push(file.data_file()?);
                 }
                 segments.push(segment);
             }
@@ -177,11 +183,6 @@ fn check_types(first: &Segment, other: &Segment, wanted: &[Wanted]) -> Result<()
         }
     }
     Ok(())
-}
-
-fn data_file(path: &Path) -> Result<DataFile> {
-    let (bytes, hash) = fingerprint(path)?;
-    Ok(DataFile { path: path.to_string_lossy().into_owned(), bytes, hash })
 }
 
 /// Rows of a dataset.

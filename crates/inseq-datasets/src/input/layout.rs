@@ -1,17 +1,23 @@
 //! Data files by split, as the `datasets` library finds them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use indexmap::IndexMap;
+use inseq_models::checkpoint::HubOptions;
 
+use super::hub;
 use super::kind::Kind;
 use super::options::DataFiles;
 use super::pattern::{is_pattern, matching};
+use super::place::{Location, Place};
 use super::source::Source;
 use crate::{Error, Result};
 
 /// The split of files that nothing assigns to one.
 const DEFAULT_SPLIT: &str = "train";
+
+/// The card of a dataset.
+const CARD: &str = "README.md";
 
 /// Words in the names of files and folders that say their split.
 const KEYWORDS: [(&str, &[&str]); 3] = [
@@ -20,16 +26,13 @@ const KEYWORDS: [(&str, &[&str]); 3] = [
     ("test", &["test", "testing", "eval", "evaluation"]),
 ];
 
-/// Depth of folders that are searched for data files.
-const MOST_DEPTH: usize = 32;
-
 /// The data files of a dataset.
 #[derive(Debug)]
 pub(super) struct Layout {
     /// The format of all files.
     pub(super) kind: Kind,
     /// Names of splits with their files, in order.
-    pub(super) splits: IndexMap<String, Vec<PathBuf>>,
+    pub(super) splits: IndexMap<String, Vec<Location>>,
 }
 
 impl Layout {
@@ -37,15 +40,15 @@ impl Layout {
     ///
     /// # Errors
     /// There are no files, or files of several kinds; a file does not exist.
-    pub(super) fn find(source: &Source, files: Option<&DataFiles>) -> Result<Self> {
+    pub(super) fn find(source: &Source, files: Option<&DataFiles>, options: &HubOptions) -> Result<Self> {
         let name = source.name.as_str();
         let path = Path::new(name);
         let dir = source.dir.as_deref();
         if let Some(kind) = Kind::of_builder(name) {
-            let base = Path::new(dir.unwrap_or("."));
+            let base = Place::Folder(dir.unwrap_or_default().into());
             return match (files, dir) {
-                (Some(files), _) => Self::of_files(base, files, Some(kind)),
-                (None, Some(_)) => Self::of_folder(base, Some(kind)),
+                (Some(files), _) => Self::of_files(&base, files, Some(kind)),
+                (None, Some(_)) => Self::of_folder(&base, Some(kind)),
                 (None, None) => Err(Error::Dataset(format!(
                     "`{name}` reads files, and there are none; name them with `--dataset_files`, or their folder with `--dataset_dir`"
                 ))),
@@ -55,10 +58,10 @@ impl Layout {
             if let Some(dir) = dir.filter(|dir| Path::new(dir).is_absolute()) {
                 return Err(Error::Dataset(format!("the folder `{dir}` must be relative to the dataset `{name}`")));
             }
-            let base = path.join(dir.unwrap_or_default());
+            let base = Place::Folder(dir.map_or_else(|| path.to_path_buf(), |dir| path.join(dir)));
             return match files {
                 Some(files) => Self::of_files(&base, files, None),
-                None => Self::of_folder(&base, None),
+                None => Self::of_dataset(&base, dir.is_none()),
             };
         }
         if path.is_file() || is_pattern(name) {
@@ -69,21 +72,24 @@ impl Layout {
                 )));
             }
             let files = IndexMap::from([(DEFAULT_SPLIT.to_owned(), vec![name.to_owned()])]);
-            return Self::of_files(Path::new("."), &files, None);
+            return Self::of_files(&Place::Folder(String::new().into()), &files, None);
         }
-        Err(Error::Dataset(format!(
-            "no dataset `{name}`: it is no file, no folder, and none of the builders {}",
-            Kind::ALL.map(|kind| format!("`{}`", kind.builder())).join(", ")
-        )))
+        if name.contains("://") || path.is_absolute() || name.starts_with('.') || name.matches('/').count() > 1 {
+            return Err(Error::Dataset(format!(
+                "no dataset `{name}`: it is no file, no folder, none of the builders {}, and no name of a dataset on the hub",
+                Kind::ALL.map(|kind| format!("`{}`", kind.builder())).join(", ")
+            )));
+        }
+        hub::find(source, files, options)
     }
 
     /// The files that the caller names, relative to `base`.
-    fn of_files(base: &Path, files: &DataFiles, kind: Option<Kind>) -> Result<Self> {
+    pub(super) fn of_files(base: &Place, files: &DataFiles, kind: Option<Kind>) -> Result<Self> {
         let mut splits = IndexMap::new();
         for (split, patterns) in files {
-            let mut found: Vec<PathBuf> = Vec::new();
+            let mut found: Vec<Location> = Vec::new();
             for pattern in patterns {
-                found.extend(resolved(base, pattern)?);
+                found.extend(base.matching(pattern)?);
             }
             splits.insert(split.clone(), found);
         }
@@ -94,9 +100,21 @@ impl Layout {
         Ok(Self { kind, splits })
     }
 
+    /// The files of a dataset's folder. A dataset whose card assigns them to splits is refused; the card counts for the root only.
+    pub(super) fn of_dataset(base: &Place, is_root: bool) -> Result<Self> {
+        if is_root && base.read(CARD)?.is_some_and(|card| assigns_files(&card)) {
+            return Err(Error::Dataset(format!(
+                "{}: `configs` in {CARD} assigns files to splits, and it is not read; name the files, such as `--dataset_kwargs \
+                 '{{\"data_files\": {{\"train\": \"data/train-*\"}}}}'`",
+                base.name()
+            )));
+        }
+        Self::of_folder(base, None)
+    }
+
     /// The files of a folder, by the names of files and folders.
-    fn of_folder(base: &Path, kind: Option<Kind>) -> Result<Self> {
-        let mut names = names(base, MOST_DEPTH)?;
+    fn of_folder(base: &Place, kind: Option<Kind>) -> Result<Self> {
+        let mut names = base.names()?;
         let of_kind = |name: &str| Kind::of_file(name).is_some_and(|found| kind.is_none_or(|kind| kind == found));
         names.retain(|name| of_kind(name));
         let splits = by_split(&names)?;
@@ -105,30 +123,33 @@ impl Layout {
                 Some(kind) => kind.endings().iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(", "),
                 None => Kind::all_endings(),
             };
-            return Err(Error::Dataset(format!(
-                "{}: the folder has no data files; expected {endings}",
-                base.display()
-            )));
+            return Err(Error::Dataset(format!("{}: the folder has no data files; expected {endings}", base.name())));
         }
-        let splits: IndexMap<String, Vec<PathBuf>> = splits
+        let splits: IndexMap<String, Vec<Location>> = splits
             .into_iter()
-            .map(|(split, names)| (split, names.into_iter().map(|name| base.join(name)).collect()))
+            .map(|(split, names)| (split, names.iter().map(|name| base.file(name)).collect()))
             .collect();
-        let kind = common_kind(splits.values().flatten(), &base.display().to_string())?;
+        let kind = common_kind(splits.values().flatten(), &base.name())?;
         Ok(Self { kind, splits })
     }
 }
 
+/// Whether the front matter of a dataset's card names configurations.
+fn assigns_files(card: &str) -> bool {
+    let mut lines = card.lines();
+    lines.next().is_some_and(|line| line.trim_end() == "---")
+        && lines.take_while(|line| line.trim_end() != "---").any(|line| line.starts_with("configs:"))
+}
+
 /// The only kind among files.
-fn common_kind<'a>(files: impl Iterator<Item = &'a PathBuf>, place: &str) -> Result<Kind> {
+fn common_kind<'a>(files: impl Iterator<Item = &'a Location>, place: &str) -> Result<Kind> {
     let mut counts: IndexMap<Kind, usize> = IndexMap::new();
     for file in files {
-        let kind = Kind::of_file(&file.to_string_lossy()).ok_or_else(|| {
+        let file = file.name();
+        let kind = Kind::of_file(&file).ok_or_else(|| {
             Error::Dataset(format!(
-                "{}: its ending says no format; expected {}, or a builder, such as `--dataset_name text --dataset_files {}`",
-                file.display(),
+                "{file}: its ending says no format; expected {}, or a builder, such as `--dataset_name text --dataset_files {file}`",
                 Kind::all_endings(),
-                file.display()
             ))
         })?;
         *counts.entry(kind).or_default() += 1;
@@ -148,7 +169,7 @@ fn common_kind<'a>(files: impl Iterator<Item = &'a PathBuf>, place: &str) -> Res
 }
 
 /// Files by split: by shards in `data/`, else by the names of folders, else by the names of files, else all of them are `train`.
-pub(super) fn by_split(names: &[String]) -> Result<IndexMap<String, Vec<String>>> {
+fn by_split(names: &[String]) -> Result<IndexMap<String, Vec<String>>> {
     let shards = matching("data/*-[0-9][0-9][0-9][0-9][0-9]-of-[0-9][0-9][0-9][0-9][0-9]*.*", names)?;
     if !shards.is_empty() {
         return by_shard_name(&shards);
@@ -202,64 +223,12 @@ fn by_shard_name(names: &[&str]) -> Result<IndexMap<String, Vec<String>>> {
         }
         splits.entry(split.to_owned()).or_default().push((*name).to_owned());
     }
-    let rank = |split: &String| KEYWORDS.iter().position(|(name, _)| name == split).unwrap_or(KEYWORDS.len());
-    splits.sort_by(|a, _, b, _| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
+    sort(&mut splits);
     Ok(splits)
 }
 
-/// The files that a path or a pattern stands for.
-fn resolved(base: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
-    if pattern.contains("://") {
-        return Err(Error::Dataset(format!("{pattern}: files are read from folders of this machine; fetch it first")));
-    }
-    let path = base.join(pattern);
-    if path.is_file() {
-        return Ok(vec![path]);
-    }
-    if path.is_dir() {
-        return Err(Error::Dataset(format!(
-            "{}: a folder where a file is expected; give `{}`, or the folder as `--dataset_dir`",
-            path.display(),
-            path.join("*").display()
-        )));
-    }
-    if !is_pattern(pattern) {
-        return Err(Error::Dataset(format!("{}: there is no such file", path.display())));
-    }
-    // Folders before the first wildcard are searched from.
-    let parts: Vec<&str> = pattern.split('/').collect();
-    let fixed = parts.iter().take_while(|part| !is_pattern(part)).count();
-    let folder = base.join(if fixed == 0 { String::new() } else { parts[..fixed].join("/") + "/" });
-    let rest = &parts[fixed..];
-    let depth = if rest.contains(&"**") { MOST_DEPTH } else { rest.len() };
-    let names = names(&folder, depth)?;
-    let found = matching(&rest.join("/"), &names)?;
-    if found.is_empty() {
-        return Err(Error::Dataset(format!("{}: no file matches the pattern", path.display())));
-    }
-    Ok(found.into_iter().map(|name| folder.join(name)).collect())
-}
-
-/// The names of the files in a folder and its subfolders, sorted. A link to a folder is not followed.
-fn names(folder: &Path, depth: usize) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    let mut folders = vec![(folder.to_path_buf(), String::new(), 1)];
-    while let Some((folder, prefix, level)) = folders.pop() {
-        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-        let failed = |source| Error::File { path: folder.clone(), source };
-        for entry in std::fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            let path = entry.path();
-            if entry.file_type().map_err(failed)?.is_dir() {
-                if level < depth {
-                    folders.push((path, name + "/", level + 1));
-                }
-            } else if path.is_file() {
-                names.push(name);
-            }
-        }
-    }
-    names.sort();
-    Ok(names)
+/// Orders splits: `train`, `validation`, `test`, and then the others by name.
+pub(super) fn sort<T>(splits: &mut IndexMap<String, T>) {
+    let rank = |split: &String| KEYWORDS.iter().position(|(name, _)| name == split).unwrap_or(KEYWORDS.len());
+    splits.sort_by(|a, _, b, _| rank(a).cmp(&rank(b)).then_with(|| a.cmp(b)));
 }

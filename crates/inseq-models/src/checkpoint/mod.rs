@@ -1,10 +1,11 @@
-//! Model repositories and their weights.
+//! Model repositories and their weights; the files of datasets on the hub.
 //!
 //! All files are untrusted: sizes in headers are checked against the file before memory is allocated,
 //! and the reader of pickles executes no code.
 
 mod adapter;
 mod contents;
+mod dataset;
 mod hub;
 mod index;
 mod pickle;
@@ -15,6 +16,7 @@ mod stored;
 mod torch;
 mod weights;
 
+pub use dataset::DatasetRepository;
 pub use hub::{HubOptions, Progress};
 pub(crate) use quantization::{check_configuration, check_tensors};
 pub use repository::Repository;

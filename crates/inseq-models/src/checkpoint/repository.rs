@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::adapter::{self, Adapter, is_adapter};
 use super::contents;
-use super::hub::{HubOptions, Snapshot};
+use super::hub::{HubName, HubOptions, Kind, Snapshot};
 use crate::{Error, Result};
 
 /// Largest size of configuration and tokenizer files, in bytes.
@@ -20,6 +20,8 @@ const LARGEST_SMALL_FILE: u64 = 512 << 20;
 
 /// Depth of folders that are searched for names.
 const MOST_DEPTH: usize = 2;
+/// The noun for messages.
+const MODEL: &str = "model";
 /// Largest number of file names that are read.
 const MOST_NAMES: usize = 10_000;
 
@@ -87,7 +89,7 @@ impl Repository {
                 "`{name_or_path}` is a file; give the folder that holds config.json and the weights"
             )));
         } else {
-            Place::Hub(Snapshot::open(name_or_path, options)?)
+            Place::Hub(Snapshot::open(HubName::parse(Kind::Model, name_or_path)?, options)?)
         };
         Ok(Self::at(name_or_path, place))
     }
@@ -138,11 +140,8 @@ impl Repository {
     /// When a folder cannot be read.
     fn files(&self) -> Result<Vec<String>> {
         match &self.place {
-            Place::Folder(folder) => names(folder),
-            Place::Hub(snapshot) => match snapshot.listed() {
-                Some(names) => Ok(names.to_vec()),
-                None => names(snapshot.folder()),
-            },
+            Place::Folder(folder) => names(folder, MOST_DEPTH),
+            Place::Hub(snapshot) => snapshot.files(MOST_DEPTH),
             Place::Embedded(files) => Ok(files.iter().map(|(name, _)| name.to_string()).collect()),
             Place::Memory(files) => Ok(files.keys().cloned().collect()),
         }
@@ -154,8 +153,8 @@ impl Repository {
     /// When its name leads out of the repository.
     pub(super) fn has(&self, file: &str) -> Result<bool> {
         Ok(match &self.place {
-            Place::Folder(folder) => inside(folder, file)?.exists(),
-            Place::Hub(snapshot) => snapshot.has(inside(snapshot.folder(), file)?, file),
+            Place::Folder(folder) => inside(folder, file, MODEL)?.exists(),
+            Place::Hub(snapshot) => snapshot.has(inside(snapshot.folder(), file, MODEL)?, file),
             Place::Embedded(files) => files.iter().any(|(name, _)| *name == file),
             Place::Memory(files) => files.contains_key(file),
         })
@@ -169,8 +168,8 @@ impl Repository {
     /// The path of a file; it is downloaded first if only the hub has it.
     fn path(&self, file: &str) -> Result<PathBuf> {
         match &self.place {
-            Place::Hub(snapshot) => snapshot.fetched(inside(snapshot.folder(), file)?, file),
-            Place::Folder(folder) => inside(folder, file),
+            Place::Hub(snapshot) => snapshot.fetched(inside(snapshot.folder(), file, MODEL)?, file),
+            Place::Folder(folder) => inside(folder, file, MODEL),
             Place::Embedded(_) | Place::Memory(_) => Ok(PathBuf::from(file)),
         }
     }
@@ -321,18 +320,18 @@ fn decides(name: &str) -> bool {
 }
 
 /// The path of a file in a folder. The names of shards come from an index and may not lead out of the folder.
-fn inside(folder: &Path, file: &str) -> Result<PathBuf> {
+pub(super) fn inside(folder: &Path, file: &str, owner: &str) -> Result<PathBuf> {
     if Path::new(file).components().any(|c| !matches!(c, Component::Normal(_))) {
         return Err(Error::Checkpoint {
             file: file.to_string(),
-            message: "a weights file must lie inside the model's folder".into(),
+            message: format!("a file must lie inside the {owner}'s folder"),
         });
     }
     Ok(folder.join(file))
 }
 
-/// The names of the files in a folder and its subfolders.
-fn names(folder: &Path) -> Result<Vec<String>> {
+/// The names of the files in a folder and its subfolders, which may lie `most_depth` deep.
+pub(super) fn names(folder: &Path, most_depth: usize) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let mut folders = vec![(folder.to_path_buf(), String::new(), 1)];
     while let Some((folder, prefix, depth)) = folders.pop() {
@@ -344,7 +343,7 @@ fn names(folder: &Path) -> Result<Vec<String>> {
             };
             if !path.is_dir() {
                 names.push(name);
-            } else if depth < MOST_DEPTH && !name.starts_with('.') {
+            } else if depth < most_depth && !name.starts_with('.') {
                 folders.push((path, name + "/", depth + 1));
             }
         }

@@ -1,4 +1,4 @@
-//! Downloads the files of a model through `hf-hub`.
+//! Downloads the files of a repository through `hf-hub`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,15 +7,15 @@ use hf_hub::api::sync::{Api, ApiBuilder, ApiError};
 use hf_hub::{Repo, RepoType};
 
 use super::settings::Settings;
-use super::{ModelName, Progress, cache};
+use super::{HubName, Kind, Progress, cache};
 use crate::{Error, Result};
 
 /// Number of times that an interrupted download is resumed.
 const RETRIES: usize = 3;
 
-/// A model on the hub, at one commit.
+/// A repository on the hub, at one commit.
 pub(super) struct Remote {
-    model: ModelName,
+    name: HubName,
     settings: Settings,
     api: Api,
     commit: String,
@@ -27,23 +27,29 @@ pub(super) struct Remote {
 
 impl std::fmt::Debug for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Remote").field("model", &self.model).field("commit", &self.commit).finish_non_exhaustive()
+        f.debug_struct("Remote").field("name", &self.name).field("commit", &self.commit).finish_non_exhaustive()
     }
 }
 
-/// Reason why a model is not available.
+/// Reason why a repository is not available.
 pub(super) enum Failure {
     /// The hub does not answer, or reports a server error.
     Unreachable(Error),
+    /// There is no such repository or revision.
+    Missing(Error),
     Refused(Error),
 }
 
 impl Remote {
-    /// Asks the hub for the files of a model.
-    pub(super) fn open(model: ModelName, settings: Settings, progress: Option<Progress>) -> Result<Self, Failure> {
+    /// Asks the hub for the files of a repository.
+    pub(super) fn open(name: HubName, settings: Settings, progress: Option<Progress>) -> Result<Self, Failure> {
         let explained = |error: &ApiError| {
-            let explained = explain(&model, &settings, None, error);
-            if is_unreachable(error) { Failure::Unreachable(explained) } else { Failure::Refused(explained) }
+            let explained = explain(&name, &settings, None, error);
+            match status(error) {
+                Some(404) => Failure::Missing(explained),
+                _ if is_unreachable(error) => Failure::Unreachable(explained),
+                _ => Failure::Refused(explained),
+            }
         };
         let api = ApiBuilder::from_cache(hf_hub::Cache::new(settings.cache.clone()))
             .with_endpoint(settings.endpoint.clone())
@@ -52,19 +58,23 @@ impl Remote {
             .with_retries(RETRIES)
             .with_user_agent("inseq-rs", env!("CARGO_PKG_VERSION"))
             .build()
-            .map_err(|e| Failure::Refused(explain(&model, &settings, None, &e)))?;
-        let revision = Repo::with_revision(model.id.clone(), RepoType::Model, model.revision.clone());
+            .map_err(|e| Failure::Refused(explain(&name, &settings, None, &e)))?;
+        let revision = Repo::with_revision(name.id.clone(), repo_type(name.kind), name.revision.clone());
         let info = api.repo(revision).info().map_err(|e| explained(&e))?;
         let commit = info.sha;
         if !cache::is_commit(&commit) {
             let message = format!("the hub answers with `{commit}` where the name of a commit is expected");
-            return Err(Failure::Refused(failed(&model, message)));
+            return Err(Failure::Refused(failed(&name, message)));
         }
-        let folder = cache::model_folder(&settings.cache, &model);
-        point(&folder, &model.revision, &commit).map_err(Failure::Refused)?;
+        let folder = cache::folder(&settings.cache, &name);
+        point(&folder, &name.revision, &commit).map_err(Failure::Refused)?;
         let folder = folder.join("snapshots").join(&commit);
-        let files = info.siblings.into_iter().map(|sibling| sibling.rfilename).collect();
-        Ok(Self { model, settings, api, commit, folder, files, progress })
+        let files: Vec<String> = info.siblings.into_iter().map(|sibling| sibling.rfilename).collect();
+        if name.kind == Kind::Dataset {
+            let failed = |source| Failure::Refused(Error::Io { path: folder.clone(), source });
+            cache::save_listing(&folder, &files).map_err(failed)?;
+        }
+        Ok(Self { name, settings, api, commit, folder, files, progress })
     }
 
     /// The folder of the commit in the cache.
@@ -83,12 +93,13 @@ impl Remote {
     /// The hub refuses the file, or the download is incomplete.
     pub(super) fn fetch(&self, file: &str, path: &Path) -> Result<()> {
         // All files come from the commit that was listed, even if the branch moves on in between.
-        let repo = self.api.repo(Repo::with_revision(self.model.id.clone(), RepoType::Model, self.commit.clone()));
+        let repo =
+            self.api.repo(Repo::with_revision(self.name.id.clone(), repo_type(self.name.kind), self.commit.clone()));
         let total = std::cell::Cell::new(0);
         let report = Report { file, total: &total, arrived: 0, progress: self.progress.as_ref() };
         let fetched = repo
             .download_with_progress(file, report)
-            .map_err(|e| explain(&self.model, &self.settings, Some(file), &e))?;
+            .map_err(|e| explain(&self.name, &self.settings, Some(file), &e))?;
         let length = std::fs::metadata(&fetched).map_err(|source| Error::Io { path: fetched.clone(), source })?.len();
         if length != total.get() || fetched != path {
             // A short file must not stay in the cache as if it were whole.
@@ -97,12 +108,12 @@ impl Remote {
                 let _ = std::fs::remove_file(path);
             }
             return Err(failed(
-                &self.model,
+                &self.name,
                 format!("{file}: {length} bytes of {} arrived at {}; try again", total.get(), fetched.display()),
             ));
         }
         // `hf-hub` writes a reference for the commit itself, which says nothing.
-        let references = cache::model_folder(&self.settings.cache, &self.model).join("refs");
+        let references = cache::folder(&self.settings.cache, &self.name).join("refs");
         let _ = std::fs::remove_file(references.join(&self.commit));
         Ok(())
     }
@@ -145,8 +156,15 @@ fn point(folder: &Path, revision: &str, commit: &str) -> Result<()> {
     write().map_err(|source| Error::Io { path: path.clone(), source })
 }
 
-fn failed(model: &ModelName, message: String) -> Error {
-    Error::Hub { name: model.to_string(), message }
+fn repo_type(kind: Kind) -> RepoType {
+    match kind {
+        Kind::Model => RepoType::Model,
+        Kind::Dataset => RepoType::Dataset,
+    }
+}
+
+fn failed(name: &HubName, message: String) -> Error {
+    Error::Hub { name: name.to_string(), message }
 }
 
 /// HTTP status of a refusal.
@@ -166,26 +184,28 @@ fn is_unreachable(error: &ApiError) -> bool {
     matches!(error, ApiError::RequestError(_)) && status(error).is_none_or(|code| code >= 500)
 }
 
-fn explain(model: &ModelName, settings: &Settings, file: Option<&str>, error: &ApiError) -> Error {
+fn explain(name: &HubName, settings: &Settings, file: Option<&str>, error: &ApiError) -> Error {
     let endpoint = &settings.endpoint;
+    let noun = name.kind.noun();
     let message = match (status(error), file) {
         (Some(404), None) => format!(
-            "the hub ({endpoint}) has no such model{}; check the spelling, or give a folder that exists",
-            if model.main_branch() { "" } else { " or no such revision" }
+            "the hub ({endpoint}) has no such {noun}{}; check the spelling, or give a folder that exists",
+            if name.main_branch() { "" } else { " or no such revision" }
         ),
         (Some(code @ (401 | 403)), _) => format!(
-            "the hub refuses it (status {code}): there is no such model, or it is private or gated; check the spelling, \
-             accept its terms at {endpoint}/{}, and set HF_TOKEN to a token that may read it{}",
-            model.id,
+            "the hub refuses it (status {code}): there is no such {noun}, or it is private or gated; check the spelling, \
+             accept its terms at {endpoint}/{}{}, and set HF_TOKEN to a token that may read it{}",
+            if name.kind == Kind::Dataset { "datasets/" } else { "" },
+            name.id,
             if settings.token.is_some() { " (the one in use may not)" } else { "" }
         ),
         (Some(429), _) => "the hub asks to wait (status 429: too many requests); try again in a while".into(),
         _ => {
             let file = file.map(|file| format!("{file}: ")).unwrap_or_default();
             format!(
-                "{file}cannot be fetched from {endpoint}: {error}; check the connection, or use HF_HUB_OFFLINE=1 with a cached model"
+                "{file}cannot be fetched from {endpoint}: {error}; check the connection, or use HF_HUB_OFFLINE=1 with a cached {noun}"
             )
         }
     };
-    failed(model, message)
+    failed(name, message)
 }

@@ -1,4 +1,4 @@
-//! Models of the Hugging Face hub, in the cache folder that Python's `huggingface_hub` also uses.
+//! Models and datasets of the Hugging Face hub, in the cache folder that Python's `huggingface_hub` also uses.
 
 mod cache;
 #[cfg(feature = "hub")]
@@ -40,15 +40,41 @@ impl std::fmt::Debug for HubOptions {
     }
 }
 
-/// A model on the hub: `name`, `organisation/name`, or either with `@revision`.
+/// Kind of a repository on the hub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Model,
+    Dataset,
+}
+
+impl Kind {
+    /// The noun for messages.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Dataset => "dataset",
+        }
+    }
+
+    /// Start of the name of the folder in the cache.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Model => "models",
+            Self::Dataset => "datasets",
+        }
+    }
+}
+
+/// A repository on the hub: `name`, `organisation/name`, or either with `@revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ModelName {
+pub(super) struct HubName {
+    kind: Kind,
     id: String,
     revision: String,
 }
 
-impl ModelName {
-    fn parse(name: &str) -> Result<Self> {
+impl HubName {
+    pub(super) fn parse(kind: Kind, name: &str) -> Result<Self> {
         let (id, revision) = name.split_once('@').unwrap_or((name, "main"));
         let is_part = |part: &str| {
             !part.is_empty()
@@ -58,11 +84,12 @@ impl ModelName {
         };
         let is_revision = revision.split('/').all(is_part);
         if id.len() <= 96 && id.split('/').count() <= 2 && id.split('/').all(is_part) && is_revision {
-            return Ok(Self { id: id.to_string(), revision: revision.to_string() });
+            return Ok(Self { kind, id: id.to_string(), revision: revision.to_string() });
         }
         Err(Error::Argument(format!(
-            "`{name}` is neither a folder nor the name of a model on the hub; expected a folder that exists, or \
-             `organisation/name` with or without `@revision`"
+            "`{name}` is neither a folder nor the name of a {} on the hub; expected a folder that exists, or \
+             `organisation/name` with or without `@revision`",
+            kind.noun()
         )))
     }
 
@@ -71,14 +98,17 @@ impl ModelName {
     }
 }
 
-impl std::fmt::Display for ModelName {
+impl std::fmt::Display for HubName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.id)?;
         if self.main_branch() { Ok(()) } else { write!(f, "@{}", self.revision) }
     }
 }
 
-/// The files of a hub model at one commit: those in the cache and, if the hub was asked, those on the hub.
+/// The error for a repository or a revision that does not exist.
+pub(super) struct Missing(pub(super) Error);
+
+/// The files of a repository of the hub at one commit: those in the cache and, if the hub was asked, those on the hub.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     folder: PathBuf,
@@ -87,38 +117,50 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Opens a model of the hub. Only the names of its files are downloaded.
+    /// Opens a repository of the hub. Only the names of its files are downloaded.
     ///
     /// # Errors
-    /// The name is malformed, the hub has no such model or refuses it, or only the cache is used and does not have it.
-    pub(super) fn open(name: &str, options: &HubOptions) -> Result<Self> {
-        let model = ModelName::parse(name)?;
+    /// The hub has no such repository or refuses it, or only the cache is used and does not have it.
+    pub(super) fn open(name: HubName, options: &HubOptions) -> Result<Self> {
+        Self::find(name, options)?.map_err(|missing| missing.0)
+    }
+
+    /// As [`open`](Self::open); the inner error says that there is no such repository or revision.
+    ///
+    /// # Errors
+    /// The hub refuses it, or cannot be asked.
+    pub(super) fn find(name: HubName, options: &HubOptions) -> Result<Result<Self, Missing>> {
         let settings = Settings::new(options, &|variable| std::env::var(variable).ok())?;
-        let cached = cache::snapshot(&settings.cache, &model);
+        let cached = cache::snapshot(&settings.cache, &name);
         if settings.offline {
-            return cached.map(Self::cached).ok_or_else(|| Error::Hub {
-                name: model.to_string(),
-                message: format!(
-                    "not in the cache ({}), and only the cache is used because HF_HUB_OFFLINE or the offline option is set; \
-                     fetch it once without, or give a local folder",
-                    settings.cache.display()
-                ),
-            });
+            return Ok(cached.map(Self::cached).ok_or_else(|| {
+                Missing(Error::Hub {
+                    name: name.to_string(),
+                    message: format!(
+                        "not in the cache ({}), and only the cache is used because HF_HUB_OFFLINE or the offline option is set; \
+                         fetch it once without, or give a local folder",
+                        settings.cache.display()
+                    ),
+                })
+            }));
         }
         #[cfg(feature = "hub")]
-        return match download::Remote::open(model, settings, options.progress.clone()) {
-            Ok(remote) => Ok(Self { folder: remote.folder().to_path_buf(), remote: Some(Arc::new(remote)) }),
-            Err(download::Failure::Unreachable(error)) => cached.map(Self::cached).ok_or(error),
+        return match download::Remote::open(name, settings, options.progress.clone()) {
+            Ok(remote) => Ok(Ok(Self { folder: remote.folder().to_path_buf(), remote: Some(Arc::new(remote)) })),
+            Err(download::Failure::Unreachable(error)) => cached.map(|cached| Ok(Self::cached(cached))).ok_or(error),
+            Err(download::Failure::Missing(error)) => Ok(Err(Missing(error))),
             Err(download::Failure::Refused(error)) => Err(error),
         };
         #[cfg(not(feature = "hub"))]
-        cached.map(Self::cached).ok_or_else(|| Error::Hub {
-            name: model.to_string(),
-            message:
-                "not in the cache, and this program was built without the feature `hub`, which fetches models; give a \
-                      local folder"
-                    .into(),
-        })
+        Ok(cached.map(Self::cached).ok_or_else(|| {
+            Missing(Error::Hub {
+                name: name.to_string(),
+                message: format!(
+                    "not in the cache, and this program was built without the feature `hub`, which fetches {}s; give a local folder",
+                    name.kind.noun()
+                ),
+            })
+        }))
     }
 
     fn cached(folder: PathBuf) -> Self {
@@ -132,6 +174,17 @@ impl Snapshot {
     /// The folder of the downloaded files in the cache.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The names of the files: on the hub if it was asked, and otherwise in the cache.
+    ///
+    /// # Errors
+    /// The cache cannot be read.
+    pub(super) fn files(&self, most_depth: usize) -> Result<Vec<String>> {
+        match self.listed().map(<[String]>::to_vec).or_else(|| cache::listing(&self.folder)) {
+            Some(names) => Ok(names),
+            None => super::repository::names(&self.folder, most_depth),
+        }
     }
 
     /// The names of the files on the hub, if it was asked.
@@ -171,7 +224,7 @@ mod tests {
 
     #[test]
     fn names_have_at_most_an_organisation_and_a_revision() {
-        let parse = |name| ModelName::parse(name).map(|m| (m.id, m.revision));
+        let parse = |name| HubName::parse(Kind::Model, name).map(|m| (m.id, m.revision));
         let ok = |id: &str, revision: &str| Some((id.to_string(), revision.to_string()));
         assert_eq!(parse("gpt2").ok(), ok("gpt2", "main"));
         assert_eq!(parse("Helsinki-NLP/opus-mt-en-fr").ok(), ok("Helsinki-NLP/opus-mt-en-fr", "main"));
