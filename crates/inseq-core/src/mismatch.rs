@@ -78,7 +78,7 @@ fn says_form(message: &str) -> bool {
 const NO_FORM: &str = "has none of the forms that are known";
 
 /// A value for a message, shortened if it is long.
-fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     const LONGEST: usize = 60;
     let text = value.to_string();
     match text.char_indices().nth(LONGEST) {

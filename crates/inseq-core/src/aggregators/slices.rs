@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::{ArrayD, Axis};
 
 use super::Aggregator;
+use super::spans::check;
 use crate::{Error, Result, ScoreAxis, SequenceAttribution, Token};
 
 /// Keeps spans of source and target tokens, with their scores. The reference's `slices` aggregator.
@@ -46,8 +47,8 @@ impl Aggregator for Slices {
     fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
         attribution.validate()?;
         let (start, end) = (attribution.attr_pos_start, attribution.attr_pos_end);
-        check("source", self.source.as_deref(), attribution.source.len())?;
-        check("target", self.target.as_deref(), attribution.target.len())?;
+        check("source", self.source.as_deref().unwrap_or_default(), attribution.source.len())?;
+        check("target", self.target.as_deref().unwrap_or_default(), attribution.target.len())?;
         let target = self.target.as_ref().map(|spans| with_generated(spans, start..end));
         let source = if attribution.source_attributions.is_some() {
             self.source.clone()
@@ -110,20 +111,6 @@ fn with_generated(spans: &[Range<usize>], generated: Range<usize>) -> Vec<Range<
     let begin = spans.get(kept.len()).map_or(generated.start, |span| span.start.min(generated.start));
     kept.push(begin..generated.end);
     kept
-}
-
-fn check(side: &str, spans: Option<&[Range<usize>]>, length: usize) -> Result<()> {
-    let mut before = 0;
-    for span in spans.unwrap_or_default() {
-        if span.is_empty() || span.start < before || span.end > length {
-            return Err(Error::Invalid(format!(
-                "{side} span {span:?}: spans must not be empty, nor overlap, and must be in order and lie within the \
-                 {length} {side} tokens"
-            )));
-        }
-        before = span.end;
-    }
-    Ok(())
 }
 
 fn positions(spans: &[Range<usize>]) -> Vec<usize> {

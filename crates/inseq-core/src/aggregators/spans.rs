@@ -112,7 +112,8 @@ impl Aggregator for Spans {
     }
 }
 
-fn check(side: &str, spans: &[Range<usize>], length: usize) -> Result<()> {
+/// Checks that spans are in order, apart, not empty, and inside a text of `length` tokens.
+pub(super) fn check(side: &str, spans: &[Range<usize>], length: usize) -> Result<()> {
     let mut before = 0;
     for span in spans {
         if span.is_empty() || span.start < before || span.end > length {

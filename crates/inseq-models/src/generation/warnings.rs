@@ -1,5 +1,6 @@
 //! Warnings and problems of a generation configuration.
 
+use inseq_core::mismatch::shown;
 use serde_json::Value;
 
 use super::GenerationConfig;
@@ -98,15 +99,5 @@ impl GenerationConfig {
             }
         }
         warnings
-    }
-}
-
-/// A value for a message, shortened if it is long.
-fn shown(value: &Value) -> String {
-    const LONGEST: usize = 60;
-    let text = value.to_string();
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text,
     }
 }

@@ -8,7 +8,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use super::{Family, Files, FrameRule, Mask, Parts, damaged};
+use super::{Family, Files, FrameRule, Mask, Parts, damaged, fairseq};
 use crate::checkpoint::Repository;
 use crate::tokenizer::configuration::Configuration;
 use crate::tokenizer::guard;
@@ -53,15 +53,7 @@ pub(super) const FAMILIES: &[Family] = &[
         class: "RobertaTokenizer",
         aliases: &["BartTokenizer"],
         model_types: &["bart"],
-        tokens: &[
-            ("bos_token", "<s>"),
-            ("eos_token", "</s>"),
-            ("unk_token", "<unk>"),
-            ("sep_token", "</s>"),
-            ("pad_token", "<pad>"),
-            ("cls_token", "<s>"),
-            ("mask_token", "<mask>"),
-        ],
+        tokens: fairseq::TOKENS,
         mask: Mask::Plain,
         frame: FrameRule::Always { before: &["cls_token"], after: &["sep_token"] },
         languages: None,

@@ -1,4 +1,4 @@
-//! The order of tokens in models that come from fairseq.
+//! Special tokens, and the order of tokens, in models that come from fairseq.
 
 use super::pieces::Pieces;
 use crate::tokenizer::configuration::Configuration;
@@ -13,3 +13,14 @@ pub(super) fn order(pieces: &Pieces, configuration: &Configuration) -> Vec<(Stri
 
 /// Index of fairseq's unknown token.
 pub(super) const UNKNOWN: usize = 3;
+
+/// Special tokens of models that come from fairseq.
+pub(super) const TOKENS: &[(&str, &str)] = &[
+    ("bos_token", "<s>"),
+    ("eos_token", "</s>"),
+    ("unk_token", "<unk>"),
+    ("sep_token", "</s>"),
+    ("pad_token", "<pad>"),
+    ("cls_token", "<s>"),
+    ("mask_token", "<mask>"),
+];

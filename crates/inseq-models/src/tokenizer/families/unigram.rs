@@ -54,16 +54,6 @@ enum Normalization {
 const SPIECE: &[&str] = &["spiece.model", "tokenizer.model"];
 const FAIRSEQ: &[&str] = &["sentencepiece.bpe.model"];
 
-const FAIRSEQ_TOKENS: &[(&str, &str)] = &[
-    ("bos_token", "<s>"),
-    ("eos_token", "</s>"),
-    ("unk_token", "<unk>"),
-    ("sep_token", "</s>"),
-    ("pad_token", "<pad>"),
-    ("cls_token", "<s>"),
-    ("mask_token", "<mask>"),
-];
-
 const ENDS: FrameRule = FrameRule::Always { before: &[], after: &["eos_token"] };
 
 pub(super) const FAMILIES: &[Family] = &[
@@ -101,7 +91,7 @@ pub(super) const FAMILIES: &[Family] = &[
         class: "MBartTokenizer",
         aliases: &[],
         model_types: &["mbart"],
-        tokens: FAIRSEQ_TOKENS,
+        tokens: fairseq::TOKENS,
         mask: Mask::Left,
         frame: ENDS,
         languages: Some(&languages::MBART),
@@ -117,7 +107,7 @@ pub(super) const FAMILIES: &[Family] = &[
         aliases: &[],
         model_types: &[],
         // Without a beginning of texts: a language code is that.
-        tokens: FAIRSEQ_TOKENS.split_at(1).1,
+        tokens: fairseq::TOKENS.split_at(1).1,
         mask: Mask::Left,
         frame: ENDS,
         languages: Some(&languages::MBART50),
@@ -132,7 +122,7 @@ pub(super) const FAMILIES: &[Family] = &[
         class: "XGLMTokenizer",
         aliases: &[],
         model_types: &["xglm"],
-        tokens: FAIRSEQ_TOKENS.split_at(6).0,
+        tokens: fairseq::TOKENS.split_at(6).0,
         mask: Mask::Plain,
         frame: FrameRule::Always { before: &["eos_token"], after: &[] },
         languages: None,
