@@ -12,6 +12,8 @@ use crate::listing::{ExplainArguments, ListArguments};
 use crate::reference_flags;
 use crate::saved::aggregate::AggregateArguments;
 use crate::saved::convert::ConvertArguments;
+use crate::saved::dataset_report::DatasetReportArguments;
+use crate::saved::dataset_status::DatasetStatusArguments;
 use crate::saved::diff::DiffArguments;
 use crate::saved::info::InfoArguments;
 use crate::saved::merge::MergeArguments;
@@ -76,6 +78,10 @@ pub enum Command {
     Merge(MergeArguments),
     /// Print the content of saved results: model, method, texts, tokens and scores.
     Info(InfoArguments),
+    /// Print how far a run of attribute-dataset is: rows and parts done, at work, with errors.
+    DatasetStatus(DatasetStatusArguments),
+    /// Sum up the scores of a run of attribute-dataset: by position, token, list of words and step score.
+    DatasetReport(DatasetReportArguments),
     /// Print the completion script of a shell.
     #[command(after_help = "Example:\n  inseq completions bash > ~/.local/share/bash-completion/completions/inseq")]
     Completions {

@@ -68,6 +68,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Diff(arguments) => saved::diff::run(&arguments),
         Command::Merge(arguments) => saved::merge::run(&arguments),
         Command::Info(arguments) => saved::info::run(&arguments),
+        Command::DatasetStatus(arguments) => saved::dataset_status::run(&arguments),
+        Command::DatasetReport(arguments) => saved::dataset_report::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut arguments::grammar(), "inseq", &mut script);

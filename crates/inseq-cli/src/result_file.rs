@@ -6,11 +6,13 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use inseq_core::{AttributionResult, Format, LoadOptions, SaveOptions, ScoresPrecision};
+use inseq_datasets::Results;
 
 use crate::failure::Failure;
 use crate::input;
 use crate::output::{self, Destination};
 use crate::picture_format;
+use crate::warnings::warn;
 
 /// How a result is saved.
 #[derive(Debug, Args)]
@@ -25,6 +27,21 @@ pub struct SaveArguments {
     /// Save each sequence to a separate file: out.json becomes out_0.json, out_1.json and so on.
     #[arg(long)]
     pub split_sequences: bool,
+}
+
+impl SaveArguments {
+    /// Checks that no flag says how a file is saved, where there is none; `why` ends the message.
+    pub fn check_unused(&self, why: &str) -> Result<(), Failure> {
+        let given = [
+            ("--save-format", self.save_format.is_some()),
+            ("--scores-precision", self.scores_precision != Precision::default()),
+            ("--split-sequences", self.split_sequences),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(Failure::Argument(format!("{flag} {why}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A format by the end of a file's name.
@@ -119,17 +136,7 @@ impl<'a> ResultFile<'a> {
         if let Some(destination) = destination {
             return Self::of(destination, arguments).map(Some);
         }
-        let given = [
-            ("--save-format", arguments.save_format.is_some()),
-            ("--scores-precision", arguments.scores_precision != Precision::default()),
-            ("--split-sequences", arguments.split_sequences),
-        ];
-        match given.iter().find(|(_, is_given)| *is_given) {
-            Some((flag, _)) => {
-                Err(Failure::Argument(format!("{flag} says how the result is saved; name a place with --save-path")))
-            }
-            None => Ok(None),
-        }
+        arguments.check_unused("says how the result is saved; name a place with --save-path").map(|()| None)
     }
 
     /// Whether the file keeps the raw output of each step.
@@ -170,8 +177,21 @@ fn named(path: &Path) -> Result<Format, Failure> {
     })
 }
 
-/// Reads a saved result; `-` is standard input, as JSON.
+/// Whether results of a dataset that go to this path go to a folder: its name ends in a separator or has no ending of a file.
+pub fn is_folder(path: &Path) -> bool {
+    let ends_in_separator =
+        path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/' || byte == b'\\');
+    let is_file = Format::named(path).is_some() || picture_format::Format::named(path).is_some();
+    ends_in_separator || path.is_dir() || !is_file
+}
+
+/// Reads a saved result: a file, or a folder of results with a warning if rows are missing. `-` is standard input, as JSON.
 pub fn load(path: &Path) -> Result<AttributionResult, Failure> {
+    if path.is_dir() {
+        let results = Results::open(path)?;
+        results.gaps()?.iter().for_each(|gap| warn(gap));
+        return Ok(results.load()?);
+    }
     Ok(if input::is_standard(path) {
         AttributionResult::read(io::stdin().lock(), &LoadOptions::default())?
     } else {

@@ -4,12 +4,14 @@
 
 mod error;
 mod input;
+mod report;
 mod row;
 mod run;
 mod store;
 
 pub use error::{Error, Result};
 pub use input::{Columns, DataFile, Dataset, Rows, Source};
+pub use report::{PositionMeans, QuantileMeans, Report, ReportOptions, Side, TokenMeans, WordClass, WordMeans};
 pub use row::{AttributedRow, Row};
 pub use run::{Aggregate, Collected, News, Run, RunProgress, Shard, Summary, collect, describe, model_facts};
 pub use store::{Claim, Completion, Manifest, ModelFacts, PartFile, PartState, Process, Results, Scores, Status, Work};

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use inseq_core::Format;
 use inseq_datasets::{Columns, Shard, Source};
 use inseq_methods::AttributionRequest;
 
@@ -11,7 +10,7 @@ use crate::attribute::CallArguments;
 use crate::failure::Failure;
 use crate::json_object::{Object, object};
 use crate::output::Destination;
-use crate::picture_format;
+use crate::result_file::is_folder;
 use crate::texts::ReadingArguments;
 
 /// Rows of a part of a folder of results, unless a number is given.
@@ -220,13 +219,6 @@ impl AttributeDatasetArguments {
             ..self.reading.request()
         })
     }
-}
-
-fn is_folder(path: &Path) -> bool {
-    let ends_in_separator =
-        path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/' || byte == b'\\');
-    let is_file = Format::named(path).is_some() || picture_format::Format::named(path).is_some();
-    ends_in_separator || path.is_dir() || !is_file
 }
 
 #[cfg(test)]

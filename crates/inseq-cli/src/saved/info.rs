@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::{Table, presets};
 use inseq_core::{Format, MappedResult, SequenceAttribution, Token};
+use inseq_datasets::Results;
 use serde_json::{Map, Value};
 
+use super::dataset_status::facts;
 use crate::failure::{Failure, one_line};
 use crate::input;
 use crate::output;
@@ -22,7 +24,7 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct InfoArguments {
-    /// Saved results. `-` reads JSON from standard input.
+    /// Saved results, or folders of results. `-` reads JSON from standard input.
     #[arg(required = true, num_args = 1.., value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
@@ -42,6 +44,11 @@ struct Summary {
 pub fn run(arguments: &InfoArguments) -> Result<(), Failure> {
     input::check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
     for path in &arguments.files {
+        if path.is_dir() {
+            let results = Results::open(path)?;
+            output::print_table(&facts(&results, &results.status()?))?;
+            continue;
+        }
         let (info, summaries) = if !input::is_standard(path) && Format::of(path) == Format::Safetensors {
             let mapped = MappedResult::open(path)?;
             let summaries = (0..mapped.sequence_count()).map(|index| mapped_summary(&mapped, index));

@@ -2,6 +2,8 @@
 
 pub mod aggregate;
 pub mod convert;
+pub mod dataset_report;
+pub mod dataset_status;
 pub mod diff;
 pub mod info;
 pub mod merge;
@@ -12,6 +14,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use inseq_core::{AttributionResult, Format, MappedResult, SequenceAttribution};
+use inseq_datasets::Results;
 
 use crate::failure::Failure;
 use crate::input;
@@ -20,9 +23,10 @@ use crate::result_file::load;
 /// Which saved result is read, and what of it.
 #[derive(Debug, Args)]
 pub struct InputArguments {
-    /// Saved result of this program or of Python inseq. `-` reads JSON from standard input.
+    /// Saved result of this program or of Python inseq, or a folder of results. `-` reads JSON from standard input.
     pub file: PathBuf,
-    /// Indices of the sequences to use, from 0. From a .safetensors file only these are read. [default: all]
+    /// Indices of the sequences to use, from 0; of a folder of results, the numbers of rows. From a .safetensors file or a folder only
+    /// these are read. [default: all]
     #[arg(long, num_args = 1.., value_name = "N", help_heading = "Input")]
     pub sequences: Vec<usize>,
     /// Steps of each sequence to use, from 0: from START to before END. From a .safetensors file only these are read. [default:
@@ -54,6 +58,15 @@ impl InputArguments {
     pub fn load(&self) -> Result<AttributionResult, Failure> {
         if self.sequences.is_empty() && self.steps.is_none() {
             return load(&self.file);
+        }
+        if Results::is_at(&self.file) && !self.sequences.is_empty() {
+            let rows: Vec<u64> = self.sequences.iter().map(|&row| row as u64).collect();
+            let mut result = Results::open(&self.file)?.load_rows(&rows)?;
+            if let Some(Steps { start, end }) = self.steps {
+                let sequences = result.sequences.iter().map(|sequence| sequence.slice_steps(start..end));
+                result.sequences = sequences.collect::<Result<_, _>>()?;
+            }
+            return Ok(result);
         }
         if !input::is_standard(&self.file) && Format::of(&self.file) == Format::Safetensors {
             let mapped = MappedResult::open(&self.file)?;

@@ -110,8 +110,18 @@ impl Claim {
             finished: super::process::now(),
             process: Process::this(),
         };
+        self.adopt(completion)
+    }
+
+    /// Name of this attempt on the part.
+    pub(super) fn attempt(&self) -> &str {
+        &self.ticket.id
+    }
+
+    /// Completes the part with files that this attempt staged.
+    pub(super) fn adopt(self, completion: Completion) -> Result<Completion> {
         let completion = self.decide(completion).map_err(with_way_out)?;
-        clear_claims(storage, self.part)?;
+        clear_claims(&*self.folder.storage, self.part)?;
         Ok(completion)
     }
 

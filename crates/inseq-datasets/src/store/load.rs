@@ -44,6 +44,14 @@ impl Results {
     /// # Errors
     /// The files of a part are damaged.
     pub fn load(&self) -> Result<AttributionResult> {
+        self.collect(self.rows(Scores::Kept)?, self.gaps()?)
+    }
+
+    /// Warnings about rows that are not attributed yet or have an error, one sentence each.
+    ///
+    /// # Errors
+    /// A completion record is damaged.
+    pub fn gaps(&self) -> Result<Vec<String>> {
         let status = self.status()?;
         let mut warnings = Vec::new();
         if !status.is_complete() {
@@ -52,7 +60,7 @@ impl Results {
         if status.errors > 0 {
             warnings.push(format!("{} rows have an error, and no attribution", status.errors));
         }
-        self.collect(self.rows(Scores::Kept)?, warnings)
+        Ok(warnings)
     }
 
     /// The attributions of these rows, in the given order.

@@ -28,6 +28,7 @@ mod completion;
 mod load;
 mod local;
 mod manifest;
+mod merge;
 mod process;
 mod results;
 mod status;

@@ -10,6 +10,7 @@ mod claims;
 mod damage;
 mod failing;
 mod interrupted;
+mod merging;
 
 /// A run of rows with one step score.
 fn manifest(rows: u64, part_rows: u64) -> Manifest {

@@ -10,8 +10,11 @@
 mod data;
 mod page;
 mod script;
+mod tables;
 
 use askama::Template as _;
+
+pub use tables::{Cell, PageTable, TablePage};
 
 use crate::scale::Theme;
 use crate::{Result, Texts, View, ViewOptions, caption};

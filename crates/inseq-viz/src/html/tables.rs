@@ -1,0 +1,93 @@
+//! A page of tables, for numbers of many texts.
+
+use askama::Template;
+
+use super::page::policy;
+use crate::Result;
+use crate::token_text::is_active;
+
+/// A page of tables.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TablePage {
+    /// Title of the page.
+    pub title: String,
+    /// Facts under the title, each with its name.
+    pub facts: Vec<(String, String)>,
+    /// The tables.
+    pub tables: Vec<PageTable>,
+}
+
+/// A table of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PageTable {
+    /// Heading.
+    pub title: String,
+    /// What the numbers are.
+    pub note: String,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// The cells of each row.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Text.
+    Text(String),
+    /// A number, as text.
+    Number(String),
+    /// A number, as text, with a bar of this share of the column: from 0 to 1.
+    Bar(String, f64),
+}
+
+#[derive(Template)]
+#[template(path = "tables/tables.html")]
+struct Page<'a> {
+    page: &'a TablePage,
+    policy: String,
+    style: &'a str,
+}
+
+impl TablePage {
+    /// Renders the page. It has no script and needs no network.
+    ///
+    /// # Errors
+    /// The template fails.
+    ///
+    /// ```
+    /// use inseq_viz::html::{Cell, PageTable, TablePage};
+    ///
+    /// let rows = vec![vec![Cell::Text("<b>".into()), Cell::Bar("0.50".into(), 1.0)]];
+    /// let table = PageTable { columns: vec!["token".into(), "mean".into()], rows, ..PageTable::default() };
+    /// let page = TablePage { title: "Scores".into(), tables: vec![table], ..TablePage::default() }.render()?;
+    /// assert!(page.contains("&#60;b&#62;") && !page.contains("<b>"));
+    /// # Ok::<(), inseq_viz::Error>(())
+    /// ```
+    pub fn render(&self) -> Result<String> {
+        const STYLE: &str = concat!(
+            include_str!("../../templates/report/report.css"),
+            include_str!("../../templates/tables/tables.css")
+        );
+        Ok(Page { page: self, policy: policy(STYLE, ""), style: STYLE }.render()?)
+    }
+}
+
+impl Cell {
+    /// The text of the cell, without characters that act on the text around it.
+    pub fn text(&self) -> String {
+        let (Self::Text(text) | Self::Number(text) | Self::Bar(text, _)) = self;
+        text.chars().map(|character| if is_active(character) { '\u{fffd}' } else { character }).collect()
+    }
+
+    /// Whether the cell is a number.
+    fn is_number(&self) -> bool {
+        !matches!(self, Self::Text(_))
+    }
+
+    /// Length of the bar, in percent.
+    fn bar(&self) -> Option<u32> {
+        let Self::Bar(_, share) = self else { return None };
+        Some((share.clamp(0.0, 1.0) * 100.0).round() as u32)
+    }
+}
