@@ -27,8 +27,19 @@ fn results() -> (TempDir, String) {
     fs::write(&data, lines).unwrap();
     let results = path_in(&folder, "results");
     let output = run(&[
-        "attribute-dataset", "-d", &data, "-in", "text", "-o", &results, "--part-rows", "2", "--step-scores", "probability",
-        "--attribute-target", "--hide",
+        "attribute-dataset",
+        "-d",
+        &data,
+        "-in",
+        "text",
+        "-o",
+        &results,
+        "--part-rows",
+        "2",
+        "--step-scores",
+        "probability",
+        "--attribute-target",
+        "--hide",
     ]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     (folder, results)
@@ -38,7 +49,8 @@ fn results() -> (TempDir, String) {
 fn commands_on_saved_results_take_a_folder() {
     let (folder, results) = results();
     let whole = path_in(&folder, "whole.json");
-    let mut line = vec!["attribute", "-o", &*whole, "--step-scores", "probability", "--attribute-target", "--hide", "-i"];
+    let mut line =
+        vec!["attribute", "-o", &*whole, "--step-scores", "probability", "--attribute-target", "--hide", "-i"];
     line.extend(TEXTS);
     printed(&run(&line));
     let expected = AttributionResult::load(&whole).unwrap().aggregate().unwrap();
@@ -51,7 +63,9 @@ fn commands_on_saved_results_take_a_folder() {
         assert!(expected.is_close(found, Tolerance { relative: 1e-4, absolute: 1e-6 }), "{found:?} {expected:?}");
     }
     assert_eq!(found.sequences.len(), 5);
-    for fact in ["model_name", "attribution_method", "step_scores", "attribute_target", "input_texts", "generated_texts"] {
+    for fact in
+        ["model_name", "attribution_method", "step_scores", "attribute_target", "input_texts", "generated_texts"]
+    {
         assert_eq!(found.info[fact], expected.info[fact], "{fact}");
     }
 
@@ -78,7 +92,8 @@ fn the_status_counts_parts() {
     assert_eq!((&found["rows_done"], &found["parts"], &found["done"]), (&5.into(), &3.into(), &3.into()));
     assert!(found["finished"].is_string());
     fs::remove_file(Path::new(&results).join("done/00001.json")).unwrap();
-    let claim = r#"{"id": "x", "since": "2026-01-01T00:00:00Z", "process": {"host": "elsewhere", "machine": "y", "pid": 7}}"#;
+    let claim =
+        r#"{"id": "x", "since": "2026-01-01T00:00:00Z", "process": {"host": "elsewhere", "machine": "y", "pid": 7}}"#;
     fs::create_dir_all(Path::new(&results).join("claims")).unwrap();
     fs::write(Path::new(&results).join("claims/00001"), claim).unwrap();
     let found = status();
@@ -103,7 +118,8 @@ fn folders_merge_into_a_folder() {
     fs::remove_file(Path::new(&part).join("done/00000.json")).unwrap();
     let merged = path_in(&folder, "merged");
     printed(&run(&["merge", &results, &part, "-o", &merged]));
-    let [one, other] = [&merged, &part].map(|folder| fs::read(Path::new(folder).join("scores/part-00000.parquet")).unwrap());
+    let [one, other] =
+        [&merged, &part].map(|folder| fs::read(Path::new(folder).join("scores/part-00000.parquet")).unwrap());
     assert_eq!(one, other);
     assert!(printed(&run(&["info", &merged])).contains("5 of 5 done"));
     let (line, code) = complaint(&run(&["merge", &results, &part, "-o", &merged, "--scores-precision", "float16"]));
@@ -156,7 +172,9 @@ fn pandas_polars_and_duckdb_read_the_folder() {
     let python = std::env::var("INSEQ_READERS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let answer = Command::new(&python).args(["-c", "import duckdb, pandas, polars, pyarrow"]).output();
     if !answer.is_ok_and(|answer| answer.status.success()) {
-        eprintln!("skipped: {python} has no duckdb, pandas, polars and pyarrow; name one that has by INSEQ_READERS_PYTHON");
+        eprintln!(
+            "skipped: {python} has no duckdb, pandas, polars and pyarrow; name one that has by INSEQ_READERS_PYTHON"
+        );
         return;
     }
     let (folder, results) = results();
@@ -167,7 +185,8 @@ fn pandas_polars_and_duckdb_read_the_folder() {
     let converted = path_in(&folder, "all.json");
     printed(&run(&["convert", &results, &converted]));
     let result = AttributionResult::load(&converted).unwrap();
-    let seen = result.sequences.iter().flat_map(|sequence| [&sequence.source_attributions, &sequence.target_attributions]);
+    let seen =
+        result.sequences.iter().flat_map(|sequence| [&sequence.source_attributions, &sequence.target_attributions]);
     let seen: Vec<f64> = seen.flatten().flatten().filter(|score| !score.is_nan()).map(|&score| score.into()).collect();
     let tokens: Vec<usize> = result.sequences.iter().map(|sequence| sequence.target.len()).collect();
     for reader in ["pandas", "polars", "duckdb"] {

@@ -128,7 +128,12 @@ impl Claim {
     /// Commits and publishes these files, or those of an attempt that came before.
     fn decide(&self, own: Completion) -> Result<Completion> {
         let storage = &*self.folder.storage;
-        let is_first = own.create(storage, &Completion::commit(self.part))?;
+        let is_first = own.create(storage, &Completion::commit(self.part)).inspect_err(|_| {
+            // Without a commit nobody needs the files, and on a full disk they are in the way.
+            if matches!(storage.read(&Completion::commit(self.part)), Ok(None)) {
+                let _ = clear_staging(storage, self.part, Some(&self.ticket.id));
+            }
+        })?;
         let commit = if is_first { Some(own) } else { self.commit()? };
         if let Some(done) = Completion::read(storage, &Completion::name(self.part))? {
             if is_first {

@@ -75,22 +75,27 @@ fn an_operation_that_fails() {
 
 #[test]
 fn a_full_disk_and_a_read_only_folder_have_a_way_out() {
-    for (kind, way_out) in [
-        (ErrorKind::StorageFull, "make room and run the same command again"),
-        (ErrorKind::ReadOnlyFilesystem, "let this user write to the folder and run the same command again"),
+    let [full, closed] = ["make room", "let this user write to the folder"];
+    for (after, file, kind, way_out) in [
+        (2, "staging/00000.", ErrorKind::StorageFull, full),
+        (3, "staging/00000.", ErrorKind::QuotaExceeded, full),
+        (4, "commits/00000.", ErrorKind::StorageFull, full),
+        (2, "staging/00000.", ErrorKind::ReadOnlyFilesystem, closed),
     ] {
         let folder = tempfile::tempdir().unwrap();
         Results::create_or_resume(folder.path(), &manifest(4, 4)).unwrap();
         // The manifest is there, the claim is the second operation, and the first file of the part the third.
-        let storage = Failing::new(Arc::new(LocalFolder::new(folder.path())), Failure::Once(kind), 2);
+        let storage = Failing::new(Arc::new(LocalFolder::new(folder.path())), Failure::Once(kind), after);
         let results = Results::create_or_resume_in(storage, &manifest(4, 4)).unwrap();
         let claim = results.claim(0).unwrap().unwrap();
         let rows = rows_for(&claim);
         let Err(error @ Error::File { .. }) = claim.finish(rows) else { panic!("the part was written") };
         let text = error.to_string();
-        assert!(text.contains("staging/00000.") && text.contains(way_out), "{text}");
+        let way_out = format!("{way_out} and run the same command again");
+        assert!(text.contains(file) && text.contains(&way_out), "{text}");
         let status = results.status().unwrap();
         assert_eq!((status.open, status.claimed.len()), (1, 0), "the part is given back");
+        assert_eq!(std::fs::read_dir(folder.path().join("staging")).unwrap().count(), 0, "nothing takes space");
     }
 }
 
