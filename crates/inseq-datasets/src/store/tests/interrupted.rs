@@ -95,7 +95,8 @@ fn a_full_disk_and_a_read_only_folder_have_a_way_out() {
         assert!(text.contains(file) && text.contains(&way_out), "{text}");
         let status = results.status().unwrap();
         assert_eq!((status.open, status.claimed.len()), (1, 0), "the part is given back");
-        assert_eq!(std::fs::read_dir(folder.path().join("staging")).unwrap().count(), 0, "nothing takes space");
+        let left = std::fs::read_dir(folder.path().join("staging")).map(|files| files.count()).unwrap_or(0);
+        assert_eq!(left, 0, "nothing takes space");
     }
 }
 
