@@ -171,12 +171,44 @@ fn every_range_of_rows_is_a_part_of_all_rows() {
     sources.push(Source::new(write(&folder, "a.csv", format!("id,text\n{csv}"))));
     sources.push(Source::new(write(&folder, "a.jsonl", &lines)));
     sources.push(Source::new(write(&folder, "a.json", format!("[{}]", lines.trim().replace('\n', ",")))));
+    // Lines that end otherwise, lines of nothing, a byte order mark, lines before the table, and compressed files.
+    sources.push(
+        Source::new(write(
+            &folder,
+            "b.csv",
+            format!("\u{feff}x\r\ny\r\nid,text\r\n{}\r\n", csv.replace('\n', "\r\n\r\n")),
+        ))
+        .kwarg("skiprows", 2),
+    );
+    sources.push(Source::new(write(&folder, "c.csv", &csv)).kwarg("column_names", vec!["id", "text"]));
+    sources.push(Source::new(write(&folder, "b.jsonl", format!("\u{feff}\r\n{}", lines.replace('\n', "\r\n\r\n")))));
+    sources.push(
+        Source::new(write(
+            &folder,
+            "b.json",
+            format!("{{\"a\": [1], \"d\": [{}], \"z\": 0}}", lines.trim().replace('\n', " ,\n")),
+        ))
+        .kwarg("field", "d"),
+    );
+    sources.push(Source::new(write(&folder, "c.json", lines.replace('{', "{\n"))));
+    sources.push(Source::new(write(&folder, "c.jsonl.zst", zstd::encode_all(lines.as_bytes(), 1).unwrap())));
     for source in sources {
         let dataset = Dataset::open(&source, &Columns::new("text").id("id")).unwrap();
         let read = |range| dataset.rows(range).unwrap().map(|row| row.unwrap()).collect::<Vec<_>>();
         let all = read(0..dataset.len());
         assert!(all.len() >= 9 && all.iter().all(|row| row.id.is_some()));
         assert!(all.iter().enumerate().all(|(i, row)| row.number == i as u64));
+        let row = |i: usize| (Some(i.to_string()), Ok((format!("text {i}"), None)));
+        if source.name.contains('/') {
+            assert_eq!(all.len(), 9, "{source:?}");
+            assert!(
+                all.iter().enumerate().all(|(i, found)| (
+                    found.id.clone(),
+                    found.texts.clone().map(|(text, g)| (text.trim().to_owned(), g))
+                ) == row(i)),
+                "{source:?}: {all:?}"
+            );
+        }
         for start in 0..all.len() {
             for end in start..=all.len() {
                 assert_eq!(read(start as u64..end as u64), all[start..end], "{source:?} {start}..{end}");
@@ -225,4 +257,32 @@ fn files_have_their_size_and_hash() {
     assert_eq!((file.path.as_str(), file.bytes, file.hash.as_str()), (path.as_str(), 4, hash.as_str()));
     let saved = serde_json::to_string(dataset.files()).unwrap();
     assert_eq!(serde_json::from_str::<Vec<inseq_datasets::DataFile>>(&saved).unwrap(), dataset.files());
+}
+
+#[test]
+fn long_files_are_read_from_the_middle() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = 5000;
+    let files = [
+        write(&folder, "a.txt", (0..rows).map(|i| format!("{i}{}", ["\n", "\r\n", "\r"][i % 3])).collect::<String>()),
+        write(&folder, "a.csv", format!("text\n{}", (0..rows).map(|i| format!("\"{i}\"\n")).collect::<String>())),
+        write(&folder, "a.jsonl", (0..rows).map(|i| format!("{{\"text\": \"{i}\"}}\n")).collect::<String>()),
+        write(
+            &folder,
+            "a.json",
+            format!("[{}]", (0..rows).map(|i| format!("{{\"text\": \"{i}\"}}")).collect::<Vec<_>>().join(",")),
+        ),
+    ];
+    for file in files {
+        let dataset = Dataset::open(&Source::new(&file), &Columns::new("text")).unwrap();
+        assert_eq!(dataset.len(), rows as u64);
+        for start in (0..rows - 3).step_by(17) {
+            let found: Vec<_> = dataset
+                .rows(start as u64..start as u64 + 3)
+                .unwrap()
+                .map(|row| row.unwrap().texts.unwrap().0)
+                .collect();
+            assert_eq!(found, [start, start + 1, start + 2].map(|i| i.to_string()), "{file}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Bytes of a data file.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
@@ -10,6 +10,9 @@ use crate::{Error, Result};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 1 << 18;
+
+/// The byte order mark in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Compressed files by their first bytes: how to undo it, where that is not done here.
 const COMPRESSED: [(&[u8], &str); 4] = [
@@ -23,30 +26,37 @@ pub(super) fn open(path: &Path) -> Result<File> {
     File::open(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
-/// Bytes of a text file, decompressed where it is compressed by gzip or zstd, without a byte order mark.
-pub(super) fn text(path: &Path) -> Result<Box<dyn BufRead + Send>> {
+/// Bytes of a text file behind the first `offset` ones, decompressed where it is compressed by gzip or zstd, without a byte order mark.
+pub(super) fn text(path: &Path, offset: u64) -> Result<Box<dyn BufRead + Send>> {
     let failed = |source| Error::File { path: path.to_owned(), source };
     let mut file = open(path)?;
     let mut start = [0; 6];
     let length = read_start(&mut file, &mut start).map_err(failed)?;
     file.rewind().map_err(failed)?;
     let start = &start[..length];
-    let file = BufReader::with_capacity(BUFFER, file);
-    let mut reader: Box<dyn BufRead + Send> = if start.starts_with(b"\x1f\x8b") {
-        Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(file)))
-    } else if start.starts_with(b"\x28\xb5\x2f\xfd") {
-        let decoder = zstd::Decoder::with_buffer(file).map_err(failed)?;
-        Box::new(BufReader::with_capacity(BUFFER, decoder))
-    } else if let Some((_, what)) = COMPRESSED.iter().find(|(mark, _)| start.starts_with(mark)) {
-        return Err(Error::Dataset(format!("{}: the file is {what}", path.display())));
-    } else {
-        Box::new(file)
-    };
-    let mark = b"\xef\xbb\xbf";
-    if reader.fill_buf().map_err(failed)?.starts_with(mark) {
-        reader.consume(mark.len());
+    let mut file = BufReader::with_capacity(BUFFER, file);
+    if start.starts_with(b"\x1f\x8b") {
+        return behind(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(file)), offset).map_err(failed);
     }
-    Ok(reader)
+    if start.starts_with(b"\x28\xb5\x2f\xfd") {
+        let decoder = zstd::Decoder::with_buffer(file).map_err(failed)?;
+        return behind(BufReader::with_capacity(BUFFER, decoder), offset).map_err(failed);
+    }
+    if let Some((_, what)) = COMPRESSED.iter().find(|(mark, _)| start.starts_with(mark)) {
+        return Err(Error::Dataset(format!("{}: the file is {what}", path.display())));
+    }
+    let mark = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() as u64 } else { 0 };
+    file.seek(SeekFrom::Start(mark + offset)).map_err(failed)?;
+    Ok(Box::new(file))
+}
+
+/// What a reader gives behind the first `offset` bytes after a byte order mark.
+fn behind(mut reader: impl BufRead + Send + 'static, offset: u64) -> std::io::Result<Box<dyn BufRead + Send>> {
+    if reader.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+        reader.consume(BYTE_ORDER_MARK.len());
+    }
+    std::io::copy(&mut (&mut reader).take(offset), &mut std::io::sink())?;
+    Ok(Box::new(reader))
 }
 
 fn read_start(file: &mut File, start: &mut [u8]) -> std::io::Result<usize> {

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
@@ -11,7 +12,8 @@ use super::cells::{Cell, Cells};
 use super::columns::{ColumnType, Wanted, missing};
 use super::encoding::Encoding;
 use super::kind::has_tabs;
-use super::lines::{LineEnds, Lines};
+use super::lines::{LARGEST_ROW, LineEnds, Lines};
+use super::marks::{Mark, Marks};
 use super::options::{CsvOptions, ReadOptions};
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
@@ -28,13 +30,16 @@ pub(super) struct Delimited {
     /// Places of the wanted columns in a record.
     places: Vec<usize>,
     types: Vec<ColumnType>,
+    /// Number of columns.
+    width: usize,
+    marks: Marks,
     rows: u64,
 }
 
 impl Delimited {
     pub(super) fn open(path: &Path, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
         let csv = Arc::new(options.csv.clone());
-        let mut records = Records::open(path, csv.clone())?;
+        let mut records = Records::open(path, csv.clone(), None)?;
         let names = match (records.header.take(), &csv.names) {
             (_, Some(names)) => names.clone(),
             (Some(header), None) => {
@@ -57,12 +62,14 @@ impl Delimited {
                 .ok_or_else(|| missing(path, &wanted.name, names.iter().map(String::as_str)))
         };
         let places = wanted.iter().map(place).collect::<Result<_>>()?;
-        let mut rows = 0;
+        let width = records.width;
+        let mut marks = Marks::new();
         while records.read()? {
-            rows += 1;
+            marks.note(records.mark());
         }
+        let rows = records.number;
         let types = vec![ColumnType::Any; wanted.len()];
-        Ok(Self { path: path.to_owned(), options: csv, encoding: options.encoding, places, types, rows })
+        Ok(Self { path: path.to_owned(), options: csv, encoding: options.encoding, places, types, width, marks, rows })
     }
 }
 
@@ -76,7 +83,8 @@ impl Table for Delimited {
     }
 
     fn read(&self, range: Range<u64>) -> Result<CellRows> {
-        let mut records = Records::open(&self.path, self.options.clone())?;
+        let mark = self.marks.before(range.start).map(|mark| (mark, self.width));
+        let mut records = Records::open(&self.path, self.options.clone(), mark)?;
         while records.number < range.start && records.read()? {}
         let (places, encoding, options) = (self.places.clone(), self.encoding, self.options.clone());
         Ok(Box::new(std::iter::from_fn(move || {
@@ -129,7 +137,7 @@ fn unique(fields: Vec<String>) -> Vec<String> {
 /// Reads a CSV file record by record.
 struct Records {
     path: PathBuf,
-    reader: Reader<Box<dyn Read + Send>>,
+    reader: Reader<Limited>,
     options: Arc<CsvOptions>,
     /// The record that was read last.
     record: ByteRecord,
@@ -137,22 +145,51 @@ struct Records {
     header: Option<ByteRecord>,
     /// Number of columns; 0 if the file is empty.
     width: usize,
-    /// Number of records that were read.
+    /// Number of records before the next one.
     number: u64,
     /// Whether the record was read in advance.
     waiting: bool,
-    /// Line of the file where the record starts, from 1.
-    line: u64,
+    /// Where the reader started.
+    start: Mark,
+    /// Number of bytes that the next record may have.
+    left: Arc<AtomicUsize>,
+}
+
+/// Bytes that end with an error if a record is too large, as one with an open quote is.
+struct Limited {
+    reader: Box<dyn Read + Send>,
+    left: Arc<AtomicUsize>,
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        let left = self.left.load(Ordering::Relaxed);
+        if read > left {
+            return Err(std::io::Error::other(format!(
+                "a record is larger than {} MiB; is a quote not closed?",
+                LARGEST_ROW >> 20
+            )));
+        }
+        self.left.store(left - read, Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 impl Records {
-    fn open(path: &Path, options: Arc<CsvOptions>) -> Result<Self> {
-        let mut lines = Lines::open(path, LineEnds::Newline)?;
-        let mut line = Vec::new();
-        for _ in 0..options.skipped_lines {
-            lines.read(&mut line)?;
+    /// Opens a file; at a mark with a number of columns, or at its start.
+    fn open(path: &Path, options: Arc<CsvOptions>, at: Option<(Mark, usize)>) -> Result<Self> {
+        let (start, width) = at.unwrap_or_default();
+        let mut lines = Lines::open(path, LineEnds::Newline, start)?;
+        if at.is_none() {
+            let mut line = Vec::new();
+            for _ in 0..options.skipped_lines {
+                lines.read(&mut line)?;
+            }
         }
-        let bytes: Box<dyn Read + Send> = Box::new(lines.rest().chain(END));
+        let start = lines.mark(start.row);
+        let left = Arc::new(AtomicUsize::new(LARGEST_ROW));
+        let bytes = Limited { reader: Box::new(lines.rest().chain(END)), left: left.clone() };
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -168,12 +205,13 @@ impl Records {
             options,
             record: ByteRecord::new(),
             header: None,
-            width: 0,
-            number: 0,
+            width,
+            number: start.row,
             waiting: false,
-            line: 0,
+            start,
+            left,
         };
-        if records.next()? {
+        if at.is_none() && records.next()? {
             records.width = records.options.names.as_ref().map_or(records.record.len(), Vec::len);
             if records.options.header {
                 records.header = Some(std::mem::take(&mut records.record));
@@ -182,6 +220,17 @@ impl Records {
             }
         }
         Ok(records)
+    }
+
+    /// The place of the record that was read last.
+    fn mark(&self) -> Mark {
+        let offset = self.record.position().map_or(0, csv::Position::byte);
+        Mark { row: self.number - 1, offset: self.start.offset + offset, line: self.line() - 1 }
+    }
+
+    /// Line of the file where the record that was read last starts, from 1.
+    fn line(&self) -> u64 {
+        self.record.position().map_or(1, csv::Position::line) + self.start.line
     }
 
     /// Reads the next record; `false` behind the last one.
@@ -196,7 +245,7 @@ impl Records {
             return Err(Error::Dataset(format!(
                 "{}: line {} has {} fields, and there are {} columns; is a field with the separator not quoted, or a quote not closed?",
                 self.path.display(),
-                self.line,
+                self.line(),
                 self.record.len(),
                 self.width
             )));
@@ -206,6 +255,7 @@ impl Records {
     }
 
     fn next(&mut self) -> Result<bool> {
+        let mut line = self.line();
         loop {
             let some = self.reader.read_byte_record(&mut self.record).map_err(|e| match e.into_kind() {
                 csv::ErrorKind::Io(source) => Error::File { path: self.path.clone(), source },
@@ -215,10 +265,11 @@ impl Records {
                 return Err(Error::Dataset(format!(
                     "{}: not valid CSV: the quote in the record that starts in line {} is never closed",
                     self.path.display(),
-                    self.line
+                    line
                 )));
             }
-            self.line = self.record.position().map_or(0, csv::Position::line) + self.options.skipped_lines;
+            line = self.line();
+            self.left.store(LARGEST_ROW, Ordering::Relaxed);
             if self.record.len() == 1 {
                 let field = &self.record[0];
                 if field == END.trim_ascii() {

@@ -11,6 +11,7 @@ use super::cells::{Cell, Cells};
 use super::columns::{ColumnType, Wanted, missing, mistyped};
 use super::encoding::Encoding;
 use super::lines::{LineEnds, Lines};
+use super::marks::{Mark, Marks};
 use super::options::ReadOptions;
 use super::table::{CellRows, Table};
 use super::values::{Shape, Values};
@@ -35,6 +36,7 @@ pub(super) struct Json {
     path: PathBuf,
     form: Form,
     rows: u64,
+    marks: Marks,
     wanted: Vec<String>,
     types: Vec<ColumnType>,
     encoding: Encoding,
@@ -48,11 +50,17 @@ impl Json {
         };
         let names: Vec<String> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
         let mut fields = Fields { path, wanted, names: &names, known: Vec::new(), types: vec![None; wanted.len()] };
-        let mut rows = Rows::open(path, &form)?;
+        let mut rows = Rows::open(path, &form, Mark::default())?;
         let mut value = Vec::new();
         let mut first_error = None;
+        let mut marks = Marks::new();
         // Once the columns have been seen, rows are only counted.
-        while rows.read(&mut value)? {
+        loop {
+            let mark = rows.mark();
+            if !rows.read(&mut value)? {
+                break;
+            }
+            marks.note(mark);
             if fields.types.iter().any(|found| found.is_none_or(|found| found == ColumnType::Any)) {
                 match options.encoding.decode(&value) {
                     Ok(text) => {
@@ -70,7 +78,15 @@ impl Json {
         let types = fields.types();
         // A file without rows has every column.
         let types = if rows.number == 0 { vec![ColumnType::Any; wanted.len()] } else { types? };
-        Ok(Self { path: path.to_owned(), form, rows: rows.number, wanted: names, types, encoding: options.encoding })
+        Ok(Self {
+            path: path.to_owned(),
+            form,
+            rows: rows.number,
+            marks,
+            wanted: names,
+            types,
+            encoding: options.encoding,
+        })
     }
 }
 
@@ -84,7 +100,7 @@ impl Table for Json {
     }
 
     fn read(&self, range: Range<u64>) -> Result<CellRows> {
-        let mut rows = Rows::open(&self.path, &self.form)?;
+        let mut rows = Rows::open(&self.path, &self.form, self.marks.before(range.start).unwrap_or_default())?;
         let mut value = Vec::new();
         while rows.number < range.start && rows.read(&mut value)? {}
         let (names, encoding) = (self.wanted.clone(), self.encoding);
@@ -103,7 +119,7 @@ impl Table for Json {
 
 /// How the rows of a file follow each other.
 fn form(path: &Path) -> Result<Form> {
-    let mut lines = Lines::open(path, LineEnds::Newline)?;
+    let mut lines = Lines::open(path, LineEnds::Newline, Mark::default())?;
     let mut line = Vec::new();
     while lines.read(&mut line)? {
         let text = line.trim_ascii();
@@ -121,7 +137,7 @@ fn form(path: &Path) -> Result<Form> {
 
 /// The bytes of rows, one by one.
 struct Rows {
-    /// Number of rows that were read.
+    /// Number of rows before the next one.
     number: u64,
     reader: Reader,
 }
@@ -132,12 +148,20 @@ enum Reader {
 }
 
 impl Rows {
-    fn open(path: &Path, form: &Form) -> Result<Self> {
+    fn open(path: &Path, form: &Form, mark: Mark) -> Result<Self> {
         let reader = match form {
-            Form::Lines => Reader::Lines(Lines::open(path, LineEnds::Newline)?),
-            Form::Values(shape) => Reader::Values(Values::open(path, shape.clone())?),
+            Form::Lines => Reader::Lines(Lines::open(path, LineEnds::Newline, mark)?),
+            Form::Values(shape) => Reader::Values(Values::open(path, shape.clone(), mark)?),
         };
-        Ok(Self { number: 0, reader })
+        Ok(Self { number: mark.row, reader })
+    }
+
+    /// The place of the next row.
+    fn mark(&self) -> Mark {
+        match &self.reader {
+            Reader::Lines(lines) => lines.mark(self.number),
+            Reader::Values(values) => values.mark(),
+        }
     }
 
     fn read(&mut self, value: &mut Vec<u8>) -> Result<bool> {

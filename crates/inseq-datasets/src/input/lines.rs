@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::bytes;
 use super::columns::{ColumnType, Wanted, missing};
 use super::encoding::Encoding;
+use super::marks::{Mark, Marks};
 use super::options::ReadOptions;
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
@@ -31,14 +32,22 @@ pub(super) struct Lines {
     path: PathBuf,
     reader: Box<dyn BufRead + Send>,
     ends: LineEnds,
-    after_return: bool,
-    /// Number of the line that was read last, from 1.
+    /// Number of lines before the next one.
     pub(super) number: u64,
+    /// Number of bytes before the next line.
+    pub(super) offset: u64,
 }
 
 impl Lines {
-    pub(super) fn open(path: &Path, ends: LineEnds) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), reader: bytes::text(path)?, ends, after_return: false, number: 0 })
+    /// Opens a file at a mark.
+    pub(super) fn open(path: &Path, ends: LineEnds, mark: Mark) -> Result<Self> {
+        let Mark { offset, line, .. } = mark;
+        Ok(Self { path: path.to_owned(), reader: bytes::text(path, offset)?, ends, number: line, offset })
+    }
+
+    /// The place of the next line, before which there are so many rows.
+    pub(super) fn mark(&self, row: u64) -> Mark {
+        Mark { row, offset: self.offset, line: self.number }
     }
 
     /// The bytes behind the line that was read last.
@@ -49,18 +58,15 @@ impl Lines {
     /// Reads the next line without its end; `false` at the end of the file.
     pub(super) fn read(&mut self, line: &mut Vec<u8>) -> Result<bool> {
         line.clear();
-        let mut started = false;
+        let path = &self.path;
+        let failed = |source| Error::File { path: path.clone(), source };
         loop {
-            let buffer = self.reader.fill_buf().map_err(|source| Error::File { path: self.path.clone(), source })?;
+            let buffer = self.reader.fill_buf().map_err(failed)?;
             if buffer.is_empty() {
+                let started = !line.is_empty();
                 self.number += u64::from(started);
                 return Ok(started);
             }
-            if std::mem::take(&mut self.after_return) && buffer[0] == b'\n' {
-                self.reader.consume(1);
-                continue;
-            }
-            started = true;
             let end = match self.ends {
                 LineEnds::Newline => buffer.iter().position(|&byte| byte == b'\n'),
                 LineEnds::Universal => buffer.iter().position(|&byte| matches!(byte, b'\n' | b'\r')),
@@ -68,16 +74,22 @@ impl Lines {
             let length = end.unwrap_or(buffer.len());
             line.extend_from_slice(&buffer[..length]);
             if let Some(end) = end {
-                self.after_return = buffer[end] == b'\r';
+                let is_return = buffer[end] == b'\r';
                 self.reader.consume(end + 1);
+                self.offset += end as u64 + 1;
+                if is_return && self.reader.fill_buf().map_err(failed)?.first() == Some(&b'\n') {
+                    self.reader.consume(1);
+                    self.offset += 1;
+                }
                 self.number += 1;
                 return Ok(true);
             }
             self.reader.consume(length);
+            self.offset += length as u64;
             if line.len() > LARGEST_ROW {
                 return Err(Error::Dataset(format!(
                     "{}: line {} is longer than {} MiB; is it a text file?",
-                    self.path.display(),
+                    path.display(),
                     self.number + 1,
                     LARGEST_ROW >> 20
                 )));
@@ -91,6 +103,7 @@ impl Lines {
 pub(super) struct TextLines {
     path: PathBuf,
     rows: u64,
+    marks: Marks,
     types: Vec<ColumnType>,
     encoding: Encoding,
 }
@@ -100,11 +113,18 @@ impl TextLines {
         if let Some(wanted) = wanted.iter().find(|wanted| wanted.name != COLUMN) {
             return Err(missing(path, &wanted.name, [COLUMN]));
         }
-        let mut lines = Lines::open(path, LineEnds::Universal)?;
+        let mut lines = Lines::open(path, LineEnds::Universal, Mark::default())?;
         let mut line = Vec::new();
-        while lines.read(&mut line)? {}
+        let mut marks = Marks::new();
+        loop {
+            let mark = lines.mark(lines.number);
+            if !lines.read(&mut line)? {
+                break;
+            }
+            marks.note(mark);
+        }
         let types = vec![ColumnType::Strings; wanted.len()];
-        Ok(Self { path: path.to_owned(), rows: lines.number, types, encoding: options.encoding })
+        Ok(Self { path: path.to_owned(), rows: lines.number, marks, types, encoding: options.encoding })
     }
 }
 
@@ -118,7 +138,8 @@ impl Table for TextLines {
     }
 
     fn read(&self, rows: Range<u64>) -> Result<CellRows> {
-        let mut lines = Lines::open(&self.path, LineEnds::Universal)?;
+        let mark = self.marks.before(rows.start).unwrap_or_default();
+        let mut lines = Lines::open(&self.path, LineEnds::Universal, mark)?;
         let mut line = Vec::new();
         while lines.number < rows.start && lines.read(&mut line)? {}
         let (columns, encoding) = (self.types.len(), self.encoding);

@@ -16,6 +16,7 @@ mod json;
 mod kind;
 mod layout;
 mod lines;
+mod marks;
 mod options;
 mod parquet;
 mod pattern;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::bytes;
 use super::lines::LARGEST_ROW;
+use super::marks::Mark;
 use crate::{Error, Result};
 
 /// Where the values of the rows are.
@@ -25,13 +26,27 @@ pub(super) struct Values {
     shape: Shape,
     /// Whether the array has ended.
     done: bool,
-    /// Number of values that were read.
+    /// Number of values before the next one.
     pub(super) number: u64,
+    /// Number of bytes before the next one.
+    offset: u64,
 }
 
 impl Values {
-    pub(super) fn open(path: &Path, shape: Shape) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), reader: bytes::text(path)?, shape, done: false, number: 0 })
+    /// Opens a file at a mark.
+    pub(super) fn open(path: &Path, shape: Shape, mark: Mark) -> Result<Self> {
+        let Mark { row, offset, .. } = mark;
+        Ok(Self { path: path.to_owned(), reader: bytes::text(path, offset)?, shape, done: false, number: row, offset })
+    }
+
+    /// The place behind the value that was read last.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { row: self.number, offset: self.offset, line: 0 }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader.consume(count);
+        self.offset += count as u64;
     }
 
     /// Reads the bytes of the next value; `false` behind the last one.
@@ -69,7 +84,7 @@ impl Values {
         } else {
             match self.some()? {
                 b',' => {
-                    self.reader.consume(1);
+                    self.consume(1);
                     return self.some().map(Some);
                 }
                 b']' => {}
@@ -110,7 +125,7 @@ impl Values {
             fields.push(format!("`{name}`"));
             self.scan(None)?;
             if self.some()? == b',' {
-                self.reader.consume(1);
+                self.consume(1);
             }
         }
         Err(Error::Dataset(format!(
@@ -147,7 +162,7 @@ impl Values {
                     )));
                 }
             }
-            self.reader.consume(length);
+            self.consume(length);
             if end.is_some() {
                 return Ok(());
             }
@@ -157,7 +172,7 @@ impl Values {
     fn expect(&mut self, expected: u8) -> Result<()> {
         match self.some()? {
             found if found == expected => {
-                self.reader.consume(1);
+                self.consume(1);
                 Ok(())
             }
             found => {
@@ -180,10 +195,10 @@ impl Values {
             }
             let spaces = buffer.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             if let Some(&byte) = buffer.get(spaces) {
-                self.reader.consume(spaces);
+                self.consume(spaces);
                 return Ok(Some(byte));
             }
-            self.reader.consume(spaces);
+            self.consume(spaces);
         }
     }
 
