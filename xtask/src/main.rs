@@ -1,4 +1,4 @@
-//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | evaluate | pages | frames | demo-model |
+//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | bench-dataset | evaluate | pages | frames | demo-model |
 //! parity | wheel | release`.
 
 #![forbid(unsafe_code)]
@@ -40,6 +40,8 @@ enum Chore {
     Bench(bench::Options),
     /// Measure the aggregation of a large result, beside the reference.
     BenchAggregation(bench::aggregation::Options),
+    /// Measure `inseq attribute-dataset` on many texts: memory, kills, cost, several processes, and the reference beside it.
+    BenchDataset(bench::dataset::Options),
     /// Ask every method for the word that decides in the demo grammar, and write the table of docs/src/demo.md.
     Evaluate,
     /// Write a page for each method, with what it finds on the demo model.
@@ -73,6 +75,7 @@ fn main() -> Result<()> {
         Chore::Ci { backend: Some(backend), python } => ci::parity_on(&shell, backend, &python),
         Chore::Bench(options) => bench::run(&shell, &options),
         Chore::BenchAggregation(options) => bench::aggregation::run(&shell, &options),
+        Chore::BenchDataset(options) => bench::dataset::run(&shell, &options),
         Chore::Evaluate => evaluate::run(&shell),
         Chore::Pages => evaluate::pages(&shell),
         Chore::Frames => evaluate::frames(&shell),

@@ -5,6 +5,7 @@
 
 mod against;
 pub mod aggregation;
+pub mod dataset;
 mod operations;
 mod report;
 mod worker;
