@@ -88,16 +88,14 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let bench = Bench { options, program, folder };
     let mut table = heading(shell)?;
     let is_wanted = |part| options.only.is_empty() || options.only.contains(&part);
-    type Measure = fn(&Bench) -> Result<String>;
-    let parts: [(Part, Measure); 5] = [
-        (Part::Memory, Bench::memory),
-        (Part::Kills, Bench::kills),
-        (Part::Cost, Bench::cost),
-        (Part::Processes, Bench::processes),
-        (Part::Reference, Bench::reference),
-    ];
-    for (part, measure) in parts.into_iter().filter(|(part, _)| is_wanted(*part)) {
-        let found = measure(&bench)?;
+    for part in Part::value_variants().iter().copied().filter(|part| is_wanted(*part)) {
+        let found = match part {
+            Part::Memory => bench.memory(),
+            Part::Kills => bench.kills(),
+            Part::Cost => bench.cost(),
+            Part::Processes => bench.processes(),
+            Part::Reference => bench.reference(),
+        }?;
         eprintln!("{part:?}: {found}");
         writeln!(table, "| {part:?} | {found} |")?;
     }
