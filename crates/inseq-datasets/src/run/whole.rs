@@ -19,6 +19,9 @@ pub(super) struct Attributing<'a> {
     pub(super) strict: bool,
 }
 
+/// The attribution of a row or its error, and its warnings.
+type Attributed = (Result<SequenceAttribution, String>, Vec<String>);
+
 impl Attributing<'_> {
     /// The rows of a part with their attributions, in order. `news` gets the number of rows that are attributed so far, and says
     /// whether to go on; `warn` gets warnings that are about no single row.
@@ -48,7 +51,7 @@ impl Attributing<'_> {
             finished = done.get();
             Ok((sequences, info))
         })?;
-        let mut attributed: Vec<Option<(Result<SequenceAttribution, String>, Vec<String>)>> = vec![None; rows.len()];
+        let mut attributed: Vec<Option<Attributed>> = vec![None; rows.len()];
         for outcome in outcomes {
             match outcome {
                 Outcome::Failed(place, problem) => attributed[place] = Some((Err(problem), Vec::new())),
