@@ -36,6 +36,7 @@ pub fn printed(output: &Output) -> String {
 }
 
 /// The one line that a failed call says, and its exit code.
+#[allow(dead_code)] // not every test has use for it
 pub fn complaint(output: &Output) -> (String, i32) {
     let text = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
