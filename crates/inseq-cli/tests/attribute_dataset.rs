@@ -168,7 +168,6 @@ fn every_flag_of_the_reference_is_taken() {
         &["--save_path", &saved, "--aggregate_output", "--output_step_attributions", "no"],
         &["-o", &saved, "--output_step_attributions", "--viz_path", &page],
         &["--generate_from_target_prefix", "no"],
-        &["--gen", "id"],
         &["-gen", "id"],
         &["--generated_text_field", "id", "--generate_from_target_prefix"],
     ] {
