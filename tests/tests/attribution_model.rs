@@ -22,7 +22,7 @@ fn scores(result: &AttributionResult) -> Vec<f32> {
 }
 
 fn method_of(result: &AttributionResult) -> &str {
-    result.info["attribution_method"].as_str().unwrap()
+    result.info.attribution_method.as_deref().unwrap()
 }
 
 #[test]

@@ -307,7 +307,7 @@ fn contrasts_that_make_no_sense() {
         request.step_scores_args = arguments.as_object().cloned().unwrap();
         gpt2.attribute(&request.step_scores(["contrast_prob"]))
     };
-    let warnings = |arguments| contrast(arguments).unwrap().info.get("warnings").map(ToString::to_string);
+    let warnings = |arguments| contrast(arguments).unwrap().info.warnings.map(|warnings| warnings.join(" "));
     assert_eq!(warnings(json!({ "contrast_targets": "the cat ran" })), None);
     let other = warnings(json!({ "contrast_targets": "a dog ran" })).unwrap();
     assert!(other.contains("does not begin with its prompt") && other.contains("the cat"), "{other}");

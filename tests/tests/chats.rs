@@ -51,7 +51,7 @@ fn contrasts_go_through_the_template() {
         };
         let request = request.generated_texts([" the mat"]).attributed_fn("contrast_prob_diff");
         let result = model.attribute(&request.step_scores(["contrast_prob"]).method("dummy").chat(true)).unwrap();
-        assert_eq!(result.info["generated_texts"], json!(["the cat on the mat"]));
+        assert_eq!(result.info.to_map()["generated_texts"], json!(["the cat on the mat"]));
         assert_close(&contrast.to_string(), &scores(&result, 0), &expected, 1e-4);
     }
 }
@@ -112,7 +112,7 @@ fn system_messages_and_turns_are_read_as_transformers_does() {
         for (index, (prompt, sequence)) in group.iter().zip(&result.sequences).enumerate() {
             let found: Vec<u32> = sequence.target[..sequence.attr_pos_start].iter().filter_map(|one| one.id).collect();
             assert_eq!(found, prompt.ids, "{} {}: {}", prompt.model, prompt.template, prompt.text);
-            assert_eq!(result.info["input_texts"][index], prompt.text);
+            assert_eq!(result.info.to_map()["input_texts"][index], prompt.text);
         }
     }
 }

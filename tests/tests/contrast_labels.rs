@@ -42,7 +42,7 @@ fn contrasts_are_labelled_as_in_the_reference() {
     let expected: Vec<_> = plain.iter().cloned().chain(labels.map(|text| (text.to_owned(), -1))).collect();
     assert_eq!(shown(&result.sequences[0].target), expected);
     assert_eq!(
-        result.info["attributed_fn_args"]["contrast_targets_alignments"],
+        result.info.to_map()["attributed_fn_args"]["contrast_targets_alignments"],
         json!([[[4, 5], [5, 6], [6, 7], [7, 8]]]),
         "the pairs that came out"
     );

@@ -135,9 +135,7 @@ fn no_field_stops_a_given_text() {
 /// The warnings of a text that is generated.
 fn warnings(model: &AttributionModel, arguments: Value) -> Vec<String> {
     let request = AttributionRequest { generation_args: object(arguments), ..AttributionRequest::new(["the cat"]) };
-    let info = model.attribute(&request).unwrap().info;
-    let warnings = info.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
-    warnings.iter().map(|warning| warning.as_str().unwrap().to_string()).collect()
+    model.attribute(&request).unwrap().info.warnings.unwrap_or_default()
 }
 
 #[test]
@@ -246,9 +244,8 @@ fn values_out_of_range_are_what_they_are_in_transformers() {
                 assert!(message.contains(&format!("`{}", case.field)), "{case:?}: {message}");
                 continue;
             }
-            let info = found.unwrap().info;
-            let said = info.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
-            let has_said = said.iter().any(|said| said.as_str().unwrap().contains(&format!("`{}`", case.field)));
+            let said = found.unwrap().info.warnings.unwrap_or_default();
+            let has_said = said.iter().any(|said| said.contains(&format!("`{}`", case.field)));
             // What beams come to may be the same with a field that is used.
             if !case.mode.contains_key("num_beams") {
                 let is_useless = case.outcome == "ignored" || case.field == "stop_strings";

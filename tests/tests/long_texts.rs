@@ -27,9 +27,8 @@ fn ids(tokens: &[inseq_core::Token]) -> Vec<u32> {
     tokens.iter().map(|token| token.id.unwrap()).collect()
 }
 
-fn warnings(info: &serde_json::Map<String, Value>) -> Vec<String> {
-    let warnings = info.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
-    warnings.iter().map(|warning| warning.as_str().unwrap().to_string()).collect()
+fn warnings(info: &inseq_core::Info) -> Vec<String> {
+    info.warnings.clone().unwrap_or_default()
 }
 
 /// What `tokenizer(text, truncation=True, max_length=positions)` leaves: as many ids as there are positions, of which those
@@ -135,7 +134,7 @@ fn targets_may_be_given_as_ids() {
             (&expected.source, &expected.target, &expected.step_scores)
         );
         assert_eq!((got.attr_pos_start, got.attr_pos_end), (expected.attr_pos_start, expected.attr_pos_end), "{name}");
-        assert_eq!(result.info["constrained_decoding"], true);
+        assert_eq!(result.info.to_map()["constrained_decoding"], true);
         for ids in [vec![], vec![9999], vec![1; 5000]] {
             assert!(model.attribute(&request.clone().generated_token_ids(Some(vec![ids]))).is_err());
         }

@@ -57,8 +57,8 @@ fn a_method_of_ones_own_runs_as_a_value_and_by_its_name() {
     let scores = sequence.source_attributions.as_ref().unwrap();
     assert_eq!(scores.shape(), [sequence.source.len(), sequence.steps()]);
     assert_eq!((scores[[0, 0]], scores[[1, 2]]), (2.0, 5.0));
-    assert_eq!(result.info["attribution_method"], "distance");
-    assert_eq!(result.info["attribution_args"], json!({ "scale": 2.0 }));
+    assert_eq!(result.info.to_map()["attribution_method"], "distance");
+    assert_eq!(result.info.to_map()["attribution_args"], json!({ "scale": 2.0 }));
 
     let unknown = model.attribute(&request().method("distance")).unwrap_err();
     assert!(matches!(unknown, Error::Unknown { .. }), "{unknown}");
@@ -86,7 +86,7 @@ fn a_registered_method_takes_arguments_that_are_listed() {
         citation: "none",
         make: Arc::new(|arguments| {
             let scale = arguments.get("scale").map_or(Some(1.0), Value::as_f64);
-            let scale = scale.ok_or_else(|| Error::Argument("`scale` must be a number".into()))? as f32;
+            let scale = scale.ok_or_else(|| Error::argument("scale", "`scale` must be a number".into()))? as f32;
             Ok(Arc::new(Distance { scale }))
         }),
     };
@@ -108,9 +108,9 @@ fn options_as_a_value_are_those_by_name() {
     let named = request().method("integrated_gradients").attribution_argument("n_steps", 7);
     let [typed, named] = [typed, named].map(|request| model.attribute(&request).unwrap());
     assert_eq!(typed.sequences, named.sequences);
-    assert_eq!(typed.info["attribution_method"], "integrated_gradients");
-    assert_eq!(typed.info["attribution_args"]["n_steps"], 7);
-    assert_eq!(typed.info["attribution_args"]["method"], "gausslegendre");
+    assert_eq!(typed.info.to_map()["attribution_method"], "integrated_gradients");
+    assert_eq!(typed.info.to_map()["attribution_args"]["n_steps"], 7);
+    assert_eq!(typed.info.to_map()["attribution_args"]["method"], "gausslegendre");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use inseq_core::aggregators::{AggregationFunction, Aggregator as _, Spans, Subwords};
 use inseq_core::{AttributionResult, SequenceAttribution};
-use inseq_methods::step_functions::{self, from_closure};
+use inseq_methods::step_functions::{self, from_closure, merged_by};
 use inseq_methods::{AttributionModel, AttributionRequest, Error};
 use inseq_models::tokenizer::Role;
 use inseq_tests::{assert_close, fixture};
@@ -136,19 +136,17 @@ fn closures_are_registered_by_name() {
     };
     let unknown = attribute(&model, "saliency", "margin", &Map::new()).unwrap_err().to_string();
     assert!(unknown.contains("unknown step function"), "{unknown}");
-    model.register_step_function(margin(), Some(AggregationFunction::Sum)).unwrap();
-    assert!(model.register_step_function(margin(), None).unwrap_err().to_string().contains("already"));
+    model.register_step_function(merged_by(margin(), AggregationFunction::Sum)).unwrap();
+    assert!(model.register_step_function(margin()).unwrap_err().to_string().contains("already"));
     let taken = from_closure("logit", |context| Ok(context.of_targets(context.logits.clone())));
-    assert!(model.register_step_function(taken, None).is_err());
+    assert!(model.register_step_function(taken).is_err());
     let near = attribute(&model, "saliency", "margim", &Map::new()).unwrap_err().to_string();
     assert!(near.contains("did you mean `margin`"), "{near}");
 
     let sequence = attribute(&model, "saliency", "margin", &Map::new()).unwrap();
     let logits = attribute(&model, "saliency", "logit", &Map::new()).unwrap();
     assert_ne!(sequence.source_attributions, logits.source_attributions);
-    assert_eq!(model.merging().of_step_score("probability"), AggregationFunction::Prod);
-    let spans = Spans::new().target(std::iter::once(1..3)).merging(model.merging());
-    let merged = spans.aggregate(&sequence).unwrap();
+    let merged = Spans::new().target(std::iter::once(1..3)).aggregate(&sequence).unwrap();
     let scores = &sequence.step_scores["margin"];
     assert!((merged.step_scores["margin"][0] - (scores[0] + scores[1])).abs() < 1e-6);
 

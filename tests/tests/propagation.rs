@@ -34,7 +34,9 @@ impl Method for Propagated {
                 let (Some(gradients), Some(embeddings)) = (gradients, embeddings) else { continue };
                 let [_, probes, rows, features] = gradients.dims();
                 let values = gradients * embeddings.unsqueeze_dim(1);
-                let values = values.try_into_vec_as::<f32>().map_err(|e| Error::Argument(format!("{e:?}")))?;
+                let values = values
+                    .try_into_vec_as::<f32>()
+                    .map_err(|e| Error::Device { what: "scores".into(), problem: format!("{e:?}") })?;
                 let values = ArrayView3::from_shape((probes, rows, features), &values).expect("a probe's rows");
                 let mut part = scores.slice_mut(s![..rows, steps.clone(), ..]);
                 part.assign(&values.permuted_axes([1, 0, 2]));

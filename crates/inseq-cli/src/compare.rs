@@ -4,7 +4,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use inseq_core::{AttributionResult, MeanShares, SequenceAttribution, Token};
 use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, MethodInfo, list_methods};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::aggregation::{Aggregation, AggregationArguments};
 use crate::attribution::{AttributionArguments, method};
@@ -104,12 +104,11 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
         results.push(aggregation.apply(&result)?);
     }
     let names: Vec<&str> = methods.iter().map(|method| method.name).collect();
-    let texts = targets.info.get("generated_texts").and_then(Value::as_array);
     let mut said = String::new();
-    for (index, text) in texts.into_iter().flatten().enumerate() {
+    for (index, text) in targets.info.generated_texts.iter().flatten().enumerate() {
         let sequences: Vec<&SequenceAttribution> =
             results.iter().filter_map(|result| result.sequences.get(index)).collect();
-        said += text.as_str().unwrap_or_default();
+        said += text;
         said += "\n\nMean share of each token over the steps:\n";
         said += &lines(&shares(&names, &sequences)?);
         said += "\nRank correlation (Spearman), mean over the steps:\n";

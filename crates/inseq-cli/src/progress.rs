@@ -55,6 +55,7 @@ impl Bar {
                 self.bar.set_length(total as u64);
                 self.bar.set_position(done as u64);
             }
+            _ => self.bar.tick(),
         }
         if self.interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

@@ -99,6 +99,7 @@ impl<'a> ResultFile<'a> {
                 Format::Safetensors => Some("safetensors"),
                 Format::Parquet => Some("Parquet"),
                 Format::Arrow => Some("Arrow"),
+                _ => Some("binary"),
             };
             if let Some(name) = binary {
                 return Err(output::binary(FLAG, name, "json or csv"));

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use inseq_core::AttributionResult;
-use serde_json::Value;
 
 use crate::failure::{in_flags, one_line, say};
 
@@ -30,7 +29,6 @@ impl Warnings {
 
     /// Says those of a result.
     pub fn say_of(&mut self, result: &AttributionResult) {
-        let warnings = result.info.get("warnings").and_then(Value::as_array);
-        self.say(warnings.into_iter().flatten().filter_map(Value::as_str));
+        self.say(result.info.warnings.iter().flatten());
     }
 }

@@ -60,9 +60,9 @@ fn a_command_line_of_the_reference_runs_unchanged() {
     assert_eq!(printed(&output), "");
     let result = AttributionResult::load(&json).unwrap();
     assert_eq!(result.sequences.len(), 2);
-    assert_eq!(result.info["attribution_method"], "integrated_gradients");
-    assert_eq!(result.info["attributed_fn_args"]["logprob"], true);
-    assert_eq!(result.info["attribution_args"]["n_steps"], 4);
+    assert_eq!(result.info.to_map()["attribution_method"], "integrated_gradients");
+    assert_eq!(result.info.to_map()["attributed_fn_args"]["logprob"], true);
+    assert_eq!(result.info.to_map()["attribution_args"]["n_steps"], 4);
     for sequence in &result.sequences {
         assert_eq!(sequence.kind, AttributionKind::Granular);
         assert!(sequence.target_attributions.is_some());

@@ -141,8 +141,8 @@ fn chats_come_from_a_file() {
     let line: Vec<&str> = line.iter().map(String::as_str).collect();
     let json = printed(&run(&line));
     let result = AttributionResult::read(json.as_bytes(), &LoadOptions::default()).unwrap();
-    assert_eq!(result.info["input_texts"][0], "s the dog u the cat a");
-    assert_eq!(result.info["generated_texts"][1], "u the cat a sat u the cat a sat on");
+    assert_eq!(result.info.to_map()["input_texts"][0], "s the dog u the cat a");
+    assert_eq!(result.info.to_map()["generated_texts"][1], "u the cat a sat u the cat a sat on");
     let piped = call("-");
     let piped: Vec<&str> = piped.iter().map(String::as_str).collect();
     let again = printed(&with_input(&piped, chats.as_bytes()));

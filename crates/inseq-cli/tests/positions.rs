@@ -41,7 +41,7 @@ fn steps_before_the_end_are_those_of_the_whole() {
             printed(&run(&["aggregate", whole, "--steps", &steps, "-o", cut]));
             let [some, mut cut] = [some, cut].map(|path| AttributionResult::load(path).unwrap());
             if name == "gpt2" {
-                assert_eq!(some.info["attr_pos_start"], 4);
+                assert_eq!(some.info.to_map()["attr_pos_start"], 4);
             }
             cut.info = some.info.clone();
             // Sequence scores describe the tokens up to the last attributed one.

@@ -84,7 +84,8 @@ fn a_beginning_that_is_given_counts_as_constrained() {
     let facts = |more: &[&str]| {
         let saved = printed(&run(&[&["attribute", "-i", TEXT, "-a", "dummy", "-o", "-"][..], more].concat()));
         let result = AttributionResult::read(saved.as_bytes(), &inseq_core::LoadOptions::default()).unwrap();
-        ["constrained_decoding", "generate_from_target_prefix"].map(|fact| result.info[fact].as_bool().unwrap())
+        ["constrained_decoding", "generate_from_target_prefix"]
+            .map(|fact| result.info.to_map()[fact].as_bool().unwrap())
     };
     // By inseq 0.7.1.
     assert_eq!(facts(&[]), [false, false]);

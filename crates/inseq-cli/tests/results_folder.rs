@@ -66,7 +66,7 @@ fn commands_on_saved_results_take_a_folder() {
     for fact in
         ["model_name", "attribution_method", "step_scores", "attribute_target", "input_texts", "generated_texts"]
     {
-        assert_eq!(found.info[fact], expected.info[fact], "{fact}");
+        assert_eq!(found.info.get(fact), expected.info.get(fact), "{fact}");
     }
 
     let aggregated = path_in(&folder, "words.json");

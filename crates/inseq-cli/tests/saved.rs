@@ -91,7 +91,7 @@ fn parts_of_a_file_are_picked() {
         let part = load(&part);
         assert_eq!(part.sequences.len(), 1);
         assert!(part.sequences[0].is_close(&whole.sequences[1].slice_steps(1..3).unwrap(), Tolerance::EXACT));
-        assert_eq!(part.info["input_texts"], serde_json::json!(["Die müde 1"]));
+        assert_eq!(part.info.to_map()["input_texts"], serde_json::json!(["Die müde 1"]));
         let (line, code) = complaint(&run(&["show", &from, "--sequences", "2"]));
         assert!(line.contains("there is no sequence 2; it has 2, counted from 0") && code == 1, "{line}");
         let (line, _) = complaint(&run(&["show", &from, "--steps", "3:9"]));
@@ -111,7 +111,7 @@ fn split_files_merge_again() {
     assert!(whole.is_close(&merged, Tolerance::EXACT));
     let other = path_in(&folder, "other.json");
     let mut changed = whole.clone();
-    changed.info.insert("model_name".into(), "large".into());
+    changed.info.model_name = Some("large".into());
     changed.save(&other).unwrap();
     let (line, code) = complaint(&run(&["merge", &parts[0], &other, "-o", &path_in(&folder, "no.json")]));
     assert!(line.contains("`model_name` is \"tiny\" in the first, \"large\" in number 2") && code == 1, "{line}");

@@ -1,8 +1,11 @@
 //! Comparison of results up to rounding.
 
+use indexmap::IndexMap;
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, Zip};
 
-use crate::{AttributionResult, SequenceAttribution, StepAttribution};
+use crate::{AttributionResult, SequenceAttribution, SequenceScore, StepAttribution};
+
+type SequenceScores = IndexMap<String, SequenceScore>;
 
 /// Largest allowed difference of two scores: `absolute + relative * |expected|`. NaN equals NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +38,11 @@ impl Tolerance {
             _ => false,
         }
     }
+
+    fn sequence_scores(self, expected: &SequenceScores, found: &SequenceScores) -> bool {
+        let mut pairs = expected.values().zip(found.values());
+        expected.keys().eq(found.keys()) && pairs.all(|(a, b)| a.axes == b.axes && self.arrays(&a.scores, &b.scores))
+    }
 }
 
 impl SequenceAttribution {
@@ -50,8 +58,7 @@ impl SequenceAttribution {
             && self.step_scores.keys().eq(found.step_scores.keys())
             && self.step_score_merging == found.step_score_merging
             && self.step_scores.values().zip(found.step_scores.values()).all(|(a, b)| tolerance.arrays(a, b))
-            && self.sequence_scores.keys().eq(found.sequence_scores.keys())
-            && self.sequence_scores.values().zip(found.sequence_scores.values()).all(|(a, b)| tolerance.arrays(a, b))
+            && tolerance.sequence_scores(&self.sequence_scores, &found.sequence_scores)
     }
 }
 
@@ -66,8 +73,7 @@ impl StepAttribution {
             && tolerance.optional(self.target_attributions.as_ref(), found.target_attributions.as_ref())
             && self.step_scores.keys().eq(found.step_scores.keys())
             && self.step_scores.values().zip(found.step_scores.values()).all(|(a, b)| tolerance.arrays(a, b))
-            && self.sequence_scores.keys().eq(found.sequence_scores.keys())
-            && self.sequence_scores.values().zip(found.sequence_scores.values()).all(|(a, b)| tolerance.arrays(a, b))
+            && tolerance.sequence_scores(&self.sequence_scores, &found.sequence_scores)
     }
 }
 

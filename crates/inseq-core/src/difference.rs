@@ -2,10 +2,10 @@
 
 use std::ops::Sub;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::aggregators::{Aggregator as _, Pair};
-use crate::{AttributionResult, Error, Result, SequenceAttribution};
+use crate::{AttributionResult, Error, Info, Result, SequenceAttribution};
 
 impl AttributionResult {
     /// The change from this result to another one: the [`Pair`] of each two sequences. `info` keeps the facts
@@ -67,7 +67,8 @@ fn combine(
 }
 
 /// The facts that two results share.
-fn shared(a: &Map<String, Value>, b: &Map<String, Value>) -> Map<String, Value> {
+fn shared(a: &Info, b: &Info) -> Info {
+    let (a, b) = (a.to_map(), b.to_map());
     let both = a.iter().filter_map(|(name, fact)| Some((name, fact, b.get(name)?)));
     both.filter_map(|(name, a, b)| {
         let fact = match (a, b) {

@@ -11,6 +11,22 @@ pub enum Error {
     /// A value does not fit the rest of the result.
     #[error("{0}")]
     Invalid(String),
+    /// An argument of the caller is invalid.
+    #[error("{problem}")]
+    Argument {
+        /// Name of the argument, such as `split_pattern`.
+        name: String,
+        /// Found and expected value, and the way out, as a whole sentence.
+        problem: String,
+    },
+    /// A file or a result is larger than a limit.
+    #[error("{problem}")]
+    Limit {
+        /// Name of the option that holds the limit, or of the part that exceeds it.
+        name: String,
+        /// The limit and the way out, as a whole sentence.
+        problem: String,
+    },
     /// A name is unknown.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
@@ -48,6 +64,15 @@ impl Error {
             Self::Exists(_) | Self::File { .. } => self,
             other => Self::File { path: path.to_owned(), source: Box::new(other) },
         }
+    }
+
+    /// An invalid argument: its name, and a whole sentence about the found and expected value and the way out.
+    pub fn argument(name: &str, problem: String) -> Self {
+        Self::Argument { name: name.to_owned(), problem }
+    }
+
+    pub(crate) fn limit(name: &str, problem: String) -> Self {
+        Self::Limit { name: name.to_owned(), problem }
     }
 
     /// An error about an unknown name.

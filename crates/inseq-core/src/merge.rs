@@ -17,9 +17,6 @@ const SHARED_FACTS: [&str; 9] = [
     "tokenizer_name",
 ];
 
-/// Facts with one value per text, which are concatenated.
-const TEXT_FACTS: [&str; 2] = ["generated_texts", "input_texts"];
-
 impl AttributionResult {
     /// Merges the sequences of several results, in order. `info` comes from the first result, except the texts and the largest
     /// `attr_pos_end`, which come from all results. Steps are kept if the first result has them.
@@ -40,13 +37,13 @@ impl AttributionResult {
     pub fn merge(results: impl IntoIterator<Item = Self>) -> Result<Self> {
         let mut results = results.into_iter();
         let Some(mut merged) = results.next() else {
-            return Err(Error::Invalid("there are no results to merge".to_owned()));
+            return Err(Error::argument("results", "there are no results to merge".to_owned()));
         };
         for (index, mut result) in results.enumerate() {
             for fact in SHARED_FACTS {
                 let (first, other) = (merged.info.get(fact), result.info.get(fact));
                 if first != other {
-                    let shown = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
+                    let shown = |value: Option<Value>| value.map_or("absent".to_owned(), |value| value.to_string());
                     return Err(Error::Invalid(format!(
                         "results cannot be merged: `{fact}` is {} in the first, {} in number {}",
                         shown(first),
@@ -55,16 +52,16 @@ impl AttributionResult {
                     )));
                 }
             }
-            for fact in TEXT_FACTS {
-                if let (Some(Value::Array(texts)), Some(Value::Array(more))) =
-                    (merged.info.get_mut(fact), result.info.get_mut(fact))
-                {
-                    texts.append(more);
+            let (info, more) = (&mut merged.info, result.info);
+            for (texts, more) in
+                [(&mut info.input_texts, more.input_texts), (&mut info.generated_texts, more.generated_texts)]
+            {
+                if let (Some(texts), Some(more)) = (texts, more) {
+                    texts.extend(more);
                 }
             }
-            let end = |result: &Self| result.info.get("attr_pos_end").and_then(Value::as_i64);
-            if let (Some(first), Some(other)) = (end(&merged), end(&result)) {
-                merged.info.insert("attr_pos_end".to_owned(), first.max(other).into());
+            if let (Some(end), Some(other)) = (&mut info.attr_pos_end, more.attr_pos_end) {
+                *end = other.max(*end);
             }
             merged.sequences.append(&mut result.sequences);
             if let Some(steps) = &mut merged.steps {

@@ -3,6 +3,7 @@
 //! Serde's messages name Rust's types (`usize`, `untagged enum`). This module turns them into words: the
 //! place, the expected value, and the found value.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -57,6 +58,38 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Mismatch> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(Mismatch::from)?;
     let end = deserializer.end().map_err(|error| Mismatch { path: String::new(), message: words(&error.to_string()) });
     end.map(|()| value)
+}
+
+/// As [`parse`], for a text that Python wrote: `NaN`, `Infinity` and `-Infinity`, which JSON does not have, are texts.
+///
+/// # Errors
+/// As [`parse`].
+///
+/// ```
+/// use inseq_core::mismatch::parse_python;
+///
+/// let config: serde_json::Value = parse_python(br#"{"time_step_limit": [0.0, Infinity]}"#)?;
+/// assert_eq!(config["time_step_limit"][1], "Infinity");
+/// # Ok::<(), inseq_core::mismatch::Mismatch>(())
+/// ```
+pub fn parse_python<T: DeserializeOwned>(text: &[u8]) -> Result<T, Mismatch> {
+    // Few texts have such literals, and quotes move the places that messages name.
+    parse(text).or_else(|error| match crate::saved::quote_literals(text) {
+        Cow::Borrowed(_) => Err(error),
+        Cow::Owned(quoted) => parse(&quoted),
+    })
+}
+
+/// The kind of a JSON value, in words.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }
 
 impl From<serde_path_to_error::Error<serde_json::Error>> for Mismatch {

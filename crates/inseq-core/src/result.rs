@@ -1,9 +1,7 @@
 //! The attributions of one call.
 
-use serde_json::{Map, Value};
-
 use crate::aggregators::Aggregator;
-use crate::{Result, SequenceAttribution, StepAttribution};
+use crate::{Info, Result, SequenceAttribution, StepAttribution};
 
 /// The attributions of one `attribute` call: one [`SequenceAttribution`] per text, and facts about the call.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,8 +10,8 @@ pub struct AttributionResult {
     pub sequences: Vec<SequenceAttribution>,
     /// Raw output of each step, if requested.
     pub steps: Option<Vec<StepAttribution>>,
-    /// Facts about the call: model, method, arguments, times. Keys are those of the reference.
-    pub info: Map<String, Value>,
+    /// Facts about the call: model, method, arguments, times.
+    pub info: Info,
 }
 
 impl AttributionResult {

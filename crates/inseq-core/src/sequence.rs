@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use indexmap::IndexMap;
 use ndarray::{Array1, ArrayD, Axis, Slice};
+use serde::{Deserialize, Serialize};
 
 use crate::aggregators::{AggregationFunction, Aggregator, Pipeline, Slices};
 use crate::{Error, Result, Token};
 
-/// Meaning of the trailing axes of an attribution array.
+/// Meaning of the trailing axes of an attribution array. The last variant has room for any axes, so there will be no other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AttributionKind {
     /// `[attributed, step, hidden]`: one score for each feature of the embedding.
@@ -24,8 +25,9 @@ pub enum AttributionKind {
     },
 }
 
-/// Meaning of one of the first two axes of a sequence score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Meaning of one of the first two axes of a sequence score. A text has no other parts, so there will be no other variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ScoreAxis {
     /// Source tokens.
     Source,
@@ -35,21 +37,24 @@ pub enum ScoreAxis {
     Step,
 }
 
-impl ScoreAxis {
-    /// The first two axes of a sequence score, which the file format derives from its name: `decoder...` has target tokens
-    /// twice, `encoder...` source tokens twice, any other name source tokens and steps.
-    ///
-    /// ```
-    /// use inseq_core::ScoreAxis;
-    ///
-    /// assert_eq!(ScoreAxis::of("encoder_self_attentions"), [ScoreAxis::Source, ScoreAxis::Source]);
-    /// ```
-    pub fn of(sequence_score: &str) -> [Self; 2] {
-        match sequence_score {
-            name if name.starts_with("decoder") => [Self::Target, Self::Target],
-            name if name.starts_with("encoder") => [Self::Source, Self::Source],
-            _ => [Self::Source, Self::Step],
-        }
+/// An array that describes a whole text, such as encoder self-attention, with the meaning of its first two axes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SequenceScore {
+    /// Meaning of the first two axes. Aggregators that merge, keep or drop tokens do so along these.
+    pub axes: [ScoreAxis; 2],
+    /// The scores, `[axes[0], axes[1], ...]`.
+    pub scores: ArrayD<f32>,
+}
+
+impl SequenceScore {
+    /// Scores with the meaning of their first two axes.
+    pub fn new(axes: [ScoreAxis; 2], scores: ArrayD<f32>) -> Self {
+        Self { axes, scores }
+    }
+
+    /// The same axes with other scores.
+    pub(crate) fn with(&self, scores: ArrayD<f32>) -> Self {
+        Self { axes: self.axes, scores }
     }
 }
 
@@ -69,12 +74,11 @@ pub struct SequenceAttribution {
     pub target_attributions: Option<ArrayD<f32>>,
     /// Step scores, `[step]`, by the name of the step function.
     pub step_scores: IndexMap<String, Array1<f32>>,
-    /// Functions that merge step scores of merged tokens, by the name of the step score. Only step scores that were registered
-    /// with a function are here.
+    /// Functions that merge step scores of merged tokens, by the name of the step score. A step score without one is merged as
+    /// attributions are.
     pub step_score_merging: BTreeMap<String, AggregationFunction>,
-    /// Arrays that describe the whole text (such as encoder self-attention), by name. The name determines the first two axes
-    /// ([`ScoreAxis::of`]).
-    pub sequence_scores: IndexMap<String, ArrayD<f32>>,
+    /// Arrays that describe the whole text (such as encoder self-attention), by name.
+    pub sequence_scores: IndexMap<String, SequenceScore>,
     /// Position in `target` of the first attributed token.
     pub attr_pos_start: usize,
     /// Position in `target` after the last attributed token.
@@ -107,8 +111,9 @@ pub struct StepAttribution {
     pub target_attributions: Option<ArrayD<f32>>,
     /// Step scores, `[batch]`, by the name of the step function.
     pub step_scores: IndexMap<String, Array1<f32>>,
-    /// Arrays that describe whole texts, `[batch, ...]`, by name; only on the last step, for methods that compute them.
-    pub sequence_scores: IndexMap<String, ArrayD<f32>>,
+    /// Arrays that describe whole texts, `[batch, ...]`, by name; only on the last step, for methods that compute them. Their
+    /// axes are those after the batch.
+    pub sequence_scores: IndexMap<String, SequenceScore>,
     /// Meaning of the trailing axes of the attribution arrays.
     pub kind: AttributionKind,
 }
@@ -199,7 +204,10 @@ impl SequenceAttribution {
     pub fn slice_steps(&self, steps: Range<usize>) -> Result<Self> {
         self.validate()?;
         if steps.start > steps.end || steps.end > self.steps() {
-            return Err(Error::Invalid(format!("steps {steps:?} do not lie in the {} attributed ones", self.steps())));
+            return Err(Error::argument(
+                "steps",
+                format!("steps {steps:?} do not lie in the {} attributed ones", self.steps()),
+            ));
         }
         let columns = |scores: &ArrayD<f32>| scores.slice_axis(Axis(1), Slice::from(steps.clone())).to_owned();
         let some = |scores: &Array1<f32>| scores.slice_axis(Axis(0), Slice::from(steps.clone())).to_owned();

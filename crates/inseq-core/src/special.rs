@@ -71,13 +71,13 @@ impl SequenceAttribution {
             sequence_scores: self
                 .sequence_scores
                 .iter()
-                .map(|(name, scores)| {
-                    let [rows, columns] = ScoreAxis::of(name).map(|axis| match axis {
+                .map(|(name, score)| {
+                    let [rows, columns] = score.axes.map(|axis| match axis {
                         ScoreAxis::Source => &source,
                         ScoreAxis::Target => &target,
                         ScoreAxis::Step => &steps,
                     });
-                    (name.clone(), cut(cut(scores.clone(), 0, rows), 1, columns))
+                    (name.clone(), score.with(cut(cut(score.scores.clone(), 0, rows), 1, columns)))
                 })
                 .collect(),
             attr_pos_start: before,

@@ -45,7 +45,7 @@ pub(crate) mod saved_id {
     }
 }
 
-/// Part of a text that a token stands for.
+/// Part of a text that a token stands for: known text, unknown text, or none. There will be no other variant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Piece {
     /// Bytes of the text in UTF-8, with the spaces that belong to the token. They are whole characters, unless the

@@ -75,7 +75,7 @@ fn assert_sequence(what: &str, got: &SequenceAttribution, expected: &Expected) {
         assert_scores(&format!("{what} {name}"), Some(&got.step_scores[name].clone().into_dyn()), Some(expected));
     }
     for (name, expected) in &expected.sequence_scores {
-        assert_scores(&format!("{what} {name}"), Some(&got.sequence_scores[name]), Some(expected));
+        assert_scores(&format!("{what} {name}"), Some(&got.sequence_scores[name].scores), Some(expected));
     }
 }
 

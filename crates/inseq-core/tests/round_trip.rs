@@ -6,8 +6,8 @@ use std::{fs, io};
 use indexmap::IndexMap;
 use inseq_core::aggregators::AggregationFunction;
 use inseq_core::{
-    AttributionKind, AttributionResult, Error, LoadOptions, MappedResult, SaveOptions, ScoresPrecision,
-    SequenceAttribution, StepAttribution, Token, Tolerance,
+    AttributionKind, AttributionResult, Error, Info, LoadOptions, MappedResult, SaveOptions, ScoreAxis,
+    ScoresPrecision, SequenceAttribution, SequenceScore, StepAttribution, Token, Tolerance,
 };
 use ndarray::{Array1, ArrayD, IxDyn, array};
 use proptest::collection::{btree_map, vec};
@@ -27,13 +27,20 @@ fn scores(shape: Vec<usize>) -> impl Strategy<Value = ArrayD<f32>> {
 }
 
 fn vectors(length: usize) -> impl Strategy<Value = IndexMap<String, Array1<f32>>> {
-    vec((".{0,4}", vec(score(), length)), 0..4)
+    vec((names(), vec(score(), length)), 0..4)
         .prop_map(|scores| scores.into_iter().map(|(name, scores)| (name, scores.into())).collect())
 }
 
-fn arrays() -> impl Strategy<Value = IndexMap<String, ArrayD<f32>>> {
-    let array = vec(1..3_usize, 1..4).prop_flat_map(scores);
-    vec(("[a-z]{1,4}", array), 0..3).prop_map(|scores| scores.into_iter().collect())
+/// Names, of which some mean something to the reference.
+fn names() -> impl Strategy<Value = String> {
+    prop_oneof![".{0,4}", "(probability|entropy|margin)", "(decoder|encoder)_[a-z]{0,2}"]
+}
+
+fn sequence_scores() -> impl Strategy<Value = IndexMap<String, SequenceScore>> {
+    let axis = || prop_oneof![Just(ScoreAxis::Source), Just(ScoreAxis::Target), Just(ScoreAxis::Step)];
+    let score = (axis(), axis(), vec(1..3_usize, 1..4).prop_flat_map(scores));
+    let score = score.prop_map(|(rows, columns, scores)| SequenceScore::new([rows, columns], scores));
+    vec((names(), score), 0..3).prop_map(|scores| scores.into_iter().collect())
 }
 
 fn tokens(length: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<Token>> {
@@ -54,7 +61,7 @@ fn kind() -> impl Strategy<Value = (AttributionKind, Vec<usize>)> {
 fn merging() -> impl Strategy<Value = BTreeMap<String, AggregationFunction>> {
     let norm = any::<f64>().prop_map(|order| AggregationFunction::VectorNorm { order });
     let function = prop_oneof![Just(AggregationFunction::Sum), Just(AggregationFunction::VNORM), norm];
-    btree_map(".{0,3}", function, 0..3)
+    btree_map(names(), function, 0..3)
 }
 
 fn sequence() -> impl Strategy<Value = SequenceAttribution> {
@@ -63,7 +70,8 @@ fn sequence() -> impl Strategy<Value = SequenceAttribution> {
         let [one, other] = positions.map(|position| position.index(target.len() + 1));
         let (start, end) = (one.min(other), one.max(other));
         let shape = |rows: usize| [&[rows, end - start], inner.as_slice()].concat();
-        let arrays = (option::of(scores(shape(source.len()))), option::of(scores(shape(target.len()))), arrays());
+        let arrays =
+            (option::of(scores(shape(source.len()))), option::of(scores(shape(target.len()))), sequence_scores());
         (arrays, vectors(end - start), merging()).prop_map(
             move |((source_attributions, target_attributions, sequence_scores), step_scores, step_score_merging)| {
                 SequenceAttribution {
@@ -87,7 +95,7 @@ fn step() -> impl Strategy<Value = StepAttribution> {
     (1..3_usize, 0..3_usize, 0..3_usize, kind()).prop_flat_map(|(batch, source, prefix, (kind, inner))| {
         let shape = |rows: usize| [&[batch, rows], inner.as_slice()].concat();
         let texts = (vec(tokens(source), batch), vec(tokens(1), batch), vec(tokens(prefix), batch));
-        let arrays = (option::of(scores(shape(source))), option::of(scores(shape(prefix))), arrays());
+        let arrays = (option::of(scores(shape(source))), option::of(scores(shape(prefix))), sequence_scores());
         (texts, arrays, vectors(batch)).prop_map(
             move |(
                 (source, target, prefix),
@@ -115,8 +123,8 @@ fn result() -> impl Strategy<Value = AttributionResult> {
     let numbers = any::<f64>().prop_filter("JSON knows finite numbers only", |x| x.is_finite());
     (vec(sequence(), 0..3), option::of(vec(step(), 0..3)), facts, numbers).prop_map(
         |(sequences, steps, facts, number)| {
-            let mut info: serde_json::Map<_, _> = facts.into_iter().collect();
-            info.insert("exec_time".to_owned(), json!(number));
+            let mut info: Info = facts.into_iter().collect();
+            info.exec_time = Some(number);
             AttributionResult { sequences, steps, info }
         },
     )
@@ -218,7 +226,7 @@ fn small() -> AttributionResult {
     AttributionResult {
         sequences: vec![sequence.clone(), sequence],
         steps: Some(vec![]),
-        info: info.as_object().cloned().unwrap_or_default(),
+        info: info.as_object().cloned().unwrap_or_default().into(),
     }
 }
 
@@ -243,12 +251,12 @@ fn sequences_are_split_as_the_reference_splits_them() -> Result<(), Box<dyn std:
     let paths = small().save_with(folder.path().join("out.json.gz"), &options)?;
     assert_eq!(paths, ["out_0.json.gz", "out_1.json.gz"].map(|name| folder.path().join(name)));
     let second = AttributionResult::load(&paths[1])?;
-    assert_eq!(second.info["input_texts"], json!(["non"]));
-    assert_eq!(second.info["generated_texts"], json!(["no"]));
+    assert_eq!(second.info.to_map()["input_texts"], json!(["non"]));
+    assert_eq!(second.info.to_map()["generated_texts"], json!(["no"]));
     assert_eq!((second.sequences.len(), second.steps), (1, None));
     let others = small().save_with(folder.path().join("out.v1.safetensors"), &options)?;
     assert_eq!(others[1], folder.path().join("out.v1_1.safetensors"));
-    assert_eq!(AttributionResult::load(&others[1])?.info["input_texts"], json!(["non"]));
+    assert_eq!(AttributionResult::load(&others[1])?.info.to_map()["input_texts"], json!(["non"]));
     let error = small().save_with(folder.path().join("out.json.gz"), &options);
     assert!(matches!(&error, Err(Error::Exists(taken)) if *taken == paths[0]), "{error:?}");
     Ok(())
@@ -278,9 +286,9 @@ fn nothing_is_left_when_saving_fails() -> Result<(), Box<dyn std::error::Error>>
 fn results_of_one_model_merge() -> Result<(), Box<dyn std::error::Error>> {
     let merged = AttributionResult::merge([small(), small(), small()])?;
     assert_eq!(merged.sequences.len(), 6);
-    assert_eq!(merged.info["input_texts"].as_array().map(Vec::len), Some(6));
+    assert_eq!(merged.info.to_map()["input_texts"].as_array().map(Vec::len), Some(6));
     let mut other = small();
-    other.info.insert("model_name".to_owned(), json!("small"));
+    other.info.model_name = Some("small".to_owned());
     let error = AttributionResult::merge([small(), other]).map_err(|error| error.to_string());
     let expected = "results cannot be merged: `model_name` is \"tiny\" in the first, \"small\" in number 2";
     assert_eq!(error, Err(expected.to_owned()));

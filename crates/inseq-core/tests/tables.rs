@@ -196,7 +196,7 @@ proptest! {
     #[test]
     fn other_readers_see_every_score(sequences in vec(sequence(), 0..3)) {
         let info = json!({"model_name": "tiny"}).as_object().cloned().unwrap_or_default();
-        let result = AttributionResult { sequences, steps: None, info };
+        let result = AttributionResult { sequences, steps: None, info: info.into() };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = |end: &str| folder.path().join(format!("table.{end}"));
         for end in ["csv", "parquet", "arrow", "feather"] {

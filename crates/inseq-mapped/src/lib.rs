@@ -32,6 +32,7 @@ pub fn release(map: &Mmap, range: Range<usize>) {
 
 /// Access pattern of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Access {
     /// From one end to the other; the system may read ahead.
     InOrder,

@@ -17,6 +17,6 @@ pub(crate) fn read<T: DeserializeOwned>(owner: &str, arguments: &Map<String, Val
             _ if message.starts_with("must ") => format!("`{path}` {message}"),
             _ => format!("`{path}`: {message}"),
         };
-        Error::Argument(format!("arguments of {owner}: {message}"))
+        Error::argument(&path, format!("arguments of {owner}: {message}"))
     })
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use inseq_core::aggregators::Aggregators;
-use inseq_core::{AttributionResult, SequenceAttribution};
+use inseq_core::{AttributionResult, Info, SequenceAttribution};
 use inseq_models::architectures::LoadedModel;
 use inseq_models::checkpoint::Repository;
 use inseq_models::device;
@@ -153,7 +153,7 @@ impl AttributionModel {
         let device = device::parse(name)?;
         let mut all = std::iter::once(&self.text_model).chain(&self.copies);
         all.find(|model| model.device() == device).ok_or_else(|| {
-            Error::Argument(format!(
+            Error::argument("device", format!(
                 "`device` is `{name}`, but the weights of the model are on {:?}; copy them with `copy_to({name:?})`",
                 self.devices()
             ))
@@ -193,7 +193,7 @@ impl AttributionModel {
     /// request's texts, and its attribution. Nothing is kept, so memory does not grow with the number of texts. Texts of similar
     /// lengths run together, so they are not in order.
     ///
-    /// Returns the `info` of a result.
+    /// Returns the facts about the call.
     ///
     /// ```
     /// # #[cfg(feature = "demo")] {
@@ -217,7 +217,7 @@ impl AttributionModel {
         &self,
         request: &AttributionRequest,
         each: impl FnMut(usize, SequenceAttribution) -> Result<(), E>,
-    ) -> Result<Map<String, Value>, E> {
+    ) -> Result<Info, E> {
         self.attribute_each_with_progress(request, &mut |_| ControlFlow::Continue(()), each)
     }
 
@@ -230,9 +230,10 @@ impl AttributionModel {
         request: &AttributionRequest,
         progress: ProgressCallback,
         mut each: impl FnMut(usize, SequenceAttribution) -> Result<(), E>,
-    ) -> Result<Map<String, Value>, E> {
+    ) -> Result<Info, E> {
         if request.output_step_attributions {
-            return Err(Error::Argument(
+            return Err(Error::argument(
+                "output_step_attributions",
                 "`output_step_attributions` is for results that are collected; use `attribute`, or leave it out".into(),
             )
             .into());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use web_time::Instant;
 
 use inseq_core::aggregators::AggregationFunction;
-use inseq_core::{SequenceAttribution, StepAttribution};
+use inseq_core::{Info, SequenceAttribution, StepAttribution};
 use inseq_models::generation::GenerationConfig;
 use inseq_models::tokenizer::Role;
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ pub(crate) struct Call<'r> {
     pub(crate) method: Arc<dyn Method>,
     pub(crate) attributed_fn: SharedStepFunction,
     pub(crate) step_scores: Vec<SharedStepFunction>,
-    /// Functions that merge step scores, for those that were registered with one.
+    /// Functions that merge step scores, by name.
     merging: BTreeMap<String, AggregationFunction>,
     /// Whether target tokens have scores; in decoder-only models they always have.
     pub(crate) has_target_scores: bool,
@@ -84,7 +84,7 @@ impl<'r> Call<'r> {
     /// An option is invalid; the error names it.
     pub(crate) fn resolve(model: &'r TextModel, choices: &Choices, request: &'r AttributionRequest) -> Result<Self> {
         if request.batch_size == Some(0) {
-            return Err(Error::Argument("`batch_size` must be at least 1, found 0".into()));
+            return Err(Error::argument("batch_size", "`batch_size` must be at least 1, found 0".into()));
         }
         let method = choices.method(model, request)?;
         let attributed_fn = choices.attributed_fn(model, request)?;
@@ -100,7 +100,7 @@ impl<'r> Call<'r> {
             unused_options: unused_options::of_call(request, &*method, model),
             generation,
             asked: Asked { start: request.attr_pos_start, end: request.attr_pos_end },
-            merging: choices.merging_of(&step_scores),
+            merging: step_scores.iter().filter_map(|one| Some((one.name().to_owned(), one.merging()?))).collect(),
             method,
             attributed_fn,
             step_scores,
@@ -120,11 +120,7 @@ impl<'r> Call<'r> {
     ///
     /// # Errors
     /// A text or a position is invalid, the call is cancelled, or `each` fails.
-    pub(crate) fn run(
-        &self,
-        progress: ProgressCallback,
-        mut each: impl FnMut(Finished) -> Result<()>,
-    ) -> Result<Map<String, Value>> {
+    pub(crate) fn run(&self, progress: ProgressCallback, mut each: impl FnMut(Finished) -> Result<()>) -> Result<Info> {
         let progress = &mut |news: Progress| match self.limits.is_cancelled() {
             true => ControlFlow::Break(()),
             false => progress(news),
@@ -165,7 +161,7 @@ impl<'r> Call<'r> {
     pub(crate) fn facts(&self) -> Map<String, Value> {
         const OF_TEXTS: [&str; 6] =
             ["attr_pos_start", "attr_pos_end", "exec_time", "input_texts", "generated_texts", "warnings"];
-        let mut facts = self.facts.info(&self.texts, &Outcome::default());
+        let mut facts = self.facts.info(&self.texts, &Outcome::default()).to_map();
         facts.retain(|name, _| !OF_TEXTS.contains(&name.as_str()));
         facts
     }
@@ -198,7 +194,7 @@ impl<'r> Call<'r> {
             let length = target.target.len();
             let steps = self.asked.of(prompt, length, &target.text).map_err(|reason| match target.notes.as_slice() {
                 [] => reason,
-                notes => format!("{reason} ({})", notes.join("; ")),
+                notes => reason.noted(&notes.join("; ")),
             });
             outcome.has_steps |= steps.is_ok();
             let steps = steps.unwrap_or_else(|reason| {
@@ -210,8 +206,10 @@ impl<'r> Call<'r> {
             prepared.texts.push(self.text_steps(&target, index, steps)?);
             prepared.written.push(target.text);
         }
-        if let (false, true, Some(reason)) = (outcome.has_steps, window.end == self.texts.len(), &outcome.refusal) {
-            return Err(Error::Argument(reason.clone()));
+        if let (false, true) = (outcome.has_steps, window.end == self.texts.len())
+            && let Some(reason) = outcome.refusal.take()
+        {
+            return Err(reason);
         }
         let special = self.texts.model.special_tokens();
         outcome.has_end |= prepared.texts.iter().any(|text| unused_options::sees_end(text, &special));

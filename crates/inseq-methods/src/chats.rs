@@ -1,5 +1,6 @@
 //! Chats as prompts, in the form that a model was trained on.
 
+use inseq_core::mismatch::kind;
 use inseq_models::tokenizer::Message;
 use serde_json::Value;
 
@@ -53,7 +54,7 @@ impl Chat {
     pub fn read_all(json: &str) -> Result<Vec<Self>> {
         const KIND: &str =
             "a list of messages such as {\"role\": \"user\", \"content\": \"Who was late?\"}, or a list of such lists";
-        let invalid = |found: &str| Error::Argument(format!("chats are {KIND}; found {found}"));
+        let invalid = |found: &str| Error::argument("chats", format!("chats are {KIND}; found {found}"));
         let value: Value = serde_json::from_str(json).map_err(|error| invalid(&format!("invalid JSON: {error}")))?;
         let Value::Array(list) = value else { return Err(invalid(kind(&value))) };
         let lists = match list.first() {
@@ -63,16 +64,16 @@ impl Chat {
         };
         let chats = lists.into_iter().enumerate().map(|(chat, messages)| {
             let Value::Array(messages) = messages else {
-                return Err(Error::Argument(format!(
-                    "chat {}: expected a list of messages, found {}",
-                    chat + 1,
-                    kind(&messages)
-                )));
+                return Err(Error::argument(
+                    "chats",
+                    format!("chat {}: expected a list of messages, found {}", chat + 1, kind(&messages)),
+                ));
             };
             let messages = messages.into_iter().enumerate();
             let messages = messages.map(|(index, message)| {
-                read_message(message)
-                    .map_err(|problem| Error::Argument(format!("chat {}, message {}: {problem}", chat + 1, index + 1)))
+                read_message(message).map_err(|problem| {
+                    Error::argument("chats", format!("chat {}, message {}: {problem}", chat + 1, index + 1))
+                })
             });
             let found = Self { messages: messages.collect::<Result<_>>()? };
             found.check(chat).map(|()| found)
@@ -83,7 +84,7 @@ impl Chat {
     /// Checks that there is a message. `index` is the index of the chat in the call.
     pub(crate) fn check(&self, index: usize) -> Result<()> {
         match self.messages.is_empty() {
-            true => Err(Error::Argument(format!("chat {} has no messages; give at least one", index + 1))),
+            true => Err(Error::argument("chats", format!("chat {} has no messages; give at least one", index + 1))),
             false => Ok(()),
         }
     }
@@ -112,18 +113,6 @@ fn read_message(message: Value) -> std::result::Result<Message, String> {
     match fields.keys().next() {
         Some(name) => Err(format!("`{name}` is not supported; a message has `role` and `content`")),
         None => Ok(message),
-    }
-}
-
-/// The JSON type of a value, in words.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 

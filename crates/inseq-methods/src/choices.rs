@@ -1,9 +1,7 @@
 //! Resolves the names in a request.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use inseq_core::aggregators::AggregationFunction;
 use inseq_models::tokenizer::Role;
 use serde_json::{Map, Value};
 
@@ -51,11 +49,14 @@ impl Choices {
                 method.clone()
             }
             Some(MethodChoice::Own(method)) => {
-                return Err(Error::Argument(format!(
-                    "the method `{}` is given with its options, so that `attribution_args` are for no method; leave them out, \
+                return Err(Error::argument(
+                    "attribution_args",
+                    format!(
+                        "the method `{}` is given with its options, so that `attribution_args` are for no method; leave them out, \
                      or give the method by its name",
-                    method.name()
-                )));
+                        method.name()
+                    ),
+                ));
             }
         };
         method.check(model.model())?;
@@ -110,11 +111,6 @@ impl Choices {
         arguments: &Map<String, Value>,
     ) -> Result<SharedStepFunction> {
         vocabulary(model, |tokens| self.step_functions.find(name, arguments, tokens))
-    }
-
-    /// The functions that merge the scores of those step functions that were registered with one, by name.
-    pub(crate) fn merging_of(&self, functions: &[SharedStepFunction]) -> BTreeMap<String, AggregationFunction> {
-        self.step_functions.merging_of(functions.iter().map(|function| function.name()))
     }
 }
 

@@ -6,20 +6,33 @@
 pub enum Error {
     /// Error of the model, its checkpoint or its tokenizer.
     #[error(transparent)]
-    Model(#[from] inseq_models::Error),
+    Model(inseq_models::Error),
     /// Error of the result.
     #[error(transparent)]
     Result(#[from] inseq_core::Error),
     /// An argument of the call is invalid.
-    #[error("{0}")]
-    Argument(String),
-    /// A device's memory cannot be read.
-    #[error("{what} cannot be read from the device: {message}")]
+    #[error("{problem}")]
+    Argument {
+        /// Name of the argument, such as `batch_size`.
+        name: String,
+        /// Found and expected value, and the way out, as a whole sentence.
+        problem: String,
+    },
+    /// A text is longer than the model or an option allows.
+    #[error("{problem}")]
+    Limit {
+        /// Name of the argument that exceeds the limit, such as `input_texts`.
+        name: String,
+        /// The found size, the limit and the way out, as a whole sentence.
+        problem: String,
+    },
+    /// A device fails: its memory cannot be read, or holds other values than were computed.
+    #[error("{what} {problem}")]
     Device {
-        /// Description of the values.
+        /// Description of the values or of the device.
         what: String,
         /// Message of the device.
-        message: String,
+        problem: String,
     },
     /// A name is unknown.
     #[error(transparent)]
@@ -29,6 +42,14 @@ pub enum Error {
     Method {
         /// Name of the method.
         method: String,
+        /// Found and expected output.
+        problem: String,
+    },
+    /// The output of a step function does not fit its steps. This is a bug of the function, not of the call.
+    #[error("the step function `{function}` {problem}")]
+    StepFunction {
+        /// Name of the step function.
+        function: String,
         /// Found and expected output.
         problem: String,
     },
@@ -49,7 +70,50 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
+    /// An invalid argument: its name, and a whole sentence about the found and expected value and the way out.
+    ///
+    /// ```
+    /// use inseq_methods::Error;
+    ///
+    /// let error = Error::argument("scale", "`scale` must be a number above 0, found -1".into());
+    /// assert!(matches!(&error, Error::Argument { name, .. } if name == "scale"));
+    /// assert_eq!(error.to_string(), "`scale` must be a number above 0, found -1");
+    /// ```
+    pub fn argument(name: &str, problem: String) -> Self {
+        Self::Argument { name: name.to_owned(), problem }
+    }
+
+    pub(crate) fn limit(name: &str, problem: String) -> Self {
+        Self::Limit { name: name.to_owned(), problem }
+    }
+
+    pub(crate) fn device(what: impl Into<String>, problem: String) -> Self {
+        Self::Device { what: what.into(), problem }
+    }
+
+    /// The same error with a note at the end of its message; errors without a sentence of their own do not change.
+    pub(crate) fn noted(mut self, note: &str) -> Self {
+        match &mut self {
+            Self::Argument { problem, .. } | Self::Limit { problem, .. } => *problem += &format!(" ({note})"),
+            Self::Model(inseq_models::Error::Argument { problem, .. } | inseq_models::Error::Limit { problem, .. }) => {
+                *problem += &format!(" ({note})");
+            }
+            _ => {}
+        }
+        self
+    }
+
     pub(crate) fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         Error::Unknown(inseq_core::UnknownName::new(kind, name, known))
+    }
+}
+
+impl From<inseq_models::Error> for Error {
+    /// A cancelled generation is a cancelled attribution.
+    fn from(error: inseq_models::Error) -> Self {
+        match error {
+            inseq_models::Error::Cancelled => Self::Cancelled,
+            other => Self::Model(other),
+        }
     }
 }

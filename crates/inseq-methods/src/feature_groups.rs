@@ -28,6 +28,7 @@ use crate::{Error, Result};
 /// # Ok::<(), inseq_methods::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FeatureGroups {
     /// Every token is its own feature.
     #[default]
@@ -62,7 +63,7 @@ impl FeatureGroups {
             _ => mismatch::read(&value).map(|one| vec![one]),
         });
         spans.map(Self::Spans).map_err(|error| {
-            Error::Argument(format!(
+            Error::argument("feature_groups", format!(
                 "feature groups must be an object such as {{\"source\": [[0, 2]], \"target\": [[1, 3]]}}, or a list of such \
                  objects, one for each text: {error}"
             ))
@@ -115,30 +116,37 @@ impl TextTokens {
             [all] => all,
             each if each.len() == self.texts => &each[self.index],
             _ => {
-                return Err(Error::Argument(format!(
-                    "feature groups are given for {} texts, but there are {}; give one object for each, or one for all",
-                    texts.len(),
-                    self.texts
-                )));
+                return Err(Error::argument(
+                    "feature_groups",
+                    format!(
+                        "feature groups are given for {} texts, but there are {}; give one object for each, or one for all",
+                        texts.len(),
+                        self.texts
+                    ),
+                ));
             }
         };
         let check = |side: &str, spans: &[(usize, usize)], length: usize| {
             let mut before = 0;
             for (index, &(start, end)) in spans.iter().enumerate() {
                 if start >= end || start < before || end > length {
-                    return Err(Error::Argument(format!(
-                        "feature groups of text {}: the {side} span {} is [{start}, {end}], but spans must not be empty, nor \
+                    return Err(Error::argument(
+                        "feature_groups",
+                        format!(
+                            "feature groups of text {}: the {side} span {} is [{start}, {end}], but spans must not be empty, nor \
                          overlap, be in order and lie within the {length} {side} tokens",
-                        self.index + 1,
-                        index + 1
-                    )));
+                            self.index + 1,
+                            index + 1
+                        ),
+                    ));
                 }
                 before = end;
             }
             Ok(spans.iter().map(|&(start, end)| start..end).collect())
         };
         if self.source.is_empty() && !own.source.is_empty() {
-            return Err(Error::Argument(
+            return Err(Error::argument(
+                "feature_groups",
                 "feature groups: a decoder-only model has no source; its prompt is the start of the `target`".into(),
             ));
         }

@@ -49,17 +49,20 @@ impl TextModel {
         progress: ProgressCallback,
     ) -> Result<Vec<Generated>> {
         if let Some(text) = sources.iter().position(Vec::is_empty) {
-            return Err(Error::Argument(format!(
-                "text {} has no tokens; the model needs something to start from",
-                text + 1
-            )));
+            return Err(Error::argument(
+                "input_texts",
+                format!("text {} has no tokens; the model needs something to start from", text + 1),
+            ));
         }
         let start = self.decoder_start().map(|start| config.decoder_start_token_id.unwrap_or(start));
         let vocabulary = self.model().target_embedding.vocabulary();
         if let Some(start) = start.filter(|&start| start as usize >= vocabulary) {
-            return Err(Error::Argument(format!(
-                "`decoder_start_token_id` is {start}, but the model has embeddings for {vocabulary} tokens only"
-            )));
+            return Err(Error::argument(
+                "decoder_start_token_id",
+                format!(
+                    "`decoder_start_token_id` is {start}, but the model has embeddings for {vocabulary} tokens only"
+                ),
+            ));
         }
         let starts: Vec<Vec<u32>> = match (prefixes, start) {
             (Some(prefixes), _) => prefixes.to_vec(),

@@ -1,8 +1,9 @@
 //! The `info` of a result.
 
-use inseq_core::SequenceAttribution;
+use inseq_core::{Info, SequenceAttribution};
 use serde_json::{Map, Value, json};
 
+use crate::Error;
 use crate::method::Method;
 use crate::request::{AttributionRequest, MethodChoice};
 use crate::step_functions::SharedStepFunction;
@@ -35,7 +36,7 @@ pub(crate) struct Outcome {
     pub(crate) without_value: Vec<String>,
     /// Whether any text has the requested positions, and the reason of the first text without them.
     pub(crate) has_steps: bool,
-    pub(crate) refusal: Option<String>,
+    pub(crate) refusal: Option<Error>,
     /// Whether a step of any text sees an end-of-sequence token.
     pub(crate) has_end: bool,
     /// The targets, as texts.
@@ -115,45 +116,42 @@ impl<'r> Facts<'r> {
         each.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning))
     }
 
-    /// The whole `info`, by the reference's names.
-    pub(crate) fn info(&self, texts: &Texts, outcome: &Outcome) -> Map<String, Value> {
+    /// The facts of the result.
+    pub(crate) fn info(&self, texts: &Texts, outcome: &Outcome) -> Info {
         let (model, warnings) = (texts.model, outcome.all_warnings());
-        let mut info = Map::new();
-        let mut put = |name: &str, value: Value| info.insert(name.to_owned(), value);
-        put("attribution_method", json!(self.method));
-        put("attr_pos_start", json!(outcome.attr_pos_start));
-        put("attr_pos_end", json!(outcome.attr_pos_end));
-        put("output_step_attributions", json!(self.output_step_attributions));
-        put("attribute_target", json!(self.attribute_target && !model.model().is_decoder_only()));
-        put("step_scores", json!(self.step_scores));
-        put("exec_time", json!(outcome.seconds));
-        put("model_name", json!(model.name()));
-        put("model_class", json!(model.model_class()));
-        put("tokenizer_name", json!(model.name()));
-        put("tokenizer_class", json!(model.tokenizer().class()));
-        put("include_eos_baseline", json!(self.include_eos_baseline));
-        put("attributed_fn", json!(self.attributed_fn));
-        put("attribution_args", json!(self.attribution_args));
-        put("input_texts", json!(texts.inputs));
-        put("generated_texts", json!(outcome.written));
-        put("generation_args", json!(self.generation_args));
-        put("constrained_decoding", json!(texts.gives_targets()));
-        put("generate_from_target_prefix", json!(texts.goes_on));
-        if let Some(groups) = self.feature_groups {
-            put("feature_groups", json!(groups));
-        }
-        if !warnings.is_empty() {
-            put("warnings", json!(warnings));
-        }
-        let arguments = [("attributed_fn_args", self.attributed_fn_args), ("step_scores_args", self.step_scores_args)];
-        for ((name, arguments), alignments) in arguments.into_iter().zip(&outcome.alignments) {
+        let arguments = |arguments: &Map<String, Value>, alignments: &[Vec<(usize, usize)>]| {
             let mut arguments = arguments.clone();
             // The alignments of contrast targets as they came out: for each text pairs of positions, one for each step.
             if arguments.contains_key("contrast_targets") && !alignments.is_empty() {
                 arguments.insert("contrast_targets_alignments".into(), json!(alignments));
             }
-            put(name, json!(arguments));
-        }
+            arguments
+        };
+        let [of_attributed_fn, of_step_scores] = &outcome.alignments;
+        let mut info = Info::default();
+        info.attribution_method = Some(self.method.clone());
+        info.attr_pos_start = outcome.attr_pos_start;
+        info.attr_pos_end = outcome.attr_pos_end;
+        info.output_step_attributions = Some(self.output_step_attributions);
+        info.attribute_target = Some(self.attribute_target && !model.model().is_decoder_only());
+        info.step_scores = Some(self.step_scores.clone());
+        info.exec_time = Some(outcome.seconds);
+        info.model_name = Some(model.name().to_owned());
+        info.model_class = Some(model.model_class().to_owned());
+        info.tokenizer_name = Some(model.name().to_owned());
+        info.tokenizer_class = Some(model.tokenizer().class().to_owned());
+        info.include_eos_baseline = Some(self.include_eos_baseline);
+        info.attributed_fn = Some(self.attributed_fn.clone());
+        info.attribution_args = Some(self.attribution_args.clone());
+        info.attributed_fn_args = Some(arguments(self.attributed_fn_args, of_attributed_fn));
+        info.step_scores_args = Some(arguments(self.step_scores_args, of_step_scores));
+        info.generation_args = Some(self.generation_args.clone());
+        info.input_texts = Some(texts.inputs.to_vec());
+        info.generated_texts = Some(outcome.written.clone());
+        info.constrained_decoding = Some(texts.gives_targets());
+        info.generate_from_target_prefix = Some(texts.goes_on);
+        info.feature_groups = self.feature_groups.map(str::to_owned);
+        info.warnings = (!warnings.is_empty()).then_some(warnings);
         info
     }
 }

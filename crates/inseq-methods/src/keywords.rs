@@ -79,14 +79,15 @@ fn arguments_of(function: &StepFunctionChoice) -> &'static [Argument] {
 }
 
 fn boolean(name: &str, value: &Value) -> Result<bool> {
-    value
-        .as_bool()
-        .ok_or_else(|| Error::Argument(format!("attribution argument `{name}` must be true or false, found {value}")))
+    value.as_bool().ok_or_else(|| {
+        Error::argument(name, format!("attribution argument `{name}` must be true or false, found {value}"))
+    })
 }
 
 fn object(name: &str, value: &Value) -> Result<Map<String, Value>> {
     let object = value.as_object().cloned();
-    object.ok_or_else(|| Error::Argument(format!("attribution argument `{name}` must be an object, found {value}")))
+    object
+        .ok_or_else(|| Error::argument(name, format!("attribution argument `{name}` must be an object, found {value}")))
 }
 
 fn has_no_effect<'a>(

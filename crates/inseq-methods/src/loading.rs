@@ -92,7 +92,8 @@ pub(crate) fn checked_budget(bytes: usize) -> Result<usize> {
     if bytes > 0 {
         return Ok(bytes);
     }
-    Err(Error::Argument(
+    Err(Error::argument(
+        "memory_budget",
         "`memory_budget` is 0; expected the bytes that the tensors of an attribution may take, such as 1GiB".into(),
     ))
 }

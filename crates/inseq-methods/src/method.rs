@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use inseq_core::{About, AttributionKind, Entry, nearest};
+use inseq_core::{About, AttributionKind, Entry, SequenceScore, nearest};
 use inseq_models::model::{Model, Trace, Wanted};
 use ndarray::{Array1, ArrayD};
 use serde::Serialize;
@@ -75,8 +75,8 @@ pub struct Attributions {
     pub target: Option<ArrayD<f32>>,
     /// Further scores of each step, such as convergence deltas, by name.
     pub step_scores: Vec<(String, Array1<f32>)>,
-    /// Arrays that describe the whole text, by name.
-    pub sequence_scores: Vec<(String, ArrayD<f32>)>,
+    /// Arrays that describe the whole text, by name, with the meaning of their axes.
+    pub sequence_scores: Vec<(String, SequenceScore)>,
     /// Meaning of the trailing axes.
     pub kind: AttributionKind,
 }
@@ -341,10 +341,13 @@ impl MethodInfo {
             let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             let near = nearest(unknown, self.arguments.iter().map(|known| known.name), 1);
             let hint = near.first().map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
-            return Err(Error::Argument(format!(
-                "arguments of the method `{}`: unknown argument `{unknown}`; it takes {takes}{hint}",
-                self.name
-            )));
+            return Err(Error::argument(
+                unknown,
+                format!(
+                    "arguments of the method `{}`: unknown argument `{unknown}`; it takes {takes}{hint}",
+                    self.name
+                ),
+            ));
         }
         let method = (self.make)(arguments)?;
         method.validate()?;

@@ -93,11 +93,14 @@ impl Contrasts<'_> {
         attributed: bool,
     ) -> Result<SharedStepFunction> {
         if function.noisy_forwards().is_some() && !self.texts.model.model().has_dropout() {
-            return Err(Error::Argument(format!(
-                "the step function `{}` looks at forwards with dropout, but the model has none: every rate in its config.json \
+            return Err(Error::argument(
+                "mc_dropout",
+                format!(
+                    "the step function `{}` looks at forwards with dropout, but the model has none: every rate in its config.json \
                  is 0",
-                function.name()
-            )));
+                    function.name()
+                ),
+            ));
         }
         let Some(arguments) = function.contrast() else { return Ok(function.clone()) };
         let given =
@@ -106,11 +109,14 @@ impl Contrasts<'_> {
             if let Some(others) = others
                 && others.as_slice().len() != self.texts.len()
             {
-                return Err(Error::Argument(format!(
-                    "`{name}` has {} texts for {} input texts; give one for each",
-                    others.as_slice().len(),
-                    self.texts.len()
-                )));
+                return Err(Error::argument(
+                    name,
+                    format!(
+                        "`{name}` has {} texts for {} input texts; give one for each",
+                        others.as_slice().len(),
+                        self.texts.len()
+                    ),
+                ));
             }
         }
         let entries = run.point.texts.iter().enumerate();
@@ -166,10 +172,13 @@ impl Contrasts<'_> {
             _ => None,
         };
         if let Some(count) = aligned_texts.filter(|&count| count != self.texts.len()) {
-            return Err(Error::Argument(format!(
-                "`contrast_targets_alignments` has pairs for {count} texts, but there are {}; give a list for each",
-                self.texts.len()
-            )));
+            return Err(Error::argument(
+                "contrast_targets_alignments",
+                format!(
+                    "`contrast_targets_alignments` has pairs for {count} texts, but there are {}; give a list for each",
+                    self.texts.len()
+                ),
+            ));
         }
         match (&target, &arguments.contrast_targets_alignments) {
             (None, Some(_)) => {
@@ -201,30 +210,39 @@ impl Contrasts<'_> {
             // Another prompt, and what was written after the text's own.
             (None, Some(prompt), None) => {
                 if model.max_target_positions().is_some_and(|most| self.texts.truncate && text.target.len() >= most) {
-                    return Err(Error::Argument(format!(
-                        "contrast text {} takes the place of a prompt, but the text fills all positions of the model and may \
+                    return Err(Error::limit(
+                        "contrast_sources",
+                        format!(
+                            "contrast text {} takes the place of a prompt, but the text fills all positions of the model and may \
                          have been cut; shorten it, or give `contrast_targets`",
-                        text.index + 1
-                    )));
+                            text.index + 1
+                        ),
+                    ));
                 }
                 let own = self.texts.model.encode(&self.texts.inputs[text.index], Role::Source, special)?.len();
                 let whole: Vec<u32> =
                     prompt.iter().chain(&text.target[own.min(text.target.len())..]).copied().collect();
                 // The last token is only ever predicted.
                 if let Some(positions) = model.max_target_positions().filter(|positions| whole.len() > positions + 1) {
-                    return Err(Error::Argument(format!(
-                        "contrast text {} has {} tokens with what follows the text's own prompt, but the model has {positions} \
+                    return Err(Error::limit(
+                        "contrast_sources",
+                        format!(
+                            "contrast text {} has {} tokens with what follows the text's own prompt, but the model has {positions} \
                          positions; shorten it",
-                        text.index + 1,
-                        whole.len()
-                    )));
+                            text.index + 1,
+                            whole.len()
+                        ),
+                    ));
                 }
                 whole
             }
             _ => text.target.clone(),
         };
         if target.len() < 2 {
-            return Err(Error::Argument(format!("contrast text {} has no token to compare with", text.index + 1)));
+            return Err(Error::argument(
+                "contrast_targets",
+                format!("contrast text {} has no token to compare with", text.index + 1),
+            ));
         }
         let positions = match has_target || model.is_decoder_only() {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,

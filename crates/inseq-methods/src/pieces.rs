@@ -10,9 +10,9 @@ use std::ops::Range;
 use inseq_models::model::Model;
 use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, Axis, RemoveAxis, Slice, concatenate};
 
+use crate::Result;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Method};
-use crate::{Error, Result};
 
 /// Steps of a text with the same frequencies.
 pub(crate) struct Piece<'a> {
@@ -118,5 +118,5 @@ pub(crate) fn joined(mut pieces: Vec<Attributions>) -> Result<Attributions> {
 
 fn joined_along<D: RemoveAxis>(axis: Axis, arrays: &[ArrayView<f32, D>]) -> Result<Array<f32, D>> {
     concatenate(axis, arrays)
-        .map_err(|error| Error::Argument(format!("scores of a text's pieces do not join: {error}")))
+        .map_err(|error| inseq_core::Error::Invalid(format!("scores of a text's pieces do not join: {error}")).into())
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use inseq_core::{SequenceAttribution, StepAttribution, Token};
 use ndarray::{Array1, ArrayD, Axis, Slice};
 
+use crate::{Error, Result};
+
 /// The requested positions of a call; negative ones count from the end of each text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
@@ -15,7 +17,7 @@ pub(crate) struct Asked {
 impl Asked {
     /// The requested positions of a target, or the reason why it has none of them. The prompt of a decoder-only model, of
     /// `prompt` tokens, is never attributed; without a prompt, the target starts with the decoder start.
-    pub(crate) fn of(self, prompt: Option<usize>, length: usize, text: &str) -> Result<Range<usize>, String> {
+    pub(crate) fn of(self, prompt: Option<usize>, length: usize, text: &str) -> Result<Range<usize>> {
         let length = length as i64;
         let from_end = |position: i64| if position < 0 { position.saturating_add(length) } else { position };
         let start = match prompt {
@@ -25,7 +27,8 @@ impl Asked {
         };
         let end = from_end(self.end.unwrap_or(length)).min(length);
         if length < 2 {
-            return Err(format!("the generated text {text:?} has no token to attribute"));
+            let problem = format!("the generated text {text:?} has no token to attribute");
+            return Err(Error::argument("generated_texts", problem));
         }
         if start < 1 || start >= length {
             let first = prompt.unwrap_or(1);
@@ -35,18 +38,27 @@ impl Asked {
                 "position 0 is what the decoder starts from"
             };
             return Err(match length - 1 {
-                last if last < first as i64 => format!("the text {text:?} has nothing after its prompt to attribute"),
-                last => format!(
-                    "`attr_pos_start` is {}, but the generated text {text:?} has positions {first} to {last} ({why})",
-                    counted(self.start, start, length)
+                last if last < first as i64 => Error::argument(
+                    "generated_texts",
+                    format!("the text {text:?} has nothing after its prompt to attribute"),
+                ),
+                last => Error::argument(
+                    "attr_pos_start",
+                    format!(
+                        "`attr_pos_start` is {}, but the generated text {text:?} has positions {first} to {last} ({why})",
+                        counted(self.start, start, length)
+                    ),
                 ),
             });
         }
         if end <= start {
-            return Err(format!(
-                "`attr_pos_end` ({}) must lie after `attr_pos_start` ({}) in the generated text {text:?}",
-                counted(self.end, end, length),
-                counted(self.start, start, length)
+            return Err(Error::argument(
+                "attr_pos_end",
+                format!(
+                    "`attr_pos_end` ({}) must lie after `attr_pos_start` ({}) in the generated text {text:?}",
+                    counted(self.end, end, length),
+                    counted(self.start, start, length)
+                ),
             ));
         }
         Ok(start as usize..end as usize)

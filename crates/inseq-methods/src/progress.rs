@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 /// Progress of a call.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Progress {
     /// Texts are being generated.
     Generating {

@@ -7,6 +7,7 @@ use crate::{Count, Error, Result};
 
 /// A rule for an integral over [0, 1].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Quadrature {
     /// Gauss-Legendre nodes and weights.
     #[default]
@@ -47,9 +48,12 @@ impl Quadrature {
         if self == Quadrature::GaussLegendre || n_steps.get() > 1 {
             return Ok(());
         }
-        Err(Error::Argument(format!(
-            "{method}: `n_steps` must be at least 2 for sums of intervals, found 1; give more, or `method` gausslegendre"
-        )))
+        Err(Error::argument(
+            "n_steps",
+            format!(
+                "{method}: `n_steps` must be at least 2 for sums of intervals, found 1; give more, or `method` gausslegendre"
+            ),
+        ))
     }
 
     /// `n` points in [0, 1] with their weights.

@@ -19,6 +19,18 @@ pub(crate) struct Text<'a> {
     pub(crate) first: Option<u32>,
 }
 
+impl Text<'_> {
+    /// Name of the argument that the text is from.
+    fn argument(&self) -> &'static str {
+        match self.what {
+            "generated" => "generated_texts",
+            "input" => "input_texts",
+            _ if self.role == Role::Source => "contrast_sources",
+            _ => "contrast_targets",
+        }
+    }
+}
+
 /// The ids of a text, within the positions of the model.
 #[derive(Clone, Debug)]
 pub(crate) struct Fitting {
@@ -44,9 +56,10 @@ impl TextModel {
         };
         let name = format!("{} text {}", text.what, text.index + 1);
         if encoding.ids.is_empty() && text.role == Role::Source && !self.model().is_decoder_only() {
-            return Err(Error::Argument(format!(
-                "{name} has no tokens; an encoder-decoder model needs something to read"
-            )));
+            return Err(Error::argument(
+                text.argument(),
+                format!("{name} has no tokens; an encoder-decoder model needs something to read"),
+            ));
         }
         if let Some(loss) = self.tokenizer().loss(text.text, self.role(text.role))? {
             warnings.push(format!("{name}: {loss}"));
@@ -61,16 +74,22 @@ impl TextModel {
         };
         let excess = length - positions;
         if !may_be_cut {
-            return Err(Error::Argument(format!(
-                "{name} has {length} tokens, but the model has {positions} positions; shorten it, or let it be cut with \
+            return Err(Error::limit(
+                text.argument(),
+                format!(
+                    "{name} has {length} tokens, but the model has {positions} positions; shorten it, or let it be cut with \
                  `truncate`"
-            )));
+                ),
+            ));
         }
         if excess >= encoding.text.len() {
-            return Err(Error::Argument(format!(
-                "{name} has {} special tokens around it, which leave nothing of the model's {positions} positions for the text",
-                length - encoding.text.len()
-            )));
+            return Err(Error::limit(
+                text.argument(),
+                format!(
+                    "{name} has {} special tokens around it, which leave nothing of the model's {positions} positions for the text",
+                    length - encoding.text.len()
+                ),
+            ));
         }
         let side = self.tokenizer().truncation_side();
         let end = if side == Side::Left { "beginning" } else { "end" };
@@ -90,11 +109,13 @@ impl TextModel {
     pub(crate) fn given_ids(&self, ids: Vec<u32>, index: usize) -> Result<Fitting> {
         let most = self.model().max_target_positions().unwrap_or(usize::MAX);
         if ids.is_empty() || ids.len() > most {
-            return Err(Error::Argument(format!(
+            let name = "generated_token_ids";
+            let problem = format!(
                 "generated text {} has {} ids; expected at least one, and at most the model's {most} positions",
                 index + 1,
                 ids.len()
-            )));
+            );
+            return Err(if ids.is_empty() { Error::argument(name, problem) } else { Error::limit(name, problem) });
         }
         Ok(Fitting { ids: self.checked(ids, Role::Target)?, lost_at_start: 0, cut: None })
     }
@@ -134,10 +155,13 @@ impl TextModel {
             _ => self.model().target_embedding.vocabulary(),
         };
         match ids.iter().find(|&&id| id as usize >= vocabulary) {
-            Some(id) => Err(Error::Argument(format!(
-                "the tokenizer gives the id {id}, but the model has embeddings for {vocabulary} tokens only: the tokenizer \
-                 belongs to another model"
-            ))),
+            Some(id) => Err(Error::argument(
+                "generated_token_ids",
+                format!(
+                    "the tokenizer gives the id {id}, but the model has embeddings for {vocabulary} tokens only: the tokenizer \
+                     belongs to another model"
+                ),
+            )),
             None => Ok(ids),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use inseq_core::aggregators::{AggregationFunction, Aggregators, Merging};
+use inseq_core::aggregators::Aggregators;
 use serde_json::{Map, Value};
 
 use crate::Result;
@@ -50,20 +50,20 @@ impl AttributionModel {
         &mut self.aggregators
     }
 
-    /// Registers a step function under its name. `aggregation` merges the scores of merged tokens; results
-    /// keep it, also in files.
+    /// Registers a step function under its name. Results, also in files, keep the function that merges its scores
+    /// ([`StepFunction::merging`](crate::step_functions::StepFunction::merging)).
     ///
     /// ```
     /// # #[cfg(feature = "demo")] {
-    /// use inseq_core::aggregators::{AggregationFunction, Aggregators, Merging};
-    /// use inseq_methods::step_functions::from_closure;
+    /// use inseq_core::aggregators::AggregationFunction;
+    /// use inseq_methods::step_functions::{from_closure, merged_by};
     /// use inseq_methods::{AttributionModel, AttributionRequest};
     ///
     /// let mut model = AttributionModel::demo()?;
     /// let margin = from_closure("margin", |context| {
     ///     Ok(context.of_targets(context.logits.clone()) - context.logits.clone().mean_dim(1).squeeze_dim(1))
     /// });
-    /// model.register_step_function(margin, Some(AggregationFunction::Sum))?;
+    /// model.register_step_function(merged_by(margin, AggregationFunction::Sum))?;
     /// let request = AttributionRequest::new(["The doors are white."]).attributed_fn("margin").step_scores(["margin"]);
     /// assert!(model.attribute(&request)?.sequences[0].step_scores["margin"][0] > 0.0);
     /// # }
@@ -72,24 +72,13 @@ impl AttributionModel {
     ///
     /// # Errors
     /// The name is taken, or could be an expression.
-    pub fn register_step_function(
-        &mut self,
-        function: SharedStepFunction,
-        aggregation: Option<AggregationFunction>,
-    ) -> Result<()> {
-        self.choices.step_functions.register(StepFunctionInfo::of(function, aggregation))
+    pub fn register_step_function(&mut self, function: SharedStepFunction) -> Result<()> {
+        self.choices.step_functions.register(StepFunctionInfo::of(function))
     }
 
     /// Removes a registered step function, and returns its entry.
     pub fn remove_step_function(&mut self, name: &str) -> Option<StepFunctionInfo> {
         self.choices.step_functions.remove(name)
-    }
-
-    /// The merging rules, including those of registered step functions. Results of the model
-    /// contain them ([`SequenceAttribution::step_score_merging`](inseq_core::SequenceAttribution::step_score_merging));
-    /// for other results pass them to [`Spans::merging`](inseq_core::aggregators::Spans::merging).
-    pub fn merging(&self) -> Merging {
-        self.choices.step_functions.merging()
     }
 
     /// A step function by name, including registered ones, or by its expression over the model's tokens (see

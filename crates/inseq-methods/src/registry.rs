@@ -40,7 +40,8 @@ impl Methods {
     /// # Errors
     /// The name is empty or taken.
     pub fn register(&mut self, info: MethodInfo) -> Result<()> {
-        self.entries.add(info).map_err(Error::Argument)
+        let name = info.name;
+        self.entries.add(info).map_err(|problem| Error::argument(name, problem))
     }
 
     /// Removes a method by name and returns it.

@@ -12,6 +12,7 @@ use crate::step_functions::SharedStepFunction;
 
 /// An attribution method by name, or as a value with its options.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum MethodChoice {
     /// One of the model's [`methods`](crate::AttributionModel::methods), with the request's `attribution_args`.
     Named(String),
@@ -51,6 +52,7 @@ impl<M: Method + 'static> From<M> for MethodChoice {
 
 /// A step function by name, or as a value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum StepFunctionChoice {
     /// One of [`crate::step_functions::list`].
     Named(String),

@@ -49,10 +49,10 @@ impl Targets<'_> {
         for (place, index) in range.clone().enumerate() {
             let text = &texts.inputs[index];
             if !decoder_only && !texts.empty_inputs && text.trim().is_empty() {
-                return Err(Error::Argument(format!(
-                    "input text {} is empty; an encoder-decoder model needs something to read",
-                    index + 1
-                )));
+                return Err(Error::argument(
+                    "input_texts",
+                    format!("input text {} is empty; an encoder-decoder model needs something to read", index + 1),
+                ));
             }
             if decoder_only && text.ends_with(' ') {
                 warnings.push(format!(
@@ -83,9 +83,7 @@ impl Targets<'_> {
                 }
                 let generated = model.generate_ids(&sources, prefixes.as_deref(), config, progress);
                 let generated = generated.map_err(|error| match notes.concat() {
-                    notes if !notes.is_empty() && !matches!(error, Error::Cancelled) => {
-                        Error::Argument(format!("{error} ({})", notes.join("; ")))
-                    }
+                    notes if !notes.is_empty() => error.noted(&notes.join("; ")),
                     _ => error,
                 })?;
                 generated.into_iter().map(|generated| generated.ids).collect::<Vec<_>>()
@@ -128,11 +126,14 @@ impl Targets<'_> {
         let fitting = range.map(|index| {
             let (text, input) = (&given[index], &texts.inputs[index]);
             if decoder_only && !text.starts_with(input) {
-                return Err(Error::Argument(format!(
-                    "generated text {} must start with its input text, since a decoder-only model goes on from it: \
+                return Err(Error::argument(
+                    "generated_texts",
+                    format!(
+                        "generated text {} must start with its input text, since a decoder-only model goes on from it: \
                      {text:?} does not start with {input:?}",
-                    index + 1
-                )));
+                        index + 1
+                    ),
+                ));
             }
             let first = self.first_of(input, add_special_tokens, index)?;
             let target = Text { what: "generated", index, text, role: Role::Target, add_special_tokens, first };
@@ -149,10 +150,13 @@ impl Targets<'_> {
         }
         let bos = model.special_tokens().bos;
         if bos.is_none() && model.encode("", Role::Source, add_special_tokens)?.is_empty() {
-            return Err(Error::Argument(format!(
-                "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
-                index + 1
-            )));
+            return Err(Error::argument(
+                "input_texts",
+                format!(
+                    "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
+                    index + 1
+                ),
+            ));
         }
         Ok(bos)
     }

@@ -38,26 +38,33 @@ impl<'r> Texts<'r> {
             false => Cow::Borrowed(&request.chats),
         };
         if !request.chats.is_empty() && !request.input_texts.is_empty() {
-            return Err(Error::Argument(format!(
-                "{} input texts are given beside {} chats; give one of the two",
-                request.input_texts.len(),
-                request.chats.len()
-            )));
+            return Err(Error::argument(
+                "chats",
+                format!(
+                    "{} input texts are given beside {} chats; give one of the two",
+                    request.input_texts.len(),
+                    request.chats.len()
+                ),
+            ));
         }
         let count = request.input_texts.len().max(chats.len());
         if count == 0 {
-            return Err(Error::Argument("there is no input text; give at least one".into()));
+            return Err(Error::argument("input_texts", "there is no input text; give at least one".into()));
         }
         let given =
             [request.generated_texts.as_ref().map(Vec::len), request.generated_token_ids.as_ref().map(Vec::len)];
         if let Some(given) = given.into_iter().flatten().find(|given| *given != count) {
-            return Err(Error::Argument(format!(
-                "{given} generated texts are given for {count} input texts; give one for each"
-            )));
+            return Err(Error::argument(
+                "generated_texts",
+                format!("{given} generated texts are given for {count} input texts; give one for each"),
+            ));
         }
         let goes_on = request.generate_from_target_prefix && !model.model().is_decoder_only();
         if goes_on && given == [None, None] {
-            return Err(Error::Argument("`generate_from_target_prefix` needs `generated_texts` to go on from".into()));
+            return Err(Error::argument(
+                "generate_from_target_prefix",
+                "`generate_from_target_prefix` needs `generated_texts` to go on from".into(),
+            ));
         }
         let mut texts = Self {
             model,

@@ -26,7 +26,10 @@ impl StepDecoder for ModelDecoder<'_> {
         let new = tokens.len() / parents.len().max(1);
         let (before, after) = (self.inner.length(), self.inner.length() + new);
         if let Some(positions) = self.max_positions().filter(|&positions| after > positions) {
-            return Err(Error::Argument(format!("the target is longer than the model's {positions} positions")));
+            return Err(Error::limit(
+                "max_length",
+                format!("the target is longer than the model's {positions} positions"),
+            ));
         }
         if parents.len() != self.rows.len() || parents.iter().enumerate().any(|(row, &parent)| row != parent) {
             self.inner.reorder(parents);
@@ -41,7 +44,7 @@ impl StepDecoder for ModelDecoder<'_> {
         };
         logits
             .try_into_vec_as::<f32>()
-            .map_err(|error| Error::Device { what: "logits".into(), message: format!("{error:?}") })
+            .map_err(|error| Error::device("logits", format!("cannot be read from the device: {error:?}")))
     }
 
     fn vocabulary(&self) -> usize {

@@ -50,9 +50,10 @@ pub fn parse(name: &str) -> Result<Device> {
     let (kind, index) = match name.split_once(':') {
         Some((kind, index)) => {
             let parsed = index.parse::<usize>().map_err(|_| {
-                Error::Argument(format!(
-                    "device `{name}`: the index `{index}` is not a number; write for example `cuda:0`"
-                ))
+                Error::argument(
+                    "device",
+                    format!("device `{name}`: the index `{index}` is not a number; write for example `cuda:0`"),
+                )
             })?;
             (kind, Some(parsed))
         }
@@ -60,9 +61,10 @@ pub fn parse(name: &str) -> Result<Device> {
     };
     // There is one of each of these.
     if let (Some(1..), "auto" | "flex" | "cpu" | "tch") = (index, kind) {
-        return Err(Error::Argument(format!(
-            "device `{name}` is not there: `{kind}` is one device, and the only index it can have is 0; write `{kind}`"
-        )));
+        return Err(Error::device(
+            format!("device `{name}`"),
+            format!("is not there: `{kind}` is one device, and the only index it can have is 0; write `{kind}`"),
+        ));
     }
     match kind {
         "auto" => names().first().map_or_else(|| Err(left_out("auto", "flex")), |best| parse(best)),
@@ -108,7 +110,10 @@ pub fn parse(name: &str) -> Result<Device> {
         "vulkan" => Err(left_out(kind, kind)),
         #[cfg(not(feature = "wgpu"))]
         "wgpu" => Err(left_out(kind, kind)),
-        _ => Err(Error::Argument(format!("unknown device `{name}`; this build knows {} and auto", names().join(", ")))),
+        _ => {
+            let problem = format!("unknown device `{name}`; this build knows {} and auto", names().join(", "));
+            Err(Error::argument("device", problem))
+        }
     }
 }
 
@@ -126,21 +131,18 @@ fn chosen<D: PartialEq>(name: &str, index: usize, there: &[D], at: impl Fn(usize
         return Ok(at(index));
     }
     let kind = name.split(':').next().unwrap_or(name);
-    Err(Error::Argument(match count {
-        0 => format!("device `{name}` is not there: this machine has no GPU that `{kind}` can choose by an index"),
-        1 => format!("device `{name}` is not there: `{kind}` has one GPU on this machine; write `{kind}:0`"),
-        _ => format!(
-            "device `{name}` is not there: `{kind}` has {count} GPUs on this machine, `{kind}:0` to `{kind}:{}`",
-            count - 1
-        ),
-    }))
+    let problem = match count {
+        0 => format!("is not there: this machine has no GPU that `{kind}` can choose by an index"),
+        1 => format!("is not there: `{kind}` has one GPU on this machine; write `{kind}:0`"),
+        _ => format!("is not there: `{kind}` has {count} GPUs on this machine, `{kind}:0` to `{kind}:{}`", count - 1),
+    };
+    Err(Error::device(format!("device `{name}`"), problem))
 }
 
 fn left_out(name: &str, feature: &str) -> Error {
-    Error::Argument(format!(
-        "device `{name}` is not in this build; build with `--features {feature}` or use one of: {}",
-        names().join(", ")
-    ))
+    let known = names().join(", ");
+    let problem = format!("is not in this build; build with `--features {feature}` or use one of: {known}");
+    Error::device(format!("device `{name}`"), problem)
 }
 
 /// Type of the computation with weights of type `stored`: `f32` on the CPU backend, the stored type on all others.

@@ -1,28 +1,25 @@
 //! Facts about a result in the words of a caption.
 
-use serde_json::{Map, Value};
+use inseq_core::Info;
 
 use crate::token_text::visible;
 
 /// Facts from `info` about the call that made the result, as (name, value) pairs for a reader, the most important first.
-pub(crate) fn facts(info: &Map<String, Value>) -> Vec<(&'static str, String)> {
+pub(crate) fn facts(info: &Info) -> Vec<(&'static str, String)> {
     [
-        ("Model", "model_name"),
-        ("Method", "attribution_method"),
-        ("Attributed function", "attributed_fn"),
-        ("Date", "attribution_date"),
+        ("Model", &info.model_name),
+        ("Method", &info.attribution_method),
+        ("Attributed function", &info.attributed_fn),
+        ("Date", &info.attribution_date),
     ]
     .into_iter()
-    .filter_map(|(name, key)| match info.get(key)? {
-        Value::String(text) if !text.is_empty() => Some((name, text)),
-        _ => None,
-    })
+    .filter_map(|(name, fact)| Some((name, fact.as_deref().filter(|text| !text.is_empty())?)))
     .map(|(name, text)| (name, one_line(text)))
     .collect()
 }
 
 /// The facts that fit on one line: method, attributed function, model.
-pub(crate) fn line(info: &Map<String, Value>) -> Option<String> {
+pub(crate) fn line(info: &Info) -> Option<String> {
     let facts = facts(info);
     let fact = |name: &str| facts.iter().find(|(found, _)| *found == name).map(|(_, text)| text.as_str());
     let method = match (fact("Method"), fact("Attributed function")) {

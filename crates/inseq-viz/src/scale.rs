@@ -56,7 +56,7 @@ impl Rgb {
     }
 }
 
-/// Dark or light page.
+/// Dark or light page; there is no third.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Theme {

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use inseq_core::{AttributionResult, SequenceAttribution};
-use serde_json::{Map, Value};
+use inseq_core::{AttributionResult, Info, SequenceAttribution};
 
 use crate::view::ViewOptions;
 use crate::{Error, Result};
@@ -23,7 +22,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Texts<'a> {
     /// Facts about the call that made the result.
-    pub info: Cow<'a, Map<String, Value>>,
+    pub info: Cow<'a, Info>,
     /// The attributions, in the order of the picture.
     pub sequences: Vec<&'a SequenceAttribution>,
 }
@@ -36,7 +35,7 @@ impl<'a> From<&'a AttributionResult> for Texts<'a> {
 
 impl<'a> From<&'a SequenceAttribution> for Texts<'a> {
     fn from(sequence: &'a SequenceAttribution) -> Self {
-        Self { info: Cow::default(), sequences: vec![sequence] }
+        Self { info: Cow::Owned(Info::default()), sequences: vec![sequence] }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{Error, Result};
 /// View of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum View {
     /// A matrix: rows are input tokens, columns are generated tokens.
     #[default]
@@ -90,6 +91,7 @@ impl ViewOptions {
 
 /// A generated token.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// By its position among the attributed tokens; a negative position counts from the end.
     Position(i64),
@@ -99,6 +101,7 @@ pub enum Step {
 
 /// Line breaks in a running text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Wrap {
     /// At the width only.
     #[default]

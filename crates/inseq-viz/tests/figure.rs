@@ -67,7 +67,7 @@ fn text_is_outlines_of_fonts_that_are_there() {
 #[test]
 fn a_title_is_text() {
     let mut result = samples::result(vec![samples::french()]);
-    result.info.insert("model_name".into(), "</title><script>alert(1)</script>".into());
+    result.info.model_name = Some("</title><script>alert(1)</script>".into());
     let svg = svg(&result, &viewed(View::Matrix)).unwrap();
     assert!(!svg.contains("<script>"));
     let page = Html::parse_document(&svg);

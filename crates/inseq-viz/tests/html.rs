@@ -110,8 +110,8 @@ fn the_policy_allows_the_page_itself_and_nothing_else() {
 #[test]
 fn hostile_tokens_stay_text() {
     let mut result = samples::result(vec![samples::hostile()]);
-    result.info.insert("model_name".into(), "</dd><script>alert(2)</script>".into());
-    result.info.insert("note".into(), "</script><!-- \u{2028}".into());
+    result.info.model_name = Some("</dd><script>alert(2)</script>".into());
+    result.info.other.insert("note".into(), "</script><!-- \u{2028}".into());
     let view = ViewOptions { title: Some("</title><script>alert(3)</script>".into()), ..ViewOptions::default() };
     let page = render(&result, &HtmlOptions { view, ..HtmlOptions::default() }).unwrap();
     assert!(!page.contains('\u{1b}') && !page.contains('\u{7}') && !page.contains('\u{202e}'));

@@ -63,7 +63,8 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
         make: Arc::new(|arguments| {
             let share =
                 arguments.get("share").map_or(Some(0.5), Value::as_f64).filter(|share| (0.0..=1.0).contains(share));
-            let share = share.ok_or_else(|| Error::Invalid("`share` must be a number between 0 and 1".into()))?;
+            let share =
+                share.ok_or_else(|| Error::argument("share", "`share` must be a number between 0 and 1".into()))?;
             Ok(Box::new(Strongest { share: share as f32 }))
         }),
     })?;

@@ -4,7 +4,7 @@
 //! `cargo run --example own_step_function --features demo`
 
 use inseq::core::aggregators::AggregationFunction;
-use inseq::methods::step_functions::from_closure;
+use inseq::methods::step_functions::{from_closure, merged_by};
 use inseq::prelude::*;
 use inseq::tensor::{Bool, Tensor};
 
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some((states, source)) => Ok(cosine(step.hidden.clone(), mean(states, source.mask))),
         None => Ok(step.targets.zeros_like().float()), // a model without an encoder
     });
-    model.register_step_function(margin, Some(AggregationFunction::Min))?;
+    model.register_step_function(merged_by(margin, AggregationFunction::Min))?;
     let request = AttributionRequest::new(["The doors are white."]).attributed_fn("margin").step_scores(["margin"]);
     let result = model.attribute(&request)?;
     let sequence = &result.sequences[0];

@@ -186,8 +186,7 @@ fn options_without_effect_are_warnings() {
     let model = AttributionModel::demo().unwrap();
     let warnings = |request: AttributionRequest| -> Vec<String> {
         let result = model.attribute(&request.generated_texts(["Les portes sont blanches."])).unwrap();
-        let warnings = result.info.get("warnings").and_then(Value::as_array).cloned().unwrap_or_default();
-        warnings.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        result.info.warnings.unwrap_or_default()
     };
     let request = || AttributionRequest::new(["The doors are white."]);
     assert!(warnings(request().include_eos_baseline(true).method("integrated_gradients")).is_empty());

@@ -74,6 +74,7 @@ impl Models {
                     before = done;
                     done < MOST_WORK
                 }
+                _ => true,
             };
             is_stopped |= !goes_on;
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -75,7 +75,7 @@ pub fn observed(case: &Case, sequence: &SequenceAttribution) -> BTreeMap<String,
             values.insert(side.to_owned(), array.clone());
         }
     }
-    for (name, array) in &sequence.sequence_scores {
+    for (name, array) in sequence.sequence_scores.iter().map(|(name, score)| (name, &score.scores)) {
         values.insert(format!("sequence.{name}"), array.clone());
     }
     values

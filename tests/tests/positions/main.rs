@@ -185,9 +185,9 @@ fn check(what: &str, expected: &SequenceAttribution, found: &SequenceAttribution
         same(&format!("{what}: {name}"), &scores.to_vec(), &expected, scale);
     }
     assert!(found.sequence_scores.keys().eq(expected.sequence_scores.keys()), "{what}");
-    for (name, scores) in &found.sequence_scores {
+    for (name, inseq_core::SequenceScore { scores, .. }) in &found.sequence_scores {
         // They describe the tokens up to the last attributed one.
-        let mut whole = expected.sequence_scores[name].clone();
+        let mut whole = expected.sequence_scores[name].scores.clone();
         for axis in [0, 1] {
             whole.slice_axis_inplace(Axis(axis), Slice::from(..scores.shape()[axis]));
         }
@@ -205,8 +205,8 @@ fn check_cuts(subject: &Subject, what: &str, request: &AttributionRequest, agree
         let found = subject.attribute(&request.clone().positions(start, end));
         let sequence = &found.sequences[0];
         check(&what, &whole.slice_steps(steps).unwrap(), sequence, agreement);
-        assert_eq!(found.info["attr_pos_start"], json!(sequence.attr_pos_start), "{what}");
-        assert_eq!(found.info["attr_pos_end"], json!(sequence.attr_pos_end), "{what}");
+        assert_eq!(found.info.to_map()["attr_pos_start"], json!(sequence.attr_pos_start), "{what}");
+        assert_eq!(found.info.to_map()["attr_pos_end"], json!(sequence.attr_pos_end), "{what}");
         check_steps(&what, &found);
     }
 }
@@ -373,8 +373,8 @@ fn info_has_the_largest_start_and_end() {
     {
         let result = subject.attribute(&subject.texts(&prompts, &written).method("dummy"));
         let all = |of: fn(&SequenceAttribution) -> usize| result.sequences.iter().map(of).max();
-        assert_eq!(result.info["attr_pos_start"], json!(all(|s| s.attr_pos_start)));
-        assert_eq!(result.info["attr_pos_start"], json!(5));
-        assert_eq!(result.info["attr_pos_end"], json!(all(|s| s.attr_pos_end)));
+        assert_eq!(result.info.to_map()["attr_pos_start"], json!(all(|s| s.attr_pos_start)));
+        assert_eq!(result.info.to_map()["attr_pos_start"], json!(5));
+        assert_eq!(result.info.to_map()["attr_pos_end"], json!(all(|s| s.attr_pos_end)));
     }
 }

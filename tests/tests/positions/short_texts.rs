@@ -42,9 +42,9 @@ fn a_text_that_is_too_short_gets_an_empty_attribution() {
                     let shape = other.as_ref().map(|other| [&[rows, 0], &other.shape()[2..]].concat());
                     assert_eq!(own.as_ref().map(|own| own.shape().to_vec()), shape, "{what}");
                 }
-                let warnings = result.info["warnings"].to_string();
+                let warnings = result.info.to_map()["warnings"].to_string();
                 assert!(warnings.contains("text 2 of 3") && warnings.contains("sat"), "{what}: {warnings}");
-                assert_eq!(result.info["attr_pos_start"], json!(start), "{what}");
+                assert_eq!(result.info.to_map()["attr_pos_start"], json!(start), "{what}");
                 // The others get what they get alone.
                 for (index, found) in [(0, first), (2, last)] {
                     let mut alone = request.clone();

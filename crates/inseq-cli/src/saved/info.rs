@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use inseq_core::{Format, MappedResult, SequenceAttribution, Token};
+use inseq_core::{Format, Info, MappedResult, SequenceAttribution, Token};
 use inseq_datasets::Results;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::dataset_status::facts;
 use crate::failure::{Failure, one_line};
@@ -62,25 +62,24 @@ pub fn run(arguments: &InfoArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-fn table(file: &str, info: &Map<String, Value>, summaries: &[Summary]) -> Table {
+fn table(file: &str, info: &Info, summaries: &[Summary]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.add_row(["file", file]);
-    for (name, fact) in info {
+    for (name, fact) in info.to_map() {
         // Texts are said with their sequences, and may be long.
-        let said = match fact {
+        let said = match &fact {
             Value::Array(_) if name.ends_with("_texts") => continue,
             Value::Null => continue,
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        table.add_row([name.clone(), one_line(&said)]);
+        table.add_row([name, one_line(&said)]);
     }
     table.add_row(["sequences".to_owned(), summaries.len().to_string()]);
     for (index, summary) in summaries.iter().enumerate() {
-        let text = |fact: &str| info.get(fact).and_then(|texts| texts.get(index)).and_then(Value::as_str);
-        for (name, fact) in [("input", text("input_texts")), ("output", text("generated_texts"))] {
-            if let Some(text) = fact {
+        for (name, texts) in [("input", &info.input_texts), ("output", &info.generated_texts)] {
+            if let Some(text) = texts.as_ref().and_then(|texts| texts.get(index)) {
                 table.add_row([format!("{index}: {name}"), one_line(text)]);
             }
         }

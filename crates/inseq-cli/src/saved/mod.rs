@@ -105,11 +105,7 @@ impl InputArguments {
                 self.file.display()
             )));
         }
-        for fact in ["input_texts", "generated_texts"] {
-            if let Some(serde_json::Value::Array(texts)) = result.info.get_mut(fact) {
-                *texts = indices.iter().filter_map(|&index| texts.get(index).cloned()).collect();
-            }
-        }
+        result.info.keep_texts(indices);
         result.sequences = indices.iter().map(|&index| sequence(index)).collect::<Result<_, _>>()?;
         Ok(result)
     }

@@ -19,6 +19,7 @@ use crate::{Error, Result};
 /// # Ok::<(), inseq_core::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum AggregationFunction {
     /// Arithmetic mean.
     Mean,

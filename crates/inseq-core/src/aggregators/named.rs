@@ -149,7 +149,8 @@ pub(super) const ALL: &[NamedAggregator] = &[
             let arguments: SplitArguments = options("split", arguments)?;
             some_side("split", arguments.aggregate_source, arguments.aggregate_target)?;
             let Some(pattern) = arguments.split_pattern else {
-                return Err(Error::Invalid(
+                return Err(Error::argument(
+                    "split_pattern",
                     "the aggregator `split` needs `split_pattern`, a regular expression such as \"\\\\.\"".into(),
                 ));
             };
@@ -189,7 +190,7 @@ pub(super) const ALL: &[NamedAggregator] = &[
             arguments: &[],
         },
         make: |_| {
-            Err(Error::Invalid(
+            Err(Error::argument("aggregator", 
                 "the aggregator `pair` is made of another attribution, so it cannot be asked for by name: use `inseq diff`, or \
                  `Pair::new` in Rust"
                     .into(),
@@ -233,7 +234,10 @@ fn scores(arguments: ScoresArguments) -> Result<Scores> {
     };
     let scaling = match (arguments.normalize, arguments.rescale.unwrap_or(false)) {
         (Some(true), true) => {
-            return Err(Error::Invalid("scores are either normalized or rescaled; choose one of the two".into()));
+            return Err(Error::argument(
+                "rescale",
+                "scores are either normalized or rescaled; choose one of the two".into(),
+            ));
         }
         (_, true) => Scaling::Rescale,
         (Some(false), false) => Scaling::None,
@@ -269,10 +273,13 @@ fn merging(function: Option<Function>) -> Merging {
 
 fn options<T: DeserializeOwned>(name: &str, arguments: &Map<String, Value>) -> Result<T> {
     mismatch::read(&Value::Object(arguments.clone())).map_err(|Mismatch { path, message }| {
-        Error::Invalid(match path.as_str() {
-            "" => format!("arguments of the aggregator `{name}`: {message}"),
-            path => format!("argument `{path}` of the aggregator `{name}`: {message}"),
-        })
+        Error::argument(
+            &path,
+            match path.as_str() {
+                "" => format!("arguments of the aggregator `{name}`: {message}"),
+                path => format!("argument `{path}` of the aggregator `{name}`: {message}"),
+            },
+        )
     })
 }
 

@@ -72,9 +72,10 @@ fn difference(
         Some(other) if other.len() == scores.len() => Ok((name.clone(), scores - other)),
         _ => Err(Error::Invalid(format!("only one of the attributions has the step score {name:?}"))),
     });
-    let sequence_scores = a.sequence_scores.iter().map(|(name, scores)| {
-        let difference = subtract(name, scores, b.sequence_scores.get(name))?;
-        Ok((name.clone(), difference))
+    let sequence_scores = a.sequence_scores.iter().map(|(name, score)| {
+        let other = b.sequence_scores.get(name).filter(|other| other.axes == score.axes);
+        let difference = subtract(name, &score.scores, other.map(|other| &other.scores))?;
+        Ok((name.clone(), score.with(difference)))
     });
     Ok(SequenceAttribution {
         source: tokens(&a.source, &b.source),

@@ -104,7 +104,8 @@ impl Aggregators {
     /// # Errors
     /// Its name is empty or taken.
     pub fn register(&mut self, info: AggregatorInfo) -> Result<()> {
-        self.entries.add(info).map_err(Error::Invalid)
+        let name = info.name;
+        self.entries.add(info).map_err(|problem| Error::argument(name, problem))
     }
 
     /// Removes an aggregator by name and returns it.

@@ -11,6 +11,7 @@ use crate::{AttributionKind, Error, Result, SequenceAttribution, StepAttribution
 
 /// Scaling of scores after the reduction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scaling {
     /// Each step's absolute scores over source and target sum to 1.
     #[default]
@@ -231,9 +232,9 @@ impl Aggregator for Scores {
             .sequence_scores
             .iter()
             // Scores of token pairs have nothing beyond the pair to reduce.
-            .map(|(name, scores)| match scores.ndim() {
-                0..=2 => Ok((name.clone(), scores.clone())),
-                _ => Ok((name.clone(), self.reduce_one(scores, &sequence_function)?)),
+            .map(|(name, score)| match score.scores.ndim() {
+                0..=2 => Ok((name.clone(), score.clone())),
+                _ => Ok((name.clone(), score.with(self.reduce_one(&score.scores, &sequence_function)?))),
             })
             .collect::<Result<_>>()?;
         Ok(SequenceAttribution {

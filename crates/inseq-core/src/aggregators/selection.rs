@@ -9,6 +9,7 @@ use crate::{Error, Result};
 /// Selected entries of the last axis, such as some heads (the reference's `select_idx`). Negative indices
 /// count from the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Selection {
     /// Every entry.
     #[default]
@@ -33,7 +34,10 @@ impl FromStr for Selection {
             None => index(text).map(Self::One),
         };
         parsed.ok_or_else(|| {
-            Error::Invalid(format!("{text:?} selects nothing; give an index (-1), a span (1:3) or a list (0,2,5)"))
+            Error::argument(
+                "select_idx",
+                format!("{text:?} selects nothing; give an index (-1), a span (1:3) or a list (0,2,5)"),
+            )
         })
     }
 }
@@ -73,9 +77,10 @@ impl Selection {
                 self.check()?;
                 let positions = indices.iter().map(|&index| position(index, length)).collect::<Result<Vec<_>>>()?;
                 if positions.is_empty() || positions.iter().collect::<HashSet<_>>().len() < positions.len() {
-                    return Err(Error::Invalid(format!(
-                        "a selection lists at least one index, and each once, but it is {indices:?}"
-                    )));
+                    return Err(Error::argument(
+                        "select_idx",
+                        format!("a selection lists at least one index, and each once, but it is {indices:?}"),
+                    ));
                 }
                 Ok(scores.select(axis, &positions))
             }
@@ -90,15 +95,19 @@ fn from_end(index: i64, length: usize) -> Option<usize> {
 
 fn position(index: i64, length: usize) -> Result<usize> {
     from_end(index, length).filter(|&position| position < length).ok_or_else(|| {
-        Error::Invalid(format!("index {index} is out of range: the last axis of the scores has length {length}"))
+        Error::argument(
+            "select_idx",
+            format!("index {index} is out of range: the last axis of the scores has length {length}"),
+        )
     })
 }
 
 fn span(start: i64, end: i64, length: usize) -> Result<Range<usize>> {
     match (from_end(start, length), from_end(end, length)) {
         (Some(start), Some(end)) if start < end && end <= length => Ok(start..end),
-        _ => Err(Error::Invalid(format!(
-            "span {start}..{end} is empty or out of range: the last axis of the scores has length {length}"
-        ))),
+        _ => Err(Error::argument(
+            "select_idx",
+            format!("span {start}..{end} is empty or out of range: the last axis of the scores has length {length}"),
+        )),
     }
 }

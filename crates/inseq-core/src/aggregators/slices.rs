@@ -62,8 +62,9 @@ impl Aggregator for Slices {
         let rows = |spans: &Option<Vec<Range<usize>>>| spans.as_ref().map(|spans| positions(spans));
         let (source, target) = (rows(&source), rows(&target));
         let dropped = target.as_ref().map_or(0, |kept| start - kept.iter().take_while(|&&row| row < start).count());
-        let sequence_scores = attribution.sequence_scores.iter().map(|(name, scores)| {
-            let kept = match ScoreAxis::of(name) {
+        let sequence_scores = attribution.sequence_scores.iter().map(|(name, score)| {
+            let scores = &score.scores;
+            let kept = match score.axes {
                 [ScoreAxis::Target, _] => {
                     // No step runs the last attributed token, nor what follows it: they have no rows.
                     let run = scores.shape().first().copied().unwrap_or(0);
@@ -83,7 +84,7 @@ impl Aggregator for Slices {
                     scores.shape()
                 ))
             };
-            Ok((name.clone(), kept.ok_or_else(what)?))
+            Ok((name.clone(), score.with(kept.ok_or_else(what)?)))
         });
         let cut = |scores: &Option<ArrayD<f32>>, rows: Option<&[usize]>| {
             scores.as_ref().and_then(|scores| select(scores, 0, rows))
@@ -136,6 +137,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::SequenceScore;
 
     #[test]
     fn generated_tokens_always_stay() {
@@ -152,20 +154,17 @@ mod tests {
     #[test]
     fn scores_between_target_tokens_keep_the_rows_that_there_are() {
         let token = |text: &str| Token::new(text, 1);
+        let pairs = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
         let attribution = SequenceAttribution {
             target: ["</s>", "a", "b", "c", "d"].map(token).to_vec(),
-            sequence_scores: [(
-                "decoder_self_attentions".to_owned(),
-                array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]].into_dyn(),
-            )]
-            .into_iter()
-            .collect(),
+            sequence_scores: [("pairs".to_owned(), SequenceScore::new([ScoreAxis::Target; 2], pairs.into_dyn()))]
+                .into(),
             attr_pos_start: 2,
             attr_pos_end: 4,
             ..SequenceAttribution::default()
         };
         let kept = Slices::new().target(std::iter::once(0..1)).aggregate(&attribution).unwrap();
-        assert_eq!(kept.sequence_scores["decoder_self_attentions"], array![[1.0, 2.0], [5.0, 6.0]].into_dyn());
+        assert_eq!(kept.sequence_scores["pairs"].scores, array![[1.0, 2.0], [5.0, 6.0]].into_dyn());
         assert_eq!((kept.attr_pos_start, kept.attr_pos_end, kept.target.len()), (1, 3, 3));
     }
 }

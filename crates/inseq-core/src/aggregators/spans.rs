@@ -77,19 +77,18 @@ impl Aggregator for Spans {
             merge(&by_step, 0, rows, self.merging.function).map(Some)
         };
         let step_scores = attribution.step_scores.iter().map(|(name, scores)| {
-            let merged =
-                merge(&scores.clone().into_dyn(), 0, &steps, self.merging.of_step_score_of(attribution, name))?;
+            let merged = merge(&scores.clone().into_dyn(), 0, &steps, self.merging.of_step_score(attribution, name))?;
             let merged = merged.into_dimensionality().map_err(|error| Error::Invalid(error.to_string()))?;
             Ok((name.clone(), merged))
         });
-        let sequence_scores = attribution.sequence_scores.iter().map(|(name, scores)| {
-            let [rows, columns] = ScoreAxis::of(name).map(|axis| match axis {
+        let sequence_scores = attribution.sequence_scores.iter().map(|(name, score)| {
+            let [rows, columns] = score.axes.map(|axis| match axis {
                 ScoreAxis::Source => &self.source,
                 ScoreAxis::Target => &self.target,
                 ScoreAxis::Step => &steps,
             });
-            let merged = merge(&merge(scores, 1, columns, self.merging.function)?, 0, rows, self.merging.function)?;
-            Ok((name.clone(), merged))
+            let by_column = merge(&score.scores, 1, columns, self.merging.function)?;
+            Ok((name.clone(), score.with(merge(&by_column, 0, rows, self.merging.function)?)))
         });
         // A span that reaches over the first step is one token with it.
         let before = |span: &&Range<usize>| span.start < start;
@@ -117,10 +116,13 @@ pub(super) fn check(side: &str, spans: &[Range<usize>], length: usize) -> Result
     let mut before = 0;
     for span in spans {
         if span.is_empty() || span.start < before || span.end > length {
-            return Err(Error::Invalid(format!(
-                "{side} span {span:?}: spans must not be empty, nor overlap, and must be in order and lie within the \
+            return Err(Error::argument(
+                side,
+                format!(
+                    "{side} span {span:?}: spans must not be empty, nor overlap, and must be in order and lie within the \
                  {length} {side} tokens"
-            )));
+                ),
+            ));
         }
         before = span.end;
     }

@@ -10,6 +10,7 @@ use crate::{Error, Result, SequenceAttribution, Token};
 
 /// Place of the tokens of a separator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SplitMode {
     /// They form a group of their own.
     #[default]
@@ -77,10 +78,12 @@ impl Split {
     /// The pattern is empty, or not a valid regular expression.
     pub fn new(pattern: &str) -> Result<Self> {
         if pattern.is_empty() {
-            return Err(Error::Invalid("`split_pattern` is empty; give a regular expression such as \"\\.\"".into()));
+            let problem = "`split_pattern` is empty; give a regular expression such as \"\\.\"";
+            return Err(Error::argument("split_pattern", problem.into()));
         }
-        let pattern = Regex::new(pattern)
-            .map_err(|error| Error::Invalid(format!("split pattern {pattern:?} is no regular expression: {error}")))?;
+        let pattern = Regex::new(pattern).map_err(|error| {
+            Error::argument("split_pattern", format!("split pattern {pattern:?} is no regular expression: {error}"))
+        })?;
         Ok(Self {
             pattern,
             mode: SplitMode::default(),
@@ -143,8 +146,9 @@ impl Split {
         }
         let mut spans: Vec<Range<usize>> = Vec::new();
         for found in self.pattern.find_iter(&text) {
-            let found =
-                found.map_err(|error| Error::Invalid(format!("splitting at {:?}: {error}", self.pattern.as_str())))?;
+            let found = found.map_err(|error| {
+                Error::argument("split_pattern", format!("splitting at {:?}: {error}", self.pattern.as_str()))
+            })?;
             if found.range().is_empty() {
                 continue;
             }

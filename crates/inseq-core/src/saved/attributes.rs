@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use ndarray::ArrayD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::array::SavedArray;
+use super::conventions::{StatedAxes, StatedMerging};
 use super::pieces::SavedPieces;
-use crate::aggregators::AggregationFunction;
 use crate::{AttributionKind, Error, Result, Token};
 
 /// Python module and name of the classes that a file names.
@@ -66,7 +65,7 @@ impl<T> Tagged<T> {
 #[serde(bound(deserialize = "'de: 'a"))]
 pub(super) struct OutputAttributes<'a> {
     #[serde(default)]
-    pub info: Map<String, Value>,
+    pub info: serde_json::Map<String, serde_json::Value>,
     pub sequence_attributions: Vec<Tagged<SequenceAttributes<'a>>>,
     pub step_attributions: Option<Vec<Tagged<StepAttributes<'a>>>>,
 }
@@ -120,9 +119,12 @@ pub(super) struct Names {
     /// Names of the step scores in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub step_scores: Vec<String>,
-    /// Functions that merge step scores, by name.
+    /// Functions that merge step scores, by name, if other than the reference's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub step_score_merging: BTreeMap<String, AggregationFunction>,
+    pub step_score_merging: StatedMerging,
+    /// Axes of sequence scores, by name, if other than the reference's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sequence_score_axes: StatedAxes,
     /// Pieces of the source tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SavedPieces>,

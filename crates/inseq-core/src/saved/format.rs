@@ -4,6 +4,7 @@ use std::path::Path;
 
 /// Format of a saved result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// The reference's JSON: `.json`, `.json.gz` if gzipped, and any unknown extension.
     Json {

@@ -10,7 +10,7 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 const LITERALS: [(&str, i128); 3] = [("NaN", i128::MIN), ("-Infinity", i128::MIN + 1), ("Infinity", i128::MIN + 2)];
 
 /// The text with each of these literals as a string, so that it is valid JSON.
-pub(super) fn quote_literals(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn quote_literals(text: &[u8]) -> Cow<'_, [u8]> {
     let mut quoted = Vec::new();
     let mut copied = 0;
     let mut position = 0;

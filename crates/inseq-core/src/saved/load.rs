@@ -11,8 +11,8 @@ use super::attributes::{
     Extras, Names, OutputAttributes, SequenceAttributes, StepAttributes, Tagged, Text, class, kind_of,
 };
 use super::{EXTRAS, Format, MappedResult, VERSION};
-use super::{json, tensor};
-use crate::{AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
+use super::{conventions, json, tensor};
+use crate::{AttributionResult, Error, Result, SequenceAttribution, SequenceScore, StepAttribution, Token};
 
 /// First bytes of gzipped files.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -89,7 +89,7 @@ fn unpack(bytes: &[u8], options: &LoadOptions) -> Result<Vec<u8>> {
     let plausible = (bytes.len() as u64).saturating_mul(UNPACKED_PER_BYTE).max(UNPACKED);
     read_up_to(MultiGzDecoder::new(bytes), options.max_bytes.min(plausible)).map_err(|error| match error {
         Error::Io(error) => Error::malformed("gzip", error.to_string()),
-        Error::Invalid(_) if plausible < options.max_bytes => Error::malformed(
+        Error::Limit { .. } if plausible < options.max_bytes => Error::malformed(
             "gzip",
             format!(
                 "unpacks to over {UNPACKED_PER_BYTE} times its size, as no result does; unpack it first if you trust it"
@@ -100,7 +100,7 @@ fn unpack(bytes: &[u8], options: &LoadOptions) -> Result<Vec<u8>> {
 }
 
 fn too_large(limit: u64) -> Error {
-    Error::Invalid(format!("the saved result is larger than {limit} bytes; raise `max_bytes` to load it"))
+    Error::limit("max_bytes", format!("the saved result is larger than {limit} bytes; raise `max_bytes` to load it"))
 }
 
 fn read_up_to(reader: impl Read, limit: u64) -> Result<Vec<u8>> {
@@ -154,7 +154,7 @@ fn parse(text: &[u8]) -> Result<AttributionResult> {
         }
         None => None,
     };
-    Ok(AttributionResult { sequences, steps, info })
+    Ok(AttributionResult { sequences, steps, info: info.into() })
 }
 
 /// Reads a value; an error names the place.
@@ -194,12 +194,13 @@ fn sequence_of(
         texts.map(read).collect::<Result<BTreeMap<_, _>>>()
     };
     let step_scores = vectors(scores(sequence.step_scores, "step_scores")?, &format!("{place}.step_scores"))?;
+    let stated = names.map(|names| &names.step_score_merging);
     let sequence_scores = scores(sequence.sequence_scores, "sequence_scores")?;
     let mut attribution = SequenceAttribution {
         kind: kind_of(&class, source_attributions.as_ref().or(target_attributions.as_ref()), names),
+        step_score_merging: conventions::step_score_merging(step_scores.keys(), stated),
         step_scores: in_order(step_scores, names.map(|names| names.step_scores.as_slice())),
-        step_score_merging: names.map(|names| names.step_score_merging.clone()).unwrap_or_default(),
-        sequence_scores: in_order(sequence_scores, names.map(|names| names.sequence_scores.as_slice())),
+        sequence_scores: with_axes(sequence_scores, names),
         attr_pos_start: sequence.attr_pos_start,
         // As in the reference, no end and an end beyond the target are the target's.
         attr_pos_end: sequence.attr_pos_end.map_or(target.len(), |end| end.min(target.len())),
@@ -243,10 +244,7 @@ fn step_of(step: Tagged<StepAttributes>, names: Option<&Names>, place: &str) -> 
         prefix: texts(step.prefix, "prefix")?,
         kind: kind_of(&class, source_attributions.as_ref().or(target_attributions.as_ref()), names),
         step_scores: in_order(step_scores, names.map(|names| names.step_scores.as_slice())),
-        sequence_scores: in_order(
-            scores(step.sequence_scores, "sequence_scores")?,
-            names.map(|names| names.sequence_scores.as_slice()),
-        ),
+        sequence_scores: with_axes(scores(step.sequence_scores, "sequence_scores")?, names),
         source_attributions,
         target_attributions,
     };
@@ -284,6 +282,13 @@ fn vectors(scores: BTreeMap<String, ArrayD<f32>>, place: &str) -> Result<BTreeMa
         Ok((name, scores))
     };
     scores.into_iter().map(vector).collect()
+}
+
+/// Sequence scores in order, with their axes.
+fn with_axes(scores: BTreeMap<String, ArrayD<f32>>, names: Option<&Names>) -> IndexMap<String, SequenceScore> {
+    let stated = names.map(|names| &names.sequence_score_axes);
+    let scores = in_order(scores, names.map(|names| names.sequence_scores.as_slice())).into_iter();
+    scores.map(|(name, scores)| (name.clone(), conventions::sequence_score(&name, scores, stated))).collect()
 }
 
 /// The scores in the order of the names; scores without a name in the list come last.

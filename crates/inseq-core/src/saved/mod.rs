@@ -11,11 +11,12 @@
 //! if this makes them smaller, or nested lists. The whole file may be gzipped.
 //!
 //! Facts without a field in this format, and facts that the reference cannot load, are stored in `info` under [`EXTRAS`], which
-//! the reference keeps: the order of step scores, the functions that merge them, names of axes, the pieces of
-//! tokens, and step attributions. The number of axes after the tokens is an attribute that the reference reads but does not write.
+//! the reference keeps: the order of step scores, the functions that merge them and the axes of sequence scores if other than the
+//! reference's, names of axes, the pieces of tokens, and step attributions. The number of axes after the tokens is an attribute that the reference reads but does not write.
 
 mod array;
 mod attributes;
+mod conventions;
 mod format;
 mod json;
 mod load;
@@ -31,6 +32,7 @@ mod whole;
 mod write;
 
 pub use format::Format;
+pub(crate) use json::quote_literals;
 pub use load::LoadOptions;
 pub use pieces::SavedPieces;
 pub use precision::ScoresPrecision;

@@ -9,6 +9,7 @@ use crate::{Error, Result};
 
 /// Precision of the saved scores of a sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScoresPrecision {
     /// Full precision.
     #[default]

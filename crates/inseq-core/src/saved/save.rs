@@ -5,8 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
-
 use super::precision::ScoresPrecision;
 #[cfg(any(feature = "csv", feature = "parquet", feature = "arrow"))]
 use super::table;
@@ -130,11 +128,7 @@ impl AttributionResult {
     /// The result of one sequence, without steps.
     fn only(&self, index: usize) -> Self {
         let mut info = self.info.clone();
-        for fact in ["input_texts", "generated_texts"] {
-            if let Some(Value::Array(texts)) = info.get_mut(fact) {
-                *texts = texts.get(index).cloned().into_iter().collect();
-            }
-        }
+        info.keep_texts(&[index]);
         Self { sequences: self.sequences.get(index).cloned().into_iter().collect(), steps: None, info }
     }
 }

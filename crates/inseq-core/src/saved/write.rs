@@ -10,14 +10,16 @@ use serde_json::Value;
 
 use super::array::{SavedArray, lists};
 use super::attributes::{Names, class, default_dimensions};
+use super::conventions::StatedMerging;
 use super::nested::NestedNumbers;
 use super::pieces::SavedPieces;
 use super::precision::ScoresPrecision;
 use super::save::SaveOptions;
 use super::{EXTRAS, VERSION};
-use super::{json, tensor::Tensor};
-use crate::aggregators::AggregationFunction;
-use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
+use super::{conventions, json, tensor::Tensor};
+use crate::{
+    AttributionKind, AttributionResult, Error, Result, SequenceAttribution, SequenceScore, StepAttribution, Token,
+};
 
 /// The gzip level of the reference.
 const GZIP_LEVEL: u32 = 5;
@@ -70,7 +72,7 @@ impl<T: Serialize> Serialize for Object<T> {
 
 #[derive(Serialize)]
 struct Output<'a> {
-    info: BTreeMap<&'a str, Info<'a>>,
+    info: BTreeMap<String, Info<'a>>,
     sequence_attributions: Vec<Object<Sequence<'a>>>,
     /// Always null, because the reference fails on any other value.
     step_attributions: Option<()>,
@@ -79,7 +81,7 @@ struct Output<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Info<'a> {
-    Fact(&'a Value),
+    Fact(Value),
     Extras(Extras<'a>),
 }
 
@@ -135,9 +137,10 @@ enum StepArray {
 }
 
 fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Object<Output<'a>>> {
-    let mut info: BTreeMap<_, _> = result.info.iter().map(|(key, value)| (key.as_str(), Info::Fact(value))).collect();
+    let mut info: BTreeMap<_, _> =
+        result.info.to_map().into_iter().map(|(key, value)| (key, Info::Fact(value))).collect();
     if let Some(extras) = extras_of(result, options)? {
-        info.insert(EXTRAS, Info::Extras(extras));
+        info.insert(EXTRAS.to_owned(), Info::Extras(extras));
     }
     let sequences = result.sequences.iter().map(|sequence| sequence_of(sequence, options));
     let output = Output { info, sequence_attributions: sequences.collect::<Result<_>>()?, step_attributions: None };
@@ -148,7 +151,8 @@ fn output_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result<Option<Extras<'a>>> {
     let sequences = result.sequences.iter().map(|one| {
         let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
-        let names = Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, &one.step_score_merging);
+        let merging = conventions::stated_merging(&one.step_scores, &one.step_score_merging);
+        let names = Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, merging);
         let [source, target] = [&one.source, &one.target].map(|tokens| SavedPieces::of(tokens));
         match (names, source, target) {
             (None, None, None) => None,
@@ -162,7 +166,7 @@ fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
     let steps: Vec<_> = result.steps.iter().flatten().collect();
     let names = steps.iter().map(|one| {
         let has_axes = one.source_attributions.is_some() || one.target_attributions.is_some();
-        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, &BTreeMap::new())
+        Names::lost(&one.kind, has_axes, &one.step_scores, &one.sequence_scores, BTreeMap::new())
     });
     let names: Vec<Option<Names>> = names.collect();
     let listed = |names: Vec<Option<Names>>| match names.iter().all(Option::is_none) {
@@ -180,13 +184,14 @@ fn extras_of<'a>(result: &'a AttributionResult, options: &SaveOptions) -> Result
 
 impl Names {
     /// Names without a field in the layout, if any: axes with names other than those of
-    /// [`kind_of`](super::attributes::kind_of), scores that are not in alphabetical order, functions that merge step scores.
-    fn lost<T, U>(
+    /// [`kind_of`](super::attributes::kind_of), scores that are not in alphabetical order, axes of sequence scores and functions that
+    /// merge step scores if they are not the reference's.
+    fn lost<T>(
         kind: &AttributionKind,
         has_axes: bool,
         step: &IndexMap<String, T>,
-        sequence: &IndexMap<String, U>,
-        merging: &BTreeMap<String, AggregationFunction>,
+        sequence: &IndexMap<String, SequenceScore>,
+        step_score_merging: StatedMerging,
     ) -> Option<Self> {
         let dimensions = match kind {
             AttributionKind::MultiDimensional { dimensions } => {
@@ -198,8 +203,15 @@ impl Names {
         let unsorted = |names: Vec<String>| if names.is_sorted() { vec![] } else { names };
         let step_scores = unsorted(step.keys().cloned().collect());
         let sequence_scores = unsorted(sequence.keys().cloned().collect());
-        let names =
-            Self { dimensions, sequence_scores, step_scores, step_score_merging: merging.clone(), ..Self::default() };
+        let sequence_score_axes = conventions::stated_axes(sequence);
+        let names = Self {
+            dimensions,
+            sequence_scores,
+            step_scores,
+            step_score_merging,
+            sequence_score_axes,
+            ..Self::default()
+        };
         (names != Self::default()).then_some(names)
     }
 }
@@ -210,11 +222,11 @@ fn tokens<'a>(tokens: &'a [Token], options: &SaveOptions) -> Vec<Object<SavedTok
 }
 
 fn sequence_of<'a>(sequence: &'a SequenceAttribution, options: &SaveOptions) -> Result<Object<Sequence<'a>>> {
-    fn tensors<A: Data<Elem = f32>, D: Dimension>(
-        scores: &IndexMap<String, ArrayBase<A, D>>,
+    fn tensors<'a, A: Data<Elem = f32> + 'a, D: Dimension + 'a>(
+        scores: impl Iterator<Item = (&'a String, &'a ArrayBase<A, D>)>,
         precision: ScoresPrecision,
-    ) -> Result<BTreeMap<&str, Tensor>> {
-        scores.iter().map(|(name, scores)| Ok((name.as_str(), Tensor::new(scores, precision)?))).collect()
+    ) -> Result<BTreeMap<&'a str, Tensor>> {
+        scores.map(|(name, scores)| Ok((name.as_str(), Tensor::new(scores, precision)?))).collect()
     }
     let precision = options.scores_precision;
     let source_attributions = sequence.source_attributions.as_ref();
@@ -226,16 +238,21 @@ fn sequence_of<'a>(sequence: &'a SequenceAttribution, options: &SaveOptions) -> 
         },
         attr_pos_end: sequence.attr_pos_end,
         attr_pos_start: sequence.attr_pos_start,
-        sequence_scores: tensors(&sequence.sequence_scores, precision)?,
+        sequence_scores: tensors(arrays_of(&sequence.sequence_scores), precision)?,
         source: tokens(&sequence.source, options),
         source_attributions: source_attributions.map(|scores| Tensor::new(scores, precision)).transpose()?,
-        step_scores: tensors(&sequence.step_scores, precision)?,
+        step_scores: tensors(sequence.step_scores.iter(), precision)?,
         target: tokens(&sequence.target, options),
         target_attributions: target_attributions
             .map(|scores| Tensor::new(&without_hidden_rows(scores, sequence.attr_pos_end), precision))
             .transpose()?,
     };
     Ok(Object::new(class::sequence(&sequence.kind), attributes, options))
+}
+
+/// The arrays of sequence scores, by name.
+fn arrays_of(scores: &IndexMap<String, SequenceScore>) -> impl Iterator<Item = (&String, &ArrayD<f32>)> {
+    scores.iter().map(|(name, score)| (name, &score.scores))
 }
 
 /// The rows before `end`, if all other rows are NaN: the reference has no such rows, and cannot aggregate them.
@@ -255,19 +272,19 @@ fn step_of<'a>(step: &'a StepAttribution, options: &SaveOptions) -> Result<Objec
             false => SavedArray::new(scores, options).map(StepArray::Array),
         }
     }
-    fn arrays<'a, A: Data<Elem = f32>, D: Dimension>(
-        scores: &'a IndexMap<String, ArrayBase<A, D>>,
+    fn arrays<'a, A: Data<Elem = f32> + 'a, D: Dimension + 'a>(
+        scores: impl Iterator<Item = (&'a String, &'a ArrayBase<A, D>)>,
         options: &SaveOptions,
     ) -> Result<BTreeMap<&'a str, StepArray>> {
-        scores.iter().map(|(name, scores)| Ok((name.as_str(), array(scores, options)?))).collect()
+        scores.map(|(name, scores)| Ok((name.as_str(), array(scores, options)?))).collect()
     }
     let texts = |texts: &'a [Vec<Token>]| texts.iter().map(|text| tokens(text, options)).collect();
     let attributes = Step {
         prefix: texts(&step.prefix),
-        sequence_scores: arrays(&step.sequence_scores, options)?,
+        sequence_scores: arrays(arrays_of(&step.sequence_scores), options)?,
         source: texts(&step.source),
         source_attributions: step.source_attributions.as_ref().map(|scores| array(scores, options)).transpose()?,
-        step_scores: arrays(&step.step_scores, options)?,
+        step_scores: arrays(step.step_scores.iter(), options)?,
         target: texts(&step.target),
         target_attributions: step.target_attributions.as_ref().map(|scores| array(scores, options)).transpose()?,
     };

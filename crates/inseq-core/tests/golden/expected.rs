@@ -113,7 +113,7 @@ impl Sequence {
         }
         assert_eq!(found.sequence_scores.len(), self.sequence_scores.len(), "{what}");
         for (name, scores) in &self.sequence_scores {
-            scores.check(&found.sequence_scores[name], tolerance, &format!("{what}: {name}"));
+            scores.check(&found.sequence_scores[name].scores, tolerance, &format!("{what}: {name}"));
         }
     }
 

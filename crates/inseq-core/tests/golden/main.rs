@@ -43,9 +43,9 @@ fn saved_results_load_as_they_were() {
             assert_eq!(found.kind, kind(name), "{name}");
         }
         assert_eq!(loaded.steps, None);
-        assert_eq!(loaded.info["exec_time"], 0.1 + 0.2);
-        assert_eq!(loaded.info["generation_args"]["nested"]["é"][1], -2.5e-7);
-        assert_eq!(loaded.info["input_texts"][0], "Die müde 0");
+        assert_eq!(loaded.info.to_map()["exec_time"], 0.1 + 0.2);
+        assert_eq!(loaded.info.to_map()["generation_args"]["nested"]["é"][1], -2.5e-7);
+        assert_eq!(loaded.info.to_map()["input_texts"][0], "Die müde 0");
     });
 }
 
@@ -225,7 +225,10 @@ fn steps_that_the_reference_cannot_load_load_here() {
             assert_eq!(found.prefix[1].len(), index + 1);
             assert_eq!(found.target[0][0], loaded.sequences[0].target[index + 1]);
         }
-        assert_eq!((&loaded.info["not_a_number"], &loaded.info["low"]), (&"NaN".into(), &"-Infinity".into()));
+        assert_eq!(
+            (&loaded.info.to_map()["not_a_number"], &loaded.info.to_map()["low"]),
+            (&"NaN".into(), &"-Infinity".into())
+        );
     }
 }
 

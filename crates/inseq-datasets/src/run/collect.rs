@@ -2,7 +2,6 @@
 
 use inseq_core::AttributionResult;
 use inseq_methods::{AttributionModel, AttributionRequest, ProgressCallback};
-use serde_json::{Value, json};
 
 use super::of_row::of_row;
 use super::part::{Outcome, outcomes};
@@ -62,7 +61,7 @@ pub fn collect(
         }));
     };
     if !warnings.is_empty() {
-        result.info.insert("warnings".into(), json!(warnings));
+        result.info.warnings = Some(warnings);
     }
     Ok(Collected { result, failed })
 }
@@ -73,10 +72,10 @@ fn warnings<'a>(
     places: &'a [usize],
     result: &'a AttributionResult,
 ) -> impl Iterator<Item = String> + 'a {
-    let warnings =
-        result.info.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    warnings.map(|warning| match of_row(warning).and_then(|(place, said)| Some((places.get(place)?, said))) {
-        Some((&place, said)) => format!("row {}: {said}", rows[place].number),
-        None => warning.to_owned(),
+    result.info.warnings.iter().flatten().map(|warning| {
+        match of_row(warning).and_then(|(place, said)| Some((places.get(place)?, said))) {
+            Some((&place, said)) => format!("row {}: {said}", rows[place].number),
+            None => warning.clone(),
+        }
     })
 }

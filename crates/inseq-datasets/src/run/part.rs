@@ -79,6 +79,7 @@ fn is_everyones(error: &CallError) -> bool {
             | CallError::Unknown(_)
             | CallError::Device { .. }
             | CallError::Method { .. }
+            | CallError::StepFunction { .. }
             | CallError::NotAllowed { .. }
             | CallError::Model(
                 inseq_models::Error::Device { .. } | inseq_models::Error::Io { .. } | inseq_models::Error::Hub { .. }
@@ -102,7 +103,7 @@ mod tests {
     /// A call that fails on texts that begin with `bad`.
     fn call(request: &AttributionRequest) -> Result<Vec<String>, CallError> {
         match request.input_texts.iter().position(|text| text.starts_with("bad")) {
-            Some(place) => Err(CallError::Argument(format!("input text {} is bad", place + 1))),
+            Some(place) => Err(CallError::argument("input_texts", format!("input text {} is bad", place + 1))),
             None => Ok(request.input_texts.clone()),
         }
     }

@@ -2,9 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use inseq_core::SequenceAttribution;
+use inseq_core::{Info, SequenceAttribution};
 use inseq_methods::{AttributionModel, AttributionRequest};
-use serde_json::{Map, Value};
 
 use super::of_row::of_row;
 use super::part::{Outcome, outcomes};
@@ -93,9 +92,9 @@ fn outcome_of(
 }
 
 /// The warnings of each text of a call.
-fn of_places(info: &Map<String, Value>, texts: usize, warn: &mut dyn FnMut(&str)) -> Vec<Vec<String>> {
+fn of_places(info: &Info, texts: usize, warn: &mut dyn FnMut(&str)) -> Vec<Vec<String>> {
     let mut of_places = vec![Vec::new(); texts];
-    for warning in info.get("warnings").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    for warning in info.warnings.iter().flatten() {
         match of_row(warning) {
             Some((place, said)) if place < texts => of_places[place].push(said),
             _ => warn(warning),

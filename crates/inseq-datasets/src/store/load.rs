@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use inseq_core::AttributionResult;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::completion::Completion;
 use super::results::Results;
@@ -116,7 +116,8 @@ impl Results {
         rows: impl Iterator<Item = Result<AttributedRow>>,
         mut warnings: Vec<String>,
     ) -> Result<AttributionResult> {
-        let mut result = AttributionResult { info: self.manifest().info.clone(), ..AttributionResult::default() };
+        let mut result =
+            AttributionResult { info: self.manifest().info.clone().into(), ..AttributionResult::default() };
         let (mut numbers, mut inputs, mut written) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             let AttributedRow { row, outcome, warnings: own } = row?;
@@ -131,14 +132,18 @@ impl Results {
             result.sequences.iter().filter(|sequence| sequence.steps() > 0).map(of).max()
         };
         let (start, end) = (positions(|sequence| sequence.attr_pos_start), positions(|sequence| sequence.attr_pos_end));
-        let mut put = |name: &str, value: Value| result.info.insert(name.to_owned(), value);
-        put("attr_pos_start", json!(start));
-        put("attr_pos_end", json!(end));
-        put("input_texts", json!(inputs));
-        put("generated_texts", json!(written));
-        put("rows", json!(numbers));
+        let info = &mut result.info;
+        info.attr_pos_start = start;
+        info.attr_pos_end = end;
+        info.input_texts = Some(inputs);
+        info.generated_texts = written.iter().cloned().collect();
+        if info.generated_texts.is_none() {
+            // A row of a store may lack its text.
+            info.other.insert("generated_texts".to_owned(), json!(written));
+        }
+        info.other.insert("rows".to_owned(), json!(numbers));
         if !warnings.is_empty() {
-            put("warnings", json!(warnings));
+            info.warnings = Some(warnings);
         }
         Ok(result)
     }

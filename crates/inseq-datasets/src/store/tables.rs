@@ -84,7 +84,7 @@ pub(super) fn stage(
         let (numbers, sequences): (Vec<u64>, Vec<SequenceAttribution>) = kept.unzip();
         let mut info = manifest.info.clone();
         info.insert(RAW_ROWS.to_owned(), json!(numbers));
-        let result = AttributionResult { sequences, info, steps: None };
+        let result = AttributionResult { sequences, info: info.into(), steps: None };
         files.push(PartFile::stage(storage, attempt, RAW, &mut |file| {
             result.write_as(Format::Safetensors, file, &SaveOptions::default())
         })?);

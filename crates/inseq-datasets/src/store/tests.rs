@@ -119,9 +119,9 @@ fn rows_come_back_as_they_were() {
     assert!(status.finished.is_some() && status.claimed.is_empty());
     let result = results.load().unwrap();
     assert_eq!(result.sequences.len(), 22);
-    assert_eq!(result.info["rows"][3], 4);
-    assert_eq!(result.info["warnings"][0], "3 rows have an error, and no attribution");
-    assert_eq!(results.load_rows(&[21, 0]).unwrap().info["rows"], serde_json::json!([21, 0]));
+    assert_eq!(result.info.to_map()["rows"][3], 4);
+    assert_eq!(result.info.to_map()["warnings"][0], "3 rows have an error, and no attribution");
+    assert_eq!(results.load_rows(&[21, 0]).unwrap().info.to_map()["rows"], serde_json::json!([21, 0]));
     for (rows, problem) in [([13], "row 13 has an error: row 13 is too long"), ([25], "there is no row 25")] {
         assert!(results.load_rows(&rows).unwrap_err().to_string().contains(problem));
     }

@@ -15,5 +15,5 @@ pub(crate) fn read_ids<const D: usize>(tensor: Tensor<D, Int>, what: impl std::f
 }
 
 fn unreadable(what: impl std::fmt::Display, error: impl std::fmt::Debug) -> Error {
-    Error::Device { what: what.to_string(), message: format!("{error:?}") }
+    Error::device(what.to_string(), format!("cannot be read from the device: {error:?}"))
 }

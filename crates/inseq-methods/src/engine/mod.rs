@@ -304,11 +304,14 @@ impl Engine<'_> {
         each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
         if function.noisy_forwards().is_some() {
-            return Err(Error::Argument(format!(
-                "the step function `{}` looks at forwards with dropout, of which there are no differences to a baseline; \
+            return Err(Error::argument(
+                "attributed_fn",
+                format!(
+                    "the step function `{}` looks at forwards with dropout, of which there are no differences to a baseline; \
                  choose another method, or the rule `captum`",
-                function.name()
-            )));
+                    function.name()
+                ),
+            ));
         }
         let head = |rows: &[StepRow]| {
             let end = self.context(point, trace.hidden(), rows, false);

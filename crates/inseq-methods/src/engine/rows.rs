@@ -68,11 +68,9 @@ pub(super) fn cotangents(
     let score = function.evaluate(context)?;
     let scores = one_a_row(score.clone(), rows.len(), function)?;
     let untracked = || {
-        Error::Argument(format!(
-            "the step function `{}` has no gradient with regard to the logits or hidden states, so a gradient method cannot \
-             attribute it",
-            function.name()
-        ))
+        let problem =
+            "has no gradient with regard to the logits or hidden states, so a gradient method cannot attribute it";
+        Error::argument("attributed_fn", format!("the step function `{}` {problem}", function.name()))
     };
     if !score.is_tracked() {
         return Err(untracked());
@@ -105,11 +103,10 @@ pub(super) fn evaluate(function: &dyn StepFunction, context: &StepContext) -> Re
 pub(super) fn one_a_row(scores: Tensor<1>, rows: usize, function: &dyn StepFunction) -> Result<Vec<f32>> {
     let values = read(scores, format_args!("the scores of `{}`", function.name()))?;
     if values.len() != rows {
-        return Err(Error::Argument(format!(
-            "the step function `{}` gave {} scores for {rows} steps; it must give one a row",
-            function.name(),
-            values.len()
-        )));
+        return Err(Error::StepFunction {
+            function: function.name().to_owned(),
+            problem: format!("gave {} scores for {rows} steps; it must give one per row", values.len()),
+        });
     }
     Ok(values)
 }

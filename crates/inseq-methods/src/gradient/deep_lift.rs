@@ -75,6 +75,7 @@ impl Default for DeepLift {
 /// Operations that propagate differences instead of gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum DeepLiftRule {
     /// ReLU, leaky ReLU, sigmoid and tanh, as in Captum.
     #[default]
@@ -122,7 +123,7 @@ impl Method for DeepLift {
                 DeepLiftRule::Captum => "use `integrated_gradients`",
                 DeepLiftRule::Full => "use `integrated_gradients`, or the rule `captum`",
             };
-            Error::Argument(format!("deeplift: {reason}; {way_out}"))
+            Error::argument("method", format!("deeplift: {reason}; {way_out}"))
         })
     }
 

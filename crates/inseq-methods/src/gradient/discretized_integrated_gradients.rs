@@ -83,6 +83,7 @@ pub struct DiscretizedIntegratedGradients {
 /// Choice of the next word of a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum PathStrategy {
     /// The neighbour nearest to its monotonic version.
     #[default]

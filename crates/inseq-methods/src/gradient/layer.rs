@@ -103,7 +103,9 @@ impl<M: Method> AtLayer<M> {
 
     fn layer(&self, model: &Model) -> Result<Option<Layer>> {
         let Some(name) = &self.layer else { return Ok(None) };
-        model.layer_named(name).map_err(|problem| Error::Argument(format!("`target_layer` {name:?} {problem}")))
+        model
+            .layer_named(name)
+            .map_err(|problem| Error::argument("target_layer", format!("`target_layer` {name:?} {problem}")))
     }
 
     /// Attributes the texts of `context` to the states of one layer.
@@ -150,7 +152,10 @@ fn taken(arguments: &Map<String, Value>) -> Result<(Option<String>, Map<String, 
         None | Some(Value::Null) => None,
         Some(Value::String(name)) => Some(name),
         Some(other) => {
-            return Err(Error::Argument(format!("`target_layer` must be a name such as `encoder.2`, found {other}")));
+            return Err(Error::argument(
+                "target_layer",
+                format!("`target_layer` must be a name such as `encoder.2`, found {other}"),
+            ));
         }
     };
     Ok((layer, rest))

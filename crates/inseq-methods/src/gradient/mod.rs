@@ -92,7 +92,7 @@ fn add(
     }
     let values = read(from.clone().narrow(0, entry, 1), "gradients")?;
     let values = Array3::from_shape_vec((probes, rows, features), values)
-        .map_err(|e| Error::Argument(format!("gradients have another shape than expected: {e}")))?;
+        .map_err(|e| Error::device("gradients", format!("have another shape than expected: {e}")))?;
     let mut values = values.permuted_axes([1, 0, 2]);
     values.slice_axis_inplace(Axis(0), Slice::from(..rows_used));
     values.slice_axis_inplace(Axis(1), Slice::from(..live));

@@ -18,9 +18,10 @@ const LARGEST_STDEV: f64 = 1e6;
 pub(super) fn check_stdevs(method: &str, stdevs: f64) -> Result<()> {
     match (0.0..=LARGEST_STDEV).contains(&stdevs) {
         true => Ok(()),
-        false => Err(Error::Argument(format!(
-            "{method}: `stdevs` must be a number of 0 or more, up to {LARGEST_STDEV}; found {stdevs}"
-        ))),
+        false => Err(Error::argument(
+            "stdevs",
+            format!("{method}: `stdevs` must be a number of 0 or more, up to {LARGEST_STDEV}; found {stdevs}"),
+        )),
     }
 }
 

@@ -74,6 +74,7 @@ pub struct SmoothGrad {
 
 /// Statistic of the gradients at inputs with noise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
 pub enum NoiseTunnel {
     /// Their mean.
     #[default]

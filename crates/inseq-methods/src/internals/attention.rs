@@ -1,6 +1,6 @@
 //! Attention weights.
 
-use inseq_core::{About, AttributionKind};
+use inseq_core::{About, AttributionKind, ScoreAxis, SequenceScore};
 use inseq_models::model::Model;
 
 use super::{Weights, by_key, by_step, check_attention};
@@ -57,10 +57,12 @@ impl Method for AttentionWeights {
         let decoder = weights.decoder.into_dyn();
         let mut sequence_scores = Vec::new();
         if !context.attribute_target {
-            sequence_scores.push(("decoder_self_attentions".to_owned(), by_key(&decoder)));
+            let score = SequenceScore::new([ScoreAxis::Target; 2], by_key(&decoder));
+            sequence_scores.push(("decoder_self_attentions".to_owned(), score));
         }
         if let Some(encoder) = weights.encoder {
-            sequence_scores.push(("encoder_self_attentions".to_owned(), by_key(&encoder.into_dyn())));
+            let score = SequenceScore::new([ScoreAxis::Source; 2], by_key(&encoder.into_dyn()));
+            sequence_scores.push(("encoder_self_attentions".to_owned(), score));
         }
         Ok(Attributions {
             source: weights.cross.map(|cross| by_step(&cross.into_dyn(), text)),

@@ -51,10 +51,13 @@ impl Weights {
 /// Names the layers.
 pub(crate) fn check_attention(model: &Model) -> Result<()> {
     let Some(layers) = without_attention(model) else { return Ok(()) };
-    Err(Error::Argument(format!(
-        "{layers}; use a method of gradients or of changed texts, say `saliency` or `occlusion`, or `value_zeroing` with the \
+    Err(Error::argument(
+        "method",
+        format!(
+            "{layers}; use a method of gradients or of changed texts, say `saliency` or `occlusion`, or `value_zeroing` with the \
          heads of the other layers"
-    )))
+        ),
+    ))
 }
 
 /// Which layers have no attention weights, in words; none where all have.
@@ -95,7 +98,7 @@ impl Stacked {
 
     fn array(self) -> Result<Array4<f32>> {
         Array4::from_shape_vec((self.layers, self.heads, self.queries, self.keys), self.values)
-            .map_err(|e| Error::Argument(format!("attention weights have another shape than expected: {e}")))
+            .map_err(|e| Error::device("attention weights", format!("have another shape than expected: {e}")))
     }
 }
 

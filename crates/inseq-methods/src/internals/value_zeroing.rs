@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
-use inseq_core::{About, Argument, AttributionKind};
+use inseq_core::{About, Argument, AttributionKind, ScoreAxis, SequenceScore};
 use inseq_models::model::Model;
 use ndarray::{Array3, ArrayD, Axis};
 use serde::de::Error as _;
@@ -105,6 +105,7 @@ impl Default for ValueZeroing {
 /// Distance between two states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Similarity {
     /// One minus the cosine of the angle between them.
     #[default]
@@ -116,6 +117,7 @@ pub enum Similarity {
 /// Heads whose values are zeroed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected null, a head, a list of heads, or an object of layers and their heads")]
+#[non_exhaustive]
 pub enum ZeroedHeads {
     /// All heads of every layer.
     #[default]
@@ -138,7 +140,7 @@ fn numbered<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<usize, OneOrM
     each.collect()
 }
 
-/// Heads of one layer.
+/// Heads of one layer: one or several; there is no third.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected a head or a list of heads")]
 pub enum OneOrMore {
@@ -162,14 +164,16 @@ impl ZeroedHeads {
             },
         };
         if heads == 0 && !some.is_empty() {
-            return Err(Error::Argument(format!(
-                "value_zeroing: layer {layer} has no heads to zero: it has no attention but a convolution"
-            )));
+            return Err(Error::argument(
+                "zeroed_units_indices",
+                format!("value_zeroing: layer {layer} has no heads to zero: it has no attention but a convolution"),
+            ));
         }
         if let Some(head) = some.iter().find(|&&head| head >= heads) {
-            return Err(Error::Argument(format!(
-                "value_zeroing: there is no head {head}; layer {layer} has {heads} heads"
-            )));
+            return Err(Error::argument(
+                "zeroed_units_indices",
+                format!("value_zeroing: there is no head {head}; layer {layer} has {heads} heads"),
+            ));
         }
         Ok((0..heads).filter(|head| some.contains(head)).collect())
     }
@@ -208,7 +212,7 @@ impl Method for ValueZeroing {
                 ZeroedHeads::All | ZeroedHeads::One(_) => false,
             };
             if is_empty {
-                return Err(Error::Argument(format!("value_zeroing: `{name}` has a list that names no head")));
+                return Err(Error::argument(name, format!("value_zeroing: `{name}` has a list that names no head")));
             }
         }
         Ok(())
@@ -249,10 +253,12 @@ impl Method for ValueZeroing {
         (context.advance)(cost.forwards.most * text.steps.len())?;
         let mut sequence_scores = Vec::new();
         if let Some(decoder) = decoder.as_ref().filter(|_| !context.attribute_target) {
-            sequence_scores.push(("decoder_self_scores".to_owned(), by_key(decoder)));
+            let score = SequenceScore::new([ScoreAxis::Target; 2], by_key(decoder));
+            sequence_scores.push(("decoder_self_scores".to_owned(), score));
         }
         if let Some(encoder) = &encoder {
-            sequence_scores.push(("encoder_self_scores".to_owned(), by_key(encoder)));
+            let score = SequenceScore::new([ScoreAxis::Source; 2], by_key(encoder));
+            sequence_scores.push(("encoder_self_scores".to_owned(), score));
         }
         let target = decoder.filter(|_| context.attribute_target);
         Ok(Attributions {
@@ -344,7 +350,7 @@ fn check_values(model: &Model) -> Result<()> {
         format!("give `decoder_zeroed_units_indices` by layer, say {{\"{layer}\": [{}]}}", heads.join(", "))
     });
     let way_out = by_layer.unwrap_or_else(|| "use `saliency` or `occlusion`".to_owned());
-    Err(Error::Argument(format!("value_zeroing: {layers}; {way_out}")))
+    Err(Error::argument("method", format!("value_zeroing: {layers}; {way_out}")))
 }
 
 impl Similarity {

@@ -77,12 +77,15 @@ impl Method for Lime {
 
     fn validate(&self) -> Result<()> {
         let (mask_prob, alpha) = (self.mask_prob, self.alpha);
-        let fits = mask_prob > 0.0 && mask_prob < 1.0 && alpha >= 0.0 && alpha.is_finite();
-        if !fits {
-            return Err(Error::Argument(format!(
-                "lime: `mask_prob` must lie between 0 and 1, and `alpha` must be a number of 0 or more; found {} and {}",
-                self.mask_prob, self.alpha
-            )));
+        if !(mask_prob > 0.0 && mask_prob < 1.0) {
+            let problem = format!("lime: `mask_prob` must lie between 0 and 1, found {mask_prob}");
+            return Err(Error::argument("mask_prob", problem));
+        }
+        if !(alpha >= 0.0 && alpha.is_finite()) {
+            return Err(Error::argument(
+                "alpha",
+                format!("lime: `alpha` must be a number of 0 or more, found {alpha}"),
+            ));
         }
         Ok(())
     }

@@ -62,6 +62,7 @@ pub struct Occlusion {
     untagged,
     expecting = "expected a number of tokens, a shape such as [3, 1] of tokens and features, or a list of such shapes"
 )]
+#[non_exhaustive]
 pub enum Window {
     /// Number of tokens.
     Tokens(usize),
@@ -105,20 +106,23 @@ impl Method for Occlusion {
     }
 
     fn validate(&self) -> Result<()> {
-        let refuse = |message: String| Err(Error::Argument(format!("occlusion: {message}")));
+        let refuse = |name: &str, message: String| Err(Error::argument(name, format!("occlusion: {message}")));
         for (name, window) in [("sliding_window_shapes", &self.sliding_window_shapes), ("strides", &self.strides)] {
             match window {
                 Window::Each(each) if !(1..=2).contains(&each.len()) => {
-                    return refuse(format!(
-                        "`{name}` has {} pairs; give a number of tokens, one pair, or one pair each for source and target",
-                        each.len()
-                    ));
+                    return refuse(
+                        name,
+                        format!(
+                            "`{name}` has {} pairs; give a number of tokens, one pair, or one pair each for source and target",
+                            each.len()
+                        ),
+                    );
                 }
                 Window::Each(each) if each.iter().any(|pair| pair.1 == 0) => {
-                    return refuse(format!("`{name}` has a pair of 0 features; windows cover all of them"));
+                    return refuse(name, format!("`{name}` has a pair of 0 features; windows cover all of them"));
                 }
                 Window::Shape((_, 0)) => {
-                    return refuse(format!("`{name}` is a pair of 0 features; windows cover all of them"));
+                    return refuse(name, format!("`{name}` is a pair of 0 features; windows cover all of them"));
                 }
                 _ => {}
             }
@@ -126,13 +130,17 @@ impl Method for Occlusion {
         for side in [Side::Source, Side::Target] {
             let (window, stride) = (self.sliding_window_shapes.of(side), self.strides.of(side));
             if window == 0 || stride == 0 {
-                return refuse("windows and strides must be at least 1 token".into());
+                let name = if stride == 0 { "strides" } else { "sliding_window_shapes" };
+                return refuse(name, "windows and strides must be at least 1 token".into());
             }
             if stride > window {
-                return refuse(format!(
-                    "`strides` ({stride}) must not be wider than `sliding_window_shapes` ({window}): no window would cover \
+                return refuse(
+                    "strides",
+                    format!(
+                        "`strides` ({stride}) must not be wider than `sliding_window_shapes` ({window}): no window would cover \
                      the tokens between"
-                ));
+                    ),
+                );
             }
         }
         Ok(())

@@ -23,11 +23,14 @@ pub(crate) fn aligned(
         Some(Alignments::More(each)) => each.get(text).cloned().unwrap_or_default(),
     };
     if let Some((a, b)) = given.iter().find(|(a, b)| *a >= own.len() || *b >= other.len()) {
-        return Err(Error::Argument(format!(
-            "`contrast_targets_alignments`: the pair ({a}, {b}) is out of range; the target has {} tokens, the contrast target {}",
-            own.len(),
-            other.len()
-        )));
+        return Err(Error::argument(
+            "contrast_targets_alignments",
+            format!(
+                "`contrast_targets_alignments`: the pair ({a}, {b}) is out of range; the target has {} tokens, the contrast target {}",
+                own.len(),
+                other.len()
+            ),
+        ));
     }
     let mut pairs = given;
     pairs.sort_unstable();

@@ -41,18 +41,21 @@ impl ContrastArguments {
     /// # Errors
     /// An argument is unknown, or has a wrong type or value.
     pub(super) fn read(function: &str, arguments: &Map<String, Value>) -> Result<Self> {
-        let refuse =
-            |message: String| Error::Argument(format!("arguments of the step function `{function}`: {message}"));
+        let refuse = |name: &str, message: &str| {
+            Error::argument(name, format!("arguments of the step function `{function}`: `{name}` {message}"))
+        };
         let parsed: Self = crate::arguments::read(&format!("the step function `{function}`"), arguments)?;
         if let Some(Alignments::Named(other)) = &parsed.contrast_targets_alignments
             && other != "auto"
         {
-            return Err(refuse(format!(
-                "`contrast_targets_alignments` must be pairs of positions or `auto`, found {other:?}"
-            )));
+            let problem = format!("must be pairs of positions or `auto`, found {other:?}");
+            return Err(refuse("contrast_targets_alignments", &problem));
         }
-        if parsed.top_p.is_some_and(|p| !(0.0..=1.0).contains(&p)) || parsed.min_tokens_to_keep == Some(0) {
-            return Err(refuse("`top_p` must lie between 0 and 1, and `min_tokens_to_keep` be at least 1".into()));
+        if let Some(top_p) = parsed.top_p.filter(|p| !(0.0..=1.0).contains(p)) {
+            return Err(refuse("top_p", &format!("must lie between 0 and 1, found {top_p}")));
+        }
+        if parsed.min_tokens_to_keep == Some(0) {
+            return Err(refuse("min_tokens_to_keep", "must be at least 1, found 0"));
         }
         Ok(parsed)
     }
@@ -60,16 +63,19 @@ impl ContrastArguments {
     /// Refuses arguments without any alternative.
     pub(super) fn checked(self, function: &str) -> Result<Self> {
         if self.contrast_sources.is_none() && self.contrast_targets.is_none() {
-            return Err(Error::Argument(format!(
-                "the step function `{function}` compares with another context; give `contrast_targets` or \
+            return Err(Error::argument(
+                "contrast_targets",
+                format!(
+                    "the step function `{function}` compares with another context; give `contrast_targets` or \
                  `contrast_sources`"
-            )));
+                ),
+            ));
         }
         Ok(self)
     }
 }
 
-/// One value, or one value per text.
+/// One value, or one value per text; there is no third.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged, expecting = "expected one value, or a list of one value per text")]
 pub enum OneOrMore<T> {
@@ -95,6 +101,7 @@ impl<T> OneOrMore<T> {
     untagged,
     expecting = "expected \"auto\", a list of pairs of positions such as [[0, 0], [1, 2]], or a list of such lists, one per text"
 )]
+#[non_exhaustive]
 pub enum Alignments {
     /// `auto`: pairs the tokens that both targets contain, in order.
     Named(String),

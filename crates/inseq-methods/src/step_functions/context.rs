@@ -127,10 +127,13 @@ impl StepContext<'_> {
     fn check_untracked(&self, states: &str) -> Result<()> {
         match self.tracked {
             false => Ok(()),
-            true => Err(Error::Argument(format!(
-                "`{states}` of a step function has no gradient; attribute the function with a perturbation method such as \
+            true => Err(Error::argument(
+                states,
+                format!(
+                    "`{states}` of a step function has no gradient; attribute the function with a perturbation method such as \
                  `occlusion`, use it as a step score, or use `hidden`, the state of the step, which has one"
-            ))),
+                ),
+            )),
         }
     }
 

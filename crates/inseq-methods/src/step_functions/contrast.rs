@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 use inseq_core::Argument;
+use inseq_core::aggregators::AggregationFunction;
 use inseq_models::model::Model;
 
 use super::alternative::Alternative;
@@ -44,6 +45,14 @@ impl StepFunction for Contrast {
 
     fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
         Some(Arc::new(Self { other: self.other.bound(model, contexts, attributed), ..self.clone() }))
+    }
+
+    fn merging(&self) -> Option<AggregationFunction> {
+        match self.kind {
+            Kind::Probability | Kind::ProbabilityDifference => Some(AggregationFunction::Prod),
+            Kind::Pcxmi | Kind::Divergence => Some(AggregationFunction::Sum),
+            Kind::Logit | Kind::LogitDifference | Kind::InContextPvi => None,
+        }
     }
 
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {

@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, activation::log_softmax};
 
 use super::{StepContext, StepFunction, StepFunctionInfo, info};
 use crate::Result;
+use inseq_core::aggregators::AggregationFunction;
 
 /// `-sum p log p`, in nats.
 #[derive(Debug)]
@@ -14,6 +15,10 @@ struct Entropy;
 impl StepFunction for Entropy {
     fn name(&self) -> &str {
         "entropy"
+    }
+
+    fn merging(&self) -> Option<AggregationFunction> {
+        Some(AggregationFunction::Sum)
     }
 
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {

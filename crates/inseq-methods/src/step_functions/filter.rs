@@ -89,6 +89,6 @@ pub(super) fn top_p_size() -> StepFunctionInfo {
 fn make(arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
     match arguments.get("top_p").and_then(Value::as_f64) {
         Some(top_p) if (0.0..=1.0).contains(&top_p) => Ok(Arc::new(TopPSize { top_p: top_p as f32 })),
-        _ => Err(Error::Argument("the step function `top_p_size` needs `top_p`, between 0 and 1".into())),
+        _ => Err(Error::argument("top_p", "the step function `top_p_size` needs `top_p`, between 0 and 1".into())),
     }
 }

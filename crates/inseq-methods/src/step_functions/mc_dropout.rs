@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, activation::log_softmax};
 use inseq_core::Argument;
+use inseq_core::aggregators::AggregationFunction;
 use serde::Deserialize;
 
 use super::{LOGPROB, NoisyForwards, StepContext, StepFunction, StepFunctionInfo, info};
@@ -28,6 +29,10 @@ impl Default for McDropout {
 impl StepFunction for McDropout {
     fn name(&self) -> &str {
         "mc_dropout_prob_avg"
+    }
+
+    fn merging(&self) -> Option<AggregationFunction> {
+        Some(AggregationFunction::Prod)
     }
 
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {

@@ -45,6 +45,12 @@ pub trait StepFunction: Send + Sync {
     /// The score cannot be computed, for example because the device cannot be read. The call then fails.
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>>;
 
+    /// Function that merges the scores of merged tokens, such as the product of probabilities; results keep it. `None` merges
+    /// them as attributions are merged.
+    fn merging(&self) -> Option<AggregationFunction> {
+        None
+    }
+
     /// Arguments of the contrast, for contrastive functions.
     fn contrast(&self) -> Option<&ContrastArguments> {
         None
@@ -104,6 +110,44 @@ pub fn from_closure(
     Arc::new(Closure { name: name.into(), f })
 }
 
+/// The same step function, whose scores of merged tokens are merged by `merging`.
+///
+/// ```
+/// use inseq_core::aggregators::AggregationFunction;
+/// use inseq_methods::step_functions::{from_closure, merged_by};
+///
+/// let logit = from_closure("largest", |context| Ok(context.logits.clone().max_dim(1).squeeze_dim(1)));
+/// assert_eq!(logit.merging(), None);
+/// assert_eq!(merged_by(logit, AggregationFunction::Max).merging(), Some(AggregationFunction::Max));
+/// ```
+pub fn merged_by(function: SharedStepFunction, merging: AggregationFunction) -> SharedStepFunction {
+    struct Merged {
+        function: SharedStepFunction,
+        merging: AggregationFunction,
+    }
+    impl StepFunction for Merged {
+        fn name(&self) -> &str {
+            self.function.name()
+        }
+        fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
+            self.function.evaluate(context)
+        }
+        fn merging(&self) -> Option<AggregationFunction> {
+            Some(self.merging)
+        }
+        fn contrast(&self) -> Option<&ContrastArguments> {
+            self.function.contrast()
+        }
+        fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
+            self.function.bound(model, contexts, attributed)
+        }
+        fn noisy_forwards(&self) -> Option<NoisyForwards> {
+            self.function.noisy_forwards()
+        }
+    }
+    Arc::new(Merged { function, merging })
+}
+
 impl fmt::Debug for dyn StepFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "StepFunction({})", self.name())
@@ -118,18 +162,13 @@ pub type MakeStepFunction = Arc<dyn Fn(&Map<String, Value>) -> Result<SharedStep
 pub struct StepFunctionInfo {
     /// Name, meaning and arguments of the function.
     pub about: About,
-    /// Function that merges the scores of merged tokens; `None` uses the default rules.
-    pub aggregation: Option<AggregationFunction>,
     /// Makes the function from its arguments.
     pub make: MakeStepFunction,
 }
 
 impl fmt::Debug for StepFunctionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StepFunctionInfo")
-            .field("about", &self.about)
-            .field("aggregation", &self.aggregation)
-            .finish_non_exhaustive()
+        f.debug_struct("StepFunctionInfo").field("about", &self.about).finish_non_exhaustive()
     }
 }
 
@@ -153,7 +192,7 @@ fn info(
     make: impl Fn(&Map<String, Value>) -> Result<SharedStepFunction> + Send + Sync + 'static,
 ) -> StepFunctionInfo {
     let about = About { name, description, arguments, ..About::default() };
-    StepFunctionInfo { about, aggregation: None, make: Arc::new(make) }
+    StepFunctionInfo { about, make: Arc::new(make) }
 }
 
 /// An argument of functions of probabilities.
@@ -163,6 +202,6 @@ fn boolean(arguments: &Map<String, Value>, name: &str) -> Result<bool> {
     match arguments.get(name) {
         None => Ok(false),
         Some(Value::Bool(value)) => Ok(*value),
-        Some(other) => Err(Error::Argument(format!("argument `{name}` must be true or false, found {other}"))),
+        Some(other) => Err(Error::argument(name, format!("argument `{name}` must be true or false, found {other}"))),
     }
 }

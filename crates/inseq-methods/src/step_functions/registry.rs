@@ -1,9 +1,7 @@
 //! Finds step functions by name or by expression.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use inseq_core::aggregators::{AggregationFunction, Merging};
 use inseq_core::{About, Argument, Entry, Registry};
 use serde_json::{Map, Value};
 
@@ -64,12 +62,13 @@ impl StepFunctions {
     /// The name is empty or taken, or could be an expression.
     pub fn register(&mut self, info: StepFunctionInfo) -> Result<()> {
         if expression::is_expression(info.name) {
-            return Err(Error::Argument(format!(
-                "a step function cannot be called `{}`: names have letters, digits and underscores",
-                info.name
-            )));
+            return Err(Error::argument(
+                info.name,
+                format!("a step function cannot be called `{}`: names have letters, digits and underscores", info.name),
+            ));
         }
-        self.entries.add(info).map_err(Error::Argument)
+        let name = info.name;
+        self.entries.add(info).map_err(|problem| Error::argument(name, problem))
     }
 
     /// Removes a function by name and returns it.
@@ -106,17 +105,6 @@ impl StepFunctions {
         let info = self.get(name)?;
         refuse_unknown(info.arguments, arguments)?;
         (info.make)(arguments)
-    }
-
-    /// The functions that merge the step scores with these names, if they were registered with one.
-    pub(crate) fn merging_of<'n>(&self, names: impl Iterator<Item = &'n str>) -> BTreeMap<String, AggregationFunction> {
-        names.filter_map(|name| Some((name.to_owned(), self.entries.get(name)?.aggregation?))).collect()
-    }
-
-    /// The merging rules, including those of registered functions.
-    pub(crate) fn merging(&self) -> Merging {
-        let own = self.list().filter_map(|info| Some((info.name, info.aggregation?)));
-        own.fold(Merging::default(), |merging, (name, aggregation)| merging.step_function(name, aggregation))
     }
 
     /// Makes a function from its name or expression.
@@ -170,9 +158,8 @@ fn refuse_unknown(known: &[Argument], arguments: &Map<String, Value>) -> Result<
 }
 
 impl StepFunctionInfo {
-    /// The entry of a function without arguments, under its own name. `aggregation` merges the scores of merged
-    /// tokens.
-    pub fn of(function: SharedStepFunction, aggregation: Option<AggregationFunction>) -> Self {
+    /// The entry of a function without arguments, under its own name.
+    pub fn of(function: SharedStepFunction) -> Self {
         Self {
             about: About {
                 // Names live as long as the program; a function is registered once.
@@ -180,7 +167,6 @@ impl StepFunctionInfo {
                 description: "A function that was registered.",
                 ..About::default()
             },
-            aggregation,
             make: Arc::new(move |_| Ok(function.clone())),
         }
     }

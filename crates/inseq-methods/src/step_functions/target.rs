@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, activation::log_softmax};
 
 use super::{LOGPROB, StepContext, StepFunction, StepFunctionInfo, boolean, info};
 use crate::Result;
+use inseq_core::aggregators::AggregationFunction;
 
 /// The token's logit.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ impl StepFunction for Probability {
         "probability"
     }
 
+    fn merging(&self) -> Option<AggregationFunction> {
+        Some(AggregationFunction::Prod)
+    }
+
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         let log = log_probability(context);
         Ok(if self.log { log } else { log.exp() })
@@ -47,6 +52,10 @@ impl StepFunction for CrossEntropy {
         "crossentropy"
     }
 
+    fn merging(&self) -> Option<AggregationFunction> {
+        Some(AggregationFunction::Sum)
+    }
+
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
         Ok(log_probability(context).neg())
     }
@@ -59,6 +68,10 @@ struct Perplexity;
 impl StepFunction for Perplexity {
     fn name(&self) -> &str {
         "perplexity"
+    }
+
+    fn merging(&self) -> Option<AggregationFunction> {
+        Some(AggregationFunction::Prod)
     }
 
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {

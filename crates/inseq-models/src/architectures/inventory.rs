@@ -128,7 +128,7 @@ impl Inventory {
                 "the checkpoint lacks {least}{count} {tensors} that config.json asks for: {names}{more}; {near}{held}"
             )
         };
-        Error::Checkpoint { file: weights.repository().into(), message }
+        Error::checkpoint(weights.repository(), message)
     }
 }
 

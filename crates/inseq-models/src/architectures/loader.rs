@@ -5,7 +5,7 @@ use std::cell::{OnceCell, RefCell};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::inventory::{Inventory, WithoutHead};
-use crate::checkpoint::{Repository, StoredTensor, Weights, check_finite, check_tensors};
+use crate::checkpoint::{Repository, StoredTensor, Weights, check_tensors};
 use crate::layers::{Linear, Norm, NormKind};
 use crate::{Error, Result, device};
 
@@ -77,10 +77,9 @@ impl<'a> Loader<'a> {
 
     fn weights(&self) -> Result<&Weights> {
         self.opened().ok_or_else(|| {
-            self.failure.take().unwrap_or_else(|| Error::Checkpoint {
-                file: self.repository.name().into(),
-                message: "the weights cannot be opened".into(),
-            })
+            self.failure
+                .take()
+                .unwrap_or_else(|| Error::checkpoint(self.repository.name(), "the weights cannot be opened".into()))
         })
     }
 
@@ -139,10 +138,11 @@ impl<'a> Loader<'a> {
         self.inventory.borrow_mut().read(name);
         let stored = weights.tensor(name)?;
         if stored.shape != shape {
-            return Err(Error::Checkpoint {
-                file: stored.name.to_string(),
-                message: format!("expected the shape {shape:?} from config.json, found {:?}", stored.shape),
-            });
+            return Err(Error::tensor(
+                &*stored.file,
+                &stored.name,
+                format!("expected the shape {shape:?} from config.json, found {:?}", stored.shape),
+            ));
         }
         Ok(Some(stored))
     }
@@ -157,7 +157,7 @@ impl<'a> Loader<'a> {
         };
         let values = stored.to_f32()?;
         self.weights()?.release(name);
-        check_finite(name, &stored.shape, &values)?;
+        stored.check_finite(&values)?;
         Ok(values)
     }
 

@@ -96,7 +96,7 @@ impl Architectures {
     /// The model type is not supported, the weights are quantized, or there is an adapter beside them.
     pub fn of(&self, repository: &Repository) -> Result<Architecture> {
         let config = repository.config()?;
-        let invalid = |message| Error::Checkpoint { file: "config.json".into(), message };
+        let invalid = |message| Error::checkpoint("config.json", message);
         let model_type = match config.get("model_type") {
             Some(Value::String(model_type)) => model_type,
             found => {
@@ -110,10 +110,10 @@ impl Architectures {
         checkpoint::check_configuration(repository)?;
         match repository.adapter()? {
             // transformers would add it to the weights, so that they alone are another model.
-            Some(adapter) => Err(Error::Checkpoint {
-                file: repository.name().into(),
-                message: format!("beside the model there is {}, or remove adapter_config.json", adapter.described()),
-            }),
+            Some(adapter) => Err(Error::checkpoint(
+                repository.name(),
+                format!("beside the model there is {}, or remove adapter_config.json", adapter.described()),
+            )),
             None => Ok(architecture),
         }
     }

@@ -19,7 +19,7 @@ pub(super) const POSITIONS: usize = 1 << 20;
 
 /// An error about `config.json`.
 pub(super) fn invalid<T>(message: impl Into<String>) -> Result<T> {
-    Err(Error::Checkpoint { file: "config.json".into(), message: message.into() })
+    Err(Error::checkpoint("config.json", message.into()))
 }
 
 /// Refuses sizes that are 0 or above a limit: field, value, limit.

@@ -1,10 +1,10 @@
 //! The index of a sharded checkpoint.
 
 use indexmap::IndexMap;
-use inseq_core::mismatch;
 use serde::Deserialize;
 
-use crate::{Error, Result};
+use super::json;
+use crate::Result;
 
 /// `model.safetensors.index.json` or `pytorch_model.bin.index.json`.
 #[derive(Debug, Deserialize)]
@@ -15,10 +15,7 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
-        mismatch::parse(bytes).map_err(|e| Error::Checkpoint {
-            file: file.to_string(),
-            message: format!("not the index of a sharded checkpoint: {e}"),
-        })
+        json::parse(file, bytes, "not the index of a sharded checkpoint")
     }
 
     /// The shards, each once, in order.

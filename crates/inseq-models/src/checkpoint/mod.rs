@@ -6,8 +6,10 @@
 mod adapter;
 mod contents;
 mod dataset;
+pub(crate) mod foreign;
 mod hub;
 mod index;
+pub(crate) mod json;
 mod pickle;
 mod quantization;
 mod repository;
@@ -20,6 +22,5 @@ pub use dataset::DatasetRepository;
 pub use hub::{HubOptions, Progress};
 pub(crate) use quantization::{check_configuration, check_tensors};
 pub use repository::Repository;
-pub(crate) use stored::check_finite;
 pub use stored::{StoredDType, StoredTensor};
 pub use weights::Weights;

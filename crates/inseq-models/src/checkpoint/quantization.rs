@@ -115,10 +115,10 @@ pub(crate) fn check_configuration(repository: &Repository) -> Result<()> {
         let place = if place.is_empty() { "its fields say".into() } else { format!("`{place}` says") };
         let hint =
             if is_beside { format!("; where they are not quantized after all, remove {file}") } else { String::new() };
-        return Err(Error::Checkpoint {
-            file: file.into(),
-            message: format!("{place} that the weights are quantized{}{hint}", described(&scheme, detail.as_deref())),
-        });
+        return Err(Error::checkpoint(
+            file,
+            format!("{place} that the weights are quantized{}{hint}", described(&scheme, detail.as_deref())),
+        ));
     }
     Ok(())
 }
@@ -143,13 +143,14 @@ pub(crate) fn check_tensors(weights: &Weights) -> Result<()> {
             (None, Some(StoredDType::Packed)) => "numbers of less than 8 bits",
             _ => continue,
         };
-        return Err(Error::Checkpoint {
-            file: weights.repository().into(),
-            message: format!(
+        return Err(Error::tensor(
+            weights.repository(),
+            name,
+            format!(
                 "the tensor `{name}` says that the weights are quantized, though config.json does not{}",
                 described(scheme, None)
             ),
-        });
+        ));
     }
     Ok(())
 }

@@ -11,8 +11,8 @@ use inseq_mapped::Mmap;
 use serde_json::Value;
 
 use super::adapter::{self, Adapter, is_adapter};
-use super::contents;
 use super::hub::{HubName, HubOptions, Kind, Snapshot};
+use super::{contents, foreign, json};
 use crate::{Error, Result};
 
 /// Largest size of configuration and tokenizer files, in bytes.
@@ -85,9 +85,10 @@ impl Repository {
         let place = if path.is_dir() {
             Place::Folder(path.to_path_buf())
         } else if path.is_file() {
-            return Err(Error::Argument(format!(
-                "`{name_or_path}` is a file; give the folder that holds config.json and the weights"
-            )));
+            return Err(Error::argument(
+                "model",
+                format!("`{name_or_path}` is a file; give the folder that holds config.json and the weights"),
+            ));
         } else {
             Place::Hub(Snapshot::open(HubName::parse(Kind::Model, name_or_path)?, options)?)
         };
@@ -177,8 +178,18 @@ impl Repository {
     /// The bytes of a small file; `None` if the file does not exist.
     ///
     /// # Errors
-    /// The file exists and cannot be read.
+    /// The file exists and cannot be read, or a pointer of Git LFS or a web page is there in its place.
     pub fn read(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>> {
+        let bytes = self.bytes(file)?;
+        // A template may write a web page.
+        let found = bytes.as_deref().filter(|_| !file.ends_with(".jinja")).and_then(foreign::described);
+        match found {
+            Some(found) => Err(Error::checkpoint(file, found.into())),
+            None => Ok(bytes),
+        }
+    }
+
+    fn bytes(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>> {
         match &self.place {
             Place::Embedded(files) => {
                 Ok(files.iter().find(|(name, _)| *name == file).map(|(_, bytes)| Cow::Borrowed(*bytes)))
@@ -188,10 +199,10 @@ impl Repository {
                 let path = self.path(file)?;
                 let io = |source| Error::Io { path: path.clone(), source };
                 match std::fs::metadata(&path) {
-                    Ok(metadata) if metadata.len() > LARGEST_SMALL_FILE => Err(Error::Checkpoint {
-                        file: path.display().to_string(),
-                        message: format!("{} bytes are too many for a configuration or tokenizer file", metadata.len()),
-                    }),
+                    Ok(metadata) if metadata.len() > LARGEST_SMALL_FILE => Err(Error::checkpoint(
+                        path.display().to_string(),
+                        format!("{} bytes are too many for a configuration or tokenizer file", metadata.len()),
+                    )),
                     Ok(_) => std::fs::read(&path).map(|bytes| Some(Cow::Owned(bytes))).map_err(io),
                     Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
                     Err(e) => Err(io(e)),
@@ -200,15 +211,20 @@ impl Repository {
         }
     }
 
-    /// The content of a JSON file; `None` if the file does not exist.
+    /// The object in a JSON file; `None` if the file does not exist. `NaN`, `Infinity` and `-Infinity`, which Python writes and JSON
+    /// does not have, are texts.
     ///
     /// # Errors
-    /// The file is not JSON; the error names the line.
+    /// The file is not JSON, and the error names the line; or it is not an object.
     pub fn json(&self, file: &str) -> Result<Option<Value>> {
         let Some(bytes) = self.read(file)? else { return Ok(None) };
-        mismatch::parse(&bytes)
-            .map(Some)
-            .map_err(|e| Error::Checkpoint { file: file.to_string(), message: format!("not valid JSON: {e}") })
+        match json::parse(file, &bytes, "not valid JSON")? {
+            object @ Value::Object(_) => Ok(Some(object)),
+            other => Err(Error::checkpoint(
+                file,
+                format!("expected an object of names and values, found {}; fetch it again", mismatch::kind(&other)),
+            )),
+        }
     }
 
     /// The content of `config.json`, which is read and parsed once.
@@ -216,12 +232,12 @@ impl Repository {
     /// # Errors
     /// The file is missing, or it is not JSON; the error names the line.
     pub fn config(&self) -> Result<&Value> {
-        self.optional_config()?.ok_or_else(|| Error::Checkpoint {
-            file: format!("{}/config.json", self.name),
-            message: format!(
-                "not found; a model folder holds config.json, the tokenizer's files and the weights{}",
-                self.contents()
-            ),
+        self.optional_config()?.ok_or_else(|| {
+            let contents = self.contents();
+            Error::checkpoint(
+                format!("{}/config.json", self.name),
+                format!("not found; a model folder holds config.json, the tokenizer's files and the weights{contents}"),
+            )
         })
     }
 
@@ -322,10 +338,7 @@ fn decides(name: &str) -> bool {
 /// The path of a file in a folder. The names of shards come from an index and may not lead out of the folder.
 pub(super) fn inside(folder: &Path, file: &str, owner: &str) -> Result<PathBuf> {
     if Path::new(file).components().any(|c| !matches!(c, Component::Normal(_))) {
-        return Err(Error::Checkpoint {
-            file: file.to_string(),
-            message: format!("a file must lie inside the {owner}'s folder"),
-        });
+        return Err(Error::checkpoint(file, format!("a file must lie inside the {owner}'s folder")));
     }
     Ok(folder.join(file))
 }

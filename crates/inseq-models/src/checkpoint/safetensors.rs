@@ -8,7 +8,8 @@ use inseq_core::mismatch;
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 
-use super::stored::{StoredDType, not_weights};
+use super::foreign;
+use super::stored::StoredDType;
 use crate::{Error, Result};
 
 /// Type, shape and place of a tensor in a file.
@@ -21,13 +22,13 @@ pub(super) struct Entry {
 
 /// The tensors of a file, by name, in the order of the file.
 pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry>> {
-    let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
-    if let Some(message) = not_weights(bytes) {
+    let invalid = |message: String| Error::checkpoint(file.to_string(), message);
+    if let Some(message) = foreign::described_or_empty(bytes) {
         return Err(invalid(message.into()));
     }
     check_ends(bytes).map_err(invalid)?;
     let (header, metadata) = SafeTensors::read_metadata(bytes)
-        .map_err(|e| invalid(format!("not a whole safetensors file ({e}); fetch it again")))?;
+        .map_err(|e| invalid(format!("not a whole safetensors file ({e}); fetch it again")).caused_by(e))?;
     let start = header + size_of::<u64>();
     let mut entries = IndexMap::new();
     for name in metadata.offset_keys() {

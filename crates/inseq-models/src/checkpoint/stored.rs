@@ -9,6 +9,7 @@ use crate::{Error, Result};
 
 /// Type of the values of a tensor in a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StoredDType {
     /// IEEE 754 of 64 bits.
     F64,
@@ -64,6 +65,8 @@ impl StoredDType {
 /// A tensor in a checkpoint: row-major, little-endian.
 #[derive(Clone, Debug)]
 pub struct StoredTensor<'a> {
+    /// Name of the file.
+    pub file: Cow<'a, str>,
     /// Name in the checkpoint.
     pub name: Cow<'a, str>,
     /// Shape of the tensor.
@@ -87,10 +90,11 @@ impl StoredTensor<'_> {
             StoredDType::BF16 => convert(data, |b| bf16::from_le_bytes(b).to_f32()),
             StoredDType::F64 => convert(data, |b| f64::from_le_bytes(b) as f32),
             other => {
-                return Err(Error::Checkpoint {
-                    file: self.name.to_string(),
-                    message: format!("expected floating-point values, found {other:?}"),
-                });
+                return Err(Error::tensor(
+                    &*self.file,
+                    &self.name,
+                    format!("expected floating-point values, found {other:?}"),
+                ));
             }
         })
     }
@@ -119,6 +123,36 @@ impl StoredTensor<'_> {
         self.halves(StoredDType::BF16, bf16::from_le_bytes, |value| value.is_finite())
     }
 
+    /// Refuses values of the tensor that are not finite.
+    ///
+    /// # Errors
+    /// A value is NaN or infinite; the error names the first one.
+    pub(crate) fn check_finite(&self, values: &[f32]) -> Result<()> {
+        // A sum is not finite where a value is not, and is quick vector code; only then is the value looked for.
+        let finite = |chunk: &[f32]| chunk.iter().map(|v| v * 0.0).sum::<f32>() == 0.0;
+        if values.par_chunks(1 << 16).all(finite) {
+            return Ok(());
+        }
+        let Some(index) = values.iter().position(|v| !v.is_finite()) else { return Ok(()) };
+        let mut rest = index;
+        let mut place: Vec<usize> = self
+            .shape
+            .iter()
+            .rev()
+            .map(|&n| {
+                let at = rest % n.max(1);
+                rest /= n.max(1);
+                at
+            })
+            .collect();
+        place.reverse();
+        Err(Error::tensor(
+            &*self.file,
+            &self.name,
+            format!("the value at {place:?} is {}; the checkpoint is damaged", values[index]),
+        ))
+    }
+
     fn halves<T: Send + Sync>(
         &self,
         dtype: StoredDType,
@@ -130,52 +164,10 @@ impl StoredTensor<'_> {
         }
         let values = convert(&self.data, read);
         if !values.par_iter().all(is_finite) {
-            check_finite(&self.name, &self.shape, &self.to_f32()?)?;
+            self.check_finite(&self.to_f32()?)?;
         }
         Ok(Some(values))
     }
-}
-
-/// Describes a file with the name of a weights file but other content.
-pub(super) fn not_weights(bytes: &[u8]) -> Option<&'static str> {
-    let start = bytes.trim_ascii_start();
-    if bytes.is_empty() {
-        Some("the file is empty; fetch it again")
-    } else if bytes.starts_with(b"version https://git-lfs") {
-        Some("a pointer of Git LFS, not the weights themselves; run `git lfs pull` in the folder")
-    } else if start.starts_with(b"<!") || start.starts_with(b"<html") {
-        Some("a web page, not weights; fetch the file itself")
-    } else {
-        None
-    }
-}
-
-/// Refuses values that are not finite.
-///
-/// # Errors
-/// A value is NaN or infinite; the error names the first one.
-pub(crate) fn check_finite(name: &str, shape: &[usize], values: &[f32]) -> Result<()> {
-    // A sum is not finite where a value is not, and is quick vector code; only then is the value looked for.
-    let finite = |chunk: &[f32]| chunk.iter().map(|v| v * 0.0).sum::<f32>() == 0.0;
-    if values.par_chunks(1 << 16).all(finite) {
-        return Ok(());
-    }
-    let Some(index) = values.iter().position(|v| !v.is_finite()) else { return Ok(()) };
-    let mut rest = index;
-    let mut place: Vec<usize> = shape
-        .iter()
-        .rev()
-        .map(|&n| {
-            let at = rest % n.max(1);
-            rest /= n.max(1);
-            at
-        })
-        .collect();
-    place.reverse();
-    Err(Error::Checkpoint {
-        file: name.to_string(),
-        message: format!("the value at {place:?} is {}; the checkpoint is damaged", values[index]),
-    })
 }
 
 fn convert<const N: usize, T: Send>(data: &[u8], f: impl Fn([u8; N]) -> T + Sync) -> Vec<T> {

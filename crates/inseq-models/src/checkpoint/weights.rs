@@ -22,6 +22,8 @@ pub struct Weights {
 }
 
 struct File {
+    /// Name of the file.
+    name: String,
     bytes: FileBytes,
     contents: Contents,
 }
@@ -47,13 +49,13 @@ impl Weights {
         let config = repository.optional_config()?;
         let named = match config.and_then(|config| config.get("transformers_weights")?.as_str()) {
             Some(name) if !name.ends_with(".safetensors") && !name.ends_with(".safetensors.index.json") => {
-                return Err(Error::Checkpoint {
-                    file: "config.json".into(),
-                    message: format!(
+                return Err(Error::checkpoint(
+                    "config.json",
+                    format!(
                         "`transformers_weights` is `{name}`; expected a file that ends in .safetensors or \
                          .safetensors.index.json"
                     ),
-                });
+                ));
             }
             named => named,
         };
@@ -68,20 +70,20 @@ impl Weights {
             return Ok(weights);
         }
         match named {
-            Some(file) => Err(Error::Checkpoint {
-                file: file.into(),
-                message: format!(
+            Some(file) => Err(Error::checkpoint(
+                file,
+                format!(
                     "`transformers_weights` of config.json names this file, but `{}` does not have it",
                     repository.name()
                 ),
-            }),
-            None => Err(Error::Checkpoint {
-                file: repository.name().to_string(),
-                message: format!(
+            )),
+            None => Err(Error::checkpoint(
+                repository.name(),
+                format!(
                     "no weights found; expected model.safetensors, pytorch_model.bin, or one of their .index.json with shards{}",
                     repository.contents()
                 ),
-            }),
+            )),
         }
     }
 
@@ -91,9 +93,11 @@ impl Weights {
 
     fn from_index(repository: &Repository, file: &str, index: &Index) -> Result<Self> {
         let mut weights = Self::empty(repository);
-        let lacks = |shard: &str| Error::Checkpoint {
-            file: shard.to_string(),
-            message: format!("{file} names this shard, but `{}` does not have it", repository.name()),
+        let lacks = |shard: &str| {
+            Error::checkpoint(
+                shard.to_string(),
+                format!("{file} names this shard, but `{}` does not have it", repository.name()),
+            )
         };
         // All are looked for before the first is fetched.
         for shard in index.shards() {
@@ -106,10 +110,11 @@ impl Weights {
         }
         for (tensor, shard) in &index.weight_map {
             if !weights.contains(tensor) {
-                return Err(Error::Checkpoint {
-                    file: shard.clone(),
-                    message: format!("{file} says that `{tensor}` is in this shard, but it is not"),
-                });
+                return Err(Error::tensor(
+                    shard.clone(),
+                    tensor,
+                    format!("{file} says that `{tensor}` is in this shard, but it is not"),
+                ));
             }
         }
         Ok(weights)
@@ -127,7 +132,7 @@ impl Weights {
             Contents::SafeTensors(entries) => self.places.extend(entries.keys().map(|tensor| (tensor.clone(), place))),
             Contents::Torch(entries) => self.places.extend(entries.keys().map(|tensor| (tensor.clone(), place))),
         }
-        self.files.push(File { bytes, contents });
+        self.files.push(File { name: name.to_owned(), bytes, contents });
         Ok(())
     }
 
@@ -170,16 +175,17 @@ impl Weights {
             .map(|(_, key, &file)| (key, &self.files[file]))
             .ok_or_else(|| self.missing(name))?;
         let key = Cow::Borrowed(key.as_str());
+        let name_of_file = Cow::Borrowed(file.name.as_str());
         match &file.contents {
             Contents::SafeTensors(entries) => {
                 let entry = &entries[name];
                 let data = safetensors::data(&file.bytes, entry);
-                Ok(StoredTensor { name: key, shape: entry.shape.clone(), dtype: entry.dtype, data })
+                Ok(StoredTensor { file: name_of_file, name: key, shape: entry.shape.clone(), dtype: entry.dtype, data })
             }
             Contents::Torch(entries) => {
                 let entry = &entries[name];
-                let data = torch::data(name, &file.bytes, entry)?;
-                Ok(StoredTensor { name: key, shape: entry.shape.clone(), dtype: entry.dtype, data })
+                let data = torch::data(&file.name, name, &file.bytes, entry)?;
+                Ok(StoredTensor { file: name_of_file, name: key, shape: entry.shape.clone(), dtype: entry.dtype, data })
             }
         }
     }
@@ -187,7 +193,7 @@ impl Weights {
     /// Releases the pages of the file that reading a tensor has filled, so that loading needs little more memory than the
     /// model. The tensor can be read again.
     pub fn release(&self, name: &str) {
-        let Some(File { bytes, contents }) = self.places.get(name).map(|&file| &self.files[file]) else { return };
+        let Some(File { bytes, contents, .. }) = self.places.get(name).map(|&file| &self.files[file]) else { return };
         let range = match contents {
             Contents::SafeTensors(entries) => entries.get(name).map(|entry| entry.bytes.clone()),
             Contents::Torch(entries) => entries.get(name).map(|entry| entry.storage.clone()),
@@ -203,12 +209,13 @@ impl Weights {
     }
 
     fn missing(&self, name: &str) -> Error {
-        Error::Checkpoint {
-            file: name.to_string(),
-            message: match self.nearest(name)[..] {
+        Error::tensor(
+            &*self.repository,
+            name,
+            match self.nearest(name)[..] {
                 [] => "the checkpoint has no such tensor, and none of a similar name".into(),
                 ref near => format!("the checkpoint has no such tensor; the nearest are: {}", near.join(", ")),
             },
-        }
+        )
     }
 }

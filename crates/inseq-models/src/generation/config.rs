@@ -192,9 +192,7 @@ impl GenerationConfig {
         const CONFIG: &str = "config.json";
         let config = repository.optional_config()?.unwrap_or(&Value::Null);
         let (own, damage) = match repository.json(FILE) {
-            Ok(Some(Value::Object(values))) => (Some(values), None),
-            Ok(Some(_)) => (None, Some(format!("{FILE}: expected a JSON object"))),
-            Ok(None) => (None, None),
+            Ok(values) => (values.and_then(|values| values.as_object().cloned()), None),
             Err(error @ Error::Checkpoint { .. }) => (None, Some(error.to_string())),
             Err(error) => return Err(error),
         };
@@ -219,10 +217,13 @@ impl GenerationConfig {
                 // What is said in a call counts, also where it is that the file's value is not to count.
                 Use::WithoutEffect => drop(given.remove(name)),
                 Use::NotHonoured | Use::Unknown => {
-                    return Err(Error::Argument(format!(
-                        "generation argument `{name}` is not supported; supported: {}",
-                        fields::HONOURED.join(", ")
-                    )));
+                    return Err(Error::argument(
+                        name,
+                        format!(
+                            "generation argument `{name}` is not supported; supported: {}",
+                            fields::HONOURED.join(", ")
+                        ),
+                    ));
                 }
             }
         }
@@ -255,7 +256,7 @@ impl GenerationConfig {
                 Ok(config) => break config,
                 Err((name, message)) => match given.get(&name).and_then(|field| field.file) {
                     Some(file) if usable.remove(&name).is_some() => invalid.push(format!("{file}: {message}")),
-                    _ => return Err(Error::Argument(format!("generation argument {message}"))),
+                    _ => return Err(Error::argument(&name, format!("generation argument {message}"))),
                 },
             }
         };
@@ -323,16 +324,22 @@ impl GenerationConfig {
         if limit <= start
             && let Some(positions) = positions.filter(|&positions| start >= positions)
         {
-            return Err(Error::Argument(format!(
-                "the target already starts with {start} tokens, which fill the model's {positions} positions: there is no room \
+            return Err(Error::limit(
+                "max_length",
+                format!(
+                    "the target already starts with {start} tokens, which fill the model's {positions} positions: there is no room \
                  for more; shorten it"
-            )));
+                ),
+            ));
         }
         if limit <= start {
-            return Err(Error::Argument(format!(
-                "the target already starts with {start} tokens, and may have {limit} at most; raise `max_length` or give \
+            return Err(Error::limit(
+                "max_length",
+                format!(
+                    "the target already starts with {start} tokens, and may have {limit} at most; raise `max_length` or give \
                  `max_new_tokens`"
-            )));
+                ),
+            ));
         }
         Ok(limit)
     }

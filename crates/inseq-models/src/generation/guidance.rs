@@ -21,10 +21,13 @@ impl<D: StepDecoder> Guide<D> {
     pub(super) fn new(decoder: &D, starts: &[Vec<u32>], config: &GenerationConfig) -> Result<Option<Self>> {
         let Some(scale) = config.guidance() else { return Ok(None) };
         let Some(decoder) = decoder.unprompted(starts.len()) else {
-            return Err(Error::Argument(format!(
-                "`guidance_scale` is {scale}, but only decoder-only models can be guided; give `guidance_scale` 1 as a \
+            return Err(Error::argument(
+                "guidance_scale",
+                format!(
+                    "`guidance_scale` is {scale}, but only decoder-only models can be guided; give `guidance_scale` 1 as a \
                  generation argument to generate without"
-            )));
+                ),
+            ));
         };
         let mut guide = Self { decoder, scale, scores: Vec::new() };
         let parents: Vec<usize> = (0..starts.len()).collect();

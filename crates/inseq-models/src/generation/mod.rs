@@ -47,6 +47,7 @@ pub trait StepDecoder {
 
 /// Reason for the end of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FinishReason {
     /// The end-of-sequence token.
     EndOfSequence,
@@ -100,26 +101,29 @@ pub fn generate(
     let starts = prompts.starts;
     let Some(length) = starts.first().map(Vec::len) else { return Ok(Vec::new()) };
     if length == 0 || starts.iter().any(|start| start.len() != length) {
-        return Err(Error::Argument("generation needs starts of one length, with at least one token".into()));
+        return Err(Error::argument("starts", "generation needs starts of one length, with at least one token".into()));
     }
     if prompts.sources.len() != starts.len() {
-        return Err(Error::Argument(format!(
-            "generation needs a source for each start, found {} for {}",
-            prompts.sources.len(),
-            starts.len()
-        )));
+        return Err(Error::argument(
+            "sources",
+            format!("generation needs a source for each start, found {} for {}", prompts.sources.len(), starts.len()),
+        ));
     }
     let vocabulary = decoder.vocabulary();
     if let Some(&id) = starts.iter().flatten().find(|&&id| id as usize >= vocabulary) {
-        return Err(Error::Argument(format!("the start token {id} is outside the vocabulary of {vocabulary} tokens")));
+        return Err(Error::argument(
+            "starts",
+            format!("the start token {id} is outside the vocabulary of {vocabulary} tokens"),
+        ));
     }
     let biased = config.sequence_bias.0.iter().map(|(ids, _)| ("sequence_bias", ids));
     let banned = config.bad_words_ids.iter().flatten().map(|ids| ("bad_words_ids", ids));
     for (name, ids) in biased.chain(banned) {
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
-            return Err(Error::Argument(format!(
-                "`{name}` has the token {id}, but the vocabulary has {vocabulary} tokens"
-            )));
+            return Err(Error::argument(
+                name,
+                format!("`{name}` has the token {id}, but the vocabulary has {vocabulary} tokens"),
+            ));
         }
     }
     let limit = config.limit(length, decoder.max_positions())?;
@@ -151,5 +155,5 @@ fn prefill(decoder: &mut impl StepDecoder, starts: &[Vec<u32>]) -> Result<Vec<f3
 }
 
 fn cancelled() -> Error {
-    Error::Argument("the generation was cancelled".into())
+    Error::Cancelled
 }

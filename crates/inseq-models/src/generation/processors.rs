@@ -92,18 +92,22 @@ pub(super) fn nothing_to_choose(config: &GenerationConfig, row: Row, vocabulary:
         }
         banned = now;
     }
+    let name = fields.first().map_or("dtype", |field| field.trim_matches('`'));
     let place = row.ids.len() - row.start.min(row.ids.len()) + 1;
-    Error::Argument(match banned == vocabulary {
-        true => format!(
-            "no token can be generated at new position {place}: {} ban all {vocabulary} tokens of the vocabulary; loosen them \
+    Error::argument(
+        name,
+        match banned == vocabulary {
+            true => format!(
+                "no token can be generated at new position {place}: {} ban all {vocabulary} tokens of the vocabulary; loosen them \
              by a generation argument",
-            fields.join(", ")
-        ),
-        false => format!(
-            "no token can be generated at new position {place}: the model gives no finite score{}; compute in f32 (`dtype`)",
-            if fields.is_empty() { String::new() } else { format!(" to what {} leave", fields.join(", ")) }
-        ),
-    })
+                fields.join(", ")
+            ),
+            false => format!(
+                "no token can be generated at new position {place}: the model gives no finite score{}; compute in f32 (`dtype`)",
+                if fields.is_empty() { String::new() } else { format!(" to what {} leave", fields.join(", ")) }
+            ),
+        },
+    )
 }
 
 /// Whether a token with this score can be chosen.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 /// Condition that ends a beam search.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EarlyStopping {
     /// The running beams are unlikely to become better (`false`).
     #[default]

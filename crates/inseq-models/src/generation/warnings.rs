@@ -25,10 +25,13 @@ impl GenerationConfig {
     pub(super) fn check(&self) -> Result<()> {
         match self.invalid.split_first() {
             None => Ok(()),
-            Some((first, rest)) => Err(Error::Argument(format!(
-                "no text can be generated: {first}{}; mend the file, give the field as a generation argument, or give the text",
-                rest.iter().map(|message| format!("; {message}")).collect::<String>()
-            ))),
+            Some((first, rest)) => Err(Error::argument(
+                "generation_args",
+                format!(
+                    "no text can be generated: {first}{}; mend the file, give the field as a generation argument, or give the text",
+                    rest.iter().map(|message| format!("; {message}")).collect::<String>()
+                ),
+            )),
         }
     }
 

@@ -8,6 +8,7 @@ use super::{Rule, kernels};
 /// An element-wise activation, by its name in `config.json`, which is a name of transformers' `ACT2FN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
+#[non_exhaustive]
 pub enum Activation {
     /// `max(x, 0)`.
     Relu,

@@ -9,6 +9,7 @@ use super::{Experts, ExpertsTrace, FeedForward, FeedForwardTrace, Linear, Propag
 /// A block's position-wise network.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a layer has one")]
+#[non_exhaustive]
 pub enum Feed {
     /// One network for all positions.
     Dense(FeedForward),
@@ -19,6 +20,7 @@ pub enum Feed {
 /// Values of the forward that [`Feed::pullback`] needs.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a layer has one")]
+#[non_exhaustive]
 pub enum FeedTrace {
     /// Trace of [`Feed::Dense`].
     Dense(FeedForwardTrace),

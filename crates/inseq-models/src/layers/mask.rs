@@ -26,6 +26,7 @@ pub struct Visibility {
 
 /// Bias of the scores by the distance from query to key.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum DistanceBias {
     /// Slope of each head, times the distance (ALiBi: Press et al., 2021, <https://arxiv.org/abs/2108.12409>).
     Linear(Arc<[f32]>),

@@ -12,6 +12,7 @@ use super::{
 /// The part of a block that reads other positions of the same text.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a layer has one")]
+#[non_exhaustive]
 pub enum Mixer {
     /// Self-attention: each position reads all positions that it sees.
     Attention(Attention),
@@ -22,6 +23,7 @@ pub enum Mixer {
 /// Values of the forward that [`Mixer::pullback`] needs.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a layer has one")]
+#[non_exhaustive]
 pub enum MixerTrace {
     /// Trace of [`Mixer::Attention`].
     Attention(AttentionTrace),
@@ -32,6 +34,7 @@ pub enum MixerTrace {
 /// Values of earlier positions that later positions read.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a layer has one")]
+#[non_exhaustive]
 pub enum History {
     /// History of [`Mixer::Attention`].
     Attention(KeyValues),

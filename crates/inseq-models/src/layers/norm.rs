@@ -8,6 +8,7 @@ use super::{Rows, Rule, kernels};
 
 /// Divisor of a [`Norm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NormKind {
     /// The standard deviation, after subtracting the mean (Ba et al., 2016, <https://arxiv.org/abs/1607.06450>).
     Layer,

@@ -22,6 +22,7 @@ pub struct Rotary {
 
 /// Dependence of the frequencies on the length of a text.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum Stretch {
     /// No dependence.
     #[default]

@@ -13,6 +13,7 @@ use super::kernels::gather_rows;
 /// self-attention it covers the prefix that the step sees. Position-wise layers use the same code for both,
 /// because [`Rows::of`] brings the trace into the layout of the cotangent.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Rows {
     /// The same positions for every probe: cotangents are `[batch, probe, row, feature]`.
     Span(Range<usize>),

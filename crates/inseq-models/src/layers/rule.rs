@@ -8,7 +8,8 @@ use super::Activation;
 /// linear has one arm per rule: norm statistics ([`NormTrace`](super::NormTrace)), attention weights, with the cotangents of
 /// queries, keys and values ([`AttentionTrace`](super::AttentionTrace)), activations ([`Activation`]), gates
 /// ([`FeedForwardTrace`](super::FeedForwardTrace), [`ShortConvolutionTrace`](super::ShortConvolutionTrace)), and the router of
-/// experts ([`ExpertsTrace`](super::ExpertsTrace)).
+/// experts ([`ExpertsTrace`](super::ExpertsTrace)). Code matches every variant, so that the compiler names the places that a new
+/// one needs; a new one is a breaking change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rule<T> {
     /// The derivative at the input.
@@ -54,7 +55,7 @@ impl<T> Rule<Option<T>> {
     }
 }
 
-/// Which [`Rule`] each operation of a model has.
+/// Which [`Rule`] each operation of a model has. As with rules, a new variant is a breaking change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Propagation {
     /// The derivative everywhere.

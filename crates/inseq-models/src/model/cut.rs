@@ -99,7 +99,7 @@ impl Model {
     /// The model has no such stack, block or sublayer.
     fn stack_of(&self, layer: Layer) -> Result<&Stack> {
         let name = format!("the layer {}.{}", layer.side.name(), layer.block);
-        let refuse = |message: String| Err(Error::Argument(format!("{name}: {message}")));
+        let refuse = |message: String| Err(Error::argument("layer", format!("{name}: {message}")));
         let Some(stack) = self.stack(layer.side) else {
             return refuse("the model has no encoder; choose a layer of its decoder".into());
         };
@@ -142,11 +142,10 @@ impl Model {
             }
         }
         found.ok_or_else(|| {
-            Error::Argument(format!(
-                "there are no states at {}.{}: a source is missing",
-                layer.side.name(),
-                layer.block
-            ))
+            Error::argument(
+                "source",
+                format!("there are no states at {}.{}: a source is missing", layer.side.name(), layer.block),
+            )
         })
     }
 

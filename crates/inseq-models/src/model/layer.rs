@@ -15,7 +15,7 @@ pub struct Layer {
     pub tap: Option<Tap>,
 }
 
-/// One of a model's two stacks.
+/// One of a model's two stacks; there is no third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// The encoder.
@@ -35,6 +35,7 @@ pub struct Tap {
 
 /// A sublayer of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
     /// The sublayer that reads other positions.
     Mixer,
@@ -46,6 +47,7 @@ pub enum Part {
 
 /// A place around a sublayer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TapPoint {
     /// `f(input(x))`: the output of the sublayer.
     Output,

@@ -24,7 +24,7 @@ pub(super) struct Bytes {
 impl Bytes {
     pub(super) fn load(mut configuration: Configuration) -> Result<(Self, SpecialTokens)> {
         const CONFIG: &str = "tokenizer_config.json";
-        let invalid = |message: String| Error::Checkpoint { file: CONFIG.into(), message };
+        let invalid = |message: String| Error::checkpoint(CONFIG, message);
         let count = configuration.count("extra_ids", 125).map_err(invalid)?;
         for (id, name, content) in [(0, "pad_token", "<pad>"), (1, "eos_token", "</s>"), (2, "unk_token", "<unk>")] {
             let token = AddedToken { lstrip: true, rstrip: true, ..AddedToken::special(content) };
@@ -84,7 +84,7 @@ impl Bytes {
             match (self.added.text(*id), byte(*id)) {
                 (Some(token), _) => bytes.extend(token.as_bytes()),
                 (None, Some(byte)) => bytes.push(byte),
-                (None, None) => return Err(Error::Argument(format!("no token has the id {id}"))),
+                (None, None) => return Err(Error::argument("ids", format!("no token has the id {id}"))),
             }
         }
         let text: String = bytes.utf8_chunks().map(|chunk| chunk.valid()).collect();

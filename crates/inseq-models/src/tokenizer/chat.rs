@@ -56,12 +56,14 @@ impl Chat {
         let mut templates = BTreeMap::new();
         if let Some(bytes) = repository.read(FILE)? {
             let text = String::from_utf8(bytes.into_owned())
-                .map_err(|e| Error::Checkpoint { file: FILE.into(), message: format!("not UTF-8 text: {e}") })?;
+                .map_err(|e| Error::checkpoint(FILE, format!("not UTF-8 text: {e}")).caused_by(e))?;
             templates.insert(DEFAULT.to_string(), text);
         } else if let Some(value) = configuration.value("chat_template") {
-            let invalid = || Error::Checkpoint {
-                file: CONFIG.into(),
-                message: "`chat_template` is neither a text nor a list of `name` and `template`".into(),
+            let invalid = || {
+                Error::checkpoint(
+                    CONFIG,
+                    "`chat_template` is neither a text nor a list of `name` and `template`".into(),
+                )
             };
             match value {
                 serde_json::Value::String(text) => drop(templates.insert(DEFAULT.to_string(), text.clone())),
@@ -89,20 +91,28 @@ impl Chat {
 
     pub(super) fn apply(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let template = self.templates.get(DEFAULT).ok_or_else(|| {
-            Error::Argument(match self.templates.is_empty() {
-                true => "this model has no chat template: it was not trained on chats; give it a text without".into(),
-                false => format!(
-                    "none of the model's chat templates is the default one; it has {}",
-                    self.templates.keys().cloned().collect::<Vec<_>>().join(", ")
-                ),
-            })
+            Error::argument(
+                "chat",
+                match self.templates.is_empty() {
+                    true => {
+                        "this model has no chat template: it was not trained on chats; give it a text without".into()
+                    }
+                    false => format!(
+                        "none of the model's chat templates is the default one; it has {}",
+                        self.templates.keys().cloned().collect::<Vec<_>>().join(", ")
+                    ),
+                },
+            )
         })?;
-        let invalid = |e: minijinja::Error| Error::Checkpoint {
-            file: "the chat template".into(),
-            message: match e.line() {
-                Some(line) => format!("line {line}: {e}"),
-                None => e.to_string(),
-            },
+        let invalid = |e: minijinja::Error| {
+            Error::checkpoint(
+                "the chat template",
+                match e.line() {
+                    Some(line) => format!("line {line}: {e}"),
+                    None => e.to_string(),
+                },
+            )
+            .caused_by(e)
         };
         let template = without_generation_marks(template);
         let environment = environment().map_err(invalid)?;

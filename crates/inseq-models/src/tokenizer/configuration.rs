@@ -242,15 +242,11 @@ impl Configuration {
 }
 
 fn invalid(file: &str, message: &str) -> Error {
-    Error::Checkpoint { file: file.to_string(), message: message.to_string() }
+    Error::checkpoint(file.to_string(), message.to_string())
 }
 
 fn object(repository: &Repository, file: &str) -> Result<Option<Map<String, Value>>> {
-    match repository.json(file)? {
-        None => Ok(None),
-        Some(Value::Object(map)) => Ok(Some(map)),
-        Some(_) => Err(invalid(file, "expected a JSON object")),
-    }
+    Ok(repository.json(file)?.and_then(|value| value.as_object().cloned()))
 }
 
 fn is_empty(value: &Value) -> bool {
@@ -271,7 +267,7 @@ fn special_token(token: &Value) -> Option<AddedToken> {
 }
 
 fn added_token(file: &str, token: &Value) -> Result<AddedToken> {
-    mismatch::read(token).map_err(|e| invalid(file, &format!("the added token {token}: {e}")))
+    mismatch::read(token).map_err(|e| invalid(file, &format!("the added token {token}: {e}")).caused_by(e))
 }
 
 fn token_id(file: &str, id: &Value) -> Result<u32> {

@@ -6,7 +6,7 @@ use super::configuration::Configuration;
 use super::families::{Family, FrameRule, Parts};
 use super::languages::Translation;
 use super::{Encoding, Role, SpecialTokens, TokenizerOptions, clean_up_spaces, guard, pieces};
-use crate::checkpoint::Repository;
+use crate::checkpoint::{Repository, foreign};
 use crate::{Error, Result};
 
 #[derive(Debug)]
@@ -41,8 +41,11 @@ impl Fast {
         options: &TokenizerOptions,
     ) -> Result<(Self, SpecialTokens, Option<&'static Family>)> {
         const FILE: &str = "tokenizer.json";
-        let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
+        let invalid = |message: String| Error::checkpoint(FILE, message);
         let bytes = repository.read(FILE)?.unwrap_or_default();
+        if let Some(found) = foreign::described_text(&bytes) {
+            return Err(invalid(found.into()));
+        }
         let mut inner = guard(|| Inner::from_bytes(&bytes)).map_err(|e| invalid(format!("not a tokenizer: {e}")))?;
         // A saved tokenizer may carry the padding and truncation of its last use.
         inner.with_padding(None);
@@ -82,7 +85,7 @@ impl Fast {
         options: &TokenizerOptions,
     ) -> Result<(Self, SpecialTokens)> {
         const FILE: &str = "tokenizer_config.json";
-        let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
+        let invalid = |message: String| Error::checkpoint(FILE, message);
         family.name_tokens(&mut configuration, |_| true);
         let parts = family.parts(repository, &mut configuration)?;
         let mut inner = assembled(parts).map_err(invalid)?;
@@ -146,7 +149,7 @@ impl Fast {
     pub(super) fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Encoding> {
         let own = matches!(self.frame, Frame::Own) && add_special_tokens;
         let encoding = guard(|| self.inner.encode(text, own))
-            .map_err(|e| Error::Argument(format!("the tokenizer fails on {text:?}: {e}")))?;
+            .map_err(|e| Error::argument("text", format!("the tokenizer fails on {text:?}: {e}")))?;
         let special: Vec<bool> = encoding.get_special_tokens_mask().iter().map(|&m| m == 1).collect();
         let before = special.iter().take_while(|special| **special).count();
         let after = special[before..].iter().rev().take_while(|special| **special).count();
@@ -173,7 +176,7 @@ impl Fast {
     /// [`SpecialTokens::all`], as in the reference.
     pub(super) fn decode(&self, ids: &[u32], skip_special_tokens: bool) -> Result<String> {
         let text = guard(|| self.inner.decode(ids, skip_special_tokens))
-            .map_err(|e| Error::Argument(format!("the tokenizer fails on the ids {ids:?}: {e}")))?;
+            .map_err(|e| Error::argument("ids", format!("the tokenizer fails on the ids {ids:?}: {e}")))?;
         Ok(if self.cleans_up_spaces { clean_up_spaces(&text) } else { text })
     }
 

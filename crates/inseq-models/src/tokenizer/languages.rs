@@ -150,10 +150,9 @@ impl Translation {
         }
         let find = |code: &str| ids.get(code).copied().ok_or_else(|| unknown(code, &ids));
         let configured = |name: &str| match configuration.text(name).filter(|code| !code.is_empty()) {
-            Some(code) => find(code).map(Some).map_err(|e| Error::Checkpoint {
-                file: "tokenizer_config.json".into(),
-                message: format!("`{name}`: {e}"),
-            }),
+            Some(code) => find(code)
+                .map(Some)
+                .map_err(|e| Error::checkpoint("tokenizer_config.json", format!("`{name}`: {e}")).caused_by(e)),
             None => Ok(None),
         };
         let source = match &options.source_language {
@@ -185,10 +184,10 @@ impl Translation {
         let language = match role {
             Role::Source => self.source,
             Role::Target => self.target.ok_or_else(|| {
-                Error::Argument(format!(
-                    "the target's language is not said; choose a `target_language` of {}",
-                    list(&self.ids)
-                ))
+                Error::argument(
+                    "target_language",
+                    format!("the target's language is not said; choose a `target_language` of {}", list(&self.ids)),
+                )
             })?,
         };
         Ok(match self.place {
@@ -218,7 +217,7 @@ impl Translation {
 fn unknown(code: &str, ids: &IndexMap<String, u32>) -> Error {
     let nearest = nearest(code, ids.keys().map(String::as_str), 1);
     let nearest = nearest.first().map(|nearest| format!(" (nearest: `{nearest}`)")).unwrap_or_default();
-    Error::Argument(format!("the language `{code}` is unknown{nearest}; known are {}", list(ids)))
+    Error::argument("language", format!("the language `{code}` is unknown{nearest}; known are {}", list(ids)))
 }
 
 fn list(ids: &IndexMap<String, u32>) -> String {

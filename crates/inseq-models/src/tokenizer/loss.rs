@@ -7,6 +7,7 @@ use crate::Result;
 
 /// Difference between a text and the text of its ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Loss {
     /// The vocabulary lacks tokens for parts of the text.
     Unknown {

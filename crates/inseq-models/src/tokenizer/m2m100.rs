@@ -32,7 +32,7 @@ impl M2m100 {
     ) -> Result<(Self, SpecialTokens)> {
         const CONFIG: &str = "tokenizer_config.json";
         const MODEL: &str = "sentencepiece.bpe.model";
-        let invalid = |message: String| Error::Checkpoint { file: CONFIG.into(), message };
+        let invalid = |message: String| Error::checkpoint(CONFIG, message);
         if configuration.has_options("sp_model_kwargs") {
             return Err(invalid("`sp_model_kwargs` is not supported; an empty object is expected".into()));
         }

@@ -31,7 +31,7 @@ pub(super) struct Marian {
 impl Marian {
     pub(super) fn load(repository: &Repository, mut configuration: Configuration) -> Result<(Self, SpecialTokens)> {
         const CONFIG: &str = "tokenizer_config.json";
-        let invalid = |file: &str, message: String| Error::Checkpoint { file: file.to_string(), message };
+        let invalid = |file: &str, message: String| Error::checkpoint(file.to_string(), message);
         if configuration.has_options("sp_model_kwargs") {
             let message = "`sp_model_kwargs` is not supported; an empty object is expected";
             return Err(invalid(CONFIG, message.into()));
@@ -130,7 +130,7 @@ impl Marian {
         let tokens: Option<Vec<&str>> = ids.iter().map(|id| self.token(*id, role)).collect();
         let tokens = tokens.ok_or_else(|| {
             let unknown = ids.iter().find(|id| self.token(**id, role).is_none());
-            Error::Argument(format!("no token has the id {}", unknown.copied().unwrap_or_default()))
+            Error::argument("ids", format!("no token has the id {}", unknown.copied().unwrap_or_default()))
         })?;
         Ok(self.join(&tokens, role))
     }

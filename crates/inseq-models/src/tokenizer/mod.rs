@@ -32,7 +32,7 @@ pub use options::TokenizerOptions;
 /// Classes of transformers that use `tokenizer.json` unchanged.
 const GENERIC_CLASSES: [&str; 3] = ["TokenizersBackend", "PreTrainedTokenizerFast", "PreTrainedTokenizer"];
 
-/// Role of a text: input or output of a model.
+/// Role of a text: input or output of a model; there is no third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Input of an encoder, or the whole text of a decoder-only model.
@@ -54,7 +54,7 @@ pub struct Encoding {
     pub text: Range<usize>,
 }
 
-/// A side of a text.
+/// A side of a text; there is no third.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Side {
     /// Beginning of the text.
@@ -323,7 +323,9 @@ impl Tokenizer {
     pub fn language_token_id(&self, code: &str) -> Result<u32> {
         match self.translation() {
             Some(translation) => translation.id(code),
-            None => Err(Error::Argument(format!("this tokenizer ({}) knows no languages", self.class))),
+            None => {
+                Err(Error::argument("target_language", format!("this tokenizer ({}) knows no languages", self.class)))
+            }
         }
     }
 
@@ -343,12 +345,10 @@ fn not_found(repository: &Repository, class: Option<&str>, model_type: &str) -> 
         ),
         None => format!(" or a `tokenizer_class` in tokenizer_config.json (`model_type` is `{model_type}`)"),
     };
-    Error::Checkpoint {
-        file: repository.name().to_string(),
-        message: format!(
-            "no tokenizer found; expected tokenizer.json, or source.spm with target.spm and vocab.json{way_out}"
-        ),
-    }
+    Error::checkpoint(
+        repository.name().to_string(),
+        format!("no tokenizer found; expected tokenizer.json, or source.spm with target.spm and vocab.json{way_out}"),
+    )
 }
 
 /// Removes the spaces that a word tokenizer leaves before punctuation (`clean_up_tokenization_spaces`).

@@ -14,8 +14,9 @@ pub struct TokenizerOptions {
 impl TokenizerOptions {
     /// Refuses a language for a tokenizer without language tokens.
     pub(super) fn refuse(&self, why: &str) -> Result<()> {
-        match self.source_language.as_ref().or(self.target_language.as_ref()) {
-            Some(code) => Err(Error::Argument(format!("the language `{code}` cannot be chosen: {why}"))),
+        let given = [("source_language", &self.source_language), ("target_language", &self.target_language)];
+        match given.into_iter().find_map(|(name, code)| Some((name, code.as_ref()?))) {
+            Some((name, code)) => Err(Error::argument(name, format!("the language `{code}` cannot be chosen: {why}"))),
             None => Ok(()),
         }
     }

@@ -1,9 +1,8 @@
 //! Vocabularies in a `vocab.json`.
 
 use indexmap::IndexMap;
-use inseq_core::mismatch;
 
-use crate::checkpoint::Repository;
+use crate::checkpoint::{Repository, json};
 use crate::{Error, Result};
 
 /// A vocabulary with an unknown token for missing tokens.
@@ -18,10 +17,9 @@ impl Vocabulary {
     /// Reads a vocabulary with the unknown token `unk`.
     pub(super) fn load(repository: &Repository, file: &str, unk: &str) -> Result<Self> {
         let ids = read(repository, file)?;
-        let unk = *ids.get(unk).ok_or_else(|| Error::Checkpoint {
-            file: file.to_string(),
-            message: format!("the unknown token `{unk}` is missing"),
-        })?;
+        let unk = *ids
+            .get(unk)
+            .ok_or_else(|| Error::checkpoint(file.to_string(), format!("the unknown token `{unk}` is missing")))?;
         let tokens = ids.iter().map(|(token, id)| (*id, token.clone())).collect();
         Ok(Self { ids, tokens, unk })
     }
@@ -34,17 +32,16 @@ impl Vocabulary {
 /// The ids of a file of tokens.
 pub(super) fn read(repository: &Repository, file: &str) -> Result<IndexMap<String, u32>> {
     let bytes = required(repository, file)?;
-    mismatch::parse(&bytes).map_err(|e| Error::Checkpoint {
-        file: file.to_string(),
-        message: format!("expected an object of tokens and their ids: {e}"),
-    })
+    json::parse(file, &bytes, "expected an object of tokens and their ids")
 }
 
 /// Reads a file that a tokenizer needs.
 pub(super) fn required(repository: &Repository, file: &str) -> Result<Vec<u8>> {
-    let bytes = repository.read(file)?.ok_or_else(|| Error::Checkpoint {
-        file: file.to_string(),
-        message: format!("not found in `{}`; the tokenizer's ids come from it", repository.name()),
+    let bytes = repository.read(file)?.ok_or_else(|| {
+        Error::checkpoint(
+            file.to_string(),
+            format!("not found in `{}`; the tokenizer's ids come from it", repository.name()),
+        )
     })?;
     Ok(bytes.into_owned())
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use base64::Engine as _;
+use inseq_core::Info;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::data::Summary;
@@ -33,7 +33,7 @@ pub(super) struct Page<'a> {
 /// Facts about the whole result for the page's script.
 #[derive(Serialize)]
 pub(super) struct Report<'a> {
-    pub info: &'a Map<String, Value>,
+    pub info: &'a Info,
     pub contributors: usize,
     pub range: Range,
     pub view: &'static str,

@@ -7,6 +7,7 @@ use crate::scale::Theme;
 
 /// Colours that a terminal can show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ColorSupport {
     /// No colours: bar glyphs and numbers show scores, without any escape sequence. For pipes and files.
     #[default]

@@ -129,6 +129,6 @@ pub(super) fn write(
     write: impl FnOnce(&[(String, Column<'_>)], &str) -> Result<()>,
 ) -> Result<()> {
     let aggregated = result.aggregate()?;
-    let info = serde_json::Value::Object(result.info.clone()).to_string();
+    let info = serde_json::Value::Object(result.info.to_map()).to_string();
     write(&Table::of(&aggregated).into_columns(), &info)
 }

@@ -4,17 +4,16 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::aggregators::AggregationFunction;
+use crate::saved::conventions::{self, StatedAxes, StatedMerging};
 use crate::saved::pieces::SavedPieces;
-use crate::{AttributionKind, SequenceAttribution, StepAttribution, Token};
+use crate::{AttributionKind, Info, SequenceAttribution, StepAttribution, Token};
 
 /// The result without its scores.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Header<'a> {
     pub version: u32,
-    pub info: Cow<'a, Map<String, Value>>,
+    pub info: Cow<'a, Info>,
     pub sequences: Vec<SequenceHeader<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Vec<StepHeader<'a>>>,
@@ -42,9 +41,12 @@ pub(super) struct SequenceHeader<'a> {
     pub step_scores: Vec<Cow<'a, str>>,
     /// Names of the sequence scores, in order.
     pub sequence_scores: Vec<Cow<'a, str>>,
-    /// Functions that merge step scores, by name.
+    /// Functions that merge step scores, by name, if other than the reference's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub step_score_merging: BTreeMap<String, AggregationFunction>,
+    pub step_score_merging: StatedMerging,
+    /// Axes of the sequence scores, by name, if other than the reference's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sequence_score_axes: StatedAxes,
 }
 
 /// A step without its scores.
@@ -56,6 +58,9 @@ pub(super) struct StepHeader<'a> {
     pub kind: Kind,
     pub step_scores: Vec<Cow<'a, str>>,
     pub sequence_scores: Vec<Cow<'a, str>>,
+    /// Axes of the sequence scores, by name, if other than the reference's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sequence_score_axes: StatedAxes,
 }
 
 /// Meaning of the axes after the first two.
@@ -127,7 +132,8 @@ impl<'a> From<&'a SequenceAttribution> for SequenceHeader<'a> {
             kind: (&sequence.kind).into(),
             step_scores: names(&sequence.step_scores),
             sequence_scores: names(&sequence.sequence_scores),
-            step_score_merging: sequence.step_score_merging.clone(),
+            step_score_merging: conventions::stated_merging(&sequence.step_scores, &sequence.step_score_merging),
+            sequence_score_axes: conventions::stated_axes(&sequence.sequence_scores),
         }
     }
 }
@@ -141,6 +147,7 @@ impl<'a> From<&'a StepAttribution> for StepHeader<'a> {
             kind: (&step.kind).into(),
             step_scores: names(&step.step_scores),
             sequence_scores: names(&step.sequence_scores),
+            sequence_score_axes: conventions::stated_axes(&step.sequence_scores),
         }
     }
 }

@@ -10,12 +10,12 @@ use inseq_mapped::{Access, Mmap};
 use ndarray::{Array1, ArrayD, Ix1, IxDyn};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Metadata, TensorInfo};
-use serde_json::{Map, Value};
 
 use super::header::{Header, SequenceHeader, StepHeader, tokens};
 use super::{HEADER, VERSION};
+use crate::saved::conventions::{self, StatedAxes};
 use crate::saved::precision::decode;
-use crate::{AttributionResult, Error, Result, SequenceAttribution, StepAttribution, Token};
+use crate::{AttributionResult, Error, Info, Result, SequenceAttribution, SequenceScore, StepAttribution, Token};
 
 /// A result in a safetensors file. Opening reads the header. Only requested scores are read from the file.
 ///
@@ -65,7 +65,7 @@ impl MappedResult {
     }
 
     /// Facts about the call that made the result.
-    pub fn info(&self) -> &Map<String, Value> {
+    pub fn info(&self) -> &Info {
         &self.contents.header.info
     }
 
@@ -190,10 +190,9 @@ impl Contents {
 
     fn sequence_header(&self, index: usize) -> Result<&SequenceHeader<'static>> {
         let count = self.header.sequences.len();
-        self.header
-            .sequences
-            .get(index)
-            .ok_or_else(|| Error::Invalid(format!("there is no sequence {index} among {count}, counted from 0")))
+        self.header.sequences.get(index).ok_or_else(|| {
+            Error::argument("index", format!("there is no sequence {index} among {count}, counted from 0"))
+        })
     }
 
     fn sequence(&self, bytes: &[u8], index: usize, steps: Option<Range<usize>>) -> Result<SequenceAttribution> {
@@ -203,7 +202,10 @@ impl Contents {
         let attributed = end.saturating_sub(start);
         let steps = steps.unwrap_or(0..attributed);
         if steps.start > steps.end || steps.end > attributed {
-            return Err(Error::Invalid(format!("steps {steps:?} do not lie in the {attributed} attributed ones")));
+            return Err(Error::argument(
+                "steps",
+                format!("steps {steps:?} do not lie in the {attributed} attributed ones"),
+            ));
         }
         let attributions =
             |side: &str| self.columns(bytes, &format!("{place}.{side}_attributions"), attributed, &steps);
@@ -217,6 +219,7 @@ impl Contents {
             })?;
             Ok((name.clone().into_owned(), Array1::from(some.to_vec())))
         });
+        let step_names: Vec<String> = header.step_scores.iter().map(ToString::to_string).collect();
         let [source, target] = header.tokens();
         let attribution = SequenceAttribution {
             source,
@@ -224,8 +227,13 @@ impl Contents {
             source_attributions: attributions("source")?,
             target_attributions: attributions("target")?,
             step_scores: step_scores.collect::<Result<_>>()?,
-            step_score_merging: header.step_score_merging.clone(),
-            sequence_scores: self.arrays(bytes, &format!("{place}.sequence_scores"), &header.sequence_scores)?,
+            step_score_merging: conventions::step_score_merging(step_names.iter(), Some(&header.step_score_merging)),
+            sequence_scores: self.sequence_scores(
+                bytes,
+                &place,
+                &header.sequence_scores,
+                &header.sequence_score_axes,
+            )?,
             attr_pos_start: start.saturating_add(steps.start),
             attr_pos_end: if steps == (0..attributed) { end } else { start.saturating_add(steps.end) },
             kind: (&header.kind).into(),
@@ -252,7 +260,12 @@ impl Contents {
             source_attributions: attributions("source")?,
             target_attributions: attributions("target")?,
             step_scores: step_scores.collect::<Result<_>>()?,
-            sequence_scores: self.arrays(bytes, &format!("{place}.sequence_scores"), &header.sequence_scores)?,
+            sequence_scores: self.sequence_scores(
+                bytes,
+                &place,
+                &header.sequence_scores,
+                &header.sequence_score_axes,
+            )?,
             kind: (&header.kind).into(),
         };
         attribution.validate().map_err(|error| Error::malformed(place, error.to_string()))?;
@@ -268,9 +281,18 @@ impl Contents {
         Ok((tensor, data))
     }
 
-    fn arrays(&self, bytes: &[u8], place: &str, names: &[Cow<str>]) -> Result<IndexMap<String, ArrayD<f32>>> {
-        let array = |name: &Cow<str>| Ok((name.clone().into_owned(), self.array(bytes, &format!("{place}.{name}"))?));
-        names.iter().map(array).collect()
+    fn sequence_scores(
+        &self,
+        bytes: &[u8],
+        place: &str,
+        names: &[Cow<str>],
+        axes: &StatedAxes,
+    ) -> Result<IndexMap<String, SequenceScore>> {
+        let score = |name: &Cow<str>| {
+            let scores = self.array(bytes, &format!("{place}.sequence_scores.{name}"))?;
+            Ok((name.clone().into_owned(), conventions::sequence_score(name, scores, Some(axes))))
+        };
+        names.iter().map(score).collect()
     }
 
     fn vector(&self, bytes: &[u8], name: &str) -> Result<Array1<f32>> {

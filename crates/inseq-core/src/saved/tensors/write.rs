@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 
 use indexmap::IndexMap;
-use ndarray::{ArrayBase, ArrayViewD, Axis, Data, Dimension};
+use ndarray::{Array1, ArrayViewD, Axis};
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::header::Header;
 use super::{HEADER, VERSION};
 use crate::saved::precision::ScoresPrecision;
-use crate::{AttributionResult, Error, Result};
+use crate::{AttributionResult, Error, Result, SequenceScore};
 
 /// Longest header that readers of the format accept, in bytes.
 const LONGEST_HEADER: usize = 100_000_000;
@@ -28,7 +28,7 @@ pub(in crate::saved) fn write(
     // Tensors are aligned for whoever maps the file.
     header.resize(header.len().next_multiple_of(8), b' ');
     if header.len() > LONGEST_HEADER {
-        return Err(Error::Invalid(
+        return Err(Error::limit("sequences", 
             "the texts and facts of the result take more than the 100 MB that the header of a safetensors file may have; save \
              fewer sequences to a file"
                 .into(),
@@ -76,13 +76,17 @@ fn header(
 fn tensors(result: &AttributionResult) -> Vec<(String, ArrayViewD<'_, f32>)> {
     let mut tensors = Vec::new();
     let mut add = |name: String, view| tensors.push((name, view));
-    fn each<'a, A: Data<Elem = f32>, D: Dimension>(
+    fn each<'a>(
         add: &mut impl FnMut(String, ArrayViewD<'a, f32>),
         place: &str,
-        scores: &'a IndexMap<String, ArrayBase<A, D>>,
+        step_scores: &'a IndexMap<String, Array1<f32>>,
+        sequence_scores: &'a IndexMap<String, SequenceScore>,
     ) {
-        for (name, scores) in scores {
-            add(format!("{place}.{name}"), scores.view().into_dyn());
+        for (name, scores) in step_scores {
+            add(format!("{place}.step_scores.{name}"), scores.view().into_dyn());
+        }
+        for (name, score) in sequence_scores {
+            add(format!("{place}.sequence_scores.{name}"), score.scores.view());
         }
     }
     for (index, sequence) in result.sequences.iter().enumerate() {
@@ -92,8 +96,7 @@ fn tensors(result: &AttributionResult) -> Vec<(String, ArrayViewD<'_, f32>)> {
                 add(format!("{place}.{side}_attributions"), scores.view());
             }
         }
-        each(&mut add, &format!("{place}.step_scores"), &sequence.step_scores);
-        each(&mut add, &format!("{place}.sequence_scores"), &sequence.sequence_scores);
+        each(&mut add, &place, &sequence.step_scores, &sequence.sequence_scores);
     }
     for (index, step) in result.steps.iter().flatten().enumerate() {
         let place = format!("steps.{index}");
@@ -102,8 +105,7 @@ fn tensors(result: &AttributionResult) -> Vec<(String, ArrayViewD<'_, f32>)> {
                 add(format!("{place}.{side}_attributions"), scores.view());
             }
         }
-        each(&mut add, &format!("{place}.step_scores"), &step.step_scores);
-        each(&mut add, &format!("{place}.sequence_scores"), &step.sequence_scores);
+        each(&mut add, &place, &step.step_scores, &step.sequence_scores);
     }
     tensors
 }

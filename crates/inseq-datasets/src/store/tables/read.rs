@@ -176,7 +176,7 @@ impl Iterator for PartReader {
 impl Raw {
     fn open(path: &Path, way_out: &str) -> Result<Self> {
         let mapped = MappedResult::open(path).map_err(|error| damaged(path, error, way_out))?;
-        let rows = mapped.info().get(RAW_ROWS).and_then(Value::as_array).cloned().unwrap_or_default();
+        let rows = mapped.info().get(RAW_ROWS).and_then(|rows| rows.as_array().cloned()).unwrap_or_default();
         let index = rows.iter().enumerate().filter_map(|(index, row)| Some((row.as_u64()?, index))).collect();
         Ok(Self { mapped, index })
     }

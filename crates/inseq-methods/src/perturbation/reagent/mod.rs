@@ -155,18 +155,24 @@ impl Method for Reagent {
     }
 
     fn validate(&self) -> Result<()> {
-        let refuse = |message: String| Err(Error::Argument(format!("reagent: {message}")));
+        let refuse = |name: &str, message: String| Err(Error::argument(name, format!("reagent: {message}")));
         if !(self.replacing_ratio > 0.0 && self.replacing_ratio < 1.0) {
-            return refuse(format!("`replacing_ratio` must lie between 0 and 1, found {}", self.replacing_ratio));
+            return refuse(
+                "replacing_ratio",
+                format!("`replacing_ratio` must lie between 0 and 1, found {}", self.replacing_ratio),
+            );
         }
         match (self.keep_top_n, self.keep_ratio) {
             (_, Some(ratio)) if !(ratio > 0.0 && ratio <= 1.0) => {
-                refuse(format!("`keep_ratio` must be above 0 and up to 1, found {ratio}"))
+                refuse("keep_ratio", format!("`keep_ratio` must be above 0 and up to 1, found {ratio}"))
             }
-            (0, None) => refuse("`keep_top_n` of 0 needs a `keep_ratio` above 0 and up to 1".into()),
-            (tokens @ 1.., Some(_)) => refuse(format!(
-                "`keep_ratio` has no effect where `keep_top_n` is {tokens}; set `keep_top_n` to 0 to keep a share of the tokens"
-            )),
+            (0, None) => refuse("keep_top_n", "`keep_top_n` of 0 needs a `keep_ratio` above 0 and up to 1".into()),
+            (tokens @ 1.., Some(_)) => refuse(
+                "keep_ratio",
+                format!(
+                    "`keep_ratio` has no effect where `keep_top_n` is {tokens}; set `keep_top_n` to 0 to keep a share of the tokens"
+                ),
+            ),
             _ => Ok(()),
         }
     }

@@ -20,6 +20,7 @@ use crate::{Error, Result};
 /// Origin of replacements.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Replacements {
     /// Tokens that the model expects at the position in its output; any token in a source.
     #[default]
@@ -36,6 +37,7 @@ pub enum Replacements {
 /// Words by class.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected the path of a JSON file, or an object with a list of words for each class")]
+#[non_exhaustive]
 pub enum Words {
     /// A JSON file with an object that has a list of words for each class.
     File(std::path::PathBuf),
@@ -61,19 +63,24 @@ impl Replacements {
             Self::GivenModel(name) => {
                 let given = TextModel::load_with(name, &loading.of_model("reagent", name)?)?;
                 if !given.model().is_decoder_only() {
-                    return Err(Error::Argument(format!(
-                        "reagent: the model `{name}` has an encoder; replacements need one that reads from left to right"
-                    )));
+                    return Err(Error::argument(
+                        "replacements",
+                        format!(
+                            "reagent: the model `{name}` has an encoder; replacements need one that reads from left to right"
+                        ),
+                    ));
                 }
                 Pool::Given(Arc::new(given))
             }
             Self::Words(Words::Lists(lists)) => {
-                check_words(lists).map_err(|reason| Error::Argument(format!("reagent: words: {reason}")))?;
+                check_words(lists)
+                    .map_err(|reason| Error::argument("replacements", format!("reagent: words: {reason}")))?;
                 Pool::Words(Arc::new(lists.clone()))
             }
             Self::Words(Words::File(path)) => {
-                let refuse =
-                    |reason: String| Error::Argument(format!("reagent: words of {}: {reason}", path.display()));
+                let refuse = |reason: String| {
+                    Error::argument("replacements", format!("reagent: words of {}: {reason}", path.display()))
+                };
                 loading.of_file("reagent", path)?;
                 let json = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
                 let lists = mismatch::parse(&json).map_err(|error| refuse(error.to_string()))?;
@@ -181,7 +188,7 @@ impl Sampler {
                     (&text.target, classes(&text.target, Role::Target, target_vocabulary)),
                 ];
                 if sides.iter().flat_map(|(_, classes)| classes).all(Classes::is_empty) {
-                    return Err(Error::Argument(
+                    return Err(Error::argument("replacements", 
                         "reagent: none of the words is a token of the model; give words that its tokenizer does not split".into(),
                     ));
                 }
@@ -262,11 +269,14 @@ fn check_tokens(model: &TextModel, given: &TextModel, ids: &[u32], role: Role) -
     let own = |model: &TextModel, id, role| model.tokenizer().token(id, model.role(role));
     let positions = given.model().max_target_positions();
     if let Some(positions) = positions.filter(|&positions| ids.len() > positions) {
-        return Err(Error::Argument(format!(
-            "reagent: the text has {} tokens, but the model `{}` that gives replacements has {positions} positions",
-            ids.len(),
-            given.name()
-        )));
+        return Err(Error::limit(
+            "replacements",
+            format!(
+                "reagent: the text has {} tokens, but the model `{}` that gives replacements has {positions} positions",
+                ids.len(),
+                given.name()
+            ),
+        ));
     }
     let vocabulary = match (&model.model().encoder, role) {
         (Some(encoder), Role::Source) => encoder.embedding.vocabulary(),
@@ -275,19 +285,25 @@ fn check_tokens(model: &TextModel, given: &TextModel, ids: &[u32], role: Role) -
     let differs = ids.iter().find(|&&id| own(model, id, role) != own(given, id, Role::Target));
     match differs {
         None if given.model().vocabulary() <= vocabulary => Ok(()),
-        None => Err(Error::Argument(format!(
-            "reagent: the model `{}` that gives replacements has {} tokens, but `{}` has {vocabulary}",
-            given.name(),
-            given.model().vocabulary(),
-            model.name(),
-        ))),
-        Some(&id) => Err(Error::Argument(format!(
-            "reagent: the model `{}` that gives replacements has other tokens than `{}`: {id} is {:?} rather than {:?}",
-            given.name(),
-            model.name(),
-            own(given, id, Role::Target).unwrap_or_default(),
-            own(model, id, role).unwrap_or_default(),
-        ))),
+        None => Err(Error::argument(
+            "replacements",
+            format!(
+                "reagent: the model `{}` that gives replacements has {} tokens, but `{}` has {vocabulary}",
+                given.name(),
+                given.model().vocabulary(),
+                model.name(),
+            ),
+        )),
+        Some(&id) => Err(Error::argument(
+            "replacements",
+            format!(
+                "reagent: the model `{}` that gives replacements has other tokens than `{}`: {id} is {:?} rather than {:?}",
+                given.name(),
+                model.name(),
+                own(given, id, Role::Target).unwrap_or_default(),
+                own(model, id, role).unwrap_or_default(),
+            ),
+        )),
     }
 }
 

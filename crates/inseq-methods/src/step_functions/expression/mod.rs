@@ -52,7 +52,7 @@ impl Misread {
     /// The error, which names the place in the expression.
     fn error(self, text: &str) -> Error {
         let column = text.get(..self.at).map_or(0, |before| before.chars().count()) + 1;
-        Error::Argument(format!("the expression `{text}` is wrong at column {column}: {}", self.message))
+        Error::argument(text, format!("the expression `{text}` is wrong at column {column}: {}", self.message))
     }
 }
 
@@ -72,9 +72,10 @@ pub(crate) fn read(
 ) -> Result<SharedStepFunction> {
     let value = grammar::parse(text).and_then(|node| value(&node, vocabulary)).map_err(|wrong| wrong.error(text))?;
     if !value.any(&|part| matches!(part, Value::Of(..) | Value::Entropy)) {
-        return Err(Error::Argument(format!(
-            "the expression `{text}` has no score of the model in it, such as logit(target)"
-        )));
+        return Err(Error::argument(
+            text,
+            format!("the expression `{text}` has no score of the model in it, such as logit(target)"),
+        ));
     }
     let arguments = ContrastArguments::read(text, arguments)?;
     let other = match value.any(&|part| matches!(part, Value::Of(_, Token::Contrast))) {

@@ -86,11 +86,14 @@ impl HubName {
         if id.len() <= 96 && id.split('/').count() <= 2 && id.split('/').all(is_part) && is_revision {
             return Ok(Self { kind, id: id.to_string(), revision: revision.to_string() });
         }
-        Err(Error::Argument(format!(
-            "`{name}` is neither a folder nor the name of a {} on the hub; expected a folder that exists, or \
-             `organisation/name` with or without `@revision`",
-            kind.noun()
-        )))
+        Err(Error::argument(
+            kind.noun(),
+            format!(
+                "`{name}` is neither a folder nor the name of a {} on the hub; expected a folder that exists, or \
+                 `organisation/name` with or without `@revision`",
+                kind.noun()
+            ),
+        ))
     }
 
     fn main_branch(&self) -> bool {

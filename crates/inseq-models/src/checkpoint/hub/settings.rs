@@ -37,7 +37,8 @@ impl Settings {
             .or_else(|| variable("HF_HUB_CACHE").or_else(|| variable("HUGGINGFACE_HUB_CACHE")).map(expand))
             .or_else(|| home().map(|home| home.join("hub")))
             .ok_or_else(|| {
-                Error::Argument(
+                Error::argument(
+                    "HF_HOME",
                     "no folder for downloaded models: set HF_HOME to one, or give a local folder as the model".into(),
                 )
             })?;

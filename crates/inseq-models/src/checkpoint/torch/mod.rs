@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use indexmap::IndexMap;
 
+use super::foreign;
 use super::pickle::{StorageRef, TensorRef, Value};
-use super::stored::{StoredDType, not_weights};
+use super::stored::StoredDType;
 use crate::{Error, Result};
 
 /// Largest size of a pickle in bytes; a larger one contains more than descriptions of tensors.
@@ -40,11 +41,11 @@ pub(super) fn entries(file: &str, bytes: &[u8]) -> Result<IndexMap<String, Entry
              it, and save it again as safetensors"
             .into())
     } else {
-        Err(not_weights(bytes)
+        Err(foreign::described_or_empty(bytes)
             .unwrap_or("neither a zip archive nor a pickle, as PyTorch writes them; fetch it again")
             .into())
     };
-    tensors.map_err(|message| Error::Checkpoint { file: file.to_string(), message })
+    tensors.map_err(|message| Error::checkpoint(file.to_string(), message))
 }
 
 /// The tensors of a pickled state dictionary in a file of `bytes` bytes; `locate` finds a storage in the file.
@@ -130,8 +131,8 @@ fn check(entry: &Entry, bytes: usize) -> Result<(), String> {
 }
 
 /// A tensor's values, row-major.
-pub(super) fn data<'a>(name: &str, bytes: &'a [u8], entry: &Entry) -> Result<Cow<'a, [u8]>> {
-    let invalid = || Error::Checkpoint { file: name.to_string(), message: "the tensor lies outside its file".into() };
+pub(super) fn data<'a>(file: &str, name: &str, bytes: &'a [u8], entry: &Entry) -> Result<Cow<'a, [u8]>> {
+    let invalid = || Error::tensor(file, name, "the tensor lies outside its file".into());
     if entry.shape.contains(&0) {
         return Ok(Cow::Borrowed(&[]));
     }

@@ -17,6 +17,7 @@ use crate::layers::{
 
 /// Arrangement of a block's sublayers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Residual {
     /// Each sublayer reads the output of the one before.
     #[default]
@@ -111,6 +112,7 @@ impl Cotangent {
 
 /// Target of a pullback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reach {
     /// The block's input (and the encoder's output).
     Input,

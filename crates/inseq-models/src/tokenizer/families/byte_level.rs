@@ -87,9 +87,9 @@ impl Rules {
         const MERGES: &str = "merges.txt";
         let vocabulary: AHashMap<String, u32> = read(repository, VOCABULARY)?.into_iter().collect();
         let merges = required(repository, MERGES)?;
-        let merges = merges_of(&merges).map_err(|message| Error::Checkpoint { file: MERGES.into(), message })?;
+        let merges = merges_of(&merges).map_err(|message| Error::checkpoint(MERGES, message))?;
         let model = guard(|| BPE::builder().vocab_and_merges(vocabulary, merges).build())
-            .map_err(|message| Error::Checkpoint { file: MERGES.into(), message })?;
+            .map_err(|message| Error::checkpoint(MERGES, message))?;
         self.around(model, configuration)
     }
 

@@ -196,17 +196,13 @@ fn first_of(class: &str, files: &[&'static str], repository: &Repository) -> Res
             return Ok((file, bytes.into_owned()));
         }
     }
-    Err(Error::Checkpoint {
-        file: files[0].to_string(),
-        message: format!(
-            "not found in `{}`, nor is tokenizer.json; {class} reads {}",
-            repository.name(),
-            files.join(" or ")
-        ),
-    })
+    Err(Error::checkpoint(
+        files[0].to_string(),
+        format!("not found in `{}`, nor is tokenizer.json; {class} reads {}", repository.name(), files.join(" or ")),
+    ))
 }
 
 /// Error for a damaged file.
 fn damaged(file: &str) -> impl Fn(tokenizers::Error) -> Error + '_ {
-    move |e| Error::Checkpoint { file: file.to_string(), message: e.to_string() }
+    move |e| Error::checkpoint(file.to_string(), e.to_string())
 }

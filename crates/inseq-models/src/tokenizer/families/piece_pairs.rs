@@ -105,7 +105,7 @@ impl Rules {
         configuration: &mut Configuration,
     ) -> Result<Parts> {
         let (file, bytes) = first_of(class, self.files, repository)?;
-        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+        let invalid = |message: String| Error::checkpoint(file.to_string(), message);
         let pieces = Pieces::parse(file, &bytes)?;
         if pieces.is_unigram() {
             return Err(invalid(format!("{class} expects a model of byte pairs (Bpe), found a unigram model")));

@@ -143,7 +143,7 @@ impl Rules {
         configuration: &mut Configuration,
     ) -> Result<Parts> {
         let (file, bytes) = first_of(class, self.files, repository)?;
-        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+        let invalid = |message: String| Error::checkpoint(file.to_string(), message);
         let pieces = Pieces::parse(file, &bytes)?;
         if !pieces.is_unigram() {
             return Err(invalid(format!("{class} expects a unigram model, found {:?}", pieces.trainer.model_type())));
@@ -165,7 +165,7 @@ impl Rules {
         configuration: &mut Configuration,
     ) -> Result<Parts> {
         const FILE: &str = "tokenizer.json";
-        let invalid = |message: String| Error::Checkpoint { file: FILE.into(), message };
+        let invalid = |message: String| Error::checkpoint(FILE, message);
         let vocabulary: Vec<(String, f64)> = model.iter().cloned().collect();
         let unknown = match self.layout {
             Layout::T5 => 2,

@@ -39,7 +39,7 @@ pub(super) fn parts(repository: &Repository, configuration: &Configuration) -> R
     const FILE: &str = "vocab.txt";
     let bytes = required(repository, FILE)?;
     let text = std::str::from_utf8(&bytes)
-        .map_err(|e| Error::Checkpoint { file: FILE.into(), message: format!("not UTF-8 text: {e}") })?;
+        .map_err(|e| Error::checkpoint(FILE, format!("not UTF-8 text: {e}")).caused_by(e))?;
     let tokens = text.lines().map(|line| line.trim_end_matches('\r').to_string());
     around(tokens.zip(0..).collect(), FILE, configuration)
 }
@@ -47,7 +47,7 @@ pub(super) fn parts(repository: &Repository, configuration: &Configuration) -> R
 /// The parts of a tokenizer around a vocabulary.
 pub(super) fn around(ids: AHashMap<String, u32>, file: &str, configuration: &Configuration) -> Result<Parts> {
     let unknown = configuration.token("unk_token").unwrap_or("[UNK]").to_string();
-    let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+    let invalid = |message: String| Error::checkpoint(file.to_string(), message);
     if !ids.contains_key(&unknown) {
         return Err(invalid(format!("the vocabulary lacks the unknown token `{unknown}`")));
     }

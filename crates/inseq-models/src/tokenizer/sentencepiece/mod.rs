@@ -68,7 +68,7 @@ pub(super) struct Piece {
 impl SentencePiece {
     /// Reads a `.spm` or `.model` file.
     pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Self> {
-        let invalid = |message: String| Error::Checkpoint { file: file.to_string(), message };
+        let invalid = |message: String| Error::checkpoint(file.to_string(), message);
         let model = read_model(file, bytes)?;
         let trainer = model.trainer_spec.unwrap_or_default();
         if trainer.treat_whitespace_as_suffix {
@@ -175,7 +175,7 @@ impl SentencePiece {
 /// Parses a `.spm` or `.model` file.
 pub(super) fn read_model(file: &str, bytes: &[u8]) -> Result<ModelProto> {
     ModelProto::decode(bytes)
-        .map_err(|e| Error::Checkpoint { file: file.to_string(), message: format!("not a SentencePiece model: {e}") })
+        .map_err(|e| Error::checkpoint(file, format!("not a SentencePiece model: {e}")).caused_by(e))
 }
 
 /// Moves a run of bytes into a text; each byte of an incomplete character becomes U+FFFD.
