@@ -1,8 +1,12 @@
 //! Programs tell errors apart by their kind, and find the argument in it.
 
+use burn::tensor::DType;
 use inseq_methods::step_functions::from_closure;
-use inseq_methods::{AttributionModel, AttributionRequest, Error};
+use inseq_methods::{
+    AttributionModel, AttributionRequest, Cancellation, Error, Limits, LoadOptions, StepFunctionChoice,
+};
 use inseq_models::Error as ModelError;
+use inseq_models::tokenizer::Role;
 use inseq_tests::fixture;
 use serde_json::json;
 
@@ -74,4 +78,43 @@ fn models_and_names_have_kinds_of_their_own() {
     assert!(matches!(&error, Error::Model(ModelError::Checkpoint { .. })), "{error:?}");
     let error = model().attribute(&request().method("salience")).unwrap_err();
     assert!(matches!(&error, Error::Unknown(_)), "{error:?}");
+}
+
+#[test]
+fn scores_of_one_name_are_refused() {
+    let model = model();
+    let own = || from_closure("probability", |context| Ok(context.of_targets(context.logits.clone())));
+    for functions in [vec!["probability".into(), own().into()], vec![own().into(), own().into()]] {
+        let mut functions: Vec<StepFunctionChoice> = functions;
+        is_argument(&model.attribute(&request().step_scores(functions.clone())).unwrap_err(), "step_scores");
+        functions.reverse();
+        is_argument(&model.attribute(&request().step_scores(functions)).unwrap_err(), "step_scores");
+    }
+    let twice = model.attribute(&request().step_scores(["probability", "probability"])).unwrap();
+    assert_eq!(twice.sequences[0].step_scores.len(), 1);
+    // Integrated gradients give their deltas under this name.
+    let deltas = from_closure("deltas", |context| Ok(context.of_targets(context.logits.clone())));
+    let request = request().method("integrated_gradients").attribution_argument("return_convergence_delta", true);
+    let error = model.attribute(&request.step_scores([deltas])).unwrap_err();
+    assert!(matches!(&error, Error::Method { problem, .. } if problem.contains("`deltas`")), "{error:?}");
+}
+
+#[test]
+fn weights_are_kept_as_floats() {
+    for dtype in [DType::I32, DType::I64, DType::U8, DType::Flex32] {
+        is_argument(&AttributionModel::demo_with(&LoadOptions::default().dtype(dtype)).unwrap_err(), "dtype");
+    }
+}
+
+#[test]
+fn a_text_without_tokens_has_no_embeddings() {
+    is_argument(&model().embed("", Role::Source, false).unwrap_err(), "text");
+}
+
+#[test]
+fn a_cancelled_call_plans_nothing() {
+    let cancellation = Cancellation::default();
+    cancellation.cancel();
+    let request = request().limits(Limits::default().cancellation(cancellation));
+    assert!(matches!(model().plan(&request).unwrap_err(), Error::Cancelled));
 }

@@ -163,7 +163,9 @@ fn a_norm_adds_a_small_number_to_what_it_divides_by() {
                 let message =
                     architectures::load(&repository, &device, DType::F32).map(|_| ()).unwrap_err().to_string();
                 assert!(
-                    message.starts_with("config.json: ") && message.contains("line"),
+                    message.starts_with("config.json: ")
+                        && message.contains(field.as_str())
+                        && message.contains(absurd),
                     "{name}: {field} = {absurd}: {message}"
                 );
             }

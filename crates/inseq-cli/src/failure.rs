@@ -86,7 +86,7 @@ impl Failure {
 }
 
 /// Options that a message of the library may name, and the flags that stand for them here.
-const FLAGS: [(&str, &str); 22] = [
+const FLAGS: [(&str, &str); 21] = [
     ("truncate", "--truncate"),
     ("attr_pos_start", "--start-pos"),
     ("attr_pos_end", "--end-pos"),
@@ -103,7 +103,6 @@ const FLAGS: [(&str, &str); 22] = [
     ("figure", "--viz-path"),
     ("top_tokens", "--top-tokens"),
     ("wrap", "--wrap-after"),
-    ("replacements", "--replace"),
     ("attribute_target", "--attribute-target"),
     ("include_eos_baseline", "--include-eos-baseline"),
     ("attributed_fn", "--attributed-fn"),

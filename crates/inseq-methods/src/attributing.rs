@@ -132,6 +132,15 @@ impl Attributing<'_> {
         }
         for (entry, attributions) in attributions.iter_mut().enumerate() {
             attributions.check(self.method.name(), engine.model, texts[entry])?;
+            let mut requested = self.step_scores.iter().map(|function| function.name());
+            if let Some(name) = requested.find(|name| attributions.step_scores.iter().any(|(own, _)| own == name)) {
+                return Err(Error::Method {
+                    method: self.method.name().to_owned(),
+                    problem: format!(
+                        "gives a step score called `{name}`, which was requested as a step function; rename one"
+                    ),
+                });
+            }
             let named = self.step_scores.iter().zip(&scores);
             let named = named.map(|(f, s)| (f.name().to_string(), Array1::from(s[entry].clone())));
             attributions.step_scores = named.chain(std::mem::take(&mut attributions.step_scores)).collect();

@@ -309,7 +309,7 @@ impl AttributionModel {
     /// The embeddings of a text, `[1, position, feature]`, scaled, without positions.
     ///
     /// # Errors
-    /// The tokenizer fails.
+    /// The tokenizer fails, or the text has no tokens.
     pub fn embed(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Tensor<3>> {
         self.text_model.embed(text, role, add_special_tokens)
     }

@@ -121,7 +121,7 @@ impl<'r> Call<'r> {
     /// # Errors
     /// A text or a position is invalid, the call is cancelled, or `each` fails.
     pub(crate) fn run(&self, progress: ProgressCallback, mut each: impl FnMut(Finished) -> Result<()>) -> Result<Info> {
-        let progress = &mut |news: Progress| match self.limits.is_cancelled() {
+        let progress = &mut |news: Progress| match self.is_cancelled() {
             true => ControlFlow::Break(()),
             false => progress(news),
         };
@@ -134,6 +134,9 @@ impl<'r> Call<'r> {
             let prepared = self.prepare(window, &mut outcome, progress)?;
             let started = Instant::now();
             let mut finish = |text: &TextSteps, attributions: Attributions, outcome: &mut Outcome| {
+                if self.is_cancelled() {
+                    return Err(Error::Cancelled);
+                }
                 let finished = self.finished(text, attributions)?;
                 outcome.add(&finished.sequence);
                 outcome.without_value.extend(without_value(&finished.sequence, finished.index, self.texts.len()));
@@ -155,6 +158,11 @@ impl<'r> Call<'r> {
             outcome.warnings.push(unused_options::too_large(index, self.texts.len(), bytes, self.memory_budget));
         }
         Ok(self.facts.info(&self.texts, &outcome))
+    }
+
+    /// Whether the caller has cancelled this call.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.limits.is_cancelled()
     }
 
     /// The facts of a result that do not depend on the texts.

@@ -97,7 +97,21 @@ impl Choices {
             StepFunctionChoice::Named(_) => named.next(),
             StepFunctionChoice::Own(function) => Some(function.clone()),
         });
-        Ok(each.collect())
+        let each: Vec<SharedStepFunction> = each.collect();
+        // The same name twice is the same function; an own function of a name that another has would replace its scores.
+        let own = request.step_scores.iter().zip(&each).filter(|(one, _)| matches!(one, StepFunctionChoice::Own(_)));
+        for (_, function) in own {
+            if each.iter().filter(|other| other.name() == function.name()).count() > 1 {
+                let name = function.name();
+                return Err(Error::argument(
+                    "step_scores",
+                    format!(
+                        "two step scores are called `{name}`, and a result has one score of a name; rename one of them"
+                    ),
+                ));
+            }
+        }
+        Ok(each)
     }
 
     /// A step function by name, or by its expression over the model's tokens.

@@ -77,6 +77,12 @@ impl LoadOptions {
         Self { languages, ..self }
     }
 
+    /// Sets the architectures that a model may have.
+    #[must_use]
+    pub fn architectures(self, architectures: Architectures) -> Self {
+        Self { architectures, ..self }
+    }
+
     /// Sets the default memory budget of a call, in bytes.
     #[must_use]
     pub fn memory_budget(self, memory_budget: usize) -> Self {

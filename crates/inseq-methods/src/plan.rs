@@ -5,13 +5,13 @@ use web_time::Instant;
 
 use inseq_models::model::Wanted;
 
-use crate::Result;
 use crate::call::{Call, Prepared};
 use crate::engine::{Engine, Point, TextSteps};
 use crate::info::Outcome;
 use crate::method::{Bounds, Cost};
 use crate::other_contexts::Run;
 use crate::pieces::pieces;
+use crate::{Error, Result};
 
 /// Estimated cost of attributing one text.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,10 @@ impl Call<'_> {
         let mut outcome = Outcome::default();
         let mut plans = Vec::new();
         for window in self.windows() {
-            let prepared = self.prepare(window, &mut outcome, &mut |_| ControlFlow::Continue(()))?;
+            let prepared = self.prepare(window, &mut outcome, &mut |_| match self.is_cancelled() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })?;
             plans.extend(self.plans(&prepared)?);
         }
         let warnings = [outcome.warnings, outcome.without_steps].concat();
@@ -71,6 +74,9 @@ impl Call<'_> {
         };
         let mut plans: Vec<Plan> = prepared.texts.iter().zip(&prepared.written).map(plan).collect();
         for piece in pieces(model, &*self.method, self.has_target_scores, &prepared.texts) {
+            if self.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
             let (plan, text) = (&mut plans[piece.text], &*piece.steps);
             let cost = self.method.cost(model, text, self.has_target_scores);
             let (forward, pullback) = self.timed(&engine, text, cost)?;

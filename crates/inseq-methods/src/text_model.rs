@@ -154,9 +154,12 @@ impl TextModel {
     /// The embeddings of a text, `[1, position, feature]`, scaled, without positions.
     ///
     /// # Errors
-    /// The tokenizer fails.
+    /// The tokenizer fails, or the text has no tokens.
     pub fn embed(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Tensor<3>> {
         let ids = self.encode(text, role, add_special_tokens)?;
+        if ids.is_empty() {
+            return Err(Error::argument("text", format!("the text {text:?} has no tokens, so it has no embeddings")));
+        }
         Ok(match (&self.model().encoder, role) {
             (Some(encoder), Role::Source) => encoder.embedding.forward(&ids, 1),
             _ => self.model().target_embedding.forward(&ids, 1),

@@ -59,7 +59,7 @@ fn models_that_are_damaged() {
         &refusal("legacy", "source.spm", |b| Some(b[..b.len() / 2].to_vec())),
         &["source.spm", "not a SentencePiece"],
     );
-    assert_tells(&spm(b"<html>not found</html>".to_vec()), &["source.spm", "not a SentencePiece model"]);
+    assert_tells(&spm(b"<html>not found</html>".to_vec()), &["source.spm", "a web page"]);
     assert_tells(&spm(Vec::new()), &["source.spm", "no unknown piece"]);
     assert_tells(&spm(model(&[a()], &[])), &["no unknown piece"]);
     assert_tells(&spm(model(&[unk(), piece("x", 0.0, 2)], &[])), &["two unknown pieces"]);
@@ -135,7 +135,7 @@ fn byte_pairs_that_are_damaged() {
     assert_tells(&model("llama", "tokenizer.model", self::model(&[unk(), long], &pairs)), &["5000 bytes", "1024"]);
     assert_tells(&model("t5", "spiece.model", self::model(&[unk(), a()], &pairs)), &["T5Tokenizer", "unigram"]);
     assert_tells(&model("t5", "spiece.model", self::model(&[unk(), piece("a", f32::NAN, 1)], &[])), &["\"a\"", "NaN"]);
-    assert_tells(&model("m2m_100", "sentencepiece.bpe.model", b"<html>".to_vec()), &["not a SentencePiece model"]);
+    assert_tells(&model("m2m_100", "sentencepiece.bpe.model", b"a text".to_vec()), &["not a SentencePiece model"]);
     let config = |text: &str| refusal("t5", "tokenizer_config.json", |_| Some(text.into()));
     assert_tells(&config("{\"extra_ids\": 1000000000000}"), &["`extra_ids` is 1000000000000"]);
     assert_tells(&config("{\"extra_ids\": -1}"), &["`extra_ids` is -1"]);

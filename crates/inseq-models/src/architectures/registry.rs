@@ -126,6 +126,12 @@ impl Architectures {
     pub fn load(&self, repository: &Repository, device: &Device, dtype: DType) -> Result<LoadedModel> {
         let architecture = self.of(repository)?;
         let configuration = Configuration::new(repository.config()?, &architecture.fields);
+        if !matches!(dtype, DType::F64 | DType::F32 | DType::F16 | DType::BF16) {
+            return Err(Error::argument(
+                "dtype",
+                format!("weights cannot be kept as {dtype:?}; expected one of F64, F32, F16, BF16"),
+            ));
+        }
         let loader = Loader::new(repository, device, dtype);
         let loaded = architecture.assemble(&configuration, &loader)?;
         let (unexpected_tensors, mut warnings) = loader.close(configuration.architectures())?;

@@ -17,6 +17,9 @@ fn problem(results: &Results) -> String {
     rows.unwrap_err().to_string()
 }
 
+/// What happens to a file.
+type Damage = fn(&Path);
+
 #[test]
 fn a_damaged_part_names_its_file_and_is_attributed_anew() {
     let parts = ["sequences/part-00001.parquet", "scores/part-00001.parquet", "raw/part-00001.safetensors"];
@@ -31,8 +34,7 @@ fn a_damaged_part_names_its_file_and_is_attributed_anew() {
         fs::write(path, bytes).unwrap();
     };
     let remove = |path: &Path| fs::remove_file(path).unwrap();
-    let damages: [(fn(&Path), &str); 3] =
-        [(cut, "bytes instead of"), (flip, "another content"), (remove, "is missing")];
+    let damages: [(Damage, &str); 3] = [(cut, "bytes instead of"), (flip, "another content"), (remove, "is missing")];
     for part in parts {
         for (damage, expected) in damages {
             let folder = tempfile::tempdir().unwrap();
