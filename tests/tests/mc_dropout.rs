@@ -16,7 +16,7 @@ struct Golden {
     prompt: String,
     generated: String,
     n_mcd_steps: usize,
-    /// Of each step, the mean z-score and its standard error.
+    /// Mean z-score of each step; `error` is its standard error.
     mean: Vec<f64>,
     error: Vec<f64>,
 }

@@ -74,7 +74,7 @@ struct Case {
 #[derive(Deserialize)]
 struct Step {
     logit: f32,
-    /// Of the source where there is an encoder, then of the target that the step sees.
+    /// Scores of the source if there is an encoder, then scores of the target that the step sees.
     scores: Vec<Vec<f32>>,
 }
 

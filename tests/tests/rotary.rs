@@ -68,9 +68,9 @@ struct AttributedText {
     text: String,
     /// The first step, after the prompt.
     start: usize,
-    /// Of each step.
+    /// Probability of each step.
     probability: Vec<f32>,
-    /// Of each step, the norm of its probability's gradient for each token before it.
+    /// Norm of the gradient of each step's probability, for each token before the step.
     saliency: Vec<Vec<f32>>,
 }
 

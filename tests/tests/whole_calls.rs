@@ -23,7 +23,7 @@ fn no_call_panics() {
     assert!(done * 4 >= cases, "only {done} of {cases} calls come to their end");
 }
 
-/// Calls that once panicked, and what they are told.
+/// Calls that once panicked, and the errors that they get.
 #[test]
 fn what_was_found_stays_mended() {
     let found = [

@@ -51,7 +51,7 @@ pub struct Aggregation {
 }
 
 impl Aggregation {
-    /// Reads the command line, so that a wrong name is told before the work rather than after it.
+    /// Reads the command line, so that a wrong name is reported before the work, not after it.
     pub fn of(arguments: &AggregationArguments) -> Result<Self, Failure> {
         if !arguments.attribution_aggregators.is_empty() {
             return pipeline(arguments).map(|pipeline| Self { pipeline: Some(pipeline), weight: None });

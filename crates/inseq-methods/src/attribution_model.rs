@@ -163,7 +163,8 @@ impl AttributionModel {
     /// Attributes every generated token of every text.
     ///
     /// # Errors
-    /// An option, a text or a position is invalid; the error names it.
+    /// An option, a text or a position is invalid; the error names it. [`Error::Cancelled`] if the [limits](Limits::cancellation) of
+    /// the request stop the call.
     pub fn attribute(&self, request: &AttributionRequest) -> Result<AttributionResult> {
         self.attribute_with_progress(request, &mut |_| ControlFlow::Continue(()))
     }
@@ -171,7 +172,7 @@ impl AttributionModel {
     /// As [`attribute`](Self::attribute), with a progress callback.
     ///
     /// # Errors
-    /// As [`attribute`](Self::attribute), and [`Error::Cancelled`] if `progress` returns `Break`.
+    /// As [`attribute`](Self::attribute), and [`Error::Cancelled`] also if `progress` returns `Break`.
     pub fn attribute_with_progress(
         &self,
         request: &AttributionRequest,
@@ -224,7 +225,7 @@ impl AttributionModel {
     /// As [`attribute_each`](Self::attribute_each), with a progress callback.
     ///
     /// # Errors
-    /// As [`attribute_each`](Self::attribute_each), and [`Error::Cancelled`] if `progress` returns `Break`.
+    /// As [`attribute_each`](Self::attribute_each), and [`Error::Cancelled`] also if `progress` returns `Break`.
     pub fn attribute_each_with_progress<E: From<Error>>(
         &self,
         request: &AttributionRequest,

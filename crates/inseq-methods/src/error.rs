@@ -61,7 +61,7 @@ pub enum Error {
         /// The missing permission.
         permission: &'static str,
     },
-    /// The progress callback asked to stop.
+    /// The call was stopped: by its [`Cancellation`](crate::Cancellation), or by a progress callback that returned `Break`.
     #[error("the attribution was cancelled")]
     Cancelled,
 }

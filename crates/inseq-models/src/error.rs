@@ -56,7 +56,8 @@ pub enum Error {
         /// The found size, the limit and the way out, as a whole sentence.
         problem: String,
     },
-    /// The progress callback asked to stop.
+    /// The generation was stopped: its progress callback returned `Break`. The callback of `inseq-methods` does so also when the
+    /// `Cancellation` of the call is cancelled.
     #[error("the generation was cancelled")]
     Cancelled,
 }

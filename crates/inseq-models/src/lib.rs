@@ -1,6 +1,9 @@
 //! Burn implementations of Hugging Face sequence models: layers with batched pullbacks, architectures, checkpoints,
 //! tokenizers and generation. This crate contains no attribution method.
 //!
+//! The example takes tensors from Burn. This crate re-exports them as [`tensor`], and the crate `inseq` as `inseq::tensor`: a program
+//! that depends on `inseq` needs no dependency on Burn and writes `use inseq::tensor::{DType, Tensor, TensorData}`.
+//!
 //! ```
 //! # #[cfg(feature = "demo")] {
 //! use std::ops::ControlFlow;

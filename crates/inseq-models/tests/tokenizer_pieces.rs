@@ -106,7 +106,7 @@ struct Golden {
     skipped: Vec<Option<String>>,
 }
 
-/// Pieces are the decoded text, but for the space before it and what tidying up takes out.
+/// Pieces are the decoded text, except the space before it and what tidying up removes.
 #[test]
 fn pieces_are_the_decoded_text() {
     let strings: Vec<String> = tokenizer_fixtures::json("strings.json");

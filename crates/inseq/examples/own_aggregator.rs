@@ -1,6 +1,6 @@
 //! An aggregator of one's own: scores below a share of the largest one of their step become 0.
 //!
-//! `cargo run --example own_aggregator --features demo`
+//! `cargo run --release -p inseq --features demo --example own_aggregator`
 
 use std::sync::Arc;
 

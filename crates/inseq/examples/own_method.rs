@@ -1,6 +1,6 @@
 //! A method of one's own: how much does the score drop when one source token is put to its baseline?
 //!
-//! `cargo run --example own_method --features demo`
+//! `cargo run --release -p inseq --features demo --example own_method`
 
 use inseq::core::AttributionKind;
 use inseq::methods::engine::TextSteps;

@@ -1,6 +1,6 @@
 //! A model type of one's own: Llama with a norm of the queries and keys of each head.
 //!
-//! `cargo run --example own_model_type -- FOLDER TEXT`
+//! `cargo run --release -p inseq --example own_model_type -- FOLDER TEXT`
 
 use inseq::models::architectures::gated_decoder::{Kind, QueryKeyNorms, llama_fields};
 use inseq::models::architectures::{Architecture, Architectures};

@@ -1,7 +1,7 @@
 //! Step functions of one's own, from logits and from hidden states: by how much does the logit of the written token lead the best
 //! other one, how new is the state of the step, and how close is it to the source?
 //!
-//! `cargo run --example own_step_function --features demo`
+//! `cargo run --release -p inseq --features demo --example own_step_function`
 
 use inseq::core::aggregators::AggregationFunction;
 use inseq::methods::step_functions::{from_closure, merged_by};

@@ -1,6 +1,6 @@
 //! Attributions of many texts, written to a file one by one: memory does not grow with the number of texts.
 //!
-//! `cargo run --example results_to_file --features demo -- scores.jsonl 2000`
+//! `cargo run --release -p inseq --features demo --example results_to_file -- scores.jsonl 2000`
 
 use std::error::Error;
 use std::fs::File;

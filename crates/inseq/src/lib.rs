@@ -34,6 +34,8 @@
 //! | [`methods`] | `inseq-methods` | attribution methods, step functions, the pipeline |
 //! | [`viz`] | `inseq-viz` | pictures: terminal, HTML, SVG, PNG, TikZ |
 //!
+//! Attribution of whole datasets is in the crate `inseq-datasets`, which this crate does not re-export.
+//!
 //! # Features
 //!
 //! | feature | what it adds |

@@ -23,9 +23,9 @@ use subject::{Subject, quick};
 struct Checked {
     /// Who made it.
     by: Vec<String>,
-    /// The largest deviation of what hangs on no chance.
+    /// Largest deviation of the values that do not depend on random numbers.
     deviation: Option<f32>,
-    /// Of what does, the largest distance of means, in standard errors.
+    /// Largest distance of means of the values that do, in standard errors.
     errors: Option<f32>,
 }
 

@@ -57,7 +57,7 @@ fn groups_are_the_same_from_any_position_on() {
     }
 }
 
-/// Of gradient methods the group's score is the sum of its tokens'.
+/// With gradient methods, the score of a group is the sum of the scores of its tokens.
 #[test]
 fn groups_of_tokens_are_sums_at_any_position() {
     let target = vec![(1, 3), (3, 5)];

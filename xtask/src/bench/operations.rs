@@ -5,8 +5,8 @@ use super::workload::{Shape, Workload};
 /// Operations of the matrix products; `None` for what is no gradient.
 ///
 /// For `P` weights and `n` positions the trace takes `2 P n` and the pullback of a step `2 P n` again, whatever the code.
-/// Of the decoder only what a step's gradient depends on is counted: the `p` positions before its token, one row in the top
-/// layer above its self-attention, and, where targets are not attributed, nothing of the bottom layer's self-attention.
+/// In the decoder, only what a step's gradient depends on is counted: the `p` positions before its token, one row in the top
+/// layer above its self-attention, and, if targets are not attributed, nothing of the bottom layer's self-attention.
 /// Attention takes a product of each query with each key that it may look at, and one of each weight with its value; their
 /// pullbacks take twice as many.
 pub fn count(shape: &Shape, workload: &Workload) -> Option<f64> {

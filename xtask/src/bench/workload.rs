@@ -56,7 +56,7 @@ impl Subject {
     }
 }
 
-/// One thing that is measured, as a worker is told it.
+/// One measurement, in the form that a worker receives.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Job {
     /// What to do: a method's name, `generate`, `matmul`, or `command` for a whole process.

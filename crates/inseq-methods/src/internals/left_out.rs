@@ -79,7 +79,7 @@ struct Piece<'a> {
     request: usize,
     heads: &'a [usize],
     layer: Arc<Layer<'a>>,
-    /// Of the attention that the request is about.
+    /// Weights of the attention that the request is about.
     weights: Tensor<4>,
     left_out: LeftOutValues<'a>,
 }

@@ -163,7 +163,7 @@ pub(super) struct Entered {
     residual: Tensor<3>,
     /// What the inner layer takes.
     pub(super) x: Tensor<3>,
-    /// Of the norm before it.
+    /// Trace of the norm before it.
     pub(super) norm: Option<NormTrace>,
 }
 

@@ -26,11 +26,11 @@ pub struct LayerView<'a> {
 /// such norm.
 #[derive(Clone, Debug)]
 pub struct InverseDeviations {
-    /// Of the norm before the sublayer.
+    /// Inverse deviations of the norm before the sublayer.
     pub input: Option<Tensor<3>>,
-    /// Of the norm after the sublayer, before its result is added.
+    /// Inverse deviations of the norm after the sublayer, before its result is added.
     pub output: Option<Tensor<3>>,
-    /// Of the norm after the result is added.
+    /// Inverse deviations of the norm after the result is added.
     pub sum: Option<Tensor<3>>,
 }
 
