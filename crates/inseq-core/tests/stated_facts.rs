@@ -55,7 +55,7 @@ fn there_and_back(result: &AttributionResult) -> [AttributionResult; 2] {
 #[test]
 fn names_say_nothing_about_merging() {
     let merged = |attribution: &SequenceAttribution| {
-        let merged = Spans::new().target([0..2]).aggregate(attribution).unwrap();
+        let merged = Spans::new().target(std::iter::once(0..2)).aggregate(attribution).unwrap();
         merged.step_scores["probability"][0]
     };
     let mut own = attribution();
@@ -80,7 +80,11 @@ fn names_say_nothing_about_axes() {
     for attribution in
         [own.clone()].into_iter().chain(there_and_back(&result(own)).map(|mut back| back.sequences.remove(0)))
     {
-        let merged = Spans::new().source([0..2]).merging(AggregationFunction::Sum).aggregate(&attribution).unwrap();
+        let merged = Spans::new()
+            .source(std::iter::once(0..2))
+            .merging(AggregationFunction::Sum)
+            .aggregate(&attribution)
+            .unwrap();
         assert_eq!(merged.sequence_scores["decoder_pairs"].scores, array![[10.0]].into_dyn());
         assert_eq!(merged.sequence_scores["decoder_pairs"].axes, [ScoreAxis::Source; 2]);
     }

@@ -12,8 +12,8 @@ use inseq_models::model::Model;
 use inseq_models::tokenizer::{Role, SpecialTokens, Tokenizer};
 use serde_json::Map;
 
-use crate::{Error, Result};
 use crate::loading::{LoadOptions, checked_budget};
+use crate::{Error, Result};
 
 /// A model with its tokenizer and generation configuration, in the form that attribution methods get.
 #[derive(Debug)]
