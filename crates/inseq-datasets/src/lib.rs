@@ -2,6 +2,8 @@
 //!
 //! A dataset reads the rows of a split; a folder holds the parts of a run; a run attributes the rows of one and writes the other.
 
+#![forbid(unsafe_code)]
+
 mod error;
 mod input;
 mod report;
