@@ -15,4 +15,5 @@ pages! {
     files = "docs/src/files.md",
     library = "docs/src/library.md",
     step_functions = "docs/src/step-functions.md",
+    tutorial = "docs/src/tutorial.md",
 }
