@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::layers::Mixer;
 
-/// A place inside a model; [`Model::states_at`] returns its states.
+/// A place inside a model; [`Model::states_at`](crate::model::Model::states_at) returns its states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layer {
     /// The stack.
