@@ -37,7 +37,7 @@ pub(crate) struct Outcome {
     /// Whether any text has the requested positions, and the reason of the first text without them.
     pub(crate) has_steps: bool,
     pub(crate) refusal: Option<Error>,
-    /// Whether a step of any text sees an end-of-sequence token.
+    /// Whether any step sees an end-of-sequence token.
     pub(crate) has_end: bool,
     /// The targets, as texts.
     pub(crate) written: Vec<String>,

@@ -28,7 +28,7 @@ pub(crate) fn of_call(request: &AttributionRequest, method: &dyn Method, model: 
     without_effect.into_iter().filter_map(|(is_unused, warning)| is_unused.then_some(warning)).collect()
 }
 
-/// Whether a step of a text sees an end-of-sequence token, whose baseline `include_eos_baseline` decides.
+/// Whether any step of the text sees an end-of-sequence token, whose baseline `include_eos_baseline` decides.
 pub(crate) fn sees_end(text: &TextSteps, special: &SpecialTokens) -> bool {
     let seen = &text.target[..text.steps.end.saturating_sub(1).min(text.target.len())];
     text.source.iter().chain(seen).any(|id| Some(*id) == special.eos)

@@ -111,7 +111,7 @@ impl Aggregator for Spans {
     }
 }
 
-/// Checks that spans are in order, apart, not empty, and inside a text of `length` tokens.
+/// Checks that spans are sorted, disjoint, not empty, and end within `length` tokens.
 pub(super) fn check(side: &str, spans: &[Range<usize>], length: usize) -> Result<()> {
     let mut before = 0;
     for span in spans {

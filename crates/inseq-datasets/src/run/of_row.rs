@@ -1,4 +1,4 @@
-//! Messages about a text of a call, as messages about its row.
+//! Messages of a call about its texts, rewritten as messages about one row.
 //!
 //! A call names its texts by their place in the call (`input text 3 has 600 tokens`). A place in a call means nothing to the reader
 //! of a dataset, who sees the row.

@@ -76,7 +76,7 @@ impl Engine<'_> {
             return self.point(&inputs.texts, ids);
         }
         let baselines = match self.layer {
-            // The states of a layer of the decoder are those of the target, which stays.
+            // Decoder layers hold states of the target, which baselines do not change.
             Some((whole, Layer { side: Side::Decoder, .. })) => Point::of_ids(whole, &inputs.texts, ids),
             _ => self.point(&inputs.texts, ids)?,
         };

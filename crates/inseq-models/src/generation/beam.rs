@@ -227,7 +227,7 @@ impl Search {
     }
 }
 
-/// The score of a text of `length` new tokens, divided by the length to the power of the length penalty. Always finite.
+/// The score of `length` new tokens, divided by the length to the power of the length penalty. Always finite.
 fn penalized(score: f32, length: usize, config: &GenerationConfig) -> f32 {
     (score / (length as f64).powf(config.length_penalty) as f32).max(f32::MIN)
 }
