@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::attribute::AttributeArguments;
@@ -28,16 +28,14 @@ pub struct Arguments {
     pub command: Command,
 }
 
-impl Arguments {
-    /// Reads a command line, the name of the program first.
-    ///
-    /// # Errors
-    /// When it does not fit the grammar, or asks for help.
-    pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let grammar = grammar();
-        let line = reference_flags::translate(line, &grammar);
-        Self::from_arg_matches(&grammar.try_get_matches_from(line)?)
-    }
+/// Reads a command line, the name of the program first, whose commands take the flags of Python inseq as `inseq` takes them.
+///
+/// # Errors
+/// When it does not fit the grammar, or asks for help.
+pub fn read<P: Parser>(line: impl IntoIterator<Item = OsString>) -> Result<P, clap::Error> {
+    let grammar = reference_flags::with_truth_values(P::command());
+    let line = reference_flags::translate(line, &grammar);
+    P::from_arg_matches(&grammar.try_get_matches_from(line)?)
 }
 
 /// The grammar of the command line.
@@ -100,7 +98,7 @@ mod tests {
     use super::*;
 
     fn attribute(line: &[&str]) -> Result<AttributeArguments, clap::Error> {
-        match Arguments::read(["inseq", "attribute"].iter().chain(line).map(OsString::from))?.command {
+        match read::<Arguments>(["inseq", "attribute"].iter().chain(line).map(OsString::from))?.command {
             Command::Attribute(arguments) => Ok(*arguments),
             other => panic!("not attribute: {other:?}"),
         }

@@ -17,7 +17,7 @@ use crate::verbosity::Verbosity;
 use crate::warnings::warn;
 
 /// Which model, and how it is loaded.
-#[derive(Debug, Args)]
+#[derive(Debug, PartialEq, Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArguments {
     /// Model: a folder, or a name of the Hugging Face hub (org/name or org/name@revision). [default: the English to French demo

@@ -81,6 +81,7 @@ impl Color {
 }
 
 /// How a result is drawn, known before the work is done.
+#[derive(Debug)]
 pub struct Pictures<'a> {
     arguments: &'a PictureArguments,
     options: ViewOptions,

@@ -9,6 +9,7 @@ use crate::aggregation::Aggregation;
 use crate::failure::Failure;
 
 /// A result that is aggregated once, for all pictures and files of a command, and only if one of them needs it.
+#[derive(Debug)]
 pub struct Prepared<'a> {
     result: Cow<'a, AttributionResult>,
     aggregation: &'a Aggregation,

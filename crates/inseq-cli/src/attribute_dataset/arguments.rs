@@ -6,10 +6,12 @@ use clap::{Args, ValueEnum};
 use inseq_datasets::{Columns, Shard, Source};
 use inseq_methods::AttributionRequest;
 
+use crate::aggregation::Aggregation;
 use crate::attribute::CallArguments;
 use crate::failure::Failure;
 use crate::json_object::{Object, object};
 use crate::output::Destination;
+use crate::picture::Pictures;
 use crate::result_file::is_folder;
 use crate::texts::ReadingArguments;
 
@@ -144,6 +146,9 @@ impl AttributeDatasetArguments {
     }
 
     /// Says before the work what does not go together.
+    ///
+    /// # Errors
+    /// Two flags contradict each other, one has nothing to act on, or a picture cannot be drawn as asked.
     pub fn check(&self) -> Result<(), Failure> {
         self.call.check(std::iter::empty())?;
         let (call, run) = (&self.call, &self.run);
@@ -180,10 +185,13 @@ impl AttributeDatasetArguments {
                 "is for one file, and the results go to a folder; name a file such as -o result.json",
             ),
         };
-        match flags.iter().find(|(_, is_given)| *is_given) {
-            Some((flag, _)) => Err(Failure::Argument(format!("{flag} {why}"))),
-            None => Ok(()),
+        if let Some((flag, _)) = flags.iter().find(|(_, is_given)| *is_given) {
+            return Err(Failure::Argument(format!("{flag} {why}")));
         }
+        if let Place::Folder(_) = self.place() {
+            Pictures::of(&call.picture, &Aggregation::default(), None)?;
+        }
+        Ok(())
     }
 
     /// The dataset as it is asked for.

@@ -1,16 +1,19 @@
 //! Results in a folder, part by part.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use inseq_core::SequenceAttribution;
-use inseq_datasets::{Dataset, Error, PartState, Results, Run, Status, Summary, collect, describe};
+use inseq_datasets::{Dataset, Error, News, PartState, Results, Run, Shard, Status, Summary, collect, describe};
 use inseq_methods::{AttributionModel, AttributionRequest};
 use serde_json::json;
 
 use super::arguments::{AttributeDatasetArguments, PART_ROWS};
 use super::progress::Reporter;
 use super::sharding::sharding;
+use crate::aggregation::Aggregation;
 use crate::failure::Failure;
 use crate::model;
 use crate::output;
@@ -22,73 +25,125 @@ use crate::progress::watch_interrupts;
 pub fn run(arguments: &AttributeDatasetArguments, folder: &Path) -> Result<(), Failure> {
     let call = &arguments.call;
     let sharding = sharding(&arguments.run, &|name| std::env::var(name).ok())?;
-    let aggregation = call.picture.aggregation()?;
-    let pictures = Pictures::of(&call.picture, &aggregation, None)?;
-    let request = arguments.request()?;
-    // Data are opened sooner than a model is loaded.
-    let (source, columns) = (arguments.source(), arguments.columns());
-    let dataset = Dataset::open(&source, &columns)?;
-    let model = call.load()?;
-    let (facts, mut others) = model::facts(&call.model)?;
-    others.extend(aggregation.description().map(|description| ("aggregation".to_owned(), json!(description))));
-    let manifest = describe(
-        (&model, facts),
-        &request,
-        (&source, &columns, &dataset),
-        (arguments.run.part_rows.unwrap_or(PART_ROWS), arguments.run.raw),
-        others,
-    )?;
-    let results = Results::create_or_resume(folder, &manifest)?;
+    let work = FolderRun::prepare(arguments, folder, || Ok(Arc::new(call.load()?)))?;
     if let Some(sharding) = sharding {
         call.verbosity.say(|| format!("shard {} by {}", sharding.shard, sharding.origin));
     }
-    let interrupted = watch_interrupts()?;
-    let aggregate = |sequence: SequenceAttribution| aggregation.apply_to(sequence);
-    let run = Run {
-        model: &model,
-        request: &request,
-        dataset: &dataset,
-        results: &results,
-        aggregate: if arguments.run.raw { None } else { Some(&aggregate) },
-        shard: sharding.map(|sharding| sharding.shard),
-        strict: arguments.run.strict,
-    };
-    let mut reporter = Reporter::new(arguments.run.progress, interrupted);
-    let done = run.run(&mut |news| reporter.update(news));
+    let mut reporter = Reporter::new(arguments.run.progress, watch_interrupts()?);
+    let done = work.run(sharding.map(|sharding| sharding.shard), &mut |news| reporter.update(news));
     let seconds = reporter.seconds();
     drop(reporter);
-    let summary = done.map_err(|error| stopped(error, folder, &results))?;
+    let summary = done.map_err(|error| work.stopped(error))?;
     call.verbosity.say_more(|| format!("the run took {seconds:.1} s"));
-    if call.picture.viz_path.is_some() && sharding.is_none_or(|sharding| sharding.shard.index() == 0) {
-        let shown = sample(&model, &request, &dataset, arguments.run.viz_rows)?;
-        pictures.save(&Prepared::new(Cow::Owned(shown), &aggregation))?;
-    }
-    output::print(format!("{}\n", said(summary, &results.status()?, folder)).as_bytes())
+    work.finish(arguments, summary, sharding.is_none_or(|sharding| sharding.shard.index() == 0))
 }
 
-/// What an interrupted run can do now.
-fn stopped(error: Error, folder: &Path, results: &Results) -> Failure {
-    match (&error, results.status()) {
-        (Error::Attribution(inseq_methods::Error::Cancelled), Ok(status)) => Failure::Stopped(format!(
-            "interrupted; {} has {} of {}; run the same command again to go on",
-            folder.display(),
-            status.rows_done,
-            rows(status.rows)
-        )),
-        _ => error.into(),
-    }
+/// A run of `attribute-dataset` into a folder, ready to be done by this process or by several.
+#[derive(Debug)]
+pub struct FolderRun {
+    folder: PathBuf,
+    model: Arc<AttributionModel>,
+    request: AttributionRequest,
+    dataset: Dataset,
+    results: Results,
+    aggregation: Aggregation,
+    is_raw: bool,
+    is_strict: bool,
 }
 
-/// The attributions of the first rows.
-fn sample(
-    model: &AttributionModel,
-    request: &AttributionRequest,
-    dataset: &Dataset,
-    count: usize,
-) -> Result<inseq_core::AttributionResult, Failure> {
-    let rows = dataset.rows(0..dataset.len().min(count as u64))?.collect::<Result<Vec<_>, _>>()?;
-    let collected = collect(model, request, &rows, false, &mut |_| std::ops::ControlFlow::Continue(()))?;
-    Ok(collected.result)
+impl FolderRun {
+    /// Opens the data, loads the model, and creates the folder or goes on with one of the same run.
+    ///
+    /// # Errors
+    /// The data or the model cannot be opened, an option is invalid, or the folder is of another run.
+    pub fn prepare(
+        arguments: &AttributeDatasetArguments,
+        folder: &Path,
+        load: impl FnOnce() -> Result<Arc<AttributionModel>, Failure>,
+    ) -> Result<Self, Failure> {
+        let call = &arguments.call;
+        let aggregation = call.picture.aggregation()?;
+        let request = arguments.request()?;
+        // Data are opened sooner than a model is loaded.
+        let (source, columns) = (arguments.source(), arguments.columns());
+        let dataset = Dataset::open(&source, &columns)?;
+        let model = load()?;
+        let (facts, mut others) = model::facts(&call.model)?;
+        others.extend(aggregation.description().map(|description| ("aggregation".to_owned(), json!(description))));
+        let manifest = describe(
+            (&model, facts),
+            &request,
+            (&source, &columns, &dataset),
+            (arguments.run.part_rows.unwrap_or(PART_ROWS), arguments.run.raw),
+            others,
+        )?;
+        let results = Results::create_or_resume(folder, &manifest)?;
+        let (is_raw, is_strict) = (arguments.run.raw, arguments.run.strict);
+        Ok(Self { folder: folder.to_owned(), model, request, dataset, results, aggregation, is_raw, is_strict })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<AttributionModel> {
+        &self.model
+    }
+
+    /// The folder of results.
+    pub fn results(&self) -> &Results {
+        &self.results
+    }
+
+    /// Attributes the parts of a shard, or all parts, that are neither done nor claimed by another process. `news` says whether to
+    /// go on.
+    ///
+    /// # Errors
+    /// See [`Run::run`].
+    pub fn run(
+        &self,
+        shard: Option<Shard>,
+        news: &mut dyn FnMut(News) -> ControlFlow<()>,
+    ) -> inseq_datasets::Result<Summary> {
+        let aggregate = |sequence: SequenceAttribution| self.aggregation.apply_to(sequence);
+        let Self { model, request, dataset, results, .. } = self;
+        let run = Run {
+            model,
+            request,
+            dataset,
+            results,
+            aggregate: if self.is_raw { None } else { Some(&aggregate) },
+            shard,
+            strict: self.is_strict,
+        };
+        run.run(news)
+    }
+
+    /// The failure of a run that ended with an error. One that was interrupted says what can be done now.
+    pub fn stopped(&self, error: Error) -> Failure {
+        match (&error, self.results.status()) {
+            (Error::Attribution(inseq_methods::Error::Cancelled), Ok(status)) => Failure::Stopped(format!(
+                "interrupted; {} has {} of {}; run the same command again to go on",
+                self.folder.display(),
+                status.rows_done,
+                rows(status.rows)
+            )),
+            _ => error.into(),
+        }
+    }
+
+    /// Draws the first rows, if a file is asked for and this is the process to do so, and prints the last line of the run.
+    ///
+    /// # Errors
+    /// A row cannot be read, a file cannot be written, or nobody reads the output.
+    pub fn finish(&self, arguments: &AttributeDatasetArguments, summary: Summary, draws: bool) -> Result<(), Failure> {
+        let Self { model, request, dataset, results, aggregation, .. } = self;
+        let picture = &arguments.call.picture;
+        if draws && picture.viz_path.is_some() {
+            let rows = dataset.rows(0..dataset.len().min(arguments.run.viz_rows as u64))?;
+            let rows = rows.collect::<Result<Vec<_>, _>>()?;
+            let shown = collect(model, request, &rows, false, &mut |_| ControlFlow::Continue(()))?.result;
+            Pictures::of(picture, aggregation, None)?.save(&Prepared::new(Cow::Owned(shown), aggregation))?;
+        }
+        output::print(format!("{}\n", said(summary, &results.status()?, &self.folder)).as_bytes())
+    }
 }
 
 /// The last line of a run.

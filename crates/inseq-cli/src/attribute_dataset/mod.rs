@@ -7,10 +7,11 @@ mod one_result;
 mod progress;
 mod sharding;
 
-pub use arguments::AttributeDatasetArguments;
+pub use arguments::{AttributeDatasetArguments, Place, ProgressStyle};
+pub use folder::FolderRun;
+pub use progress::Reporter;
 
 use crate::failure::Failure;
-use arguments::Place;
 
 /// Runs the command.
 pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {

@@ -18,6 +18,7 @@ use crate::warnings::warn;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Shows how far a run is, and tells it to stop once it is interrupted.
+#[derive(Debug)]
 pub struct Reporter {
     interrupted: Arc<AtomicBool>,
     started: Instant,
@@ -25,6 +26,7 @@ pub struct Reporter {
     is_told: bool,
 }
 
+#[derive(Debug)]
 enum Shown {
     Bar(ProgressBar),
     Json { last: Option<Instant> },
@@ -56,6 +58,11 @@ impl Reporter {
             },
             News::Progress(progress) => self.show(progress),
         }
+        self.check()
+    }
+
+    /// Whether to go on. Says once that the run stops.
+    pub fn check(&mut self) -> ControlFlow<()> {
         let is_interrupted = self.interrupted.load(Ordering::Relaxed);
         if is_interrupted && !self.is_told {
             self.is_told = true;

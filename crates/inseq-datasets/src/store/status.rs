@@ -96,6 +96,15 @@ impl Results {
         })
     }
 
+    /// Parts that are not done, in order.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn parts_left(&self) -> Result<Vec<u64>> {
+        let done: BTreeSet<u64> = self.folder.storage.list("done")?.iter().filter_map(|name| part_of(name)).collect();
+        Ok((0..self.parts()).filter(|part| !done.contains(part)).collect())
+    }
+
     /// The completion records, by part.
     pub(super) fn completions(&self) -> Result<BTreeMap<u64, Completion>> {
         let storage = &*self.folder.storage;
