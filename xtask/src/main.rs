@@ -1,5 +1,5 @@
-//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | bench-dataset | evaluate | pages | frames | demo-model |
-//! parity | wheel | release`.
+//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | bench-dataset | simulate-cluster | evaluate | pages | frames |
+//! demo-model | parity | wheel | release`.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ mod evaluate;
 mod programs;
 mod python;
 mod release;
+mod simulation;
 mod wheel;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ enum Chore {
     BenchAggregation(bench::aggregation::Options),
     /// Measure `inseq attribute-dataset` on many texts: memory, kills, cost, several processes, and the reference beside it.
     BenchDataset(bench::dataset::Options),
+    /// Simulate `inseq-cluster` on many executors with stragglers and failures.
+    SimulateCluster(simulation::Options),
     /// Ask every method for the word that decides in the demo grammar, and write the table of docs/src/demo.md.
     Evaluate,
     /// Write a page for each method, with what it finds on the demo model.
@@ -76,6 +79,7 @@ fn main() -> Result<()> {
         Chore::Bench(options) => bench::run(&shell, &options),
         Chore::BenchAggregation(options) => bench::aggregation::run(&shell, &options),
         Chore::BenchDataset(options) => bench::dataset::run(&shell, &options),
+        Chore::SimulateCluster(options) => simulation::run(&options),
         Chore::Evaluate => evaluate::run(&shell),
         Chore::Pages => evaluate::pages(&shell),
         Chore::Frames => evaluate::frames(&shell),

@@ -13,6 +13,8 @@ use xshell::{Shell, cmd};
 
 use crate::python::absolute;
 
+mod cluster;
+
 /// What to measure, and with what.
 #[derive(Debug, Args)]
 pub struct Options {
@@ -25,7 +27,7 @@ pub struct Options {
     /// Kills in one run.
     #[arg(long, default_value_t = 50, value_name = "N")]
     kills: u32,
-    /// Texts of `cost`, `processes` and `reference`.
+    /// Texts of `cost` and `reference`, and a tenth of those of `processes` and `cluster`.
     #[arg(long, default_value_t = 500, value_name = "N")]
     few: usize,
     /// Runs of each side, one after the other in turn.
@@ -37,6 +39,9 @@ pub struct Options {
     /// A Python with inseq and the `datasets` library; without it, `reference` is left out.
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
+    /// The program `inseq-cluster`, of `cargo build --release` in crates/inseq-cluster; without it, `cluster` is left out.
+    #[arg(long, value_name = "PATH")]
+    cluster: Option<PathBuf>,
     /// The program; without it, the release program is built.
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
@@ -53,6 +58,8 @@ enum Part {
     Cost,
     /// Two processes with one thread each beside one.
     Processes,
+    /// A cluster of two executors with one thread each beside one process.
+    Cluster,
     /// Time and memory beside the reference.
     Reference,
 }
@@ -94,6 +101,7 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
             Part::Kills => bench.kills(),
             Part::Cost => bench.cost(),
             Part::Processes => bench.processes(),
+            Part::Cluster => cluster::run(&bench),
             Part::Reference => bench.reference(),
         }?;
         eprintln!("{part:?}: {found}");
