@@ -18,6 +18,9 @@ const PUBLISHED: &[&str] = &[
     "inseq-cli",
 ];
 
+/// Features of released binaries beyond the default ones. They are off in the default build, because DataFusion alone is 200 crates.
+pub const RELEASE_FEATURES: &str = "cloud,sql";
+
 #[derive(Debug, Args)]
 pub struct Options {
     /// Check everything and upload nothing. Required: uploading is done by hand, after this has passed.
@@ -51,7 +54,10 @@ pub fn check(shell: &Shell, options: &Options) -> Result<()> {
     step("packages");
     let packages = PUBLISHED.iter().flat_map(|name| ["--package", name]);
     cargo(shell, "publish --dry-run --locked --no-verify").args(packages).run()?;
-    println!("\n{version} can be released: `git tag v{version}`, `cargo publish` of {}", PUBLISHED.join(", "));
+    println!(
+        "\n{version} can be released: `git tag v{version}`, `cargo publish` of {}; binaries are built with `--features {RELEASE_FEATURES}`",
+        PUBLISHED.join(", ")
+    );
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use xshell::{Shell, cmd};
 
 use crate::python::absolute;
+use crate::release::RELEASE_FEATURES;
 
 #[derive(Debug, Args)]
 pub struct Options {
@@ -24,7 +25,8 @@ pub fn run(shell: &Shell, options: &Options) -> Result<()> {
     let wheels = shell.current_dir().join("target/wheels");
     shell.remove_path(&wheels)?;
     let profile = if options.debug { "dev" } else { "release" };
-    cmd!(shell, "{python} -m maturin build --profile {profile} --locked --manifest-path crates/inseq-cli/Cargo.toml --out {wheels}")
+    let features = RELEASE_FEATURES;
+    cmd!(shell, "{python} -m maturin build --profile {profile} --features {features} --locked --manifest-path crates/inseq-cli/Cargo.toml --out {wheels}")
         .env("CARGO_TARGET_DIR", shell.current_dir().join("target"))
         .run()
         .context("maturin builds the wheel: `pip install maturin` in a virtual environment, and give its python with --python")?;

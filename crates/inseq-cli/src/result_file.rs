@@ -178,17 +178,18 @@ fn named(path: &Path) -> Result<Format, Failure> {
     })
 }
 
-/// Whether results of a dataset that go to this path go to a folder: its name ends in a separator or has no ending of a file.
+/// Whether results of a dataset that go to this path go to a folder: its name ends in a separator or has no ending of a file, or it
+/// is an address of an object store.
 pub fn is_folder(path: &Path) -> bool {
     let ends_in_separator =
         path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/' || byte == b'\\');
     let is_file = Format::named(path).is_some() || picture_format::Format::named(path).is_some();
-    ends_in_separator || path.is_dir() || !is_file
+    ends_in_separator || path.is_dir() || Results::is_at(path) || !is_file
 }
 
 /// Reads a saved result: a file, or a folder of results with a warning if rows are missing. `-` is standard input, as JSON.
 pub fn load(path: &Path) -> Result<AttributionResult, Failure> {
-    if path.is_dir() {
+    if path.is_dir() || Results::is_at(path) {
         let results = Results::open(path)?;
         results.gaps()?.iter().for_each(|gap| warn(gap));
         return Ok(results.load()?);

@@ -14,7 +14,10 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The dataset is not as it was described: a file, a column, a split.
+    /// A file of the dataset lacks a column.
+    #[error("{0}")]
+    Column(String),
+    /// The dataset is not as it was described: a file, the type of a column, a split.
     #[error("{0}")]
     Dataset(String),
     /// A dataset of the hub is not available.

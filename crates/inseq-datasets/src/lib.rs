@@ -7,6 +7,7 @@
 
 mod error;
 mod input;
+mod remote;
 mod report;
 mod row;
 mod run;

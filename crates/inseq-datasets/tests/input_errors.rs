@@ -296,3 +296,36 @@ fn arguments_without_a_meaning_are_refused() {
         assert!(Dataset::open(&source, &Columns::new("text")).is_ok());
     }
 }
+
+#[cfg(not(feature = "cloud"))]
+#[test]
+fn an_address_needs_a_feature_that_is_named() {
+    use inseq_datasets::{Columns, Dataset, Manifest, Results, Source};
+    let columns = Columns::new("text");
+    for source in [
+        Source::new("s3://bucket/a.jsonl"),
+        Source::new("gs://bucket/folder/"),
+        Source::new("json").files(["az://container/*.jsonl"]),
+        Source::new("json").dir("https://example.org/data"),
+    ] {
+        let error = Dataset::open(&source, &columns).unwrap_err().to_string();
+        assert!(error.contains("built without the feature `cloud`") && error.contains("--features cloud"), "{error}");
+    }
+    let error =
+        Results::create_or_resume("s3://bucket/results".as_ref(), &Manifest::default()).unwrap_err().to_string();
+    assert!(error.starts_with("s3://bucket/results") && error.contains("the feature `cloud`"), "{error}");
+}
+
+#[cfg(not(feature = "sql"))]
+#[test]
+fn an_expression_needs_a_feature_that_is_named() {
+    use inseq_datasets::{Columns, Dataset, Source};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, "text,lang\na,fr\n").unwrap();
+    let source = Source::new(path.to_string_lossy());
+    for (source, column) in [(source.clone().filter("lang = 'fr'"), "text"), (source, "upper(text)")] {
+        let error = Dataset::open(&source, &Columns::new(column)).unwrap_err().to_string();
+        assert!(error.contains("built without the feature `sql`") && error.contains("--features sql"), "{error}");
+    }
+}

@@ -28,6 +28,8 @@ Examples:
       inseq attribute-dataset -d csv --files corpus.csv --split \"train[:20]\" -in source -gen target -o result.json
   Estimate time, memory and size of the results:
       inseq attribute-dataset -d corpus.parquet -in text -o results/ --dry-run
+  Attribute the French texts of a bucket, with the results in another one:
+      inseq attribute-dataset -d s3://corpora/news/ -in text --where \"lang = 'fr'\" -o s3://results/news/
   Share the work: start this command any number of times, or give each process its shard:
       inseq attribute-dataset -d corpus.parquet -in text -o results/ --shard 0/8";
 
@@ -56,7 +58,7 @@ pub struct DatasetArguments {
     /// A file, a folder, a dataset of the hub, or the format of --dataset-files: json, csv, parquet, arrow or text.
     #[arg(short, long, visible_alias = "dataset", value_name = "NAME")]
     pub dataset_name: String,
-    /// Column of the input texts. Also -in.
+    /// Column of the input texts, or an SQL expression such as "concat(title, ' ', body)". Also -in.
     #[arg(long, visible_alias = "input", value_name = "COLUMN")]
     pub input_text_field: String,
     /// Column of the outputs to attribute. Without it, the model generates the outputs. Also -gen.
@@ -77,6 +79,9 @@ pub struct DatasetArguments {
     /// Split, or slices of splits such as train[:20], train[10%:20%] or validation+test.
     #[arg(long, visible_alias = "split", default_value = "train", value_name = "SPLIT")]
     pub dataset_split: String,
+    /// Rows of the split to attribute, as an SQL expression such as "lang = 'fr' and length(text) < 2000". Needs the feature `sql`.
+    #[arg(long = "where", value_name = "EXPRESSION")]
+    pub filter: Option<String>,
     /// Branch, tag or commit of a dataset of the hub.
     #[arg(long, visible_alias = "revision", value_name = "REVISION")]
     pub dataset_revision: Option<String>,
@@ -203,6 +208,7 @@ impl AttributeDatasetArguments {
             dir: dataset.dataset_dir.clone(),
             files: dataset.dataset_files.clone(),
             split: dataset.dataset_split.clone(),
+            filter: dataset.filter.clone(),
             revision: dataset.dataset_revision.clone(),
             token: dataset.dataset_auth_token.clone(),
             kwargs: dataset.dataset_kwargs.clone(),

@@ -26,7 +26,7 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     let aggregation = call.picture.aggregation()?;
     let request = arguments.request()?;
     let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
-    let sample = sample(&dataset)?;
+    let (sample, read) = sample(&dataset)?;
     let model = call.load()?;
     let attribute = |rows: &[Row]| collect(&model, &request, rows, false, &mut |_| ControlFlow::Continue(()));
     // What is run for the first time takes longer.
@@ -36,12 +36,13 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     let seconds = started.elapsed().as_secs_f64();
     let bytes = size(&sample, &result.sequences, &failed, (&aggregation, arguments.run.raw))?;
 
-    let share = |total: f64| total * dataset.len() as f64 / sample.len().max(1) as f64 / shards as f64;
+    // Of the rows that were read, a filter left out some.
+    let share = |total: f64| total * dataset.len() as f64 / read.max(1) as f64 / shards as f64;
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["ROWS", "SAMPLE", "ERRORS", "ABOUT", "MEMORY", "RESULTS"]);
     table.add_row([
-        dataset.len().to_string(),
+        (share(sample.len() as f64) * shards as f64).round().to_string(),
         sample.len().to_string(),
         failed.len().to_string(),
         about(share(seconds)),
@@ -51,19 +52,25 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     output::print_table(&table)
 }
 
-/// Rows from several places of the dataset.
-fn sample(dataset: &Dataset) -> Result<Vec<Row>, Failure> {
+/// Rows from several places of the dataset, and how many rows were read to find them.
+fn sample(dataset: &Dataset) -> Result<(Vec<Row>, u64), Failure> {
     let total = dataset.len();
     let mut rows = Vec::new();
     if total <= PLACES * ROWS {
         rows.extend(dataset.rows(0..total)?.collect::<Result<Vec<_>, _>>()?);
-    } else {
-        for place in 0..PLACES {
-            let start = total / PLACES * place;
-            rows.extend(dataset.rows(start..start + ROWS)?.collect::<Result<Vec<_>, _>>()?);
-        }
+        return Ok((rows, total));
     }
-    Ok(rows)
+    let mut read = 0;
+    for place in 0..PLACES {
+        let (start, end) = (total / PLACES * place, total / PLACES * (place + 1));
+        let found = dataset.rows(start..end)?.take(ROWS as usize).collect::<Result<Vec<_>, _>>()?;
+        read += match found.last() {
+            Some(last) if found.len() == ROWS as usize => last.number + 1 - start,
+            _ => end - start,
+        };
+        rows.extend(found);
+    }
+    Ok((rows, read))
 }
 
 /// Bytes of the results of a sample, written to a folder that is removed.

@@ -123,7 +123,7 @@ impl FolderRun {
                 "interrupted; {} has {} of {}; run the same command again to go on",
                 self.folder.display(),
                 status.rows_done,
-                rows(status.rows)
+                rows(status.rows - status.left_out)
             )),
             _ => error.into(),
         }
@@ -137,7 +137,7 @@ impl FolderRun {
         let Self { model, request, dataset, results, aggregation, .. } = self;
         let picture = &arguments.call.picture;
         if draws && picture.viz_path.is_some() {
-            let rows = dataset.rows(0..dataset.len().min(arguments.run.viz_rows as u64))?;
+            let rows = dataset.rows(0..dataset.len())?.take(arguments.run.viz_rows);
             let rows = rows.collect::<Result<Vec<_>, _>>()?;
             let shown = collect(model, request, &rows, false, &mut |_| ControlFlow::Continue(()))?.result;
             Pictures::of(picture, aggregation, None)?.save(&Prepared::new(Cow::Owned(shown), aggregation))?;
@@ -155,7 +155,7 @@ fn said(summary: Summary, status: &Status, folder: &Path) -> String {
     };
     let folder = folder.display();
     if status.is_complete() {
-        return format!("{work}; {folder} is complete: {}{}", rows(status.rows), with_errors(status.errors));
+        return format!("{work}; {folder} is complete: {}{}", rows(status.rows_done), with_errors(status.errors));
     }
     let of_state = |state: PartState| status.claimed.iter().filter(|work| work.state == state).count();
     let elsewhere = match of_state(PartState::AtWork) {
@@ -163,7 +163,7 @@ fn said(summary: Summary, status: &Status, folder: &Path) -> String {
         1 => "; 1 part is at work in another process".to_owned(),
         count => format!("; {count} parts are at work in other processes"),
     };
-    let (done, all) = (status.rows_done, rows(status.rows));
+    let (done, all) = (status.rows_done, rows(status.rows - status.left_out));
     format!("{work}; {folder} has {done} of {all}{}{elsewhere}", with_errors(status.errors))
 }
 

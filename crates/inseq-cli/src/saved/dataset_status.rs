@@ -67,7 +67,8 @@ pub fn facts(results: &Results, status: &Status) -> Table {
     if let Some(filter) = filter {
         add("filter", filter.clone());
     }
-    add("rows", format!("{} of {} done, {} with an error", status.rows_done, status.rows, status.errors));
+    let rows = status.rows - status.left_out;
+    add("rows", format!("{} of {rows} done, {} with an error", status.rows_done, status.errors));
     let count = |state| status.claimed.iter().filter(|work| work.state == state).count();
     let (at_work, stale) = (count(PartState::AtWork), count(PartState::Stale));
     let parts =

@@ -44,7 +44,7 @@ struct Summary {
 pub fn run(arguments: &InfoArguments) -> Result<(), Failure> {
     input::check_one_standard(arguments.files.iter().map(PathBuf::as_path))?;
     for path in &arguments.files {
-        if path.is_dir() {
+        if path.is_dir() || Results::is_at(path) {
             let results = Results::open(path)?;
             output::print_table(&facts(&results, &results.status()?))?;
             continue;

@@ -1,15 +1,14 @@
 //! Rows of Arrow record batches.
 
-use std::path::{Path, PathBuf};
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
 
 use super::cells::{Cell, Cells};
-use super::columns::{ColumnType, Wanted, missing, mistyped};
+use super::columns::{ColumnType, Holds, Wanted, missing, mistyped};
 use super::encoding::Encoding;
+use super::origin::Origin;
 use crate::{Error, Result};
 
 /// The wanted columns of a schema: which ones to read, in order, and where each wanted column is among them.
@@ -17,8 +16,8 @@ use crate::{Error, Result};
 pub(super) struct Projection {
     /// Places of columns in the file, rising.
     pub(super) columns: Vec<usize>,
-    /// Place among `columns` of each wanted column.
-    places: Vec<usize>,
+    /// Place among `columns` of each wanted column, and what it may hold.
+    places: Vec<(usize, Holds)>,
     pub(super) types: Vec<ColumnType>,
 }
 
@@ -27,7 +26,7 @@ impl Projection {
     ///
     /// # Errors
     /// A column is missing, or it holds no texts.
-    pub(super) fn new(path: &Path, schema: &Schema, wanted: &[Wanted]) -> Result<Self> {
+    pub(super) fn new(origin: &Origin, schema: &Schema, wanted: &[Wanted]) -> Result<Self> {
         let fields = schema.fields();
         let mut found = Vec::new();
         let mut types = Vec::new();
@@ -35,21 +34,27 @@ impl Projection {
             let column = fields
                 .iter()
                 .position(|field| *field.name() == wanted.name)
-                .ok_or_else(|| missing(path, &wanted.name, fields.iter().map(|field| field.name().as_str())))?;
+                .ok_or_else(|| missing(origin, &wanted.name, fields.iter().map(|field| field.name().as_str())))?;
             let data_type = fields[column].data_type();
-            let column_type = column_type(data_type).filter(|found| wanted.integers || *found != ColumnType::Integers);
-            types.push(column_type.ok_or_else(|| mistyped(path, wanted, &format!("values of the type {data_type}")))?);
+            let found_type = match (wanted.holds, column_type(data_type)) {
+                (Holds::Anything, Some(ColumnType::Integers) | None) => Some(ColumnType::Values(data_type.clone())),
+                (Holds::Texts, Some(ColumnType::Integers)) => None,
+                (_, found) => found,
+            };
+            types.push(found_type.ok_or_else(|| mistyped(origin, wanted, &format!("values of the type {data_type}")))?);
             found.push(column);
         }
         let mut columns = found.clone();
         columns.sort_unstable();
         columns.dedup();
-        let places = found.iter().filter_map(|column| columns.binary_search(column).ok()).collect();
+        let place = |(column, wanted): (_, &Wanted)| Some((columns.binary_search(column).ok()?, wanted.holds));
+        let places = found.iter().zip(wanted).filter_map(place).collect();
         Ok(Self { columns, places, types })
     }
 }
 
-fn column_type(data_type: &DataType) -> Option<ColumnType> {
+/// What a column of a type holds, where that is texts or integers.
+pub(super) fn column_type(data_type: &DataType) -> Option<ColumnType> {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(ColumnType::Strings),
         DataType::Dictionary(_, values) => column_type(values),
@@ -61,18 +66,18 @@ fn column_type(data_type: &DataType) -> Option<ColumnType> {
 
 /// The rows of record batches, of which the first ones are skipped.
 pub(super) struct BatchRows<B> {
-    path: PathBuf,
+    origin: Origin,
     batches: B,
     batch: Option<RecordBatch>,
     next: usize,
     skipped: u64,
-    places: Vec<usize>,
+    places: Vec<(usize, Holds)>,
 }
 
 impl<B: Iterator<Item = Result<RecordBatch, ArrowError>>> BatchRows<B> {
     /// The rows behind the first `skipped` ones.
-    pub(super) fn new(path: &Path, batches: B, skipped: u64, projection: &Projection) -> Self {
-        Self { path: path.to_owned(), batches, batch: None, next: 0, skipped, places: projection.places.clone() }
+    pub(super) fn new(origin: &Origin, batches: B, skipped: u64, projection: &Projection) -> Self {
+        Self { origin: origin.clone(), batches, batch: None, next: 0, skipped, places: projection.places.clone() }
     }
 }
 
@@ -82,7 +87,8 @@ impl<B: Iterator<Item = Result<RecordBatch, ArrowError>>> Iterator for BatchRows
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(batch) = self.batch.as_ref().filter(|batch| self.next < batch.num_rows()) {
-                let cells = self.places.iter().map(|&place| cell(batch.column(place).as_ref(), self.next)).collect();
+                let cell = |&(place, holds): &(usize, Holds)| cell(batch.column(place).as_ref(), self.next, holds);
+                let cells = self.places.iter().map(cell).collect();
                 self.next += 1;
                 return Some(Ok(cells));
             }
@@ -92,19 +98,19 @@ impl<B: Iterator<Item = Result<RecordBatch, ArrowError>>> Iterator for BatchRows
                     self.skipped -= self.next as u64;
                     self.batch = Some(batch);
                 }
-                Err(error) => return Some(Err(broken(&self.path, &error))),
+                Err(error) => return Some(Err(broken(&self.origin, &error))),
             }
         }
     }
 }
 
 /// The error for a file that cannot be decoded.
-pub(super) fn broken(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::Dataset(format!("{}: the file is damaged or truncated: {error}", path.display()))
+pub(super) fn broken(origin: &Origin, error: &dyn std::fmt::Display) -> Error {
+    Error::Dataset(format!("{origin}: the file is damaged or truncated: {error}"))
 }
 
-/// One value of a column.
-fn cell(array: &dyn Array, row: usize) -> Cell {
+/// One value of a column, of which that may be expected.
+pub(super) fn cell(array: &dyn Array, row: usize, holds: Holds) -> Cell {
     if array.is_null(row) {
         return Cell::Null;
     }
@@ -123,11 +129,12 @@ fn cell(array: &dyn Array, row: usize) -> Cell {
         DataType::LargeBinary => array.as_binary_opt::<i64>().map(|array| encoding.cell(array.value(row))),
         DataType::BinaryView => array.as_binary_view_opt().map(|array| encoding.cell(array.value(row))),
         DataType::Dictionary(..) => array.as_any_dictionary_opt().and_then(|dictionary| {
-            let key = cell(dictionary.keys(), row);
+            let key = cell(dictionary.keys(), row, Holds::TextsOrIntegers);
             let Cell::Integer(key) = key else { return None };
             let key: usize = key.parse().ok()?;
-            (key < dictionary.values().len()).then(|| cell(dictionary.values().as_ref(), key))
+            (key < dictionary.values().len()).then(|| cell(dictionary.values().as_ref(), key, holds))
         }),
+        _ if holds == Holds::Anything => Some(Cell::Value(array.slice(row, 1))),
         DataType::Int8 => integer!(Int8Type),
         DataType::Int16 => integer!(Int16Type),
         DataType::Int32 => integer!(Int32Type),

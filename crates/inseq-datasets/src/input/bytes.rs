@@ -1,11 +1,10 @@
 //! Bytes of a data file.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::origin::{Opened, Origin};
 use crate::{Error, Result};
 
 /// Bytes that are read at once.
@@ -22,14 +21,10 @@ const COMPRESSED: [(&[u8], &str); 4] = [
     (b"\x04\x22\x4d\x18", "compressed by lz4; decompress it, or use gzip or zstd"),
 ];
 
-pub(super) fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
 /// Bytes of a text file behind the first `offset` ones, decompressed where it is compressed by gzip or zstd, without a byte order mark.
-pub(super) fn text(path: &Path, offset: u64) -> Result<Box<dyn BufRead + Send>> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    let mut file = open(path)?;
+pub(super) fn text(origin: &Origin, offset: u64) -> Result<Box<dyn BufRead + Send>> {
+    let failed = |source| origin.failed(source);
+    let mut file = origin.open()?;
     let mut start = [0; 6];
     let length = read_start(&mut file, &mut start).map_err(failed)?;
     file.rewind().map_err(failed)?;
@@ -43,7 +38,7 @@ pub(super) fn text(path: &Path, offset: u64) -> Result<Box<dyn BufRead + Send>> 
         return behind(BufReader::with_capacity(BUFFER, decoder), offset).map_err(failed);
     }
     if let Some((_, what)) = COMPRESSED.iter().find(|(mark, _)| start.starts_with(mark)) {
-        return Err(Error::Dataset(format!("{}: the file is {what}", path.display())));
+        return Err(Error::Dataset(format!("{origin}: the file is {what}")));
     }
     let mark = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() as u64 } else { 0 };
     file.seek(SeekFrom::Start(mark + offset)).map_err(failed)?;
@@ -59,7 +54,7 @@ fn behind(mut reader: impl BufRead + Send + 'static, offset: u64) -> std::io::Re
     Ok(Box::new(reader))
 }
 
-fn read_start(file: &mut File, start: &mut [u8]) -> std::io::Result<usize> {
+fn read_start(file: &mut Opened, start: &mut [u8]) -> std::io::Result<usize> {
     let mut length = 0;
     while length < start.len() {
         match file.read(&mut start[length..])? {
@@ -68,12 +63,4 @@ fn read_start(file: &mut File, start: &mut [u8]) -> std::io::Result<usize> {
         }
     }
     Ok(length)
-}
-
-/// Size of a file in bytes, and its BLAKE3 hash in hexadecimal digits.
-pub(super) fn fingerprint(path: &Path) -> Result<(u64, String)> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(open(path)?).map_err(failed)?;
-    Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
 }

@@ -1,10 +1,10 @@
 //! Wanted columns, and whether a file has them.
 
-use std::path::Path;
-
+use arrow_schema::DataType;
 use inseq_core::nearest;
 
 use super::cells::{Cell, Cells};
+use super::origin::Origin;
 use super::source::Columns;
 use crate::{Error, Row};
 
@@ -15,16 +15,25 @@ const MOST_LISTED: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub(super) name: String,
-    /// Whether integers are allowed, as for ids.
-    pub(super) integers: bool,
+    pub(super) holds: Holds,
+}
+
+/// What a column may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    Texts,
+    /// As ids.
+    TextsOrIntegers,
+    /// As columns of a filter.
+    Anything,
 }
 
 impl Columns {
     /// The columns that are read: input, generated, id.
     pub(super) fn wanted(&self) -> Vec<Wanted> {
         let texts = [Some(&self.input), self.generated.as_ref()];
-        let texts = texts.into_iter().flatten().map(|name| Wanted { name: name.clone(), integers: false });
-        texts.chain(self.id.iter().map(|name| Wanted { name: name.clone(), integers: true })).collect()
+        let texts = texts.into_iter().flatten().map(|name| Wanted { name: name.clone(), holds: Holds::Texts });
+        texts.chain(self.id.iter().map(|name| Wanted { name: name.clone(), holds: Holds::TextsOrIntegers })).collect()
     }
 
     /// The row with some cells, of the columns in the order of [`wanted`](Self::wanted).
@@ -43,34 +52,37 @@ impl Columns {
 }
 
 /// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ColumnType {
     Strings,
     Integers,
+    /// Values of another type, in a column that may hold anything.
+    Values(DataType),
     /// The format has no types, or every value is null.
     Any,
 }
 
 impl ColumnType {
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn name(&self) -> String {
         match self {
-            Self::Strings => "strings",
-            Self::Integers => "integers",
-            Self::Any => "nothing but nulls",
+            Self::Strings => "strings".into(),
+            Self::Integers => "integers".into(),
+            Self::Values(data_type) => format!("values of the type {data_type}"),
+            Self::Any => "nothing but nulls".into(),
         }
     }
 
     /// Whether columns of both types can follow each other.
-    pub(super) fn agrees(self, other: Self) -> bool {
-        self == other || self == Self::Any || other == Self::Any
+    pub(super) fn agrees(&self, other: &Self) -> bool {
+        self == other || *self == Self::Any || *other == Self::Any
     }
 }
 
 /// The error for a column that a file does not have.
-pub(super) fn missing<'a>(path: &Path, column: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+pub(super) fn missing<'a>(origin: &Origin, column: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
     let known: Vec<&str> = known.into_iter().collect();
     if known.is_empty() {
-        return Error::Dataset(format!("{}: no column `{column}`; the file has no columns", path.display()));
+        return Error::Column(format!("{origin}: no column `{column}`; the file has no columns"));
     }
     let suggestion = nearest(column, known.iter().copied(), 1)
         .first()
@@ -80,11 +92,15 @@ pub(super) fn missing<'a>(path: &Path, column: &str, known: impl IntoIterator<It
     if known.len() > MOST_LISTED {
         listed.push(format!("and {} more", known.len() - MOST_LISTED));
     }
-    Error::Dataset(format!("{}: no column `{column}`; it has {}{suggestion}", path.display(), listed.join(", ")))
+    Error::Column(format!("{origin}: no column `{column}`; it has {}{suggestion}", listed.join(", ")))
 }
 
 /// The error for a column whose values are no texts.
-pub(super) fn mistyped(path: &Path, wanted: &Wanted, found: &str) -> Error {
-    let expected = if wanted.integers { "strings or integers" } else { "strings" };
-    Error::Dataset(format!("{}: column `{}` holds {found}; expected {expected}", path.display(), wanted.name))
+pub(super) fn mistyped(origin: &Origin, wanted: &Wanted, found: &str) -> Error {
+    let expected = match wanted.holds {
+        Holds::Texts => "strings",
+        Holds::TextsOrIntegers => "strings or integers",
+        Holds::Anything => "strings, numbers or booleans",
+    };
+    Error::Dataset(format!("{origin}: column `{}` holds {found}; expected {expected}", wanted.name))
 }

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::columns::{ColumnType, Wanted};
 use super::layout::Layout;
 use super::options::{ReadOptions, data_files};
+use super::query::{Asked, Query, Selected};
 use super::source::{Columns, Source};
 use super::split::SplitExpression;
-use super::table::{self, CellRows, Table};
+use super::table::{self, Table};
 use crate::{Error, Result, Row};
 
 /// A file of a dataset.
@@ -55,10 +56,15 @@ pub struct Dataset {
 struct Segment {
     path: String,
     table: Arc<dyn Table>,
+    asked: Arc<Asked>,
     rows: Range<u64>,
 }
 
 impl Segment {
+    fn types(&self) -> &[ColumnType] {
+        self.asked.types(&*self.table)
+    }
+
     fn len(&self) -> u64 {
         self.rows.end - self.rows.start
     }
@@ -82,20 +88,32 @@ impl Dataset {
         let layout = Layout::find(source, data_files(source)?.as_ref(), hub)?;
         let options = ReadOptions::new(layout.kind, &source.kwargs)?;
         let known: Vec<&str> = layout.splits.keys().map(String::as_str).collect();
-        let wanted = columns.wanted();
+        let names = expression.splits(&known)?;
+        let mut all = names.iter().flat_map(|split| layout.splits.get(*split).into_iter().flatten());
+        let first_file = all.next();
+        let query = Query::new(source, columns, |column| {
+            let Some(file) = first_file else { return Ok(None) };
+            match table::open(&file.origin()?, layout.kind, std::slice::from_ref(column), &options) {
+                Ok(_) => Ok(None),
+                Err(error @ Error::Column(_)) => Ok(Some(error)),
+                Err(error) => Err(error),
+            }
+        })?;
         let mut tables: IndexMap<&str, Vec<Segment>> = IndexMap::new();
         let mut files: Vec<DataFile> = Vec::new();
         let mut first: Option<Segment> = None;
-        for split in expression.splits(&known)? {
+        for split in names {
             let mut segments = Vec::new();
             for file in layout.splits.get(split).into_iter().flatten() {
-                let table: Arc<dyn Table> = table::open(&file.path()?, layout.kind, &wanted, &options)?.into();
-                let segment = Segment { path: file.name(), rows: 0..table.rows(), table };
+                let origin = file.origin()?;
+                let table: Arc<dyn Table> = table::open(&origin, layout.kind, query.wanted(), &options)?.into();
+                let asked = Arc::new(query.of_file(&origin, &*table)?);
+                let segment = Segment { path: file.name(), rows: 0..table.rows(), table, asked };
                 if let Some(first) = &first {
-                    check_types(first, &segment, &wanted)?;
+                    check_types(first, &segment, query.outputs())?;
                 }
                 // A file without values agrees with all; the next one decides.
-                if first.as_ref().is_none_or(|first| first.table.types().contains(&ColumnType::Any)) {
+                if first.as_ref().is_none_or(|first| first.types().contains(&ColumnType::Any)) {
                     first = Some(segment.clone());
                 }
                 if !files.iter().any(|file| file.path == segment.path) {
@@ -118,7 +136,7 @@ impl Dataset {
         Ok(Self { columns: columns.clone(), segments, files })
     }
 
-    /// Number of rows.
+    /// Number of rows of the split, before a filter leaves some out.
     pub fn len(&self) -> u64 {
         self.segments.iter().map(Segment::len).sum()
     }
@@ -133,7 +151,8 @@ impl Dataset {
         &self.files
     }
 
-    /// Reads some rows, one by one. The first row of the split has the number 0.
+    /// Reads some rows, one by one. The first row of the split has the number 0. Rows that the filter leaves out are missing; the others
+    /// keep their numbers.
     ///
     /// # Errors
     /// The range does not lie in the split, or a file cannot be opened. A broken file is an error of the iterator.
@@ -169,9 +188,9 @@ fn overlap(segments: &[Segment], range: Range<u64>) -> Vec<Segment> {
 }
 
 /// Two files must hold the same in each column.
-fn check_types(first: &Segment, other: &Segment, wanted: &[Wanted]) -> Result<()> {
-    for (wanted, (a, b)) in wanted.iter().zip(first.table.types().iter().zip(other.table.types())) {
-        if !a.agrees(*b) {
+fn check_types<'a>(first: &Segment, other: &Segment, columns: impl Iterator<Item = &'a Wanted>) -> Result<()> {
+    for (wanted, (a, b)) in columns.zip(first.types().iter().zip(other.types())) {
+        if !a.agrees(b) {
             return Err(Error::Dataset(format!(
                 "column `{}` differs between files: {} in {}, and {} in {}",
                 wanted.name,
@@ -189,7 +208,7 @@ fn check_types(first: &Segment, other: &Segment, wanted: &[Wanted]) -> Result<()
 pub struct Rows {
     columns: Columns,
     segments: VecDeque<Segment>,
-    current: Option<(Segment, CellRows)>,
+    current: Option<(Segment, Selected)>,
     /// Number of the next row.
     number: u64,
     failed: bool,
@@ -215,13 +234,17 @@ impl Rows {
                     )));
                 };
                 segment.rows.start += 1;
-                let row = self.columns.row(self.number, cells?);
+                let number = self.number;
                 self.number += 1;
-                return Ok(Some(row));
+                match cells? {
+                    Some(cells) => return Ok(Some(self.columns.row(number, cells))),
+                    None => continue,
+                }
             }
             let Some(segment) = self.segments.pop_front() else { return Ok(None) };
             let rows = segment.table.read(segment.rows.clone())?;
-            self.current = Some((segment, rows));
+            let selected = segment.asked.of_rows(rows);
+            self.current = Some((segment, selected));
         }
     }
 }

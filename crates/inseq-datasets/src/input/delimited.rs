@@ -2,19 +2,20 @@
 
 use std::io::Read;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::cells::{Cell, Cells};
-use super::columns::{ColumnType, Wanted, missing};
+use super::columns::{ColumnType, Holds, Wanted, missing};
 use super::encoding::Encoding;
+use super::inferred::{Scalar, common};
 use super::kind::has_tabs;
 use super::lines::{LARGEST_ROW, LineEnds, Lines};
 use super::marks::{Mark, Marks};
 use super::options::{CsvOptions, ReadOptions};
+use super::origin::Origin;
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
 
@@ -24,52 +25,64 @@ const END: &[u8] = b"\n\x1eend\x1e\n";
 /// A CSV file.
 #[derive(Debug)]
 pub(super) struct Delimited {
-    path: PathBuf,
+    origin: Origin,
     options: Arc<CsvOptions>,
     encoding: Encoding,
-    /// Places of the wanted columns in a record.
-    places: Vec<usize>,
-    types: Vec<ColumnType>,
+    columns: Columns,
     /// Number of columns.
     width: usize,
     marks: Marks,
     rows: u64,
 }
 
+/// The wanted columns.
+#[derive(Clone, Debug)]
+struct Columns {
+    /// Places in a record.
+    places: Vec<usize>,
+    holds: Vec<Holds>,
+    types: Vec<ColumnType>,
+}
+
 impl Delimited {
-    pub(super) fn open(path: &Path, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
+    pub(super) fn open(origin: &Origin, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
         let csv = Arc::new(options.csv.clone());
-        let mut records = Records::open(path, csv.clone(), None)?;
+        let mut records = Records::open(origin, csv.clone(), None)?;
         let names = match (records.header.take(), &csv.names) {
             (_, Some(names)) => names.clone(),
             (Some(header), None) => {
                 let fields = header.iter().map(|field| options.encoding.decode(field));
                 let fields = fields.collect::<Result<Vec<_>, _>>();
-                unique(fields.map_err(|reason| Error::Dataset(format!("{}: the header: {reason}", path.display())))?)
+                unique(fields.map_err(|reason| Error::Dataset(format!("{origin}: the header: {reason}")))?)
             }
             (None, None) => (0..records.width).map(|i| i.to_string()).collect(),
         };
         if records.width == 0 {
             return Err(Error::Dataset(format!(
-                "{}: the file is empty; a CSV file starts with the names of its columns",
-                path.display()
+                "{origin}: the file is empty; a CSV file starts with the names of its columns"
             )));
         }
         let place = |wanted: &Wanted| {
             names
                 .iter()
                 .position(|name| *name == wanted.name)
-                .ok_or_else(|| missing(path, &wanted.name, names.iter().map(String::as_str)))
+                .ok_or_else(|| missing(origin, &wanted.name, names.iter().map(String::as_str)))
         };
         let places = wanted.iter().map(place).collect::<Result<_>>()?;
         let width = records.width;
+        let mut columns = wanted.iter().map(|wanted| Column::new(wanted.holds)).collect::<Vec<_>>();
         let mut marks = Marks::new();
         while records.read()? {
             marks.note(records.mark());
+            for (column, &place) in columns.iter_mut().zip(&places) {
+                column.see(records.record.get(place), options);
+            }
         }
         let rows = records.number;
-        let types = vec![ColumnType::Any; wanted.len()];
-        Ok(Self { path: path.to_owned(), options: csv, encoding: options.encoding, places, types, width, marks, rows })
+        let types = columns.into_iter().map(|column| column.found).collect();
+        let holds = wanted.iter().map(|wanted| wanted.holds).collect();
+        let columns = Columns { places, holds, types };
+        Ok(Self { origin: origin.clone(), options: csv, encoding: options.encoding, columns, width, marks, rows })
     }
 }
 
@@ -79,20 +92,20 @@ impl Table for Delimited {
     }
 
     fn types(&self) -> &[ColumnType] {
-        &self.types
+        &self.columns.types
     }
 
     fn read(&self, range: Range<u64>) -> Result<CellRows> {
         let mark = self.marks.before(range.start).map(|mark| (mark, self.width));
-        let mut records = Records::open(&self.path, self.options.clone(), mark)?;
+        let mut records = Records::open(&self.origin, self.options.clone(), mark)?;
         while records.number < range.start && records.read()? {}
-        let (places, encoding, options) = (self.places.clone(), self.encoding, self.options.clone());
+        let (columns, encoding, options) = (self.columns.clone(), self.encoding, self.options.clone());
         Ok(Box::new(std::iter::from_fn(move || {
             if records.number >= range.end {
                 return None;
             }
             match records.read() {
-                Ok(true) => Some(Ok(cells(&records.record, &places, encoding, &options))),
+                Ok(true) => Some(Ok(cells(&records.record, &columns, encoding, &options))),
                 Ok(false) => None,
                 Err(error) => Some(Err(error)),
             }
@@ -100,11 +113,40 @@ impl Table for Delimited {
     }
 }
 
-fn cells(record: &ByteRecord, places: &[usize], encoding: Encoding, options: &CsvOptions) -> Cells {
-    let cell = |&place: &usize| match record.get(place) {
+/// What a column holds, as far as it was read.
+struct Column {
+    holds: Holds,
+    found: ColumnType,
+}
+
+impl Column {
+    fn new(holds: Holds) -> Self {
+        Self { holds, found: ColumnType::Any }
+    }
+
+    /// Takes note of a field. Only columns that may hold anything have types.
+    fn see(&mut self, field: Option<&[u8]>, options: &ReadOptions) {
+        if self.holds == Holds::Anything
+            && self.found != ColumnType::Strings
+            && let Some(Ok(text)) = field.map(|field| options.encoding.decode(field))
+            && !options.csv.nulls.contains(&text)
+        {
+            // Everything is a text.
+            self.found = common(&self.found, &Scalar::of_text(&text).column_type()).unwrap_or(ColumnType::Strings);
+        }
+    }
+}
+
+fn cells(record: &ByteRecord, columns: &Columns, encoding: Encoding, options: &CsvOptions) -> Cells {
+    let cell = |((&place, holds), found): ((&usize, &Holds), &ColumnType)| match record.get(place) {
         // Short records end with nulls.
         None => Cell::Null,
         Some(field) => match encoding.cell(field) {
+            Cell::Text(text) if *holds == Holds::Anything => match found {
+                _ if options.nulls.contains(&text) => Cell::Null,
+                ColumnType::Strings => Cell::Text(text),
+                found => Scalar::of_text(&text).cell(found),
+            },
             Cell::Text(text) if options.nulls.contains(&text) => {
                 if text.is_empty() {
                     Cell::Null
@@ -115,7 +157,7 @@ fn cells(record: &ByteRecord, places: &[usize], encoding: Encoding, options: &Cs
             cell => cell,
         },
     };
-    places.iter().map(cell).collect()
+    columns.places.iter().zip(&columns.holds).zip(&columns.types).map(cell).collect()
 }
 
 /// Names of columns, each once: a second `a` is `a.1`, and one without a name `Unnamed: 3`, as in pandas.
@@ -136,7 +178,7 @@ fn unique(fields: Vec<String>) -> Vec<String> {
 
 /// Reads a CSV file record by record.
 struct Records {
-    path: PathBuf,
+    origin: Origin,
     reader: Reader<Limited>,
     options: Arc<CsvOptions>,
     /// The record that was read last.
@@ -178,9 +220,9 @@ impl Read for Limited {
 
 impl Records {
     /// Opens a file; at a mark with a number of columns, or at its start.
-    fn open(path: &Path, options: Arc<CsvOptions>, at: Option<(Mark, usize)>) -> Result<Self> {
+    fn open(origin: &Origin, options: Arc<CsvOptions>, at: Option<(Mark, usize)>) -> Result<Self> {
         let (start, width) = at.unwrap_or_default();
-        let mut lines = Lines::open(path, LineEnds::Newline, start)?;
+        let mut lines = Lines::open(origin, LineEnds::Newline, start)?;
         if at.is_none() {
             let mut line = Vec::new();
             for _ in 0..options.skipped_lines {
@@ -193,14 +235,14 @@ impl Records {
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
-            .delimiter(options.separator.unwrap_or(if has_tabs(&path.to_string_lossy()) { b'\t' } else { b',' }))
+            .delimiter(options.separator.unwrap_or(if has_tabs(&origin.to_string()) { b'\t' } else { b',' }))
             .quote(options.quote.unwrap_or_default())
             .quoting(options.quote.is_some())
             .escape(options.escape)
             .double_quote(options.double_quote)
             .from_reader(bytes);
         let mut records = Self {
-            path: path.to_owned(),
+            origin: origin.clone(),
             reader,
             options,
             record: ByteRecord::new(),
@@ -244,7 +286,7 @@ impl Records {
         if self.record.len() > self.width {
             return Err(Error::Dataset(format!(
                 "{}: line {} has {} fields, and there are {} columns; is a field with the separator not quoted, or a quote not closed?",
-                self.path.display(),
+                self.origin,
                 self.line(),
                 self.record.len(),
                 self.width
@@ -258,14 +300,13 @@ impl Records {
         let mut line = self.line();
         loop {
             let some = self.reader.read_byte_record(&mut self.record).map_err(|e| match e.into_kind() {
-                csv::ErrorKind::Io(source) => Error::File { path: self.path.clone(), source },
-                other => Error::Dataset(format!("{}: not valid CSV: {other:?}", self.path.display())),
+                csv::ErrorKind::Io(source) => self.origin.failed(source),
+                other => Error::Dataset(format!("{}: not valid CSV: {other:?}", self.origin)),
             })?;
             if !some {
                 return Err(Error::Dataset(format!(
                     "{}: not valid CSV: the quote in the record that starts in line {} is never closed",
-                    self.path.display(),
-                    line
+                    self.origin, line
                 )));
             }
             line = self.line();

@@ -9,6 +9,7 @@ use super::layout::{self, Layout};
 use super::options::DataFiles;
 use super::place::{Location, Place};
 use super::source::Source;
+use crate::remote::Buckets;
 use crate::{Error, Result};
 
 /// The revision where the hub keeps every dataset as Parquet files: `CONFIG/SPLIT/0000.parquet`.
@@ -42,7 +43,7 @@ pub(super) fn find(source: &Source, files: Option<&DataFiles>, options: &HubOpti
     let folder = source.dir.as_deref().map(|dir| format!("{}/", dir.trim_matches('/'))).unwrap_or_default();
     let place = Place::Hub { repository, folder };
     match files {
-        Some(files) => Layout::of_files(&place, files, None),
+        Some(files) => Layout::of_files(&place, files, None, &mut Buckets::default()),
         None => Layout::of_dataset(&place, source.dir.is_none()),
     }
 }

@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::cells::{Cell, Cells};
-use super::columns::{ColumnType, Wanted, missing, mistyped};
+use super::columns::{ColumnType, Holds, Wanted, missing, mistyped};
 use super::encoding::Encoding;
+use super::inferred::{Scalar, common};
 use super::lines::{LineEnds, Lines};
 use super::marks::{Mark, Marks};
 use super::options::ReadOptions;
+use super::origin::Origin;
 use super::table::{CellRows, Table};
 use super::values::{Shape, Values};
 use crate::{Error, Result};
@@ -33,24 +34,31 @@ enum Form {
 /// A JSON file.
 #[derive(Debug)]
 pub(super) struct Json {
-    path: PathBuf,
+    origin: Origin,
     form: Form,
     rows: u64,
     marks: Marks,
-    wanted: Vec<String>,
-    types: Vec<ColumnType>,
+    wanted: Columns,
     encoding: Encoding,
 }
 
+/// The wanted columns.
+#[derive(Clone, Debug)]
+struct Columns {
+    names: Vec<String>,
+    holds: Vec<Holds>,
+    types: Vec<ColumnType>,
+}
+
 impl Json {
-    pub(super) fn open(path: &Path, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
+    pub(super) fn open(origin: &Origin, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
         let form = match &options.field {
             Some(field) => Form::Values(Shape::Field(field.clone())),
-            None => form(path)?,
+            None => form(origin)?,
         };
         let names: Vec<String> = wanted.iter().map(|wanted| wanted.name.clone()).collect();
-        let mut fields = Fields { path, wanted, names: &names, known: Vec::new(), types: vec![None; wanted.len()] };
-        let mut rows = Rows::open(path, &form, Mark::default())?;
+        let mut fields = Fields { origin, wanted, names: &names, known: Vec::new(), types: vec![None; wanted.len()] };
+        let mut rows = Rows::open(origin, &form, Mark::default())?;
         let mut value = Vec::new();
         let mut first_error = None;
         let mut marks = Marks::new();
@@ -61,7 +69,7 @@ impl Json {
                 break;
             }
             marks.note(mark);
-            if fields.types.iter().any(|found| found.is_none_or(|found| found == ColumnType::Any)) {
+            if fields.are_open() {
                 match options.encoding.decode(&value) {
                     Ok(text) => {
                         if let Err(reason) = fields.see(&text, rows.number)? {
@@ -73,20 +81,14 @@ impl Json {
             }
         }
         if let (true, Some((row, reason))) = (fields.known.is_empty(), first_error) {
-            return Err(Error::Dataset(format!("{}: row {}: {reason}", path.display(), row.saturating_sub(1))));
+            return Err(Error::Dataset(format!("{origin}: row {}: {reason}", row.saturating_sub(1))));
         }
         let types = fields.types();
         // A file without rows has every column.
         let types = if rows.number == 0 { vec![ColumnType::Any; wanted.len()] } else { types? };
-        Ok(Self {
-            path: path.to_owned(),
-            form,
-            rows: rows.number,
-            marks,
-            wanted: names,
-            types,
-            encoding: options.encoding,
-        })
+        let holds = wanted.iter().map(|wanted| wanted.holds).collect();
+        let wanted = Columns { names, holds, types };
+        Ok(Self { origin: origin.clone(), form, rows: rows.number, marks, wanted, encoding: options.encoding })
     }
 }
 
@@ -96,20 +98,20 @@ impl Table for Json {
     }
 
     fn types(&self) -> &[ColumnType] {
-        &self.types
+        &self.wanted.types
     }
 
     fn read(&self, range: Range<u64>) -> Result<CellRows> {
-        let mut rows = Rows::open(&self.path, &self.form, self.marks.before(range.start).unwrap_or_default())?;
+        let mut rows = Rows::open(&self.origin, &self.form, self.marks.before(range.start).unwrap_or_default())?;
         let mut value = Vec::new();
         while rows.number < range.start && rows.read(&mut value)? {}
-        let (names, encoding) = (self.wanted.clone(), self.encoding);
+        let (wanted, encoding) = (self.wanted.clone(), self.encoding);
         Ok(Box::new(std::iter::from_fn(move || {
             if rows.number >= range.end {
                 return None;
             }
             match rows.read(&mut value) {
-                Ok(true) => Some(Ok(cells(&value, &names, encoding))),
+                Ok(true) => Some(Ok(cells(&value, &wanted, encoding))),
                 Ok(false) => None,
                 Err(error) => Some(Err(error)),
             }
@@ -118,8 +120,8 @@ impl Table for Json {
 }
 
 /// How the rows of a file follow each other.
-fn form(path: &Path) -> Result<Form> {
-    let mut lines = Lines::open(path, LineEnds::Newline, Mark::default())?;
+fn form(origin: &Origin) -> Result<Form> {
+    let mut lines = Lines::open(origin, LineEnds::Newline, Mark::default())?;
     let mut line = Vec::new();
     while lines.read(&mut line)? {
         let text = line.trim_ascii();
@@ -148,10 +150,10 @@ enum Reader {
 }
 
 impl Rows {
-    fn open(path: &Path, form: &Form, mark: Mark) -> Result<Self> {
+    fn open(origin: &Origin, form: &Form, mark: Mark) -> Result<Self> {
         let reader = match form {
-            Form::Lines => Reader::Lines(Lines::open(path, LineEnds::Newline, mark)?),
-            Form::Values(shape) => Reader::Values(Values::open(path, shape.clone(), mark)?),
+            Form::Lines => Reader::Lines(Lines::open(origin, LineEnds::Newline, mark)?),
+            Form::Values(shape) => Reader::Values(Values::open(origin, shape.clone(), mark)?),
         };
         Ok(Self { number: mark.row, reader })
     }
@@ -183,19 +185,28 @@ impl Rows {
 }
 
 /// The cells of a row.
-fn cells(value: &[u8], names: &[String], encoding: Encoding) -> Cells {
-    let bad = |reason: String| vec![Cell::Bad(reason); names.len()];
+fn cells(value: &[u8], wanted: &Columns, encoding: Encoding) -> Cells {
+    let bad = |reason: String| vec![Cell::Bad(reason); wanted.names.len()];
     let text = match encoding.decode(value) {
         Ok(text) => text,
         Err(reason) => return bad(reason),
     };
-    match picked(&text, names, &mut |_| {}) {
-        Ok(values) => values.into_iter().map(cell).collect(),
+    match picked(&text, &wanted.names, &mut |_| {}) {
+        Ok(values) => {
+            let columns = wanted.holds.iter().zip(&wanted.types);
+            values.into_iter().zip(columns).map(|(value, (holds, found))| cell(value, *holds, found)).collect()
+        }
         Err(reason) => bad(reason),
     }
 }
 
-fn cell(value: Value) -> Cell {
+fn cell(value: Value, holds: Holds, column: &ColumnType) -> Cell {
+    if holds == Holds::Anything {
+        return match Scalar::of_json(&value) {
+            Some(scalar) => scalar.cell(column),
+            None => Cell::Bad(format!("{} in a column of {}", kind(&value), column.name())),
+        };
+    }
     match value {
         Value::Null => Cell::Null,
         Value::String(text) => Cell::Text(text),
@@ -277,7 +288,7 @@ impl<'de> Visitor<'de> for Pick<'_> {
 
 /// The fields of the objects of a file, as far as they have been read.
 struct Fields<'a> {
-    path: &'a Path,
+    origin: &'a Origin,
     wanted: &'a [Wanted],
     names: &'a [String],
     known: Vec<String>,
@@ -286,9 +297,15 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
+    /// Whether another row may change a type.
+    fn are_open(&self) -> bool {
+        let is_open = |found: &Option<ColumnType>| found.as_ref().is_none_or(|found| *found == ColumnType::Any);
+        self.types.iter().any(is_open) || self.wanted.iter().any(|wanted| wanted.holds == Holds::Anything)
+    }
+
     /// Reads a row; the inner error is that of the row.
     fn see(&mut self, text: &str, number: u64) -> Result<Result<(), String>> {
-        let Self { path, wanted, names, known, types } = self;
+        let Self { origin, wanted, names, known, types } = self;
         let mut found = vec![false; names.len()];
         let values = picked(text, names, &mut |field| {
             if known.len() < MOST_FIELDS && !known.iter().any(|name| name == field) {
@@ -303,15 +320,28 @@ impl Fields<'_> {
             Err(reason) => return Ok(Err(reason)),
         };
         for (i, value) in values.iter().enumerate().filter(|&(i, _)| found[i]) {
-            if types[i].is_some_and(|found| found != ColumnType::Any) {
+            if wanted[i].holds == Holds::Anything
+                && let Some(scalar) = Scalar::of_json(value)
+            {
+                let one = scalar.column_type();
+                // A row whose value does not fit has an error of its own.
+                types[i] = match &types[i] {
+                    None => Some(one),
+                    Some(found) => common(found, &one).or_else(|| types[i].clone()),
+                };
+                continue;
+            }
+            if types[i].as_ref().is_some_and(|found| *found != ColumnType::Any) {
                 continue;
             }
             types[i] = Some(match value {
                 Value::Null => ColumnType::Any,
                 Value::String(_) => ColumnType::Strings,
-                Value::Number(number) if wanted[i].integers && is_integer(number) => ColumnType::Integers,
+                Value::Number(number) if wanted[i].holds == Holds::TextsOrIntegers && is_integer(number) => {
+                    ColumnType::Integers
+                }
                 other => {
-                    return Err(mistyped(path, &wanted[i], &format!("{} (in row {})", kind(other), number - 1)));
+                    return Err(mistyped(origin, &wanted[i], &format!("{} (in row {})", kind(other), number - 1)));
                 }
             });
         }
@@ -321,7 +351,7 @@ impl Fields<'_> {
     /// The types of the wanted columns.
     fn types(&self) -> Result<Vec<ColumnType>> {
         let one = |(wanted, found): (&Wanted, &Option<ColumnType>)| {
-            found.ok_or_else(|| missing(self.path, &wanted.name, self.known.iter().map(String::as_str)))
+            found.clone().ok_or_else(|| missing(self.origin, &wanted.name, self.known.iter().map(String::as_str)))
         };
         self.wanted.iter().zip(&self.types).map(one).collect()
     }

@@ -11,6 +11,7 @@ use super::options::DataFiles;
 use super::pattern::{is_pattern, matching};
 use super::place::{Location, Place};
 use super::source::Source;
+use crate::remote::{Buckets, is_address, is_web};
 use crate::{Error, Result};
 
 /// The split of files that nothing assigns to one.
@@ -44,27 +45,31 @@ impl Layout {
         let name = source.name.as_str();
         let path = Path::new(name);
         let dir = source.dir.as_deref();
+        let mut buckets = Buckets::default();
         if let Some(kind) = Kind::of_builder(name) {
-            let base = Place::Folder(dir.unwrap_or_default().into());
+            let base = Place::open(dir.unwrap_or_default(), &mut buckets)?;
             return match (files, dir) {
-                (Some(files), _) => Self::of_files(&base, files, Some(kind)),
+                (Some(files), _) => Self::of_files(&base, files, Some(kind), &mut buckets),
                 (None, Some(_)) => Self::of_folder(&base, Some(kind)),
                 (None, None) => Err(Error::Dataset(format!(
                     "`{name}` reads files, and there are none; name them with `--dataset_files`, or their folder with `--dataset_dir`"
                 ))),
             };
         }
-        if path.is_dir() {
-            if let Some(dir) = dir.filter(|dir| Path::new(dir).is_absolute()) {
+        let is_remote = is_address(name);
+        let is_file = if is_remote { Kind::of_file(name).is_some() || is_web(name) } else { path.is_file() };
+        if path.is_dir() || (is_remote && !is_file && !is_pattern(name)) {
+            if let Some(dir) = dir.filter(|dir| Path::new(dir).is_absolute() || is_address(dir)) {
                 return Err(Error::Dataset(format!("the folder `{dir}` must be relative to the dataset `{name}`")));
             }
-            let base = Place::Folder(dir.map_or_else(|| path.to_path_buf(), |dir| path.join(dir)));
+            let folder = dir.map_or_else(|| name.to_owned(), |dir| format!("{}/{dir}", name.trim_end_matches('/')));
+            let base = Place::open(&folder, &mut buckets)?;
             return match files {
-                Some(files) => Self::of_files(&base, files, None),
+                Some(files) => Self::of_files(&base, files, None, &mut buckets),
                 None => Self::of_dataset(&base, dir.is_none()),
             };
         }
-        if path.is_file() || is_pattern(name) {
+        if is_file || is_pattern(name) {
             if files.is_some() || dir.is_some() {
                 return Err(Error::Dataset(format!(
                     "`{name}` is the data already; leave `--dataset_files` and `--dataset_dir` out, or give a builder, such as \
@@ -72,7 +77,7 @@ impl Layout {
                 )));
             }
             let files = IndexMap::from([(DEFAULT_SPLIT.to_owned(), vec![name.to_owned()])]);
-            return Self::of_files(&Place::Folder(String::new().into()), &files, None);
+            return Self::of_files(&Place::open("", &mut buckets)?, &files, None, &mut buckets);
         }
         if name.contains("://") || path.is_absolute() || name.starts_with('.') || name.matches('/').count() > 1 {
             return Err(Error::Dataset(format!(
@@ -84,12 +89,12 @@ impl Layout {
     }
 
     /// The files that the caller names, relative to `base`.
-    pub(super) fn of_files(base: &Place, files: &DataFiles, kind: Option<Kind>) -> Result<Self> {
+    pub(super) fn of_files(base: &Place, files: &DataFiles, kind: Option<Kind>, buckets: &mut Buckets) -> Result<Self> {
         let mut splits = IndexMap::new();
         for (split, patterns) in files {
             let mut found: Vec<Location> = Vec::new();
             for pattern in patterns {
-                found.extend(base.matching(pattern)?);
+                found.extend(base.matching(pattern, buckets)?);
             }
             splits.insert(split.clone(), found);
         }
@@ -127,7 +132,7 @@ impl Layout {
         }
         let splits: IndexMap<String, Vec<Location>> = splits
             .into_iter()
-            .map(|(split, names)| (split, names.iter().map(|name| base.file(name)).collect()))
+            .map(|(split, names)| (split, names.iter().filter_map(|name| base.file(name)).collect()))
             .collect();
         let kind = common_kind(splits.values().flatten(), &base.name())?;
         Ok(Self { kind, splits })

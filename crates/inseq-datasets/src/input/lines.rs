@@ -2,13 +2,13 @@
 
 use std::io::BufRead;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 
 use super::bytes;
 use super::columns::{ColumnType, Wanted, missing};
 use super::encoding::Encoding;
 use super::marks::{Mark, Marks};
 use super::options::ReadOptions;
+use super::origin::Origin;
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
 
@@ -29,7 +29,7 @@ pub(super) enum LineEnds {
 
 /// Reads a file line by line.
 pub(super) struct Lines {
-    path: PathBuf,
+    origin: Origin,
     reader: Box<dyn BufRead + Send>,
     ends: LineEnds,
     /// Number of lines before the next one.
@@ -40,9 +40,9 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Opens a file at a mark.
-    pub(super) fn open(path: &Path, ends: LineEnds, mark: Mark) -> Result<Self> {
+    pub(super) fn open(origin: &Origin, ends: LineEnds, mark: Mark) -> Result<Self> {
         let Mark { offset, line, .. } = mark;
-        Ok(Self { path: path.to_owned(), reader: bytes::text(path, offset)?, ends, number: line, offset })
+        Ok(Self { origin: origin.clone(), reader: bytes::text(origin, offset)?, ends, number: line, offset })
     }
 
     /// The place of the next line, before which there are so many rows.
@@ -58,8 +58,8 @@ impl Lines {
     /// Reads the next line without its end; `false` at the end of the file.
     pub(super) fn read(&mut self, line: &mut Vec<u8>) -> Result<bool> {
         line.clear();
-        let path = &self.path;
-        let failed = |source| Error::File { path: path.clone(), source };
+        let origin = &self.origin;
+        let failed = |source| origin.failed(source);
         loop {
             let buffer = self.reader.fill_buf().map_err(failed)?;
             if buffer.is_empty() {
@@ -88,8 +88,7 @@ impl Lines {
             self.offset += length as u64;
             if line.len() > LARGEST_ROW {
                 return Err(Error::Dataset(format!(
-                    "{}: line {} is longer than {} MiB; is it a text file?",
-                    path.display(),
+                    "{origin}: line {} is longer than {} MiB; is it a text file?",
                     self.number + 1,
                     LARGEST_ROW >> 20
                 )));
@@ -101,7 +100,7 @@ impl Lines {
 /// A text file: every line is a row.
 #[derive(Debug)]
 pub(super) struct TextLines {
-    path: PathBuf,
+    origin: Origin,
     rows: u64,
     marks: Marks,
     types: Vec<ColumnType>,
@@ -109,11 +108,11 @@ pub(super) struct TextLines {
 }
 
 impl TextLines {
-    pub(super) fn open(path: &Path, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
+    pub(super) fn open(origin: &Origin, wanted: &[Wanted], options: &ReadOptions) -> Result<Self> {
         if let Some(wanted) = wanted.iter().find(|wanted| wanted.name != COLUMN) {
-            return Err(missing(path, &wanted.name, [COLUMN]));
+            return Err(missing(origin, &wanted.name, [COLUMN]));
         }
-        let mut lines = Lines::open(path, LineEnds::Universal, Mark::default())?;
+        let mut lines = Lines::open(origin, LineEnds::Universal, Mark::default())?;
         let mut line = Vec::new();
         let mut marks = Marks::new();
         loop {
@@ -124,7 +123,7 @@ impl TextLines {
             marks.note(mark);
         }
         let types = vec![ColumnType::Strings; wanted.len()];
-        Ok(Self { path: path.to_owned(), rows: lines.number, marks, types, encoding: options.encoding })
+        Ok(Self { origin: origin.clone(), rows: lines.number, marks, types, encoding: options.encoding })
     }
 }
 
@@ -139,7 +138,7 @@ impl Table for TextLines {
 
     fn read(&self, rows: Range<u64>) -> Result<CellRows> {
         let mark = self.marks.before(rows.start).unwrap_or_default();
-        let mut lines = Lines::open(&self.path, LineEnds::Universal, mark)?;
+        let mut lines = Lines::open(&self.origin, LineEnds::Universal, mark)?;
         let mut line = Vec::new();
         while lines.number < rows.start && lines.read(&mut line)? {}
         let (columns, encoding) = (self.types.len(), self.encoding);

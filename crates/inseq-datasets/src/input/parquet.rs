@@ -1,18 +1,18 @@
 //! Parquet files.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::basic::Type as PhysicalType;
+use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::errors::ParquetError;
+use parquet::file::reader::Length as _;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
 use super::batches::{BatchRows, Projection, broken};
-use super::bytes;
 use super::columns::{ColumnType, Wanted};
+use super::origin::Origin;
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
 
@@ -22,23 +22,22 @@ const BATCH: usize = 1024;
 /// A Parquet file.
 #[derive(Debug)]
 pub(super) struct Parquet {
-    path: PathBuf,
+    origin: Origin,
     projection: Projection,
     rows: u64,
 }
 
 impl Parquet {
-    pub(super) fn open(path: &Path, wanted: &[Wanted]) -> Result<Self> {
-        let file = bytes::open(path)?;
-        let length = file.metadata().map_err(|source| Error::File { path: path.to_owned(), source })?.len();
-        if length == 0 {
-            return Err(Error::Dataset(format!("{}: the file is empty; expected a Parquet file", path.display())));
+    pub(super) fn open(origin: &Origin, wanted: &[Wanted]) -> Result<Self> {
+        let file = origin.open()?;
+        if file.len() == 0 {
+            return Err(Error::Dataset(format!("{origin}: the file is empty; expected a Parquet file")));
         }
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| broken(path, &e))?;
-        let projection = Projection::new(path, metadata.schema(), wanted)?;
+        let metadata = ArrowReaderMetadata::load(&file, options()).map_err(|e| broken(origin, &e))?;
+        let projection = Projection::new(origin, metadata.schema(), wanted)?;
         let rows = metadata.metadata().file_metadata().num_rows();
-        let rows = u64::try_from(rows).map_err(|_| broken(path, &format!("it claims to have {rows} rows")))?;
-        Ok(Self { path: path.to_owned(), projection, rows })
+        let rows = u64::try_from(rows).map_err(|_| broken(origin, &format!("it claims to have {rows} rows")))?;
+        Ok(Self { origin: origin.clone(), projection, rows })
     }
 }
 
@@ -52,11 +51,11 @@ impl Table for Parquet {
     }
 
     fn read(&self, rows: Range<u64>) -> Result<CellRows> {
-        let failed = |e: ParquetError| broken(&self.path, &e);
-        let file = bytes::open(&self.path)?;
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+        let failed = |e: ParquetError| broken(&self.origin, &e);
+        let file = self.origin.open()?;
+        let metadata = ArrowReaderMetadata::load(&file, options()).map_err(failed)?;
         let schema = strings_as_bytes(metadata.parquet_schema()).map_err(failed)?;
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_parquet_schema(Arc::new(schema));
+        let options = options().with_parquet_schema(Arc::new(schema));
         let metadata = ArrowReaderMetadata::load(&file, options).map_err(failed)?;
         // Row groups before and behind the rows are not read.
         let mut groups = Vec::new();
@@ -81,18 +80,24 @@ impl Table for Parquet {
             .with_batch_size(BATCH)
             .build()
             .map_err(failed)?;
-        Ok(Box::new(BatchRows::new(&self.path, reader, 0, &self.projection)))
+        Ok(Box::new(BatchRows::new(&self.origin, reader, 0, &self.projection)))
     }
+}
+
+/// The types of columns are those of Parquet, whatever Arrow types they were written from.
+fn options() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
 /// The same schema, with bytes where strings are: a string that is not UTF-8 is then an error of its row only.
 fn strings_as_bytes(schema: &SchemaDescriptor) -> Result<SchemaDescriptor, ParquetError> {
     let root = schema.root_schema();
     let as_bytes = |field: &Arc<Type>| {
-        if !field.is_primitive() || field.get_physical_type() != PhysicalType::BYTE_ARRAY {
+        let info = field.get_basic_info();
+        let is_text = field.is_primitive() && field.get_physical_type() == PhysicalType::BYTE_ARRAY;
+        if !is_text || info.converted_type() != ConvertedType::UTF8 {
             return Ok(field.clone());
         }
-        let info = field.get_basic_info();
         Type::primitive_type_builder(field.name(), PhysicalType::BYTE_ARRAY)
             .with_repetition(info.repetition())
             .build()

@@ -1,12 +1,14 @@
 //! Where data files lie.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use inseq_models::checkpoint::DatasetRepository;
 
-use super::bytes::fingerprint;
 use super::dataset::DataFile;
+use super::origin::Origin;
 use super::pattern::{is_pattern, matching};
+use crate::remote::{Buckets, Folder, Object, is_address, is_web};
 use crate::{Error, Result};
 
 /// Depth of folders that are searched for data files.
@@ -21,6 +23,7 @@ pub(super) enum Place {
         /// A folder of the repository, empty or with `/` at its end.
         folder: String,
     },
+    Remote(Folder),
 }
 
 /// One data file.
@@ -28,15 +31,25 @@ pub(super) enum Place {
 pub(super) enum Location {
     Path(PathBuf),
     Hub { repository: DatasetRepository, file: String },
+    Object(Object),
 }
 
 impl Place {
+    /// The folder at a path or an address.
+    pub(super) fn open(folder: &str, buckets: &mut Buckets) -> Result<Self> {
+        match is_address(folder) {
+            true => Folder::open(folder, buckets).map(Self::Remote),
+            false => Ok(Self::Folder(folder.into())),
+        }
+    }
+
     /// The name for messages.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Folder(folder) if folder.as_os_str().is_empty() => ".".into(),
             Self::Folder(folder) => folder.display().to_string(),
             Self::Hub { repository, folder } => format!("{} ({folder})", repository.name()).replace(" ()", ""),
+            Self::Remote(folder) => folder.address(),
         }
     }
 
@@ -49,16 +62,18 @@ impl Place {
                 names.sort();
                 Ok(names.iter().filter_map(|name| name.strip_prefix(folder.as_str())).map(Into::into).collect())
             }
+            Self::Remote(folder) => Ok(folder.files()?.keys().cloned().collect()),
         }
     }
 
-    /// The file with a name.
-    pub(super) fn file(&self, name: &str) -> Location {
+    /// The file with one of the [names](Self::names).
+    pub(super) fn file(&self, name: &str) -> Option<Location> {
         match self {
-            Self::Folder(folder) => Location::Path(folder.join(name)),
+            Self::Folder(folder) => Some(Location::Path(folder.join(name))),
             Self::Hub { repository, folder } => {
-                Location::Hub { repository: repository.clone(), file: format!("{folder}{name}") }
+                Some(Location::Hub { repository: repository.clone(), file: format!("{folder}{name}") })
             }
+            Self::Remote(folder) => Some(Location::Object(folder.files().ok()?.get(name)?.clone())),
         }
     }
 
@@ -69,30 +84,45 @@ impl Place {
         {
             return Ok(None);
         }
-        let path = self.file(name).path()?;
+        let text = |bytes: Vec<u8>| Some(String::from_utf8_lossy(&bytes).into_owned());
+        let path = match self {
+            Self::Folder(folder) => folder.join(name),
+            Self::Hub { repository, folder } => repository.fetch(&format!("{folder}{name}"))?,
+            Self::Remote(folder) => {
+                let Some(object) = folder.files()?.get(name) else { return Ok(None) };
+                let mut bytes = Vec::new();
+                let read = object.reader().read_to_end(&mut bytes);
+                return read.map(|_| text(bytes)).map_err(|source| Error::File { path: object.address(), source });
+            }
+        };
         match std::fs::read(&path) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Ok(bytes) => Ok(text(bytes)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Error::File { path, source }),
         }
     }
 
     /// The files that a path or a pattern stands for.
-    pub(super) fn matching(&self, pattern: &str) -> Result<Vec<Location>> {
+    pub(super) fn matching(&self, pattern: &str, buckets: &mut Buckets) -> Result<Vec<Location>> {
+        if is_address(pattern) {
+            return matching_objects(pattern, buckets);
+        }
         if pattern.contains("://") {
             return Err(Error::Dataset(format!(
-                "{pattern}: files are read from folders of this machine; fetch it first"
+                "{pattern}: files are read from folders of this machine and from addresses that start with s3://, gs://, az://, \
+                 http:// or https://; fetch it first"
             )));
         }
         match self {
             Self::Folder(folder) => matching_paths(folder, pattern),
+            Self::Remote(folder) => matching_objects(&format!("{}/{pattern}", folder.address()), buckets),
             Self::Hub { .. } => {
                 let names = self.names()?;
                 let found = matching(pattern, &names)?;
                 if found.is_empty() {
                     return Err(Error::Dataset(format!("{}: no file is or matches `{pattern}`", self.name())));
                 }
-                Ok(found.into_iter().map(|name| self.file(name)).collect())
+                Ok(found.into_iter().filter_map(|name| self.file(name)).collect())
             }
         }
     }
@@ -107,23 +137,25 @@ impl Location {
                 let id = repository.name().split('@').next().unwrap_or_default();
                 format!("hf://datasets/{id}@{}/{file}", repository.commit())
             }
+            Self::Object(object) => object.address().display().to_string(),
         }
     }
 
-    /// The path on this machine; the file is downloaded first if only the hub has it.
-    pub(super) fn path(&self) -> Result<PathBuf> {
-        match self {
-            Self::Path(path) => Ok(path.clone()),
-            Self::Hub { repository, file } => Ok(repository.fetch(file)?),
-        }
+    /// Its bytes; a file of the hub is downloaded first.
+    pub(super) fn origin(&self) -> Result<Origin> {
+        Ok(match self {
+            Self::Path(path) => Origin::Path(path.clone()),
+            Self::Hub { repository, file } => Origin::Path(repository.fetch(file)?),
+            Self::Object(object) => Origin::Object(object.clone()),
+        })
     }
 
     /// The file with its size and hash.
     pub(super) fn data_file(&self) -> Result<DataFile> {
-        let path = self.path()?;
-        let (bytes, hash) = match (self, blob(&path)) {
+        let origin = self.origin()?;
+        let (bytes, hash) = match (self, blob(&origin.path())) {
             (Self::Hub { .. }, Some(blob)) => blob,
-            _ => fingerprint(&path)?,
+            _ => origin.fingerprint()?,
         };
         Ok(DataFile { path: self.name(), bytes, hash })
     }
@@ -135,6 +167,42 @@ fn blob(path: &Path) -> Option<(u64, String)> {
     let is_blob = blob.parent()?.file_name()? == "blobs";
     let length = blob.metadata().ok()?.len();
     is_blob.then(|| blob.file_name().map(|name| (length, name.to_string_lossy().into_owned()))).flatten()
+}
+
+/// The objects that an address or a pattern stands for.
+fn matching_objects(address: &str, buckets: &mut Buckets) -> Result<Vec<Location>> {
+    // In the address of a web page `?` starts its query.
+    let is_pattern = if is_web(address) { address.contains('*') } else { is_pattern(address) };
+    if !is_pattern {
+        if let Some(object) = buckets.find(address)? {
+            return Ok(vec![Location::Object(object)]);
+        }
+        let is_folder = !is_web(address) && !Folder::open(address, buckets)?.files()?.is_empty();
+        return Err(Error::Dataset(match is_folder {
+            true => format!(
+                "{address}: a folder where a file is expected; give `{}/*`, or the folder as `--dataset_dir`",
+                address.trim_end_matches('/')
+            ),
+            false => format!("{address}: there is no such file"),
+        }));
+    }
+    let (folder, rest) = fixed(address);
+    let folder = Place::Remote(Folder::open(folder, buckets)?);
+    let names = folder.names()?;
+    let found = matching(rest, &names)?;
+    if found.is_empty() {
+        return Err(Error::Dataset(format!("{address}: no file matches the pattern")));
+    }
+    Ok(found.into_iter().filter_map(|name| folder.file(name)).collect())
+}
+
+/// The folder before the first wildcard of a pattern, and the rest.
+fn fixed(pattern: &str) -> (&str, &str) {
+    let wildcard = pattern.find(['*', '?', '[']).unwrap_or(pattern.len());
+    match pattern[..wildcard].rfind('/') {
+        Some(end) => (&pattern[..end], &pattern[end + 1..]),
+        None => ("", pattern),
+    }
 }
 
 fn matching_paths(base: &Path, pattern: &str) -> Result<Vec<Location>> {

@@ -24,6 +24,10 @@ pub struct Source {
     pub files: Vec<String>,
     /// The rows: names of splits with slices, such as `train[10%:20%]` or `validation+test[:3]`.
     pub split: String,
+    /// Rows to keep, as an SQL expression over the columns, such as `lang = 'fr' and length(text) < 2000`. It is applied to the rows of
+    /// the split; rows for which it is null are left out. The feature `sql` is needed. A manifest has it in a field of its own.
+    #[serde(skip)]
+    pub filter: Option<String>,
     /// Branch, tag or commit of a dataset of the hub.
     pub revision: Option<String>,
     /// Access token of the hub. It is not saved.
@@ -41,6 +45,7 @@ impl Default for Source {
             dir: None,
             files: Vec::new(),
             split: "train".into(),
+            filter: None,
             revision: None,
             token: None,
             kwargs: Map::new(),
@@ -82,6 +87,13 @@ impl Source {
         self
     }
 
+    /// Sets the filter.
+    #[must_use]
+    pub fn filter(mut self, filter: impl Into<String>) -> Self {
+        self.filter = Some(filter.into());
+        self
+    }
+
     /// Sets the branch, tag or commit.
     #[must_use]
     pub fn revision(mut self, revision: impl Into<String>) -> Self {
@@ -104,7 +116,8 @@ impl Source {
     }
 }
 
-/// The columns that are read.
+/// The columns that are read. With the feature `sql`, what is not the name of a column is an SQL expression over the columns, such as
+/// `concat(title, ' ', body)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Columns {
     /// Column of the input texts.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 
 use super::cells::Cells;
 use super::columns::{ColumnType, Wanted};
@@ -12,6 +11,7 @@ use super::json::Json;
 use super::kind::Kind;
 use super::lines::TextLines;
 use super::options::ReadOptions;
+use super::origin::Origin;
 use super::parquet::Parquet;
 use crate::Result;
 
@@ -37,12 +37,12 @@ pub(super) trait Table: fmt::Debug + Send + Sync {
 ///
 /// # Errors
 /// The file is broken, or it lacks a column.
-pub(super) fn open(path: &Path, kind: Kind, wanted: &[Wanted], options: &ReadOptions) -> Result<Box<dyn Table>> {
+pub(super) fn open(origin: &Origin, kind: Kind, wanted: &[Wanted], options: &ReadOptions) -> Result<Box<dyn Table>> {
     Ok(match kind {
-        Kind::Arrow => Box::new(Ipc::open(path, wanted)?),
-        Kind::Csv => Box::new(Delimited::open(path, wanted, options)?),
-        Kind::Json => Box::new(Json::open(path, wanted, options)?),
-        Kind::Parquet => Box::new(Parquet::open(path, wanted)?),
-        Kind::Text => Box::new(TextLines::open(path, wanted, options)?),
+        Kind::Arrow => Box::new(Ipc::open(origin, wanted)?),
+        Kind::Csv => Box::new(Delimited::open(origin, wanted, options)?),
+        Kind::Json => Box::new(Json::open(origin, wanted, options)?),
+        Kind::Parquet => Box::new(Parquet::open(origin, wanted)?),
+        Kind::Text => Box::new(TextLines::open(origin, wanted, options)?),
     })
 }

@@ -1,11 +1,11 @@
 //! The values of a JSON file one by one, as bytes.
 
 use std::io::BufRead;
-use std::path::{Path, PathBuf};
 
 use super::bytes;
 use super::lines::LARGEST_ROW;
 use super::marks::Mark;
+use super::origin::Origin;
 use crate::{Error, Result};
 
 /// Where the values of the rows are.
@@ -21,7 +21,7 @@ pub(super) enum Shape {
 
 /// Reads a JSON file value by value. Only the places where values start and end are found; what is in them is not checked.
 pub(super) struct Values {
-    path: PathBuf,
+    origin: Origin,
     reader: Box<dyn BufRead + Send>,
     shape: Shape,
     /// Whether the array has ended.
@@ -34,9 +34,16 @@ pub(super) struct Values {
 
 impl Values {
     /// Opens a file at a mark.
-    pub(super) fn open(path: &Path, shape: Shape, mark: Mark) -> Result<Self> {
+    pub(super) fn open(origin: &Origin, shape: Shape, mark: Mark) -> Result<Self> {
         let Mark { row, offset, .. } = mark;
-        Ok(Self { path: path.to_owned(), reader: bytes::text(path, offset)?, shape, done: false, number: row, offset })
+        Ok(Self {
+            origin: origin.clone(),
+            reader: bytes::text(origin, offset)?,
+            shape,
+            done: false,
+            number: row,
+            offset,
+        })
     }
 
     /// The place behind the value that was read last.
@@ -128,11 +135,7 @@ impl Values {
                 self.consume(1);
             }
         }
-        Err(Error::Dataset(format!(
-            "{}: no field `{field}`; the object has {}",
-            self.path.display(),
-            fields.join(", ")
-        )))
+        Err(Error::Dataset(format!("{}: no field `{field}`; the object has {}", self.origin, fields.join(", "))))
     }
 
     /// Goes behind a value, and copies its bytes.
@@ -143,7 +146,7 @@ impl Values {
         }
         let mut state = Nesting::default();
         loop {
-            let failed = |source| Error::File { path: self.path.clone(), source };
+            let failed = |source| self.origin.failed(source);
             let buffer = self.reader.fill_buf().map_err(failed)?;
             if buffer.is_empty() {
                 // A number may end with the file.
@@ -156,7 +159,7 @@ impl Values {
                 if copy.len() > LARGEST_ROW {
                     return Err(Error::Dataset(format!(
                         "{}: row {} is larger than {} MiB; do the rows lie in a field? Then name it: `field`",
-                        self.path.display(),
+                        self.origin,
                         self.number,
                         LARGEST_ROW >> 20
                     )));
@@ -188,7 +191,7 @@ impl Values {
 
     fn peek(&mut self) -> Result<Option<u8>> {
         loop {
-            let failed = |source| Error::File { path: self.path.clone(), source };
+            let failed = |source| self.origin.failed(source);
             let buffer = self.reader.fill_buf().map_err(failed)?;
             if buffer.is_empty() {
                 return Ok(None);
@@ -207,7 +210,7 @@ impl Values {
     }
 
     fn broken(&self, what: &str) -> Error {
-        Error::Dataset(format!("{}: not valid JSON behind row {}: {what}", self.path.display(), self.number))
+        Error::Dataset(format!("{}: not valid JSON behind row {}: {what}", self.origin, self.number))
     }
 }
 

@@ -57,6 +57,7 @@ pub fn describe(
         source: json_of(serde_json::to_value(source))?,
         columns: columns.clone(),
         files: files.collect::<Result<_>>()?,
+        filter: source.filter.clone(),
         rows: dataset.len(),
         part_rows,
         raw,

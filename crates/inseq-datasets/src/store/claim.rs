@@ -58,7 +58,9 @@ impl Claim {
                 }
                 if let Some(dead) = &claim.ticket.dead {
                     clear_staging(storage, part, Some(dead))?;
-                    ["claims", "commits", "done"].iter().try_for_each(|name| storage.sweep(name, folder.timeout))?;
+                    ["", "claims", "commits", "done"]
+                        .iter()
+                        .try_for_each(|name| storage.sweep(name, folder.timeout))?;
                 }
                 Ok(Some(claim))
             }
@@ -85,7 +87,7 @@ impl Claim {
         row
     }
 
-    /// Completes the part with its rows, in any order. If another process completed it meanwhile, because it took this one for
+    /// Completes the part with its rows, in any order; if the run has a filter, with those that it keeps. If another process completed it meanwhile, because it took this one for
     /// dead, the record is the other's and these rows are dropped.
     ///
     /// # Errors
@@ -104,6 +106,7 @@ impl Claim {
             part: self.part,
             first_row: self.rows().start,
             rows: rows.len() as u64,
+            left_out: (self.rows().end - self.rows().start) - rows.len() as u64,
             errors,
             files,
             started: self.ticket.since.clone(),
@@ -165,6 +168,7 @@ impl Claim {
         rows.sort_by_key(|row| row.row.number);
         let expected = self.rows();
         let mut wanted = expected.clone();
+        let is_filtered = self.folder.manifest.filter.is_some();
         let wrong = |problem: String| {
             Err(Error::Results(format!(
                 "part {} has the rows {} to {}, but {problem}",
@@ -172,13 +176,19 @@ impl Claim {
             )))
         };
         for row in &rows {
+            let number = row.row.number;
+            if is_filtered && wanted.contains(&number) {
+                wanted.start = number;
+            }
             match wanted.next() {
-                Some(number) if number == row.row.number => {}
-                Some(number) if number < row.row.number => return wrong(format!("row {number} is missing")),
-                _ => return wrong(format!("row {} is not one of them, or is there twice", row.row.number)),
+                Some(next) if next == number => {}
+                Some(next) if next < number => return wrong(format!("row {next} is missing")),
+                _ => return wrong(format!("row {number} is not one of them, or is there twice")),
             }
         }
         match wanted.next() {
+            // The filter left out what follows.
+            _ if is_filtered => Ok(rows),
             Some(missing) => wrong(format!("row {missing} is missing")),
             None => Ok(rows),
         }

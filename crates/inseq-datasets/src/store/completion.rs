@@ -6,7 +6,7 @@ use std::io::{self, Seek, Write};
 use serde::{Deserialize, Serialize};
 
 use super::process::Process;
-use super::storage::{Content, Storage};
+use super::storage::{Content, Fetched, Storage};
 use crate::{Error, Result};
 
 /// What was written of a part.
@@ -18,6 +18,9 @@ pub struct Completion {
     pub first_row: u64,
     /// Number of rows.
     pub rows: u64,
+    /// Number of rows that the filter left out.
+    #[serde(default)]
+    pub left_out: u64,
     /// Number of rows that have an error.
     pub errors: u64,
     /// The files.
@@ -77,7 +80,7 @@ impl Completion {
     /// Whether every file is there as it was written, under its final or its staged name.
     pub(super) fn is_whole(&self, storage: &dyn Storage) -> Result<bool> {
         for file in &self.files {
-            let is_as_written = |name| Ok::<_, Error>(file.problem(storage, name)?.is_none());
+            let is_as_written = |name| Ok::<_, Error>(file.fetch(storage, name)?.is_ok());
             if !is_as_written(&file.staged)? && !is_as_written(&file.name)? {
                 return Ok(false);
             }
@@ -126,9 +129,9 @@ impl PartFile {
         Ok(Self { name: format!("{table}/part-{part:05}.{end}"), bytes, blake3, staged })
     }
 
-    /// What is wrong with the file of this name, if anything.
-    pub(super) fn problem(&self, storage: &dyn Storage, name: &str) -> Result<Option<String>> {
-        let Some(fetched) = storage.fetch(name)? else { return Ok(Some("is missing".to_owned())) };
+    /// The file of this name if it is as it was written; or what is wrong with it.
+    pub(super) fn fetch(&self, storage: &dyn Storage, name: &str) -> Result<Result<Fetched, String>> {
+        let Some(fetched) = storage.fetch(name)? else { return Ok(Err("is missing".to_owned())) };
         let read = || -> io::Result<Option<String>> {
             let mut file = File::open(fetched.path())?;
             let bytes = file.metadata()?.len();
@@ -139,8 +142,10 @@ impl PartFile {
         };
         match read() {
             // It was renamed or removed after it was fetched.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some("is missing".to_owned())),
-            other => other.map_err(|source| Error::File { path: storage.place(name), source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Err("is missing".to_owned())),
+            Err(source) => Err(Error::File { path: storage.place(name), source }),
+            Ok(Some(problem)) => Ok(Err(problem)),
+            Ok(None) => Ok(Ok(fetched)),
         }
     }
 }

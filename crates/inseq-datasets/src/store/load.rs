@@ -55,7 +55,11 @@ impl Results {
         let status = self.status()?;
         let mut warnings = Vec::new();
         if !status.is_complete() {
-            warnings.push(format!("{} of {} rows are not attributed yet", status.rows - status.rows_done, status.rows));
+            warnings.push(format!(
+                "{} of {} rows are not attributed yet",
+                status.rows - status.rows_done - status.left_out,
+                status.rows
+            ));
         }
         if status.errors > 0 {
             warnings.push(format!("{} rows have an error, and no attribution", status.errors));
@@ -98,7 +102,12 @@ impl Results {
                 Err(Error::Results(format!("{}: row {number} has an error: {error}", self.place().display())))
             }
             Some(row) => Ok(row.clone()),
-            None => Err(Error::Results(format!("{}: row {number} is missing in its part", self.place().display()))),
+            None => Err(Error::Results(match &self.manifest().filter {
+                Some(filter) => {
+                    format!("{}: row {number} is left out by the filter `{filter}`", self.place().display())
+                }
+                None => format!("{}: row {number} is missing in its part", self.place().display()),
+            })),
         });
         self.collect(rows, Vec::new())
     }

@@ -194,7 +194,7 @@ fn at(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
 }
 
 /// The error of writing a file.
-fn written(path: &Path, error: inseq_core::Error) -> Error {
+pub(super) fn written(path: &Path, error: inseq_core::Error) -> Error {
     match error {
         inseq_core::Error::Io(source) => Error::File { path: path.to_owned(), source },
         inseq_core::Error::File { path, source } => written(&path, *source),

@@ -28,7 +28,7 @@ pub struct Manifest {
     pub files: Vec<Value>,
     /// The filter of rows, if any.
     pub filter: Option<String>,
-    /// Number of rows.
+    /// Number of rows, before the filter. Parts and row numbers are those of all rows.
     pub rows: u64,
     /// Rows of a part; the last part may have fewer.
     pub part_rows: u64,

@@ -72,10 +72,7 @@ impl Results {
         let place = self.folder.storage.place(&file.name);
         let damaged =
             |problem: &str| Error::Results(format!("{}: the file {problem}; the part is damaged", place.display()));
-        if let Some(problem) = file.problem(&*self.folder.storage, &file.name)? {
-            return Err(damaged(&problem));
-        }
-        let Some(fetched) = self.folder.storage.fetch(&file.name)? else { return Err(damaged("is missing")) };
+        let fetched = file.fetch(&*self.folder.storage, &file.name)?.map_err(|problem| damaged(&problem))?;
         let (table, end) = match (file.name.split_once('/'), file.name.rsplit_once('.')) {
             (Some((table, _)), Some((_, end))) => (table, end),
             _ => return Err(damaged("has a name without folder and extension")),

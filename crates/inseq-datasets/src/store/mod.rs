@@ -20,15 +20,20 @@
 //! 4. The files move to their final names. Whoever finds a commit without a completion record repeats this step.
 //! 5. `done/00000.json` is created, with the same content as the commit. Then claim, commit and other attempts are removed.
 //!
-//! Records and claims are written to a temporary name, synchronized, and renamed without replacing. A process may be killed, a
-//! disk may be full and a machine may lose power at any moment: a part is complete with all its files, or it is attributed again.
+//! In a folder, records and claims are written to a temporary name, synchronized, and renamed without replacing; in an object store they are
+//! written on condition that there is no such object. A process may be killed, a disk may be full and a machine may lose power at any
+//! moment: a part is complete with all its files, or it is attributed again.
 
 mod claim;
 mod completion;
 mod load;
 mod local;
+#[cfg(feature = "cloud")]
+mod lock;
 mod manifest;
 mod merge;
+#[cfg(feature = "cloud")]
+mod objects;
 mod process;
 mod results;
 mod status;

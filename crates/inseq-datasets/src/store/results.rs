@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use super::claim::Claim;
 use super::completion::{Completion, clear_staging};
-use super::local::{LocalFolder, TEMPORARY};
+use super::local::LocalFolder;
 use super::manifest::Manifest;
 use super::storage::Storage;
 use super::ticket::{clear_claims, part_of};
+use crate::remote::{is_address, is_writable};
 use crate::{Error, Result};
 
 /// The results of a run, in a folder. Any number of processes may work on it at the same time.
@@ -59,18 +60,9 @@ impl Results {
     /// # Errors
     /// The folder is of another run, or has other files; or it cannot be written to.
     pub fn create_or_resume(folder: &Path, manifest: &Manifest) -> Result<Self> {
-        match fs::read_dir(folder) {
-            Ok(entries) => refuse_foreign(folder, entries)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                return Err(Error::Results(format!(
-                    "{} is a file, but results go to a folder; choose another name",
-                    folder.display()
-                )));
-            }
-            Err(source) => return Err(Error::File { path: folder.to_owned(), source }),
-        }
-        Self::create_or_resume_in(Arc::new(LocalFolder::new(folder)), manifest)
+        let storage = storage_at(folder)?;
+        refuse_foreign(&*storage)?;
+        Self::create_or_resume_in(storage, manifest)
     }
 
     /// As [`create_or_resume`](Self::create_or_resume), in any storage.
@@ -116,13 +108,17 @@ impl Results {
     /// # Errors
     /// There is no such folder, or it has no manifest that this program reads.
     pub fn open(folder: &Path) -> Result<Self> {
-        fs::read_dir(folder).map_err(|source| Error::File { path: folder.to_owned(), source })?;
-        Self::open_in(Arc::new(LocalFolder::new(folder)))
+        if !is_remote(folder) {
+            // Its error says more than a missing manifest does.
+            fs::read_dir(folder).map_err(|source| Error::File { path: folder.to_owned(), source })?;
+        }
+        Self::open_in(storage_at(folder)?)
     }
 
-    /// Whether there is a folder of results at this path.
+    /// Whether there is a folder of results at this path. An address of an object store always counts as one, because no other
+    /// results are there.
     pub fn is_at(path: &Path) -> bool {
-        path.join(Manifest::FILE).is_file()
+        is_remote(path) || path.join(Manifest::FILE).is_file()
     }
 
     pub(super) fn open_in(storage: Arc<dyn Storage>) -> Result<Self> {
@@ -183,28 +179,45 @@ impl Results {
     }
 }
 
-/// Refuses a folder with files, but without a manifest.
-fn refuse_foreign(folder: &Path, entries: fs::ReadDir) -> Result<()> {
-    let at = |source| Error::File { path: folder.to_owned(), source };
-    let mut foreign = None;
-    for entry in entries {
-        let name = entry.map_err(at)?.file_name().to_string_lossy().into_owned();
-        if name == Manifest::FILE {
-            return Ok(());
-        }
-        // Another process may be about to create the manifest.
-        if !name.starts_with(TEMPORARY) {
-            foreign.get_or_insert(name);
-        }
-    }
-    match foreign {
-        None => Ok(()),
-        // The manifest may have been created after the folder was listed, and a part after it.
-        Some(_) if Results::is_at(folder) => Ok(()),
-        Some(name) => Err(Error::Results(format!(
-            "{} has `{name}` and no {}, so it is no folder of results; choose a new or an empty folder",
-            folder.display(),
-            Manifest::FILE
+/// Whether a path is an address of an object store.
+fn is_remote(path: &Path) -> bool {
+    path.to_str().is_some_and(is_address)
+}
+
+/// The storage at a path or an address.
+fn storage_at(folder: &Path) -> Result<Arc<dyn Storage>> {
+    match folder.to_str().filter(|folder| is_address(folder)) {
+        None => Ok(Arc::new(LocalFolder::new(folder))),
+        Some(address) if !is_writable(address) => Err(Error::Results(format!(
+            "{address}: results cannot be kept on a web server; choose a folder, or an address that starts with s3://, gs:// or az://"
         ))),
+        #[cfg(feature = "cloud")]
+        Some(address) => Ok(Arc::new(super::objects::ObjectFolder::open(address)?)),
+        #[cfg(not(feature = "cloud"))]
+        Some(address) => Err(crate::remote::unsupported(address)),
     }
+}
+
+/// Refuses a folder with files, but without a manifest.
+fn refuse_foreign(storage: &dyn Storage) -> Result<()> {
+    let place = storage.place("");
+    let names = match storage.list("") {
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotADirectory => {
+            return Err(Error::Results(format!(
+                "{} is a file, but results go to a folder; choose another name",
+                place.display()
+            )));
+        }
+        names => names?,
+    };
+    let Some(foreign) = names.first() else { return Ok(()) };
+    // The manifest may be created after the folder was listed, and a part after it.
+    if names.iter().any(|name| name == Manifest::FILE) || storage.read(Manifest::FILE)?.is_some() {
+        return Ok(());
+    }
+    Err(Error::Results(format!(
+        "{} has `{foreign}` and no {}, so it is no folder of results; choose a new or an empty folder",
+        place.display(),
+        Manifest::FILE
+    )))
 }

@@ -21,10 +21,12 @@ pub struct Status {
     pub open: u64,
     /// Parts that are claimed and not done, in order.
     pub claimed: Vec<Work>,
-    /// Rows of the run.
+    /// Rows of the run, before a filter leaves some out.
     pub rows: u64,
     /// Rows of the parts that are done.
     pub rows_done: u64,
+    /// Rows that the filter left out of these parts.
+    pub left_out: u64,
     /// Rows of these that have an error.
     pub errors: u64,
     /// Bytes of the files of these parts.
@@ -90,6 +92,7 @@ impl Results {
             claimed,
             rows: self.manifest().rows,
             rows_done: sum(|record| record.rows),
+            left_out: sum(|record| record.left_out),
             errors: sum(|record| record.errors),
             bytes: sum(|record| record.files.iter().map(|file| file.bytes).sum()),
             finished: last.filter(|_| done == self.parts()),

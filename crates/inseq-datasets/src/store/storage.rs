@@ -12,9 +12,8 @@ pub(crate) type Content<'a> = &'a mut dyn FnMut(&mut File) -> inseq_core::Result
 
 /// A folder of results, by names such as `done/00000.json`.
 ///
-/// A local folder keeps these promises by temporary files, renames and locks. An object store can keep them by conditional
-/// writes: [`create_new`](Self::create_new) is a write that fails if the object exists, [`rename`](Self::rename) a copy
-/// and a removal.
+/// A local folder keeps these promises by temporary files, renames and locks, an object store by conditional writes:
+/// [`create_new`](Self::create_new) is a write that fails if the object exists, [`rename`](Self::rename) a copy and a removal.
 pub(crate) trait Storage: Debug + Send + Sync {
     /// Path or address of a file, for messages.
     fn place(&self, name: &str) -> PathBuf;
@@ -39,7 +38,8 @@ pub(crate) trait Storage: Debug + Send + Sync {
     /// Removes a file; no error if there is none.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// Names of the files in a folder, sorted, without those that are being written; empty if there is no such folder.
+    /// Names of the files and folders in a folder, sorted, without files that are being written; empty if there is no such folder.
+    /// The name of the whole is empty.
     fn list(&self, folder: &str) -> Result<Vec<String>>;
 
     /// Removes what processes that were killed left behind in a folder while they created files, if it is older than this.
@@ -67,6 +67,9 @@ pub(crate) trait Hold: Debug + Send {
 pub(crate) enum Fetched {
     /// The stored file itself.
     Stored(PathBuf),
+    /// A copy, which is removed with this value.
+    #[cfg(feature = "cloud")]
+    Copy(tempfile::NamedTempFile),
 }
 
 impl Fetched {
@@ -74,6 +77,8 @@ impl Fetched {
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::Stored(path) => path,
+            #[cfg(feature = "cloud")]
+            Self::Copy(file) => file.path(),
         }
     }
 }

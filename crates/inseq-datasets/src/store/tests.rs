@@ -6,6 +6,7 @@ use ndarray::{ArrayD, IxDyn, array};
 use super::*;
 use crate::{AttributedRow, Row};
 
+mod beds;
 mod claims;
 mod damage;
 mod failing;
@@ -97,8 +98,8 @@ fn assert_whole(results: &Results) {
         assert_eq!(found.warnings, row(found.row.number).warnings);
     }
     for folder in ["claims", "commits", "staging"] {
-        let left = std::fs::read_dir(results.place().join(folder)).map(|files| files.count()).unwrap_or(0);
-        assert_eq!(left, 0, "files are left in {folder}");
+        let left = results.folder.storage.list(folder).unwrap();
+        assert_eq!(left, [""; 0], "files are left in {folder}");
     }
 }
 
@@ -109,11 +110,16 @@ fn assert_same(found: &Result<SequenceAttribution, String>, expected: &Result<Se
 
 #[test]
 fn rows_come_back_as_they_were() {
-    let folder = tempfile::tempdir().unwrap();
-    let results = Results::create_or_resume(folder.path(), &manifest(25, 10)).unwrap();
+    beds::each(|bed| {
+        let results = Results::create_or_resume_in(bed.storage.clone(), &manifest(25, 10)).unwrap();
+        rows_come_back(&results);
+    });
+}
+
+fn rows_come_back(results: &Results) {
     assert_eq!((results.parts(), results.rows_of(2)), (3, 20..25));
-    work(&results);
-    assert_whole(&results);
+    work(results);
+    assert_whole(results);
     let status = results.status().unwrap();
     assert_eq!((status.done, status.open, status.rows_done, status.errors), (3, 0, 25, 3));
     assert!(status.finished.is_some() && status.claimed.is_empty());
@@ -129,15 +135,16 @@ fn rows_come_back_as_they_were() {
 
 #[test]
 fn raw_scores_come_back_as_they_were() {
-    let folder = tempfile::tempdir().unwrap();
-    let manifest = Manifest { raw: true, ..manifest(12, 5) };
-    let results = Results::create_or_resume(folder.path(), &manifest).unwrap();
-    work(&results);
-    assert_whole(&results);
-    for row in results.rows(Scores::Kept).unwrap() {
-        let row = row.unwrap();
-        assert_same(&row.outcome, &self::row(row.row.number).outcome);
-    }
+    beds::each(|bed| {
+        let manifest = Manifest { raw: true, ..manifest(12, 5) };
+        let results = Results::create_or_resume_in(bed.storage.clone(), &manifest).unwrap();
+        work(&results);
+        assert_whole(&results);
+        for row in results.rows(Scores::Kept).unwrap() {
+            let row = row.unwrap();
+            assert_same(&row.outcome, &self::row(row.row.number).outcome);
+        }
+    });
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn after(part: u64, id: &str) -> String {
 }
 
 /// A random identity.
-fn identity() -> String {
+pub(super) fn identity() -> String {
     // The keys of a `RandomState` are random, and no two of a process have the same.
     let words = [0u64, 1].map(|word| {
         let mut hasher = RandomState::new().build_hasher();

@@ -368,11 +368,7 @@ fn table(
 /// A file that is as it was written.
 fn whole(storage: &dyn Storage, file: &PartFile, way_out: &str) -> Result<Fetched> {
     let place = storage.place(&file.name);
-    match (file.problem(storage, &file.name)?, storage.fetch(&file.name)?) {
-        (Some(problem), _) => Err(damaged(&place, problem, way_out)),
-        (None, Some(fetched)) => Ok(fetched),
-        (None, None) => Err(damaged(&place, "is missing", way_out)),
-    }
+    file.fetch(storage, &file.name)?.map_err(|problem| damaged(&place, problem, way_out))
 }
 
 fn damaged(place: &Path, problem: impl std::fmt::Display, way_out: &str) -> Error {

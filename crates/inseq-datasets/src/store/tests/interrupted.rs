@@ -1,17 +1,17 @@
 //! Processes that are killed, or whose disk is full, at every operation.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::beds::{Bed, Old};
 use super::failing::{Failing, Failure};
 use super::*;
 use crate::Error;
-use crate::store::local::LocalFolder;
 
 /// Works on a run of two parts in a storage that fails after some operations. Returns whether it failed.
-fn fails(folder: &Path, manifest: &Manifest, failure: Failure, after: usize) -> bool {
-    let storage = Failing::new(Arc::new(LocalFolder::new(folder)), failure, after);
+fn fails(bed: &Bed, manifest: &Manifest, failure: Failure, after: usize) -> bool {
+    let storage = Failing::new(bed.storage.clone(), failure, after);
     let steps = || -> crate::Result<()> {
         let results = Results::create_or_resume_in(storage.clone(), manifest)?;
         for part in 0..results.parts() {
@@ -28,29 +28,30 @@ fn fails(folder: &Path, manifest: &Manifest, failure: Failure, after: usize) -> 
 }
 
 fn recovers_from(failure: Failure) {
+    // The operations are the same for each kind of storage.
+    let mut is_reached = true;
     let mut after = 0;
-    loop {
-        let folder = tempfile::tempdir().unwrap();
-        let manifest = Manifest { raw: true, ..manifest(6, 4) };
-        let has_failed = fails(folder.path(), &manifest, failure, after);
-        if let Ok(results) = Results::open(folder.path()) {
-            // What is there, is whole.
-            let rows: Vec<u64> = results.rows(Scores::Kept).unwrap().map(|row| row.unwrap().row.number).collect();
-            assert_eq!(rows.len() as u64, results.status().unwrap().rows_done, "{failure:?} {after}");
-        }
-        // The same command again, twice.
-        for _ in 0..2 {
-            let results = Results::create_or_resume(folder.path(), &manifest).unwrap();
-            work(&results);
-            assert!(results.status().unwrap().is_complete(), "{failure:?} {after}");
-            assert_whole(&results);
-        }
-        if !has_failed {
-            assert!(after > 12, "a run of two parts has more operations than {after}");
-            return;
-        }
+    while is_reached {
+        beds::each(|bed| {
+            let place = format!("{failure:?} {after} of {}", bed.kind);
+            let manifest = Manifest { raw: true, ..manifest(6, 4) };
+            is_reached = fails(&bed, &manifest, failure, after);
+            if let Ok(results) = Results::open_in(bed.storage.clone()) {
+                // What is there, is whole.
+                let rows: Vec<u64> = results.rows(Scores::Kept).unwrap().map(|row| row.unwrap().row.number).collect();
+                assert_eq!(rows.len() as u64, results.status().unwrap().rows_done, "{place}");
+            }
+            // The same command again, twice.
+            for _ in 0..2 {
+                let results = Results::create_or_resume_in(bed.storage.clone(), &manifest).unwrap();
+                work(&results);
+                assert!(results.status().unwrap().is_complete(), "{place}");
+                assert_whole(&results);
+            }
+        });
         after += 1;
     }
+    assert!(after > 13, "a run of two parts has more operations than {after}");
 }
 
 #[test]
@@ -76,16 +77,18 @@ fn an_operation_that_fails() {
 #[test]
 fn a_full_disk_and_a_read_only_folder_have_a_way_out() {
     let [full, closed] = ["make room", "let this user write to the folder"];
-    for (after, file, kind, way_out) in [
+    let cases = [
         (2, "staging/00000.", ErrorKind::StorageFull, full),
         (3, "staging/00000.", ErrorKind::QuotaExceeded, full),
         (4, "commits/00000.", ErrorKind::StorageFull, full),
         (2, "staging/00000.", ErrorKind::ReadOnlyFilesystem, closed),
-    ] {
-        let folder = tempfile::tempdir().unwrap();
-        Results::create_or_resume(folder.path(), &manifest(4, 4)).unwrap();
+    ];
+    for ((after, file, kind, way_out), bed) in
+        cases.into_iter().flat_map(|case| beds::fresh().into_iter().map(move |bed| (case, bed)))
+    {
+        Results::create_or_resume_in(bed.storage.clone(), &manifest(4, 4)).unwrap();
         // The manifest is there, the claim is the second operation, and the first file of the part the third.
-        let storage = Failing::new(Arc::new(LocalFolder::new(folder.path())), Failure::Once(kind), after);
+        let storage = Failing::new(bed.storage.clone(), Failure::Once(kind), after);
         let results = Results::create_or_resume_in(storage, &manifest(4, 4)).unwrap();
         let claim = results.claim(0).unwrap().unwrap();
         let rows = rows_for(&claim);
@@ -95,19 +98,19 @@ fn a_full_disk_and_a_read_only_folder_have_a_way_out() {
         assert!(text.contains(file) && text.contains(&way_out), "{text}");
         let status = results.status().unwrap();
         assert_eq!((status.open, status.claimed.len()), (1, 0), "the part is given back");
-        let left = std::fs::read_dir(folder.path().join("staging")).map(|files| files.count()).unwrap_or(0);
-        assert_eq!(left, 0, "nothing takes space");
+        assert_eq!(bed.count("staging"), 0, "nothing takes space");
     }
 }
 
 #[test]
 fn a_process_that_was_thought_dead_and_is_not() {
-    for is_first in [true, false] {
-        let folder = tempfile::tempdir().unwrap();
-        let results = Results::create_or_resume(folder.path(), &manifest(2, 2)).unwrap();
+    let cases = [true, false];
+    for (is_first, bed) in cases.into_iter().flat_map(|case| beds::fresh().into_iter().map(move |bed| (case, bed))) {
+        let results = Results::create_or_resume_in(bed.storage.clone(), &manifest(2, 2)).unwrap();
         let slow = results.claim(0).unwrap().unwrap();
-        set_age(&folder.path().join("claims/00000"), 300);
-        let fast = results.claim(0).unwrap().unwrap();
+        assert!(results.claim(0).unwrap().is_none(), "{}", bed.kind);
+        let later = Results::open_in(Arc::new(Old(bed.storage.clone()))).unwrap();
+        let fast = later.claim(0).unwrap().unwrap();
         let rows = |warning: &str| {
             let rows = (0..2).map(|number| AttributedRow { warnings: vec![warning.into()], ..row(number) });
             rows.collect::<Vec<_>>()
@@ -119,23 +122,26 @@ fn a_process_that_was_thought_dead_and_is_not() {
         let found: Vec<_> = results.rows(Scores::Aggregated).unwrap().map(|row| row.unwrap().warnings).collect();
         assert_eq!(found, [["first"], ["first"]]);
         for name in ["claims", "commits", "staging"] {
-            assert_eq!(std::fs::read_dir(folder.path().join(name)).unwrap().count(), 0, "{name}");
+            assert_eq!(bed.count(name), 0, "{name} of {}", bed.kind);
         }
     }
 }
 
 #[test]
 fn a_commit_whose_files_are_lost_is_taken_back() {
-    let folder = tempfile::tempdir().unwrap();
-    // Operations: the manifest, the claim, two files, the commit, and then the first rename.
-    assert!(fails(folder.path(), &manifest(2, 2), Failure::KilledBefore, 5));
-    assert!(folder.path().join("commits/00000.json").exists());
-    for file in std::fs::read_dir(folder.path().join("staging")).unwrap() {
-        std::fs::write(file.unwrap().path(), "lost in a power cut").unwrap();
-    }
-    let results = Results::create_or_resume(folder.path(), &manifest(2, 2)).unwrap();
-    work(&results);
-    assert_whole(&results);
+    beds::each(|bed| {
+        // Operations: the manifest, the claim, two files, the commit, and then the first rename.
+        assert!(fails(&bed, &manifest(2, 2), Failure::KilledBefore, 5));
+        assert!(bed.storage.read("commits/00000.json").unwrap().is_some());
+        for file in bed.storage.list("staging").unwrap() {
+            let name = format!("staging/{file}");
+            bed.storage.remove(&name).unwrap();
+            bed.storage.write(&name, &mut |file| Ok(file.write_all(b"lost in a power cut")?)).unwrap();
+        }
+        let results = Results::create_or_resume_in(bed.storage.clone(), &manifest(2, 2)).unwrap();
+        work(&results);
+        assert_whole(&results);
+    });
 }
 
 /// Sets the time of a file to some seconds ago.
