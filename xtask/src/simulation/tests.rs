@@ -15,7 +15,7 @@ fn options(line: &str) -> Options {
 #[test]
 fn one_executor_without_trouble_takes_the_time_of_its_parts() {
     let options = options(
-        "--texts 2560 --failure-hours 0 --slow-share 0 --shard-seconds 0 --scheduler-seconds 0 --sign-seconds 0 --spread 0",
+        "--texts 2560 --text-seconds 0.007 --part-seconds 0.02 --failure-hours 0 --slow-share 0 --shard-seconds 0 --scheduler-seconds 0 --sign-seconds 0 --spread 0",
     );
     let cluster = Cluster::new(&options, 1);
     let alone = cluster.seconds_alone();
@@ -29,7 +29,7 @@ fn one_executor_without_trouble_takes_the_time_of_its_parts() {
 #[test]
 fn executors_share_the_parts_evenly() {
     let options = options(
-        "--texts 25600 --failure-hours 0 --slow-share 0 --shard-seconds 0 --scheduler-seconds 0 --load-seconds 0 --spread 0",
+        "--texts 25600 --text-seconds 0.007 --part-seconds 0.02 --failure-hours 0 --slow-share 0 --shard-seconds 0 --scheduler-seconds 0 --load-seconds 0 --spread 0",
     );
     // A hundred equal parts: 10 rounds of 10, and 15 rounds of 7 of which the last is not full.
     for (executors, rounds) in [(10, 10.0), (7, 15.0)] {
