@@ -156,7 +156,7 @@ fn examine(name: &str) -> Report {
     let mut loaded = None;
     report.run("load", |_| {
         let device = std::env::var("INSEQ_TEST_DEVICE").unwrap_or_else(|_| "flex".into());
-        let options = LoadOptions { device, ..LoadOptions::default() };
+        let options = LoadOptions::default().device(device);
         loaded = Some(AttributionModel::load_with(&folder(name).to_string_lossy(), &options)?);
         Ok(())
     });

@@ -44,11 +44,9 @@ fn contrasts_go_through_the_template() {
         // Token by token from the right, which is what there is without.
         (json!({ "contrast_targets": " a dog", "contrast_targets_alignments": [[3, 4], [4, 5]] }), CAT_A_DOG),
     ] {
-        let request = AttributionRequest {
-            attributed_fn_args: arguments(contrast.clone()),
-            step_scores_args: arguments(contrast.clone()),
-            ..AttributionRequest::new(["cat"])
-        };
+        let request = AttributionRequest::new(["cat"])
+            .attributed_fn_args(arguments(contrast.clone()))
+            .step_scores_args(arguments(contrast.clone()));
         let request = request.generated_texts([" the mat"]).attributed_fn("contrast_prob_diff");
         let result = model.attribute(&request.step_scores(["contrast_prob"]).method("dummy").chat(true)).unwrap();
         assert_eq!(result.info.to_map()["generated_texts"], json!(["the cat on the mat"]));
@@ -59,8 +57,7 @@ fn contrasts_go_through_the_template() {
 #[test]
 fn every_text_of_a_batch_has_its_own_contrast() {
     let contrast = json!({ "contrast_targets": [" a dog", " a dog"] });
-    let request =
-        AttributionRequest { step_scores_args: arguments(contrast), ..AttributionRequest::new(["cat", "dog"]) };
+    let request = AttributionRequest::new(["cat", "dog"]).step_scores_args(arguments(contrast));
     let request = request.generated_texts([" the mat", " the mat"]).step_scores(["contrast_prob"]).chat(true);
     let result = chat_model().attribute(&request).unwrap();
     assert_close("the first", &scores(&result, 0), &CAT_A_DOG, 1e-4);
@@ -83,7 +80,7 @@ fn a_chat_is_what_its_words_are() {
         let sequence = &result.sequences[0];
         (sequence.target.clone(), sequence.attr_pos_start, sequence.step_scores["probability"].to_vec())
     };
-    let words = AttributionRequest { skip_special_tokens: true, ..AttributionRequest::new(["the cat on"]) };
+    let words = AttributionRequest::new(["the cat on"]).skip_special_tokens(true);
     assert_eq!(of(AttributionRequest::new(["cat"]).chat(true)), of(words.clone()));
     let given = AttributionRequest::new(["cat"]).generated_texts([" the mat"]).chat(true);
     assert_eq!(of(given), of(words.generated_texts(["the cat on the mat"])));
@@ -124,13 +121,13 @@ fn a_contrast_source_is_another_last_question() {
     let chat = |question: &str| Chat::new([Message::new("system", "the"), Message::user(question)]).unwrap();
     let answer = |request: AttributionRequest, contrast: &str| {
         let step_scores_args = arguments(json!({ "contrast_sources": contrast }));
-        let request = AttributionRequest { step_scores_args, ..request };
+        let request = request.step_scores_args(step_scores_args);
         scores(&model.attribute(&request.step_scores(["contrast_prob"]).method("dummy")).unwrap(), 0)
     };
     let asked = answer(AttributionRequest::of_chats([chat("cat")]).generated_texts([" the mat"]), "dog");
     // Of the text `the dog on the mat`.
     assert_close("another question", &asked, &DOG_THE_MAT, 1e-4);
-    let both = AttributionRequest { input_texts: vec!["cat".into()], ..AttributionRequest::of_chats([chat("cat")]) };
+    let both = AttributionRequest::of_chats([chat("cat")]).input_texts(["cat"]);
     let message = model.attribute(&both).unwrap_err().to_string();
     assert!(message.contains("1 input texts are given beside 1 chats"), "{message}");
 }

@@ -14,7 +14,7 @@ const TEXTS: [(&str, &str, &str); 2] =
 
 fn model(name: &str, memory_budget: usize) -> AttributionModel {
     let folder = fixture("architectures").join(name);
-    let options = LoadOptions { memory_budget, ..LoadOptions::default() };
+    let options = LoadOptions::default().memory_budget(memory_budget);
     AttributionModel::load_with(folder.to_str().unwrap(), &options).unwrap()
 }
 

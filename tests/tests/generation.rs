@@ -134,7 +134,7 @@ fn no_field_stops_a_given_text() {
 
 /// The warnings of a text that is generated.
 fn warnings(model: &AttributionModel, arguments: Value) -> Vec<String> {
-    let request = AttributionRequest { generation_args: object(arguments), ..AttributionRequest::new(["the cat"]) };
+    let request = AttributionRequest::new(["the cat"]).generation_args(object(arguments));
     model.attribute(&request).unwrap().info.warnings.unwrap_or_default()
 }
 
@@ -236,8 +236,7 @@ fn values_out_of_range_are_what_they_are_in_transformers() {
         let of_file = with_fields("gpt2", &Value::Object(fields.clone()));
         let plain = with_fields("gpt2", &json!({}));
         for (model, arguments) in [(&of_file, Map::new()), (&plain, fields)] {
-            let request =
-                AttributionRequest { generation_args: arguments.clone(), ..AttributionRequest::new(["the cat"]) };
+            let request = AttributionRequest::new(["the cat"]).generation_args(arguments.clone());
             let found = model.attribute(&request);
             if case.outcome == "error" {
                 let message = found.unwrap_err().to_string();

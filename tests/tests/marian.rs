@@ -12,7 +12,7 @@ const SEEDS: [&str; 3] = ["marian/seed1", "marian/seed2", "marian/seed3"];
 
 fn load(folder: &str) -> AttributionModel {
     let device = std::env::var("INSEQ_TEST_DEVICE").unwrap_or_else(|_| "flex".into());
-    let options = LoadOptions { device, ..LoadOptions::default() };
+    let options = LoadOptions::default().device(device);
     AttributionModel::load_with(fixture(folder).to_str().unwrap(), &options).unwrap()
 }
 
@@ -198,7 +198,7 @@ fn a_batch_gives_each_text_what_it_gets_alone() {
 
 #[test]
 fn a_small_memory_budget_changes_time_and_not_scores() {
-    let options = LoadOptions { memory_budget: 1 << 16, device: "flex".into(), ..LoadOptions::default() };
+    let options = LoadOptions::default().memory_budget(1 << 16).device("flex");
     let small = AttributionModel::load_with(fixture(SEEDS[1]).to_str().unwrap(), &options).unwrap();
     let request = AttributionRequest::new(["The tired nurse said that she was late."])
         .generated_texts(["L'infirmière fatiguée a dit qu'elle était en retard."])

@@ -108,7 +108,7 @@ fn what_receives_a_text_can_stop_the_call_with_an_error_of_its_own() {
 fn a_call_is_stopped_from_outside() {
     let model = model();
     let cancellation = Cancellation::default();
-    let limits = Limits { cancellation: Some(cancellation.clone()), ..Limits::default() };
+    let limits = Limits::default().cancellation(cancellation.clone());
     // Texts that ran together are not delivered either.
     let request = AttributionRequest::new(TEXTS).batch_size(TEXTS.len()).limits(limits);
     let mut count = 0;
@@ -126,9 +126,9 @@ fn a_call_is_stopped_from_outside() {
 #[test]
 fn a_call_has_a_memory_budget_of_its_own() {
     let own = model();
-    let small = AttributionModel::demo_with(&LoadOptions { memory_budget: 1 << 20, ..LoadOptions::default() }).unwrap();
+    let small = AttributionModel::demo_with(&LoadOptions::default().memory_budget(1 << 20)).unwrap();
     let request = AttributionRequest::new(TEXTS).method("integrated_gradients").attribution_argument("n_steps", 4);
-    let limited = request.clone().limits(Limits { memory_budget: Some(1 << 20), ..Limits::default() });
+    let limited = request.clone().limits(Limits::default().memory_budget(1 << 20));
     let bytes = |model: &AttributionModel, request: &AttributionRequest| -> Vec<usize> {
         model.plan(request).unwrap().iter().map(|plan| plan.bytes).collect()
     };
@@ -151,7 +151,7 @@ fn arguments_open_nothing_that_the_policy_of_a_call_does_not_allow() {
         named.attribution_argument("max_probe_steps", 2).attribution_argument("num_probes", 2)
     };
     let closed = |request: AttributionRequest, policy| {
-        let limits = Limits { policy, ..Limits::default() };
+        let limits = Limits::default().policy(policy);
         model
             .attribute(&request.limits(limits))
             .map_err(|error| (matches!(error, Error::NotAllowed { .. }), error.to_string()))
@@ -169,12 +169,13 @@ fn arguments_open_nothing_that_the_policy_of_a_call_does_not_allow() {
         let (is_refused, message) = closed(request.clone(), Policy::CLOSED).unwrap_err();
         assert!(is_refused && message.contains(&format!("`{permission}`")), "{message}");
         // The other permission is no help.
-        let other = Policy { may_read_files: permission != "may_read_files", may_fetch: permission != "may_fetch" };
+        let other =
+            Policy::default().may_read_files(permission != "may_read_files").may_fetch(permission != "may_fetch");
         let (is_refused, message) = closed(request, other).unwrap_err();
         assert!(is_refused, "{message}");
     }
     // Where it is allowed, and where nothing is opened.
-    let files = Policy { may_read_files: true, may_fetch: false };
+    let files = Policy::default().may_read_files(true).may_fetch(false);
     closed(by_name(json!({ "words": words })), files).unwrap();
     closed(by_name(json!({ "words": { "noun": ["nurse", "door"] } })), Policy::CLOSED).unwrap();
     closed(by_name(json!("model")), Policy::CLOSED).unwrap();

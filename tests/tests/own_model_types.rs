@@ -14,7 +14,7 @@ const NORMED: Kind = Kind { query_key_norms: QueryKeyNorms::Heads, ..MY_LLAMA };
 const WINDOWED: Kind = Kind { windows: Windows::All, ..MY_LLAMA };
 
 fn options(architecture: Architecture) -> LoadOptions {
-    LoadOptions { architectures: Architectures::default().with(architecture), ..LoadOptions::default() }
+    LoadOptions::default().architectures(Architectures::default().with(architecture))
 }
 
 fn attributed(model: &AttributionModel) -> SequenceAttribution {

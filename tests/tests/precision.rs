@@ -8,7 +8,7 @@ use inseq_tests::{assert_close, fixture};
 #[test]
 fn weights_kept_in_half_precision_give_the_same_scores() {
     let attribute = |dtype| {
-        let options = LoadOptions { device: "flex".into(), dtype, ..LoadOptions::default() };
+        let options = LoadOptions::default().device("flex").dtype(dtype);
         let model = AttributionModel::load_with(fixture("architectures/opt").to_str().unwrap(), &options).unwrap();
         let prompt = std::fs::read(fixture("architectures/opt/golden.json")).unwrap();
         let golden: serde_json::Value = serde_json::from_slice(&prompt).unwrap();

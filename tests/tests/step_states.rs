@@ -81,7 +81,7 @@ fn states_ids_and_masks_are_those_of_transformers_in_every_batch() {
         let model = model(&name);
         for batch_size in [1, 3] {
             for memory_budget in [1 << 30, 1 << 14] {
-                let limits = Limits { memory_budget: Some(memory_budget), ..Limits::default() };
+                let limits = Limits::default().memory_budget(memory_budget);
                 let request =
                     request(&texts).method("dummy").step_scores(functions()).batch_size(batch_size).limits(limits);
                 let result = model.attribute(&request).unwrap();

@@ -87,7 +87,7 @@ fn byte_level_texts_are_read_as_they_were_written() {
     let model = model("gpt2");
     let result =
         model.attribute(&request("été naïve", "été naïve snow").method("saliency")).unwrap().aggregate().unwrap();
-    let options = TerminalOptions { colors: ColorSupport::None, width: 100, ..TerminalOptions::default() };
+    let options = TerminalOptions::default().colors(ColorSupport::None).width(100);
     let picture = render(&result, &options).unwrap();
     assert!(picture.contains("  été naïve\n→ snow\n"), "{picture}");
     assert!(picture.contains("<0xC3>") && !picture.contains('Ã') && !picture.contains('\u{fffd}'), "{picture}");
@@ -139,8 +139,8 @@ fn special_tokens_can_be_left_out_of_a_picture() {
             let expected: Vec<f32> = expected.iter().map(|score| score / sum).collect();
             inseq_tests::assert_close(name, &found, &expected, 1e-6);
         }
-        let view = ViewOptions { view: View::Matrix, hide_special: true, ..ViewOptions::default() };
-        let options = TerminalOptions { colors: ColorSupport::None, width: 100, view, ..TerminalOptions::default() };
+        let view = ViewOptions::default().view(View::Matrix).hide_special(true);
+        let options = TerminalOptions::default().colors(ColorSupport::None).width(100).view(view);
         let result = AttributionResult { sequences: vec![whole.clone()], ..AttributionResult::default() };
         let picture = render(&result, &options).unwrap();
         assert!(special.iter().all(|token| !picture.contains(token)), "{picture}");

@@ -48,7 +48,7 @@ fn main() -> Result<()> {
         Some("bfloat16") => DType::BF16,
         Some(other) => anyhow::bail!("there is no type `{other}`"),
     };
-    let options = LoadOptions { device: "flex".into(), dtype, ..LoadOptions::default() };
+    let options = LoadOptions::default().device("flex").dtype(dtype);
     let model = AttributionModel::load_with(&folder, &options)?;
     let mut output = std::io::stdout().lock();
     writeln!(output, "{}", json!({"ready": true}))?;

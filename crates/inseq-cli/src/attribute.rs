@@ -103,11 +103,9 @@ pub struct CallArguments {
 impl CallArguments {
     /// The request with all options.
     pub fn complete(&self, request: AttributionRequest) -> Result<AttributionRequest, Failure> {
-        let request = AttributionRequest {
-            step_scores: self.step_scores.iter().map(|name| name.as_str().into()).collect(),
-            output_step_attributions: self.output_step_attributions,
-            ..request
-        };
+        let request = request
+            .step_scores(self.step_scores.iter().map(String::as_str))
+            .output_step_attributions(self.output_step_attributions);
         let method = method(&self.attribution_method)?;
         Ok(self.attribution.complete(request, std::slice::from_ref(&method))?.method(method.name))
     }

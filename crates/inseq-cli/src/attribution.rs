@@ -61,16 +61,14 @@ impl AttributionArguments {
         if self.batch_size == Some(0) {
             return Err(Failure::Argument("--batch-size must be at least 1".into()));
         }
-        let mut request = AttributionRequest {
-            attributed_fn: self.attributed_fn.clone().map(Into::into),
-            attribute_target: self.attribute_target,
-            feature_groups: feature_groups(self.feature_groups.as_deref())?,
-            attr_pos_start: self.start_pos,
-            attr_pos_end: self.end_pos,
-            include_eos_baseline: self.include_eos_baseline,
-            batch_size: self.batch_size,
-            ..request
-        };
+        let mut request = request
+            .attribute_target(self.attribute_target)
+            .feature_groups(feature_groups(self.feature_groups.as_deref())?)
+            .attr_pos_start(self.start_pos)
+            .attr_pos_end(self.end_pos)
+            .include_eos_baseline(self.include_eos_baseline)
+            .batch_size(self.batch_size);
+        request.attributed_fn = self.attributed_fn.clone().map(Into::into);
         let unused = request.add_keywords(&self.attribution_kwargs, methods)?;
         unused.iter().for_each(|unused| warn(&format!("--attribution-kwargs: {unused}")));
         Ok(request)

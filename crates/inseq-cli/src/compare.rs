@@ -120,16 +120,16 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
 
 /// The texts that all methods explain, generated once where they are not given.
 fn targets(model: &AttributionModel, request: &AttributionRequest) -> Result<AttributionResult, Failure> {
-    let request = AttributionRequest {
-        attribution_args: Map::new(),
-        attributed_fn: None,
-        attributed_fn_args: Map::new(),
+    let mut request = request
+        .clone()
+        .method("dummy")
+        .attribution_args(Map::new())
+        .attributed_fn_args(Map::new())
         // The attributions of the methods warn of it, where it has no effect.
-        attribute_target: false,
-        include_eos_baseline: false,
-        feature_groups: FeatureGroups::Tokens,
-        ..request.clone().method("dummy")
-    };
+        .attribute_target(false)
+        .include_eos_baseline(false)
+        .feature_groups(FeatureGroups::Tokens);
+    request.attributed_fn = None;
     Ok(model.attribute(&request)?)
 }
 

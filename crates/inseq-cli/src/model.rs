@@ -64,22 +64,20 @@ pub enum Precision {
 /// Loads the model, and says what was found in it.
 pub fn load(arguments: &ModelArguments, verbosity: &Verbosity) -> Result<AttributionModel, Failure> {
     let loading = Loading::of(arguments, &mut warn)?;
-    let options = LoadOptions {
+    let options = LoadOptions::default()
         // Apple's GPUs are reached by WebGPU here.
-        device: if arguments.device == "mps" { "wgpu".into() } else { arguments.device.clone() },
-        dtype: match loading.precision {
+        .device(if arguments.device == "mps" { "wgpu" } else { arguments.device.as_str() })
+        .dtype(match loading.precision {
             Precision::F32 => DType::F32,
             Precision::F16 => DType::F16,
             Precision::Bf16 => DType::BF16,
-        },
-        hub: HubOptions { offline: loading.offline, progress: Some(downloads()), ..HubOptions::default() },
-        memory_budget: match arguments.memory_budget {
+        })
+        .hub(HubOptions::default().offline(loading.offline).progress(downloads()))
+        .memory_budget(match arguments.memory_budget {
             Some(budget) => usize::try_from(budget.as_u64()).unwrap_or(usize::MAX),
             None => inseq_methods::DEFAULT_MEMORY_BUDGET,
-        },
-        languages: loading.languages,
-        ..LoadOptions::default()
-    };
+        })
+        .languages(loading.languages);
     let model = match (&arguments.model_name_or_path, loading.revision) {
         (Some(name), Some(revision)) => AttributionModel::load_with(&format!("{name}@{revision}"), &options)?,
         (Some(name), None) => AttributionModel::load_with(name, &options)?,
@@ -109,7 +107,7 @@ pub fn facts(arguments: &ModelArguments) -> Result<(ModelFacts, Object), Failure
     let repository = match (&arguments.model_name_or_path, loading.revision) {
         (Some(name), revision) => {
             let name = revision.map_or_else(|| name.clone(), |revision| format!("{name}@{revision}"));
-            let options = HubOptions { offline: true, ..HubOptions::default() };
+            let options = HubOptions::default().offline(true);
             Repository::open(&name, &options).map_err(inseq_methods::Error::from)?
         }
         (None, _) => demo_repository()?,

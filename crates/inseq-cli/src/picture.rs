@@ -133,13 +133,13 @@ impl<'a> Pictures<'a> {
             return Ok(());
         }
         let detected = TerminalOptions::detect();
-        let options = TerminalOptions {
-            colors: self.arguments.color.of(detected.colors),
-            theme: self.arguments.view.theme.unwrap_or(detected.theme),
-            show_values: !self.arguments.view.hide_values,
-            view: self.options.clone(),
-            ..detected
-        };
+        let colors = self.arguments.color.of(detected.colors);
+        let theme = self.arguments.view.theme.unwrap_or(detected.theme);
+        let options = detected
+            .colors(colors)
+            .theme(theme)
+            .show_values(!self.arguments.view.hide_values)
+            .view(self.options.clone());
         let shown = self.shown(result)?;
         let picture = terminal::render(shown.clone(), &options)?;
         if self.file.is_none_or(|(_, format)| format == Format::Html) {
@@ -149,12 +149,10 @@ impl<'a> Pictures<'a> {
     }
 
     fn figure(&self, result: &Prepared, format: Format) -> Result<Vec<u8>, Failure> {
-        let options = FigureOptions {
-            theme: self.arguments.view.theme.unwrap_or(Theme::Light),
-            show_values: !self.arguments.view.hide_values,
-            view: self.options.clone(),
-            ..FigureOptions::default()
-        };
+        let options = FigureOptions::default()
+            .theme(self.arguments.view.theme.unwrap_or(Theme::Light))
+            .show_values(!self.arguments.view.hide_values)
+            .view(self.options.clone());
         let shown = self.shown(result)?;
         let bytes = match format {
             Format::Png => figure::png(shown.clone(), &options)?,
@@ -167,8 +165,7 @@ impl<'a> Pictures<'a> {
 
     /// A page aggregates by itself, as its reader likes, unless that is decided here.
     fn page(&self, result: &Prepared) -> Result<String, Failure> {
-        let options =
-            HtmlOptions { theme: self.arguments.view.theme, view: self.options.clone(), ..HtmlOptions::default() };
+        let options = HtmlOptions::default().theme(self.arguments.view.theme).view(self.options.clone());
         let texts = match &self.against {
             None => result.as_asked()?.into(),
             Some(against) => Texts::in_pairs(result.as_asked()?, against.as_asked()?)?,

@@ -117,12 +117,10 @@ impl<'a> ResultFile<'a> {
             Precision::Float8 => ScoresPrecision::Float8,
         };
         // Over what is there, as the reference's command saves.
-        let options = SaveOptions {
-            overwrite: true,
-            scores_precision,
-            split_sequences: arguments.split_sequences,
-            ..SaveOptions::default()
-        };
+        let options = SaveOptions::default()
+            .overwrite(true)
+            .scores_precision(scores_precision)
+            .split_sequences(arguments.split_sequences);
         Ok(Self { destination, format, options })
     }
 

@@ -49,13 +49,11 @@ pub struct ReadingArguments {
 impl ReadingArguments {
     /// A request with these options, without texts.
     pub fn request(&self) -> AttributionRequest {
-        AttributionRequest {
-            chat: self.chat,
-            generate_from_target_prefix: self.generate_from_target_prefix,
-            truncate: self.truncate,
-            generation_args: self.generation_kwargs.clone(),
-            ..AttributionRequest::default()
-        }
+        AttributionRequest::default()
+            .chat(self.chat)
+            .generate_from_target_prefix(self.generate_from_target_prefix)
+            .truncate(self.truncate)
+            .generation_args(self.generation_kwargs.clone())
     }
 }
 
@@ -67,12 +65,10 @@ impl TextArguments {
 
     /// A request for these texts.
     pub fn request(&self) -> Result<AttributionRequest, Failure> {
-        Ok(AttributionRequest {
-            input_texts: input_texts(&self.input_texts)?,
-            chats: self.chat_file.as_deref().map(chats).transpose()?.unwrap_or_default(),
-            generated_texts: self.generated_texts.clone(),
-            ..self.reading.request()
-        })
+        let chats = self.chat_file.as_deref().map(chats).transpose()?.unwrap_or_default();
+        let mut request = self.reading.request().input_texts(input_texts(&self.input_texts)?).chats(chats);
+        request.generated_texts.clone_from(&self.generated_texts);
+        Ok(request)
     }
 }
 

@@ -71,31 +71,29 @@ impl ViewArguments {
     /// A flag has no effect on the view, or a number is 0.
     pub fn options(&self) -> Result<ViewOptions, Failure> {
         self.check_flags()?;
-        let options = ViewOptions {
-            view: self.view,
-            title: None,
-            min_value: self.min_value,
-            max_value: self.max_value,
-            top_tokens: self.top_tokens,
-            hide_special: self.hide_special,
-            replacements: self.replace.clone(),
-            steps: self
-                .show_tokens
-                .iter()
-                .map(|step| step.parse().map_or_else(|_| Step::Text(step.clone()), Step::Position))
-                .collect(),
-            highlight: self.highlight.clone(),
-            wrap: match self.wrap_after.as_slice() {
+        let mut granular = Granular::default().slices(self.slice_dims.clone());
+        granular.dimension.clone_from(&self.show_dim);
+        granular.longest = self.max_show_size.unwrap_or(granular.longest);
+        let mut options = ViewOptions::default()
+            .view(self.view)
+            .min_value(self.min_value)
+            .max_value(self.max_value)
+            .top_tokens(self.top_tokens)
+            .hide_special(self.hide_special)
+            .replacements(self.replace.clone())
+            .steps(
+                self.show_tokens
+                    .iter()
+                    .map(|step| step.parse().map_or_else(|_| Step::Text(step.clone()), Step::Position))
+                    .collect(),
+            )
+            .wrap(match self.wrap_after.as_slice() {
                 [] => Wrap::Width,
                 [one] => one.parse().map_or_else(|_| Wrap::After(vec![one.clone()]), Wrap::Every),
                 several => Wrap::After(several.to_vec()),
-            },
-            granular: Granular {
-                dimension: self.show_dim.clone(),
-                slices: self.slice_dims.clone(),
-                longest: self.max_show_size.unwrap_or(Granular::default().longest),
-            },
-        };
+            })
+            .granular(granular);
+        options.highlight.clone_from(&self.highlight);
         options.check()?;
         Ok(options)
     }

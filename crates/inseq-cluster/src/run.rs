@@ -67,11 +67,10 @@ pub fn run(arguments: &SubmitArguments, line: Vec<OsString>) -> Result<(), Probl
         other => other,
     })?;
     let after = results.status()?;
-    let summary = Summary {
-        parts: after.done.saturating_sub(before.done),
-        rows: after.rows_done.saturating_sub(before.rows_done),
-        errors: after.errors.saturating_sub(before.errors),
-    };
+    let summary = Summary::default()
+        .parts(after.done.saturating_sub(before.done))
+        .rows(after.rows_done.saturating_sub(before.rows_done))
+        .errors(after.errors.saturating_sub(before.errors));
     Ok(work.finish(dataset, summary, true)?)
 }
 
@@ -160,11 +159,10 @@ impl Client<'_> {
         let status = self.results.status()?;
         self.next_look = Instant::now() + LOOK.max(started.elapsed() * SHARE_OF_LOOKS);
         let Status { rows_done, errors, rows, left_out, .. } = status;
-        let progress = RunProgress {
-            rows: rows_done.saturating_sub(self.before.rows_done),
-            errors: errors.saturating_sub(self.before.errors),
-            total: rows.saturating_sub(left_out).saturating_sub(self.before.rows_done),
-        };
+        let progress = RunProgress::default()
+            .rows(rows_done.saturating_sub(self.before.rows_done))
+            .errors(errors.saturating_sub(self.before.errors))
+            .total(rows.saturating_sub(left_out).saturating_sub(self.before.rows_done));
         // An interrupt is seen while waiting.
         let _ = self.reporter.update(News::Progress(progress));
         Ok(status.is_complete())

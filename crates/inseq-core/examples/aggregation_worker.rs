@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let Some((path, sizes)) = arguments.split_first() else { return Err("give a file".into()) };
     if !sizes.is_empty() {
         let sizes = sizes.iter().map(|size| size.parse()).collect::<Result<Vec<usize>, _>>()?;
-        large(&sizes)?.save_with(path, &SaveOptions { overwrite: true, ..SaveOptions::default() })?;
+        large(&sizes)?.save_with(path, &SaveOptions::default().overwrite(true))?;
     }
     let result = AttributionResult::load(path)?;
     let sequence = result.sequences.first().ok_or("the file has no sequence")?;

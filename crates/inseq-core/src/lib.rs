@@ -18,6 +18,7 @@ mod result;
 mod saved;
 mod scores_dict;
 mod sequence;
+mod setters;
 mod special;
 pub mod text;
 mod token;

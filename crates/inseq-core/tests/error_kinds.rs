@@ -19,7 +19,7 @@ fn kinds_differ() {
     assert!(matches!(named("spliit", json!({})), Error::Unknown(_)));
     assert!(matches!("mode".parse::<AggregationFunction>(), Err(Error::Unknown(_))));
 
-    let large = AttributionResult::read(&b"{\"a\": 1}"[..], &LoadOptions { max_bytes: 3 }).unwrap_err();
+    let large = AttributionResult::read(&b"{\"a\": 1}"[..], &LoadOptions::default().max_bytes(3)).unwrap_err();
     assert!(matches!(&large, Error::Limit { name, .. } if name == "max_bytes"), "{large:?}");
     let damaged = AttributionResult::read(&b"{"[..], &LoadOptions::default()).unwrap_err();
     assert!(matches!(&damaged, Error::Malformed { .. }), "{damaged:?}");

@@ -231,7 +231,7 @@ fn a_file_that_unpacks_to_more_than_allowed_is_refused() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(&vec![b' '; 1_000_000]).expect("memory can be written");
     let bomb = encoder.finish().expect("memory can be written");
-    let error = AttributionResult::read(bomb.as_slice(), &LoadOptions { max_bytes: 10_000 });
+    let error = AttributionResult::read(bomb.as_slice(), &LoadOptions::default().max_bytes(10_000));
     let expected = "the saved result is larger than 10000 bytes; raise `max_bytes` to load it";
     assert_eq!(error.map_err(|error| error.to_string()), Err(expected.to_owned()));
 }

@@ -41,11 +41,11 @@ fn variants() -> Vec<(&'static str, SaveOptions)> {
     let plain = SaveOptions::default();
     vec![
         ("plain.json", plain),
-        ("lists.json", SaveOptions { ndarray_compact: false, ..plain }),
-        ("float16.json", SaveOptions { scores_precision: ScoresPrecision::Float16, ..plain }),
-        ("float8.json", SaveOptions { scores_precision: ScoresPrecision::Float8, ..plain }),
-        ("gzipped.json.gz", SaveOptions { compress: true, ..plain }),
-        ("split.json", SaveOptions { split_sequences: true, ..plain }),
+        ("lists.json", plain.ndarray_compact(false)),
+        ("float16.json", plain.scores_precision(ScoresPrecision::Float16)),
+        ("float8.json", plain.scores_precision(ScoresPrecision::Float8)),
+        ("gzipped.json.gz", plain.compress(true)),
+        ("split.json", plain.split_sequences(true)),
     ]
 }
 

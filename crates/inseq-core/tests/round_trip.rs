@@ -146,7 +146,7 @@ proptest! {
 
     #[test]
     fn what_is_saved_is_loaded(result in result(), compress: bool, ndarray_compact: bool) {
-        let options = SaveOptions { compress, ndarray_compact, ..SaveOptions::default() };
+        let options = SaveOptions::default().compress(compress).ndarray_compact(ndarray_compact);
         let loaded = there_and_back(&result, &options);
         prop_assert!(result.is_close(&loaded, Tolerance::EXACT), "{result:#?}\nbecame\n{loaded:#?}");
     }
@@ -155,7 +155,7 @@ proptest! {
     fn what_is_saved_as_safetensors_is_loaded(result in result(), precision in precision()) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("out.safetensors");
-        let options = SaveOptions { scores_precision: precision, ..SaveOptions::default() };
+        let options = SaveOptions::default().scores_precision(precision);
         result.save_with(&path, &options).expect("valid results can be saved");
         let loaded = AttributionResult::load(&path).expect("what was saved can be loaded");
         // JSON rounds the scores of sequences to the same numbers, and does not round those of steps.
@@ -189,7 +189,7 @@ proptest! {
             ..SequenceAttribution::default()
         };
         let result = AttributionResult { sequences: vec![sequence], ..AttributionResult::default() };
-        let options = SaveOptions { scores_precision: ScoresPrecision::Float16, ..SaveOptions::default() };
+        let options = SaveOptions::default().scores_precision(ScoresPrecision::Float16);
         let loaded = there_and_back(&result, &options);
         // Half a unit in the last of 11 bits, or of the smallest number.
         let tolerance = Tolerance { relative: 2f32.powi(-11), absolute: 2f32.powi(-25) };
@@ -238,7 +238,7 @@ fn a_file_is_not_overwritten_unless_asked_for() -> Result<(), Box<dyn std::error
     let error = small().save(&path);
     assert!(matches!(&error, Err(Error::Exists(taken)) if *taken == path), "{error:?}");
     assert_eq!(fs::read_to_string(&path)?, "mine");
-    small().save_with(&path, &SaveOptions { overwrite: true, ..SaveOptions::default() })?;
+    small().save_with(&path, &SaveOptions::default().overwrite(true))?;
     assert!(AttributionResult::load(&path)?.is_close(&small(), Tolerance::EXACT));
     assert_eq!(fs::read_dir(folder.path())?.count(), 1, "nothing temporary is left");
     Ok(())
@@ -247,7 +247,7 @@ fn a_file_is_not_overwritten_unless_asked_for() -> Result<(), Box<dyn std::error
 #[test]
 fn sequences_are_split_as_the_reference_splits_them() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    let options = SaveOptions { split_sequences: true, compress: true, ..SaveOptions::default() };
+    let options = SaveOptions::default().split_sequences(true).compress(true);
     let paths = small().save_with(folder.path().join("out.json.gz"), &options)?;
     assert_eq!(paths, ["out_0.json.gz", "out_1.json.gz"].map(|name| folder.path().join(name)));
     let second = AttributionResult::load(&paths[1])?;

@@ -17,6 +17,7 @@ use crate::{Result, Results};
 
 /// Options of a [`Report`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ReportOptions {
     /// Number of tokens per side, those with the largest mean scores. Default 20.
     pub tokens: usize,
@@ -28,13 +29,17 @@ pub struct ReportOptions {
     pub classes: Vec<WordClass>,
 }
 
+inseq_core::setters! {
+    ReportOptions { tokens: usize, least: u64, quantiles: usize, classes: Vec<WordClass> }
+}
+
 impl Default for ReportOptions {
     fn default() -> Self {
         Self { tokens: 20, least: 5, quantiles: 4, classes: Vec::new() }
     }
 }
 
-/// Side of an input token.
+/// Side of an input token; there is no third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -46,6 +51,7 @@ pub enum Side {
 
 /// Mean scores of a dataset. Scores are per token, after the default aggregation. Scores that are not finite are not counted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Report {
     /// Rows with an attribution.
     pub rows: u64,
@@ -69,6 +75,7 @@ pub struct Report {
 
 /// Mean score at a position.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct PositionMeans {
     /// Side of the input token.
     pub side: Side,
@@ -82,6 +89,7 @@ pub struct PositionMeans {
 
 /// Mean score of a token.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct TokenMeans {
     /// Side of the input token.
     pub side: Side,
@@ -95,6 +103,7 @@ pub struct TokenMeans {
 
 /// Mean score of the words of a list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct WordMeans {
     /// Name of the list; `None` for words that are on no list.
     pub class: Option<String>,
@@ -108,6 +117,7 @@ pub struct WordMeans {
 
 /// Scores of the steps whose step scores lie in a range.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct QuantileMeans {
     /// Name of the step score.
     pub step_score: String,

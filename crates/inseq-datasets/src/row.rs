@@ -4,6 +4,7 @@ use inseq_core::SequenceAttribution;
 
 /// A row of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Row {
     /// Row of the split, from 0.
     pub number: u64,
@@ -15,6 +16,7 @@ pub struct Row {
 
 /// A row that was attributed, or why it could not be.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AttributedRow {
     /// The row.
     pub row: Row,
@@ -22,4 +24,40 @@ pub struct AttributedRow {
     pub outcome: std::result::Result<SequenceAttribution, String>,
     /// Warnings about this row, one line each.
     pub warnings: Vec<String>,
+}
+
+inseq_core::setters! {
+    Row { number: u64, texts: std::result::Result<(String, Option<String>), String> }
+    some { id: impl Into<String> }
+}
+
+impl Row {
+    /// A row without an id.
+    ///
+    /// ```
+    /// use inseq_datasets::Row;
+    ///
+    /// let row = Row::new(7, Ok(("Hello world".into(), None))).id("greeting");
+    /// assert_eq!((row.number, row.id.as_deref()), (7, Some("greeting")));
+    /// ```
+    #[must_use]
+    pub fn new(number: u64, texts: std::result::Result<(String, Option<String>), String>) -> Self {
+        Self { number, id: None, texts }
+    }
+}
+
+inseq_core::setters! {
+    AttributedRow {
+        row: Row,
+        outcome: std::result::Result<SequenceAttribution, String>,
+        warnings: Vec<String>,
+    }
+}
+
+impl AttributedRow {
+    /// A row with its attribution or its error, without warnings.
+    #[must_use]
+    pub fn new(row: Row, outcome: std::result::Result<SequenceAttribution, String>) -> Self {
+        Self { row, outcome, warnings: Vec::new() }
+    }
 }

@@ -138,10 +138,8 @@ fn a_column_may_be_an_expression() {
         let source = Source::new(&file).filter("score < 10");
         let dataset = Dataset::open(&source, &columns).unwrap();
         let found: Vec<Row> = dataset.rows(0..6).unwrap().map(Result::unwrap).collect();
-        let row = |number, id: &str, input: &str, generated: &str| Row {
-            number,
-            id: Some(id.into()),
-            texts: Ok((input.into(), Some(generated.into()))),
+        let row = |number, id: &str, input: &str, generated: &str| {
+            Row::new(number, Ok((input.into(), Some(generated.into())))).id(id)
         };
         let expected = [row(0, "6", "fr: un", "UN"), row(2, "2", ": ?", "?"), row(4, "8", "de: vier", "VIER")];
         assert_eq!(found, expected, "{file}");
@@ -222,18 +220,12 @@ fn a_run_with_a_filter_keeps_the_numbers_and_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let file = &files(&folder)[0];
     let dataset = Dataset::open(&Source::new(file).filter("lang = 'fr'"), &Columns::new("text")).unwrap();
-    let manifest = |filter: &str| Manifest {
-        rows: dataset.len(),
-        part_rows: 2,
-        filter: Some(filter.into()),
-        ..Manifest::default()
-    };
+    let manifest = |filter: &str| Manifest::default().rows(dataset.len()).part_rows(2).filter(filter);
     let place = folder.path().join("results");
     let results = Results::create_or_resume(&place, &manifest("lang = 'fr'")).unwrap();
     for part in 0..results.parts() {
         let claim = results.claim(part).unwrap().unwrap();
-        let row =
-            |row: Result<Row>| AttributedRow { row: row.unwrap(), outcome: Err("no model".into()), warnings: vec![] };
+        let row = |row: Result<Row>| AttributedRow::new(row.unwrap(), Err("no model".into()));
         let rows: Vec<AttributedRow> = dataset.rows(claim.rows()).unwrap().map(row).collect();
         if part == 1 {
             // A row twice, or of another part, is still noticed.

@@ -39,11 +39,7 @@ impl Hub {
     }
 
     fn options(&self, cache: &TempDir) -> HubOptions {
-        HubOptions {
-            endpoint: Some(self.address.clone()),
-            cache: Some(cache.path().to_path_buf()),
-            ..HubOptions::default()
-        }
+        HubOptions::default().endpoint(self.address.clone()).cache(cache.path().to_path_buf())
     }
 
     fn asked(&self) -> Vec<String> {
@@ -142,7 +138,7 @@ fn the_parquet_export_is_read_and_nothing_else_is_fetched() {
 
     // Python's layout, and the same without the hub.
     assert!(cache.path().join("datasets--org--texts/refs/refs/convert/parquet").is_file());
-    let offline = HubOptions { offline: true, endpoint: Some("http://127.0.0.1:9".into()), ..options.clone() };
+    let offline = options.clone().offline(true).endpoint("http://127.0.0.1:9");
     let asked = hub.asked().len();
     assert_eq!(texts(&source, &offline).unwrap().len(), 4);
     assert_eq!(hub.asked().len(), asked);

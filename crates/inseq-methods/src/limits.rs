@@ -21,6 +21,7 @@ use crate::loading::Policy;
 /// assert!(limits.is_cancelled());
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Limits {
     /// Largest size of the tensors of the call without the model's weights, in bytes; `None` uses the model's budget.
     pub memory_budget: Option<usize>,
@@ -33,31 +34,16 @@ pub struct Limits {
     pub cancellation: Option<Cancellation>,
 }
 
+inseq_core::setters! {
+    Limits {
+        memory_budget: impl Into<Option<usize>>,
+        policy: Policy,
+        cancellation: impl Into<Option<Cancellation>>,
+    }
+    some { device: impl Into<String> }
+}
+
 impl Limits {
-    /// Sets the largest size of the tensors of the call, in bytes.
-    #[must_use]
-    pub fn memory_budget(self, memory_budget: impl Into<Option<usize>>) -> Self {
-        Self { memory_budget: memory_budget.into(), ..self }
-    }
-
-    /// Sets the device that runs the call, by its name.
-    #[must_use]
-    pub fn device(self, device: impl Into<String>) -> Self {
-        Self { device: Some(device.into()), ..self }
-    }
-
-    /// Sets the files and models that the arguments of the call may name.
-    #[must_use]
-    pub fn policy(self, policy: Policy) -> Self {
-        Self { policy, ..self }
-    }
-
-    /// Sets the handle that stops the call.
-    #[must_use]
-    pub fn cancellation(self, cancellation: impl Into<Option<Cancellation>>) -> Self {
-        Self { cancellation: cancellation.into(), ..self }
-    }
-
     /// Whether the call should stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancellation.as_ref().is_some_and(Cancellation::is_cancelled)

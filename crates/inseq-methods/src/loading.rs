@@ -13,7 +13,16 @@ use crate::{Error, Result};
 pub const DEFAULT_MEMORY_BUDGET: usize = 1 << 30;
 
 /// Options for loading a model.
+///
+/// ```
+/// use inseq_methods::LoadOptions;
+/// use inseq_models::checkpoint::HubOptions;
+///
+/// let options = LoadOptions::default().device("cpu").hub(HubOptions::default().offline(true));
+/// assert!(options.hub.offline);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct LoadOptions {
     /// Name of the device, for [`inseq_models::device::parse`].
     pub device: String,
@@ -46,48 +55,16 @@ impl Default for LoadOptions {
     }
 }
 
-impl LoadOptions {
-    /// Sets the device, by its name.
-    #[must_use]
-    pub fn device(self, device: impl Into<String>) -> Self {
-        Self { device: device.into(), ..self }
+inseq_core::setters! {
+    LoadOptions {
+        device: impl Into<String>,
+        dtype: DType,
+        hub: HubOptions,
+        languages: TokenizerOptions,
+        architectures: Architectures,
+        memory_budget: usize,
     }
-
-    /// Sets the type of the weights.
-    #[must_use]
-    pub fn dtype(self, dtype: DType) -> Self {
-        Self { dtype, ..self }
-    }
-
-    /// Sets the options for downloading files.
-    #[must_use]
-    pub fn hub(self, hub: HubOptions) -> Self {
-        Self { hub, ..self }
-    }
-
-    /// Sets the repository of the tokenizer.
-    #[must_use]
-    pub fn tokenizer(self, tokenizer: impl Into<Option<String>>) -> Self {
-        Self { tokenizer: tokenizer.into(), ..self }
-    }
-
-    /// Sets the languages of a translation model with language tokens.
-    #[must_use]
-    pub fn languages(self, languages: TokenizerOptions) -> Self {
-        Self { languages, ..self }
-    }
-
-    /// Sets the architectures that a model may have.
-    #[must_use]
-    pub fn architectures(self, architectures: Architectures) -> Self {
-        Self { architectures, ..self }
-    }
-
-    /// Sets the default memory budget of a call, in bytes.
-    #[must_use]
-    pub fn memory_budget(self, memory_budget: usize) -> Self {
-        Self { memory_budget, ..self }
-    }
+    some { tokenizer: impl Into<String> }
 }
 
 /// Checks a memory budget.
@@ -107,6 +84,7 @@ pub(crate) fn checked_budget(bytes: usize) -> Result<usize> {
 /// Files and models, in addition to the loaded model, that the arguments of a call may name. A server whose clients write the
 /// arguments should allow neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Policy {
     /// Whether files and folders of this machine may be read.
     pub may_read_files: bool,
@@ -120,6 +98,10 @@ impl Policy {
 
     /// Nothing may be opened.
     pub const CLOSED: Self = Self { may_read_files: false, may_fetch: false };
+}
+
+inseq_core::setters! {
+    Policy { may_read_files: bool, may_fetch: bool }
 }
 
 impl Default for Policy {

@@ -91,6 +91,7 @@ impl From<SharedStepFunction> for StepFunctionChoice {
 /// assert!(request.attribute_target);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct AttributionRequest {
     /// Texts to attribute.
     pub input_texts: Vec<String>,
@@ -153,15 +154,31 @@ pub struct AttributionRequest {
     pub limits: Limits,
 }
 
-macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident: $type:ty),* $(,)?) => {
-        $($(#[$doc])*
-        #[must_use]
-        pub fn $name(mut self, $name: impl Into<$type>) -> Self {
-            self.$name = $name.into();
-            self
-        })*
-    };
+inseq_core::setters! {
+    AttributionRequest {
+        generated_token_ids: impl Into<Option<Vec<Vec<u32>>>>,
+        attribution_args: Map<String, Value>,
+        attributed_fn_args: Map<String, Value>,
+        step_scores_args: Map<String, Value>,
+        attr_pos_start: impl Into<Option<i64>>,
+        attr_pos_end: impl Into<Option<i64>>,
+        attribute_target: bool,
+        output_step_attributions: bool,
+        include_eos_baseline: bool,
+        skip_special_tokens: bool,
+        clean_special_chars: bool,
+        generate_from_target_prefix: bool,
+        batch_size: impl Into<Option<usize>>,
+        feature_groups: FeatureGroups,
+        generation_args: Map<String, Value>,
+        truncate: bool,
+        empty_inputs: bool,
+        chat: bool,
+        chats: Vec<Chat>,
+        limits: Limits,
+    }
+    some { attributed_fn: impl Into<StepFunctionChoice> }
+    own { input_texts, generated_texts, method, step_scores }
 }
 
 impl AttributionRequest {
@@ -221,13 +238,6 @@ impl AttributionRequest {
         self
     }
 
-    /// Sets the attributed function.
-    #[must_use]
-    pub fn attributed_fn(mut self, function: impl Into<StepFunctionChoice>) -> Self {
-        self.attributed_fn = Some(function.into());
-        self
-    }
-
     /// Sets the step scores.
     #[must_use]
     pub fn step_scores<T: Into<StepFunctionChoice>>(mut self, functions: impl IntoIterator<Item = T>) -> Self {
@@ -240,48 +250,5 @@ impl AttributionRequest {
     pub fn positions(mut self, start: Option<i64>, end: Option<i64>) -> Self {
         (self.attr_pos_start, self.attr_pos_end) = (start, end);
         self
-    }
-
-    setters! {
-        /// Sets all arguments of a named method.
-        attribution_args: Map<String, Value>,
-        /// Sets all arguments of the attributed function.
-        attributed_fn_args: Map<String, Value>,
-        /// Sets all arguments of the step scores.
-        step_scores_args: Map<String, Value>,
-        /// Sets all arguments of generation.
-        generation_args: Map<String, Value>,
-        /// Sets the first target position to attribute.
-        attr_pos_start: Option<i64>,
-        /// Sets the position after the last one to attribute.
-        attr_pos_end: Option<i64>,
-        /// Sets the limits of the call.
-        limits: Limits,
-        /// Sets whether the target prefix is attributed.
-        attribute_target: bool,
-        /// Sets whether each step's raw output is kept.
-        output_step_attributions: bool,
-        /// Sets whether the baseline replaces the end-of-sequence token too.
-        include_eos_baseline: bool,
-        /// Sets whether texts are encoded without special tokens.
-        skip_special_tokens: bool,
-        /// Sets whether shown tokens lose the tokenizer's marks.
-        clean_special_chars: bool,
-        /// Sets whether `generated_texts` are prefixes that the model continues.
-        generate_from_target_prefix: bool,
-        /// Sets the given outputs as ids.
-        generated_token_ids: Option<Vec<Vec<u32>>>,
-        /// Sets how many texts go through the model at once.
-        batch_size: Option<usize>,
-        /// Sets the groups of tokens that are attributed together.
-        feature_groups: FeatureGroups,
-        /// Sets whether texts that are too long are cut.
-        truncate: bool,
-        /// Sets whether an encoder-decoder model reads inputs without text.
-        empty_inputs: bool,
-        /// Sets whether each input is a message of a user to a chat model.
-        chat: bool,
-        /// Sets chats in place of texts.
-        chats: Vec<Chat>,
     }
 }

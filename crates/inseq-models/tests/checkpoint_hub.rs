@@ -117,12 +117,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>, base: &str) -> std::io::R
 }
 
 fn options(hub: &Hub, cache: &TempDir) -> HubOptions {
-    HubOptions {
-        endpoint: Some(hub.address.clone()),
-        cache: Some(cache.path().to_path_buf()),
-        token: Some("secret".into()),
-        ..HubOptions::default()
-    }
+    HubOptions::default().endpoint(hub.address.clone()).cache(cache.path().to_path_buf()).token("secret")
 }
 
 fn read(repository: &Repository, file: &str) -> Option<Vec<u8>> {
@@ -160,12 +155,9 @@ fn fetches_what_a_model_needs_and_nothing_else() {
     let cache = tempfile::tempdir().unwrap();
     let seen = Arc::new(Mutex::new(Vec::new()));
     let report = seen.clone();
-    let options = HubOptions {
-        progress: Some(Arc::new(move |file, arrived, total| {
-            report.lock().unwrap().push((file.to_string(), arrived, total))
-        })),
-        ..options(&hub, &cache)
-    };
+    let options = options(&hub, &cache).progress(Arc::new(move |file, arrived, total| {
+        report.lock().unwrap().push((file.to_string(), arrived, total))
+    }));
     let repository = Repository::open("org/tiny", &options).unwrap();
     assert_eq!(hub.requests().len(), 1, "the names of the files are asked for, and no file");
     assert_eq!(read(&repository, "config.json").unwrap(), CONFIG.1);
@@ -213,7 +205,7 @@ fn a_second_time_asks_only_whether_the_model_has_changed() {
     assert_eq!(std::fs::read_to_string(refs.join("v1")).unwrap(), COMMIT);
 
     // From the cache alone: by a branch, a tag and a commit.
-    let offline = HubOptions { offline: true, ..options };
+    let offline = options.offline(true);
     let before = hub.requests().len();
     for name in ["org/tiny", "org/tiny@v1", &format!("org/tiny@{COMMIT}")] {
         let repository = Repository::open(name, &offline).unwrap();
@@ -343,7 +335,7 @@ fn without_the_hub_the_cache_is_used() {
     assert_eq!(fetch("org/tiny", &options(&hub, &cache)).unwrap(), b"weights");
     // A port where nobody listens.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let nowhere = HubOptions { endpoint: Some(format!("http://{nobody}")), ..options(&hub, &cache) };
+    let nowhere = options(&hub, &cache).endpoint(format!("http://{nobody}"));
     assert_eq!(fetch("org/tiny", &nowhere).unwrap(), b"weights");
     let message = Repository::open("org/other", &nowhere).unwrap_err().to_string();
     assert!(message.contains("cannot be fetched") && message.contains("check the connection"), "{message}");
@@ -351,7 +343,7 @@ fn without_the_hub_the_cache_is_used() {
     let cache = tempfile::tempdir().unwrap();
     hub.state.lock().unwrap().status = None;
     read(&Repository::open("org/tiny", &options(&hub, &cache)).unwrap(), "config.json").unwrap();
-    let offline = HubOptions { offline: true, ..options(&hub, &cache) };
+    let offline = options(&hub, &cache).offline(true);
     let message = fetch("org/tiny", &offline).unwrap_err().to_string();
     assert!(message.contains("only the cache was looked at"), "{message}");
     // A refusal is an answer: the cache does not hide it.

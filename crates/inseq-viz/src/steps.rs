@@ -72,7 +72,7 @@ pub(crate) fn check(texts: &[Cow<SequenceAttribution>], options: &ViewOptions) -
 ///     ..SequenceAttribution::default()
 /// };
 /// let result = AttributionResult { sequences: vec![text("▁b"), text("▁c")], ..AttributionResult::default() };
-/// let view = ViewOptions { view: View::Tokens, steps: vec![Step::Text("b".into())], ..ViewOptions::default() };
+/// let view = ViewOptions::default().view(View::Tokens).steps(vec![Step::Text("b".into())]);
 /// assert_eq!(inseq_viz::warnings(&result, &view)?, ["text 2 of 2 has no attributed token `b`; it has ▁c"]);
 /// # Ok::<(), inseq_viz::Error>(())
 /// ```

@@ -28,10 +28,11 @@ pub enum View {
 /// ```
 /// use inseq_viz::{View, ViewOptions};
 ///
-/// let options = ViewOptions { view: View::Tokens, highlight: Some("probability".into()), ..ViewOptions::default() };
+/// let options = ViewOptions::default().view(View::Tokens).highlight("probability").top_tokens(5);
 /// assert_eq!(options.min_value, None);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ViewOptions {
     /// The view. Default the matrix.
     pub view: View,
@@ -58,13 +59,28 @@ pub struct ViewOptions {
     pub granular: Granular,
 }
 
+inseq_core::setters! {
+    ViewOptions {
+        view: View,
+        min_value: impl Into<Option<f32>>,
+        max_value: impl Into<Option<f32>>,
+        top_tokens: impl Into<Option<usize>>,
+        hide_special: bool,
+        replacements: Vec<(String, String)>,
+        steps: Vec<Step>,
+        wrap: Wrap,
+        granular: Granular,
+    }
+    some { title: impl Into<String>, highlight: impl Into<String> }
+}
+
 impl ViewOptions {
     /// Checks the options that need no result. Every picture does this first.
     ///
     /// ```
     /// use inseq_viz::ViewOptions;
     ///
-    /// let nothing = ViewOptions { top_tokens: Some(0), ..ViewOptions::default() };
+    /// let nothing = ViewOptions::default().top_tokens(0);
     /// assert_eq!(nothing.check().unwrap_err().to_string(), "`top_tokens` is 0; expected 1 or more");
     /// ```
     ///
@@ -126,6 +142,7 @@ impl Wrap {
 /// Scores that [`View::Granular`] shows. An axis has its name in the result (`layer`, `head`), or `feature` for the
 /// last axis of a granular result, or its index in the array, so the first such axis is `2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Granular {
     /// Axis of the columns. Default the first axis that is short enough.
     pub dimension: Option<String>,
@@ -133,6 +150,11 @@ pub struct Granular {
     pub slices: Vec<(String, Range<usize>)>,
     /// Largest length of the axis of the columns. Default 20.
     pub longest: usize,
+}
+
+inseq_core::setters! {
+    Granular { slices: Vec<(String, Range<usize>)>, longest: usize }
+    some { dimension: impl Into<String> }
 }
 
 impl Default for Granular {

@@ -11,7 +11,7 @@ use inseq_viz::{Error, View, ViewOptions};
 use scraper::{ElementRef, Html, Selector};
 
 fn viewed(view: View) -> FigureOptions {
-    FigureOptions { view: ViewOptions { view, ..ViewOptions::default() }, ..FigureOptions::default() }
+    FigureOptions::default().view(ViewOptions::default().view(view))
 }
 
 fn picture(sequence: SequenceAttribution, options: &FigureOptions) -> Html {
@@ -39,7 +39,7 @@ fn every_score_is_a_cell_of_its_color() {
     };
     let scale = Scale::fitting(scores(), None, None).unwrap();
     for theme in [Theme::Light, Theme::Dark] {
-        let options = FigureOptions { theme, show_values: false, ..viewed(View::Matrix) };
+        let options = viewed(View::Matrix).theme(theme).show_values(false);
         let page = picture(attribution.clone(), &options);
         let cells: Vec<String> =
             all(&page, "rect[width='11.15']").iter().map(|cell| cell.attr("fill").unwrap().to_owned()).collect();
@@ -80,7 +80,7 @@ fn every_view_is_drawn_in_every_format() {
         let texts =
             if view == View::Pair { vec![samples::french(), samples::signed()] } else { vec![samples::japanese()] };
         let result = samples::result(texts);
-        let options = FigureOptions { pixels: 1.0, ..viewed(view) };
+        let options = viewed(view).pixels(1.0);
         let image = png(&result, &options).unwrap();
         assert!(image.starts_with(b"\x89PNG\r\n\x1a\n"));
         // IHDR: width and height, big-endian.
@@ -126,6 +126,6 @@ fn tex_sets_tokens_as_text() {
 
 #[test]
 fn a_picture_that_is_too_large_is_refused() {
-    let options = FigureOptions { pixels: 100.0, ..viewed(View::Matrix) };
+    let options = viewed(View::Matrix).pixels(100.0);
     assert!(matches!(png(&samples::result(vec![samples::german()]), &options), Err(Error::TooLarge { .. })));
 }

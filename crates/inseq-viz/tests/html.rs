@@ -112,8 +112,8 @@ fn hostile_tokens_stay_text() {
     let mut result = samples::result(vec![samples::hostile()]);
     result.info.model_name = Some("</dd><script>alert(2)</script>".into());
     result.info.other.insert("note".into(), "</script><!-- \u{2028}".into());
-    let view = ViewOptions { title: Some("</title><script>alert(3)</script>".into()), ..ViewOptions::default() };
-    let page = render(&result, &HtmlOptions { view, ..HtmlOptions::default() }).unwrap();
+    let view = ViewOptions::default().title("</title><script>alert(3)</script>");
+    let page = render(&result, &HtmlOptions::default().view(view)).unwrap();
     assert!(!page.contains('\u{1b}') && !page.contains('\u{7}') && !page.contains('\u{202e}'));
     let page = Html::parse_document(&page);
     assert_eq!(all(&page, "script").len(), 3, "the data, the text and the page's own");
@@ -142,7 +142,7 @@ fn the_data_is_the_result() {
 fn layers_and_heads_come_along_as_far_as_there_is_room() {
     let result = samples::result(vec![samples::heads()]);
     let at = |budget| {
-        let page = render(&result, &HtmlOptions { budget, ..HtmlOptions::default() }).unwrap();
+        let page = render(&result, &HtmlOptions::default().budget(budget)).unwrap();
         text_data(&Html::parse_document(&page), 0)
     };
     let whole = at(32 << 20);
@@ -159,8 +159,8 @@ fn layers_and_heads_come_along_as_far_as_there_is_room() {
 
 #[test]
 fn options_are_heeded() {
-    let view = ViewOptions { max_value: Some(2.0), view: View::Links, ..ViewOptions::default() };
-    let options = HtmlOptions { theme: Some(Theme::Dark), contributors: 3, view, ..HtmlOptions::default() };
+    let view = ViewOptions::default().max_value(2.0).view(View::Links);
+    let options = HtmlOptions::default().theme(Theme::Dark).contributors(3).view(view);
     let page = Html::parse_document(&render(&samples::result(vec![samples::french()]), &options).unwrap());
     assert_eq!(all(&page, "html")[0].attr("data-theme"), Some("dark"));
     let data = data(&page);
@@ -175,8 +175,8 @@ fn what_cannot_be_drawn_is_an_error_or_said() {
     granular.kind = AttributionKind::Granular;
     let error = render(&samples::result(vec![samples::french(), granular]), &HtmlOptions::default()).unwrap_err();
     assert!(error.to_string().starts_with("text 1: "), "{error}");
-    let view = ViewOptions { min_value: Some(2.0), max_value: Some(1.0), ..ViewOptions::default() };
-    let options = HtmlOptions { view, ..HtmlOptions::default() };
+    let view = ViewOptions::default().min_value(2.0).max_value(1.0);
+    let options = HtmlOptions::default().view(view);
     assert!(render(&samples::result(vec![samples::french()]), &options).is_err());
     let empty = Html::parse_document(&render(&AttributionResult::default(), &HtmlOptions::default()).unwrap());
     assert_eq!(texts(&empty, "main .hint"), ["There are no texts in this result."]);
@@ -199,7 +199,7 @@ proptest! {
             kind: AttributionKind::Coarse,
             ..SequenceAttribution::default()
         };
-        let options = HtmlOptions { view: ViewOptions { title: Some(title), ..ViewOptions::default() }, ..HtmlOptions::default() };
+        let options = HtmlOptions::default().view(ViewOptions::default().title(title));
         let page = Html::parse_document(&render(&samples::result(vec![attribution]), &options).unwrap());
         prop_assert_eq!(all(&page, "script").len(), 3);
         let text = text_data(&page, 0);

@@ -18,10 +18,10 @@ use inseq_viz::{View, ViewOptions};
 fn pictures(name: &str, sample: &SequenceAttribution, views: &[View]) -> Vec<(String, String)> {
     let mut pictures = Vec::new();
     for &view in views {
-        let highlight = (view == View::Tokens).then(|| "probability".to_owned());
-        let view_options = ViewOptions { view, highlight, ..ViewOptions::default() };
+        let mut view_options = ViewOptions::default().view(view);
+        view_options.highlight = (view == View::Tokens).then(|| "probability".to_owned());
         let theme = if view == View::Links { Theme::Dark } else { Theme::Light };
-        let options = FigureOptions { theme, show_title: true, view: view_options, ..FigureOptions::default() };
+        let options = FigureOptions::default().theme(theme).show_title(true).view(view_options);
         let texts = if view == View::Pair { vec![sample.clone(), samples::signed()] } else { vec![sample.clone()] };
         pictures.push((format!("{name}{view:?}"), tex(&samples::result(texts), &options).unwrap()));
     }

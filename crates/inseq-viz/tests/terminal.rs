@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
 fn plain(width: usize) -> TerminalOptions {
-    TerminalOptions { width, ..TerminalOptions::default() }
+    TerminalOptions::default().width(width)
 }
 
 fn tiny() -> SequenceAttribution {
@@ -32,7 +32,7 @@ fn tiny() -> SequenceAttribution {
 }
 
 fn viewed(width: usize, view: ViewOptions) -> TerminalOptions {
-    TerminalOptions { view, ..plain(width) }
+    plain(width).view(view)
 }
 
 /// The same scores for each of three heads, the second one's doubled and the third one's turned.
@@ -100,7 +100,7 @@ fn true_and_indexed_colors() {
         (ColorSupport::TrueColor, Theme::Light),
         (ColorSupport::Ansi256, Theme::Dark),
     ] {
-        let options = TerminalOptions { colors, theme, ..plain(60) };
+        let options = plain(60).colors(colors).theme(theme);
         pictures.push_str(&format!(
             "{colors:?} {theme:?}\n{}",
             render_sequence(&tiny(), &options).unwrap().replace('\u{1b}', "␛")
@@ -112,11 +112,7 @@ fn true_and_indexed_colors() {
 #[test]
 fn tokens_cannot_reach_the_terminal_raw() {
     for colors in [ColorSupport::None, ColorSupport::TrueColor] {
-        let options = TerminalOptions {
-            colors,
-            view: ViewOptions { title: Some("a\u{1b}[31m\nb".into()), ..ViewOptions::default() },
-            ..plain(90)
-        };
+        let options = plain(90).colors(colors).view(ViewOptions::default().title("a\u{1b}[31m\nb"));
         let text = unstyled(&render(&samples::result(vec![samples::hostile()]), &options).unwrap());
         for shown in ["\\u{1b}[2J", "a↵b", "\\u{202e}evil", "<script>", "a\\u{1b}[31m b"] {
             let beginning: String = shown.chars().take(6).collect();
@@ -127,7 +123,7 @@ fn tokens_cannot_reach_the_terminal_raw() {
 
 #[test]
 fn the_strongest_input_tokens_can_be_chosen() {
-    let options = viewed(80, ViewOptions { top_tokens: Some(2), ..ViewOptions::default() });
+    let options = viewed(80, ViewOptions::default().top_tokens(2));
     let picture = render_sequence(&tiny(), &options).unwrap();
     // Strongest scores by row: ▁Hi 0.9, </s> 0.3, <pad> 0.1, ▁Salut 0.4.
     let rows: Vec<&str> = picture
@@ -141,15 +137,13 @@ fn the_strongest_input_tokens_can_be_chosen() {
 
 #[test]
 fn a_text_is_coloured_by_its_influence_on_a_token() {
-    let view = ViewOptions {
-        view: View::Tokens,
-        steps: vec![Step::Text("infirmière".into()), Step::Position(-2)],
-        highlight: Some("probability".into()),
-        ..ViewOptions::default()
-    };
+    let view = ViewOptions::default()
+        .view(View::Tokens)
+        .steps(vec![Step::Text("infirmière".into()), Step::Position(-2)])
+        .highlight("probability");
     let result = samples::result(vec![samples::french()]);
     insta::assert_snapshot!(render(&result, &viewed(72, view.clone())).unwrap());
-    let colored = TerminalOptions { colors: ColorSupport::TrueColor, ..viewed(72, view) };
+    let colored = viewed(72, view).colors(ColorSupport::TrueColor);
     let picture = render(&result, &colored).unwrap();
     // The strongest source token has the strongest colour of the whole text's scale, or near it.
     let scores = samples::french().source_attributions.unwrap();
@@ -165,12 +159,12 @@ fn a_text_is_coloured_by_its_influence_on_a_token() {
 
 #[test]
 fn tokens_are_replaced_and_lines_end_where_asked() {
-    let view = |wrap| ViewOptions {
-        view: View::Tokens,
-        steps: vec![Step::Position(0)],
-        replacements: vec![("▁".into(), String::new()), ("nurse".into(), "NURSE".into())],
-        wrap,
-        ..ViewOptions::default()
+    let view = |wrap| {
+        ViewOptions::default()
+            .view(View::Tokens)
+            .steps(vec![Step::Position(0)])
+            .replacements(vec![("▁".into(), String::new()), ("nurse".into(), "NURSE".into())])
+            .wrap(wrap)
     };
     let lines = |wrap| -> Vec<String> {
         let result = samples::result(vec![samples::french()]);
@@ -188,11 +182,10 @@ fn tokens_are_replaced_and_lines_end_where_asked() {
 
 #[test]
 fn heads_of_a_score_stand_side_by_side() {
-    let view = ViewOptions { view: View::Granular, steps: vec![Step::Position(0)], ..ViewOptions::default() };
+    let view = ViewOptions::default().view(View::Granular).steps(vec![Step::Position(0)]);
     insta::assert_snapshot!(render_sequence(&with_heads(tiny()), &viewed(60, view.clone())).unwrap());
-    let sliced = Granular { slices: vec![("head".into(), 1..3)], ..Granular::default() };
-    let picture =
-        render_sequence(&with_heads(tiny()), &viewed(60, ViewOptions { granular: sliced, ..view.clone() })).unwrap();
+    let sliced = Granular::default().slices(vec![("head".into(), 1..3)]);
+    let picture = render_sequence(&with_heads(tiny()), &viewed(60, view.clone().granular(sliced))).unwrap();
     let row: Vec<&str> = picture.lines().find(|line| line.contains("▁Hi")).unwrap().split_whitespace().collect();
     assert_eq!(
         row,
@@ -200,13 +193,11 @@ fn heads_of_a_score_stand_side_by_side() {
         "the second head's score is twice the first one's 0.9, the third one's minus that"
     );
     let error = |granular: Granular| {
-        render_sequence(&with_heads(tiny()), &viewed(60, ViewOptions { granular, ..view.clone() }))
-            .unwrap_err()
-            .to_string()
+        render_sequence(&with_heads(tiny()), &viewed(60, view.clone().granular(granular))).unwrap_err().to_string()
     };
-    let slices = |span| Granular { slices: vec![("head".into(), span)], ..Granular::default() };
+    let slices = |span| Granular::default().slices(vec![("head".into(), span)]);
     assert_eq!(error(slices(2..9)), "text 0: the slice 2:9 of `head` is empty or past its 3 entries");
-    let missing = Granular { dimension: Some("layer".into()), ..Granular::default() };
+    let missing = Granular::default().dimension("layer");
     assert_eq!(error(missing), "text 0: there is no axis `layer` to show; there are head (3)");
     let coarse = render_sequence(&tiny(), &viewed(60, view)).unwrap_err().to_string();
     assert!(coarse.starts_with("text 0: there is one score per token"), "{coarse}");
@@ -220,7 +211,7 @@ fn features_are_cut_and_layers_averaged() {
         Some(ndarray::Array3::from_shape_fn((2, 2, 50), |(_, _, feature)| feature as f32).into_dyn());
     granular.target_attributions = None;
     granular.kind = AttributionKind::Granular;
-    let view = ViewOptions { view: View::Granular, steps: vec![Step::Position(1)], ..ViewOptions::default() };
+    let view = ViewOptions::default().view(View::Granular).steps(vec![Step::Position(1)]);
     let picture = render_sequence(&granular, &viewed(200, view.clone())).unwrap();
     assert!(
         picture.contains("by feature (0–19 of 50)") && picture.contains("█19.0") && !picture.contains("20.0"),
@@ -231,8 +222,8 @@ fn features_are_cut_and_layers_averaged() {
     let scores = ndarray::Array4::from_shape_fn((2, 2, 2, 3), |(_, _, layer, head)| (10 * layer + head) as f32);
     layered.source_attributions = Some(scores.into_dyn());
     layered.kind = AttributionKind::MultiDimensional { dimensions: vec!["layer".into(), "head".into()] };
-    let heads = Granular { dimension: Some("head".into()), ..Granular::default() };
-    let picture = render_sequence(&layered, &viewed(100, ViewOptions { granular: heads, ..view })).unwrap();
+    let heads = Granular::default().dimension("head");
+    let picture = render_sequence(&layered, &viewed(100, view.granular(heads))).unwrap();
     assert!(picture.contains("by head, mean of 2 layers"), "{picture}");
     let row: Vec<&str> = picture.lines().find(|line| line.contains("▁Hi")).unwrap().split_whitespace().collect();
     assert_eq!(row, ["▁Hi", "▆5.00", "▇6.00", "█7.00"]);
@@ -243,7 +234,7 @@ fn two_texts_are_compared() {
     let mut other = tiny();
     other.source[0] = Token::new("▁Hey", 6);
     other.source_attributions.as_mut().unwrap()[[0, 0]] = 0.5;
-    let view = ViewOptions { view: View::Pair, ..ViewOptions::default() };
+    let view = ViewOptions::default().view(View::Pair);
     let result = AttributionResult { sequences: vec![tiny(), other], ..AttributionResult::default() };
     insta::assert_snapshot!(render(&result, &viewed(60, view.clone())).unwrap());
     let odd = AttributionResult { sequences: vec![tiny()], ..AttributionResult::default() };
@@ -258,21 +249,21 @@ fn two_texts_are_compared() {
 #[test]
 fn what_is_not_there_is_said() {
     let error = |view: ViewOptions| render_sequence(&tiny(), &viewed(60, view)).unwrap_err().to_string();
-    let tokens = || ViewOptions { view: View::Tokens, ..ViewOptions::default() };
+    let tokens = || ViewOptions::default().view(View::Tokens);
     assert_eq!(
-        error(ViewOptions { steps: vec![Step::Position(2)], ..tokens() }),
+        error(tokens().steps(vec![Step::Position(2)])),
         "there is no attributed token 2; it has 2: give a position from 0, or a negative one from the end"
     );
     assert_eq!(
-        error(ViewOptions { steps: vec![Step::Text("Bonjour".into())], ..tokens() }),
+        error(tokens().steps(vec![Step::Text("Bonjour".into())])),
         "there is no attributed token `Bonjour`; it has ▁Salut </s>"
     );
     assert!(
-        error(ViewOptions { highlight: Some("entropy".into()), ..tokens() })
+        error(tokens().highlight("entropy"))
             .starts_with("text 0: there is no step score `entropy` to colour tokens by; there are probability; ")
     );
     assert_eq!(
-        error(ViewOptions { view: View::Links, ..ViewOptions::default() }),
+        error(ViewOptions::default().view(View::Links)),
         "a terminal cannot show the view `links`; draw it into a page, .svg, .png or .tex file (`figure`)"
     );
 }
@@ -305,7 +296,7 @@ fn errors_say_what_to_do() {
         message(|attribution| drop(attribution.step_scores.insert("entropy".into(), array![1.0])))
             .contains("`step_scores.entropy` should have shape [2]")
     );
-    let range = ViewOptions { min_value: Some(2.0), max_value: Some(1.0), ..ViewOptions::default() };
+    let range = ViewOptions::default().min_value(2.0).max_value(1.0);
     let options = viewed(80, range);
     assert!(render_sequence(&tiny(), &options).unwrap_err().to_string().contains("finite minimum below its maximum"));
 }
@@ -359,17 +350,17 @@ proptest! {
 
     #[test]
     fn no_line_is_wider_than_asked(attribution in attribution(), width in TerminalOptions::MIN_WIDTH..140, values: bool, color in 0..3, view in 0..4) {
-        let title = Some("a title that is long enough to wrap somewhere".into());
+        let title = "a title that is long enough to wrap somewhere";
         let (view, texts) = match view {
             0 => (View::Matrix, vec![attribution]),
             1 => (View::Tokens, vec![attribution]),
             2 => (View::Granular, vec![with_heads(attribution)]),
             _ => (View::Pair, vec![attribution.clone(), attribution]),
         };
-        let view = ViewOptions { view, title, ..ViewOptions::default() };
+        let view = ViewOptions::default().view(view).title(title);
         let result = AttributionResult { sequences: texts, ..AttributionResult::default() };
         let colors = [ColorSupport::None, ColorSupport::Ansi256, ColorSupport::TrueColor][color as usize];
-        let options = TerminalOptions { colors, show_values: values, ..viewed(width, view.clone()) };
+        let options = viewed(width, view.clone()).colors(colors).show_values(values);
         let picture = unstyled(&render(&result, &options).unwrap());
         for line in picture.lines() {
             prop_assert!(line.width() <= width, "{} > {width}: {line:?}", line.width());
@@ -383,7 +374,7 @@ proptest! {
         attribution.source_attributions.iter_mut().for_each(|scores| scores.fill(1.0));
         attribution.target_attributions = None;
         attribution.step_scores.clear();
-        let options = TerminalOptions { show_values: false, ..viewed(width, ViewOptions { max_value: Some(1.0), ..ViewOptions::default() }) };
+        let options = viewed(width, ViewOptions::default().max_value(1.0)).show_values(false);
         let picture = unstyled(&render_sequence(&attribution, &options).unwrap());
         let mut ends: Option<usize> = None;
         for line in picture.lines() {

@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A field that `config.json` omits has the default of Llama, except these.
     let fields = || llama_fields(json!({"rms_norm_eps": 1e-5, "tie_word_embeddings": true}));
     let my_llama = Architecture::gated_decoder("my_llama", &MY_LLAMA, fields);
-    let options = LoadOptions { architectures: Architectures::default().with(my_llama), ..LoadOptions::default() };
+    let options = LoadOptions::default().architectures(Architectures::default().with(my_llama));
     let result = AttributionModel::load_with(&folder, &options)?.attribute(&AttributionRequest::new([text]))?;
     println!("{}", inseq::viz::terminal::render(&result.aggregate()?, &TerminalOptions::default())?);
     Ok(())

@@ -78,7 +78,7 @@ fn texts_are_encoded_and_decoded() {
 
 #[test]
 fn options_have_setters_of_their_fields_names() {
-    let hub = HubOptions { offline: true, ..HubOptions::default() };
+    let hub = HubOptions::default().offline(true);
     let options = LoadOptions::default().device("cpu").memory_budget(1 << 26).hub(hub);
     let model = AttributionModel::demo_with(&options).unwrap();
     let cancellation = Cancellation::default();

@@ -43,8 +43,8 @@ fn page(model: &AttributionModel, method: &MethodInfo, images: &Path) -> Result<
     write!(page, "\n- Cost: {cost}.\n- Paper: {}\n", linked(citation))?;
     let result = model.attribute(&AttributionRequest::new([SENTENCE]).method(*name).attribute_target(true))?;
     if result.sequences[0].source_attributions.is_some() {
-        let view = ViewOptions { view: View::Matrix, ..ViewOptions::default() };
-        let picture = figure::svg(&result.aggregate()?, &FigureOptions { view, ..FigureOptions::default() })?;
+        let view = ViewOptions::default().view(View::Matrix);
+        let picture = figure::svg(&result.aggregate()?, &FigureOptions::default().view(view))?;
         std::fs::write(images.join(format!("{name}.svg")), picture)?;
         let command = format!("inseq attribute -i {SENTENCE:?} -a {name} --attribute-target --viz-path {name}.svg");
         write!(

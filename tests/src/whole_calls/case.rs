@@ -133,38 +133,35 @@ impl Case {
 
     pub(super) fn request(&self) -> Result<AttributionRequest, inseq_methods::Error> {
         let is_on = |switch| self.switches.contains(&switch);
-        Ok(AttributionRequest {
-            input_texts: self.texts.clone(),
-            generated_texts: self.generated_texts.clone(),
-            generated_token_ids: self.generated_token_ids.clone(),
-            method: Some(self.method.clone().into()),
-            attribution_args: self.attribution_args.clone(),
-            attributed_fn: self.attributed_fn.clone().map(Into::into),
-            attributed_fn_args: self.attributed_fn_args.clone(),
-            step_scores: self.step_scores.iter().map(|name| name.as_str().into()).collect(),
-            step_scores_args: self.step_scores_args.clone(),
-            attr_pos_start: self.start,
-            attr_pos_end: self.end,
-            attribute_target: is_on(Switch::AttributeTarget),
-            output_step_attributions: is_on(Switch::OutputStepAttributions),
-            include_eos_baseline: is_on(Switch::IncludeEosBaseline),
-            skip_special_tokens: is_on(Switch::SkipSpecialTokens),
-            clean_special_chars: is_on(Switch::CleanSpecialChars),
-            generate_from_target_prefix: is_on(Switch::GenerateFromTargetPrefix),
-            truncate: is_on(Switch::Truncate),
-            empty_inputs: is_on(Switch::EmptyInputs),
-            chat: is_on(Switch::Chat),
-            chats: Vec::new(),
-            batch_size: self.batch_size,
-            feature_groups: match self.feature_groups.as_str() {
+        let mut request = AttributionRequest::new(&self.texts)
+            .generated_token_ids(self.generated_token_ids.clone())
+            .method(&self.method)
+            .attribution_args(self.attribution_args.clone())
+            .attributed_fn_args(self.attributed_fn_args.clone())
+            .step_scores(self.step_scores.iter().map(String::as_str))
+            .step_scores_args(self.step_scores_args.clone())
+            .attr_pos_start(self.start)
+            .attr_pos_end(self.end)
+            .attribute_target(is_on(Switch::AttributeTarget))
+            .output_step_attributions(is_on(Switch::OutputStepAttributions))
+            .include_eos_baseline(is_on(Switch::IncludeEosBaseline))
+            .skip_special_tokens(is_on(Switch::SkipSpecialTokens))
+            .clean_special_chars(is_on(Switch::CleanSpecialChars))
+            .generate_from_target_prefix(is_on(Switch::GenerateFromTargetPrefix))
+            .truncate(is_on(Switch::Truncate))
+            .empty_inputs(is_on(Switch::EmptyInputs))
+            .chat(is_on(Switch::Chat))
+            .batch_size(self.batch_size)
+            .feature_groups(match self.feature_groups.as_str() {
                 "tokens" | "" => FeatureGroups::Tokens,
                 "words" => FeatureGroups::Words,
                 "sentences" => FeatureGroups::Sentences,
                 json => FeatureGroups::from_json(json)?,
-            },
-            generation_args: self.generation_args.clone(),
-            limits: inseq_methods::Limits::default(),
-        })
+            })
+            .generation_args(self.generation_args.clone());
+        request.generated_texts.clone_from(&self.generated_texts);
+        request.attributed_fn = self.attributed_fn.clone().map(Into::into);
+        Ok(request)
     }
 }
 

@@ -13,35 +13,34 @@ use super::case::Picture;
 pub(super) fn draw(case: &Case, result: &AttributionResult) {
     let view = view(&case.picture);
     let width = usize::from(case.picture.width);
-    let _ = terminal::render(result, &TerminalOptions { width, view: view.clone(), ..TerminalOptions::default() });
-    let _ = html::render(result, &HtmlOptions { view: view.clone(), ..HtmlOptions::default() });
-    let options = FigureOptions { width: f32::from(case.picture.width), view, ..FigureOptions::default() };
+    let _ = terminal::render(result, &TerminalOptions::default().width(width).view(view.clone()));
+    let _ = html::render(result, &HtmlOptions::default().view(view.clone()));
+    let options = FigureOptions::default().width(f32::from(case.picture.width)).view(view);
     let _ = figure::svg(result, &options);
     let _ = figure::tex(result, &options);
 }
 
 fn view(picture: &Picture) -> ViewOptions {
-    ViewOptions {
-        view: match picture.view.as_str() {
+    let mut granular = Granular::default()
+        .slices(picture.slice.iter().map(|(axis, start, end)| (axis.clone(), *start..*end)).collect())
+        .longest(picture.longest);
+    granular.dimension.clone_from(&picture.dimension);
+    let mut options = ViewOptions::default()
+        .view(match picture.view.as_str() {
             "tokens" => View::Tokens,
             "granular" => View::Granular,
             "pair" => View::Pair,
             "links" => View::Links,
             _ => View::Matrix,
-        },
-        title: None,
-        min_value: picture.range[0],
-        max_value: picture.range[1],
-        top_tokens: picture.top_tokens,
-        hide_special: picture.hide_special,
-        replacements: picture.replacements.clone(),
-        steps: picture.steps.iter().map(|&position| Step::Position(position)).collect(),
-        highlight: picture.highlight.clone(),
-        wrap: picture.wrap.map_or(Wrap::Width, Wrap::Every),
-        granular: Granular {
-            dimension: picture.dimension.clone(),
-            slices: picture.slice.iter().map(|(axis, start, end)| (axis.clone(), *start..*end)).collect(),
-            longest: picture.longest,
-        },
-    }
+        })
+        .min_value(picture.range[0])
+        .max_value(picture.range[1])
+        .top_tokens(picture.top_tokens)
+        .hide_special(picture.hide_special)
+        .replacements(picture.replacements.clone())
+        .steps(picture.steps.iter().map(|&position| Step::Position(position)).collect())
+        .wrap(picture.wrap.map_or(Wrap::Width, Wrap::Every))
+        .granular(granular);
+    options.highlight.clone_from(&picture.highlight);
+    options
 }

@@ -38,7 +38,7 @@ impl Models {
     fn get(&mut self, name: &str, memory_budget: usize) -> Result<&AttributionModel, inseq_methods::Error> {
         let key = (name.to_owned(), memory_budget);
         if !self.loaded.contains_key(&key) {
-            let options = LoadOptions { memory_budget, device: "cpu".into(), ..LoadOptions::default() };
+            let options = LoadOptions::default().memory_budget(memory_budget).device("cpu");
             let folder = fixture("architectures").join(name);
             let model = AttributionModel::load_with(&folder.to_string_lossy(), &options)?;
             self.loaded.insert(key.clone(), model);
@@ -100,7 +100,7 @@ impl Models {
 fn after(case: &Case, result: &AttributionResult) {
     let mut file = Vec::new();
     let scores_precision = case.scores_precision.parse().unwrap_or_default();
-    let options = SaveOptions { scores_precision, ..SaveOptions::default() };
+    let options = SaveOptions::default().scores_precision(scores_precision);
     result.write(&mut file, &options).expect("memory can be written to");
     AttributionResult::read(file.as_slice(), &inseq_core::LoadOptions::default()).expect("what is written can be read");
     pictures::draw(case, result);

@@ -202,36 +202,32 @@ impl AttributeDatasetArguments {
     /// The dataset as it is asked for.
     pub fn source(&self) -> Source {
         let dataset = &self.dataset;
-        Source {
-            name: dataset.dataset_name.clone(),
-            config: dataset.dataset_config.clone(),
-            dir: dataset.dataset_dir.clone(),
-            files: dataset.dataset_files.clone(),
-            split: dataset.dataset_split.clone(),
-            filter: dataset.filter.clone(),
-            revision: dataset.dataset_revision.clone(),
-            token: dataset.dataset_auth_token.clone(),
-            kwargs: dataset.dataset_kwargs.clone(),
-        }
+        let mut source = Source::new(&dataset.dataset_name)
+            .files(&dataset.dataset_files)
+            .split(&dataset.dataset_split)
+            .kwargs(dataset.dataset_kwargs.clone());
+        source.config.clone_from(&dataset.dataset_config);
+        source.dir.clone_from(&dataset.dataset_dir);
+        source.filter.clone_from(&dataset.filter);
+        source.revision.clone_from(&dataset.dataset_revision);
+        source.token.clone_from(&dataset.dataset_auth_token);
+        source
     }
 
     /// The columns to read.
     pub fn columns(&self) -> Columns {
-        Columns {
-            input: self.dataset.input_text_field.clone(),
-            generated: self.dataset.generated_text_field.clone(),
-            id: self.dataset.id_field.clone(),
-        }
+        let mut columns = Columns::new(&self.dataset.input_text_field);
+        columns.generated.clone_from(&self.dataset.generated_text_field);
+        columns.id.clone_from(&self.dataset.id_field);
+        columns
     }
 
     /// The request of every row, without texts.
     pub fn request(&self) -> Result<AttributionRequest, Failure> {
-        self.call.complete(AttributionRequest {
-            generated_texts: self.dataset.generated_text_field.as_ref().map(|_| Vec::new()),
-            // As the reference reads them.
-            empty_inputs: true,
-            ..self.reading.request()
-        })
+        // The reference reads empty inputs, too.
+        let mut request = self.reading.request().empty_inputs(true);
+        request.generated_texts = self.dataset.generated_text_field.as_ref().map(|_| Vec::new());
+        self.call.complete(request)
     }
 }
 

@@ -32,7 +32,7 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     // What is run for the first time takes longer.
     attribute(&sample[..sample.len().min(ROWS as usize)])?;
     let started = Instant::now();
-    let Collected { result, failed } = attribute(&sample)?;
+    let Collected { result, failed, .. } = attribute(&sample)?;
     let seconds = started.elapsed().as_secs_f64();
     let bytes = size(&sample, &result.sequences, &failed, (&aggregation, arguments.run.raw))?;
 
@@ -83,7 +83,7 @@ fn size(
     let of_folder = |source| Failure::Stream { stream: "the temporary folder", source };
     let folder = tempfile::tempdir().map_err(of_folder)?;
     let count = rows.len() as u64;
-    let manifest = Manifest { rows: count, part_rows: count.max(1), raw, ..Manifest::default() };
+    let manifest = Manifest::default().rows(count).part_rows(count.max(1)).raw(raw);
     let results = Results::create_or_resume(&folder.path().join("sample"), &manifest)?;
     let mut sequences = sequences.iter();
     let mut attributed = Vec::new();
@@ -96,8 +96,7 @@ fn size(
                 None => Err(String::new()),
             },
         };
-        let row = Row { number: number as u64, ..row.clone() };
-        attributed.push(AttributedRow { row, outcome, warnings: Vec::new() });
+        attributed.push(AttributedRow::new(row.clone().number(number as u64), outcome));
     }
     if let Some(claim) = results.claim(0)? {
         claim.finish(attributed)?;

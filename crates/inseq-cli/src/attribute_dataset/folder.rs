@@ -104,15 +104,8 @@ impl FolderRun {
     ) -> inseq_datasets::Result<Summary> {
         let aggregate = |sequence: SequenceAttribution| self.aggregation.apply_to(sequence);
         let Self { model, request, dataset, results, .. } = self;
-        let run = Run {
-            model,
-            request,
-            dataset,
-            results,
-            aggregate: if self.is_raw { None } else { Some(&aggregate) },
-            shard,
-            strict: self.is_strict,
-        };
+        let run = Run::new(model, request, dataset, results).shard(shard).strict(self.is_strict);
+        let run = if self.is_raw { run } else { run.aggregate(&aggregate) };
         run.run(news)
     }
 

@@ -24,7 +24,7 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     let rows = dataset.rows(0..dataset.len())?.collect::<Result<Vec<_>, _>>()?;
     let model = call.load()?;
     let interrupted = watch_interrupts()?;
-    let Collected { result, failed } = {
+    let Collected { result, failed, .. } = {
         let is_hidden = arguments.run.progress == Some(ProgressStyle::None);
         let bar = if is_hidden { Bar::hidden(interrupted) } else { Bar::new(interrupted) };
         collect(&model, &request, &rows, arguments.run.strict, &mut |news| bar.update(news))?

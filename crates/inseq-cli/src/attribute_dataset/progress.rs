@@ -57,6 +57,7 @@ impl Reporter {
                 _ => warn(&warning),
             },
             News::Progress(progress) => self.show(progress),
+            _ => {}
         }
         self.check()
     }
@@ -132,8 +133,8 @@ mod tests {
 
     #[test]
     fn a_line_is_json_with_the_rate_and_the_time_left() {
-        let value: serde_json::Value =
-            serde_json::from_str(&line(RunProgress { rows: 20, errors: 1, total: 100 }, 4.0)).unwrap();
+        let progress = RunProgress::default().rows(20).errors(1).total(100);
+        let value: serde_json::Value = serde_json::from_str(&line(progress, 4.0)).unwrap();
         assert_eq!(value["rows_per_second"], 5.0);
         assert_eq!(value["seconds_left"], 16.0);
         assert_eq!(value["errors"], 1);

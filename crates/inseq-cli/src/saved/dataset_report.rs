@@ -61,12 +61,11 @@ enum Format {
 /// Runs the command.
 pub fn run(arguments: &DatasetReportArguments) -> Result<(), Failure> {
     let format = arguments.save_path.as_ref().map(format).transpose()?;
-    let options = ReportOptions {
-        tokens: arguments.tokens,
-        least: arguments.least,
-        quantiles: arguments.quantiles.into(),
-        classes: arguments.words.as_deref().map(classes).transpose()?.unwrap_or_default(),
-    };
+    let options = ReportOptions::default()
+        .tokens(arguments.tokens)
+        .least(arguments.least)
+        .quantiles(arguments.quantiles.into())
+        .classes(arguments.words.as_deref().map(classes).transpose()?.unwrap_or_default());
     let results = Results::open(&arguments.results)?;
     results.gaps()?.iter().for_each(|gap| warn(gap));
     let report = Report::of(&results, &options)?;

@@ -38,13 +38,9 @@ pub fn run(arguments: &DatasetStatusArguments) -> Result<(), Failure> {
     }
     let mut table = facts(&results, &status);
     for work in &status.claimed {
-        let state = match work.state {
-            PartState::AtWork => "at work",
-            PartState::Stale => "stale",
-        };
         let process = work.process.as_ref().map_or("unknown process".to_owned(), ToString::to_string);
         let since = work.since.as_deref().unwrap_or("an unknown time");
-        table.add_row([format!("part {}", work.part), one_line(&format!("{state}: {process}, since {since}"))]);
+        table.add_row([format!("part {}", work.part), one_line(&format!("{}: {process}, since {since}", work.state))]);
     }
     output::print_table(&table)
 }

@@ -32,6 +32,7 @@ const UNPACKED: u64 = 1 << 30;
 
 /// Options for reading a saved result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoadOptions {
     /// Largest size of a file after decompression, in bytes. Default 16 GiB.
     pub max_bytes: u64,
@@ -41,6 +42,10 @@ impl Default for LoadOptions {
     fn default() -> Self {
         Self { max_bytes: 16 << 30 }
     }
+}
+
+crate::setters! {
+    LoadOptions { max_bytes: u64 }
 }
 
 impl AttributionResult {

@@ -13,6 +13,7 @@ use crate::{AttributionResult, Error, Result};
 
 /// Options for saving a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SaveOptions {
     /// Whether an existing file is replaced.
     pub overwrite: bool,
@@ -39,6 +40,17 @@ impl Default for SaveOptions {
             split_sequences: false,
             scores_precision: ScoresPrecision::default(),
         }
+    }
+}
+
+crate::setters! {
+    SaveOptions {
+        overwrite: bool,
+        compress: bool,
+        ndarray_compact: bool,
+        use_primitives: bool,
+        split_sequences: bool,
+        scores_precision: ScoresPrecision,
     }
 }
 

@@ -196,7 +196,7 @@ fn every_precision_and_layout_loads() {
     }
     // What is rounded here is what the reference rounds.
     for (precision, expected) in [(ScoresPrecision::Float16, &case.float16), (ScoresPrecision::Float8, &case.float8)] {
-        let options = SaveOptions { scores_precision: precision, ..SaveOptions::default() };
+        let options = SaveOptions::default().scores_precision(precision);
         let mut saved = Vec::new();
         load("variants.json.gz").write(&mut saved, &options).expect("golden files can be saved");
         let loaded = AttributionResult::read(saved.as_slice(), &LoadOptions::default()).expect("it loads again");

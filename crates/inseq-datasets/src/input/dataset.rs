@@ -20,6 +20,7 @@ use crate::{Error, Result, Row};
 
 /// A file of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DataFile {
     /// Path of the file, or its address on the hub with the commit.
     pub path: String,

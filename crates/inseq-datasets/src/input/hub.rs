@@ -24,7 +24,8 @@ const DEFAULT: &str = "default";
 /// The files of a dataset on the hub: its Parquet export, or its own files where there is none, or where they are asked for.
 pub(super) fn find(source: &Source, files: Option<&DataFiles>, options: &HubOptions) -> Result<Layout> {
     let name = source.name.as_str();
-    let options = HubOptions { token: source.token.clone().or_else(|| options.token.clone()), ..options.clone() };
+    let mut options = options.clone();
+    options.token = source.token.clone().or(options.token);
     let own = files.is_some() || source.dir.is_some() || source.revision.is_some();
     if !own
         && let Some(export) = DatasetRepository::find(&format!("{name}@{EXPORT}"), &options)?

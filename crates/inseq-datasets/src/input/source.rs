@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Source {
     /// A file, a folder, the name of a builder (`json`, `csv`, `parquet`, `arrow`, `text`), or a dataset of the hub.
     pub name: String,
@@ -53,58 +54,29 @@ impl Default for Source {
     }
 }
 
+inseq_core::setters! {
+    Source { name: impl Into<String>, split: impl Into<String>, kwargs: Map<String, Value> }
+    some {
+        config: impl Into<String>,
+        dir: impl Into<String>,
+        filter: impl Into<String>,
+        revision: impl Into<String>,
+        token: impl Into<String>,
+    }
+    own { files }
+}
+
 impl Source {
     /// The split `train` of a dataset.
+    #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
-    }
-
-    /// Sets the name of the configuration.
-    #[must_use]
-    pub fn config(mut self, config: impl Into<String>) -> Self {
-        self.config = Some(config.into());
-        self
-    }
-
-    /// Sets the folder of the data files.
-    #[must_use]
-    pub fn dir(mut self, dir: impl Into<String>) -> Self {
-        self.dir = Some(dir.into());
-        self
     }
 
     /// Sets the data files of the split `train`.
     #[must_use]
     pub fn files<T: Into<String>>(mut self, files: impl IntoIterator<Item = T>) -> Self {
         self.files = files.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets the split, with slices.
-    #[must_use]
-    pub fn split(mut self, split: impl Into<String>) -> Self {
-        self.split = split.into();
-        self
-    }
-
-    /// Sets the filter.
-    #[must_use]
-    pub fn filter(mut self, filter: impl Into<String>) -> Self {
-        self.filter = Some(filter.into());
-        self
-    }
-
-    /// Sets the branch, tag or commit.
-    #[must_use]
-    pub fn revision(mut self, revision: impl Into<String>) -> Self {
-        self.revision = Some(revision.into());
-        self
-    }
-
-    /// Sets the access token.
-    #[must_use]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
         self
     }
 
@@ -119,6 +91,7 @@ impl Source {
 /// The columns that are read. With the feature `sql`, what is not the name of a column is an SQL expression over the columns, such as
 /// `concat(title, ' ', body)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Columns {
     /// Column of the input texts.
     pub input: String,
@@ -128,23 +101,15 @@ pub struct Columns {
     pub id: Option<String>,
 }
 
+inseq_core::setters! {
+    Columns { input: impl Into<String> }
+    some { generated: impl Into<String>, id: impl Into<String> }
+}
+
 impl Columns {
     /// The column of the input texts.
+    #[must_use]
     pub fn new(input: impl Into<String>) -> Self {
         Self { input: input.into(), ..Self::default() }
-    }
-
-    /// Sets the column of the generated texts.
-    #[must_use]
-    pub fn generated(mut self, generated: impl Into<String>) -> Self {
-        self.generated = Some(generated.into());
-        self
-    }
-
-    /// Sets the column of the ids.
-    #[must_use]
-    pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
-        self
     }
 }

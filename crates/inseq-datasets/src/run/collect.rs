@@ -10,6 +10,7 @@ use crate::{Error, Result, Row};
 
 /// The attributions of rows in one result.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Collected {
     /// The attributions, in the order of the rows, without those of failed rows.
     pub result: AttributionResult,

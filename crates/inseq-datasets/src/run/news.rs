@@ -2,6 +2,7 @@
 
 /// News of a run for the person who waits.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum News {
     /// How far the run has come.
     Progress(RunProgress),
@@ -11,6 +12,7 @@ pub enum News {
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunProgress {
     /// Rows that this process has attributed, including rows with an error.
     pub rows: u64,
@@ -19,4 +21,8 @@ pub struct RunProgress {
     /// Rows of this process's shard that it does, as far as it knows: without the rows that were done before, or that other
     /// processes have.
     pub total: u64,
+}
+
+inseq_core::setters! {
+    RunProgress { rows: u64, errors: u64, total: u64 }
 }

@@ -63,12 +63,9 @@ fn failed<T>(rows: &[Row], place: usize, problem: String, strict: bool) -> Resul
 /// The request with the texts of rows.
 fn request(rows: &[Row], places: &[usize], template: &AttributionRequest) -> AttributionRequest {
     let texts = || places.iter().filter_map(|&place| rows[place].texts.as_ref().ok());
-    let generated: Option<Vec<String>> = texts().map(|(_, generated)| generated.clone()).collect();
-    AttributionRequest {
-        input_texts: texts().map(|(input, _)| input.clone()).collect(),
-        generated_texts: generated,
-        ..template.clone()
-    }
+    let mut request = template.clone().input_texts(texts().map(|(input, _)| input));
+    request.generated_texts = texts().map(|(_, generated)| generated.clone()).collect();
+    request
 }
 
 /// Whether an error would come with any text.

@@ -21,6 +21,7 @@ pub type Aggregate<'a> = dyn Fn(SequenceAttribution) -> inseq_core::Result<Seque
 ///
 /// The next part is read, and the last one is written, while the model works on one. So three parts are in memory at a time, for any
 /// number of rows.
+#[non_exhaustive]
 pub struct Run<'a> {
     /// The model.
     pub model: &'a AttributionModel,
@@ -38,6 +39,18 @@ pub struct Run<'a> {
     pub strict: bool,
 }
 
+inseq_core::setters! {
+    Run<'a> {
+        model: &'a AttributionModel,
+        request: &'a AttributionRequest,
+        dataset: &'a Dataset,
+        results: &'a Results,
+        shard: impl Into<Option<Shard>>,
+        strict: bool,
+    }
+    some { aggregate: &'a Aggregate<'a> }
+}
+
 impl std::fmt::Debug for Run<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Run").field("shard", &self.shard).field("strict", &self.strict).finish_non_exhaustive()
@@ -46,6 +59,7 @@ impl std::fmt::Debug for Run<'_> {
 
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// Parts that this process wrote.
     pub parts: u64,
@@ -53,6 +67,10 @@ pub struct Summary {
     pub rows: u64,
     /// Rows among them that have an error.
     pub errors: u64,
+}
+
+inseq_core::setters! {
+    Summary { parts: u64, rows: u64, errors: u64 }
 }
 
 /// A part that is claimed and read.
@@ -63,7 +81,18 @@ type Attributed = (Claim, Vec<AttributedRow>);
 /// Largest number of different warnings that a run says.
 const MOST_WARNINGS: usize = 100;
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// A run over all rows that keeps the scores as the method gives them, and goes on after a row that has no attribution.
+    #[must_use]
+    pub fn new(
+        model: &'a AttributionModel,
+        request: &'a AttributionRequest,
+        dataset: &'a Dataset,
+        results: &'a Results,
+    ) -> Self {
+        Self { model, request, dataset, results, aggregate: None, shard: None, strict: false }
+    }
+
     /// Attributes every part that is neither done nor claimed by another process. `news` says whether to go on.
     ///
     /// # Errors
@@ -223,8 +252,8 @@ fn write(parts: &Receiver<Attributed>) -> Result<Summary> {
 /// # Errors
 /// An option is invalid, whatever the texts are.
 pub(super) fn facts(model: &AttributionModel, request: &AttributionRequest) -> Result<Map<String, Value>> {
-    let generated = request.generated_texts.as_ref().map(|_| vec!["a".to_owned()]);
-    let request = AttributionRequest { generated_texts: generated, ..request.clone().input_texts(["a"]) };
+    let mut request = request.clone().input_texts(["a"]);
+    request.generated_texts = request.generated_texts.map(|_| vec!["a".to_owned()]);
     Ok(model.facts(&request)?)
 }
 

@@ -11,6 +11,7 @@ use crate::{Error, Result};
 
 /// What was written of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Completion {
     /// The part.
     pub part: u64,
@@ -35,6 +36,7 @@ pub struct Completion {
 
 /// A file of a part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct PartFile {
     /// Name in the folder of results, such as `scores/part-00000.parquet`.
     pub name: String,

@@ -7,6 +7,7 @@ use crate::Columns;
 
 /// All that decides the results of a run. Two runs with equal manifests may work on the same folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Manifest {
     /// Version of the layout of the folder: [`Manifest::FORMAT`].
     pub format: u32,
@@ -44,6 +45,7 @@ pub struct Manifest {
 
 /// The model of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ModelFacts {
     /// Name on the hub, or folder.
     pub name: String,
@@ -51,6 +53,32 @@ pub struct ModelFacts {
     pub revision: Option<String>,
     /// Hash of the weights.
     pub hash: String,
+}
+
+inseq_core::setters! {
+    Manifest {
+        format: u32,
+        program: impl Into<String>,
+        model: ModelFacts,
+        method: impl Into<String>,
+        arguments: Map<String, Value>,
+        step_scores: Vec<String>,
+        source: Value,
+        columns: Columns,
+        files: Vec<Value>,
+        rows: u64,
+        part_rows: u64,
+        raw: bool,
+        seed: impl Into<Option<u64>>,
+        info: Map<String, Value>,
+        started: impl Into<String>,
+    }
+    some { filter: impl Into<String> }
+}
+
+inseq_core::setters! {
+    ModelFacts { name: impl Into<String>, hash: impl Into<String> }
+    some { revision: impl Into<String> }
 }
 
 impl Default for Manifest {
@@ -89,8 +117,8 @@ impl Manifest {
     /// ```
     /// use inseq_datasets::Manifest;
     ///
-    /// let old = Manifest { method: "saliency".into(), ..Manifest::default() };
-    /// let new = Manifest { method: "attention".into(), ..Manifest::default() };
+    /// let old = Manifest::default().method("saliency");
+    /// let new = Manifest::default().method("attention");
     /// assert_eq!(old.differences(&new), ["`method` is \"saliency\" there and \"attention\" here"]);
     /// ```
     pub fn differences(&self, other: &Self) -> Vec<String> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A process of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Process {
     /// Name of the machine.
     pub host: String,

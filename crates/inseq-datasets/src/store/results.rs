@@ -23,13 +23,13 @@ use crate::{Error, Result};
 /// use inseq_datasets::{AttributedRow, Manifest, Results, Row};
 ///
 /// let folder = tempfile::tempdir()?;
-/// let manifest = Manifest { rows: 3, part_rows: 2, ..Manifest::default() };
+/// let manifest = Manifest::default().rows(3).part_rows(2);
 /// let results = Results::create_or_resume(&folder.path().join("results"), &manifest)?;
 /// for part in 0..results.parts() {
 ///     let Some(claim) = results.claim(part)? else { continue };
 ///     let rows = claim.rows().map(|number| {
-///         let row = Row { number, id: None, texts: Ok(("a text".into(), None)) };
-///         AttributedRow { row, outcome: Err("no model".into()), warnings: vec![] }
+///         let row = Row::new(number, Ok(("a text".into(), None)));
+///         AttributedRow::new(row, Err("no model".into()))
 ///     });
 ///     claim.finish(rows.collect())?;
 /// }

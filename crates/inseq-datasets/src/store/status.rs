@@ -12,6 +12,7 @@ use crate::Result;
 
 /// How far a run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Status {
     /// Number of parts.
     pub parts: u64,
@@ -37,6 +38,7 @@ pub struct Status {
 
 /// A part that is claimed and not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Work {
     /// The part.
     pub part: u64,
@@ -51,11 +53,21 @@ pub struct Work {
 /// State of a claimed part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum PartState {
     /// A process works on it.
     AtWork,
     /// Its process is dead, or gave no sign of life for too long; the next process takes it over.
     Stale,
+}
+
+impl std::fmt::Display for PartState {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::AtWork => "at work",
+            Self::Stale => "stale",
+        })
+    }
 }
 
 impl Status {

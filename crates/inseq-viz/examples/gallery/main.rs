@@ -48,40 +48,34 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "links" => View::Links,
             _ => View::Matrix,
         };
-        let highlight = (view == View::Tokens).then(|| "probability".to_owned());
-        ViewOptions { view, highlight, ..ViewOptions::default() }
+        let options = ViewOptions::default().view(view);
+        if view == View::Tokens { options.highlight("probability") } else { options }
     };
     let theme = |name: &str| if name == "light" { Theme::Light } else { Theme::Dark };
     match argument(0, "terminal") {
         "terminal" => {
-            let options = TerminalOptions {
-                width: argument(2, "100").parse()?,
-                colors: match argument(3, "truecolor") {
+            let options = TerminalOptions::default()
+                .width(argument(2, "100").parse()?)
+                .colors(match argument(3, "truecolor") {
                     "none" => ColorSupport::None,
                     "256" => ColorSupport::Ansi256,
                     _ => ColorSupport::TrueColor,
-                },
-                theme: theme(argument(4, "dark")),
-                show_values: argument(5, "values") == "values",
-                view: view(argument(6, "matrix")),
-            };
+                })
+                .theme(theme(argument(4, "dark")))
+                .show_values(argument(5, "values") == "values")
+                .view(view(argument(6, "matrix")));
             print!("{}", terminal::render(&result, &options)?);
         }
-        "html" => print!(
-            "{}",
-            html::render(&result, &HtmlOptions { view: view(argument(2, "matrix")), ..HtmlOptions::default() })?
-        ),
+        "html" => print!("{}", html::render(&result, &HtmlOptions::default().view(view(argument(2, "matrix"))))?),
         #[cfg(feature = "png")]
         format @ ("svg" | "png" | "tex") => {
             use std::io::Write as _;
 
             use inseq_viz::figure::{self, FigureOptions};
-            let options = FigureOptions {
-                theme: theme(argument(3, "light")),
-                show_values: argument(4, "values") == "values",
-                view: view(argument(2, "matrix")),
-                ..FigureOptions::default()
-            };
+            let options = FigureOptions::default()
+                .theme(theme(argument(3, "light")))
+                .show_values(argument(4, "values") == "values")
+                .view(view(argument(2, "matrix")));
             let bytes = match format {
                 "svg" => figure::svg(&result, &options)?.into_bytes(),
                 "png" => figure::png(&result, &options)?,

@@ -41,6 +41,7 @@ use style::Style;
 
 /// Options of a picture for a paper.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct FigureOptions {
     /// Dark or light page. Default light.
     pub theme: Theme,
@@ -66,6 +67,17 @@ impl Default for FigureOptions {
             pixels: 4.0,
             view: ViewOptions::default(),
         }
+    }
+}
+
+inseq_core::setters! {
+    FigureOptions {
+        theme: Theme,
+        show_values: bool,
+        show_title: bool,
+        width: f32,
+        pixels: f32,
+        view: ViewOptions,
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{Result, Texts, View, ViewOptions, caption};
 
 /// Options of a page.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct HtmlOptions {
     /// Initial theme of the page; `None` takes the theme of the reader's system.
     pub theme: Option<Theme>,
@@ -38,6 +39,10 @@ impl Default for HtmlOptions {
     fn default() -> Self {
         Self { theme: None, contributors: 8, budget: 32 << 20, view: ViewOptions::default() }
     }
+}
+
+inseq_core::setters! {
+    HtmlOptions { theme: impl Into<Option<Theme>>, contributors: usize, budget: usize, view: ViewOptions }
 }
 
 /// Renders a result with all its texts as a page.

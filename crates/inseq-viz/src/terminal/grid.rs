@@ -30,7 +30,7 @@ impl<'a> Grid<'a> {
     pub fn new(panel: &'a Panel, painter: &'a Painter, options: &'a TerminalOptions) -> Self {
         let matrix = &panel.matrix;
         let number = panel.number.without_leading_zero();
-        let width = options.width();
+        let width = options.layout_width();
 
         // A number needs a space on both sides where its ground is coloured, and a bar glyph beside it where it is not.
         let number_width = if options.show_values {

@@ -110,8 +110,8 @@ fn tables(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &m
     for panel in &plate.panels {
         if let Some(heading) = &panel.heading {
             lines.push(String::new());
-            let token = Label::line(&heading.token, options.width() / 2);
-            let detail = labels::wrap(&heading.detail, options.width() - token.width() - 2).swap_remove(0);
+            let token = Label::line(&heading.token, options.layout_width() / 2);
+            let detail = labels::wrap(&heading.detail, options.layout_width() - token.width() - 2).swap_remove(0);
             lines.push(format!("{}  {}", painter.bold(&token.paint(painter)), painter.dim(&detail)));
         }
         Grid::new(panel, painter, options).draw(lines);
@@ -129,7 +129,7 @@ fn read(passage: &Passage, painter: &Painter, options: &TerminalOptions, lines: 
         None => "  ".to_owned(),
     };
     let right_to_left = is_right_to_left(&text);
-    for (index, line) in labels::wrap(&text, options.width() - 2).iter().enumerate() {
+    for (index, line) in labels::wrap(&text, options.layout_width() - 2).iter().enumerate() {
         let lead = if index == 0 { first.as_str() } else { "  " };
         let line = if passage.is_written { painter.bold(line) } else { line.clone() };
         lines.push(if right_to_left {
@@ -150,7 +150,7 @@ fn legend(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &m
     let ends = NumberFormat::fitting([panel.scale.min(), panel.scale.max()]);
     let (min, max) = (ends.write(panel.scale.min()), ends.write(panel.scale.max()));
     let words = if options.view.view == View::Pair { "  A less B" } else { "" };
-    let room = options.width().saturating_sub(min.len() + max.len() + words.len() + 2);
+    let room = options.layout_width().saturating_sub(min.len() + max.len() + words.len() + 2);
     let strip = painter.strip(room.min(24));
     lines.push(format!("{} {strip} {}{}", painter.dim(&min), painter.dim(&max), painter.dim(words)));
     if let Some(total) = panel.chosen_from {
@@ -161,5 +161,5 @@ fn legend(plate: &Plate, painter: &Painter, options: &TerminalOptions, lines: &m
 
 /// A dimmed paragraph, in lines that fit the width.
 fn dimmed(painter: &Painter, text: &str, options: &TerminalOptions) -> Vec<String> {
-    labels::wrap(text, options.width()).iter().map(|line| painter.dim(line)).collect()
+    labels::wrap(text, options.layout_width()).iter().map(|line| painter.dim(line)).collect()
 }

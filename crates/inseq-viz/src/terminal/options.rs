@@ -56,6 +56,7 @@ struct Environment {
 
 /// Options of a heat map.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TerminalOptions {
     /// Width of a line in cells, at least [`TerminalOptions::MIN_WIDTH`]. Default 80.
     pub width: usize,
@@ -81,12 +82,16 @@ impl Default for TerminalOptions {
     }
 }
 
+inseq_core::setters! {
+    TerminalOptions { width: usize, colors: ColorSupport, theme: Theme, show_values: bool, view: ViewOptions }
+}
+
 impl TerminalOptions {
     /// Smallest width of a heat map, in cells.
     pub const MIN_WIDTH: usize = 32;
 
     /// Width of the layout, in cells.
-    pub(super) fn width(&self) -> usize {
+    pub(super) fn layout_width(&self) -> usize {
         self.width.max(Self::MIN_WIDTH)
     }
 

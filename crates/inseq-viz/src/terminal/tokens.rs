@@ -63,7 +63,7 @@ pub(super) fn draw(
 
 /// The token that is explained, and its step scores.
 fn heading(matrix: &Matrix, step: usize, painter: &Painter, options: &TerminalOptions) -> String {
-    let label = Label::line(&matrix.heads[step], options.width() / 2);
+    let label = Label::line(&matrix.heads[step], options.layout_width() / 2);
     let scores: Vec<String> = matrix
         .step_scores
         .iter()
@@ -71,7 +71,7 @@ fn heading(matrix: &Matrix, step: usize, painter: &Painter, options: &TerminalOp
             format!("{} {}", row.name, NumberFormat::fitting(row.scores.iter().copied()).write(row.scores[step]))
         })
         .collect();
-    let scores = labels::wrap(&scores.join(" · "), options.width() - label.width() - 2).swap_remove(0);
+    let scores = labels::wrap(&scores.join(" · "), options.layout_width() - label.width() - 2).swap_remove(0);
     format!("{}  {}", painter.bold(&label.paint(painter)), painter.dim(&scores))
 }
 
@@ -122,7 +122,7 @@ struct Flow<'a> {
 
 impl Flow<'_> {
     fn draw(&self, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
-        let room = options.width() - 2;
+        let room = options.layout_width() - 2;
         let spaces = spaces_before(self.tokens);
         let mut line = String::new();
         let mut width = 0;

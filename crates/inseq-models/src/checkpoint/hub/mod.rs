@@ -16,6 +16,7 @@ pub type Progress = Arc<dyn Fn(&str, u64, u64) + Send + Sync>;
 
 /// Options for finding and downloading files of the hub. An option that is not set comes from the environment, as in Python.
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct HubOptions {
     /// Callback for received bytes, called several times per file. Without it nothing is reported.
     pub progress: Option<Progress>,
@@ -27,6 +28,11 @@ pub struct HubOptions {
     pub endpoint: Option<String>,
     /// Access token. Default `HF_TOKEN` or the token that `hf auth login` saved.
     pub token: Option<String>,
+}
+
+inseq_core::setters! {
+    HubOptions { offline: bool }
+    some { progress: Progress, cache: impl Into<PathBuf>, endpoint: impl Into<String>, token: impl Into<String> }
 }
 
 impl std::fmt::Debug for HubOptions {
