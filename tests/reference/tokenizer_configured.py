@@ -16,7 +16,8 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"
 from transformers import AutoTokenizer, BertTokenizer  # noqa: E402
 
-from tokenizer_families import FAMILIES, pack, tokenizer_of  # noqa: E402
+from tokenizer_families import FAMILIES, tokenizer_of  # noqa: E402
+from tokenizer_files import pack  # noqa: E402
 
 FIXTURES = Path(__file__).parent / "../fixtures/tokenizer"
 STRINGS = ["the nurse was tired", " the nurse", "  two  spaces ", "a\nb\n\nc", "ﬁne ½ №5 ²", "été naïve e\u0301", "don't, she's 1234!", "日本語 ｶﾞ",

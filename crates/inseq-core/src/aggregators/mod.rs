@@ -14,6 +14,7 @@
 //!
 //! [`Aggregators`] makes them from the reference's names and arguments; you can register your own.
 
+mod applied;
 mod argument_values;
 mod function;
 mod merging;

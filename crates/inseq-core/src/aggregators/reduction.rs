@@ -3,11 +3,15 @@
 //! Scores of every feature of a long text fill gigabytes, and each score needs few operations. The code therefore aims to read
 //! them at the speed of the memory.
 
+use std::fmt;
+
+use ndarray::{ArrayD, IxDyn};
 use pulp::{Arch, NullaryFnOnce};
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use super::AggregationFunction;
+use crate::{Error, Result};
 
 /// Number of scores that are processed together; enough to fill the vector registers of any processor.
 const LANES: usize = 16;
@@ -15,11 +19,54 @@ const LANES: usize = 16;
 /// Smallest number of scores that one task reduces: 256 KiB.
 const TASK: usize = 1 << 16;
 
+impl AggregationFunction {
+    /// Reduces `scores` to one score; `None` for an empty slice, except for sum (0), product (1) and mean (NaN).
+    pub fn apply(self, scores: &[f32]) -> Option<f32> {
+        match (self, scores.is_empty()) {
+            (_, false) => Some(reduce(self, scores)),
+            (Self::Sum, true) => Some(0.0),
+            (Self::Prod, true) => Some(1.0),
+            (Self::Mean, true) => Some(f32::NAN),
+            (Self::Min | Self::Max | Self::AbsMax | Self::VectorNorm { .. }, true) => None,
+        }
+    }
+
+    /// Reduces the last axis of `scores`.
+    ///
+    /// # Shapes
+    /// `[..., n]` to `[...]`
+    pub(crate) fn reduce_last_axis(self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
+        reduce_last_axis(scores, &self, |values, n| reduce_rows(self, values, n))
+    }
+}
+
+/// Reduces the last axis of `scores` by `rows`, which takes the scores of all rows and the length of one.
+///
+/// # Shapes
+/// `[..., n]` to `[...]`
+pub(super) fn reduce_last_axis(
+    scores: &ArrayD<f32>,
+    name: &impl fmt::Display,
+    rows: impl FnOnce(&[f32], usize) -> Vec<f32>,
+) -> Result<ArrayD<f32>> {
+    let Some((&n, outer)) = scores.shape().split_last() else {
+        return Err(Error::Invalid(format!("`{name}` needs an axis to reduce, but the scores are one number")));
+    };
+    let dense = scores.as_standard_layout();
+    let Some(values) = dense.as_slice().filter(|_| n > 0) else {
+        return Err(Error::Invalid(format!(
+            "`{name}` of an axis of length 0, in scores of shape {:?}",
+            scores.shape()
+        )));
+    };
+    ArrayD::from_shape_vec(IxDyn(outer), rows(values, n)).map_err(|error| Error::Invalid(error.to_string()))
+}
+
 /// Reduces each row of `n` scores.
 ///
 /// # Shapes
 /// `[row * n]` to `[row]`; `n` is not 0.
-pub(super) fn reduce_rows(function: AggregationFunction, scores: &[f32], n: usize) -> Vec<f32> {
+fn reduce_rows(function: AggregationFunction, scores: &[f32], n: usize) -> Vec<f32> {
     let mut reduced = vec![0.0; scores.len() / n];
     let rows = (TASK / n).max(1);
     let task = |(reduced, scores): (&mut [f32], &[f32])| Arch::new().dispatch(Rows { function, scores, n, reduced });
@@ -52,7 +99,7 @@ impl NullaryFnOnce for Rows<'_> {
 
 /// Reduces `scores`, which are not empty, to one score.
 #[inline(always)]
-pub(super) fn reduce(function: AggregationFunction, scores: &[f32]) -> f32 {
+fn reduce(function: AggregationFunction, scores: &[f32]) -> f32 {
     match function {
         AggregationFunction::Mean => (sum(scores, f64::from) / scores.len() as f64) as f32,
         AggregationFunction::Sum => sum(scores, f64::from) as f32,
@@ -135,6 +182,47 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn functions_follow_their_definitions() -> Result<()> {
+        let scores = [1.0, -4.0, 2.0];
+        for (name, expected) in
+            [("mean", -1.0 / 3.0), ("sum", -1.0), ("prod", -8.0), ("min", -4.0), ("max", 2.0), ("absmax", -4.0)]
+        {
+            assert_eq!(name.parse::<AggregationFunction>()?.apply(&scores), Some(expected), "{name}");
+        }
+        let norm = |order| AggregationFunction::VectorNorm { order }.apply(&scores);
+        assert_eq!(norm(2.0), Some(21f32.sqrt()));
+        assert_eq!(norm(1.0), Some(7.0));
+        assert_eq!(norm(f64::INFINITY), Some(4.0));
+        assert_eq!(norm(f64::NEG_INFINITY), Some(1.0));
+        assert_eq!(norm(0.0), Some(3.0));
+        assert!((norm(3.0).unwrap_or(0.0) - 73f32.cbrt()).abs() < 1e-6);
+        Ok(())
+    }
+
+    #[test]
+    fn nan_spreads_but_not_through_absmax() {
+        let scores = [1.0, f32::NAN, -2.0];
+        for name in ["mean", "sum", "prod", "min", "max", "vnorm"] {
+            let function: AggregationFunction = name.parse().unwrap_or(AggregationFunction::AbsMax);
+            assert!(function.apply(&scores).is_some_and(f32::is_nan), "{name}");
+        }
+        for order in [0.0, 1.0, 3.0, f64::INFINITY, f64::NEG_INFINITY] {
+            let norm = AggregationFunction::VectorNorm { order };
+            assert!(norm.apply(&scores).is_some_and(f32::is_nan), "order {order}");
+        }
+        assert_eq!(AggregationFunction::AbsMax.apply(&scores), Some(-2.0));
+    }
+
+    #[test]
+    fn an_axis_without_scores_is_an_error() {
+        let nothing = ArrayD::zeros(IxDyn(&[2, 3, 0]));
+        for function in [AggregationFunction::Mean, AggregationFunction::Max, AggregationFunction::VNORM] {
+            let error = function.reduce_last_axis(&nothing).map_err(|error| error.to_string());
+            assert_eq!(error, Err(format!("`{function}` of an axis of length 0, in scores of shape [2, 3, 0]")));
+        }
+    }
 
     /// The same reduction by its definition, one score after another.
     fn plain(function: AggregationFunction, scores: &[f32]) -> f32 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, Axis};
 
-use super::function::reduce_last_axis;
+use super::reduction::reduce_last_axis;
 use super::{AggregationFunction, Aggregator, Selection, normalize};
 use crate::{AttributionKind, Error, Result, SequenceAttribution, StepAttribution};
 

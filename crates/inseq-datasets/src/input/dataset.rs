@@ -7,28 +7,17 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use inseq_models::checkpoint::HubOptions;
-use serde::{Deserialize, Serialize};
 
 use super::columns::{ColumnType, Wanted};
-use super::layout::Layout;
+use super::data_file::DataFile;
+use super::finding;
+use super::formats;
 use super::options::{ReadOptions, data_files};
 use super::query::{Asked, Query, Selected};
 use super::source::{Columns, Source};
 use super::split::SplitExpression;
-use super::table::{self, Table};
+use super::table::Table;
 use crate::{Error, Result, Row};
-
-/// A file of a dataset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct DataFile {
-    /// Path of the file, or its address on the hub with the commit.
-    pub path: String,
-    /// Size in bytes.
-    pub bytes: u64,
-    /// BLAKE3 hash of the bytes, in hexadecimal digits; of a file of the hub its hash there.
-    pub hash: String,
-}
 
 /// The rows of a split, with its files. Rows are read when they are asked for.
 ///
@@ -86,7 +75,7 @@ impl Dataset {
     /// As [`open`](Self::open).
     pub fn open_with(source: &Source, columns: &Columns, hub: &HubOptions) -> Result<Self> {
         let expression = SplitExpression::parse(&source.split)?;
-        let layout = Layout::find(source, data_files(source)?.as_ref(), hub)?;
+        let layout = finding::find(source, data_files(source)?.as_ref(), hub)?;
         let options = ReadOptions::new(layout.kind, &source.kwargs)?;
         let known: Vec<&str> = layout.splits.keys().map(String::as_str).collect();
         let names = expression.splits(&known)?;
@@ -94,7 +83,7 @@ impl Dataset {
         let first_file = all.next();
         let query = Query::new(source, columns, |column| {
             let Some(file) = first_file else { return Ok(None) };
-            match table::open(&file.origin()?, layout.kind, std::slice::from_ref(column), &options) {
+            match formats::open(&file.origin()?, layout.kind, std::slice::from_ref(column), &options) {
                 Ok(_) => Ok(None),
                 Err(error @ Error::Column(_)) => Ok(Some(error)),
                 Err(error) => Err(error),
@@ -107,7 +96,7 @@ impl Dataset {
             let mut segments = Vec::new();
             for file in layout.splits.get(split).into_iter().flatten() {
                 let origin = file.origin()?;
-                let table: Arc<dyn Table> = table::open(&origin, layout.kind, query.wanted(), &options)?.into();
+                let table: Arc<dyn Table> = formats::open(&origin, layout.kind, query.wanted(), &options)?.into();
                 let asked = Arc::new(query.of_file(&origin, &*table)?);
                 let segment = Segment { path: file.name(), rows: 0..table.rows(), table, asked };
                 if let Some(first) = &first {

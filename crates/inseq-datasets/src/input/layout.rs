@@ -1,21 +1,16 @@
 //! Data files by split, as the `datasets` library finds them.
 
-use std::path::Path;
-
 use indexmap::IndexMap;
-use inseq_models::checkpoint::HubOptions;
 
-use super::hub;
 use super::kind::Kind;
 use super::options::DataFiles;
-use super::pattern::{is_pattern, matching};
+use super::pattern::matching;
 use super::place::{Location, Place};
-use super::source::Source;
-use crate::remote::{Buckets, is_address, is_web};
+use crate::remote::Buckets;
 use crate::{Error, Result};
 
 /// The split of files that nothing assigns to one.
-const DEFAULT_SPLIT: &str = "train";
+pub(super) const DEFAULT_SPLIT: &str = "train";
 
 /// The card of a dataset.
 const CARD: &str = "README.md";
@@ -37,57 +32,6 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Finds the files of a dataset. `files` are those of the caller, by split.
-    ///
-    /// # Errors
-    /// There are no files, or files of several kinds; a file does not exist.
-    pub(super) fn find(source: &Source, files: Option<&DataFiles>, options: &HubOptions) -> Result<Self> {
-        let name = source.name.as_str();
-        let path = Path::new(name);
-        let dir = source.dir.as_deref();
-        let mut buckets = Buckets::default();
-        if let Some(kind) = Kind::of_builder(name) {
-            let base = Place::open(dir.unwrap_or_default(), &mut buckets)?;
-            return match (files, dir) {
-                (Some(files), _) => Self::of_files(&base, files, Some(kind), &mut buckets),
-                (None, Some(_)) => Self::of_folder(&base, Some(kind)),
-                (None, None) => Err(Error::Dataset(format!(
-                    "`{name}` reads files, and there are none; name them with `--dataset_files`, or their folder with `--dataset_dir`"
-                ))),
-            };
-        }
-        let is_remote = is_address(name);
-        let is_file = if is_remote { Kind::of_file(name).is_some() || is_web(name) } else { path.is_file() };
-        if path.is_dir() || (is_remote && !is_file && !is_pattern(name)) {
-            if let Some(dir) = dir.filter(|dir| Path::new(dir).is_absolute() || is_address(dir)) {
-                return Err(Error::Dataset(format!("the folder `{dir}` must be relative to the dataset `{name}`")));
-            }
-            let folder = dir.map_or_else(|| name.to_owned(), |dir| format!("{}/{dir}", name.trim_end_matches('/')));
-            let base = Place::open(&folder, &mut buckets)?;
-            return match files {
-                Some(files) => Self::of_files(&base, files, None, &mut buckets),
-                None => Self::of_dataset(&base, dir.is_none()),
-            };
-        }
-        if is_file || is_pattern(name) {
-            if files.is_some() || dir.is_some() {
-                return Err(Error::Dataset(format!(
-                    "`{name}` is the data already; leave `--dataset_files` and `--dataset_dir` out, or give a builder, such as \
-                     `--dataset_name json`"
-                )));
-            }
-            let files = IndexMap::from([(DEFAULT_SPLIT.to_owned(), vec![name.to_owned()])]);
-            return Self::of_files(&Place::open("", &mut buckets)?, &files, None, &mut buckets);
-        }
-        if name.contains("://") || path.is_absolute() || name.starts_with('.') || name.matches('/').count() > 1 {
-            return Err(Error::Dataset(format!(
-                "no dataset `{name}`: it is no file, no folder, none of the builders {}, and no name of a dataset on the hub",
-                Kind::ALL.map(|kind| format!("`{}`", kind.builder())).join(", ")
-            )));
-        }
-        hub::find(source, files, options)
-    }
-
     /// The files that the caller names, relative to `base`.
     pub(super) fn of_files(base: &Place, files: &DataFiles, kind: Option<Kind>, buckets: &mut Buckets) -> Result<Self> {
         let mut splits = IndexMap::new();
@@ -118,7 +62,7 @@ impl Layout {
     }
 
     /// The files of a folder, by the names of files and folders.
-    fn of_folder(base: &Place, kind: Option<Kind>) -> Result<Self> {
+    pub(super) fn of_folder(base: &Place, kind: Option<Kind>) -> Result<Self> {
         let mut names = base.names()?;
         let of_kind = |name: &str| Kind::of_file(name).is_some_and(|found| kind.is_none_or(|kind| kind == found));
         names.retain(|name| of_kind(name));

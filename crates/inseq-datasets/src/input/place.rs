@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use inseq_models::checkpoint::DatasetRepository;
 
-use super::dataset::DataFile;
+use super::data_file::DataFile;
 use super::origin::Origin;
 use super::pattern::{is_pattern, matching};
 use crate::remote::{Buckets, Folder, Object, is_address, is_web};

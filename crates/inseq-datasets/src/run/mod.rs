@@ -12,5 +12,6 @@ mod whole;
 pub use collect::{Collected, collect};
 pub use describe::{describe, model_facts};
 pub use news::{News, RunProgress};
-pub use parts::{Aggregate, Run, Summary};
+pub use parts::{Run, Summary};
 pub use shard::Shard;
+pub use whole::Aggregate;

@@ -5,17 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use inseq_core::SequenceAttribution;
 use inseq_methods::{AttributionModel, AttributionRequest};
 use serde_json::{Map, Value};
 
 use super::news::{News, RunProgress};
 use super::shard::Shard;
-use super::whole::Attributing;
+use super::whole::{Aggregate, Attributing};
 use crate::{AttributedRow, Claim, Dataset, Result, Results, Row};
-
-/// Aggregates the scores of a text.
-pub type Aggregate<'a> = dyn Fn(SequenceAttribution) -> inseq_core::Result<SequenceAttribution> + 'a;
 
 /// A run: a model attributes the rows of a dataset, part by part, into a folder of results.
 ///

@@ -7,8 +7,10 @@ use inseq_methods::{AttributionModel, AttributionRequest};
 
 use super::of_row::of_row;
 use super::part::{Outcome, outcomes};
-use super::parts::Aggregate;
 use crate::{AttributedRow, Result, Row};
+
+/// Aggregates the scores of a text.
+pub type Aggregate<'a> = dyn Fn(SequenceAttribution) -> inseq_core::Result<SequenceAttribution> + 'a;
 
 /// How the rows of a part are attributed.
 pub(super) struct Attributing<'a> {

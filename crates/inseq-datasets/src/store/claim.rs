@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 
 use super::completion::{Completion, clear_staging};
+use super::folder::Folder;
 use super::process::Process;
-use super::results::Folder;
 use super::storage::Hold;
 use super::tables;
 use super::ticket::{Ticket, clear_claims};

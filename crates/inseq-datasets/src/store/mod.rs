@@ -26,6 +26,7 @@
 
 mod claim;
 mod completion;
+mod folder;
 mod load;
 mod local;
 #[cfg(feature = "cloud")]

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::claim::Claim;
 use super::completion::{Completion, clear_staging};
+use super::folder::Folder;
 use super::local::LocalFolder;
 use super::manifest::Manifest;
 use super::storage::Storage;
@@ -40,15 +41,6 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Results {
     pub(super) folder: Arc<Folder>,
-}
-
-/// What claims and results share.
-#[derive(Debug)]
-pub(super) struct Folder {
-    pub storage: Arc<dyn Storage>,
-    pub manifest: Manifest,
-    /// Time without a sign of life after which a claim is taken over.
-    pub timeout: Duration,
 }
 
 impl Results {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::folder::inside;
 use super::hub::{HubName, HubOptions, Kind, Snapshot};
-use super::repository::inside;
 use crate::{Error, Result};
 
 /// Depth of folders that are searched for the files of a dataset in the cache.

@@ -6,6 +6,7 @@
 mod adapter;
 mod contents;
 mod dataset;
+mod folder;
 pub(crate) mod foreign;
 mod hub;
 mod index;

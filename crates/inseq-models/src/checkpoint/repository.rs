@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use inseq_core::mismatch;
@@ -11,6 +11,7 @@ use inseq_mapped::Mmap;
 use serde_json::Value;
 
 use super::adapter::{self, Adapter, is_adapter};
+use super::folder::{inside, names};
 use super::hub::{HubName, HubOptions, Kind, Snapshot};
 use super::{contents, foreign, json};
 use crate::{Error, Result};
@@ -22,8 +23,6 @@ const LARGEST_SMALL_FILE: u64 = 512 << 20;
 const MOST_DEPTH: usize = 2;
 /// The noun for messages.
 const MODEL: &str = "model";
-/// Largest number of file names that are read.
-const MOST_NAMES: usize = 10_000;
 
 /// A model repository: a folder, a model of the hub, or files in memory.
 ///
@@ -333,34 +332,4 @@ fn decides(name: &str) -> bool {
     ];
     !name.contains('/')
         && (ENDS.iter().any(|end| name.ends_with(end)) || STARTS.iter().any(|start| name.starts_with(start)))
-}
-
-/// The path of a file in a folder. The names of shards come from an index and may not lead out of the folder.
-pub(super) fn inside(folder: &Path, file: &str, owner: &str) -> Result<PathBuf> {
-    if Path::new(file).components().any(|c| !matches!(c, Component::Normal(_))) {
-        return Err(Error::checkpoint(file, format!("a file must lie inside the {owner}'s folder")));
-    }
-    Ok(folder.join(file))
-}
-
-/// The names of the files in a folder and its subfolders, which may lie `most_depth` deep.
-pub(super) fn names(folder: &Path, most_depth: usize) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    let mut folders = vec![(folder.to_path_buf(), String::new(), 1)];
-    while let Some((folder, prefix, depth)) = folders.pop() {
-        let io = |source| Error::Io { path: folder.clone(), source };
-        for entry in std::fs::read_dir(&folder).map_err(io)?.take(MOST_NAMES) {
-            let path = entry.map_err(io)?.path();
-            let Some(name) = path.file_name().map(|name| format!("{prefix}{}", name.to_string_lossy())) else {
-                continue;
-            };
-            if !path.is_dir() {
-                names.push(name);
-            } else if depth < most_depth && !name.starts_with('.') {
-                folders.push((path, name + "/", depth + 1));
-            }
-        }
-    }
-    names.sort();
-    Ok(names)
 }

@@ -192,7 +192,7 @@ impl Snapshot {
     pub(super) fn files(&self, most_depth: usize) -> Result<Vec<String>> {
         match self.listed().map(<[String]>::to_vec).or_else(|| cache::listing(&self.folder)) {
             Some(names) => Ok(names),
-            None => super::repository::names(&self.folder, most_depth),
+            None => super::folder::names(&self.folder, most_depth),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The part of a block that reads other positions.
 
+mod cotangents;
+
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
@@ -8,6 +10,8 @@ use super::{
     Attention, AttentionCotangents, AttentionTrace, GatedPositions, KeyValues, Linear, Mask, Rotation, Rows, Rule,
     ShortConvolution, ShortConvolutionTrace,
 };
+
+pub use cotangents::MixerCotangents;
 
 /// The part of a block that reads other positions of the same text.
 #[derive(Clone, Debug)]
@@ -40,17 +44,6 @@ pub enum History {
     Attention(KeyValues),
     /// History of [`Mixer::ShortConvolution`].
     ShortConvolution(GatedPositions),
-}
-
-/// Result of [`Mixer::pullback`].
-#[derive(Clone, Debug)]
-pub struct MixerCotangents {
-    /// Cotangent of the mixing positions' own input, in the given rows.
-    pub own: Tensor<4>,
-    /// Cotangent of the input of the positions that they read, in `rows`.
-    pub reached: Tensor<4>,
-    /// The rows that the given rows reach.
-    pub rows: Rows,
 }
 
 impl From<Attention> for Mixer {
