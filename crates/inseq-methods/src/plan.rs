@@ -119,7 +119,7 @@ impl Call<'_> {
         engine.gradients(&point, &trace, &*function, wanted, |_, _, gradients| {
             // A device may compute only what is read.
             for side in [gradients.source, gradients.target].into_iter().flatten() {
-                crate::engine::read(side.sum(), "gradients")?;
+                crate::device::read(side.sum(), "gradients")?;
             }
             Ok(())
         })?;

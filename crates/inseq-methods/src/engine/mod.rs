@@ -1,7 +1,5 @@
 //! The engine computes gradients for all steps: one forward, cotangents of the attributed function, one batched pullback.
 
-mod device;
-mod point;
 mod rows;
 
 use std::ops::Range;
@@ -15,8 +13,7 @@ use crate::quadrature::Quadrature;
 use crate::step_functions::{Inputs, NoisyForwards, Row, StepContext, StepFunction};
 use crate::{Error, Result};
 
-pub(crate) use device::{read, read_ids};
-pub use point::{Point, TextSteps};
+pub use crate::point::{Point, TextSteps};
 use rows::{StepRow, chunks, cotangents, evaluate, longest, own_rows, step_rows};
 
 /// Size of a pullback's largest tensors in bytes. Larger tensors gain nothing: matrix products reach their best rate earlier,

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 
-use super::device::read;
-use super::point::Point;
+use crate::device::read;
+use crate::point::Point;
 use crate::step_functions::{StepContext, StepFunction};
 use crate::{Error, Result};
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Collector, times_embeddings, weighted};
-use crate::engine::{Point, TextSteps, read, read_ids};
+use crate::device::{read, read_ids};
+use crate::engine::{Point, TextSteps};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
 

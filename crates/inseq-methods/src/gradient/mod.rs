@@ -28,7 +28,8 @@ pub use smooth_grad::{NoiseTunnel, SmoothGrad};
 
 pub(crate) use completeness::{delta, weighted};
 
-use crate::engine::{Point, TextSteps, read};
+use crate::device::read;
+use crate::engine::{Point, TextSteps};
 use crate::method::Attributions;
 use crate::{Error, Result};
 use burn::tensor::Tensor;

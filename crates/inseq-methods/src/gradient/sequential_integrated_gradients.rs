@@ -7,7 +7,8 @@ use ndarray::{Array3, Axis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::engine::{Point, TextSteps, read};
+use crate::device::read;
+use crate::engine::{Point, TextSteps};
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::quadrature::Quadrature;
 use crate::{Count, Result};

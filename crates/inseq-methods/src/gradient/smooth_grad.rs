@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::noise::{Noisy, Sample, check_stdevs};
-use crate::engine::{TextSteps, read};
+use crate::device::read;
+use crate::engine::TextSteps;
 use crate::method::{
     Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
 };

@@ -15,7 +15,8 @@ pub use attention_flow::AttentionFlow;
 pub use attention_rollout::AttentionRollout;
 pub use value_zeroing::{Similarity, ValueZeroing, ZeroedHeads};
 
-use crate::engine::{TextSteps, read};
+use crate::device::read;
+use crate::engine::TextSteps;
 use crate::method::MethodContext;
 use crate::{Error, Result};
 

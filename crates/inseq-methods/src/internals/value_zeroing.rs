@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 use super::left_out::{LeftOut, LeftOutRequest, left_out_values};
 use super::{by_key, by_step, without_attention};
-use crate::engine::{TextSteps, read};
+use crate::device::read;
+use crate::engine::TextSteps;
 use crate::method::{
     ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
 };

@@ -5,7 +5,7 @@ use std::fmt;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use inseq_models::model::{Model, Source};
 
-use crate::engine::Point;
+use crate::point::Point;
 use crate::{Error, Result};
 
 /// Input of a step function: one row for each step of each text.

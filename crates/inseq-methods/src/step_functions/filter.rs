@@ -7,7 +7,7 @@ use inseq_core::Argument;
 use serde_json::{Map, Value};
 
 use super::{SharedStepFunction, StepContext, StepFunction, StepFunctionInfo, info};
-use crate::engine::read;
+use crate::device::read;
 use crate::{Error, Result};
 
 /// Added to the logit of a token that is not kept.

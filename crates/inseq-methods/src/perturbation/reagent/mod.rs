@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Perturbed, Unchanged, embedded};
-use crate::engine::{Engine, TextSteps, read_ids};
+use crate::device::read_ids;
+use crate::engine::{Engine, TextSteps};
 use crate::loading::Loading;
 use crate::method::{
     Attributions, Bounds, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,

@@ -12,7 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Feature, Side};
-use crate::engine::{TextSteps, read, read_ids};
+use crate::device::{read, read_ids};
+use crate::engine::TextSteps;
 use crate::loading::Loading;
 use crate::text_model::TextModel;
 use crate::{Error, Result};

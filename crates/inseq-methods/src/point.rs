@@ -40,7 +40,7 @@ pub struct Point<'a> {
 }
 
 impl<'a> Point<'a> {
-    pub(super) fn of_ids(
+    pub(crate) fn of_ids(
         model: &Model,
         texts: &[&'a TextSteps],
         ids: impl Fn(&'a TextSteps) -> (&'a [u32], &'a [u32]),
