@@ -33,8 +33,7 @@
 //! | [`models`] | `inseq-models` | models with batched pullbacks, checkpoints, tokenizers, generation |
 //! | [`methods`] | `inseq-methods` | attribution methods, step functions, the pipeline |
 //! | [`viz`] | `inseq-viz` | pictures: terminal, HTML, SVG, PNG, TikZ |
-//!
-//! Attribution of whole datasets is in the crate `inseq-datasets`, which this crate does not re-export.
+//! | `datasets` | `inseq-datasets` | attribution of whole datasets, with the feature `datasets` |
 //!
 //! # Features
 //!
@@ -45,6 +44,7 @@
 //! | `hub` | models of the Hugging Face hub by name (`org/name`) |
 //! | `demo` | a small English to French model, [`AttributionModel::demo`](methods::AttributionModel) |
 //! | `arrow`, `csv`, `parquet` | tables of scores, [`core::SaveOptions`] |
+//! | `datasets` | attribution of whole datasets, with Arrow and Parquet |
 //! | `figure`, `png` | SVG and TikZ, and PNG pictures |
 //!
 //! # Speed in debug builds
@@ -59,6 +59,8 @@
 #![forbid(unsafe_code)]
 
 pub use inseq_core as core;
+#[cfg(feature = "datasets")]
+pub use inseq_datasets as datasets;
 pub use inseq_methods as methods;
 pub use inseq_models as models;
 /// Tensors of Burn, for step functions and methods of your own.

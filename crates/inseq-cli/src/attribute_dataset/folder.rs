@@ -65,18 +65,14 @@ impl FolderRun {
         let aggregation = call.picture.aggregation()?;
         let request = arguments.request()?;
         // Data are opened sooner than a model is loaded.
-        let (source, columns) = (arguments.source(), arguments.columns());
-        let dataset = Dataset::open(&source, &columns)?;
+        let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
         let model = load()?;
-        let (facts, mut others) = model::facts(&call.model)?;
-        others.extend(aggregation.description().map(|description| ("aggregation".to_owned(), json!(description))));
-        let manifest = describe(
-            (&model, facts),
-            &request,
-            (&source, &columns, &dataset),
-            (arguments.run.part_rows.unwrap_or(PART_ROWS), arguments.run.raw),
-            others,
-        )?;
+        let (facts, others) = model::facts(&call.model)?;
+        let part_rows = arguments.run.part_rows.unwrap_or(PART_ROWS);
+        let mut manifest = describe(&model, facts, &request, &dataset)?.part_rows(part_rows).raw(arguments.run.raw);
+        manifest.arguments.extend(others);
+        let aggregated = aggregation.description().map(|description| ("aggregation".to_owned(), json!(description)));
+        manifest.arguments.extend(aggregated);
         let results = Results::create_or_resume(folder, &manifest)?;
         let (is_raw, is_strict) = (arguments.run.raw, arguments.run.strict);
         Ok(Self { folder: folder.to_owned(), model, request, dataset, results, aggregation, is_raw, is_strict })

@@ -36,6 +36,7 @@ use crate::{Error, Result, Row};
 /// ```
 #[derive(Debug)]
 pub struct Dataset {
+    source: Source,
     columns: Columns,
     segments: Vec<Segment>,
     files: Vec<DataFile>,
@@ -123,7 +124,8 @@ impl Dataset {
         for (split, rows) in expression.ranges(&lengths)? {
             segments.extend(overlap(tables.get(split).map_or(&[][..], Vec::as_slice), rows));
         }
-        Ok(Self { columns: columns.clone(), segments, files })
+        let source = Source { token: None, ..source.clone() };
+        Ok(Self { source, columns: columns.clone(), segments, files })
     }
 
     /// Number of rows of the split, before a filter leaves some out.
@@ -134,6 +136,16 @@ impl Dataset {
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The description of the dataset, without the access token.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The columns that are read.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// The files that the splits consist of.

@@ -5,32 +5,31 @@ use inseq_models::checkpoint::Repository;
 use serde_json::{Map, Value, json};
 
 use super::parts::facts;
-use crate::{Columns, Dataset, Error, Manifest, ModelFacts, Result, Source};
+use crate::{Dataset, Error, Manifest, ModelFacts, Result};
 
-/// Describes a run: everything that decides its results. `arguments` are those of the caller that the request does not have, such as
-/// aggregators; they are compared by name and value.
+/// Describes a run: everything that decides its results. A caller that decides more, such as an aggregator, adds it to the
+/// `arguments` of the manifest, which are compared by name and value.
 ///
 /// # Errors
 /// An option of the request is invalid.
 pub fn describe(
-    (model, model_facts): (&AttributionModel, ModelFacts),
+    model: &AttributionModel,
+    model_facts: ModelFacts,
     request: &AttributionRequest,
-    (source, columns, dataset): (&Source, &Columns, &Dataset),
-    (part_rows, raw): (u64, bool),
-    arguments: Map<String, Value>,
+    dataset: &Dataset,
 ) -> Result<Manifest> {
     let info = facts(model, request)?;
     let text = |name: &str| info.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let names = info.get("step_scores").and_then(Value::as_array).into_iter().flatten();
     let step_scores = names.filter_map(Value::as_str).map(str::to_owned).collect();
-    let mut all = Map::new();
+    let mut arguments = Map::new();
     for (name, value) in &info {
         let is_elsewhere = ["attribution_method", "model_name", "step_scores"].contains(&name.as_str());
         if !is_elsewhere {
-            all.insert(name.clone(), value.clone());
+            arguments.insert(name.clone(), value.clone());
         }
     }
-    all.extend(
+    arguments.extend(
         [
             ("attr_pos_start", json!(request.attr_pos_start)),
             ("attr_pos_end", json!(request.attr_pos_end)),
@@ -43,7 +42,6 @@ pub fn describe(
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
-    all.extend(arguments);
     let seed = ["attribution_args", "generation_args"]
         .iter()
         .find_map(|arguments| info.get(*arguments)?.get("seed")?.as_u64());
@@ -52,15 +50,13 @@ pub fn describe(
     Ok(Manifest {
         model: model_facts,
         method: text("attribution_method"),
-        arguments: all,
+        arguments,
         step_scores,
-        source: json_of(serde_json::to_value(source))?,
-        columns: columns.clone(),
+        source: json_of(serde_json::to_value(dataset.source()))?,
+        columns: dataset.columns().clone(),
         files: files.collect::<Result<_>>()?,
         filter: source.filter.clone(),
         rows: dataset.len(),
-        part_rows,
-        raw,
         seed,
         info,
         ..Manifest::default()
