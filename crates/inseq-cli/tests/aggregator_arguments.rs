@@ -2,19 +2,13 @@
 
 mod program;
 
-use std::path::Path;
-
 use inseq_core::aggregators::Aggregators;
-use program::{complaint, run};
+use program::{complaint, fixture, run};
 use serde_json::{Value, json};
-
-fn granular() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/core/granular.json").to_str().unwrap().to_owned()
-}
 
 /// The error of `inseq aggregate` with an aggregator and its arguments.
 fn refused(name: &str, arguments: &Value) -> String {
-    let file = granular();
+    let file = fixture("core/granular.json");
     let arguments = arguments.to_string();
     let line = ["aggregate", &file, "-o", "-", "--attribution-aggregators", name, "--aggregator-kwargs", &arguments];
     let (message, code) = complaint(&run(&line));
@@ -91,7 +85,7 @@ fn values_without_a_meaning_are_refused() {
 
 #[test]
 fn flags_of_scores_need_an_aggregator_of_scores() {
-    let file = granular();
+    let file = fixture("core/granular.json");
     let line = ["aggregate", &file, "-o", "-", "--attribution-aggregators", "subwords"];
     let (message, _) = complaint(&run(&[&line[..], &["--attribution-selectors", "0"]].concat()));
     assert!(message.contains("--attribution-selectors has no effect on subwords"), "{message}");

@@ -3,17 +3,12 @@
 
 mod program;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use inseq_core::{AttributionResult, Tolerance};
-use program::{path_in, run};
+use program::{fixture, path_in, run};
 
 const TOLERANCE: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-5 };
-
-fn fixture(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name);
-    path.to_str().unwrap().to_owned()
-}
 
 /// The files agree in tokens, positions, scores and the facts that do not depend on the program.
 fn assert_agreement(case: &str, found: &Path, expected: &Path) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use inseq_core::{AttributionKind, AttributionResult};
-use program::{complaint, inseq, path_in, printed, run, with_input};
+use program::{complaint, fixture, inseq, path_in, printed, run, with_input};
 
 const TEXT: &str = "The tired nurse said that she was late.";
 
@@ -213,9 +213,8 @@ fn wait_for_line(child: &mut std::process::Child) {
 
 #[test]
 fn a_chat_is_put_into_the_words_of_the_model() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures/gpt2");
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixture).unwrap() {
+    for entry in std::fs::read_dir(fixture("architectures/gpt2")).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }

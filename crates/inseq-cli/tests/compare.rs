@@ -3,16 +3,14 @@
 mod program;
 
 use std::fs;
-use std::path::Path;
 
 use inseq_core::{AttributionResult, LoadOptions, Tolerance};
-use program::{complaint, path_in, printed, run, with_input};
+use program::{complaint, fixture, path_in, printed, run, with_input};
 
 const CAT: &str = "the cat sat on the mat";
 
 fn model(name: &str) -> String {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures");
-    fixtures.join(name).to_str().unwrap().to_owned()
+    fixture(&format!("architectures/{name}"))
 }
 
 /// The cells of the tables of one text, a line each.

@@ -3,24 +3,9 @@
 
 mod program;
 
-use std::path::Path;
-
-use program::{complaint, path_in, run};
+use program::{complaint, fixture, path_in, run, warnings};
 
 const TEXT: [&str; 4] = ["-i", "The doors are white.", "-g", "Les portes sont blanches."];
-
-fn fixture(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures").join(name);
-    folder.to_str().unwrap().to_owned()
-}
-
-/// The lines on standard error of a call that went well.
-fn warnings(arguments: &[&str]) -> Vec<String> {
-    let output = run(arguments);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    said.lines().map(String::from).collect()
-}
 
 #[test]
 fn numbers_that_show_nothing_are_refused_before_the_work() {
@@ -42,7 +27,7 @@ fn numbers_that_show_nothing_are_refused_before_the_work() {
 
 #[test]
 fn options_without_effect_on_the_model_or_the_method_are_warnings() {
-    let gpt2 = fixture("gpt2");
+    let gpt2 = fixture("architectures/gpt2");
     let prompt = ["attribute", "-m", &gpt2, "-i", "a dog ran", "-g", "a dog ran to the big house .", "--hide"];
     let of_gpt2 = |flags: &[&str]| warnings(&[&prompt[..], flags].concat());
     let demo = |flags: &[&str]| warnings(&[&["attribute", "--hide"], &TEXT[..], flags].concat());

@@ -3,15 +3,9 @@
 mod program;
 
 use std::fs;
-use std::path::Path;
 
 use inseq_core::{AttributionResult, LoadOptions, Tolerance};
-use program::{complaint, inseq, path_in, printed, run, with_input};
-
-fn fixture(name: &str) -> String {
-    let saved = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/core");
-    saved.join(name).to_str().unwrap().to_owned()
-}
+use program::{complaint, fixture, inseq, path_in, printed, run, with_input};
 
 /// A program that is run in `folder`.
 fn run_in(folder: &tempfile::TempDir, arguments: &[&str]) -> std::process::Output {
@@ -25,7 +19,7 @@ fn read(json: &str) -> AttributionResult {
 #[test]
 fn a_dash_is_standard_output_wherever_something_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    let (coarse, whole) = (fixture("coarse.json"), AttributionResult::load(fixture("coarse.json")).unwrap());
+    let (coarse, whole) = (fixture("core/coarse.json"), AttributionResult::load(fixture("core/coarse.json")).unwrap());
     for line in [
         &["convert", &coarse, "-"][..],
         &["merge", &coarse, "-o", "-"],
@@ -58,7 +52,7 @@ fn a_dash_is_standard_output_wherever_something_is_written() {
 #[test]
 fn standard_output_takes_one_text() {
     let folder = tempfile::tempdir().unwrap();
-    let coarse = fixture("coarse.json");
+    let coarse = fixture("core/coarse.json");
     let svg = path_in(&folder, "a.svg");
     for (line, expected) in [
         (&["diff", &coarse, &coarse, "-o", "-", "--viz-path", "-"][..], "--save-path and --viz-path both write"),
@@ -89,7 +83,7 @@ fn standard_output_takes_one_text() {
 
 #[test]
 fn flags_that_a_view_does_not_have_are_refused() {
-    let coarse = fixture("coarse.json");
+    let coarse = fixture("core/coarse.json");
     for (flags, expected) in [
         (&["--show-tokens", "1"][..], "--show-tokens has no effect on --view matrix; choose --view tokens or granular"),
         (&["--view", "pair", "--highlight", "probability"], "choose --view tokens"),
@@ -107,8 +101,7 @@ fn flags_that_a_view_does_not_have_are_refused() {
 
 #[test]
 fn tokens_are_shown_for_the_texts_that_have_them() {
-    let gpt2 = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures/gpt2");
-    let model = gpt2.to_str().unwrap();
+    let model = &fixture("architectures/gpt2");
     let folder = tempfile::tempdir().unwrap();
     let saved = path_in(&folder, "two.json");
     let texts = ["-i", "the cat", "the dog", "-g", "the cat sat on the mat", "the dog ran"];

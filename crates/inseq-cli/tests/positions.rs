@@ -2,15 +2,12 @@
 
 mod program;
 
-use std::path::Path;
-
 use inseq_core::{AttributionResult, Tolerance};
-use program::{complaint, path_in, printed, run, with_input};
+use program::{complaint, fixture, path_in, printed, run, with_input};
 
 /// The folder of a tiny checkpoint.
 fn model(name: &str) -> String {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures");
-    fixtures.join(name).to_str().unwrap().to_owned()
+    fixture(&format!("architectures/{name}"))
 }
 
 const CAT: &str = "the cat sat on the mat";

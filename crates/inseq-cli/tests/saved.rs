@@ -3,16 +3,11 @@
 mod program;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use inseq_core::aggregators::{AggregationFunction, Pipeline, Scaling, Scores, Selection, Subwords};
 use inseq_core::{AttributionKind, AttributionResult, LoadOptions, SequenceAttribution, Tolerance};
-use program::{complaint, inseq, path_in, printed, run, with_input};
-
-fn fixture(name: &str) -> String {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/core").join(name);
-    path.to_str().unwrap().to_owned()
-}
+use program::{complaint, fixture, inseq, path_in, printed, run, with_input};
 
 fn load(path: impl AsRef<Path>) -> AttributionResult {
     AttributionResult::load(path).unwrap()
@@ -21,8 +16,8 @@ fn load(path: impl AsRef<Path>) -> AttributionResult {
 #[test]
 fn formats_follow_the_ends_of_names() {
     let folder = tempfile::tempdir().unwrap();
-    let original = load(fixture("layers_heads.json"));
-    let mut from = fixture("layers_heads.json");
+    let original = load(fixture("core/layers_heads.json"));
+    let mut from = fixture("core/layers_heads.json");
     for name in ["a.safetensors", "b.json.gz", "c.json", "d.safetensors", "e.json"] {
         let to = path_in(&folder, name);
         assert_eq!(printed(&run(&["convert", &from, &to])), "");
@@ -82,10 +77,10 @@ fn formats_follow_the_ends_of_names() {
 #[test]
 fn parts_of_a_file_are_picked() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = load(fixture("coarse_many.json"));
+    let whole = load(fixture("core/coarse_many.json"));
     let large = path_in(&folder, "large.safetensors");
-    printed(&run(&["convert", &fixture("coarse_many.json"), &large]));
-    for from in [large, fixture("coarse_many.json")] {
+    printed(&run(&["convert", &fixture("core/coarse_many.json"), &large]));
+    for from in [large, fixture("core/coarse_many.json")] {
         let part = path_in(&folder, "part.json");
         printed(&run(&["convert", &from, &part, "--sequences", "1", "--steps", "1:3"]));
         let part = load(&part);
@@ -97,14 +92,19 @@ fn parts_of_a_file_are_picked() {
         let (line, _) = complaint(&run(&["show", &from, "--steps", "3:9"]));
         assert!(line.contains("steps 3..9 do not lie in the 5 attributed ones"), "{line}");
     }
-    assert_eq!(run(&["show", &fixture("coarse.json"), "--steps", "2"]).status.code(), Some(2));
+    assert_eq!(run(&["show", &fixture("core/coarse.json"), "--steps", "2"]).status.code(), Some(2));
 }
 
 #[test]
 fn split_files_merge_again() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = load(fixture("coarse_many.json"));
-    printed(&run(&["convert", &fixture("coarse_many.json"), &path_in(&folder, "part.json.gz"), "--split-sequences"]));
+    let whole = load(fixture("core/coarse_many.json"));
+    printed(&run(&[
+        "convert",
+        &fixture("core/coarse_many.json"),
+        &path_in(&folder, "part.json.gz"),
+        "--split-sequences",
+    ]));
     let parts = ["part_0.json.gz", "part_1.json.gz"].map(|name| path_in(&folder, name));
     let merged = printed(&run(&["merge", &parts[0], &parts[1], "-o", "-"]));
     let merged = AttributionResult::read(merged.as_bytes(), &LoadOptions::default()).unwrap();
@@ -188,10 +188,10 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
         ),
     ];
     for (name, flags, pipeline) in cases {
-        let file = fixture(name);
+        let file = fixture(&format!("core/{name}"));
         let line: Vec<&str> = ["aggregate", &file, "-o", &out].into_iter().chain(flags.iter().copied()).collect();
         assert_eq!(printed(&run(&line)), "", "{line:?}");
-        let expected = only(load(fixture(name)).aggregate_with(&pipeline).unwrap());
+        let expected = only(load(&file).aggregate_with(&pipeline).unwrap());
         let found = only(load(&out));
         assert!(expected.is_close(&found, Tolerance::EXACT), "{line:?}");
     }
@@ -205,7 +205,7 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
         (&["--attribution-aggregators", "pair"], "use `inseq diff`"),
         (&["--attribution-aggregators", "mean", "--aggregator-kwargs", r#"{"special_chars": "Ġ"}"#], "special_chars"),
     ] {
-        let file = fixture("granular.json");
+        let file = fixture("core/granular.json");
         let line: Vec<&str> = ["aggregate", &file, "-o", &out].into_iter().chain(flags.iter().copied()).collect();
         let (line, code) = complaint(&run(&line));
         assert!(line.contains(expected) && code == 1, "{line}\ninstead of\n{expected}");
@@ -216,19 +216,19 @@ fn aggregators_have_the_names_and_arguments_of_the_reference() {
 fn a_difference_is_the_second_less_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let (to, out) = (path_in(&folder, "to.json"), path_in(&folder, "out.json"));
-    let mut changed = load(fixture("coarse.json"));
+    let mut changed = load(fixture("core/coarse.json"));
     let sequence = &mut changed.sequences[0];
     sequence.source[1].text = "▁alte".into();
     sequence.source_attributions = sequence.source_attributions.take().map(|scores| scores * 3.0);
     changed.save(&to).unwrap();
-    let map = printed(&run(&["diff", &fixture("coarse.json"), &to, "-o", &out]));
+    let map = printed(&run(&["diff", &fixture("core/coarse.json"), &to, "-o", &out]));
     assert!(map.contains("▁müde → ▁alte"), "{map}");
-    let (found, original) = (only(load(&out)), only(load(fixture("coarse.json"))));
+    let (found, original) = (only(load(&out)), only(load(fixture("core/coarse.json"))));
     let expected = original.source_attributions.map(|scores| &scores * 3.0 - &scores);
     assert_eq!(found.source_attributions, expected);
-    let json = printed(&with_input(&["diff", "-", &to, "-o", "-"], &fs::read(fixture("coarse.json")).unwrap()));
+    let json = printed(&with_input(&["diff", "-", &to, "-o", "-"], &fs::read(fixture("core/coarse.json")).unwrap()));
     assert!(AttributionResult::read(json.as_bytes(), &LoadOptions::default()).is_ok());
-    let (line, code) = complaint(&run(&["diff", &to, &fixture("coarse_many.json")]));
+    let (line, code) = complaint(&run(&["diff", &to, &fixture("core/coarse_many.json")]));
     assert!(line.contains("1 and 2 sequences") && code == 1, "{line}");
 }
 
@@ -236,8 +236,8 @@ fn a_difference_is_the_second_less_the_first() {
 fn what_a_file_holds_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let large = path_in(&folder, "large.safetensors");
-    printed(&run(&["convert", &fixture("granular.json"), &large, "--scores-precision", "float16"]));
-    let said = printed(&run(&["info", &fixture("granular.json"), &large]));
+    printed(&run(&["convert", &fixture("core/granular.json"), &large, "--scores-precision", "float16"]));
+    let said = printed(&run(&["info", &fixture("core/granular.json"), &large]));
     for part in [
         "model_name",
         "tiny",

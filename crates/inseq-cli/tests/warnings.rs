@@ -2,27 +2,13 @@
 
 mod program;
 
-use std::path::{Path, PathBuf};
-
-use program::{complaint, printed, run};
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/architectures").join(name)
-}
-
-/// The lines on standard error of a call that went well.
-fn warnings(arguments: &[&str]) -> Vec<String> {
-    let output = run(arguments);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    said.lines().map(String::from).collect()
-}
+use program::{complaint, fixture, printed, run, warnings};
 
 #[test]
 fn a_cut_text_is_said_once_by_every_command() {
-    let model = fixture("mbart");
+    let model = fixture("architectures/mbart");
     let text = "the cat sat ".repeat(30);
-    let text = ["-m", model.to_str().unwrap(), "-i", text.trim(), "-g", "the dog"];
+    let text = ["-m", &model, "-i", text.trim(), "-g", "the dog"];
     let call =
         |first: &[&'static str], last: &[&'static str]| -> Vec<String> { warnings(&[first, &text[..], last].concat()) };
     let expected =
@@ -37,7 +23,7 @@ fn a_cut_text_is_said_once_by_every_command() {
 #[test]
 fn fields_of_the_generation_are_said_where_a_text_is_generated() {
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixture("gpt2")).unwrap() {
+    for entry in std::fs::read_dir(fixture("architectures/gpt2")).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }
@@ -60,7 +46,7 @@ fn fields_of_the_generation_are_said_where_a_text_is_generated() {
 #[test]
 fn chats_are_compared() {
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixture("gpt2")).unwrap() {
+    for entry in std::fs::read_dir(fixture("architectures/gpt2")).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }
@@ -80,7 +66,7 @@ fn chats_are_compared() {
 #[test]
 fn a_damaged_tokenizer_is_one_line() {
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(fixture("gpt2")).unwrap() {
+    for entry in std::fs::read_dir(fixture("architectures/gpt2")).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }
@@ -103,8 +89,7 @@ fn a_memory_budget_of_nothing_is_refused() {
 #[test]
 fn a_line_end_that_the_vocabulary_lacks_is_named() {
     // transformers reads `▁the <unk> c a t ▁sat` there.
-    let model = fixture("llama");
-    let said =
-        warnings(&["attribute", "-m", model.to_str().unwrap(), "-i", "the\ncat", "-g", "the\ncat sat", "--hide"]);
+    let model = fixture("architectures/llama");
+    let said = warnings(&["attribute", "-m", &model, "-i", "the\ncat", "-g", "the\ncat sat", "--hide"]);
     assert_eq!(said, [r#"warning: generated text 1: the tokenizer has no tokens for "\n": it reads `<unk>` there"#]);
 }

@@ -1,10 +1,14 @@
 //! Arguments as JSON, with the reference's names.
 
+use inseq_core::Argument;
 use inseq_core::mismatch::{self, Mismatch};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{Error, Result};
+
+/// The argument `seed` of everything that draws random numbers.
+pub(crate) const SEED: Argument = Argument::new("seed", "0", "Seed of the random number generator.");
 
 /// Reads the arguments of `owner`, such as "the method `lime`".
 ///

@@ -3,9 +3,7 @@
 use inseq_core::About;
 
 use crate::Result;
-use crate::method::{
-    ATTRIBUTED_FN, Attributions, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
-};
+use crate::method::{Attributions, FUNCTION_AND_BASELINE, Method, MethodContext, MethodInfo, without_arguments};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
@@ -32,7 +30,7 @@ impl Method for Dummy {
     }
 
     fn unused_options(&self) -> &'static [&'static str] {
-        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
+        FUNCTION_AND_BASELINE
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {

@@ -162,6 +162,9 @@ pub const ATTRIBUTED_FN: &str = "attributed_fn";
 /// The option [`AttributionRequest::include_eos_baseline`](crate::AttributionRequest::include_eos_baseline).
 pub const INCLUDE_EOS_BASELINE: &str = "include_eos_baseline";
 
+/// [`Method::unused_options`] of a method that looks at no score of the output, and so at no baseline either.
+pub(crate) const FUNCTION_AND_BASELINE: &[&str] = &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE];
+
 /// An attribution method with its options.
 ///
 /// A method must implement only [`name`](Self::name) and [`attribute_text`](Self::attribute_text).

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::tokenizer::{Role, Tokenizer};
 use serde::Deserialize;
+use tokenizer_fixtures::Special;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -24,16 +25,6 @@ struct Golden {
     ids_decoded_skip: Vec<String>,
     tokens: IndexMap<u32, String>,
     special: Special,
-}
-
-#[derive(Deserialize)]
-struct Special {
-    pad: Option<u32>,
-    eos: Option<u32>,
-    unk: Option<u32>,
-    bos: Option<u32>,
-    all: Vec<u32>,
-    model_max_length: Option<usize>,
 }
 
 struct Case {
@@ -101,10 +92,7 @@ impl Case {
     }
 
     fn special(&self) {
-        let (found, golden) = (self.tokenizer.special_tokens(), &self.golden.special);
-        assert_eq!((found.pad, found.eos, found.unk, found.bos), (golden.pad, golden.eos, golden.unk, golden.bos));
-        assert_eq!(found.all, golden.all);
-        assert_eq!(found.model_max_length, golden.model_max_length);
+        self.golden.special.compare(self.tokenizer.special_tokens());
     }
 }
 

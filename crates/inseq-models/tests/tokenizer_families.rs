@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use inseq_models::checkpoint::{HubOptions, Repository};
 use inseq_models::tokenizer::{Role, Tokenizer, TokenizerOptions};
 use serde::Deserialize;
+use tokenizer_fixtures::Special;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -29,16 +30,6 @@ struct Golden {
     special: Special,
     class: String,
     languages: Vec<Language>,
-}
-
-#[derive(Deserialize)]
-struct Special {
-    pad: Option<u32>,
-    eos: Option<u32>,
-    unk: Option<u32>,
-    bos: Option<u32>,
-    all: Vec<u32>,
-    model_max_length: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -115,14 +106,7 @@ fn equals_transformers(name: &str) {
     let token = |id: u32| tokenizer.token(id, Role::Target).unwrap_or_default();
     compare("tokens", golden.tokens.iter().map(|(&id, text)| (id.to_string(), token(id), text.clone())));
 
-    let special = tokenizer.special_tokens();
-    let expected = &golden.special;
-    assert_eq!(
-        (special.pad, special.eos, special.unk, special.bos),
-        (expected.pad, expected.eos, expected.unk, expected.bos)
-    );
-    assert_eq!(special.all, expected.all);
-    assert_eq!(special.model_max_length, expected.model_max_length);
+    golden.special.compare(tokenizer.special_tokens());
     // Transformers 5 has another name for the class of a `tokenizer.json` without a family.
     let class = |name: &str| name.trim_end_matches("Fast").replace("TokenizersBackend", "PreTrainedTokenizer");
     assert_eq!(class(tokenizer.class()), class(&golden.class));

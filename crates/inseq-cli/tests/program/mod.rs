@@ -1,6 +1,7 @@
 //! The `inseq` program, run as a person or a script runs it.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// The program, as if nothing were said of colours.
@@ -47,4 +48,19 @@ pub fn complaint(output: &Output) -> (String, i32) {
 #[allow(dead_code)] // not every test has use for it
 pub fn path_in(folder: &tempfile::TempDir, name: &str) -> String {
     folder.path().join(name).to_str().unwrap().to_owned()
+}
+
+/// A path in `tests/fixtures`.
+#[allow(dead_code)] // not every test has use for it
+pub fn fixture(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name).to_str().unwrap().to_owned()
+}
+
+/// The lines on standard error of a call that went well.
+#[allow(dead_code)] // not every test has use for it
+pub fn warnings(arguments: &[&str]) -> Vec<String> {
+    let output = run(arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    said.lines().map(String::from).collect()
 }

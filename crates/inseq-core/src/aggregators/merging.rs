@@ -22,6 +22,7 @@ use crate::SequenceAttribution;
 /// assert_eq!(of_probability(AggregationFunction::Mean.into()), AggregationFunction::Mean);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Merging {
     /// Function that merges attributions, and step scores without a function of their own.
     pub function: AggregationFunction,
@@ -40,6 +41,14 @@ impl Default for Merging {
 impl From<AggregationFunction> for Merging {
     fn from(function: AggregationFunction) -> Self {
         Self { function, step_functions: IndexMap::new(), as_registered: false }
+    }
+}
+
+crate::setters! {
+    Merging {
+        function: AggregationFunction,
+        step_functions: IndexMap<String, AggregationFunction>,
+        as_registered: bool,
     }
 }
 

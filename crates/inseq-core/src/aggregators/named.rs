@@ -114,14 +114,15 @@ pub(super) const ALL: &[NamedAggregator] = &[
         make: |arguments| {
             let arguments: SubwordsArguments = options("subwords", arguments)?;
             some_side("subwords", arguments.aggregate_source, arguments.aggregate_target)?;
-            let is_suffix_symbol = arguments.is_suffix_symbol.unwrap_or(false);
             let marks = arguments.special_chars.map(|one_or_more| match one_or_more {
                 OneOrMore::One(one) => vec![one],
                 OneOrMore::More(more) => more,
             });
-            let subwords = Subwords { special_chars: marks, is_suffix_symbol, ..Subwords::new() }
+            let mut subwords = Subwords::new()
+                .is_suffix_symbol(arguments.is_suffix_symbol.unwrap_or(false))
                 .aggregate_source(arguments.aggregate_source.unwrap_or(true))
                 .aggregate_target(arguments.aggregate_target.unwrap_or(true));
+            subwords.special_chars = marks;
             subwords.check()?;
             Ok(Box::new(subwords.merging(merging(arguments.aggregate_fn))))
         },

@@ -13,6 +13,7 @@ use crate::{Error, Result, ScoreAxis, SequenceAttribution, Token};
 /// All generated tokens stay, so that every step keeps its label: a span that reaches into them is
 /// extended to their end. A side without spans does not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Slices {
     /// Spans of source tokens to keep. For decoder-only models the source is the part of the prompt that the target spans keep.
     pub source: Option<Vec<Range<usize>>>,

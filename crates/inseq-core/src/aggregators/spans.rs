@@ -19,13 +19,19 @@ use crate::{Error, Result, ScoreAxis, SequenceAttribution, Token};
 /// # let _ = spans;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Spans {
     /// Spans of source tokens.
     pub source: Vec<Range<usize>>,
     /// Spans of target tokens.
     pub target: Vec<Range<usize>>,
-    /// Functions that merge the scores of a span.
+    /// Functions that merge the scores of a span; an [`AggregationFunction`] applies to attributions and step scores.
     pub merging: Merging,
+}
+
+crate::setters! {
+    Spans { merging: impl Into<Merging> }
+    own { source, target }
 }
 
 impl Spans {
@@ -44,12 +50,6 @@ impl Spans {
     #[must_use]
     pub fn target(self, spans: impl IntoIterator<Item = Range<usize>>) -> Self {
         Self { target: spans.into_iter().collect(), ..self }
-    }
-
-    /// Sets how scores are merged; an [`AggregationFunction`] applies to attributions and step scores.
-    #[must_use]
-    pub fn merging(self, merging: impl Into<Merging>) -> Self {
-        Self { merging: merging.into(), ..self }
     }
 }
 

@@ -58,6 +58,7 @@ impl FromStr for SplitMode {
 /// # Ok::<(), inseq_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Split {
     /// Regular expression that matches separators.
     pub pattern: Regex,
@@ -67,8 +68,19 @@ pub struct Split {
     pub aggregate_source: bool,
     /// Whether target tokens are merged.
     pub aggregate_target: bool,
-    /// Functions that merge the scores of a group.
+    /// Functions that merge the scores of a group; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and
+    /// step scores.
     pub merging: Merging,
+}
+
+crate::setters! {
+    Split {
+        pattern: Regex,
+        mode: SplitMode,
+        aggregate_source: bool,
+        aggregate_target: bool,
+        merging: impl Into<Merging>,
+    }
 }
 
 impl Split {
@@ -91,30 +103,6 @@ impl Split {
             aggregate_target: true,
             merging: Merging::default(),
         })
-    }
-
-    /// Sets the place of the tokens of separators.
-    #[must_use]
-    pub fn mode(self, mode: SplitMode) -> Self {
-        Self { mode, ..self }
-    }
-
-    /// Sets whether source tokens are merged.
-    #[must_use]
-    pub fn aggregate_source(self, aggregate_source: bool) -> Self {
-        Self { aggregate_source, ..self }
-    }
-
-    /// Sets whether target tokens are merged.
-    #[must_use]
-    pub fn aggregate_target(self, aggregate_target: bool) -> Self {
-        Self { aggregate_target, ..self }
-    }
-
-    /// Sets how scores are merged; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and step scores.
-    #[must_use]
-    pub fn merging(self, merging: impl Into<Merging>) -> Self {
-        Self { merging: merging.into(), ..self }
     }
 
     /// The spans of merged tokens, each token in one span; no spans if nothing matches.

@@ -11,6 +11,7 @@ use crate::{Error, Piece, Result, SequenceAttribution, Token, text};
 /// if the marks are for suffixes (`##` of WordPiece), with a token that does not. Unlike in the reference, the last word keeps
 /// its last piece, and special tokens such as `</s>`, which have no mark, are not merged into the word before them.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Subwords {
     /// Marks at the beginning of a word or suffix. Without marks, words follow the text.
     pub special_chars: Option<Vec<String>>,
@@ -20,7 +21,8 @@ pub struct Subwords {
     pub aggregate_source: bool,
     /// Whether target tokens are merged.
     pub aggregate_target: bool,
-    /// Functions that merge the scores of a word.
+    /// Functions that merge the scores of a word; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and
+    /// step scores.
     pub merging: Merging,
 }
 
@@ -36,6 +38,16 @@ impl Default for Subwords {
     }
 }
 
+crate::setters! {
+    Subwords {
+        is_suffix_symbol: bool,
+        aggregate_source: bool,
+        aggregate_target: bool,
+        merging: impl Into<Merging>,
+    }
+    own { special_chars }
+}
+
 impl Subwords {
     /// Merges the words of the text.
     pub fn new() -> Self {
@@ -46,30 +58,6 @@ impl Subwords {
     #[must_use]
     pub fn special_chars<T: Into<String>>(self, characters: impl IntoIterator<Item = T>) -> Self {
         Self { special_chars: Some(characters.into_iter().map(Into::into).collect()), ..self }
-    }
-
-    /// Sets whether the marks begin suffixes rather than words.
-    #[must_use]
-    pub fn is_suffix_symbol(self, is_suffix_symbol: bool) -> Self {
-        Self { is_suffix_symbol, ..self }
-    }
-
-    /// Sets whether source tokens are merged.
-    #[must_use]
-    pub fn aggregate_source(self, aggregate_source: bool) -> Self {
-        Self { aggregate_source, ..self }
-    }
-
-    /// Sets whether target tokens are merged.
-    #[must_use]
-    pub fn aggregate_target(self, aggregate_target: bool) -> Self {
-        Self { aggregate_target, ..self }
-    }
-
-    /// Sets how scores are merged; an [`AggregationFunction`](super::AggregationFunction) applies to attributions and step scores.
-    #[must_use]
-    pub fn merging(self, merging: impl Into<Merging>) -> Self {
-        Self { merging: merging.into(), ..self }
     }
 
     /// Refuses marks that mark nothing.

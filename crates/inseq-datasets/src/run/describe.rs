@@ -55,7 +55,7 @@ pub fn describe(
         source: json_of(serde_json::to_value(dataset.source()))?,
         columns: dataset.columns().clone(),
         files: files.collect::<Result<_>>()?,
-        filter: source.filter.clone(),
+        filter: dataset.source().filter.clone(),
         rows: dataset.len(),
         seed,
         info,

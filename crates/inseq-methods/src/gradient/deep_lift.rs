@@ -24,11 +24,7 @@ pub(super) const ARGUMENTS: &[Argument] = &[
         "true",
         "Whether multipliers are multiplied by the difference of input and baseline.",
     ),
-    Argument::new(
-        "return_convergence_delta",
-        "false",
-        "Whether the step score `deltas` gives the error of completeness.",
-    ),
+    super::RETURN_CONVERGENCE_DELTA,
 ];
 
 /// The entry of the registry.

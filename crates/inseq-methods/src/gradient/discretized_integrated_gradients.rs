@@ -25,21 +25,13 @@ const ARGUMENTS: &[Argument] = &[
          that is monotonic in most dimensions).",
     ),
     Argument::new("n_neighbors", "50", "Number of neighbours to choose from, 1 to 100000."),
-    Argument::new(
-        "internal_batch_size",
-        "none",
-        "Number of points that go through the model at once; by default as many as fit the memory budget.",
-    ),
+    super::INTERNAL_BATCH_SIZE,
     Argument::new(
         "multiply_by_inputs",
         "false",
         "Whether the sum is also multiplied by the difference of input and baseline.",
     ),
-    Argument::new(
-        "return_convergence_delta",
-        "false",
-        "Whether the step score `deltas` gives the error of completeness.",
-    ),
+    super::RETURN_CONVERGENCE_DELTA,
 ];
 
 /// The entry of the registry.

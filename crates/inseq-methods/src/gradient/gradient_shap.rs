@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::noise::{Noisy, Sample, check_stdevs};
+use crate::arguments::SEED;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
@@ -21,12 +22,8 @@ const ARGUMENTS: &[Argument] = &[
         "true",
         "Whether gradients are multiplied by the difference of the noisy input and the baseline.",
     ),
-    Argument::new("seed", "0", "Seed of the random number generator."),
-    Argument::new(
-        "return_convergence_delta",
-        "false",
-        "Whether the step score `deltas` gives the error of completeness.",
-    ),
+    SEED,
+    super::RETURN_CONVERGENCE_DELTA,
 ];
 
 /// The entry of the registry.

@@ -16,21 +16,9 @@ use crate::{Count, Result};
 pub(super) const ARGUMENTS: &[Argument] = &[
     Argument::new("n_steps", "50", "Number of points on the path, 1 to 100000."),
     Quadrature::ARGUMENT,
-    Argument::new(
-        "internal_batch_size",
-        "none",
-        "Number of points that go through the model at once; by default as many as fit the memory budget.",
-    ),
-    Argument::new(
-        "multiply_by_inputs",
-        "true",
-        "Whether averaged gradients are multiplied by the difference of input and baseline.",
-    ),
-    Argument::new(
-        "return_convergence_delta",
-        "false",
-        "Whether the step score `deltas` gives the error of completeness.",
-    ),
+    super::INTERNAL_BATCH_SIZE,
+    super::MULTIPLY_BY_INPUTS,
+    super::RETURN_CONVERGENCE_DELTA,
 ];
 
 /// The entry of the registry.

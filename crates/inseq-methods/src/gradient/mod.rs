@@ -12,6 +12,7 @@ pub(crate) mod saliency;
 pub(crate) mod sequential_integrated_gradients;
 pub(crate) mod smooth_grad;
 
+use inseq_core::Argument;
 use inseq_models::model::{InputCotangents, Wanted};
 use ndarray::{Array3, Axis, Slice};
 
@@ -33,6 +34,27 @@ use crate::engine::{Point, TextSteps};
 use crate::method::Attributions;
 use crate::{Error, Result};
 use burn::tensor::Tensor;
+
+/// The argument `return_convergence_delta` of several methods.
+const RETURN_CONVERGENCE_DELTA: Argument = Argument::new(
+    "return_convergence_delta",
+    "false",
+    "Whether the step score `deltas` gives the error of completeness.",
+);
+
+/// The argument `internal_batch_size` of several methods.
+const INTERNAL_BATCH_SIZE: Argument = Argument::new(
+    "internal_batch_size",
+    "none",
+    "Number of points that go through the model at once; by default as many as fit the memory budget.",
+);
+
+/// The argument `multiply_by_inputs` of several methods.
+const MULTIPLY_BY_INPUTS: Argument = Argument::new(
+    "multiply_by_inputs",
+    "true",
+    "Whether averaged gradients are multiplied by the difference of input and baseline.",
+);
 
 /// Scores of a text's source and target, if requested.
 type Sides = (Option<Array3<f32>>, Option<Array3<f32>>);

@@ -17,16 +17,8 @@ use crate::{Count, Result};
 const ARGUMENTS: &[Argument] = &[
     Argument::new("n_steps", "50", "Number of points on the path of each token, 1 to 100000."),
     Quadrature::ARGUMENT,
-    Argument::new(
-        "internal_batch_size",
-        "none",
-        "Number of points that go through the model at once; by default as many as fit the memory budget.",
-    ),
-    Argument::new(
-        "multiply_by_inputs",
-        "true",
-        "Whether averaged gradients are multiplied by the difference of input and baseline.",
-    ),
+    super::INTERNAL_BATCH_SIZE,
+    super::MULTIPLY_BY_INPUTS,
 ];
 
 /// The entry of the registry.

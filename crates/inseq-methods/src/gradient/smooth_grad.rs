@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::noise::{Noisy, Sample, check_stdevs};
+use crate::arguments::SEED;
 use crate::device::read;
 use crate::engine::TextSteps;
 use crate::method::{
@@ -30,7 +31,7 @@ const ARGUMENTS: &[Argument] = &[
          vargrad (their variance).",
     ),
     Argument::new("abs", "true", "Whether scores are absolute values of the mean gradient."),
-    Argument::new("seed", "0", "Seed of the random number generator."),
+    SEED,
 ];
 
 /// The entry of the registry.

@@ -6,9 +6,7 @@ use inseq_models::model::Model;
 use super::{Weights, by_key, by_step, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{
-    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
-};
+use crate::method::{Attributions, Cost, FUNCTION_AND_BASELINE, Method, MethodContext, MethodInfo, without_arguments};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
@@ -43,7 +41,7 @@ impl Method for AttentionWeights {
     }
 
     fn unused_options(&self) -> &'static [&'static str] {
-        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
+        FUNCTION_AND_BASELINE
     }
 
     fn check(&self, model: &Model) -> Result<()> {

@@ -12,9 +12,7 @@ use rayon::prelude::*;
 use super::{Mixing, Weights, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{
-    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
-};
+use crate::method::{Attributions, Cost, FUNCTION_AND_BASELINE, Method, MethodContext, MethodInfo, without_arguments};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
@@ -48,7 +46,7 @@ impl Method for AttentionFlow {
     }
 
     fn unused_options(&self) -> &'static [&'static str] {
-        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
+        FUNCTION_AND_BASELINE
     }
 
     fn check(&self, model: &Model) -> Result<()> {

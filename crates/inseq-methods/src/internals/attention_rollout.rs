@@ -7,9 +7,7 @@ use ndarray::Array2;
 use super::{Mixing, Weights, by_step, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
-use crate::method::{
-    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, without_arguments,
-};
+use crate::method::{Attributions, Cost, FUNCTION_AND_BASELINE, Method, MethodContext, MethodInfo, without_arguments};
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {
@@ -44,7 +42,7 @@ impl Method for AttentionRollout {
     }
 
     fn unused_options(&self) -> &'static [&'static str] {
-        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
+        FUNCTION_AND_BASELINE
     }
 
     fn check(&self, model: &Model) -> Result<()> {

@@ -16,7 +16,7 @@ use super::{by_key, by_step, without_attention};
 use crate::device::read;
 use crate::engine::TextSteps;
 use crate::method::{
-    ATTRIBUTED_FN, Attributions, Cost, INCLUDE_EOS_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
+    Attributions, Cost, FUNCTION_AND_BASELINE, Method, MethodContext, MethodInfo, fields, from_arguments,
 };
 use crate::{Error, Result};
 
@@ -197,7 +197,7 @@ impl Method for ValueZeroing {
     }
 
     fn unused_options(&self) -> &'static [&'static str] {
-        &[ATTRIBUTED_FN, INCLUDE_EOS_BASELINE]
+        FUNCTION_AND_BASELINE
     }
 
     fn arguments(&self) -> Map<String, Value> {

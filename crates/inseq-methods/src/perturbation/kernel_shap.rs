@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{PerturbationsPerEval, Perturbed, regression::least_squares};
+use crate::arguments::SEED;
 use crate::engine::TextSteps;
 use crate::feature_groups::choices;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
@@ -16,7 +17,7 @@ use crate::{Count, Result};
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
     Argument::new("n_samples", "200", "Number of subsets of kept tokens, 2 to 100000."),
-    Argument::new("seed", "0", "Seed of the random number generator."),
+    SEED,
     super::PERTURBATIONS_PER_EVAL,
 ];
 

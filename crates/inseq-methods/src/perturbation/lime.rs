@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{PerturbationsPerEval, Perturbed, regression::least_squares};
+use crate::arguments::SEED;
 use crate::engine::TextSteps;
 use crate::feature_groups::choices;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
@@ -18,7 +19,7 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new("n_samples", "50", "Number of samples for the regression, 2 to 100000."),
     Argument::new("mask_prob", "0.3", "Probability that a token is replaced with its baseline, above 0 and below 1."),
     Argument::new("alpha", "1.0", "Weight of the ridge penalty, 0 or more."),
-    Argument::new("seed", "0", "Seed of the random number generator."),
+    SEED,
     super::PERTURBATIONS_PER_EVAL,
 ];
 

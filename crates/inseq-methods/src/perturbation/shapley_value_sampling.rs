@@ -9,16 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{PerturbationsPerEval, Perturbed};
+use crate::arguments::SEED;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
 
 /// Its arguments, in the order of the fields.
-const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_samples", "25", "Number of random orders, 1 to 100000."),
-    Argument::new("seed", "0", "Seed of the random number generator."),
-    super::PERTURBATIONS_PER_EVAL,
-];
+const ARGUMENTS: &[Argument] =
+    &[Argument::new("n_samples", "25", "Number of random orders, 1 to 100000."), SEED, super::PERTURBATIONS_PER_EVAL];
 
 /// The entry of the registry.
 pub(crate) fn info() -> MethodInfo {

@@ -8,6 +8,7 @@ use inseq_core::aggregators::AggregationFunction;
 use serde::Deserialize;
 
 use super::{LOGPROB, NoisyForwards, StepContext, StepFunction, StepFunctionInfo, info};
+use crate::arguments::SEED;
 use crate::{Count, Result};
 
 /// Number of standard deviations of the token's probability above its mean over forwards with dropout.
@@ -52,11 +53,8 @@ impl StepFunction for McDropout {
     }
 }
 
-const ARGUMENTS: &[Argument] = &[
-    Argument::new("n_mcd_steps", "5", "Number of forwards with dropout, 2 to 1000."),
-    LOGPROB,
-    Argument::new("seed", "0", "Seed of the random number generator."),
-];
+const ARGUMENTS: &[Argument] =
+    &[Argument::new("n_mcd_steps", "5", "Number of forwards with dropout, 2 to 1000."), LOGPROB, SEED];
 
 pub(super) fn mc_dropout_prob_avg() -> StepFunctionInfo {
     info(

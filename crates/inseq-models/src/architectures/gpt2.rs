@@ -15,7 +15,7 @@ use super::sizes::{
 };
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
-use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gpt2",
@@ -144,16 +144,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             schemes: vec![Scheme::causal()],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
             dropout: DROPOUT.read(configuration)?,
-            modules: Modules {
-                blocks: "transformer.h",
-                inner: vec![
-                    ("attn", Some(Part::Mixer.output())),
-                    ("attn.c_proj", Some(Part::Mixer.output())),
-                    ("mlp", Some(Part::FeedForward.output())),
-                    ("mlp.c_proj", Some(Part::FeedForward.output())),
-                ],
-                ..Modules::default()
-            },
+            modules: Modules::of_outputs("transformer.h", &["attn", "attn.c_proj"], &["mlp", "mlp.c_proj"]),
         },
         logit_cap: None,
     };

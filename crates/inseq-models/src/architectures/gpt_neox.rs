@@ -16,7 +16,7 @@ use super::rope::{Layers, RopeContext, RopeFamily, RopeFields};
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward};
-use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gpt_neox",
@@ -147,16 +147,11 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             schemes: vec![config.scheme(&configuration.parse()?)?],
             exit: Exit { norm: Some(norm(&format!("{prefix}final_layer_norm"))?), projection: None },
             dropout: DROPOUT.read(configuration)?,
-            modules: Modules {
-                blocks: "gpt_neox.layers",
-                inner: vec![
-                    ("attention", Some(Part::Mixer.output())),
-                    ("attention.dense", Some(Part::Mixer.output())),
-                    ("mlp", Some(Part::FeedForward.output())),
-                    ("mlp.dense_4h_to_h", Some(Part::FeedForward.output())),
-                ],
-                ..Modules::default()
-            },
+            modules: Modules::of_outputs(
+                "gpt_neox.layers",
+                &["attention", "attention.dense"],
+                &["mlp", "mlp.dense_4h_to_h"],
+            ),
         },
         logit_cap: None,
     };

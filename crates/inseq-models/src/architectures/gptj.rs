@@ -14,7 +14,7 @@ use super::loader::Loader;
 use super::sizes::{HEADS, LAYERS, VOCABULARY, WIDTH, check, check_multiple, check_positive, invalid};
 use crate::Result;
 use crate::layers::{Activation, Attention, Embedding, FeedForward, Linear, Rotary};
-use crate::model::{Block, Entry, Exit, Model, Modules, Part, Residual, Scheme, Stack, Sublayer};
+use crate::model::{Block, Entry, Exit, Model, Modules, Residual, Scheme, Stack, Sublayer};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     model_type: "gptj",
@@ -147,16 +147,7 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
             schemes: vec![Scheme { rotary, ..Scheme::causal() }],
             exit: Exit { norm: Some(norm(&format!("{prefix}ln_f"))?), projection: None },
             dropout: DROPOUT.read(configuration)?,
-            modules: Modules {
-                blocks: "transformer.h",
-                inner: vec![
-                    ("attn", Some(Part::Mixer.output())),
-                    ("attn.out_proj", Some(Part::Mixer.output())),
-                    ("mlp", Some(Part::FeedForward.output())),
-                    ("mlp.fc_out", Some(Part::FeedForward.output())),
-                ],
-                ..Modules::default()
-            },
+            modules: Modules::of_outputs("transformer.h", &["attn", "attn.out_proj"], &["mlp", "mlp.fc_out"]),
         },
         logit_cap: None,
     };

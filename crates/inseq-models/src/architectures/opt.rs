@@ -138,15 +138,11 @@ fn load(configuration: &Configuration, loader: &Loader) -> Result<LoadedModel> {
 }
 
 fn modules(config: &Config) -> Modules {
-    let mut inner = vec![
-        ("self_attn", Some(Part::Mixer.output())),
-        ("self_attn.out_proj", Some(Part::Mixer.output())),
-        ("fc2", Some(Part::FeedForward.output())),
-    ];
+    let mut modules = Modules::of_outputs("model.decoder.layers", &["self_attn", "self_attn.out_proj"], &["fc2"]);
     if !config.do_layer_norm_before {
-        inner.extend([("self_attn_layer_norm", Some(Part::Mixer.stream())), ("final_layer_norm", None)]);
+        modules.inner.extend([("self_attn_layer_norm", Some(Part::Mixer.stream())), ("final_layer_norm", None)]);
     }
-    Modules { blocks: "model.decoder.layers", inner, ..Modules::default() }
+    modules
 }
 
 fn norm(config: &Config, loader: &Loader, name: &str) -> Result<Norm> {

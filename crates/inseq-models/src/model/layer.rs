@@ -93,6 +93,16 @@ pub struct Modules {
 }
 
 impl Modules {
+    /// Modules of blocks with these names: the mixer and its last module, the feed-forward and its last module. Their outputs are the
+    /// outputs of the sublayers.
+    pub fn of_outputs(blocks: &'static str, mixer: &[&'static str], feed_forward: &[&'static str]) -> Self {
+        let named = |names: &[&'static str], part: Part| -> Vec<_> {
+            names.iter().map(|name| (*name, Some(part.output()))).collect()
+        };
+        let inner = [named(mixer, Part::Mixer), named(feed_forward, Part::FeedForward)].concat();
+        Self { blocks, inner, ..Self::default() }
+    }
+
     /// The modules of a block with this mixer.
     pub(super) fn of(&self, mixer: &Mixer) -> &[(&'static str, Option<Tap>)] {
         match mixer {

@@ -4,6 +4,8 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use flate2::read::GzDecoder;
+use inseq_models::tokenizer::SpecialTokens;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
@@ -43,4 +45,26 @@ pub fn bytes(file: &str) -> Vec<u8> {
 #[allow(dead_code)] // not every test reads one
 pub fn json<T: DeserializeOwned>(file: &str) -> T {
     serde_json::from_slice(&bytes(file)).unwrap()
+}
+
+/// Special tokens as transformers has them.
+#[allow(dead_code)] // not every test reads them
+#[derive(Deserialize)]
+pub struct Special {
+    pad: Option<u32>,
+    eos: Option<u32>,
+    unk: Option<u32>,
+    bos: Option<u32>,
+    all: Vec<u32>,
+    model_max_length: Option<usize>,
+}
+
+impl Special {
+    /// Fails if others are found.
+    #[allow(dead_code)] // not every test reads them
+    pub fn compare(&self, found: &SpecialTokens) {
+        assert_eq!((found.pad, found.eos, found.unk, found.bos), (self.pad, self.eos, self.unk, self.bos));
+        assert_eq!(found.all, self.all);
+        assert_eq!(found.model_max_length, self.model_max_length);
+    }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Perturbed, Unchanged, embedded};
+use crate::arguments::SEED;
 use crate::device::read_ids;
 use crate::engine::{Engine, TextSteps};
 use crate::loading::Loading;
@@ -46,7 +47,7 @@ const ARGUMENTS: &[Argument] = &[
          model with the same tokens expects at the position, also in a source), or {\"words\": \"words.json\"} or such an \
          object itself, {\"NOUN\": [\"cat\", \"dog\"]} (any token of the same list).",
     ),
-    Argument::new("seed", "0", "Seed of the random number generator."),
+    SEED,
 ];
 
 /// The entry of the registry.

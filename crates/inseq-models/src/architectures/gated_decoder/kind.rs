@@ -138,17 +138,15 @@ impl Kind {
     };
 
     pub(super) fn modules(&self) -> Modules {
-        let named = |names: [&'static str; 2], part: Part| names.map(|name| (name, Some(part.output())));
         let Names { attention_modules, feed_modules, .. } = self.names;
-        let feed_forward = named(feed_modules, Part::FeedForward);
-        let mut inner = [named(attention_modules, Part::Mixer), feed_forward].concat();
+        let with = |mixer: &[&'static str]| Modules::of_outputs("model.layers", mixer, &feed_modules);
+        let mut modules = Modules { convolution: with(&["conv", "conv.out_proj"]).inner, ..with(&attention_modules) };
         if self.norms != NormPlaces::Before {
-            inner.extend([
+            modules.inner.extend([
                 ("post_attention_layernorm", Some(Part::Mixer.branch())),
                 ("post_feedforward_layernorm", Some(Part::FeedForward.branch())),
             ]);
         }
-        let convolution = [named(["conv", "conv.out_proj"], Part::Mixer), feed_forward].concat();
-        Modules { blocks: "model.layers", inner, convolution }
+        modules
     }
 }
