@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::remote::without_query;
+
 /// The dataset, as `datasets.load_dataset` is called with it.
 ///
 /// ```
@@ -71,6 +73,12 @@ impl Source {
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
+    }
+
+    /// As a manifest has it: without the queries of web addresses, which may be signatures that end.
+    pub(crate) fn without_queries(&self) -> Self {
+        let files = self.files.iter().map(|file| without_query(file).to_owned()).collect();
+        Self { name: without_query(&self.name).to_owned(), files, ..self.clone() }
     }
 
     /// Sets the data files of the split `train`.

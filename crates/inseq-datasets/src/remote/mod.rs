@@ -43,6 +43,11 @@ pub(crate) fn is_web(address: &str) -> bool {
     is_address(address) && !is_writable(address)
 }
 
+/// A name without the query of a web address, which may be a signature.
+pub(crate) fn without_query(name: &str) -> &str {
+    name.split_once('?').filter(|_| is_web(name)).map_or(name, |(address, _)| address)
+}
+
 /// Whether results can be written at an address.
 pub(crate) fn is_writable(address: &str) -> bool {
     SCHEMES.iter().any(|(scheme, is_writable)| *is_writable && address.starts_with(scheme))

@@ -182,8 +182,11 @@ impl ChunkReader for Object {
         if end > self.size {
             return Err(ParquetError::EOF(format!("bytes {start} to {end} of a file of {} bytes", self.size)));
         }
+        if length == 0 {
+            return Ok(Bytes::new());
+        }
         let offset = (start % BLOCK) as usize;
-        if start / BLOCK == end.saturating_sub(1) / BLOCK {
+        if start / BLOCK == (end - 1) / BLOCK {
             let block = self.block(start / BLOCK)?;
             // A block has the bytes that its place says.
             return Ok(block.slice(offset..offset + length));

@@ -46,7 +46,8 @@ pub(super) fn explained(provider: Provider, error: &Error) -> io::Error {
         (ErrorKind::InvalidInput, format!("the credentials are refused{code}; {}", provider.credentials()))
     } else if let Error::PermissionDenied { .. } = error {
         let code = code(&text).map(|code| format!(" ({code})")).unwrap_or_default();
-        (ErrorKind::PermissionDenied, format!("access is denied{code}; ask for the right to do this"))
+        let said = format!("access is denied{code}; check the credentials, and that they have the right to do this");
+        (ErrorKind::PermissionDenied, said)
     } else if text.contains("URL scheme is not allowed") {
         (ErrorKind::InvalidInput, provider.plain_http().to_owned())
     } else if text.contains("redirect without LOCATION") {

@@ -151,8 +151,11 @@ fn every_format_is_read_from_a_store_as_from_a_folder() {
     let all = |root: &str| [sources(root), listed(root)].concat();
     let expected: Vec<Answer> = all(&local).iter().map(texts).collect();
     assert!(expected.iter().all(Result::is_ok), "{expected:?}");
+    let signed = Source::new(format!("{web}/f.txt?signature=x%2Fy"));
+    assert_eq!(signed.without_queries().name, format!("{web}/f.txt"));
     let tasks: Vec<Task> = all(&s3).into_iter().chain(sources(&web)).map(Task::Read).collect();
     let found = ask(&tasks, &with_keys(&endpoint));
+    assert_eq!(ask(&[Task::Read(signed)], &[]), [texts(&Source::new(format!("{local}/f.txt")))]);
     let again = sources(&local);
     for ((found, task), expected) in found.iter().zip(&tasks).zip(expected.iter().chain(&expected[..again.len()])) {
         assert_eq!(found, expected, "{task:?}");
@@ -284,7 +287,12 @@ fn what_is_wrong_with_a_store_is_said_with_the_way_out() {
     check(&[folder()], &with_keys(&read_only), &["s3://test/results", "access is denied (AccessDenied)"]);
     check(&[file()], &with_keys(&read_only), &["s3://test/a.jsonl: there is no such file"]);
     let wrong_key = server(|_, _| ("403 Forbidden", "<Error><Code>InvalidAccessKeyId</Code></Error>".into()));
-    check(&[folder()], &with_keys(&wrong_key), &["s3://test/results"]);
+    check(
+        &[folder()],
+        &with_keys(&wrong_key),
+        &["the credentials are refused (InvalidAccessKeyId); set AWS_ACCESS_KEY_ID"],
+    );
+    check(&[file()], &with_keys(&wrong_key), &["access is denied; check the credentials"]);
     let without_conditions = server(|method, path| match method {
         "GET" if path.contains("list-type") => ("200 OK", EMPTY_LIST.into()),
         "GET" => ("404 Not Found", "<Error><Code>NoSuchKey</Code></Error>".into()),

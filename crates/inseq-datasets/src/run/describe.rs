@@ -52,7 +52,7 @@ pub fn describe(
         method: text("attribution_method"),
         arguments,
         step_scores,
-        source: json_of(serde_json::to_value(dataset.source()))?,
+        source: json_of(serde_json::to_value(dataset.source().without_queries()))?,
         columns: dataset.columns().clone(),
         files: files.collect::<Result<_>>()?,
         filter: dataset.source().filter.clone(),
