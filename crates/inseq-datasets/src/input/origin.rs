@@ -45,7 +45,7 @@ impl Origin {
     pub(super) fn open(&self) -> Result<Opened> {
         match self {
             Self::Path(path) => File::open(path).map(Opened::File).map_err(|source| self.failed(source)),
-            Self::Object(object) => Ok(Opened::Object(object.clone(), object.reader())),
+            Self::Object(object) => Ok(Opened::Object(Box::new(object.reader()))),
         }
     }
 
@@ -66,14 +66,14 @@ impl Origin {
 #[derive(Debug)]
 pub(super) enum Opened {
     File(File),
-    Object(Object, ObjectReader),
+    Object(Box<ObjectReader>),
 }
 
 impl Read for Opened {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::File(file) => file.read(buffer),
-            Self::Object(_, reader) => reader.read(buffer),
+            Self::Object(reader) => reader.read(buffer),
         }
     }
 }
@@ -82,7 +82,7 @@ impl Seek for Opened {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         match self {
             Self::File(file) => file.seek(to),
-            Self::Object(_, reader) => reader.seek(to),
+            Self::Object(reader) => reader.seek(to),
         }
     }
 }
@@ -91,7 +91,7 @@ impl Length for Opened {
     fn len(&self) -> u64 {
         match self {
             Self::File(file) => Length::len(file),
-            Self::Object(object, _) => object.size(),
+            Self::Object(reader) => reader.object().size(),
         }
     }
 }
@@ -102,14 +102,14 @@ impl ChunkReader for Opened {
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
         Ok(match self {
             Self::File(file) => Box::new(file.get_read(start)?),
-            Self::Object(object, _) => Box::new(object.get_read(start)?),
+            Self::Object(reader) => Box::new(reader.object().get_read(start)?),
         })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         match self {
             Self::File(file) => file.get_bytes(start, length),
-            Self::Object(object, _) => object.get_bytes(start, length),
+            Self::Object(reader) => reader.object().get_bytes(start, length),
         }
     }
 }

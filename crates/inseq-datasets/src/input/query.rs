@@ -26,7 +26,7 @@ pub(super) struct Query {
 pub(super) enum Output {
     /// The column at a place among those that are read.
     Column(#[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "expressions read it"))] usize),
-    Computed(Expression),
+    Computed(Box<Expression>),
 }
 
 impl Query {
@@ -56,7 +56,7 @@ impl Query {
                 _ => None,
             };
             outputs.push(match computed {
-                Some(expression) => (column, Output::Computed(expression)),
+                Some(expression) => (column, Output::Computed(Box::new(expression))),
                 None => {
                     wanted.push(column.clone());
                     (column, Output::Column(wanted.len() - 1))
@@ -64,7 +64,7 @@ impl Query {
             });
         }
         let computed = outputs.iter().filter_map(|(_, output)| match output {
-            Output::Computed(expression) => Some(expression),
+            Output::Computed(expression) => Some(&**expression),
             Output::Column(_) => None,
         });
         for name in filter.iter().chain(computed).flat_map(Expression::columns) {

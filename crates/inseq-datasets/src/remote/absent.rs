@@ -81,6 +81,13 @@ impl Object {
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectReader(Infallible);
 
+impl ObjectReader {
+    /// What it reads.
+    pub(crate) fn object(&self) -> &Object {
+        match self.0 {}
+    }
+}
+
 impl Read for ObjectReader {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
         match self.0 {}

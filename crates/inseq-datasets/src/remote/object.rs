@@ -133,6 +133,13 @@ pub(crate) struct ObjectReader {
     current: Option<(u64, Bytes)>,
 }
 
+impl ObjectReader {
+    /// What it reads.
+    pub(crate) fn object(&self) -> &Object {
+        &self.object
+    }
+}
+
 impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.position >= self.object.size {

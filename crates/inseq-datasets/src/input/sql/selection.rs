@@ -58,7 +58,7 @@ impl Selection {
         types: &[ColumnType],
     ) -> Result<Option<Self>, String> {
         let computed = outputs.iter().filter_map(|(_, output)| match output {
-            Output::Computed(expression) => Some(expression),
+            Output::Computed(expression) => Some(&**expression),
             Output::Column(_) => None,
         });
         let names: Vec<&String> = filter.into_iter().chain(computed).flat_map(Expression::columns).collect();
