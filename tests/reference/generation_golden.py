@@ -160,6 +160,10 @@ def all_generated():
                    dict(num_beams=1, sequence_bias=[[[1], 30.0], [[1, 1], -60.0]], forced_bos_token_id=None)]:
         own = {"bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, "pad_token_id": 1, "forced_bos_token_id": 72}
         cases.append(generated("m2m_100", "the cat sat on the mat", {**own, **fields}, arguments={"max_new_tokens": 10}))
+    # Also none in a source that has it as a word.
+    for text in ["the <pad> cat", "<pad> the cat sat on the mat", "the cat <pad> <pad> sat"]:
+        for beams in [1, 3]:
+            cases.append(generated("m2m_100", text, {**own, "num_beams": beams}, arguments={"max_new_tokens": 10}))
     # No beam ends before the limit.
     cases.append(generated("marian", "the house", dict(num_beams=2, length_penalty=-4.0), arguments={"max_new_tokens": 40}))
     # A prompt so long that the default length is cut at the model's positions.

@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use inseq_models::decoding::ModelDecoder;
 use inseq_models::generation::{Generated, GenerationConfig, Prompts, generate};
-use inseq_models::model::Source;
 use inseq_models::tokenizer::Role;
 use serde_json::{Map, Value};
 
@@ -59,9 +58,7 @@ impl TextModel {
         if let Some(start) = start.filter(|&start| start as usize >= vocabulary) {
             return Err(Error::argument(
                 "decoder_start_token_id",
-                format!(
-                    "`decoder_start_token_id` is {start}, but the model has embeddings for {vocabulary} tokens only"
-                ),
+                format!("`decoder_start_token_id` is {start}, but the model has {vocabulary} tokens"),
             ));
         }
         let starts: Vec<Vec<u32>> = match (prefixes, start) {
@@ -100,18 +97,12 @@ impl TextModel {
         config: &GenerationConfig,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Generated>> {
-        let source = self.model().encoder.as_ref().map(|encoder| {
-            let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
-            let ids: Vec<u32> = sources
-                .iter()
-                .flat_map(|ids| ids.iter().copied().chain(std::iter::repeat_n(0, longest - ids.len())))
-                .collect();
-            Source {
-                embeddings: encoder.embedding.forward(&ids, sources.len()),
-                lengths: sources.iter().map(Vec::len).collect(),
-            }
-        });
-        let mut decoder = ModelDecoder::new(self.model(), source.as_ref(), sources.len());
+        let lengths: Vec<usize> = sources.iter().map(Vec::len).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        let padded = |ids: &Vec<u32>| ids.iter().copied().chain(std::iter::repeat_n(0, longest - ids.len())).collect();
+        let ids: Vec<Vec<u32>> = sources.iter().map(padded).collect();
+        let memory = self.model().memory_of_ids(&ids.concat(), &lengths);
+        let mut decoder = ModelDecoder::after_encoder(self.model(), memory.as_ref(), sources.len());
         let mut cancelled = false;
         let text_of = |ids: &[u32]| self.tokenizer().decode(ids, self.role(Role::Target), false);
         let prompts = Prompts { starts, sources, text_of: &text_of };

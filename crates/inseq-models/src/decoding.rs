@@ -1,7 +1,7 @@
 //! Step-by-step decoding with a model, for generation.
 
 use crate::generation::StepDecoder;
-use crate::model::{IncrementalDecoder, Model, Source};
+use crate::model::{IncrementalDecoder, Memory, Model, Source};
 use crate::{Error, Result};
 
 /// A model with the key/value cache of its hypotheses.
@@ -17,7 +17,13 @@ impl<'a> ModelDecoder<'a> {
     /// Starts one hypothesis for each text of `source`, and runs the encoder. For decoder-only models, starts one for each of
     /// `texts` prompts.
     pub fn new(model: &'a Model, source: Option<&Source>, texts: usize) -> Self {
-        Self { model, inner: IncrementalDecoder::new(model, source, texts), rows: vec![Vec::new(); texts] }
+        let memory = source.and_then(|source| model.memory(source));
+        Self::after_encoder(model, memory.as_ref(), texts)
+    }
+
+    /// As [`new`](Self::new), with a given output of the encoder.
+    pub fn after_encoder(model: &'a Model, memory: Option<&Memory>, texts: usize) -> Self {
+        Self { model, inner: IncrementalDecoder::after_encoder(model, memory, texts), rows: vec![Vec::new(); texts] }
     }
 }
 

@@ -63,15 +63,17 @@ impl<'a> Forward<'a> {
         self.mode.noise.map(|noise| LayerNoise::new(self.stack.dropout, noise, self.is_encoder, layer))
     }
 
-    /// The stack's output for embeddings `[batch, position, feature]`; `run` runs each block. The blocks keep no trace.
+    /// The stack's output for embeddings `[batch, position, feature]` with their position embeddings; `run` runs each block. The
+    /// blocks keep no trace.
     pub(super) fn all(
         &self,
         embeddings: Tensor<3>,
+        places: Option<Tensor<3>>,
         mut run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
     ) -> (Tensor<3>, StackTrace) {
         let length = embeddings.dims()[1];
         let mut trace = StackTrace { noise: self.noise(0), length, ..StackTrace::default() };
-        let mut x = self.stack.enter(embeddings, self.stack.places(0, length), &mut trace);
+        let mut x = self.stack.enter(embeddings, places, &mut trace);
         for layer in 0..self.stack.blocks.len() {
             x = self.block(layer, |block, context| run(block, x, context));
         }

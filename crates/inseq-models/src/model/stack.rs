@@ -38,8 +38,8 @@ pub struct Entry {
     pub input_norm: Option<Norm>,
     /// Position embeddings that are added, `[position, feature]`.
     pub positions: Option<Tensor<2>>,
-    /// Id of the token that has no position when a model writes it. Tokens that are appended together with it and follow it have
-    /// the positions that they would have without it.
+    /// Id of the token that has no position in a text that is given to an encoder as ids, or that a model writes. In a source text,
+    /// and among tokens that are appended together, the tokens after it have the positions that they would have without it.
     pub unplaced: Option<u32>,
     /// Norm of the sum.
     pub norm: Option<Norm>,

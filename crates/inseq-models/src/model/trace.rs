@@ -80,6 +80,18 @@ impl Model {
         Some(Memory { output: self.encode(source)?, lengths: source.lengths.clone() })
     }
 
+    /// As [`memory`](Self::memory), for texts as ids: `ids` are `[batch, position]`, row-major, and padded on the right with any id;
+    /// `lengths` are the numbers of tokens of the texts. As in transformers, the padding token of some models has no position in
+    /// texts that are given as ids ([`Entry::unplaced`](super::Entry::unplaced)).
+    pub fn memory_of_ids(&self, ids: &[u32], lengths: &[usize]) -> Option<Memory> {
+        let encoder = self.encoder.as_ref()?;
+        let source = Source { embeddings: encoder.embedding.forward(ids, lengths.len()), lengths: lengths.to_vec() };
+        let places = encoder.stack.placed(ids, lengths.len(), 0);
+        let run = |block: &Block, x: Tensor<3>, context: &Context| block.forward(x, context).0;
+        let (output, _) = self.run_encoder_at(places, &source, Mode::default(), run)?;
+        Some(Memory { output, lengths: source.lengths })
+    }
+
     /// Runs the encoder; `run` runs each block.
     pub(super) fn run_encoder(
         &self,
@@ -87,10 +99,22 @@ impl Model {
         mode: Mode,
         run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
     ) -> Option<(Tensor<3>, StackTrace)> {
+        let places = self.encoder.as_ref()?.stack.places(0, source.embeddings.dims()[1]);
+        self.run_encoder_at(places, source, mode, run)
+    }
+
+    /// As [`run_encoder`](Self::run_encoder), with given position embeddings.
+    fn run_encoder_at(
+        &self,
+        places: Option<Tensor<3>>,
+        source: &Source,
+        mode: Mode,
+        run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
+    ) -> Option<(Tensor<3>, StackTrace)> {
         let stack = &self.encoder.as_ref()?.stack;
         let length = source.embeddings.dims()[1];
         let forward = Forward::of_encoder(stack, length, &source.lengths, mode, &self.device());
-        Some(forward.all(source.embeddings.clone(), run))
+        Some(forward.all(source.embeddings.clone(), places, run))
     }
 
     /// Runs the decoder; `run` runs each block.
@@ -101,7 +125,9 @@ impl Model {
         mode: Mode,
         run: impl FnMut(&Block, Tensor<3>, &Context) -> Tensor<3>,
     ) -> (Tensor<3>, StackTrace) {
-        Forward::of_decoder(&self.decoder, target.dims()[1], memory, mode, &self.device()).all(target, run)
+        let length = target.dims()[1];
+        let places = self.decoder.places(0, length);
+        Forward::of_decoder(&self.decoder, length, memory, mode, &self.device()).all(target, places, run)
     }
 
     /// Runs one forward for all steps.
