@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, list_methods, method_named};
+use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, TextSpans, list_methods, method_named};
 use inseq_tests::fixture;
 use serde_json::json;
 
@@ -295,7 +295,9 @@ fn groups_that_make_no_sense_are_named() {
     };
     refused(&hi(r#"{"source": [[0, 99]]}"#), &["feature groups of text 1", "[0, 99]", "source tokens"]);
     refused(&hi(r#"{"target": [[0, 2], [1, 3]]}"#), &["target span 2", "overlap"]);
-    refused(&hi("[{}, {}]"), &["given for 2 texts, but there are 1"]);
+    refused(&hi(r#"[{"source": [[0, 1]]}, {}]"#), &["given for 2 texts, but there are 1"]);
+    let spans = FeatureGroups::Spans(vec![TextSpans::default()]);
+    refused(&AttributionRequest::new(["Hi"]).feature_groups(spans), &["feature groups", "found no span"]);
 }
 
 /// What the reference runs with gets a warning, and the rest an error.

@@ -83,9 +83,9 @@ fn models_and_names_have_kinds_of_their_own() {
 #[test]
 fn scores_of_one_name_are_refused() {
     let model = model();
-    let own = || from_closure("probability", |context| Ok(context.of_targets(context.logits.clone())));
-    for functions in [vec!["probability".into(), own().into()], vec![own().into(), own().into()]] {
-        let mut functions: Vec<StepFunctionChoice> = functions;
+    let own = |name: &str| from_closure(name, |context| Ok(context.of_targets(context.logits.clone())));
+    for functions in [["probability".into(), own("probability").into()], [own("own").into(), own("own").into()]] {
+        let mut functions: Vec<StepFunctionChoice> = functions.into();
         is_argument(&model.attribute(&request().step_scores(functions.clone())).unwrap_err(), "step_scores");
         functions.reverse();
         is_argument(&model.attribute(&request().step_scores(functions)).unwrap_err(), "step_scores");
@@ -93,9 +93,8 @@ fn scores_of_one_name_are_refused() {
     let twice = model.attribute(&request().step_scores(["probability", "probability"])).unwrap();
     assert_eq!(twice.sequences[0].step_scores.len(), 1);
     // Integrated gradients give their deltas under this name.
-    let deltas = from_closure("deltas", |context| Ok(context.of_targets(context.logits.clone())));
     let request = request().method("integrated_gradients").attribution_argument("return_convergence_delta", true);
-    let error = model.attribute(&request.step_scores([deltas])).unwrap_err();
+    let error = model.attribute(&request.step_scores([own("deltas")])).unwrap_err();
     assert!(matches!(&error, Error::Method { problem, .. } if problem.contains("`deltas`")), "{error:?}");
 }
 

@@ -173,7 +173,9 @@ fn fields_that_are_not_honoured_are_named() {
     for name in ["penalty_alpha", "watermarking_config", "repetition_penalti"] {
         let request = AttributionRequest::new(["the cat"]).generation_argument(name, 0.6);
         let message = model.attribute(&request).unwrap_err().to_string();
-        assert!(message.contains(&format!("`{name}` is not supported")), "{message}");
+        let problem = if name == "repetition_penalti" { "unknown" } else { "not supported" };
+        assert!(message.contains(&format!("`{name}` is {problem}")), "{message}");
+        assert_eq!(message.contains("did you mean `repetition_penalty`?"), problem == "unknown", "{message}");
     }
 }
 
@@ -297,15 +299,18 @@ fn a_temperature_of_zero_takes_the_likeliest() {
 #[test]
 fn an_error_names_what_bans_every_token() {
     let every: Vec<u32> = (0..78).collect();
-    for (name, fields) in [
-        ("`suppress_tokens`", json!({ "suppress_tokens": every })),
+    for (problem, fields) in [
+        ("`suppress_tokens` ban all 78 tokens", json!({ "suppress_tokens": every })),
         (
-            "`bad_words_ids`",
+            "`bad_words_ids` ban all 78 tokens",
             json!({ "bad_words_ids": every.iter().map(|id| [id]).collect::<Vec<_>>(), "eos_token_id": null }),
         ),
-        ("`forced_eos_token_id`", json!({ "forced_eos_token_id": 99, "max_new_tokens": 1 })),
         (
-            "`min_new_tokens`, `suppress_tokens`",
+            "`forced_eos_token_id` has the id 99, but the model has 78 tokens, 0 to 77",
+            json!({ "forced_eos_token_id": 99, "max_new_tokens": 1 }),
+        ),
+        (
+            "`min_new_tokens`, `suppress_tokens` ban all 78 tokens",
             json!({ "suppress_tokens": (0..77).collect::<Vec<_>>(), "min_new_tokens": 3 }),
         ),
     ] {
@@ -313,7 +318,7 @@ fn an_error_names_what_bans_every_token() {
             let fields: Map<String, Value> = object(fields.clone()).into_iter().chain(object(mode)).collect();
             let model = with_fields("gpt2", &Value::Object(fields.clone()));
             let message = model.attribute(&AttributionRequest::new(["the cat"])).unwrap_err().to_string();
-            assert!(message.contains(&format!("{name} ban all 78 tokens")), "{fields:?}: {message}");
+            assert!(message.contains(problem), "{fields:?}: {message}");
         }
     }
 }

@@ -135,8 +135,16 @@ fn targets_may_be_given_as_ids() {
         );
         assert_eq!((got.attr_pos_start, got.attr_pos_end), (expected.attr_pos_start, expected.attr_pos_end), "{name}");
         assert_eq!(result.info.to_map()["constrained_decoding"], true);
-        for ids in [vec![], vec![9999], vec![1; 5000]] {
-            assert!(model.attribute(&request.clone().generated_token_ids(Some(vec![ids]))).is_err());
+        let size = model.model().vocabulary();
+        let outside =
+            format!("text 1 has the id 9999 at position 1, but the model has {size} tokens, 0 to {}", size - 1);
+        for (ids, expected) in [
+            (vec![], "has 0 ids; expected at least one"),
+            (vec![1, 9999], &*format!("`generated_token_ids` of {outside}")),
+            (vec![1; 5000], "has 5000 ids"),
+        ] {
+            let error = model.attribute(&request.clone().generated_token_ids(Some(vec![ids]))).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
         }
     }
 }

@@ -7,6 +7,7 @@ use inseq_methods::gradient::{IntegratedGradients, Quadrature};
 use inseq_methods::perturbation::Lime;
 use inseq_methods::{
     AttributionModel, AttributionRequest, Attributions, Count, Error, Method, MethodContext, MethodInfo, Methods,
+    list_methods,
 };
 use inseq_tests::fixture;
 use ndarray::{ArrayD, IxDyn};
@@ -66,9 +67,39 @@ fn a_method_of_ones_own_runs_as_a_value_and_by_its_name() {
     let by_name = model.attribute(&request().method("distance")).unwrap();
     assert_eq!(by_name.sequences, result.sequences);
     let taken = model.register_method(Distance { scale: 1.0 }).unwrap_err().to_string();
-    assert!(taken.contains("`distance` already"), "{taken}");
+    assert!(taken.contains("`distance` belongs to another attribution method already"), "{taken}");
     assert!(Methods::new().get("distance").is_err(), "registered with one model, not with all");
     assert!(AttributionModel::demo().unwrap().methods().get("distance").is_err());
+}
+
+#[test]
+fn names_of_built_in_methods_are_theirs_alone() {
+    let model = AttributionModel::demo().unwrap();
+    for name in ["saliency", "layer_deeplift", "dummy"] {
+        let error = model.facts(&request().method(Named(name))).unwrap_err();
+        assert!(matches!(&error, Error::Argument { name, .. } if name == "method"), "{error:?}");
+        assert!(error.to_string().contains(&format!("is called `{name}`, which is the name of a built-in")), "{error}");
+    }
+    assert!(model.facts(&request().method(Named(""))).unwrap_err().to_string().contains("empty name"));
+    assert_eq!(model.facts(&request().method(Named("saliences"))).unwrap()["attribution_method"], "saliences");
+    for info in list_methods() {
+        let by_value = request().method(info.with(&Map::new()).unwrap());
+        assert_eq!(model.facts(&by_value).unwrap()["attribution_method"], info.name);
+    }
+}
+
+/// A method with any name.
+#[derive(Debug)]
+struct Named(&'static str);
+
+impl Method for Named {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> inseq_methods::Result<Attributions> {
+        Distance { scale: 1.0 }.attribute_text(context, entry)
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use inseq_core::aggregators::{AggregationFunction, Aggregator as _, Spans, Subwords};
 use inseq_core::{AttributionResult, SequenceAttribution};
-use inseq_methods::step_functions::{self, from_closure, merged_by};
+use inseq_methods::step_functions::{self, SharedStepFunction, from_closure, merged_by};
 use inseq_methods::{AttributionModel, AttributionRequest, Error};
 use inseq_models::tokenizer::Role;
 use inseq_tests::{assert_close, fixture};
@@ -124,6 +124,40 @@ fn what_is_wrong_in_an_expression_is_named_with_its_place() {
     let surplus = json!({ "top_p": 0.5 });
     let surplus = model.step_function("entropy + 1", surplus.as_object().unwrap()).unwrap_err().to_string();
     assert!(surplus.contains("top_p"), "{surplus}");
+}
+
+#[test]
+fn names_of_built_in_functions_are_theirs_alone() {
+    let model = model("marian");
+    let call = |function: SharedStepFunction| {
+        let request = AttributionRequest::new(["a"]).generated_texts(["b"]);
+        let as_score = model.attribute(&request.clone().step_scores([function.clone()])).map(drop);
+        let attributed = model.attribute(&request.attributed_fn(function)).map(drop);
+        [("step_scores", as_score), ("attributed_fn", attributed)]
+    };
+    for name in ["probability", "contrast_prob", "logit(target)", ""] {
+        let impostor = from_closure(name, |context| Ok(context.of_targets(context.logits.clone())));
+        for function in [impostor.clone(), merged_by(impostor, AggregationFunction::Sum)] {
+            for (option, refused) in call(function) {
+                let error = refused.unwrap_err();
+                assert!(matches!(&error, Error::Argument { name, .. } if name == option), "{name}: {error:?}");
+            }
+        }
+    }
+    // The built-in ones as values, also merged by another function.
+    let arguments = |value: Value| value.as_object().unwrap().clone();
+    for (name, own) in [
+        ("probability", json!({ "logprob": true })),
+        ("top_p_size", json!({ "top_p": 0.5 })),
+        ("contrast_prob", json!({ "contrast_targets": "a" })),
+        ("logit(target)", json!({})),
+    ] {
+        let function = model.step_function(name, &arguments(own)).unwrap();
+        for function in [function.clone(), merged_by(function, AggregationFunction::Sum)] {
+            let [(_, as_score), _] = call(function);
+            as_score.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
 }
 
 #[test]

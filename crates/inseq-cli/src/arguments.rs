@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Arg, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::attribute::AttributeArguments;
@@ -33,14 +33,37 @@ pub struct Arguments {
 /// # Errors
 /// When it does not fit the grammar, or asks for help.
 pub fn read<P: Parser>(line: impl IntoIterator<Item = OsString>) -> Result<P, clap::Error> {
-    let grammar = reference_flags::with_truth_values(P::command());
+    let grammar = grammar_of::<P>();
     let line = reference_flags::translate(line, &grammar);
     P::from_arg_matches(&grammar.try_get_matches_from(line)?)
 }
 
 /// The grammar of the command line.
 pub fn grammar() -> clap::Command {
-    reference_flags::with_truth_values(Arguments::command())
+    grammar_of::<Arguments>()
+}
+
+fn grammar_of<P: Parser>() -> clap::Command {
+    positionals_first(reference_flags::with_truth_values(P::command()))
+}
+
+/// Commands whose usage lines have the arguments without a flag first. Behind a flag that takes a list, they would be in this list.
+fn positionals_first(grammar: clap::Command) -> clap::Command {
+    let name = grammar.get_name().to_owned();
+    grammar.mut_subcommands(|command| {
+        // Only a built command knows how its arguments are shown.
+        let mut built = command.clone().disable_help_flag(true);
+        built.build();
+        let positionals: Vec<String> = built.get_positionals().map(Arg::to_string).collect();
+        let flags: Vec<&Arg> = built.get_arguments().filter(|argument| !argument.is_positional()).collect();
+        if positionals.is_empty() || flags.is_empty() {
+            return command;
+        }
+        let required = flags.into_iter().filter(|flag| flag.is_required_set()).map(Arg::to_string);
+        let words = positionals.into_iter().chain(["[OPTIONS]".to_owned()]).chain(required);
+        let usage = format!("{name} {} {}", command.get_name(), words.collect::<Vec<_>>().join(" "));
+        command.override_usage(usage)
+    })
 }
 
 const EXAMPLES: &str = "\
@@ -50,6 +73,14 @@ Examples:
   inseq attribute -i \"Hello world\" -o why.json --hide && inseq convert why.json why.parquet
   inseq list methods
   inseq explain integrated_gradients";
+
+const COMPLETIONS: &str = "\
+The script calls inseq for each completion. A shell that reads the script when it starts has the completions of the installed version.
+
+Examples:
+  echo 'source <(inseq completions bash)' >> ~/.bashrc
+  echo 'source <(inseq completions zsh)' >> ~/.zshrc
+  echo 'inseq completions fish | source' > ~/.config/fish/completions/inseq.fish";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -76,18 +107,20 @@ pub enum Command {
     Merge(MergeArguments),
     /// Print the content of saved results: model, method, texts, tokens and scores.
     Info(InfoArguments),
-    /// Print how far a run of attribute-dataset is: rows and parts done, at work, with errors.
+    /// Print the progress of a run of attribute-dataset: rows and parts that are done, in progress, or have an error.
     DatasetStatus(DatasetStatusArguments),
-    /// Sum up the scores of a run of attribute-dataset: by position, token, list of words and step score.
+    /// Summarize the scores of a run of attribute-dataset by position, token, list of words and step score.
     DatasetReport(DatasetReportArguments),
     /// Print the completion script of a shell.
-    #[command(after_help = "Example:\n  inseq completions bash > ~/.local/share/bash-completion/completions/inseq")]
+    #[command(after_help = COMPLETIONS)]
     Completions {
         /// Shell.
         shell: Shell,
     },
 }
 
+#[cfg(test)]
+mod documented;
 #[cfg(test)]
 mod spelling;
 
@@ -107,6 +140,27 @@ mod tests {
     #[test]
     fn the_grammar_is_sound() {
         grammar().debug_assert();
+    }
+
+    #[test]
+    fn usage_lines_have_an_order_that_is_taken() {
+        let grammar = grammar();
+        let mut with_both = Vec::new();
+        for command in grammar.get_subcommands() {
+            let usage = command.clone().render_usage().to_string();
+            let [flags, first] =
+                ["[OPTIONS]", &command.get_positionals().next().map(Arg::to_string).unwrap_or_default()]
+                    .map(|word| usage.find(word));
+            if command.get_positionals().next().is_some() && flags.is_some() {
+                assert!(first < flags, "{usage}");
+                with_both.push(command.get_name());
+            }
+        }
+        assert!(["compare", "show", "merge"].iter().all(|name| with_both.contains(name)), "{with_both:?}");
+        let merge = grammar.find_subcommand("merge").unwrap().clone().render_usage().to_string();
+        assert_eq!(merge, "Usage: inseq merge <FILE>... [OPTIONS] --save-path <PATH>");
+        let line = |line: &str| read::<Arguments>(line.split(' ').map(OsString::from)).is_ok();
+        assert!(line("inseq compare saliency occlusion -i a") && line("inseq merge a b --save-path c"));
     }
 
     #[test]

@@ -32,11 +32,14 @@ Examples:
 /// Methods that are compared where none are named.
 const METHODS: [&str; 5] = ["saliency", "input_x_gradient", "integrated_gradients", "attention", "occlusion"];
 
+/// The method that generates the compared texts, and attributes nothing.
+const GENERATING: &str = "dummy";
+
 /// `inseq compare`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct CompareArguments {
-    /// Methods to compare; `inseq list methods` prints the names. They stand before all flags. [default: saliency
+    /// Methods to compare; `inseq list methods` prints the names. They come before all flags. [default: saliency
     /// input_x_gradient integrated_gradients attention occlusion]
     #[arg(value_name = "METHOD", conflicts_with = "attribution_methods")]
     #[arg(value_parser = METHOD_NAMES, hide_possible_values = true)]
@@ -66,6 +69,11 @@ impl CompareArguments {
     /// The methods to compare.
     fn methods(&self) -> Result<Vec<MethodInfo>, Failure> {
         let given = if self.methods.is_empty() { &self.attribution_methods } else { &self.methods };
+        if given.iter().any(|name| name == GENERATING) {
+            return Err(Failure::Argument(format!(
+                "`{GENERATING}` attributes nothing, so there is nothing to compare; leave it out"
+            )));
+        }
         if !given.is_empty() {
             return given.iter().map(|name| method(name)).collect();
         }
@@ -122,7 +130,7 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
 fn targets(model: &AttributionModel, request: &AttributionRequest) -> Result<AttributionResult, Failure> {
     let mut request = request
         .clone()
-        .method("dummy")
+        .method(GENERATING)
         .attribution_args(Map::new())
         .attributed_fn_args(Map::new())
         // The attributions of the methods warn of it, where it has no effect.

@@ -25,7 +25,7 @@ pub enum Failure {
     /// An argument that the command line's grammar cannot check.
     #[error("{0}")]
     Argument(String),
-    /// A file that cannot be written.
+    /// A file that cannot be read.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.

@@ -43,6 +43,7 @@ use arguments::{Arguments, Command};
 /// Reads the command line of this process, runs it, and returns the exit code.
 pub fn main() -> ExitCode {
     keep_freed_memory();
+    completing::answer();
     let arguments: Arguments = read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,10 +66,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Info(arguments) => saved::info::run(&arguments),
         Command::DatasetStatus(arguments) => saved::dataset_status::run(&arguments),
         Command::DatasetReport(arguments) => saved::dataset_report::run(&arguments),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut arguments::grammar(), "inseq", &mut script);
-            output::print(&script)
-        }
+        Command::Completions { shell } => completing::script(shell),
     }
 }

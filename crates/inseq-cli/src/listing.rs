@@ -5,14 +5,14 @@ use std::io::IsTerminal as _;
 use clap::{Args, ValueEnum};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use inseq_core::aggregators::Aggregators;
-use inseq_core::{About, Argument, Entry};
+use inseq_core::{About, Argument, Entry, did_you_mean};
 use inseq_methods::step_functions::StepFunctions;
 use inseq_methods::{list_methods, step_functions};
 use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
 use serde_json::{Map, Value, json};
 
-use crate::completing::ENTRIES;
+use crate::completing::{self, ENTRIES};
 use crate::failure::Failure;
 use crate::output;
 
@@ -65,7 +65,7 @@ pub enum Listing {
 fn expression() -> About {
     About {
         name: "expression",
-        description: "Your own, such as \"logit(target) - logit('▁elle')\"; see `inseq explain expression`.",
+        description: "Your own expression, such as \"logit(target) - logit('▁elle')\"; `inseq explain expression` explains the syntax.",
         details: step_functions::GRAMMAR,
         arguments: step_functions::arguments_of("logit(target)"),
     }
@@ -136,16 +136,14 @@ impl Entries {
                 all.add(expression(), Vec::new(), Map::new());
                 all
             }
-            Listing::Aggregators => {
-                Self::with_arguments(["AGGREGATOR", "WHAT IT DOES"], &[], Aggregators::new().list())
-            }
+            Listing::Aggregators => Self::with_arguments(["AGGREGATOR", "DESCRIPTION"], &[], Aggregators::new().list()),
             Listing::Models => Self::plain(
                 ["MODEL TYPE", "NAME", "PAPER"],
                 ["model_type", "name", "paper"],
                 architectures::list().iter().map(|one| [one.model_type, one.title, one.paper]),
             ),
             Listing::Devices => Self::plain(
-                ["DEVICE", "WHAT IT IS"],
+                ["DEVICE", "DESCRIPTION"],
                 ["name", "description"],
                 device::names().into_iter().map(|name| [name, device_description(name)]),
             ),
@@ -200,8 +198,8 @@ fn device_description(name: &str) -> &'static str {
     match name {
         "flex" => "CPU, in pure Rust; cpu is another name",
         "tch" => "CPU, through libtorch",
-        "tch-cuda" => "NVIDIA GPU, through libtorch; tch-cuda:1 is the second",
-        "cuda" => "NVIDIA GPU; cuda:1 is the second",
+        "tch-cuda" => "NVIDIA GPU, through libtorch; tch-cuda:1 is the second GPU",
+        "cuda" => "NVIDIA GPU; cuda:1 is the second GPU",
         "vulkan" => "GPU, through Vulkan",
         "wgpu" => "GPU, through WebGPU",
         _ => "",
@@ -218,15 +216,11 @@ pub fn explain(name: &str) -> Result<(), Failure> {
         Some(text) => text,
         None if name == expression().name => step_functions::GRAMMAR.to_owned(),
         None => {
-            let methods: Vec<&str> = list_methods().iter().map(|method| method.name).collect();
-            let functions: Vec<&str> = step_functions::list().iter().map(|function| function.name).collect();
-            let aggregators: Vec<&str> = aggregators.list().map(|aggregator| aggregator.name).collect();
-            return Err(Failure::Argument(format!(
-                "nothing is called `{name}`; methods: {}; step functions: {}; aggregators: {}",
-                methods.join(", "),
-                functions.join(", "),
-                aggregators.join(", ")
-            )));
+            let kinds = [("methods", completing::methods()), ("step functions", completing::functions())];
+            let kinds = kinds.into_iter().chain([("aggregators", completing::aggregators())]);
+            let known: Vec<String> = kinds.map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect();
+            let near = did_you_mean(name, completing::entries(), 1);
+            return Err(Failure::Argument(format!("unknown name `{name}`; choose from {}{near}", known.join("; "))));
         }
     };
     output::print(text.as_bytes())

@@ -3,6 +3,7 @@
 use burn::tensor::DType;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum, ValueHint};
+use inseq_core::did_you_mean;
 use inseq_datasets::{ModelFacts, model_facts};
 use inseq_methods::{AttributionModel, LoadOptions};
 use inseq_models::checkpoint::{HubOptions, Repository};
@@ -39,7 +40,7 @@ pub struct ModelArguments {
     pub dtype: Option<Precision>,
     /// Largest size of the tensors of the attribution, without the weights of the model, such as 512MiB or 2GB; more than 0. A
     /// text that needs more is attributed with a warning. [default: 1GiB]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub memory_budget: Option<ByteSize>,
     /// Arguments for loading the model, as a JSON object: dtype, revision, local_files_only.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
@@ -47,6 +48,17 @@ pub struct ModelArguments {
     /// Arguments of the tokenizer, as a JSON object: src_lang, tgt_lang.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     pub tokenizer_kwargs: Object,
+}
+
+/// Reads a size of memory.
+fn memory(text: &str) -> Result<ByteSize, String> {
+    // No machine has as much. Sizes beyond 64 bits are read as the largest number of 64 bits.
+    const LARGEST: ByteSize = ByteSize::pib(1024);
+    match text.parse::<ByteSize>() {
+        Ok(size) if size <= LARGEST => Ok(size),
+        Ok(_) => Err(format!("this is more than {LARGEST}; expected a size that a machine has, such as 1GiB")),
+        Err(_) => Err("expected a number and a unit, such as 512MiB or 2GB".into()),
+    }
 }
 
 /// The type that a model computes in.
@@ -136,6 +148,11 @@ fn demo(_: &LoadOptions) -> Result<AttributionModel, Failure> {
     Err(Failure::Argument("this build has no model of its own; name one with --model-name-or-path".into()))
 }
 
+/// Arguments in `--model-kwargs` that have an effect.
+const MODEL_ARGUMENTS: [&str; 4] = ["dtype", "torch_dtype", "revision", "local_files_only"];
+/// Arguments in `--tokenizer-kwargs` that have an effect.
+const TOKENIZER_ARGUMENTS: [&str; 2] = ["src_lang", "tgt_lang"];
+
 /// How the model is loaded, from its own flags and from `--model-kwargs`.
 #[derive(Default)]
 struct Loading {
@@ -154,20 +171,14 @@ impl Loading {
                 ("revision", Value::String(revision)) => loading.revision = Some(revision.clone()),
                 ("local_files_only", Value::Bool(offline)) => loading.offline = *offline,
                 ("dtype" | "torch_dtype", Value::String(dtype)) => loading.precision = precision(dtype)?,
-                ("revision" | "local_files_only" | "dtype" | "torch_dtype", other) => {
-                    return Err(Failure::Argument(format!("model argument `{name}` cannot be {other}")));
-                }
-                _ => warn(&format!("model argument `{name}` has no effect here")),
+                _ => refuse_or_warn(("model", &MODEL_ARGUMENTS), name, value, warn)?,
             }
         }
         for (name, value) in &arguments.tokenizer_kwargs {
             match (name.as_str(), value) {
                 ("src_lang", Value::String(code)) => loading.languages.source_language = Some(code.clone()),
                 ("tgt_lang", Value::String(code)) => loading.languages.target_language = Some(code.clone()),
-                ("src_lang" | "tgt_lang", other) => {
-                    return Err(Failure::Argument(format!("tokenizer argument `{name}` cannot be {other}")));
-                }
-                _ => warn(&format!("tokenizer argument `{name}` has no effect here")),
+                _ => refuse_or_warn(("tokenizer", &TOKENIZER_ARGUMENTS), name, value, warn)?,
             }
         }
         let dtype = ["dtype", "torch_dtype"].iter().find(|name| arguments.model_kwargs.contains_key(**name));
@@ -191,6 +202,22 @@ impl Loading {
         }
         Ok(loading)
     }
+}
+
+/// Refuses an argument of `known` whose value has a wrong type, and warns of any other.
+fn refuse_or_warn(
+    (kind, known): (&str, &[&str]),
+    name: &str,
+    value: &Value,
+    warn: &mut dyn FnMut(&str),
+) -> Result<(), Failure> {
+    if known.contains(&name) {
+        let expected = if name == "local_files_only" { "true or false" } else { "a text" };
+        return Err(Failure::Argument(format!("{kind} argument `{name}` must be {expected}, found {value}")));
+    }
+    let near = did_you_mean(name, known.iter().copied(), 1);
+    warn(&format!("{kind} argument `{name}` has no effect here; those with an effect are {}{near}", known.join(", ")));
+    Ok(())
 }
 
 /// The error of a flag and an argument that say the same, but differ.

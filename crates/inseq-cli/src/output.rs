@@ -43,19 +43,12 @@ impl fmt::Display for Destination {
 }
 
 impl Destination {
-    /// Checks, before the work rather than after it, that a file has a folder to go to.
-    pub fn check_folder(&self) -> Result<(), Failure> {
-        let Self::File(path) = self else { return Ok(()) };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if folder.is_dir() && !path.is_dir() {
-            return Ok(());
+    /// Checks, before the work rather than after it, that a file can be written.
+    pub fn check_writable(&self) -> Result<(), Failure> {
+        match self {
+            Self::Standard => Ok(()),
+            Self::File(path) => Ok(inseq_core::check_writable(path)?),
         }
-        let message = if path.is_dir() {
-            "is a folder; name a file in it".to_owned()
-        } else {
-            format!("the folder {} is not there; make it first", folder.display())
-        };
-        Err(Failure::File { path: path.to_owned(), source: io::Error::other(message) })
     }
 
     /// The format of what goes here: what the end of a file's name says (`named`); on standard output what `chosen` says, or

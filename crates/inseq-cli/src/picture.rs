@@ -196,7 +196,7 @@ impl<'a> Pictures<'a> {
 /// The format of a picture at a place, where there can be one.
 fn format(place: &Destination, chosen: Option<Format>) -> Result<Format, Failure> {
     const FLAG: &str = "--viz-format";
-    place.check_folder()?;
+    place.check_writable()?;
     let format = place.format(Format::of_file, (FLAG, chosen), Format::Html)?;
     match (place, format) {
         (Destination::Standard, Format::Png) => Err(output::binary(FLAG, "PNG", "html, svg or tex")),

@@ -83,7 +83,7 @@ impl<'a> ResultFile<'a> {
     /// # Errors
     /// Where a file has no folder or a name of no format, and where standard output cannot take what is asked for.
     pub fn of(destination: &'a Destination, arguments: &SaveArguments) -> Result<Self, Failure> {
-        destination.check_folder()?;
+        destination.check_writable()?;
         const FLAG: &str = "--save-format";
         let chosen = arguments.save_format.map(|format| format.0);
         let format = destination.format(named, (FLAG, chosen), Format::Json { gzipped: false })?;

@@ -135,6 +135,9 @@ fn errors_are_one_line_with_a_way_out() {
         (vec!["-i", TEXT, "-a", "salency"], "did you mean `saliency`?"),
         (vec!["-i", TEXT, "-fn", "probabilty"], "did you mean `probability`?"),
         (vec!["-i", TEXT, "--device", "abacus"], "unknown device `abacus`"),
+        (vec!["-i", TEXT, "--device", "cpuu"], "(did you mean `cpu`?)"),
+        (vec!["-i", TEXT, "--generation-kwargs", r#"{"num_beamz": 2}"#], "is unknown; choose from max_length, "),
+        (vec!["-i", TEXT, "--generation-kwargs", r#"{"num_beamz": 2}"#], "(did you mean `num_beams`?)"),
         (vec!["-i", "", "--hide"], "input text 1 is empty"),
         (vec!["-i", TEXT, "-g", "un", "deux"], "2 generated texts are given for 1 input texts"),
         (vec!["-i", TEXT, "-s", "99"], "--start-pos is 99"),
@@ -151,9 +154,17 @@ fn errors_are_one_line_with_a_way_out() {
     }
     let (line, code) = complaint(&run(&["show", &path_in(&folder, "nothing.json")]));
     assert!(line.contains("nothing.json") && code == 1, "{line}");
-    let usage = run(&["attribute", "--attribution-kwargs", "[1]", "-i", TEXT]);
-    assert_eq!(usage.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&usage.stderr).contains("expected a JSON object"));
+    for (flag, value, expected) in [
+        ("--attribution-kwargs", "[1]", "expected a JSON object such as {\"n_steps\": 100}, found [1]"),
+        ("--attribution-kwargs", r#"{"n_steps": 5, "n_steps": 50}"#, "`n_steps` is there twice"),
+        ("--generation-kwargs", r#"{"num_beams": 1, "num_beams": 4}"#, "`num_beams` is there twice"),
+        ("--memory-budget", "100000000000000000000000GiB", "expected a size that a machine has"),
+        ("--memory-budget", "much", "expected a number and a unit, such as 512MiB or 2GB"),
+    ] {
+        let usage = run(&["attribute", flag, value, "-i", TEXT]);
+        let said = String::from_utf8_lossy(&usage.stderr);
+        assert!(usage.status.code() == Some(2) && said.contains(expected), "{flag} {value}: {said}");
+    }
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }
 
@@ -169,7 +180,8 @@ fn what_there_is_can_be_listed_and_explained() {
     assert!(printed(&run(&["list", "aggregators"])).contains("split_pattern"));
     assert!(printed(&run(&["explain", "subwords"])).contains("special_chars"));
     assert!(complaint(&run(&["explain", "nothing"])).0.contains("methods: saliency"));
-    assert!(printed(&run(&["completions", "bash"])).contains("complete -F"));
+    assert!(complaint(&run(&["explain", "salency"])).0.ends_with("(did you mean `saliency`?)"));
+    assert!(printed(&run(&["completions", "bash"])).contains("complete -o nospace"));
     assert!(printed(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
     let help = printed(&run(&["attribute", "--help"]));
     for flag in ["--attribution-method", "--save-path", "--hide", "Examples:"] {
@@ -244,7 +256,7 @@ fn languages_are_refused_by_models_without() {
         assert!(text.contains("`fr_XX` cannot be chosen") && text.contains(">>fra<<"), "{text}");
     }
     let kwargs = ["attribute", "-i", TEXT, "--tokenizer-kwargs", "{\"tgt_lang\": 3}"];
-    assert!(complaint(&run(&kwargs)).0.contains("`tgt_lang` cannot be 3"));
+    assert!(complaint(&run(&kwargs)).0.contains("`tgt_lang` must be a text, found 3"));
 }
 
 #[test]

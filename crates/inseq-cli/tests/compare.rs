@@ -33,6 +33,8 @@ fn methods_come_first_or_behind_a_flag() {
     assert!(said.contains("`saliency` stands among the input texts") && said.contains("-a") && code == 1, "{said}");
     let (said, _) = complaint(&run(&[&["compare", "salency"], &of_text[..]].concat()));
     assert!(said.contains("did you mean `saliency`?"), "{said}");
+    let (said, code) = complaint(&run(&[&["compare", "saliency", "dummy"], &of_text[..]].concat()));
+    assert!(said.contains("`dummy` attributes nothing") && code == 1, "{said}");
     let twice = run(&[&["compare", "saliency"], &of_text[..], &["-a", "occlusion"]].concat());
     assert_eq!(twice.status.code(), Some(2));
 }
@@ -152,9 +154,11 @@ fn chats_come_from_a_file() {
         printed(&run(&["compare", "saliency", "occlusion", "-m", model, "--chat-file", &file, "-g", " sat", " on"]));
     assert!(compared.contains("s the dog u the cat a sat\n"), "{compared}");
 
-    for (json, expected) in
-        [(r#"[{"role": "user"}]"#, "chats.json: chat 1, message 1: `content` is missing"), ("3", "found a number")]
-    {
+    for (json, expected) in [
+        (r#"[{"role": "user"}]"#, "chats.json: chat 1, message 1: `content` is missing"),
+        ("3", "found a number"),
+        ("[", "a list (line 1"),
+    ] {
         fs::write(&file, json).unwrap();
         let (said, code) = complaint(&run(&line));
         assert!(said.contains(expected) && code == 1, "{said}");

@@ -1,4 +1,4 @@
-//! `inseq list`, `inseq explain` and the completions.
+//! `inseq list` and `inseq explain`.
 
 mod program;
 
@@ -54,16 +54,4 @@ fn models_and_devices_have_no_arguments() {
         assert!(!json.is_empty() && json.iter().all(|entry| entry["name"].is_string()));
     }
     assert_eq!(run(&["list", "methods", "--arguments", "--json"]).status.code(), Some(2));
-}
-
-#[test]
-fn shells_complete_names() {
-    for shell in ["bash", "zsh", "fish"] {
-        let script = printed(&run(&["completions", shell]));
-        for name in ["integrated_gradients", "contrast_prob_diff", "subwords", "flex"] {
-            assert!(script.contains(name), "{shell}: {name}");
-        }
-    }
-    let help = printed(&run(&["attribute", "--help"]));
-    assert!(!help.contains("possible values: saliency"), "{help}");
 }

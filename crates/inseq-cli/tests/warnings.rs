@@ -21,6 +21,20 @@ fn a_cut_text_is_said_once_by_every_command() {
 }
 
 #[test]
+fn misspelt_arguments_are_said_with_the_nearest() {
+    for (flag, argument, near) in [
+        ("--attribution-kwargs", r#"{"abz": false}"#, "abs"),
+        ("--model-kwargs", r#"{"revison": "main"}"#, "revision"),
+        ("--tokenizer-kwargs", r#"{"source_lang": "en"}"#, "src_lang"),
+    ] {
+        let said = warnings(&["attribute", "-i", "The doors are white.", "--hide", flag, argument]);
+        assert!(said.len() == 1 && said[0].ends_with(&format!("(did you mean `{near}`?)")), "{said:?}");
+    }
+    let far = warnings(&["attribute", "-i", "The doors are white.", "--hide", "--model-kwargs", r#"{"x": 1}"#]);
+    assert!(far.len() == 1 && far[0].contains("`x` has no effect here") && !far[0].contains("did you mean"), "{far:?}");
+}
+
+#[test]
 fn fields_of_the_generation_are_said_where_a_text_is_generated() {
     let folder = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(fixture("architectures/gpt2")).unwrap() {

@@ -31,8 +31,10 @@ pub use error::{Error, Result};
 pub use info::Info;
 pub use registry::{About, Argument, Entry, Registry};
 pub use result::AttributionResult;
-pub use saved::{Format, LoadOptions, MappedResult, SaveOptions, SavedPieces, ScoresPrecision, write_whole};
+pub use saved::{
+    Format, LoadOptions, MappedResult, SaveOptions, SavedPieces, ScoresPrecision, check_writable, write_whole,
+};
 pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, FoundTokens, ScoreAxis, SequenceAttribution, SequenceScore, StepAttribution};
 pub use token::{Piece, Token};
-pub use unknown::{UnknownName, nearest};
+pub use unknown::{UnknownName, did_you_mean, nearest};

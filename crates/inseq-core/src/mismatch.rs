@@ -3,12 +3,16 @@
 //! Serde's messages name Rust's types (`usize`, `untagged enum`). This module turns them into words: the
 //! place, the expected value, and the found value.
 
+mod unique;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
+
+pub use unique::parse_unique;
 
 use crate::UnknownName;
 

@@ -55,7 +55,7 @@ impl About {
     }
 
     fn argument_lines(&self) -> String {
-        let lines = textwrap::Options::new(WIDTH).initial_indent("  ").subsequent_indent("      ");
+        let lines = wrapping().initial_indent("  ").subsequent_indent("      ");
         let line = |Argument { name, default, doc }: &Argument| {
             format!("{}\n", textwrap::fill(&format!("{name} ({default}): {doc}"), &lines))
         };
@@ -63,8 +63,10 @@ impl About {
     }
 }
 
-/// Width of explanations, in columns.
-const WIDTH: usize = 88;
+/// Lines of explanations, of at most 88 columns. Words with a hyphen stay whole.
+fn wrapping() -> textwrap::Options<'static> {
+    textwrap::Options::new(88).word_splitter(textwrap::WordSplitter::NoHyphenation)
+}
 
 /// One entry of a [`Registry`].
 pub trait Entry: Deref<Target = About> {
@@ -80,7 +82,7 @@ pub trait Entry: Deref<Target = About> {
     fn explanation(&self) -> String {
         let mut text = format!("{}: {}\n", self.name, self.description);
         if !self.details.is_empty() {
-            text += &format!("\n{}\n", textwrap::fill(self.details, WIDTH));
+            text += &format!("\n{}\n", textwrap::fill(self.details, wrapping()));
         }
         text += match self.arguments {
             [] => "\nArguments: none.\n",
@@ -125,8 +127,8 @@ impl<E: Entry> Registry<E> {
         }
         if self.entries.contains_key(name) {
             return Err(format!(
-                "there is a {} `{name}` already; give the new one another name, or remove the one that is registered",
-                E::KIND
+                "the name `{name}` belongs to another {kind} already; give the new {kind} another name, or remove the other",
+                kind = E::KIND
             ));
         }
         self.entries.insert(name, entry);

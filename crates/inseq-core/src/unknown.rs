@@ -28,15 +28,31 @@ impl UnknownName {
 
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown {} `{}`; choose from {}", self.kind, self.name, self.known.join(", "))?;
-        match self.suggestion() {
-            Some(suggestion) => write!(f, " (did you mean `{suggestion}`?)"),
-            None => Ok(()),
+        let Self { kind, name, known } = self;
+        match known.is_empty() {
+            true => write!(f, "unknown {kind} `{name}`; none is known here"),
+            false => {
+                let near = did_you_mean(name, known.iter().map(String::as_str), 1);
+                write!(f, "unknown {kind} `{name}`; choose from {}{near}", known.join(", "))
+            }
         }
     }
 }
 
 impl std::error::Error for UnknownName {}
+
+/// Known names that are similar to a wrong one, at most `most`, as the end of a message; empty if no name is similar.
+///
+/// ```
+/// use inseq_core::did_you_mean;
+///
+/// assert_eq!(did_you_mean("salience", ["saliency", "lime"], 1), " (did you mean `saliency`?)");
+/// assert_eq!(did_you_mean("x", ["saliency", "lime"], 1), "");
+/// ```
+pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, most: usize) -> String {
+    let near: Vec<String> = nearest(name, known, most).iter().map(|near| format!("`{near}`")).collect();
+    if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) }
+}
 
 /// Known names that are similar to a wrong one: at most `most`, the most similar first.
 ///

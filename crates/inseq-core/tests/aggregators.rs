@@ -217,7 +217,7 @@ fn names_and_arguments_that_are_wrong_are_named() {
             json!({"split_pattern": "a", "split_mode": "both"}),
             "unknown split mode `both`; choose from single, start, end",
         ),
-        ("pair", json!({}), "made of another attribution"),
+        ("pair", json!({}), "needs a second attribution"),
     ] {
         let error = error_of(name, arguments);
         assert!(error.contains(expected), "{error}\ninstead of\n{expected}");
@@ -248,7 +248,7 @@ fn an_aggregator_of_ones_own_is_found_by_its_name() {
         make: std::sync::Arc::new(|_| Ok(Box::new(Doubled))),
     };
     aggregators.register(info.clone()).unwrap();
-    assert!(aggregators.register(info).unwrap_err().to_string().contains("`doubled` already"));
+    assert!(aggregators.register(info).unwrap_err().to_string().contains("`doubled` belongs to another aggregator"));
     assert!(aggregators.explain("doubled").unwrap().starts_with("doubled: Twice the scores."));
     let stages = [("subwords", Map::new()), ("doubled", Map::new())];
     let pipeline = aggregators.pipeline(&stages, &Map::new()).unwrap();

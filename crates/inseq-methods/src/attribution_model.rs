@@ -268,7 +268,7 @@ impl AttributionModel {
     /// # Errors
     /// An option is invalid whatever the texts are.
     pub fn facts(&self, request: &AttributionRequest) -> Result<Map<String, Value>> {
-        Ok(Call::resolve(&self.text_model, &self.choices, request)?.facts())
+        Ok(Call::resolve(self.on(&request.limits)?, &self.choices, request)?.facts())
     }
 
     /// Generates texts from `texts`, with the model's generation configuration; `arguments` take precedence.

@@ -60,6 +60,12 @@ pub(crate) struct Call<'r> {
     facts: Facts<'r>,
 }
 
+/// The functions that merge step scores, by name.
+fn merging(step_scores: &[SharedStepFunction]) -> Result<BTreeMap<String, AggregationFunction>> {
+    let each = step_scores.iter().filter_map(|one| Some((one.name().to_owned(), one.merging()?)));
+    each.map(|(name, function)| Ok((name, function.checked()?))).collect()
+}
+
 /// A finished text.
 pub(crate) struct Finished {
     /// Index of the text in the call.
@@ -86,6 +92,7 @@ impl<'r> Call<'r> {
         if request.batch_size == Some(0) {
             return Err(Error::argument("batch_size", "`batch_size` must be at least 1, found 0".into()));
         }
+        request.feature_groups.check()?;
         let method = choices.method(model, request)?;
         let attributed_fn = choices.attributed_fn(model, request)?;
         let step_scores = choices.step_scores(model, request)?;
@@ -100,7 +107,7 @@ impl<'r> Call<'r> {
             unused_options: unused_options::of_call(request, &*method, model),
             generation,
             asked: Asked { start: request.attr_pos_start, end: request.attr_pos_end },
-            merging: step_scores.iter().filter_map(|one| Some((one.name().to_owned(), one.merging()?))).collect(),
+            merging: merging(&step_scores)?,
             method,
             attributed_fn,
             step_scores,

@@ -1,6 +1,7 @@
 //! Chats as prompts, in the form that a model was trained on.
 
-use inseq_core::mismatch::kind;
+use inseq_core::did_you_mean;
+use inseq_core::mismatch::{kind, parse_unique, shown};
 use inseq_models::tokenizer::Message;
 use serde_json::Value;
 
@@ -52,13 +53,19 @@ impl Chat {
     /// # Ok::<(), inseq_methods::Error>(())
     /// ```
     pub fn read_all(json: &str) -> Result<Vec<Self>> {
-        const KIND: &str =
-            "a list of messages such as {\"role\": \"user\", \"content\": \"Who was late?\"}, or a list of such lists";
-        let invalid = |found: &str| Error::argument("chats", format!("chats are {KIND}; found {found}"));
-        let value: Value = serde_json::from_str(json).map_err(|error| invalid(&format!("invalid JSON: {error}")))?;
-        let Value::Array(list) = value else { return Err(invalid(kind(&value))) };
+        let invalid = |found: &str| {
+            Error::argument(
+                "chats",
+                format!("chats are a list of messages such as {EXAMPLE}, or a list of such lists; {found}"),
+            )
+        };
+        let value = parse_unique(json.as_bytes()).map_err(|error| match place_of(&error.path) {
+            None => invalid(&error.message),
+            Some(place) => Error::argument("chats", format!("{place}: {}", error.message)),
+        })?;
+        let Value::Array(list) = value else { return Err(invalid(&format!("found {}", kind(&value)))) };
         let lists = match list.first() {
-            None => return Err(invalid("an empty list")),
+            None => return Err(invalid("found an empty list")),
             Some(Value::Array(_)) => list,
             Some(_) => vec![Value::Array(list)],
         };
@@ -100,20 +107,32 @@ impl Chat {
     }
 }
 
+/// A message in the JSON of chats.
+const EXAMPLE: &str = r#"{"role": "user", "content": "Who was late?"}"#;
+
+/// The place of a message in a list of messages, or in a list of such lists.
+fn place_of(path: &str) -> Option<String> {
+    let mut numbers = path.split(['[', ']']).filter_map(|index| Some(index.parse::<usize>().ok()? + 1));
+    let first = numbers.next()?;
+    let (chat, message) = numbers.next().map_or((1, first), |message| (first, message));
+    Some(format!("chat {chat}, message {message}"))
+}
+
 fn read_message(message: Value) -> std::result::Result<Message, String> {
     let Value::Object(mut fields) = message else {
-        return Err(format!("expected an object, found {}", kind(&message)));
+        return Err(format!("expected a message such as {EXAMPLE}, found {}", shown(&message)));
     };
+    const KEYS: [&str; 2] = ["role", "content"];
+    if let Some(name) = fields.keys().find(|name| !KEYS.contains(&name.as_str())) {
+        let near = did_you_mean(name, KEYS, 1);
+        return Err(format!("`{name}` is not supported; a message has `role` and `content`{near}"));
+    }
     let mut text = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => Ok(text),
-        Some(other) => Err(format!("`{name}` should be a text, found {}", kind(&other))),
-        None => Err(format!("`{name}` is missing")),
+        Some(other) => Err(format!("`{name}` must be a text, found {}", kind(&other))),
+        None => Err(format!("`{name}` is missing; a message is an object such as {EXAMPLE}")),
     };
-    let message = Message { role: text("role")?, content: text("content")? };
-    match fields.keys().next() {
-        Some(name) => Err(format!("`{name}` is not supported; a message has `role` and `content`")),
-        None => Ok(message),
-    }
+    Ok(Message { role: text("role")?, content: text("content")? })
 }
 
 impl TextModel {
@@ -161,13 +180,21 @@ mod tests {
         assert_eq!(several, [chat, Chat::user("a")]);
         for (json, expected) in [
             ("{}", "found an object"),
-            ("[", "found invalid JSON"),
+            ("[", "or a list of such lists; the text ends inside a list (line 1, column 1)"),
+            ("[{'role': 1}]", "expected a name in quotation marks (line 1, column 3)"),
             ("[]", "found an empty list"),
             ("[[]]", "chat 1 has no messages"),
-            (r#"["a"]"#, "chat 1, message 1: expected an object, found a text"),
+            (r#"["a"]"#, "chat 1, message 1: expected a message such as {"),
             (r#"[[{"role": "user", "content": "a"}], 3]"#, "chat 2: expected a list of messages, found a number"),
             (r#"[{"role": "user"}]"#, "chat 1, message 1: `content` is missing"),
-            (r#"[{"role": "user", "content": [{"type": "text"}]}]"#, "`content` should be a text, found a list"),
+            (r#"[{"role": "user", "content": [{"type": "text"}]}]"#, "`content` must be a text, found a list"),
+            (r#"[{"role": "user", "contents": "a"}]"#, "chat 1, message 1: `contents` is not supported; a message has"),
+            (r#"[{"role": "user", "contents": "a"}]"#, "(did you mean `content`?)"),
+            (
+                r#"[{"role": "a", "content": "b"}, {"role": "a", "role": "b"}]"#,
+                "chat 1, message 2: `role` is there twice",
+            ),
+            (r#"[[], [{"role": "a", "content": "b", "content": ""}]]"#, "chat 2, message 1: `content` is there twice"),
             (r#"[{"role": "user", "content": "a", "tool_calls": []}]"#, "`tool_calls` is not supported"),
         ] {
             let error = Chat::read_all(json).unwrap_err().to_string();

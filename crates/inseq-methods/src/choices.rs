@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 
 use crate::loading::{LoadOptions, Loading};
 use crate::method::Method;
-use crate::registry::Methods;
+use crate::registry::{Methods, check_own};
 use crate::request::{AttributionRequest, MethodChoice, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunctions, Vocabulary};
 use crate::text_model::TextModel;
-use crate::{Error, Result};
+use crate::{Error, Result, step_functions};
 
 /// The registries of a model, and the defaults of requests.
 #[derive(Clone, Debug)]
@@ -45,6 +45,7 @@ impl Choices {
             None => self.methods.named(&self.default_method, &request.attribution_args)?,
             Some(MethodChoice::Named(name)) => self.methods.named(name, &request.attribution_args)?,
             Some(MethodChoice::Own(method)) if request.attribution_args.is_empty() => {
+                check_own(&**method)?;
                 method.validate()?;
                 method.clone()
             }
@@ -72,7 +73,7 @@ impl Choices {
     pub(crate) fn attributed_fn(&self, model: &TextModel, request: &AttributionRequest) -> Result<SharedStepFunction> {
         match request.attributed_fn.as_ref().unwrap_or(&self.default_attributed_fn) {
             StepFunctionChoice::Named(name) => self.step_function(model, name, &request.attributed_fn_args),
-            StepFunctionChoice::Own(function) => Ok(function.clone()),
+            StepFunctionChoice::Own(function) => own("attributed_fn", function),
         }
     }
 
@@ -94,10 +95,10 @@ impl Choices {
         let named = vocabulary(model, |tokens| self.step_functions.sharing(&names, arguments, tokens))?;
         let mut named = named.into_iter();
         let each = request.step_scores.iter().filter_map(|choice| match choice {
-            StepFunctionChoice::Named(_) => named.next(),
-            StepFunctionChoice::Own(function) => Some(function.clone()),
+            StepFunctionChoice::Named(_) => named.next().map(Ok),
+            StepFunctionChoice::Own(function) => Some(own("step_scores", function)),
         });
-        let each: Vec<SharedStepFunction> = each.collect();
+        let each: Vec<SharedStepFunction> = each.collect::<Result<_>>()?;
         // The same name twice is the same function; an own function of a name that another has would replace its scores.
         let own = request.step_scores.iter().zip(&each).filter(|(one, _)| matches!(one, StepFunctionChoice::Own(_)));
         for (_, function) in own {
@@ -126,6 +127,11 @@ impl Choices {
     ) -> Result<SharedStepFunction> {
         vocabulary(model, |tokens| self.step_functions.find(name, arguments, tokens))
     }
+}
+
+/// A step function of the caller, under a name that it may have.
+fn own(option: &str, function: &SharedStepFunction) -> Result<SharedStepFunction> {
+    step_functions::check_own(option, &**function).map(|()| function.clone())
 }
 
 /// Calls `run` with a model's target tokens.

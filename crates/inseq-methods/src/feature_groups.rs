@@ -58,16 +58,22 @@ impl FeatureGroups {
     /// # Errors
     /// The JSON does not have this form.
     pub fn from_json(json: &str) -> Result<Self> {
-        let spans = mismatch::parse(json.as_bytes()).and_then(|value| match value {
+        let spans = mismatch::parse_unique(json.as_bytes()).and_then(|value| match value {
             Value::Array(_) => mismatch::read(&value),
             _ => mismatch::read(&value).map(|one| vec![one]),
         });
-        spans.map(Self::Spans).map_err(|error| {
-            Error::argument("feature_groups", format!(
-                "feature groups must be an object such as {{\"source\": [[0, 2]], \"target\": [[1, 3]]}}, or a list of such \
-                 objects, one for each text: {error}"
-            ))
-        })
+        let groups = spans.map(Self::Spans).map_err(|error| invalid(&format!(": {error}")))?;
+        groups.check().map(|()| groups)
+    }
+
+    /// Refuses spans that group no tokens of any text.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Spans(texts) if texts.iter().all(|text| text.source.is_empty() && text.target.is_empty()) => {
+                Err(invalid("; found no span"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Name on the command line; spans have none.
@@ -96,6 +102,16 @@ impl FeatureGroups {
         });
         Ok([filled(source.into_iter(), of.source.len()), filled(target, of.target.len())])
     }
+}
+
+fn invalid(problem: &str) -> Error {
+    Error::argument(
+        "feature_groups",
+        format!(
+            "feature groups must be an object such as {{\"source\": [[0, 2]], \"target\": [[1, 3]]}}, or a list of such objects, \
+             one for each text{problem}"
+        ),
+    )
 }
 
 /// A text with the tokens that groups consist of.
@@ -281,16 +297,27 @@ mod tests {
             (r#"{"source": [[0, 2], [1, 3]]}"#, "source span 2 is [1, 3]"),
             (r#"{"source": [[0, 4]]}"#, "within the 3 source tokens"),
             (r#"{"target": [[0, 4]]}"#, "within the 1 target tokens"),
-            (r#"[{}, {}]"#, "given for 2 texts, but there are 1"),
+            (r#"[{}, {"source": [[0, 2]]}]"#, "given for 2 texts, but there are 1"),
         ] {
             let groups = FeatureGroups::from_json(json).unwrap();
             let message = groups.features(&text(&source, &["d"])).unwrap_err().to_string();
             assert!(message.contains(expected), "{json}: {message}");
         }
-        for json in [r#"{"sources": []}"#, "[[0, 1]]", "{", r#"{"source": [[0, -1]]}"#] {
+        for (json, expected) in [
+            (r#"{"sources": []}"#, "did you mean `source`?"),
+            ("[[0, 1]]", "`[0]"),
+            ("{", "the text ends inside an object"),
+            (r#"{"source": [[0, -1]]}"#, "found -1"),
+            (r#"{"source": [[0, 1]], "source": [[1, 2]]}"#, "`source` is there twice"),
+            ("{}", "found no span"),
+            ("[]", "found no span"),
+            (r#"[{"source": [], "target": []}, {}]"#, "found no span"),
+        ] {
             let message = FeatureGroups::from_json(json).unwrap_err().to_string();
-            assert!(message.contains("feature groups must be an object"), "{json}: {message}");
+            assert!(message.starts_with("feature groups must be an object"), "{json}: {message}");
+            assert!(message.contains(expected), "{json}: {message}");
         }
+        assert!(FeatureGroups::from_json(r#"[{"source": [[0, 1]]}, {}]"#).is_ok(), "a text may have none");
         let decoder_only = FeatureGroups::from_json(r#"{"source": [[0, 1]]}"#).unwrap();
         let message = decoder_only.features(&text(&[], &["a", "b"])).unwrap_err().to_string();
         assert!(message.contains("no source"), "{message}");

@@ -1,12 +1,16 @@
 //! Sorts the keyword arguments of a call: options of the call, arguments of the attributed function, of step scores, or of a
 //! method.
 
-use inseq_core::Argument;
+use inseq_core::{Argument, did_you_mean};
 use serde_json::{Map, Value};
 
 use crate::method::MethodInfo;
 use crate::request::{AttributionRequest, StepFunctionChoice};
 use crate::{Error, Result, step_functions};
+
+/// Keyword arguments that are options of the call, or hold arguments of one kind.
+const OPTIONS: [&str; 5] =
+    ["skip_special_tokens", "clean_special_chars", "attribution_args", "attributed_fn_args", "step_scores_args"];
 
 impl AttributionRequest {
     /// Adds keyword arguments in the form of the reference's `attribute(**kwargs)`. Each argument goes to all that know it by name:
@@ -100,8 +104,9 @@ fn has_no_effect<'a>(
         StepFunctionChoice::Named(name) => Some((name.clone(), arguments_of(function))),
         StepFunctionChoice::Own(_) => None,
     });
-    let mut known: Vec<String> = Vec::new();
+    let (mut known, mut names) = (Vec::new(), OPTIONS.to_vec());
     for (owner, arguments) in of_methods.chain(of_functions) {
+        names.extend(arguments.iter().map(|argument| argument.name));
         let arguments: Vec<String> = arguments.iter().map(|argument| format!("`{}`", argument.name)).collect();
         let takes = match arguments.is_empty() {
             true => format!("`{owner}` takes none"),
@@ -111,7 +116,7 @@ fn has_no_effect<'a>(
             known.push(takes);
         }
     }
-    format!("`{name}` has no effect; {}", known.join("; "))
+    format!("`{name}` has no effect; {}{}", known.join("; "), did_you_mean(name, names, 1))
 }
 
 #[cfg(test)]
@@ -162,12 +167,24 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_said_with_what_each_knows() {
-        let (request, unused) =
-            sorted(AttributionRequest::new(["a"]), json!({ "n_stepz": 3 }), &["attention", "saliency"]);
-        assert!(request.attribution_args.is_empty());
-        assert_eq!(unused.len(), 1);
+        let unused = |keywords: Value, methods: &[&str]| {
+            let (request, unused) = sorted(AttributionRequest::new(["a"]), keywords, methods);
+            assert!(request.attribution_args.is_empty());
+            assert_eq!(unused.len(), 1);
+            unused[0].clone()
+        };
+        let said = unused(json!({ "n_stepz": 3 }), &["attention", "saliency"]);
         for part in ["`n_stepz` has no effect; ", "`saliency` takes `abs`", "`probability` takes "] {
-            assert!(unused[0].contains(part), "{unused:?}");
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(!said.contains("did you mean"), "no method of the call has steps: {said}");
+        for (keywords, near) in [
+            (json!({ "n_stepz": 3 }), "n_steps"),
+            (json!({ "log_prob": true }), "logprob"),
+            (json!({ "skip_special_token": true }), "skip_special_tokens"),
+        ] {
+            let said = unused(keywords, &["integrated_gradients"]);
+            assert!(said.ends_with(&format!(" (did you mean `{near}`?)")), "{said}");
         }
     }
 }

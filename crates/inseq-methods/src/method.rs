@@ -1,10 +1,11 @@
 //! The interface of attribution methods.
 
+use std::any::Any;
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-use inseq_core::{About, AttributionKind, Entry, SequenceScore, nearest};
+use inseq_core::{About, AttributionKind, Entry, SequenceScore, did_you_mean};
 use inseq_models::model::{Model, Trace, Wanted};
 use ndarray::{Array1, ArrayD};
 use serde::Serialize;
@@ -168,8 +169,8 @@ pub(crate) const FUNCTION_AND_BASELINE: &[&str] = &[ATTRIBUTED_FN, INCLUDE_EOS_B
 /// An attribution method with its options.
 ///
 /// A method must implement only [`name`](Self::name) and [`attribute_text`](Self::attribute_text).
-pub trait Method: fmt::Debug + Send + Sync {
-    /// Name of the method in results.
+pub trait Method: Any + fmt::Debug + Send + Sync {
+    /// Name of the method in results. Names of built-in methods are for these alone: a call refuses another method with such a name.
     fn name(&self) -> &str;
 
     /// Attributes every step of one text of a batch, `context.text(entry)`.
@@ -342,8 +343,7 @@ impl MethodInfo {
         if let Some(unknown) = self.unknown_argument(arguments) {
             let known: Vec<String> = self.arguments.iter().map(|known| format!("`{}`", known.name)).collect();
             let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            let near = nearest(unknown, self.arguments.iter().map(|known| known.name), 1);
-            let hint = near.first().map_or(String::new(), |near| format!(" (did you mean `{near}`?)"));
+            let hint = did_you_mean(unknown, self.arguments.iter().map(|known| known.name), 1);
             return Err(Error::argument(
                 unknown,
                 format!(

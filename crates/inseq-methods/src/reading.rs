@@ -67,7 +67,7 @@ impl TextModel {
         let length = encoding.ids.len() + start.iter().len();
         let Some(positions) = positions.filter(|&positions| length > positions) else {
             return Ok(Fitting {
-                ids: self.checked(start.into_iter().chain(encoding.ids).collect(), text.role)?,
+                ids: self.checked((start, encoding.ids), text.role, Giver::Tokenizer)?,
                 lost_at_start: 0,
                 cut: None,
             });
@@ -97,9 +97,9 @@ impl TextModel {
             "{name} has {length} tokens, but the model has {positions} positions: {excess} tokens were cut off at its {end}"
         );
         warnings.push(cut.clone());
-        let ids = start.into_iter().chain(encoding.cut(excess, side).ids).collect();
+        let ids = self.checked((start, encoding.cut(excess, side).ids), text.role, Giver::Tokenizer)?;
         let lost_at_start = if side == Side::Left { excess } else { 0 };
-        Ok(Fitting { ids: self.checked(ids, text.role)?, lost_at_start, cut: Some(cut) })
+        Ok(Fitting { ids, lost_at_start, cut: Some(cut) })
     }
 
     /// Checks a target that is given as ids.
@@ -117,7 +117,8 @@ impl TextModel {
             );
             return Err(if ids.is_empty() { Error::argument(name, problem) } else { Error::limit(name, problem) });
         }
-        Ok(Fitting { ids: self.checked(ids, Role::Target)?, lost_at_start: 0, cut: None })
+        let ids = self.checked((None, ids), Role::Target, Giver::Caller { text: index })?;
+        Ok(Fitting { ids, lost_at_start: 0, cut: None })
     }
 
     /// The ids of a text without its first `lost` tokens; special tokens before it stay.
@@ -127,7 +128,7 @@ impl TextModel {
     pub(crate) fn without_start(&self, text: Text, lost: usize) -> Result<Vec<u32>> {
         let encoding = self.encoding(text)?;
         let start = self.start_of(text, &encoding);
-        self.checked(start.into_iter().chain(encoding.cut(lost, Side::Left).ids).collect(), text.role)
+        self.checked((start, encoding.cut(lost, Side::Left).ids), text.role, Giver::Tokenizer)
     }
 
     fn encoding(&self, text: Text) -> Result<Encoding> {
@@ -148,21 +149,49 @@ impl TextModel {
         self.without_start(Text { what: "", index: 0, text, role, add_special_tokens, first: None }, 0)
     }
 
-    /// Refuses ids without an embedding in the model.
-    fn checked(&self, ids: Vec<u32>, role: Role) -> Result<Vec<u32>> {
+    /// The ids of a text after its start token, if there is one. Refuses ids without an embedding in the model.
+    fn checked(&self, (start, ids): (Option<u32>, Vec<u32>), role: Role, giver: Giver) -> Result<Vec<u32>> {
         let vocabulary = match (&self.model().encoder, role) {
             (Some(encoder), Role::Source) => encoder.embedding.vocabulary(),
             _ => self.model().target_embedding.vocabulary(),
         };
-        match ids.iter().find(|&&id| id as usize >= vocabulary) {
-            Some(id) => Err(Error::argument(
+        let is_outside = |id: &u32| *id as usize >= vocabulary;
+        let givers = start.iter().map(|_| Giver::Configuration).chain(std::iter::repeat(giver));
+        let ids: Vec<u32> = start.into_iter().chain(ids).collect();
+        let Some((position, giver)) =
+            givers.take(ids.len()).enumerate().find(|(position, _)| is_outside(&ids[*position]))
+        else {
+            return Ok(ids);
+        };
+        let id = ids[position];
+        let model_has = format!("but the model has {vocabulary} tokens, 0 to {}", vocabulary.saturating_sub(1));
+        Err(match giver {
+            Giver::Caller { text } => Error::argument(
                 "generated_token_ids",
                 format!(
-                    "the tokenizer gives the id {id}, but the model has embeddings for {vocabulary} tokens only: the tokenizer \
-                     belongs to another model"
+                    "`generated_token_ids` of text {} has the id {id} at position {position}, {model_has}",
+                    text + 1
                 ),
-            )),
-            None => Ok(ids),
-        }
+            ),
+            Giver::Configuration => Error::argument(
+                "decoder_start_token_id",
+                format!("the configuration of the model starts each text with the id {id}, {model_has}"),
+            ),
+            Giver::Tokenizer => Error::argument(
+                "tokenizer",
+                format!("the tokenizer gives the id {id}, {model_has}: the tokenizer belongs to another model"),
+            ),
+        })
     }
+}
+
+/// Who gave an id of a text.
+#[derive(Clone, Copy)]
+enum Giver {
+    /// The caller, as an id of a text with an index.
+    Caller { text: usize },
+    /// The configuration of the model, as its start token.
+    Configuration,
+    /// The tokenizer, from the text.
+    Tokenizer,
 }

@@ -1,5 +1,6 @@
 //! Attribution methods by name.
 
+use std::any::{Any, TypeId};
 use std::sync::{Arc, LazyLock};
 
 use inseq_core::{Entry, Registry};
@@ -124,6 +125,25 @@ pub fn explain(name: &str) -> Result<String> {
 /// The name or an argument is unknown, or an argument has a wrong type or value.
 pub fn method_named(name: &str, arguments: &Map<String, Value>) -> Result<Arc<dyn Method>> {
     Methods::new().named(name, arguments)
+}
+
+/// Refuses a method of the caller that has no name, or the name of a built-in method: a result tells methods apart by their names.
+pub(crate) fn check_own(method: &dyn Method) -> Result<()> {
+    let type_of = |method: &dyn Method| -> TypeId { (method as &dyn Any).type_id() };
+    let name = method.name();
+    if name.is_empty() {
+        return Err(Error::argument("method", "the method has an empty name; give it one".into()));
+    }
+    match list_methods().iter().find(|info| info.name == name) {
+        Some(built_in) if type_of(&*(built_in.make)(&Map::new())?) != type_of(method) => Err(Error::argument(
+            "method",
+            format!(
+                "the method {method:?} is called `{name}`, which is the name of a built-in method; results tell methods apart by \
+                 their names, so give it another one"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

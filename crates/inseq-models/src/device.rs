@@ -6,6 +6,7 @@ use burn::tensor::DeviceKind;
 #[cfg(any(feature = "tch", feature = "cuda", feature = "vulkan", feature = "wgpu"))]
 use burn::tensor::DeviceType;
 use burn::tensor::{DType, Device};
+use inseq_core::did_you_mean;
 
 use crate::{Error, Result};
 
@@ -28,6 +29,11 @@ pub fn names() -> Vec<&'static str> {
         names.push("flex");
     }
     names
+}
+
+/// What [`parse`] takes without an index: `auto`, `cpu`, and the [`names`].
+pub fn choices() -> Vec<&'static str> {
+    [vec!["auto", "cpu"], names()].concat()
 }
 
 /// The device with a name: `flex` (or `cpu`), `tch`, `tch-cuda`, `cuda`, `vulkan`, `wgpu`, or `auto`. After the name of a GPU
@@ -111,7 +117,9 @@ pub fn parse(name: &str) -> Result<Device> {
         #[cfg(not(feature = "wgpu"))]
         "wgpu" => Err(left_out(kind, kind)),
         _ => {
-            let problem = format!("unknown device `{name}`; this build knows {} and auto", names().join(", "));
+            let known = choices();
+            let near = did_you_mean(kind, known.iter().copied(), 1);
+            let problem = format!("unknown device `{name}`; choose from {}{near}", known.join(", "));
             Err(Error::argument("device", problem))
         }
     }
@@ -179,6 +187,17 @@ mod tests {
         for name in ["flex", "cpu", "flex:0", "cpu:0"] {
             assert!(is_flex(&parse(name).unwrap()), "{name}");
         }
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn an_unknown_device_is_named_with_the_nearest() {
+        for (name, near) in [("cpuu", "cpu"), ("flexx:0", "flex"), ("atuo", "auto")] {
+            let message = parse(name).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("unknown device `{name}`; choose from auto, cpu, ")), "{message}");
+            assert!(message.ends_with(&format!("(did you mean `{near}`?)")), "{message}");
+        }
+        assert!(!parse("abacus").unwrap_err().to_string().contains("did you mean"));
     }
 
     #[test]

@@ -100,8 +100,14 @@ fn a_call_chooses_among_the_devices_with_the_weights() {
     let here = model.attribute(&request).unwrap();
     let named = model.attribute(&request.clone().limits(Limits::default().device("cpu"))).unwrap();
     assert_eq!(named.sequences, here.sequences);
-    let elsewhere = model.attribute(&request.limits(Limits::default().device("abacus"))).unwrap_err().to_string();
-    assert!(elsewhere.contains("unknown device `abacus`"), "{elsewhere}");
+    let elsewhere = request.limits(Limits::default().device("abacus"));
+    for error in [
+        model.attribute(&elsewhere).unwrap_err(),
+        model.plan(&elsewhere).unwrap_err(),
+        model.facts(&elsewhere).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("unknown device `abacus`"), "{error}");
+    }
     // The copy of a network computes the same.
     let copy = model.model().to_device(&model.device());
     let hidden = Tensor::<2>::ones([2, copy.head.input_size()], &model.device());

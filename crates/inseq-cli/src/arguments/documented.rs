@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Arguments, grammar};
+use super::{Arguments, grammar, read};
 
 /// The command lines of `inseq` in a text: each from its name to the end of the line, or of the last line that goes on from it.
 /// Redirections, comments and further commands of the line are left out.
@@ -50,7 +50,7 @@ fn documented_command_lines_are_understood() {
     for (place, text) in pages.chain(helps) {
         for words in command_lines(&text) {
             let line = words.join(" ");
-            Arguments::read(words.into_iter().map(OsString::from))
+            read::<Arguments>(words.into_iter().map(OsString::from))
                 .unwrap_or_else(|error| panic!("{place}: `{line}`: {error}"));
             count += 1;
         }

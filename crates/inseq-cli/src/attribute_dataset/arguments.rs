@@ -104,16 +104,16 @@ pub struct RunArguments {
     /// Number of shards, where the number of this one is in SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX.
     #[arg(long, value_name = "N")]
     pub shards: Option<u64>,
-    /// Rows of each part of the results. A stopped run repeats at most the parts that it worked on. [default: 256]
+    /// Number of rows in each part of the results. A stopped run repeats at most the parts that it worked on. [default: 256]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub part_rows: Option<u64>,
     /// Keep the scores before aggregation, in files beside the tables.
     #[arg(long)]
     pub raw: bool,
-    /// End at the first row that cannot be attributed, with exit code 1. Without it, the results say why the row has none.
+    /// Stop at the first row that cannot be attributed, with exit code 1. Without this flag, the results hold the error of the row.
     #[arg(long)]
     pub strict: bool,
-    /// Rows to show, in the file of --viz-path and on standard output.
+    /// Number of rows to show, in the file of --viz-path and on standard output.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub viz_rows: usize,
     /// How progress is shown on standard error. [default: a bar on a terminal, and nothing elsewhere]

@@ -11,13 +11,14 @@ use inseq_viz::token_text::TokenText;
 
 use crate::failure::Failure;
 use crate::input;
+use crate::json_object::object_such_as;
 use crate::output::{self, Destination};
 use crate::warnings::warn;
 
 const EXAMPLES: &str = "\
 Scores are per token, after aggregation. Every row is read once, so memory does not grow with their number.
 
-A file of word lists is a JSON object such as {\"pronoun\": [\"he\", \"she\"], \"negation\": [\"not\", \"never\"]}. The score of a word is the
+A file of word lists is a JSON object such as {\"pronoun\": [\"he\", \"she\"], \"negation\": [\"not\", \"never\"]}. The score of a word is the \
 sum of its tokens' scores.
 
 Examples:
@@ -34,16 +35,16 @@ pub struct DatasetReportArguments {
     /// Page to write: an .html file, or a .json file with all numbers. `-` writes JSON to standard output, instead of tables.
     #[arg(short = 'o', long, visible_alias = "output", value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub save_path: Option<Destination>,
-    /// Input tokens to list per side: those with the largest mean scores.
+    /// Number of input tokens to list per side: those with the largest mean scores.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub tokens: usize,
-    /// Scores that a token needs to be listed.
+    /// Smallest number of scores of a listed token.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub least: u64,
-    /// Positions to list per side. A JSON file has all.
+    /// Number of positions to list per side. A JSON file has all of them.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub positions: usize,
-    /// Groups of steps by step score.
+    /// Number of groups of steps with similar step scores.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..))]
     pub quantiles: u16,
     /// File of word lists, as a JSON object.
@@ -86,7 +87,7 @@ pub fn run(arguments: &DatasetReportArguments) -> Result<(), Failure> {
 }
 
 fn format(destination: &Destination) -> Result<Format, Failure> {
-    destination.check_folder()?;
+    destination.check_writable()?;
     let Destination::File(path) = destination else { return Ok(Format::Json) };
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     match extension.as_deref() {
@@ -99,9 +100,8 @@ fn format(destination: &Destination) -> Result<Format, Failure> {
 /// The lists of words in a file.
 fn classes(path: &Path) -> Result<Vec<WordClass>, Failure> {
     let text = input::text(path)?;
-    let lists: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).map_err(|error| {
-        Failure::Argument(format!("{}: expected a JSON object with lists of words: {error}", input::name(path)))
-    })?;
+    let lists = object_such_as(r#"{"pronoun": ["he", "she"]}"#, &text)
+        .map_err(|problem| Failure::Argument(format!("{}: {problem}", input::name(path))))?;
     let class = |(name, words): (String, serde_json::Value)| {
         let words: Result<Vec<String>, _> = serde_json::from_value(words);
         words.map(|words| WordClass::new(&*name, words)).map_err(|_| {

@@ -13,7 +13,7 @@ use crate::result_file::{ResultFile, SaveArguments, is_folder, load};
 use crate::warnings::warn;
 
 const EXAMPLES: &str = "\
-The results must come from the same model and method. Folders of results of the same run, each with some of its parts, go to one folder if
+The results must come from the same model and method. Folders of results of the same run, each with some of its parts, go to one folder if \
 the output is a folder.
 
 Examples:

@@ -15,6 +15,7 @@ pub fn inseq(arguments: &[&str]) -> Command {
 }
 
 /// Runs it to its end, with nothing on standard input.
+#[allow(dead_code)] // not every test has use for it
 pub fn run(arguments: &[&str]) -> Output {
     inseq(arguments).stdin(Stdio::null()).output().unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 
 use crate::{Error, Result};
 
@@ -33,7 +33,7 @@ pub enum AggregationFunction {
     AbsMax,
     /// Vector norm of the given order (`vnorm`; default order 2).
     VectorNorm {
-        /// The order: any number, infinities included; 0 counts scores other than 0.
+        /// The order: any number, including infinities, but not NaN; 0 counts scores other than 0.
         order: f64,
     },
 }
@@ -57,6 +57,29 @@ impl AggregationFunction {
             Self::VectorNorm { .. } => "vnorm",
         }
     }
+
+    /// The same function, if its order is a number.
+    ///
+    /// # Errors
+    /// It is a vector norm of order NaN.
+    ///
+    /// ```
+    /// use inseq_core::aggregators::AggregationFunction;
+    ///
+    /// let norm = |order| AggregationFunction::VectorNorm { order };
+    /// assert_eq!(norm(3.0).checked()?, norm(3.0));
+    /// assert!(norm(f64::NAN).checked().is_err());
+    /// # Ok::<(), inseq_core::Error>(())
+    /// ```
+    pub fn checked(self) -> Result<Self> {
+        match self {
+            Self::VectorNorm { order } if order.is_nan() => Err(Error::argument(
+                "order",
+                "the order of a vector norm is NaN; expected a number, which may be infinite".into(),
+            )),
+            other => Ok(other),
+        }
+    }
 }
 
 impl fmt::Display for AggregationFunction {
@@ -67,8 +90,8 @@ impl fmt::Display for AggregationFunction {
 
 impl Serialize for AggregationFunction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::VectorNorm { order } if *order != 2.0 => serializer.collect_str(&format_args!("vnorm:{order}")),
+        match self.checked().map_err(S::Error::custom)? {
+            Self::VectorNorm { order } if order != 2.0 => serializer.collect_str(&format_args!("vnorm:{order}")),
             other => serializer.serialize_str(other.name()),
         }
     }
@@ -123,6 +146,12 @@ mod tests {
             "vnorm:x".parse::<AggregationFunction>().is_err() && "vnorm:nan".parse::<AggregationFunction>().is_err()
         );
         Ok(())
+    }
+
+    #[test]
+    fn a_norm_has_an_order() {
+        let norm = AggregationFunction::VectorNorm { order: f64::NAN };
+        assert!(serde_json::to_string(&norm).unwrap_err().to_string().contains("order of a vector norm is NaN"));
     }
 
     #[test]

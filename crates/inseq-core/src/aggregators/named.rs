@@ -24,20 +24,24 @@ const SCORES_ARGUMENTS: &[Argument] = &[
     Argument::new(
         "select_idx",
         "none",
-        "The entries of the axis to look at: an index, which takes the axis away without a function, a list of indices, or a \
-         span as \"start:end\"; negative ones count from the end. Without it, all.",
+        "Entries of the last axis to use: an index, which selects one entry without a function; a list of indices; or a span \
+         as \"start:end\". Negative indices count from the end. By default all entries are used.",
     ),
-    Argument::new("normalize", "true", "Whether each step's absolute scores sum to 1 over source and target."),
+    Argument::new(
+        "normalize",
+        "true",
+        "Whether the absolute scores of each step are scaled to sum to 1 over source and target.",
+    ),
     Argument::new(
         "rescale",
         "false",
-        "Whether the largest absolute score of the text is 1, rather than each step's sum.",
+        "Whether scores are scaled so that the largest absolute score of the text is 1, instead of being normalized.",
     ),
-    Argument::new("vnorm_ord", "2", "The order of the vector norm: a number, \"inf\" or \"-inf\"."),
+    Argument::new("vnorm_ord", "2", "Order of the vector norm: a number, \"inf\" or \"-inf\"."),
     Argument::new(
         "aggregate_fn",
         "none",
-        "The function; without it, the norm over features and the mean over other axes.",
+        "Function that reduces the axis. By default the vector norm over features, and the mean over other axes.",
     ),
 ];
 
@@ -48,24 +52,24 @@ pub(super) fn function_arguments(function: &str) -> &'static [Argument] {
     if function == "vnorm" { norm } else { norm.split_at(3).0 }
 }
 
-const SOURCE_SPANS: &str = "Spans of source tokens: [start, end], or a list of those, in order and without overlap.";
-const TARGET_SPANS: &str = "Spans of target tokens: [start, end], or a list of those, in order and without overlap.";
+const SOURCE_SPANS: &str = "Spans of source tokens: a span [start, end], or a list of spans in order and without overlap. The token at `end` is not part of a span.";
+const TARGET_SPANS: &str = "Spans of target tokens: a span [start, end], or a list of spans in order and without overlap. The token at `end` is not part of a span.";
 const AGGREGATE_SOURCE: Argument = Argument::new("aggregate_source", "true", "Whether source tokens are merged.");
 const AGGREGATE_TARGET: Argument = Argument::new("aggregate_target", "true", "Whether target tokens are merged.");
 const MERGED_BY: Argument = Argument::new(
     "aggregate_fn",
     "none",
-    "The function that makes one score of several. Without it, the score of largest absolute value counts, with its sign, and \
-     step scores are merged as their meaning asks: probabilities are multiplied, entropies added.",
+    "Function that merges the scores of merged tokens. By default attributions keep the score with the largest absolute value, \
+     with its sign, and each step score has a function of its own: probabilities are multiplied, entropies are added.",
 );
 
 pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         about: About {
             name: "scores",
-            description: "Makes one score of the scores along the last axis: features, heads, or layers.",
-            details: "The function is the vector norm over features and the mean over other axes. Then each step's absolute scores \
-                      are scaled to sum to 1 over source and target.",
+            description: "Reduces the last axis of the scores (features, heads or layers) by a function.",
+            details: "By default the function is the vector norm over features, and the mean over other axes. The absolute scores of \
+                      each step are then scaled to sum to 1 over source and target.",
             arguments: SCORES_ARGUMENTS,
         },
         make: |arguments| Ok(Box::new(scores(options("scores", arguments)?)?)),
@@ -73,8 +77,8 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         about: About {
             name: "spans",
-            description: "Merges spans of tokens.",
-            details: "The tokens of each span become one.",
+            description: "Merges the tokens of each given span into one token.",
+            details: "",
             arguments: &[
                 Argument::new("source_spans", "none", SOURCE_SPANS),
                 Argument::new("target_spans", "none", TARGET_SPANS),
@@ -92,19 +96,19 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         about: About {
             name: "subwords",
-            description: "Merges the pieces of words.",
-            details: "Words are those of the text, by Unicode's rules, or those that marks in the tokens make.",
+            description: "Merges the pieces of each word into one token.",
+            details: "Words are those of the text by Unicode's rules, or those that start at tokens with a given mark.",
             arguments: &[
                 Argument::new(
                     "special_chars",
                     "none",
-                    "A mark or a list of marks; a token that begins with one of them starts a word. Without it, words are those of \
-                     the text.",
+                    "Mark, or list of marks, at the start of each token that starts a word, such as \"▁\". By default words are \
+                     those of the text.",
                 ),
                 Argument::new(
                     "is_suffix_symbol",
                     "false",
-                    "Whether the marks stand before what goes on with a word, as WordPiece's ## does.",
+                    "Whether a token with a mark continues a word instead of starting one, as in WordPiece (##).",
                 ),
                 AGGREGATE_SOURCE,
                 AGGREGATE_TARGET,
@@ -130,15 +134,15 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         about: About {
             name: "split",
-            description: "Merges the tokens between matches of a regular expression, such as those of a sentence.",
-            details: "The pattern is matched against the tokens' texts put together, in the tokenizer's spelling.",
+            description: "Merges the tokens between matches of a regular expression, for example the tokens of a sentence.",
+            details: "The pattern is matched against the joined texts of the tokens, in the spelling of the tokenizer.",
             arguments: &[
-                Argument::new("split_pattern", "required", "The regular expression, such as \"\\.\"."),
+                Argument::new("split_pattern", "required", "Regular expression, such as \"\\.\"."),
                 Argument::new(
                     "split_mode",
                     "single",
-                    "What becomes of a match: single (it stays one of its own), start (it goes to what follows it), or end (it goes to \
-                     what it follows).",
+                    "Place of a match: single (a token of its own), start (with the tokens after it), or end (with the tokens before \
+                     it).",
                 ),
                 AGGREGATE_SOURCE,
                 AGGREGATE_TARGET,
@@ -165,8 +169,8 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         about: About {
             name: "slices",
-            description: "Keeps spans of the input tokens.",
-            details: "A side without spans stays whole. Generated tokens stay whatever the spans say.",
+            description: "Keeps only the given spans of the input tokens.",
+            details: "A side without spans keeps all tokens. Generated tokens are always kept.",
             arguments: &[
                 Argument::new("source_spans", "none", SOURCE_SPANS),
                 Argument::new("target_spans", "none", TARGET_SPANS),
@@ -184,14 +188,15 @@ pub(super) const ALL: &[NamedAggregator] = &[
     NamedAggregator {
         about: About {
             name: "pair",
-            description: "Subtracts an attribution from another of its shape: what changed on the way to that.",
-            details: "Tokens that differ are shown as both. It is made of another attribution, so it cannot be asked for by name: \
-                      `inseq diff A B` on the command line, `Pair::new(b)` or `&b - &a` in Rust.",
+            description: "Subtracts the scores of one attribution from those of a second one with the same shape.",
+            details: "Tokens that differ are shown as `first → second`. The aggregator needs the second attribution, so it cannot be \
+                      requested by its name: use `inseq diff A B` on the command line, or `Pair::new(b)` or `&b - &a` in Rust.",
             arguments: &[],
         },
         make: |_| {
-            Err(Error::argument("aggregator", 
-                "the aggregator `pair` is made of another attribution, so it cannot be asked for by name: use `inseq diff`, or \
+            Err(Error::argument(
+                "aggregator",
+                "the aggregator `pair` needs a second attribution, so it cannot be requested by its name: use `inseq diff`, or \
                  `Pair::new` in Rust"
                     .into(),
             ))
@@ -207,7 +212,7 @@ pub(super) fn function_description(name: &str) -> &'static str {
         "prod" => "The product of the scores.",
         "min" => "The smallest score.",
         "max" => "The largest score.",
-        "absmax" => "The score of largest absolute value, with its sign.",
+        "absmax" => "The score with the largest absolute value, with its sign.",
         _ => "The vector norm of the scores, of order `vnorm_ord` (2).",
     }
 }

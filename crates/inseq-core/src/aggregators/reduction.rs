@@ -36,6 +36,7 @@ impl AggregationFunction {
     /// # Shapes
     /// `[..., n]` to `[...]`
     pub(crate) fn reduce_last_axis(self, scores: &ArrayD<f32>) -> Result<ArrayD<f32>> {
+        self.checked()?;
         reduce_last_axis(scores, &self, |values, n| reduce_rows(self, values, n))
     }
 }
@@ -213,6 +214,13 @@ mod tests {
             assert!(norm.apply(&scores).is_some_and(f32::is_nan), "order {order}");
         }
         assert_eq!(AggregationFunction::AbsMax.apply(&scores), Some(-2.0));
+    }
+
+    #[test]
+    fn a_norm_has_an_order() {
+        let norm = AggregationFunction::VectorNorm { order: f64::NAN };
+        let error = norm.reduce_last_axis(&ArrayD::zeros(IxDyn(&[2, 3]))).unwrap_err();
+        assert!(matches!(&error, Error::Argument { name, .. } if name == "order"), "{error:?}");
     }
 
     #[test]

@@ -90,8 +90,8 @@ impl Aggregators {
             about: About {
                 name,
                 description: named::function_description(name),
-                details: "An aggregation function: by its name alone, `scores` with it; as `aggregate_fn`, what the other \
-                          aggregators make one score of several with.",
+                details: "An aggregation function. As an aggregator, it is `scores` with this function. As `aggregate_fn` of another \
+                          aggregator, it is the function that merges scores.",
                 arguments: named::function_arguments(name),
             },
             make: Arc::new(move |arguments| named::scores_by(name, arguments)),

@@ -38,7 +38,7 @@ pub use pieces::SavedPieces;
 pub use precision::ScoresPrecision;
 pub use save::SaveOptions;
 pub use tensors::MappedResult;
-pub use whole::write_whole;
+pub use whole::{check_writable, write_whole};
 
 /// The key in `info` for facts without a field in the reference's layout.
 const EXTRAS: &str = "inseq_rs";

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use crate::{Error, Result};
 
 /// Writes a temporary file in the same folder and renames it, so that no reader sees half of it. An existing file keeps its
@@ -21,16 +23,7 @@ pub fn write_whole(path: &Path, overwrite: bool, write: impl FnOnce(&mut File) -
         if found.as_ref().is_some_and(|found| !found.is_file() && !found.is_dir()) {
             return write(&mut fs::OpenOptions::new().write(true).open(&place)?);
         }
-        let folder = match place.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        #[cfg_attr(not(unix), expect(unused_mut, reason = "permissions are of Unix"))]
-        let mut builder = tempfile::Builder::new();
-        // Temporary files are private; a new file is as public as any other, which the umask decides.
-        #[cfg(unix)]
-        builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder)?;
+        let mut file = temporary(&place)?;
         if let Some(found) = found {
             file.as_file().set_permissions(found.permissions())?;
         }
@@ -47,6 +40,46 @@ pub fn write_whole(path: &Path, overwrite: bool, write: impl FnOnce(&mut File) -
         Ok(())
     };
     steps().map_err(|error| error.at(path))
+}
+
+/// Checks that [`write_whole`] can write a file, before the work whose result it holds.
+///
+/// # Errors
+/// The path is a folder, or its folder is missing or does not take new files.
+pub fn check_writable(path: &Path) -> Result<()> {
+    let steps = || -> Result<()> {
+        let place = behind_links(path)?;
+        match fs::metadata(&place) {
+            Ok(found) if found.is_dir() => {
+                Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder; name a file in it").into())
+            }
+            // A device or a pipe.
+            Ok(found) if !found.is_file() => Ok(()),
+            _ => Ok(temporary(&place).map(drop)?),
+        }
+    };
+    steps().map_err(|error| error.at(path))
+}
+
+/// A temporary file beside a place.
+fn temporary(place: &Path) -> io::Result<NamedTempFile> {
+    let folder = match place.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "permissions are of Unix"))]
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are private; a new file is as public as any other, which the umask decides.
+    #[cfg(unix)]
+    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+    // The error of the library names the temporary file.
+    builder.tempfile_in(folder).map_err(|error| {
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => "is not there; make it first".to_owned(),
+            kind => format!("takes no new file: {kind}"),
+        };
+        io::Error::new(error.kind(), format!("the folder {} {problem}", folder.display()))
+    })
 }
 
 /// The file behind a path that is a link, or a chain of links.
@@ -84,6 +117,31 @@ mod tests {
         write(&path, "new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn errors_name_the_folder_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, inside) = (folder.path().join("file"), folder.path().join("file/why.json"));
+        fs::write(&file, "").unwrap();
+        let missing = folder.path().join("missing/why.json");
+        for (path, problem) in
+            [(&inside, "takes no new file: not a directory"), (&missing, "is not there; make it first")]
+        {
+            let expected = format!("{}: the folder {} {problem}", path.display(), path.parent().unwrap().display());
+            assert_eq!(write(path, "text").unwrap_err().to_string(), expected);
+            assert_eq!(check_writable(path).unwrap_err().to_string(), expected);
+        }
+        check_writable(&file).unwrap();
+        check_writable(&folder.path().join("new")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a check leaves nothing");
+        assert!(check_writable(folder.path()).unwrap_err().to_string().contains("is a folder; name a file in it"));
+        // The permissions of a folder do not bind root.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+        if let Err(error) = check_writable(&folder.path().join("new")) {
+            let expected = format!("the folder {} takes no new file: permission denied", folder.path().display());
+            assert!(error.to_string().ends_with(&expected), "{error}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Wanted columns, and whether a file has them.
 
 use arrow_schema::DataType;
-use inseq_core::nearest;
+use inseq_core::did_you_mean;
 
 use super::cells::{Cell, Cells};
 use super::origin::Origin;
@@ -84,10 +84,7 @@ pub(super) fn missing<'a>(origin: &Origin, column: &str, known: impl IntoIterato
     if known.is_empty() {
         return Error::Column(format!("{origin}: no column `{column}`; the file has no columns"));
     }
-    let suggestion = nearest(column, known.iter().copied(), 1)
-        .first()
-        .map(|name| format!(" (did you mean `{name}`?)"))
-        .unwrap_or_default();
+    let suggestion = did_you_mean(column, known.iter().copied(), 1);
     let mut listed: Vec<String> = known.iter().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
     if known.len() > MOST_LISTED {
         listed.push(format!("and {} more", known.len() - MOST_LISTED));

@@ -1,7 +1,7 @@
 //! Datasets of the Hugging Face hub.
 
 use indexmap::IndexMap;
-use inseq_core::nearest;
+use inseq_core::did_you_mean;
 use inseq_models::checkpoint::{DatasetRepository, HubOptions};
 
 use super::kind::Kind;
@@ -80,10 +80,7 @@ fn chosen(export: &DatasetRepository, known: Vec<&str>, config: Option<&str>) ->
         (_, []) => Ok(None),
         (Some(config), known) if known.contains(&config) => Ok(Some(config.to_owned())),
         (Some(config), known) => {
-            let suggestion = nearest(config, known.iter().copied(), 1)
-                .first()
-                .map(|name| format!(" (did you mean `{name}`?)"))
-                .unwrap_or_default();
+            let suggestion = did_you_mean(config, known.iter().copied(), 1);
             Err(Error::Dataset(format!("{name}: no configuration `{config}`; it has {}{suggestion}", listed())))
         }
         (None, [only]) => Ok(Some((*only).to_owned())),

@@ -1,7 +1,7 @@
 //! Arguments of `load_dataset` beyond the named ones, and what they mean for a format.
 
 use indexmap::IndexMap;
-use inseq_core::nearest;
+use inseq_core::did_you_mean;
 use serde_json::{Map, Value};
 
 use super::encoding::Encoding;
@@ -234,10 +234,7 @@ fn unknown(name: &str, kind: Kind) -> Error {
         return Error::Dataset(format!("`dataset_kwargs`: `{name}` has a flag of its own; give it there"));
     }
     let known = known(kind);
-    let suggestion = nearest(name, known.iter().copied(), 1)
-        .first()
-        .map(|name| format!(" (did you mean `{name}`?)"))
-        .unwrap_or_default();
+    let suggestion = did_you_mean(name, known.iter().copied(), 1);
     Error::Dataset(format!(
         "`dataset_kwargs`: `{name}` is not an argument for {kind} files here; expected {}{suggestion}",
         known.join(", ")

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use inseq_core::nearest;
+use inseq_core::did_you_mean;
 
 use crate::{Error, Result};
 
@@ -86,10 +86,7 @@ impl SplitExpression {
         let mut names: Vec<&str> = Vec::new();
         for Slice { split, .. } in slices {
             if !known.contains(&split.as_str()) {
-                let suggestion = nearest(split, known.iter().copied(), 1)
-                    .first()
-                    .map(|name| format!(" (did you mean `{name}`?)"))
-                    .unwrap_or_default();
+                let suggestion = did_you_mean(split, known.iter().copied(), 1);
                 let known = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
                 return Err(Error::Dataset(format!("no split `{split}`; the dataset has {known}{suggestion}")));
             }

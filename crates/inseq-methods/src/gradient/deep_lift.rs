@@ -32,12 +32,12 @@ pub(crate) fn info() -> MethodInfo {
     MethodInfo {
         about: About {
             name: "deeplift",
-            description: "How much does each feature's difference from the baseline explain of the score's difference?",
+            description: "How much of the score's difference does each feature's difference from the baseline explain?",
             details: "Differences to the baseline are propagated back by difference quotients. With `rule` `captum`, \
                       as in Captum and the reference, only ReLU, leaky ReLU, sigmoid and tanh are rescaled; all other \
                       operations use their gradient at the input. With `full` every nonlinear operation is rescaled, \
                       including attention, norms, gates and the attributed function, so the scores sum to the \
-                      difference of the attributed function at input and baseline. Signed.",
+                      difference of the attributed function at input and baseline. Scores are signed.",
             arguments: ARGUMENTS,
         },
         cost: "1 forward, or 2 if an operation is rescaled; 1 pullback per step",
@@ -47,7 +47,7 @@ pub(crate) fn info() -> MethodInfo {
     }
 }
 
-/// How much does each feature's difference from the baseline explain of the score's difference?
+/// How much of the score's difference does each feature's difference from the baseline explain?
 ///
 /// Granular scores `[input, step, feature]`, signed. Cost: one forward, or two if an operation is rescaled, and one pullback
 /// per step. Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>.

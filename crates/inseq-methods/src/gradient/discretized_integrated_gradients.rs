@@ -42,7 +42,7 @@ pub(crate) fn info() -> MethodInfo {
             description: "How much does each feature contribute on a path to the baseline through embeddings of real words?",
             details: "Each token follows a path to its baseline over nearest neighbours among the embeddings, made monotonic \
                       in every dimension. A score is the sum over the path of the gradient times the difference to the \
-                      next point. Special tokens stay the same until the last point. Signed.",
+                      next point. Special tokens stay the same until the last point. Scores are signed.",
             arguments: ARGUMENTS,
         },
         cost: "n_steps forwards, n_steps pullbacks per step",

@@ -35,7 +35,7 @@ pub(crate) fn info() -> MethodInfo {
                           noisy input?",
             details: "The mean over random points of the gradient times the difference of the noisy input and the baseline. \
                       Each point is at a random position on the line between the two, the same for source and \
-                      target. Signed.",
+                      target. Scores are signed.",
             arguments: ARGUMENTS,
         },
         cost: "n_samples forwards, n_samples pullbacks per step",

@@ -14,7 +14,7 @@ pub(crate) fn info() -> MethodInfo {
         about: About {
             name: "input_x_gradient",
             description: "How much would each feature contribute if the model were linear around the input?",
-            details: "The embedding times the gradient of the attributed function with respect to it. Signed.",
+            details: "The embedding times the gradient of the attributed function with respect to it. Scores are signed.",
             arguments: &[],
         },
         cost: "1 forward, 1 pullback per step",

@@ -43,7 +43,7 @@ pub(crate) fn integrated_gradients() -> MethodInfo {
             name: "layer_integrated_gradients",
             description: "How much does each feature of a layer contribute on the path from the baseline's states to \
                           the input's?",
-            details: "Integrated gradients with the states of a layer as input. Signed.",
+            details: "Integrated gradients with the states of a layer as input. Scores are signed.",
             arguments: &INTEGRATED_GRADIENTS_ARGUMENTS,
         },
         cost: "n_steps forwards, n_steps pullbacks per step",
@@ -59,7 +59,7 @@ pub(crate) fn gradient_x_activation() -> MethodInfo {
         about: About {
             name: "layer_gradient_x_activation",
             description: "How much would each feature of a layer contribute if the model were linear above the layer?",
-            details: "The state of a layer times the gradient of the attributed function with respect to it. Signed.",
+            details: "The state of a layer times the gradient of the attributed function with respect to it. Scores are signed.",
             arguments: &[TARGET_LAYER],
         },
         cost: "1 forward, 1 pullback per step",
@@ -73,8 +73,8 @@ pub(crate) fn deep_lift() -> MethodInfo {
     MethodInfo {
         about: About {
             name: "layer_deeplift",
-            description: "How much does the difference of each feature of a layer explain of the score's difference?",
-            details: "DeepLIFT with the states of a layer as input. Signed.",
+            description: "How much of the score's difference does the difference of each feature of a layer explain?",
+            details: "DeepLIFT with the states of a layer as input. Scores are signed.",
             arguments: &DEEP_LIFT_ARGUMENTS,
         },
         cost: "1 forward, or 2 if an operation is rescaled; 1 pullback per step",

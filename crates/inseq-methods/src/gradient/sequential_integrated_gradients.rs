@@ -29,7 +29,7 @@ pub(crate) fn info() -> MethodInfo {
             description: "How much does each feature contribute on the path of its own token from the baseline, with all \
                           other tokens unchanged?",
             details: "Integrated gradients of one token at a time, with all other tokens unchanged. The scores of a token \
-                      sum to the effect of this token alone. Signed.",
+                      sum to the effect of this token alone. Scores are signed.",
             arguments: ARGUMENTS,
         },
         cost: "n_steps forwards per token, n_steps pullbacks per token and step",

@@ -26,19 +26,19 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "encoder_zeroed_units_indices",
         "none",
-        "Heads of the encoder's self-attention whose values are zeroed: a number, a list, or an object of either \
-         by layer; by default all.",
+        "Heads of the encoder's self-attention whose values are zeroed: a number, a list, or an object with \
+         either for each layer; by default all.",
     ),
     Argument::new(
         "decoder_zeroed_units_indices",
         "none",
-        "Heads of the decoder's self-attention whose values are zeroed: a number, a list, or an object of either \
-         by layer; by default all.",
+        "Heads of the decoder's self-attention whose values are zeroed: a number, a list, or an object with \
+         either for each layer; by default all.",
     ),
     Argument::new(
         "cross_zeroed_units_indices",
         "none",
-        "Heads of the cross-attention whose values are zeroed: a number, a list, or an object of either by layer; \
+        "Heads of the cross-attention whose values are zeroed: a number, a list, or an object with either for each layer; \
          by default all.",
     ),
     Argument::new(

@@ -10,7 +10,7 @@ use inseq_models::model::Model;
 use super::alternative::Alternative;
 use super::filter::kept;
 use super::{
-    ContrastArguments, LOGPROB, OtherContexts, SharedStepFunction, StepContext, StepFunction, StepFunctionInfo, info,
+    BuiltIn, ContrastArguments, LOGPROB, OtherContexts, SharedStepFunction, StepContext, StepFunction, built_in,
 };
 use crate::Result;
 
@@ -117,7 +117,7 @@ const ARGUMENTS: [Argument; 9] = [
     Argument::new(
         "contrast_targets_alignments",
         "none",
-        "Pairs of positions in target and other target, or a list of pairs per text, or auto, which pairs tokens that both \
+        "Pairs of positions in the target and in the other target, or a list of pairs per text, or auto, which pairs tokens that both \
          contain, in order. By default positions are paired by their number.",
     ),
     Argument::new(
@@ -180,11 +180,11 @@ const FUNCTIONS: [(&str, Kind, &[Argument], &str); 7] = [
 ];
 
 /// The entries of the contrastive functions.
-pub(super) fn all() -> impl Iterator<Item = StepFunctionInfo> {
+pub(super) fn all() -> impl Iterator<Item = BuiltIn> {
     FUNCTIONS.into_iter().map(|(name, kind, arguments, description)| {
-        info(name, description, arguments, move |arguments| {
+        built_in(name, description, arguments, move |arguments| {
             let arguments = ContrastArguments::read(name, arguments)?.checked(name)?;
-            Ok(Arc::new(Contrast { name, kind, other: Alternative::new(arguments) }))
+            Ok(Contrast { name, kind, other: Alternative::new(arguments) })
         })
     })
 }

@@ -1,10 +1,8 @@
 //! Scores of the whole next-token distribution.
 
-use std::sync::Arc;
-
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use super::{StepContext, StepFunction, StepFunctionInfo, info};
+use super::{BuiltIn, StepContext, StepFunction, built_in};
 use crate::Result;
 use inseq_core::aggregators::AggregationFunction;
 
@@ -27,6 +25,6 @@ impl StepFunction for Entropy {
     }
 }
 
-pub(super) fn entropy() -> StepFunctionInfo {
-    info("entropy", "The entropy of the next-token distribution, in nats.", &[], |_| Ok(Arc::new(Entropy)))
+pub(super) fn entropy() -> BuiltIn {
+    built_in("entropy", "The entropy of the next-token distribution, in nats.", &[], |_| Ok(Entropy))
 }

@@ -1,12 +1,10 @@
 //! Selection of the likeliest tokens of a distribution.
 
-use std::sync::Arc;
-
 use burn::tensor::{Tensor, activation::softmax};
 use inseq_core::Argument;
 use serde_json::{Map, Value};
 
-use super::{SharedStepFunction, StepContext, StepFunction, StepFunctionInfo, info};
+use super::{BuiltIn, StepContext, StepFunction, built_in};
 use crate::device::read;
 use crate::{Error, Result};
 
@@ -76,9 +74,9 @@ impl StepFunction for TopPSize {
     }
 }
 
-pub(super) fn top_p_size() -> StepFunctionInfo {
+pub(super) fn top_p_size() -> BuiltIn {
     const ARGUMENTS: &[Argument] = &[Argument::new("top_p", "required", "The probability, between 0 and 1.")];
-    info(
+    built_in(
         "top_p_size",
         "Number of likeliest tokens that together have the probability `top_p`; it has no gradient.",
         ARGUMENTS,
@@ -86,9 +84,9 @@ pub(super) fn top_p_size() -> StepFunctionInfo {
     )
 }
 
-fn make(arguments: &Map<String, Value>) -> Result<SharedStepFunction> {
+fn make(arguments: &Map<String, Value>) -> Result<TopPSize> {
     match arguments.get("top_p").and_then(Value::as_f64) {
-        Some(top_p) if (0.0..=1.0).contains(&top_p) => Ok(Arc::new(TopPSize { top_p: top_p as f32 })),
+        Some(top_p) if (0.0..=1.0).contains(&top_p) => Ok(TopPSize { top_p: top_p as f32 }),
         _ => Err(Error::argument("top_p", "the step function `top_p_size` needs `top_p`, between 0 and 1".into())),
     }
 }

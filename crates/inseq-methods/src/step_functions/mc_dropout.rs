@@ -1,13 +1,11 @@
 //! Probabilities under dropout.
 
-use std::sync::Arc;
-
 use burn::tensor::{Tensor, activation::log_softmax};
 use inseq_core::Argument;
 use inseq_core::aggregators::AggregationFunction;
 use serde::Deserialize;
 
-use super::{LOGPROB, NoisyForwards, StepContext, StepFunction, StepFunctionInfo, info};
+use super::{BuiltIn, LOGPROB, NoisyForwards, StepContext, StepFunction, built_in};
 use crate::arguments::SEED;
 use crate::{Count, Result};
 
@@ -56,15 +54,15 @@ impl StepFunction for McDropout {
 const ARGUMENTS: &[Argument] =
     &[Argument::new("n_mcd_steps", "5", "Number of forwards with dropout, 2 to 1000."), LOGPROB, SEED];
 
-pub(super) fn mc_dropout_prob_avg() -> StepFunctionInfo {
-    info(
+pub(super) fn mc_dropout_prob_avg() -> BuiltIn {
+    built_in(
         "mc_dropout_prob_avg",
         "Number of standard deviations of the token's probability above its mean under dropout (Gal & Ghahramani, 2016, \
          https://arxiv.org/abs/1506.02142).",
         ARGUMENTS,
         |arguments| {
             let function: McDropout = crate::arguments::read("the step function `mc_dropout_prob_avg`", arguments)?;
-            Ok(Arc::new(function))
+            Ok(function)
         },
     )
 }

@@ -11,6 +11,7 @@ mod mc_dropout;
 mod registry;
 mod target;
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub(crate) use context::Inputs;
 pub use context::{Row, StepContext, StepTokens};
 pub use expression::GRAMMAR;
 pub(crate) use expression::Vocabulary;
+pub(crate) use registry::check_own;
 pub use registry::{StepFunctions, arguments_of, list, named};
 
 use crate::{Error, Result};
@@ -35,8 +37,9 @@ use crate::{Error, Result};
 ///
 /// Write it with ordinary tensor operations. The gradient with respect to the logits and the hidden state of each step is computed
 /// on this small graph only. A score must depend only on its own row (see [`StepContext`]).
-pub trait StepFunction: Send + Sync {
-    /// Name of the function in results.
+pub trait StepFunction: Any + Send + Sync {
+    /// Name of the function in results. Names of built-in functions, and expressions, are for these alone: a call refuses another
+    /// function with such a name.
     fn name(&self) -> &str;
 
     /// Computes the score of each row, `[row]`.
@@ -99,7 +102,7 @@ pub fn from_closure(
         name: String,
         f: F,
     }
-    impl<F: Fn(&StepContext) -> Result<Tensor<1>> + Send + Sync> StepFunction for Closure<F> {
+    impl<F: Fn(&StepContext) -> Result<Tensor<1>> + Send + Sync + 'static> StepFunction for Closure<F> {
         fn name(&self) -> &str {
             &self.name
         }
@@ -121,31 +124,48 @@ pub fn from_closure(
 /// assert_eq!(merged_by(logit, AggregationFunction::Max).merging(), Some(AggregationFunction::Max));
 /// ```
 pub fn merged_by(function: SharedStepFunction, merging: AggregationFunction) -> SharedStepFunction {
-    struct Merged {
-        function: SharedStepFunction,
-        merging: AggregationFunction,
-    }
-    impl StepFunction for Merged {
-        fn name(&self) -> &str {
-            self.function.name()
-        }
-        fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
-            self.function.evaluate(context)
-        }
-        fn merging(&self) -> Option<AggregationFunction> {
-            Some(self.merging)
-        }
-        fn contrast(&self) -> Option<&ContrastArguments> {
-            self.function.contrast()
-        }
-        fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
-            self.function.bound(model, contexts, attributed)
-        }
-        fn noisy_forwards(&self) -> Option<NoisyForwards> {
-            self.function.noisy_forwards()
-        }
-    }
     Arc::new(Merged { function, merging })
+}
+
+/// A step function whose scores of merged tokens are merged by another function than its own.
+struct Merged {
+    function: SharedStepFunction,
+    merging: AggregationFunction,
+}
+
+impl StepFunction for Merged {
+    fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
+        self.function.evaluate(context)
+    }
+
+    fn merging(&self) -> Option<AggregationFunction> {
+        Some(self.merging)
+    }
+
+    fn contrast(&self) -> Option<&ContrastArguments> {
+        self.function.contrast()
+    }
+
+    fn bound(&self, model: Arc<Model>, contexts: OtherContexts, attributed: bool) -> Option<SharedStepFunction> {
+        self.function.bound(model, contexts, attributed)
+    }
+
+    fn noisy_forwards(&self) -> Option<NoisyForwards> {
+        self.function.noisy_forwards()
+    }
+}
+
+/// The type that computes the scores of a function.
+fn scoring_type(function: &dyn StepFunction) -> TypeId {
+    let function: &dyn Any = function;
+    match function.downcast_ref::<Merged>() {
+        Some(merged) => scoring_type(&*merged.function),
+        None => function.type_id(),
+    }
 }
 
 impl fmt::Debug for dyn StepFunction {
@@ -184,15 +204,19 @@ impl Entry for StepFunctionInfo {
     const KIND: &'static str = "step function";
 }
 
-/// Entry of a built-in function.
-fn info(
+/// Entry of a built-in function, and the type of the function.
+type BuiltIn = (StepFunctionInfo, TypeId);
+
+/// Entry of the built-in function that `make` makes.
+fn built_in<F: StepFunction>(
     name: &'static str,
     description: &'static str,
     arguments: &'static [Argument],
-    make: impl Fn(&Map<String, Value>) -> Result<SharedStepFunction> + Send + Sync + 'static,
-) -> StepFunctionInfo {
+    make: impl Fn(&Map<String, Value>) -> Result<F> + Send + Sync + 'static,
+) -> BuiltIn {
     let about = About { name, description, arguments, ..About::default() };
-    StepFunctionInfo { about, make: Arc::new(make) }
+    let make = move |arguments: &Map<String, Value>| -> Result<SharedStepFunction> { Ok(Arc::new(make(arguments)?)) };
+    (StepFunctionInfo { about, make: Arc::new(make) }, TypeId::of::<F>())
 }
 
 /// An argument of functions of probabilities.

@@ -1,24 +1,55 @@
 //! Finds step functions by name or by expression.
 
+use std::any::TypeId;
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use inseq_core::{About, Argument, Entry, Registry};
 use serde_json::{Map, Value};
 
 use super::{
-    SharedStepFunction, StepFunctionInfo, Vocabulary, contrast, distribution, expression, filter, mc_dropout, target,
+    SharedStepFunction, StepFunction, StepFunctionInfo, Vocabulary, contrast, distribution, expression, filter,
+    mc_dropout, scoring_type, target,
 };
 use crate::{Error, Result};
 
+/// The built-in step functions, and their types.
+struct BuiltIns {
+    infos: Vec<StepFunctionInfo>,
+    types: HashSet<TypeId>,
+}
+
+static BUILT_INS: LazyLock<BuiltIns> = LazyLock::new(|| {
+    let own = [target::logit(), target::probability(), distribution::entropy()];
+    let of_targets = [target::crossentropy(), target::perplexity()];
+    let last = [mc_dropout::mc_dropout_prob_avg(), filter::top_p_size()];
+    let (infos, types) = own.into_iter().chain(of_targets).chain(contrast::all()).chain(last).unzip();
+    BuiltIns { infos, types }
+});
+
 /// The built-in step functions.
 pub fn list() -> &'static [StepFunctionInfo] {
-    static ALL: LazyLock<Vec<StepFunctionInfo>> = LazyLock::new(|| {
-        let own = [target::logit(), target::probability(), distribution::entropy()];
-        let of_targets = [target::crossentropy(), target::perplexity()];
-        let last = [mc_dropout::mc_dropout_prob_avg(), filter::top_p_size()];
-        own.into_iter().chain(of_targets).chain(contrast::all()).chain(last).collect()
-    });
-    &ALL
+    &BUILT_INS.infos
+}
+
+/// Refuses a function of the caller that has no name, or the name of a built-in function or of an expression: a result tells
+/// functions apart by their names. `option` is the option of the request that holds the function.
+pub(crate) fn check_own(option: &str, function: &dyn StepFunction) -> Result<()> {
+    let name = function.name();
+    let refuse = |problem: String| Err(Error::argument(option, problem));
+    let computed_by = scoring_type(function);
+    let is_built_in = BUILT_INS.types.contains(&computed_by) || computed_by == TypeId::of::<expression::Expression>();
+    let taken = match name {
+        "" => return refuse("the step function has an empty name; give it one".into()),
+        _ if is_built_in => return Ok(()),
+        _ if expression::is_expression(name) => "could be an expression",
+        _ if list().iter().any(|info| info.name == name) => "is the name of a built-in step function",
+        _ => return Ok(()),
+    };
+    refuse(format!(
+        "the step function is called `{name}`, which {taken}; results tell functions apart by their names, so give it another \
+         one of letters, digits and underscores"
+    ))
 }
 
 /// The arguments of a built-in step function, or of an expression; empty for unknown names.

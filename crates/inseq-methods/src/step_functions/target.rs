@@ -1,10 +1,8 @@
 //! Scores of the generated token.
 
-use std::sync::Arc;
-
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use super::{LOGPROB, StepContext, StepFunction, StepFunctionInfo, boolean, info};
+use super::{BuiltIn, LOGPROB, StepContext, StepFunction, boolean, built_in};
 use crate::Result;
 use inseq_core::aggregators::AggregationFunction;
 
@@ -83,22 +81,22 @@ fn log_probability(context: &StepContext) -> Tensor<1> {
     context.of_targets(log_softmax(context.logits.clone(), 1))
 }
 
-pub(super) fn logit() -> StepFunctionInfo {
-    info("logit", "The logit of the generated token.", &[], |_| Ok(Arc::new(Logit)))
+pub(super) fn logit() -> BuiltIn {
+    built_in("logit", "The logit of the generated token.", &[], |_| Ok(Logit))
 }
 
-pub(super) fn probability() -> StepFunctionInfo {
+pub(super) fn probability() -> BuiltIn {
     let description = "The probability of the generated token, or its logarithm with `logprob`.";
-    info("probability", description, &[LOGPROB], |arguments| {
-        Ok(Arc::new(Probability { log: boolean(arguments, "logprob")? }))
+    built_in("probability", description, &[LOGPROB], |arguments| {
+        Ok(Probability { log: boolean(arguments, "logprob")? })
     })
 }
 
-pub(super) fn crossentropy() -> StepFunctionInfo {
-    info("crossentropy", "The cross entropy of the generated token, in nats.", &[], |_| Ok(Arc::new(CrossEntropy)))
+pub(super) fn crossentropy() -> BuiltIn {
+    built_in("crossentropy", "The cross entropy of the generated token, in nats.", &[], |_| Ok(CrossEntropy))
 }
 
-pub(super) fn perplexity() -> StepFunctionInfo {
+pub(super) fn perplexity() -> BuiltIn {
     let description = "2 to the power of the cross entropy in nats, as the reference defines it.";
-    info("perplexity", description, &[], |_| Ok(Arc::new(Perplexity)))
+    built_in("perplexity", description, &[], |_| Ok(Perplexity))
 }

@@ -1,5 +1,6 @@
 //! Reasons why a model type is not supported, and the way out.
 
+use inseq_core::did_you_mean;
 use serde_json::Value;
 
 use super::architecture::Architecture;
@@ -82,6 +83,20 @@ const REASONS: &[(&str, &str)] = &[
         "a model whose encoder attends within windows or blocks, which no model here has",
         "bigbird_pegasus led longt5 pegasus_x t5gemma",
     ),
+    (
+        "a model of transformers that is not supported here",
+        "apertus arcee aria_text audioflamingo3 axk2 bailing_hybrid beam bert-generation biogpt bitnet \
+         blenderbot blenderbot-small blt codegen cohere cohere2 cohere_compass_text cpmant ctrl cwm \
+         deepseek_v4 diffllama doge dots3_note dots3_note_text emu3 ernie4_5 exaone4 falcon fsmt fuyu gemma3n \
+         gemma3n_text gemma4 gemma4_assistant gemma4_text gemma4_unified gemma4_unified_assistant \
+         gemma4_unified_text glm glm4 glmasr got_ocr2 gpt-sw3 gpt_bigcode gpt_neox_japanese granite \
+         granite_speech granite_speech_plus helium hrm_text hunyuan_v1_dense hy_v4 hyperclovax inkling2_text \
+         inkling_text internlm3 iquestcoder jais2 lfm3 minimax_m3_vl_text ministral ministral3 mllama \
+         modernbert-decoder moshi moss_transcribe_diarize mpt musicflamingo musicgen_melody mvp nanochat \
+         nemo_speechlm nemotron olmo olmo3 openai-gpt persimmon phi phi4_multimodal plbart prophetnet \
+         qwen3_asr qwen4_exp qwen4_exp_text reformer seed_oss stablelm starcoder2 t5gemma2 vaultgemma \
+         vibevoice_asr voxtral_realtime xglm xlm xlnet zaya",
+    ),
 ];
 
 /// The reason for refusing `config`, whose type is not one of `known`.
@@ -116,11 +131,15 @@ pub(super) fn reason(model_type: &str, config: &Value, known: &[Architecture]) -
     if let Some(reason) = reason {
         return format!("{named}{reason}; {supported}");
     }
-    let remote = match config.get("auto_map") {
-        Some(Value::Object(_)) => " (its code is part of its repository, and is never run)",
-        _ => "",
-    };
-    format!("{named}which is not supported{remote}; {supported}")
+    match config.get("auto_map") {
+        Some(Value::Object(_)) => {
+            format!("{named}which is not supported (its code is part of its repository, and is never run); {supported}")
+        }
+        _ => {
+            let near = did_you_mean(model_type, known.iter().map(|architecture| architecture.model_type), 1);
+            format!("{named}which is not supported; {supported}{near}")
+        }
+    }
 }
 
 /// The unsupported property of a type.
@@ -139,4 +158,23 @@ fn spelled_alike(model_type: &str, known: &[Architecture]) -> Option<&'static st
 /// The names of the supported types.
 pub(super) fn names(known: &[Architecture]) -> String {
     known.iter().map(|a| a.model_type).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::architectures::list;
+
+    #[test]
+    fn a_misspelt_type_is_named_with_the_nearest() {
+        for (misspelt, near) in [("lama", "llama"), ("qwenn3", "qwen3"), ("mariann", "marian")] {
+            let message = reason(misspelt, &json!({}), list());
+            assert!(message.ends_with(&format!(" (did you mean `{near}`?)")), "{message}");
+        }
+        // A type with code of its own is no misspelt one.
+        let own = reason("lama", &json!({ "auto_map": {} }), list());
+        assert!(own.contains("its code is part of its repository") && !own.contains("did you mean"), "{own}");
+    }
 }

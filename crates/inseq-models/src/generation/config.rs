@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use inseq_core::mismatch;
+use inseq_core::{did_you_mean, mismatch};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -216,14 +216,14 @@ impl GenerationConfig {
                 Use::Honoured => drop(given.insert(name.clone(), Given { value: value.clone(), file: None })),
                 // What is said in a call counts, also where it is that the file's value is not to count.
                 Use::WithoutEffect => drop(given.remove(name)),
-                Use::NotHonoured | Use::Unknown => {
-                    return Err(Error::argument(
-                        name,
-                        format!(
-                            "generation argument `{name}` is not supported; supported: {}",
-                            fields::HONOURED.join(", ")
-                        ),
-                    ));
+                not_taken @ (Use::NotHonoured | Use::Unknown) => {
+                    let (is, near) = match not_taken {
+                        Use::Unknown => ("unknown", did_you_mean(name, fields::HONOURED.iter().copied(), 1)),
+                        _ => ("not supported", String::new()),
+                    };
+                    let known = fields::HONOURED.join(", ");
+                    let problem = format!("generation argument `{name}` is {is}; choose from {known}{near}");
+                    return Err(Error::argument(name, problem));
                 }
             }
         }

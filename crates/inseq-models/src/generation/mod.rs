@@ -113,24 +113,31 @@ pub fn generate(
     if let Some(&id) = starts.iter().flatten().find(|&&id| id as usize >= vocabulary) {
         return Err(Error::argument(
             "starts",
-            format!("the start token {id} is outside the vocabulary of {vocabulary} tokens"),
+            format!("a text starts with the id {id}, but the model has {vocabulary} tokens"),
         ));
     }
     let biased = config.sequence_bias.0.iter().map(|(ids, _)| ("sequence_bias", ids));
     let banned = config.bad_words_ids.iter().flatten().map(|ids| ("bad_words_ids", ids));
     for (name, ids) in biased.chain(banned) {
-        if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
-            return Err(Error::argument(
-                name,
-                format!("`{name}` has the token {id}, but the vocabulary has {vocabulary} tokens"),
-            ));
-        }
+        known_ids(name, ids, vocabulary)?;
     }
     let limit = config.limit(length, decoder.max_positions())?;
     if config.num_beams > 1 {
         beam::search(decoder, prompts, config, limit, progress)
     } else {
         search::search(decoder, prompts, config, limit, progress)
+    }
+}
+
+/// Refuses ids of a field that the vocabulary does not have.
+fn known_ids(field: &str, ids: &[u32], vocabulary: usize) -> Result<()> {
+    match ids.iter().find(|id| **id as usize >= vocabulary) {
+        Some(id) => {
+            let last = vocabulary.saturating_sub(1);
+            let problem = format!("`{field}` has the id {id}, but the model has {vocabulary} tokens, 0 to {last}");
+            Err(Error::argument(field, problem))
+        }
+        None => Ok(()),
     }
 }
 

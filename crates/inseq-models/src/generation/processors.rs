@@ -1,6 +1,6 @@
 //! Logits processors: they change scores before a token is chosen, in transformers' order.
 
-use super::GenerationConfig;
+use super::{GenerationConfig, known_ids};
 use crate::Error;
 use crate::layers::log_softmax_row;
 
@@ -91,6 +91,16 @@ pub(super) fn nothing_to_choose(config: &GenerationConfig, row: Row, vocabulary:
             fields.push(format!("`{field}`"));
         }
         banned = now;
+    }
+    for (field, ids) in [
+        ("forced_bos_token_id", config.forced_bos_token_id.as_slice()),
+        ("forced_eos_token_id", &config.forced_eos_token_id.0),
+    ] {
+        if fields.iter().any(|name| name.trim_matches('`') == field)
+            && let Err(unknown) = known_ids(field, ids, vocabulary)
+        {
+            return unknown;
+        }
     }
     let name = fields.first().map_or("dtype", |field| field.trim_matches('`'));
     let place = row.ids.len() - row.start.min(row.ids.len()) + 1;

@@ -1,5 +1,6 @@
 //! Warnings and problems of a generation configuration.
 
+use inseq_core::did_you_mean;
 use inseq_core::mismatch::shown;
 use serde_json::Value;
 
@@ -47,7 +48,8 @@ impl GenerationConfig {
         for (name, field) in &self.given {
             match Use::of(name, &field.value) {
                 Use::Unknown if !field.value.is_null() => {
-                    say(field, name, "; transformers knows no such field, and it has no effect")
+                    let near = did_you_mean(name, fields::HONOURED.iter().copied(), 1);
+                    say(field, name, &format!("; transformers knows no such field, and it has no effect{near}"))
                 }
                 Use::NotHonoured => say(field, name, ", which is not supported: the text is generated without"),
                 Use::Honoured | Use::WithoutEffect | Use::Unknown => {}

@@ -1,7 +1,7 @@
 //! Language tokens of translation models.
 
 use indexmap::IndexMap;
-use inseq_core::nearest;
+use inseq_core::did_you_mean;
 
 use super::configuration::Configuration;
 use super::{Role, TokenizerOptions};
@@ -215,9 +215,8 @@ impl Translation {
 }
 
 fn unknown(code: &str, ids: &IndexMap<String, u32>) -> Error {
-    let nearest = nearest(code, ids.keys().map(String::as_str), 1);
-    let nearest = nearest.first().map(|nearest| format!(" (nearest: `{nearest}`)")).unwrap_or_default();
-    Error::argument("language", format!("the language `{code}` is unknown{nearest}; known are {}", list(ids)))
+    let near = did_you_mean(code, ids.keys().map(String::as_str), 1);
+    Error::argument("language", format!("the language `{code}` is unknown; choose from {}{near}", list(ids)))
 }
 
 fn list(ids: &IndexMap<String, u32>) -> String {

@@ -44,8 +44,8 @@ const ARGUMENTS: &[Argument] = &[
         "model",
         "Origin of replacements: model (tokens that the model itself expects at the position in its output, any \
          token in a source), uniform (any token), {\"given_model\": \"folder or name\"} (tokens that a decoder-only \
-         model with the same tokens expects at the position, also in a source), or {\"words\": \"words.json\"} or such an \
-         object itself, {\"NOUN\": [\"cat\", \"dog\"]} (any token of the same list).",
+         model with the same tokens expects at the position, also in a source), or {\"words\": \"words.json\"} or \
+         {\"words\": {\"NOUN\": [\"cat\", \"dog\"]}} (any token of the same list).",
     ),
     SEED,
 ];

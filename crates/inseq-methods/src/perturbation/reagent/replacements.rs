@@ -84,7 +84,9 @@ impl Replacements {
                 };
                 loading.of_file("reagent", path)?;
                 let json = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-                let lists = mismatch::parse(&json).map_err(|error| refuse(error.to_string()))?;
+                let lists = mismatch::parse_unique(&json)
+                    .and_then(|lists| mismatch::read(&lists))
+                    .map_err(|error| refuse(error.to_string()))?;
                 check_words(&lists).map_err(refuse)?;
                 Pool::Words(Arc::new(lists))
             }

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
-use inseq_core::nearest;
+use inseq_core::did_you_mean;
 use inseq_models::model::Model;
 use serde_json::{Map, Value as JsonValue};
 
@@ -22,11 +22,12 @@ Numbers, + - * / and parentheses over scores of the model at each step, with gra
   logit(TOKEN)      the token's logit
   prob(TOKEN)       its probability
   logprob(TOKEN)    the logarithm of its probability
-  entropy           of the next-token distribution, in nats
+  entropy           the entropy of the next-token distribution, in nats
   abs(x) exp(x) log(x) sqrt(x) min(x, y, ...) max(x, y, ...)
 
-A TOKEN is `target`, the one that was generated; a piece of the vocabulary in quotes, such as '▁elle'; its id; or `contrast`, \
-the alternative of the text given as the argument `contrast_targets`.
+A TOKEN is one of four: `target`, the generated token; a piece of the vocabulary in
+quotes, such as '▁elle'; the id of a token; or `contrast`, the alternative from the
+argument `contrast_targets`.
 
   inseq attribute -i \"She was late.\" --attributed-fn \"logit(target) - logit('▁Il')\"
 ";
@@ -188,8 +189,8 @@ fn value(node: &Node, vocabulary: &Vocabulary) -> Result<Value, Misread> {
     }
     let known = SCORES.iter().map(|(name, _)| *name).chain(["entropy"]);
     let known: Vec<&str> = known.chain(UNARY.map(|(name, _)| name)).chain(PAIRWISE.map(|(name, _)| name)).collect();
-    let near = nearest(name, known.iter().copied(), 1);
-    wrong(format!("unknown function `{name}`; known: {}{}", known.join(", "), suggested(&near)))
+    let near = did_you_mean(name, known.iter().copied(), 1);
+    wrong(format!("unknown function `{name}`; known: {}{near}", known.join(", ")))
 }
 
 /// The token in the parentheses of a score.
@@ -209,31 +210,24 @@ fn token(node: &Node, vocabulary: &Vocabulary) -> Result<Token, Misread> {
             Some(id) => Ok(Token::Id(id)),
             None => {
                 let pieces: Vec<String> = (0..vocabulary.size as u32).filter_map(|id| (vocabulary.piece)(id)).collect();
-                let near = nearest(piece, pieces.iter().map(String::as_str), 3);
-                wrong(format!("the vocabulary has no token `{piece}`{}", suggested(&near)))
+                let near = did_you_mean(piece, pieces.iter().map(String::as_str), 3);
+                wrong(format!("the vocabulary has no token `{piece}`{near}"))
             }
         },
         NodeKind::Name(name, None) => {
-            let near = nearest(name, ["target", "contrast"], 1);
-            let near = if near.is_empty() {
-                format!("; a piece of the vocabulary is quoted: '{name}'")
-            } else {
-                suggested(&near)
+            let way_out = match did_you_mean(name, ["target", "contrast"], 1) {
+                near if near.is_empty() => format!("; a piece of the vocabulary is quoted: '{name}'"),
+                near => near,
             };
-            wrong(format!("unknown token `{name}`{near}"))
+            wrong(format!("unknown token `{name}`{way_out}"))
         }
         _ => wrong("expected a token: target, contrast, a piece of the vocabulary in quotes, or an id".into()),
     }
 }
 
-fn suggested(near: &[&str]) -> String {
-    let each: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
-    if each.is_empty() { String::new() } else { format!(" (did you mean {}?)", each.join(" or ")) }
-}
-
 /// An expression over the scores of a step.
 #[derive(Clone)]
-struct Expression {
+pub(super) struct Expression {
     text: String,
     value: Value,
     /// Source of the alternative, if the expression uses it.
