@@ -104,7 +104,7 @@ impl Cluster {
         wait_until("the scheduler listens", || TcpStream::connect(&self.address).is_ok());
     }
 
-    /// Starts a client.
+    /// Starts a client, in the folder of the cluster.
     pub fn run(&self, flags: &[OsString]) -> Machine {
         self.start("run", &[flags, &["--scheduler".into()]].concat())
     }
@@ -120,7 +120,11 @@ impl Cluster {
         self.started.set(number + 1);
         let file = |ending: &str| self.path(&format!("{number}-{command}.{ending}"));
         let (output, said) = (file("out"), file("err"));
-        let child = Command::new(env!("CARGO_BIN_EXE_inseq-cluster"))
+        let mut line = Command::new(env!("CARGO_BIN_EXE_inseq-cluster"));
+        if command == "run" {
+            line.current_dir(self.folder.path());
+        }
+        let child = line
             .arg(command)
             .args(flags)
             .arg(&self.address)

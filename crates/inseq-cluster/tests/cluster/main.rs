@@ -132,15 +132,47 @@ fn two_executors_write_what_one_process_writes() {
     assert!(client.output().contains("nothing was left to attribute"), "{}", client.output());
     assert_eq!(cluster.executors.iter().map(|executor| executor.count("of 30: ")).sum::<usize>(), PARTS);
 
-    // Fewer shards than parts, and the model of the last run.
-    let results = cluster.path("other");
-    let mut flags = REFERENCE.flags(&results);
+    // Fewer shards than parts, the model of the last run, and a path in a folder that executors did not start in.
+    let mut flags = REFERENCE.flags(Path::new("other"));
     flags.extend(["--shards".into(), "4".into()]);
     let mut client = cluster.run(&flags);
     assert!(client.wait(), "{}", client.said());
-    check(&results);
+    check(&cluster.path("other"));
     assert_eq!(cluster.executors.iter().map(|executor| executor.count("of 4: ")).sum::<usize>(), 4);
     assert!(cluster.executors.iter().all(|executor| executor.count("loading the model") <= 1));
+
+    // A filter.
+    let mut flags = REFERENCE.flags(Path::new("doors"));
+    flags.extend(["--where".into(), "text like 'The doors%'".into()]);
+    let mut client = cluster.run(&flags);
+    assert!(client.wait(), "{}", client.said());
+    assert!(client.output().contains("complete: 80 rows"), "{}", client.output());
+}
+
+#[test]
+fn an_error_that_may_pass_is_tried_four_times_and_leaves_nothing_half_done() {
+    let _alone = alone();
+    let cluster = Cluster::new(1);
+    let results = cluster.path("results");
+    fs::create_dir(&results).unwrap();
+    let mut flags = REFERENCE.flags(&results);
+    flags.extend(["--scheduler-timeout".into(), "0".into()]);
+    // Nobody answers at this address, so that the folder is prepared, and no more.
+    let nobody = Cluster::without_processes();
+    assert!(!nobody.run(&flags).wait());
+    fs::write(results.join("sequences"), "a file in place of a folder").unwrap();
+    let mut client = cluster.run(&flags);
+    assert!(!client.wait());
+    assert!(client.said().contains("the cluster gave up") && client.said().contains("sequences"), "{}", client.said());
+    let tries =
+        (0..PARTS).map(|shard| cluster.executors[0].count(&format!("inseq_cluster::function] shard {shard} of 30: ")));
+    assert_eq!(tries.max(), Some(4));
+    assert_eq!(done(&results), 0);
+
+    fs::remove_file(results.join("sequences")).unwrap();
+    let mut client = cluster.run(&flags);
+    assert!(client.wait(), "{}", client.said());
+    check(&results);
 }
 
 #[test]
