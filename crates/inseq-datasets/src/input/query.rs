@@ -4,7 +4,7 @@ use super::cells::Cells;
 use super::columns::{ColumnType, Holds, Wanted};
 use super::origin::Origin;
 use super::source::{Columns, Source};
-use super::sql::{Expression, Selection};
+use super::sql::{Expression, Output, Selection};
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
 
@@ -19,14 +19,6 @@ pub(super) struct Query {
     outputs: Vec<(Wanted, Output)>,
     /// The columns that are read.
     wanted: Vec<Wanted>,
-}
-
-/// Where a column of the result comes from.
-#[derive(Clone, Debug)]
-pub(super) enum Output {
-    /// The column at a place among those that are read.
-    Column(#[cfg_attr(not(feature = "sql"), expect(dead_code, reason = "expressions read it"))] usize),
-    Computed(Box<Expression>),
 }
 
 impl Query {

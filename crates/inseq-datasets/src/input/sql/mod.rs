@@ -4,6 +4,7 @@
 mod absent;
 #[cfg(feature = "sql")]
 mod expression;
+mod output;
 #[cfg(feature = "sql")]
 mod selection;
 
@@ -11,5 +12,6 @@ mod selection;
 pub(super) use absent::{Expression, Selection};
 #[cfg(feature = "sql")]
 pub(super) use expression::Expression;
+pub(super) use output::Output;
 #[cfg(feature = "sql")]
 pub(super) use selection::Selection;

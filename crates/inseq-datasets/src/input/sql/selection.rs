@@ -8,11 +8,11 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use datafusion::arrow::compute::concat;
 
 use super::expression::{Compiled, Expression};
+use super::output::Output;
 use crate::Result;
 use crate::input::batches::{cell, column_type};
 use crate::input::cells::{Cell, Cells};
 use crate::input::columns::{ColumnType, Holds, Wanted};
-use crate::input::query::Output;
 use crate::input::table::CellRows;
 
 /// Rows that are evaluated at once.

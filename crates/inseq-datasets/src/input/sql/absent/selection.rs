@@ -1,35 +1,13 @@
-//! What stands for expressions in a build without them. None of these values exists, so nothing here does anything.
+//! What stands for the expressions over the columns of a file.
 
 use std::convert::Infallible;
 
+use super::expression::Expression;
 use crate::Result;
 use crate::input::cells::Cells;
 use crate::input::columns::{ColumnType, Wanted};
-use crate::input::query::Output;
+use crate::input::sql::output::Output;
 use crate::input::table::CellRows;
-
-/// An SQL expression.
-#[derive(Clone, Debug)]
-pub(in crate::input) struct Expression(Infallible);
-
-impl Expression {
-    /// Parses an expression.
-    pub(in crate::input) fn parse(_: &str) -> Result<Self, String> {
-        Err("this program was built without the feature `sql`, which expressions need; use a released binary, or build it with \
-             `cargo install inseq-cli --features sql`"
-            .into())
-    }
-
-    /// Whether it is nothing but the name of a column.
-    pub(in crate::input) fn is_name(&self) -> bool {
-        match self.0 {}
-    }
-
-    /// The columns that it names.
-    pub(in crate::input) fn columns(&self) -> &[String] {
-        match self.0 {}
-    }
-}
 
 /// Expressions over the columns of a file.
 #[derive(Clone, Debug)]
