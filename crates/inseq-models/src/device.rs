@@ -117,8 +117,10 @@ pub fn parse(name: &str) -> Result<Device> {
         #[cfg(not(feature = "wgpu"))]
         "wgpu" => Err(left_out(kind, kind)),
         _ => {
+            // Also the names that other builds have.
+            const OTHERS: [&str; 6] = ["cuda", "tch-cuda", "tch", "vulkan", "wgpu", "flex"];
             let known = choices();
-            let near = did_you_mean(kind, known.iter().copied(), 1);
+            let near = did_you_mean(kind, known.iter().copied().chain(OTHERS), 1);
             let problem = format!("unknown device `{name}`; choose from {}{near}", known.join(", "));
             Err(Error::argument("device", problem))
         }
@@ -192,7 +194,9 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn an_unknown_device_is_named_with_the_nearest() {
-        for (name, near) in [("cpuu", "cpu"), ("flexx:0", "flex"), ("atuo", "auto")] {
+        for (name, near) in
+            [("cpuu", "cpu"), ("flexx:0", "flex"), ("atuo", "auto"), ("cud", "cuda"), ("vulcan:1", "vulkan")]
+        {
             let message = parse(name).unwrap_err().to_string();
             assert!(message.starts_with(&format!("unknown device `{name}`; choose from auto, cpu, ")), "{message}");
             assert!(message.ends_with(&format!("(did you mean `{near}`?)")), "{message}");

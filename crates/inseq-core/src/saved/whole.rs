@@ -75,7 +75,7 @@ fn temporary(place: &Path) -> io::Result<NamedTempFile> {
     // The error of the library names the temporary file.
     builder.tempfile_in(folder).map_err(|error| {
         let problem = match error.kind() {
-            io::ErrorKind::NotFound => "is not there; make it first".to_owned(),
+            io::ErrorKind::NotFound if !folder.exists() => "is not there; make it first".to_owned(),
             kind => format!("takes no new file: {kind}"),
         };
         io::Error::new(error.kind(), format!("the folder {} {problem}", folder.display()))
