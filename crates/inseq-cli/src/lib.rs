@@ -13,6 +13,7 @@ pub mod attribute_dataset;
 mod attribution;
 mod compare;
 mod completing;
+mod completions;
 mod failure;
 mod input;
 mod json_object;
@@ -43,7 +44,7 @@ use arguments::{Arguments, Command};
 /// Reads the command line of this process, runs it, and returns the exit code.
 pub fn main() -> ExitCode {
     keep_freed_memory();
-    completing::answer();
+    completions::answer();
     let arguments: Arguments = read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match run(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
@@ -66,6 +67,6 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Info(arguments) => saved::info::run(&arguments),
         Command::DatasetStatus(arguments) => saved::dataset_status::run(&arguments),
         Command::DatasetReport(arguments) => saved::dataset_report::run(&arguments),
-        Command::Completions { shell } => completing::script(shell),
+        Command::Completions { shell } => completions::script(shell),
     }
 }
