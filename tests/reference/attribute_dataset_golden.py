@@ -63,9 +63,14 @@ OUTPUTS = ["on the mat", "but she was not", "and he said no", "yes", "that was o
 # transformers 5 computes in the type of the file, if nothing is said.
 FLAGS = ["--model_kwargs", '{"dtype": "float32"}', "--attribution_aggregators", "vnorm", "--step_scores", "probability"]
 # The reference generates all texts in one batch, and shorter ones see the padding. So texts are generated for these rows only.
-GENERATED = {"marian": "train[:2]", "gpt2": "train[1:3]"}
-# The reference reads a generated text again. What Marian wrote in part may be read as other tokens.
-LENGTHS = {"marian": "{}", "gpt2": '{"max_new_tokens": 6}', "t5": '{"max_new_tokens": 6}'}
+GENERATED = {"marian": "train[:2]", "gpt2": "train[1:3]", "t5": "train[:1]"}
+# The reference reads a generated text again. What Marian wrote in part may be read as other tokens; and what T5 wrote without an end, or
+# with tokens that are not in its text, is.
+GENERATION = {
+    "marian": "{}",
+    "gpt2": '{"max_new_tokens": 6}',
+    "t5": '{"max_new_tokens": 6, "forced_eos_token_id": 1, "suppress_tokens": [2, 70]}',
+}
 
 
 def rows(name):
@@ -96,7 +101,7 @@ def run(folder, name, file, given, split):
     columns = ["-in", "source", *(["-gen", "target"] if given else [])]
     data = ["attribute-dataset", "-d", kind, "--files", str(folder / file), "--split", split, *columns]
     sys.argv = ["inseq", *data, "-m", str(MODELS[name]), "-o", str(saved), "--hide", *FLAGS,
-                "--generation_kwargs", LENGTHS[name]]
+                "--generation_kwargs", GENERATION[name]]
     command()
     text = saved.read_text().replace(str(MODELS[name]), name)
     saved.unlink()
@@ -111,9 +116,8 @@ def main():
         for end in ["jsonl", "csv"]:
             saved = run(folder, name, f"{name}.{end}", True, "train[:4]")
             (folder / f"{name}_{end}_given.json").write_text(saved + "\n")
-            if name in GENERATED:
-                saved = run(folder, name, f"{name}.{end}", False, GENERATED[name])
-                (folder / f"{name}_{end}_generated.json").write_text(saved + "\n")
+            saved = run(folder, name, f"{name}.{end}", False, GENERATED[name])
+            (folder / f"{name}_{end}_generated.json").write_text(saved + "\n")
         # The reference reads an empty text with an encoder-decoder model.
         if name == "marian":
             saved = run(folder, name, "empty.jsonl", False, "train")

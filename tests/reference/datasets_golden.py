@@ -1,7 +1,8 @@
-"""Rows of small datasets as the `datasets` library reads them: split expressions, layouts of folders, and formats with their arguments.
+"""Rows of small datasets as the `datasets` library reads them: split expressions, layouts of folders, cards, and formats with their
+arguments.
 
-Needs an environment with `datasets` (5.2.0). Makes `tests/fixtures/datasets/`: `splits.json`, `layouts.json`, `formats.json`, and the
-binary files that `formats.json` names.
+Needs an environment with `datasets` (5.2.0). Makes `tests/fixtures/datasets/`: `splits.json`, `layouts.json`, `cards.json`,
+`formats.json`, and the binary files that `formats.json` names.
 """
 
 import gzip
@@ -136,6 +137,90 @@ def layouts():
     return out
 
 
+# Cards: name, the facts of the card (or of `.huggingface.yaml`), the files, and the calls with the splits that are asked for.
+ROWS = "text\n{0} one\n{0} two\n"
+SEVERAL = """configs:
+- config_name: de
+  data_files: de/*.csv
+- config_name: fr
+  data_files:
+  - split: train
+    path: fr/train-*.csv
+  - split: held.out
+    path: ["fr/test.csv", fr/more/*.csv]
+"""
+SEVERAL_FILES = ["de/a.csv", "de/b.csv", "fr/train-0.csv", "fr/train-1.csv", "fr/test.csv", "fr/more/x.csv", "LICENSE"]
+CARDS = [
+    ("one configuration", "configs:\n- config_name: only\n  data_files: b.csv\n", ["a.csv", "b.csv"],
+     [({}, ["train", "test"]), ({"name": "only"}, ["train"]), ({"name": "default"}, ["train"]), ({"data_files": "a.csv"}, ["train"])]),
+    ("several", SEVERAL, SEVERAL_FILES,
+     [({}, ["train"]), ({"name": "de"}, ["train", "held.out"]), ({"name": "fr"}, ["train", "held.out", "train+held.out", "all"]),
+      ({"name": "es"}, ["train"]), ({"data_files": "fr/test.csv"}, ["train"]), ({"name": "fr", "data_files": "de/a.csv"}, ["train"]),
+      ({"data_dir": "de"}, ["train"])]),
+    ("named default", SEVERAL.replace("config_name: fr", "config_name: default"), SEVERAL_FILES, [({}, ["train", "held.out"])]),
+    ("marked default", SEVERAL.replace("- config_name: fr\n", "- config_name: fr\n  default: true\n"), SEVERAL_FILES, [({}, ["train", "held.out"])]),
+    ("two defaults", SEVERAL.replace("data_files: de/*.csv", "data_files: de/*.csv\n  default: true").replace("config_name: fr", "config_name: default"),
+     SEVERAL_FILES, [({}, ["train"])]),
+    ("default of dataset_info", SEVERAL + "dataset_info:\n  config_name: fr\n", SEVERAL_FILES, [({}, ["train"])]),
+    ("folder of a configuration", "configs:\n- config_name: a\n  data_dir: a\n- config_name: b\n  data_dir: b\n  data_files: x.csv\n",
+     ["a/train.csv", "a/test.csv", "b/x.csv", "b/y.csv", "x.csv"], [({"name": "a"}, ["train", "test"]), ({"name": "b"}, ["train"])]),
+    ("a list of files", "configs:\n- config_name: a\n  data_files:\n  - b.csv\n  - a*.csv\n", ["a1.csv", "a2.csv", "b.csv"], [({}, ["train"])]),
+    ("all files", "configs:\n- config_name: a\n  data_files: '**'\n", ["a.csv", "b/c.csv", "LICENSE", "notes"], [({}, ["train"])]),
+    ("without files", "configs:\n- config_name: a\n", ["train.csv", "test.csv"], [({}, ["train", "test"])]),
+    ("no match", "configs:\n- config_name: a\n  data_files: none-*.csv\n", ["a.csv"], [({}, ["train"])]),
+    ("no file", "configs:\n- config_name: a\n  data_files: none.csv\n", ["a.csv"], [({}, ["train"])]),
+    ("without configurations", "license: mit\nconfigs: []\n", ["a.csv"], [({}, ["train"]), ({"name": "default"}, ["train"]), ({"name": "x"}, ["train"])]),
+    ("no list", "configs:\n  config_name: a\n", ["a.csv"], [({}, ["train"])]),
+    ("without a name", "configs:\n- data_files: a.csv\n", ["a.csv"], [({}, ["train"])]),
+    ("a split that is no word", "configs:\n- config_name: a\n  data_files:\n  - split: held-out\n    path: a.csv\n", ["a.csv"], [({}, ["train"])]),
+    ("a split twice", "configs:\n- config_name: a\n  data_files:\n  - split: train\n    path: a.csv\n  - split: train\n    path: b.csv\n",
+     ["a.csv", "b.csv"], [({}, ["train"])]),
+    ("an entry without a path", "configs:\n- config_name: a\n  data_files:\n  - split: train\n", ["a.csv"], [({}, ["train"])]),
+    ("arguments", "configs:\n- config_name: a\n  data_files: a.csv\n  sep: ';'\n  header: null\n  column_names: [n, text]\n  unknown: 1\n",
+     {"a.csv": "1;one\n2;two, 2\n"}, [({}, ["train"])]),
+    ("arguments of the caller", "configs:\n- config_name: a\n  data_files: a.csv\n  sep: ';'\n", {"a.csv": "x;text|text\n1;2|one\n"},
+     [({"sep": "|"}, ["train"])]),
+    ("arguments beside files", "configs:\n- config_name: a\n  data_files: a.csv\n  sep: ';'\n", {"a.csv": "text;n\none;1\n", "b.csv": "text;n\ntwo;1\n"},
+     [({"data_files": "b.csv"}, ["train"])]),
+    ("a field", "configs:\n- config_name: a\n  data_files: a.json\n  field: data\n", {"a.json": '{"data": [{"text": "one"}]}'}, [({}, ["train"])]),
+    ("a kind of its own", "configs:\n- config_name: a\n  data_files: a.jsonl\n", {"a.jsonl": '{"text": "one"}\n', "b.csv": "text\ntwo\n", "c.csv": "text\nthree\n"},
+     [({}, ["train"])]),
+]
+STANDALONE = "configs:\n- config_name: other\n  data_files: b.csv\n"
+
+
+def cards():
+    out = []
+    cases = [(name, {"README.md": f"---\n{card}---\n# Title\n"}, files, calls) for name, card, files, calls in CARDS]
+    one = CARDS[0]
+    cases += [
+        ("facts of their own", {".huggingface.yaml": STANDALONE}, one[2], [({}, ["train"])]),
+        ("facts before the card", {"README.md": f"---\n{one[1]}---\n", ".huggingface.yaml": STANDALONE}, one[2], [({}, ["train"]), ({"name": "only"}, ["train"])]),
+        ("a card without facts", {"README.md": "# Title\n\n---\nconfigs: 1\n---\n"}, ["a.csv"], [({}, ["train"])]),
+        ("other line ends", {"README.md": f"---\n{one[1]}---\n".replace("\n", "\r\n")}, one[2], [({}, ["train"])]),
+    ]
+    for name, cards, files, calls in cases:
+        contents = files if isinstance(files, dict) else {file: ROWS.format(file) for file in files}
+        contents = cards | contents
+        with tempfile.TemporaryDirectory() as folder:
+            for file, content in contents.items():
+                place = Path(folder) / file
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content.encode())
+            found = []
+            for call, asked in calls:
+                rows = {}
+                for split in asked:
+                    try:
+                        rows[split] = list(load(path=folder, split=split, **call)["text"])
+                    except Exception as error:
+                        print(f"{name}, {call}, {split}: {type(error).__name__}: {str(error).splitlines()[:1]}")
+                        rows[split] = None
+                found.append({"call": call, "splits": rows})
+        out.append({"name": name, "files": contents, "calls": found})
+    return out
+
+
 def parquet(path, table, **options):
     pq.write_table(table, path, **options)
 
@@ -256,7 +341,7 @@ def formats():
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     binary_files()
-    for name, cases in (("splits", splits()), ("layouts", layouts()), ("formats", formats())):
+    for name, cases in (("splits", splits()), ("layouts", layouts()), ("cards", cards()), ("formats", formats())):
         lines = ",\n".join(json.dumps(case) for case in cases)
         (OUT / f"{name}.json").write_text(f"[\n{lines}\n]\n")
         print(name, len(cases))

@@ -293,11 +293,18 @@ fn groups_that_make_no_sense_are_named() {
             .generated_texts(["Salut"])
             .feature_groups(FeatureGroups::from_json(json).unwrap())
     };
-    refused(&hi(r#"{"source": [[0, 99]]}"#), &["feature groups of text 1", "[0, 99]", "source tokens"]);
+    refused(
+        &hi(r#"{"source": [[0, 99]]}"#),
+        &["text 1: the source span 1 of its feature groups is", "[0, 99]", "source tokens"],
+    );
     refused(&hi(r#"{"target": [[0, 2], [1, 3]]}"#), &["target span 2", "overlap"]);
     refused(&hi(r#"[{"source": [[0, 1]]}, {}]"#), &["given for 2 texts, but there are 1"]);
     let spans = FeatureGroups::Spans(vec![TextSpans::default()]);
     refused(&AttributionRequest::new(["Hi"]).feature_groups(spans), &["feature groups", "found no span"]);
+}
+
+fn said(warnings: &[inseq_core::Warning]) -> String {
+    warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// What the reference runs with gets a warning, and the rest an error.
@@ -309,7 +316,7 @@ fn contrasts_that_make_no_sense() {
         request.step_scores_args = arguments.as_object().cloned().unwrap();
         gpt2.attribute(&request.step_scores(["contrast_prob"]))
     };
-    let warnings = |arguments| contrast(arguments).unwrap().info.warnings.map(|warnings| warnings.join(" "));
+    let warnings = |arguments| contrast(arguments).unwrap().info.warnings.map(|warnings| said(&warnings));
     assert_eq!(warnings(json!({ "contrast_targets": "the cat ran" })), None);
     let other = warnings(json!({ "contrast_targets": "a dog ran" })).unwrap();
     assert!(other.contains("does not begin with its prompt") && other.contains("the cat"), "{other}");

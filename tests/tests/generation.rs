@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use inseq_core::AttributionResult;
 use inseq_methods::{AttributionModel, AttributionRequest};
 use inseq_tests::fixture;
 use serde::Deserialize;
@@ -132,10 +133,14 @@ fn no_field_stops_a_given_text() {
     assert!(model.attribute(&AttributionRequest::new(["the cat"]).generation_argument("num_beams", 1)).is_ok());
 }
 
+fn said(result: AttributionResult) -> Vec<String> {
+    result.info.warnings.iter().flatten().map(ToString::to_string).collect()
+}
+
 /// The warnings of a text that is generated.
 fn warnings(model: &AttributionModel, arguments: Value) -> Vec<String> {
     let request = AttributionRequest::new(["the cat"]).generation_args(object(arguments));
-    model.attribute(&request).unwrap().info.warnings.unwrap_or_default()
+    said(model.attribute(&request).unwrap())
 }
 
 #[test]
@@ -245,7 +250,7 @@ fn values_out_of_range_are_what_they_are_in_transformers() {
                 assert!(message.contains(&format!("`{}", case.field)), "{case:?}: {message}");
                 continue;
             }
-            let said = found.unwrap().info.warnings.unwrap_or_default();
+            let said = said(found.unwrap());
             let has_said = said.iter().any(|said| said.contains(&format!("`{}`", case.field)));
             // What beams come to may be the same with a field that is used.
             if !case.mode.contains_key("num_beams") {

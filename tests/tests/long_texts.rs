@@ -28,7 +28,7 @@ fn ids(tokens: &[inseq_core::Token]) -> Vec<u32> {
 }
 
 fn warnings(info: &inseq_core::Info) -> Vec<String> {
-    info.warnings.clone().unwrap_or_default()
+    info.warnings.iter().flatten().map(ToString::to_string).collect()
 }
 
 /// What `tokenizer(text, truncation=True, max_length=positions)` leaves: as many ids as there are positions, of which those

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use inseq_core::AttributionResult;
+use inseq_core::{AttributionResult, Warning};
 
 use crate::failure::{in_flags, one_line, say};
 
@@ -19,10 +19,12 @@ pub struct Warnings {
 
 impl Warnings {
     /// Says those that have not been said yet.
-    pub fn say<T: AsRef<str>>(&mut self, warnings: impl IntoIterator<Item = T>) {
+    pub fn say<'a>(&mut self, warnings: impl IntoIterator<Item = &'a Warning>) {
         for warning in warnings {
-            if self.said.insert(warning.as_ref().to_owned()) {
-                warn(warning.as_ref());
+            let said = warning.to_string();
+            if !self.said.contains(&said) {
+                warn(&said);
+                self.said.insert(said);
             }
         }
     }

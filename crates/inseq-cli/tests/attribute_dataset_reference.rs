@@ -63,18 +63,21 @@ fn assert_agreement(case: &str, found: &Path, expected: &Path) {
 fn one_file_is_that_of_the_reference() {
     let folder = tempfile::tempdir().unwrap();
     let saved = path_in(&folder, "result.json");
-    for (name, model) in
-        [("marian", "../../crates/inseq-models/demo"), ("gpt2", "architectures/gpt2"), ("t5", "architectures/t5")]
-    {
-        // As in `attribute_dataset_golden.py`.
-        let length = if name == "marian" { "{}" } else { r#"{"max_new_tokens": 6}"# };
-        let generated = [("marian", "train[:2]"), ("gpt2", "train[1:3]")].into_iter().find(|(of, _)| *of == name);
+    // As in `attribute_dataset_golden.py`: the model, the rows whose texts are generated, and how.
+    for (name, model, generated, generation) in [
+        ("marian", "../../crates/inseq-models/demo", "train[:2]", "{}"),
+        ("gpt2", "architectures/gpt2", "train[1:3]", r#"{"max_new_tokens": 6}"#),
+        (
+            "t5",
+            "architectures/t5",
+            "train[:1]",
+            r#"{"max_new_tokens": 6, "forced_eos_token_id": 1, "suppress_tokens": [2, 70]}"#,
+        ),
+    ] {
         let mut cases: Vec<(String, String, &str, bool)> = Vec::new();
         for end in ["jsonl", "csv"] {
             cases.push((format!("{name}_{end}_given"), format!("{name}.{end}"), "train[:4]", true));
-            cases.extend(
-                generated.map(|(_, split)| (format!("{name}_{end}_generated"), format!("{name}.{end}"), split, false)),
-            );
+            cases.push((format!("{name}_{end}_generated"), format!("{name}.{end}"), generated, false));
         }
         // An empty text is its special tokens.
         if name == "marian" {
@@ -89,7 +92,7 @@ fn one_file_is_that_of_the_reference() {
             }
             line.extend(["-m", &model, "-o", &saved, "--hide", "--model_kwargs", r#"{"dtype": "float32"}"#]);
             line.extend(["--attribution_aggregators", "vnorm", "--step_scores", "probability"]);
-            line.extend(["--generation_kwargs", length]);
+            line.extend(["--generation_kwargs", generation]);
             let output = run(&line);
             assert!(output.status.success(), "{line:?}: {output:?}");
             assert_agreement(&case, saved.as_ref(), fixture(&format!("attribute_dataset/{case}.json")).as_ref());

@@ -4,6 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::Warning;
+
 /// Declares [`Info`]: each field is named as the reference's key.
 macro_rules! info {
     ($($(#[$doc:meta])* $field:ident: $kind:ty,)*) => {
@@ -125,7 +127,7 @@ info! {
     /// Name of the groups of tokens that were attributed as one feature.
     feature_groups: String,
     /// Warnings for the reader of the result, one sentence each.
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 }
 
 impl Info {

@@ -24,6 +24,7 @@ pub mod text;
 mod token;
 mod unknown;
 mod validate;
+mod warning;
 
 pub use closeness::Tolerance;
 pub use comparison::MeanShares;
@@ -38,3 +39,4 @@ pub use scores_dict::{PlacedToken, ScoresDict};
 pub use sequence::{AttributionKind, FoundTokens, ScoreAxis, SequenceAttribution, SequenceScore, StepAttribution};
 pub use token::{Piece, Token};
 pub use unknown::{UnknownName, did_you_mean, nearest};
+pub use warning::{TextKind, TextName, Warning};

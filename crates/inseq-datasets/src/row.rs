@@ -1,5 +1,7 @@
 //! Rows on their way in and out.
 
+use std::collections::BTreeMap;
+
 use inseq_core::SequenceAttribution;
 
 /// A row of a dataset.
@@ -12,6 +14,8 @@ pub struct Row {
     pub id: Option<String>,
     /// The input text, and the generated text where its column is named; or why the row has none, such as a null.
     pub texts: std::result::Result<(String, Option<String>), String>,
+    /// Texts of other columns, by the argument of step functions that they are for. Results do not keep them.
+    pub arguments: BTreeMap<String, String>,
 }
 
 /// A row that was attributed, or why it could not be.
@@ -27,7 +31,7 @@ pub struct AttributedRow {
 }
 
 inseq_core::setters! {
-    Row { number: u64, texts: std::result::Result<(String, Option<String>), String> }
+    Row { number: u64, texts: std::result::Result<(String, Option<String>), String>, arguments: BTreeMap<String, String> }
     some { id: impl Into<String> }
 }
 
@@ -42,7 +46,7 @@ impl Row {
     /// ```
     #[must_use]
     pub fn new(number: u64, texts: std::result::Result<(String, Option<String>), String>) -> Self {
-        Self { number, id: None, texts }
+        Self { number, id: None, texts, arguments: BTreeMap::new() }
     }
 }
 

@@ -112,6 +112,46 @@ fn layouts_are_those_of_the_datasets_library() {
 }
 
 #[derive(Deserialize)]
+struct CardCase {
+    name: String,
+    files: indexmap::IndexMap<String, String>,
+    calls: Vec<CardCall>,
+}
+
+#[derive(Deserialize)]
+struct CardCall {
+    call: Map<String, Value>,
+    splits: indexmap::IndexMap<String, Option<Vec<String>>>,
+}
+
+#[test]
+fn configurations_of_cards_are_those_of_the_datasets_library() {
+    let cases: Vec<CardCase> = golden("cards.json");
+    assert!(cases.len() > 20);
+    for CardCase { name, files, calls } in cases {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, content) in &files {
+            write(&folder, file, content);
+        }
+        for CardCall { mut call, splits } in calls {
+            let mut source = Source::new(folder.path().to_string_lossy());
+            let mut named = |argument: &str| call.remove(argument).map(|value| value.as_str().unwrap().to_owned());
+            (source.config, source.dir) = (named("name"), named("data_dir"));
+            source.kwargs = call;
+            for (split, expected) in splits {
+                let source = source.clone().split(&split);
+                let found =
+                    texts(&source, "text").map(|texts| texts.into_iter().map(|text| text.unwrap()).collect::<Vec<_>>());
+                match expected {
+                    None => assert!(found.is_err(), "{name}, {source:?}: {found:?}"),
+                    Some(expected) => assert_eq!(found.unwrap(), expected, "{name}, {source:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
 struct FormatCase {
     file: String,
     content: Option<String>,
@@ -253,10 +293,23 @@ fn files_have_their_size_and_hash() {
     let path = write(&folder, "a.txt", "one\n");
     let dataset = Dataset::open(&Source::new(&path), &Columns::new("text")).unwrap();
     let hash = blake3::hash(b"one\n").to_hex().to_string();
-    let file = &dataset.files()[0];
+    let files = dataset.files(&[]).unwrap();
+    let file = &files[0];
     assert_eq!((file.path.as_str(), file.bytes, file.hash.as_str()), (path.as_str(), 4, hash.as_str()));
-    let saved = serde_json::to_string(dataset.files()).unwrap();
-    assert_eq!(serde_json::from_str::<Vec<inseq_datasets::DataFile>>(&saved).unwrap(), dataset.files());
+    let saved = serde_json::to_string(&files).unwrap();
+    assert_eq!(serde_json::from_str::<Vec<inseq_datasets::DataFile>>(&saved).unwrap(), files);
+
+    // A file that has not changed is not read again, so the hash is the one that is known.
+    let mut known = [file.clone()];
+    known[0].hash = "known".into();
+    assert_eq!(dataset.files(&known).unwrap(), known);
+    // One with another time of change, or another size, is.
+    let earlier = std::fs::metadata(&path).unwrap().modified().unwrap() - std::time::Duration::from_secs(1);
+    std::fs::File::options().append(true).open(&path).unwrap().set_modified(earlier).unwrap();
+    assert_eq!(dataset.files(&known).unwrap()[0].hash, hash);
+    let mut larger = dataset.files(&[]).unwrap();
+    larger[0].bytes = 5;
+    assert_eq!(dataset.files(&larger).unwrap()[0].bytes, 4);
 }
 
 #[test]

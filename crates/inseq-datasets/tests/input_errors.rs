@@ -249,12 +249,6 @@ fn a_dataset_that_is_not_there_is_said_to_be_missing() {
     );
     assert!(message(Source::new(folder.path("one.txt")).files(["a.txt"])).contains("is the data already"));
     assert_eq!(message(Source::new(folder.path("one.txt")).split("test")), "no split `test`; the dataset has `train`");
-    folder.write("card/README.md", "---\nlicense: mit\nconfigs:\n- config_name: a\n---\n");
-    folder.write("card/a/train.csv", "text\na\n");
-    assert!(
-        message(Source::new(folder.path("card"))).starts_with("/card: `configs` in README.md assigns files to splits")
-    );
-    assert!(Dataset::open(&Source::new(folder.path("card")).dir("a"), &Columns::new("text")).is_ok());
     folder.write("empty.txt", "");
     assert_eq!(message(Source::new(folder.path("empty.txt"))), "split `train`: there are no rows in /empty.txt");
     folder.write("empty.parquet", "");
@@ -267,6 +261,61 @@ fn a_dataset_that_is_not_there_is_said_to_be_missing() {
         message(Source::new(folder.path("notes.jsonl")))
             .starts_with("/notes.jsonl: row 0: not a JSON object: expected value")
     );
+}
+
+#[test]
+fn what_is_wrong_with_a_card_is_said() {
+    let folder = Folder::new();
+    folder.write("d/a.csv", "text\na\n");
+    let message = |configs: &str, config: Option<&str>| {
+        folder.write("d/README.md", format!("---\nlicense: mit\n{configs}---\n"));
+        let mut source = Source::new(folder.path("d"));
+        source.config = config.map(Into::into);
+        folder.message(&source)
+    };
+    let several = "configs:\n- config_name: german\n  data_files: a.csv\n- config_name: french\n  data_files: a.csv\n";
+    for (configs, config, expected) in [
+        (several, None, "/d: it has several configurations; choose one with `--dataset_config`: `german`, `french`"),
+        (several, Some("germn"), "/d: no configuration `germn`; it has `german`, `french` (did you mean `german`?)"),
+        ("configs: {}\n", None, "/d: `configs` of the card: it must be a list"),
+        ("configs: [3]\n", None, "/d: `configs` of the card: 3 is no configuration"),
+        (
+            "configs:\n- data_files: a.csv\n",
+            None,
+            "/d: `configs` of the card: `config_name` is missing in {\"data_files\":\"a.csv\"}",
+        ),
+        (
+            "configs:\n- config_name: a\n  data_files: ../other.csv\n",
+            None,
+            "/d: `configs` of the card: configuration `a`: `../other.csv` leads out of the dataset",
+        ),
+        (
+            "configs:\n- config_name: a\n  data_dir: /etc\n",
+            None,
+            "/d: `configs` of the card: configuration `a`: `/etc` leads out of the dataset",
+        ),
+        (
+            "configs:\n- config_name: a\n  data_files: [{split: held-out, path: a.csv}]\n",
+            None,
+            "/d: `configs` of the card: configuration `a`: `held-out` cannot be the name of a split",
+        ),
+        (
+            "configs:\n- config_name: a\n  data_files: a.csv\n  sep: 3\n",
+            None,
+            "`configs` of the card: `sep` is 3; expected a string",
+        ),
+        (
+            "configs:\n- config_name: a\n  data_files: a.csv\n  usecols: [text]\n",
+            None,
+            "`configs` of the card: `usecols` has no effect on CSV files here: texts are read as they are; leave it out",
+        ),
+    ] {
+        assert_eq!(message(configs, config), expected);
+    }
+    assert!(message("configs: [\n", None).starts_with("/d: README.md: its YAML cannot be read: "));
+    assert!(message("- a\n", None).starts_with("/d: README.md: its YAML "));
+    let entry = message("configs:\n- config_name: a\n  data_files:\n  - split: train\n", None);
+    assert!(entry.contains("configuration `a`: `data_files` is [{\"split\":\"train\"}]; expected a path"), "{entry}");
 }
 
 #[test]
@@ -287,7 +336,7 @@ fn arguments_without_a_meaning_are_refused() {
     assert!(message("encoding", json("\"utf-16\"")).contains("the encoding `utf-16` is not read"));
     assert!(message("split", json("\"train\"")).contains("`split` has a flag of its own"));
     assert!(
-        message("data_files", json("5")).contains("`data_files` is 5; expected a path, a list of paths, or an object")
+        message("data_files", json("5")).contains("`data_files` is 5; expected a path, a list of paths, an object")
     );
     let twice = Source::new("csv").files([&csv]).kwarg("data_files", json("\"a.csv\""));
     assert!(folder.message(&twice).contains("data files are given twice"));

@@ -132,7 +132,7 @@ fn the_parquet_export_is_read_and_nothing_else_is_fetched() {
 
     // Addresses, sizes and hashes of the files.
     let dataset = Dataset::open_with(&source, &Columns::new("text"), &options).unwrap();
-    let first = &dataset.files()[0];
+    let first = &dataset.files(&[]).unwrap()[0];
     assert_eq!(first.path, format!("hf://datasets/org/texts@{EXPORT}/default/train/0000.parquet"));
     assert_eq!((first.bytes, first.hash.len()), (file.len() as u64, 40));
 
@@ -168,6 +168,35 @@ fn configurations_are_chosen_by_name() {
 }
 
 #[test]
+fn a_card_says_the_files_and_the_default_of_its_configurations() {
+    const CARD: &[u8] =
+        b"---\nconfigs:\n- config_name: de\n  data_files: german.csv\n- config_name: fr\n  default: true\n  data_files:\n  - split: \
+        test\n    path: french/*.csv\n  sep: ;\n---\n";
+    let own: [(&str, &[u8]); 4] = [
+        ("README.md", CARD),
+        ("german.csv", b"text\neins\n"),
+        ("french/a.csv", b"n;text\n1;un\n"),
+        ("french/b.csv", b"n;text\n2;deux\n"),
+    ];
+    // Without an export, the card says which files there are.
+    let hub = Hub::start(&own, &[]);
+    let cache = tempfile::tempdir().unwrap();
+    let options = hub.options(&cache);
+    assert_eq!(texts(&Source::new("org/texts").split("test"), &options).unwrap(), ["un", "deux"]);
+    assert!(!hub.asked().iter().any(|path| path.contains("german")), "only files of the split are fetched");
+    assert_eq!(texts(&Source::new("org/texts").config("de"), &options).unwrap(), ["eins"]);
+    let message = texts(&Source::new("org/texts").config("es"), &options).unwrap_err().to_string();
+    assert!(message.ends_with("no configuration `es`; it has `de`, `fr`"), "{message}");
+    // Of an export, it says which configuration is the default one.
+    let file = parquet("groups.parquet");
+    let export: [(&str, &[u8]); 2] = [("de/train/0000.parquet", b"not fetched"), ("fr/test/0000.parquet", &file)];
+    let hub = Hub::start(&own, &export);
+    let cache = tempfile::tempdir().unwrap();
+    assert_eq!(texts(&Source::new("org/texts").split("test"), &hub.options(&cache)).unwrap(), TEXTS);
+    assert!(!hub.asked().iter().any(|path| path.ends_with(".csv") || path.contains("de/train")));
+}
+
+#[test]
 fn the_own_files_are_read_where_there_is_no_whole_export() {
     let file = parquet("groups.parquet");
     let own: [(&str, &[u8]); 5] = [
@@ -190,7 +219,7 @@ fn the_own_files_are_read_where_there_is_no_whole_export() {
             (Source::new("org/texts").revision("v9"), "no such dataset or no such revision"),
             (Source::new("org/unknown"), "has no such dataset; check the spelling"),
             (Source::new("org/texts").files(["nowhere.csv"]), "no file is or matches `nowhere.csv`"),
-            (Source::new("org/texts").config("fr").revision("v1"), "name its files with `--dataset_files`"),
+            (Source::new("org/texts").config("fr").revision("v1"), "no configuration `fr`; it has `default`"),
             (Source::new("org/te xts"), "nor the name of a dataset on the hub"),
         ] {
             let message = texts(source.clone()).unwrap_err().to_string();

@@ -1,6 +1,6 @@
 //! Tokens that are shown with their contrast alternatives.
 
-use inseq_core::{SequenceAttribution, StepAttribution, Token};
+use inseq_core::{SequenceAttribution, StepAttribution, Token, Warning};
 use inseq_models::tokenizer::Role;
 
 use crate::Result;
@@ -17,7 +17,7 @@ impl Contrasts<'_> {
         &self,
         functions: impl Iterator<Item = &'f SharedStepFunction>,
         text: &TextSteps,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<Warning>> {
         let contrasts = functions.filter_map(|function| function.contrast());
         let each = contrasts.map(|contrast| Ok(self.other_text(contrast, text)?.warnings));
         Ok(each.collect::<Result<Vec<_>>>()?.concat())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use web_time::Instant;
 
 use inseq_core::aggregators::AggregationFunction;
-use inseq_core::{Info, SequenceAttribution, StepAttribution};
+use inseq_core::{Info, SequenceAttribution, StepAttribution, TextKind, TextName, Warning};
 use inseq_models::generation::GenerationConfig;
 use inseq_models::tokenizer::Role;
 use serde_json::{Map, Value};
@@ -198,8 +198,8 @@ impl<'r> Call<'r> {
         progress: ProgressCallback,
     ) -> Result<Prepared> {
         if window.start == 0 {
-            outcome.warnings.extend(self.unused_options.iter().cloned());
-            outcome.warnings.extend(self.facts.unused_options(&self.texts).map(str::to_owned));
+            outcome.warnings.extend(self.unused_options.iter().cloned().map(Warning::from));
+            outcome.warnings.extend(self.facts.unused_options(&self.texts).map(|said| Warning::from(said.to_owned())));
         }
         let targets = Targets { texts: &self.texts, generation: self.generation.as_ref() };
         let targets = targets.of(window.clone(), progress, &mut outcome.warnings)?;
@@ -214,7 +214,8 @@ impl<'r> Call<'r> {
             outcome.has_steps |= steps.is_ok();
             let steps = steps.unwrap_or_else(|reason| {
                 let count = self.texts.len();
-                outcome.without_steps.push(format!("text {} of {count} is not attributed: {reason}", index + 1));
+                let name = TextName::new(TextKind::Attributed, index).of(count);
+                outcome.without_steps.push(Warning::refusal(name, reason.to_string()));
                 outcome.refusal.get_or_insert(reason);
                 length..length
             });
@@ -230,7 +231,7 @@ impl<'r> Call<'r> {
         outcome.has_end |= prepared.texts.iter().any(|text| unused_options::sees_end(text, &special));
         let uses_end = self.include_eos_baseline && !self.method.unused_options().contains(&INCLUDE_EOS_BASELINE);
         if uses_end && !outcome.has_end && window.end == self.texts.len() {
-            outcome.warnings.push(unused_options::NO_END.to_owned());
+            outcome.warnings.push(unused_options::NO_END.to_owned().into());
         }
         let contrasts = self.contrasts();
         for text in &prepared.texts {

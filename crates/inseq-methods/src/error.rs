@@ -1,5 +1,7 @@
 //! Errors of this crate.
 
+use inseq_core::TextName;
+
 /// An error of this crate, naming the thing, what was expected and what was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -11,19 +13,23 @@ pub enum Error {
     #[error(transparent)]
     Result(#[from] inseq_core::Error),
     /// An argument of the call is invalid.
-    #[error("{problem}")]
+    #[error("{}", said(text.as_ref(), problem))]
     Argument {
         /// Name of the argument, such as `batch_size`.
         name: String,
-        /// Found and expected value, and the way out, as a whole sentence.
+        /// The text of the call that is at fault, if it is one text.
+        text: Option<TextName>,
+        /// Found and expected value, and the way out, as a whole sentence; of a text, what follows its name.
         problem: String,
     },
     /// A text is longer than the model or an option allows.
-    #[error("{problem}")]
+    #[error("{}", said(text.as_ref(), problem))]
     Limit {
         /// Name of the argument that exceeds the limit, such as `input_texts`.
         name: String,
-        /// The found size, the limit and the way out, as a whole sentence.
+        /// The text of the call that exceeds it, if it is one text.
+        text: Option<TextName>,
+        /// The found size, the limit and the way out, as a whole sentence; of a text, what follows its name.
         problem: String,
     },
     /// A device fails: its memory cannot be read, or holds other values than were computed.
@@ -80,11 +86,43 @@ impl Error {
     /// assert_eq!(error.to_string(), "`scale` must be a number above 0, found -1");
     /// ```
     pub fn argument(name: &str, problem: String) -> Self {
-        Self::Argument { name: name.to_owned(), problem }
+        Self::Argument { name: name.to_owned(), text: None, problem }
     }
 
-    pub(crate) fn limit(name: &str, problem: String) -> Self {
-        Self::Limit { name: name.to_owned(), problem }
+    /// A text of an argument is invalid; `problem` follows its name.
+    pub(crate) fn of_text(name: &str, text: TextName, problem: impl Into<String>) -> Self {
+        Self::Argument { name: name.to_owned(), text: Some(text), problem: problem.into() }
+    }
+
+    /// A text of an argument is too long; `problem` follows its name.
+    pub(crate) fn limit(name: &str, text: TextName, problem: String) -> Self {
+        Self::Limit { name: name.to_owned(), text: Some(text), problem }
+    }
+
+    /// The text of the call that is at fault, if it is known to be one text.
+    pub fn text(&self) -> Option<TextName> {
+        match self {
+            Self::Argument { text, .. } | Self::Limit { text, .. } => *text,
+            _ => None,
+        }
+    }
+
+    /// The message for a reader who sees only the text that is at fault.
+    pub fn alone(&self) -> String {
+        match self {
+            Self::Argument { text: Some(text), problem, .. } | Self::Limit { text: Some(text), problem, .. } => {
+                text.sentence_alone(problem)
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// The error of a call with some of the texts, of which the first one is number `first` of the whole call.
+    pub(crate) fn among(mut self, first: usize) -> Self {
+        if let Self::Argument { text: Some(text), .. } | Self::Limit { text: Some(text), .. } = &mut self {
+            text.index += first;
+        }
+        self
     }
 
     pub(crate) fn device(what: impl Into<String>, problem: String) -> Self {
@@ -106,6 +144,11 @@ impl Error {
     pub(crate) fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         Error::Unknown(inseq_core::UnknownName::new(kind, name, known))
     }
+}
+
+/// A problem as a sentence.
+fn said(text: Option<&TextName>, problem: &str) -> String {
+    text.map_or_else(|| problem.to_owned(), |text| text.sentence(problem))
 }
 
 impl From<inseq_models::Error> for Error {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use inseq_core::aggregators::{AggregationFunction, Spans};
-use inseq_core::{SequenceAttribution, Token, mismatch, text};
+use inseq_core::{SequenceAttribution, TextKind, TextName, Token, mismatch, text};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -146,12 +146,12 @@ impl TextTokens {
             let mut before = 0;
             for (index, &(start, end)) in spans.iter().enumerate() {
                 if start >= end || start < before || end > length {
-                    return Err(Error::argument(
+                    return Err(Error::of_text(
                         "feature_groups",
+                        TextName::new(TextKind::Attributed, self.index),
                         format!(
-                            "feature groups of text {}: the {side} span {} is [{start}, {end}], but spans must not be empty, nor \
-                         overlap, be in order and lie within the {length} {side} tokens",
-                            self.index + 1,
+                            ": the {side} span {} of its feature groups is [{start}, {end}], but spans must not be empty, nor overlap, \
+                             be in order and lie within the {length} {side} tokens",
                             index + 1
                         ),
                     ));

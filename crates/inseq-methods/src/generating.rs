@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use inseq_core::{TextKind, TextName};
 use inseq_models::decoding::ModelDecoder;
 use inseq_models::generation::{Generated, GenerationConfig, Prompts, generate};
 use inseq_models::tokenizer::Role;
@@ -48,9 +49,10 @@ impl TextModel {
         progress: ProgressCallback,
     ) -> Result<Vec<Generated>> {
         if let Some(text) = sources.iter().position(Vec::is_empty) {
-            return Err(Error::argument(
+            return Err(Error::of_text(
                 "input_texts",
-                format!("text {} has no tokens; the model needs something to start from", text + 1),
+                TextName::new(TextKind::Attributed, text),
+                "has no tokens; the model needs something to start from",
             ));
         }
         let start = self.decoder_start().map(|start| config.decoder_start_token_id.unwrap_or(start));

@@ -1,6 +1,6 @@
 //! The `info` of a result.
 
-use inseq_core::{Info, SequenceAttribution};
+use inseq_core::{Info, SequenceAttribution, Warning};
 use serde_json::{Map, Value, json};
 
 use crate::Error;
@@ -30,10 +30,10 @@ pub(crate) struct Facts<'r> {
 pub(crate) struct Outcome {
     /// Warnings for the reader of the result, one sentence each: about the texts, about contrast texts, about texts
     /// without steps, and about scores that are not finite.
-    pub(crate) warnings: Vec<String>,
-    pub(crate) contrasts: Vec<String>,
-    pub(crate) without_steps: Vec<String>,
-    pub(crate) without_value: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) contrasts: Vec<Warning>,
+    pub(crate) without_steps: Vec<Warning>,
+    pub(crate) without_value: Vec<Warning>,
     /// Whether any text has the requested positions, and the reason of the first text without them.
     pub(crate) has_steps: bool,
     pub(crate) refusal: Option<Error>,
@@ -59,7 +59,7 @@ impl Outcome {
     }
 
     /// All warnings, in order.
-    pub(crate) fn all_warnings(&self) -> Vec<String> {
+    pub(crate) fn all_warnings(&self) -> Vec<Warning> {
         [&*self.warnings, &*self.contrasts, &*self.without_steps, &*self.without_value].concat()
     }
 }

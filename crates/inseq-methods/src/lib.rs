@@ -37,6 +37,7 @@ mod reading;
 mod registered;
 mod registry;
 mod request;
+mod selection;
 mod sequences;
 mod targets;
 mod text_model;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
+use inseq_core::{TextKind, TextName, Warning};
 use inseq_models::model::{IncrementalDecoder, Model, Source, Trace};
 use inseq_models::tokenizer::Role;
 
@@ -63,7 +64,7 @@ pub(crate) struct OtherText {
     /// Position in its target for each step of the text.
     positions: Vec<usize>,
     /// Warnings for the reader of the result about the other texts, one sentence each.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl OtherText {
@@ -165,6 +166,7 @@ impl Contrasts<'_> {
             Some(chat) => self.texts.model.contrast_of_chat(chat, &self.texts.inputs[text.index], source, target)?,
             None => (source, target),
         };
+        let name = TextName::new(TextKind::Contrast, text.index);
         let mut warnings = Vec::new();
         let aligned_texts = match &arguments.contrast_targets_alignments {
             Some(Alignments::More(each)) => Some(each.len()),
@@ -182,24 +184,24 @@ impl Contrasts<'_> {
         }
         match (&target, &arguments.contrast_targets_alignments) {
             (None, Some(_)) => {
-                warnings.push("`contrast_targets_alignments` has no effect without `contrast_targets`".into());
+                let said = "`contrast_targets_alignments` has no effect without `contrast_targets`";
+                warnings.push(Warning::from(said.to_owned()));
             }
             (Some(target), _) if model.is_decoder_only() => {
                 let prompt = source.as_deref().unwrap_or(&self.texts.inputs[text.index]);
                 if self.texts.chats.is_empty() && !target.starts_with(prompt) {
-                    warnings.push(format!(
-                        "contrast text {} does not begin with its prompt: the alternatives are what a decoder-only model says \
-                         after {target:?} alone, in which {prompt:?} takes no part",
-                        text.index + 1
-                    ));
+                    let said = format!(
+                        "does not begin with its prompt: the alternatives are what a decoder-only model says after {target:?} alone, \
+                         in which {prompt:?} takes no part"
+                    );
+                    warnings.push(Warning::about(name, said));
                 }
             }
             _ => {}
         }
         let mut encode = |other: Option<String>, role| -> Result<Option<Vec<u32>>> {
             let Some(other) = other else { return Ok(None) };
-            let (what, index) = ("contrast", text.index);
-            let other = Text { what, index, text: &other, role, add_special_tokens: special, first: None };
+            let other = Text { name, text: &other, role, add_special_tokens: special, first: None };
             self.texts.model.fitting(other, self.texts.truncate, &mut warnings).map(|fitting| Some(fitting.ids))
         };
         let other_source = encode(source, Role::Source)?;
@@ -212,11 +214,10 @@ impl Contrasts<'_> {
                 if model.max_target_positions().is_some_and(|most| self.texts.truncate && text.target.len() >= most) {
                     return Err(Error::limit(
                         "contrast_sources",
-                        format!(
-                            "contrast text {} takes the place of a prompt, but the text fills all positions of the model and may \
-                         have been cut; shorten it, or give `contrast_targets`",
-                            text.index + 1
-                        ),
+                        name,
+                        "takes the place of a prompt, but the text fills all positions of the model and may have been cut; shorten \
+                         it, or give `contrast_targets`"
+                            .to_owned(),
                     ));
                 }
                 let own = self.texts.model.encode(&self.texts.inputs[text.index], Role::Source, special)?.len();
@@ -226,10 +227,10 @@ impl Contrasts<'_> {
                 if let Some(positions) = model.max_target_positions().filter(|positions| whole.len() > positions + 1) {
                     return Err(Error::limit(
                         "contrast_sources",
+                        name,
                         format!(
-                            "contrast text {} has {} tokens with what follows the text's own prompt, but the model has {positions} \
-                         positions; shorten it",
-                            text.index + 1,
+                            "has {} tokens with what follows the text's own prompt, but the model has {positions} positions; shorten \
+                             it",
                             whole.len()
                         ),
                     ));
@@ -239,10 +240,7 @@ impl Contrasts<'_> {
             _ => text.target.clone(),
         };
         if target.len() < 2 {
-            return Err(Error::argument(
-                "contrast_targets",
-                format!("contrast text {} has no token to compare with", text.index + 1),
-            ));
+            return Err(Error::of_text("contrast_targets", name, "has no token to compare with"));
         }
         let positions = match has_target || model.is_decoder_only() {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use web_time::Instant;
 
+use inseq_core::Warning;
 use inseq_models::model::Wanted;
 
 use crate::call::{Call, Prepared};
@@ -33,7 +34,7 @@ pub struct Plan {
     /// Approximate time in seconds, from a few timed forwards and pullbacks of the text.
     pub seconds: Bounds<f64>,
     /// Warnings for the reader of a result, one sentence each.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Largest number of copies of a text that are timed together.

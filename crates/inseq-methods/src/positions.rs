@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use inseq_core::{SequenceAttribution, StepAttribution, Token};
+use inseq_core::{SequenceAttribution, StepAttribution, TextKind, TextName, Token, Warning};
 use ndarray::{Array1, ArrayD, Axis, Slice};
 
 use crate::{Error, Result};
@@ -84,7 +84,7 @@ pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) 
 }
 
 /// Warning about a text, of `count`, with NaN or infinite scores of visible tokens.
-pub(crate) fn without_value(sequence: &SequenceAttribution, index: usize, count: usize) -> Option<String> {
+pub(crate) fn without_value(sequence: &SequenceAttribution, index: usize, count: usize) -> Option<Warning> {
     let is_none = |score: &&f32| !score.is_finite();
     let source = sequence.source_attributions.iter().flatten().filter(is_none).count();
     let columns = sequence.target_attributions.iter().flat_map(|scores| scores.axis_iter(Axis(1))).enumerate();
@@ -95,11 +95,11 @@ pub(crate) fn without_value(sequence: &SequenceAttribution, index: usize, count:
     let steps = sequence.step_scores.values().flatten().filter(is_none).count();
     let found = source + target.sum::<usize>() + steps;
     (found > 0).then(|| {
-        format!(
-            "text {} of {count}: {found} scores are NaN or infinite, because a number on the way to them was too large or a \
-             division by 0; try `float32`, or other arguments of the method or the step function",
-            index + 1
-        )
+        let said = format!(
+            ": {found} scores are NaN or infinite, because a number on the way to them was too large or a division by 0; try \
+             `float32`, or other arguments of the method or the step function"
+        );
+        Warning::about(TextName::new(TextKind::Attributed, index).of(count), said)
     })
 }
 

@@ -1,5 +1,6 @@
 //! Encodes texts to ids within the positions of the model.
 
+use inseq_core::{TextKind, TextName, Warning};
 use inseq_models::tokenizer::{Encoding, Role, Side};
 
 use crate::text_model::TextModel;
@@ -8,10 +9,8 @@ use crate::{Error, Result};
 /// A text of a call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a> {
-    /// Purpose of the text: `input`, `generated`, `contrast`.
-    pub(crate) what: &'a str,
-    /// Index among the texts with this purpose.
-    pub(crate) index: usize,
+    /// Purpose and index of the text.
+    pub(crate) name: TextName,
     pub(crate) text: &'a str,
     pub(crate) role: Role,
     pub(crate) add_special_tokens: bool,
@@ -22,9 +21,9 @@ pub(crate) struct Text<'a> {
 impl Text<'_> {
     /// Name of the argument that the text is from.
     fn argument(&self) -> &'static str {
-        match self.what {
-            "generated" => "generated_texts",
-            "input" => "input_texts",
+        match self.name.kind {
+            TextKind::Generated => "generated_texts",
+            TextKind::Input => "input_texts",
             _ if self.role == Role::Source => "contrast_sources",
             _ => "contrast_targets",
         }
@@ -47,22 +46,23 @@ impl TextModel {
     ///
     /// # Errors
     /// The text is too long and may not be cut, or the tokenizer fails.
-    pub(crate) fn fitting(&self, text: Text, may_be_cut: bool, warnings: &mut Vec<String>) -> Result<Fitting> {
+    pub(crate) fn fitting(&self, text: Text, may_be_cut: bool, warnings: &mut Vec<Warning>) -> Result<Fitting> {
         let encoding = self.encoding(text)?;
         let start = self.start_of(text, &encoding);
         let positions = match (&self.model().encoder, text.role) {
             (Some(_), Role::Source) => self.model().max_source_positions(),
             _ => self.model().max_target_positions(),
         };
-        let name = format!("{} text {}", text.what, text.index + 1);
+        let name = text.name;
         if encoding.ids.is_empty() && text.role == Role::Source && !self.model().is_decoder_only() {
-            return Err(Error::argument(
+            return Err(Error::of_text(
                 text.argument(),
-                format!("{name} has no tokens; an encoder-decoder model needs something to read"),
+                name,
+                "has no tokens; an encoder-decoder model needs something to read",
             ));
         }
         if let Some(loss) = self.tokenizer().loss(text.text, self.role(text.role))? {
-            warnings.push(format!("{name}: {loss}"));
+            warnings.push(Warning::about(name, format!(": {loss}")));
         }
         let length = encoding.ids.len() + start.iter().len();
         let Some(positions) = positions.filter(|&positions| length > positions) else {
@@ -76,8 +76,9 @@ impl TextModel {
         if !may_be_cut {
             return Err(Error::limit(
                 text.argument(),
+                name,
                 format!(
-                    "{name} has {length} tokens, but the model has {positions} positions; shorten it, or let it be cut with \
+                    "has {length} tokens, but the model has {positions} positions; shorten it, or let it be cut with \
                  `truncate`"
                 ),
             ));
@@ -85,8 +86,9 @@ impl TextModel {
         if excess >= encoding.text.len() {
             return Err(Error::limit(
                 text.argument(),
+                name,
                 format!(
-                    "{name} has {} special tokens around it, which leave nothing of the model's {positions} positions for the text",
+                    "has {} special tokens around it, which leave nothing of the model's {positions} positions for the text",
                     length - encoding.text.len()
                 ),
             ));
@@ -94,12 +96,12 @@ impl TextModel {
         let side = self.tokenizer().truncation_side();
         let end = if side == Side::Left { "beginning" } else { "end" };
         let cut = format!(
-            "{name} has {length} tokens, but the model has {positions} positions: {excess} tokens were cut off at its {end}"
+            "has {length} tokens, but the model has {positions} positions: {excess} tokens were cut off at its {end}"
         );
-        warnings.push(cut.clone());
+        warnings.push(Warning::about(name, cut.clone()));
         let ids = self.checked((start, encoding.cut(excess, side).ids), text.role, Giver::Tokenizer)?;
         let lost_at_start = if side == Side::Left { excess } else { 0 };
-        Ok(Fitting { ids, lost_at_start, cut: Some(cut) })
+        Ok(Fitting { ids, lost_at_start, cut: Some(name.sentence(&cut)) })
     }
 
     /// Checks a target that is given as ids.
@@ -109,13 +111,13 @@ impl TextModel {
     pub(crate) fn given_ids(&self, ids: Vec<u32>, index: usize) -> Result<Fitting> {
         let most = self.model().max_target_positions().unwrap_or(usize::MAX);
         if ids.is_empty() || ids.len() > most {
-            let name = "generated_token_ids";
-            let problem = format!(
-                "generated text {} has {} ids; expected at least one, and at most the model's {most} positions",
-                index + 1,
-                ids.len()
-            );
-            return Err(if ids.is_empty() { Error::argument(name, problem) } else { Error::limit(name, problem) });
+            let (name, text) = ("generated_token_ids", TextName::new(TextKind::Generated, index));
+            let problem =
+                format!("has {} ids; expected at least one, and at most the model's {most} positions", ids.len());
+            return Err(match ids.is_empty() {
+                true => Error::of_text(name, text, problem),
+                false => Error::limit(name, text, problem),
+            });
         }
         let ids = self.checked((None, ids), Role::Target, Giver::Caller { text: index })?;
         Ok(Fitting { ids, lost_at_start: 0, cut: None })
@@ -146,7 +148,10 @@ impl TextModel {
     /// # Errors
     /// The tokenizer fails.
     pub fn encode(&self, text: &str, role: Role, add_special_tokens: bool) -> Result<Vec<u32>> {
-        self.without_start(Text { what: "", index: 0, text, role, add_special_tokens, first: None }, 0)
+        self.without_start(
+            Text { name: TextName::new(TextKind::Attributed, 0), text, role, add_special_tokens, first: None },
+            0,
+        )
     }
 
     /// The ids of a text after its start token, if there is one. Refuses ids without an embedding in the model.

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use inseq_core::{TextKind, TextName, Warning};
 use inseq_models::generation::GenerationConfig;
 use inseq_models::tokenizer::Role;
+use rayon::prelude::*;
 
 use crate::progress::ProgressCallback;
 use crate::reading::{Fitting, Text};
@@ -35,7 +37,7 @@ impl Targets<'_> {
         &self,
         range: Range<usize>,
         progress: ProgressCallback,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Vec<Target>> {
         let (texts, model) = (self.texts, self.texts.model);
         let decoder_only = model.model().is_decoder_only();
@@ -45,33 +47,32 @@ impl Targets<'_> {
             Some(given) => given.iter().map(|given| given.cut.iter().cloned().collect()).collect(),
             None => vec![Vec::new(); range.len()],
         };
-        let mut sources = Vec::new();
-        for (place, index) in range.clone().enumerate() {
+        let read = |index: usize, warnings: &mut Vec<Warning>| {
+            let place = index - range.start;
             let text = &texts.inputs[index];
+            let name = TextName::new(TextKind::Input, index);
             if !decoder_only && !texts.empty_inputs && text.trim().is_empty() {
-                return Err(Error::argument(
-                    "input_texts",
-                    format!("input text {} is empty; an encoder-decoder model needs something to read", index + 1),
-                ));
+                let problem = "is empty; an encoder-decoder model needs something to read";
+                return Err(Error::of_text("input_texts", name, problem));
             }
             if decoder_only && text.ends_with(' ') {
-                warnings.push(format!(
-                    "input text {} ends in a space: most models read a space as the start of the word that follows, and \
-                     rarely saw one alone",
-                    index + 1
+                warnings.push(Warning::about(
+                    name,
+                    "ends in a space: most models read a space as the start of the word that follows, and rarely saw one alone",
                 ));
             }
             let first = self.first_of(text, texts.add_special_tokens, index)?;
             let add_special_tokens = texts.add_special_tokens;
-            let input = Text { what: "input", index, text, role: Role::Source, add_special_tokens, first };
-            sources.push(match given.as_ref().filter(|_| decoder_only) {
-                Some(given) => model.without_start(input, given[place].lost_at_start)?,
-                None => {
-                    let fitting = model.fitting(input, texts.truncate, warnings)?;
-                    notes[place].extend(fitting.cut);
-                    fitting.ids
-                }
-            });
+            let input = Text { name, text, role: Role::Source, add_special_tokens, first };
+            match given.as_ref().filter(|_| decoder_only) {
+                Some(given) => Ok((model.without_start(input, given[place].lost_at_start)?, None)),
+                None => model.fitting(input, texts.truncate, warnings).map(|fitting| (fitting.ids, fitting.cut)),
+            }
+        };
+        let read = each(range.clone(), warnings, read)?;
+        let (sources, cuts): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        for (notes, cut) in notes.iter_mut().zip(cuts) {
+            notes.extend(cut);
         }
         let given: Option<Vec<_>> = given.map(|given| given.into_iter().map(|given| given.ids).collect());
         let targets = match (given, self.generation) {
@@ -79,17 +80,19 @@ impl Targets<'_> {
             (prefixes, generation) => {
                 let config = generation.unwrap_or(model.generation());
                 if range.start == 0 {
-                    warnings.extend(config.warnings());
+                    warnings.extend(config.warnings().into_iter().map(Warning::from));
                 }
                 let generated = model.generate_ids(&sources, prefixes.as_deref(), config, progress);
                 let generated = generated.map_err(|error| match notes.concat() {
                     notes if !notes.is_empty() => error.noted(&notes.join("; ")),
                     _ => error,
-                })?;
+                });
+                let generated = generated.map_err(|error| error.among(range.start))?;
                 generated.into_iter().map(|generated| generated.ids).collect::<Vec<_>>()
             }
         };
-        let targets = sources.into_iter().zip(targets).zip(notes).map(|((source, target), mut notes)| {
+        let texts = range.zip(sources).zip(targets).zip(notes);
+        let targets = texts.map(|(((index, source), target), mut notes)| {
             let text = model.decode(&target, Role::Target, true)?;
             // A text that was cut may end in its prompt.
             if decoder_only && !target.starts_with(&source) && !source.starts_with(&target) {
@@ -105,7 +108,7 @@ impl Targets<'_> {
                          the prompt where a token of the text ends, without a space"
                     ),
                 };
-                warnings.push(note.clone());
+                warnings.push(Warning::about(TextName::new(TextKind::Attributed, index), format!(": {note}")));
                 notes.push(note);
             }
             Ok(Target { source, target, text, notes })
@@ -114,7 +117,7 @@ impl Targets<'_> {
     }
 
     /// The given targets or target prefixes.
-    fn given(&self, range: Range<usize>, warnings: &mut Vec<String>) -> Result<Option<Vec<Fitting>>> {
+    fn given(&self, range: Range<usize>, warnings: &mut Vec<Warning>) -> Result<Option<Vec<Fitting>>> {
         let (texts, model) = (self.texts, self.texts.model);
         if let Some(ids) = texts.ids {
             let given = range.map(|index| model.given_ids(ids[index].clone(), index));
@@ -123,23 +126,24 @@ impl Targets<'_> {
         let Some(given) = &texts.generated else { return Ok(None) };
         let decoder_only = model.model().is_decoder_only();
         let add_special_tokens = texts.add_special_tokens && !texts.goes_on;
-        let fitting = range.map(|index| {
+        let fitting = |index: usize, warnings: &mut Vec<Warning>| {
             let (text, input) = (&given[index], &texts.inputs[index]);
+            let name = TextName::new(TextKind::Generated, index);
             if decoder_only && !text.starts_with(input) {
-                return Err(Error::argument(
+                return Err(Error::of_text(
                     "generated_texts",
+                    name,
                     format!(
-                        "generated text {} must start with its input text, since a decoder-only model goes on from it: \
-                     {text:?} does not start with {input:?}",
-                        index + 1
+                        "must start with its input text, since a decoder-only model goes on from it: {text:?} does not start with \
+                         {input:?}"
                     ),
                 ));
             }
             let first = self.first_of(input, add_special_tokens, index)?;
-            let target = Text { what: "generated", index, text, role: Role::Target, add_special_tokens, first };
+            let target = Text { name, text, role: Role::Target, add_special_tokens, first };
             model.fitting(target, texts.truncate, warnings)
-        });
-        fitting.collect::<Result<Vec<_>>>().map(Some)
+        };
+        each(range, warnings, fitting).map(Some)
     }
 
     /// The first token of a text with an empty prompt, because a decoder-only model needs a token to start with.
@@ -150,14 +154,30 @@ impl Targets<'_> {
         }
         let bos = model.special_tokens().bos;
         if bos.is_none() && model.encode("", Role::Source, add_special_tokens)?.is_empty() {
-            return Err(Error::argument(
+            return Err(Error::of_text(
                 "input_texts",
-                format!(
-                    "input text {} is empty, and the tokenizer has no beginning-of-sequence token to start from",
-                    index + 1
-                ),
+                TextName::new(TextKind::Input, index),
+                "is empty, and the tokenizer has no beginning-of-sequence token to start from",
             ));
         }
         Ok(bos)
     }
+}
+
+/// Reads texts on all cores. What is said of them is in their order, and so is the first error.
+fn each<T: Send>(
+    range: Range<usize>,
+    warnings: &mut Vec<Warning>,
+    read: impl Fn(usize, &mut Vec<Warning>) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let read = range.into_par_iter().map(|index| {
+        let mut said = Vec::new();
+        (read(index, &mut said), said)
+    });
+    let read: Vec<_> = read.collect();
+    let in_order = read.into_iter().map(|(text, said)| {
+        warnings.extend(said);
+        text
+    });
+    in_order.collect()
 }

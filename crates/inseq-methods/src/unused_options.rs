@@ -1,5 +1,6 @@
 //! Warnings about options of a request that have no effect.
 
+use inseq_core::{TextKind, TextName, Warning};
 use inseq_models::tokenizer::SpecialTokens;
 
 use crate::engine::TextSteps;
@@ -39,10 +40,9 @@ pub(crate) const NO_END: &str =
     "`include_eos_baseline` has no effect: no text has an end-of-sequence token among its inputs";
 
 /// Warning about a text, of `count`, that needs more bytes than the memory budget.
-pub(crate) fn too_large(index: usize, count: usize, bytes: usize, memory_budget: usize) -> String {
-    format!(
-        "text {} of {count} needs about {bytes} bytes, more than `memory_budget` ({memory_budget} bytes) allows; it was attributed \
-         with more",
-        index + 1
-    )
+pub(crate) fn too_large(index: usize, count: usize, bytes: usize, memory_budget: usize) -> Warning {
+    let said = format!(
+        "needs about {bytes} bytes, more than `memory_budget` ({memory_budget} bytes) allows; it was attributed with more"
+    );
+    Warning::about(TextName::new(TextKind::Attributed, index).of(count), said)
 }

@@ -18,8 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let request = AttributionRequest::default().method("saliency").step_scores(["probability"]);
     // All that decides the results. A folder of another run is refused.
     let facts = model_facts(&inseq::models::demo::repository())?;
-    let manifest = describe(&model, facts, &request, &dataset)?.part_rows(256);
-    let results = Results::create_or_resume(Path::new(folder), &manifest)?;
+    let folder = Path::new(folder);
+    let manifest = describe(&model, facts, &request, &dataset, &Results::data_files(folder)?)?.part_rows(256);
+    let results = Results::create_or_resume(folder, &manifest)?;
     let aggregate = |sequence: SequenceAttribution| sequence.aggregate();
     let summary = Run::new(&model, &request, &dataset, &results).aggregate(&aggregate).run(&mut |news| {
         if let News::Progress(progress) = news {

@@ -192,7 +192,7 @@ fn options_without_effect_are_warnings() {
     let model = AttributionModel::demo().unwrap();
     let warnings = |request: AttributionRequest| -> Vec<String> {
         let result = model.attribute(&request.generated_texts(["Les portes sont blanches."])).unwrap();
-        result.info.warnings.unwrap_or_default()
+        result.info.warnings.iter().flatten().map(ToString::to_string).collect()
     };
     let request = || AttributionRequest::new(["The doors are white."]);
     assert!(warnings(request().include_eos_baseline(true).method("integrated_gradients")).is_empty());

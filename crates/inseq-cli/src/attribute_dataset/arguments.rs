@@ -67,6 +67,9 @@ pub struct DatasetArguments {
     /// Column of the ids of rows, which the results keep. Without it, the id of a row is its number.
     #[arg(long, value_name = "COLUMN")]
     pub id_field: Option<String>,
+    /// Columns of texts for arguments of step functions, such as contrast_targets=wrong_translation.
+    #[arg(long, num_args = 1.., value_parser = argument_field, value_name = "ARGUMENT=COLUMN")]
+    pub argument_fields: Vec<(String, String)>,
     /// Configuration of the dataset.
     #[arg(long, visible_alias = "config", value_name = "NAME")]
     pub dataset_config: Option<String>,
@@ -219,6 +222,7 @@ impl AttributeDatasetArguments {
         let mut columns = Columns::new(&self.dataset.input_text_field);
         columns.generated.clone_from(&self.dataset.generated_text_field);
         columns.id.clone_from(&self.dataset.id_field);
+        columns.arguments = self.dataset.argument_fields.iter().cloned().collect();
         columns
     }
 
@@ -228,6 +232,18 @@ impl AttributeDatasetArguments {
         let mut request = self.reading.request().empty_inputs(true);
         request.generated_texts = self.dataset.generated_text_field.as_ref().map(|_| Vec::new());
         self.call.complete(request)
+    }
+}
+
+/// An argument and its column.
+fn argument_field(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, column)) if !name.is_empty() && !column.is_empty() => {
+            Ok((name.replace('-', "_"), column.to_owned()))
+        }
+        _ => {
+            Err("expected the name of an argument and a column, such as contrast_targets=wrong_translation".to_owned())
+        }
     }
 }
 

@@ -28,7 +28,8 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
     let (sample, read) = sample(&dataset)?;
     let model = call.load()?;
-    let attribute = |rows: &[Row]| collect(&model, &request, rows, false, &mut |_| ControlFlow::Continue(()));
+    let attribute =
+        |rows: &[Row]| collect(&model, &request, (&dataset, rows), false, &mut |_| ControlFlow::Continue(()));
     // What is run for the first time takes longer.
     attribute(&sample[..sample.len().min(ROWS as usize)])?;
     let started = Instant::now();

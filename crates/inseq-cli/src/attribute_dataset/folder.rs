@@ -20,6 +20,7 @@ use crate::output;
 use crate::picture::Pictures;
 use crate::prepared::Prepared;
 use crate::progress::watch_interrupts;
+use crate::warnings::warn;
 
 /// Attributes the rows that are not done.
 pub fn run(arguments: &AttributeDatasetArguments, folder: &Path) -> Result<(), Failure> {
@@ -63,13 +64,17 @@ impl FolderRun {
     ) -> Result<Self, Failure> {
         let call = &arguments.call;
         let aggregation = call.picture.aggregation()?;
+        // What cannot be drawn is said before the work.
+        Pictures::of(&call.picture, &aggregation, None)?;
         let request = arguments.request()?;
         // Data are opened sooner than a model is loaded.
         let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
+        let known = Results::data_files(folder)?;
         let model = load()?;
         let (facts, others) = model::facts(&call.model)?;
         let part_rows = arguments.run.part_rows.unwrap_or(PART_ROWS);
-        let mut manifest = describe(&model, facts, &request, &dataset)?.part_rows(part_rows).raw(arguments.run.raw);
+        let mut manifest =
+            describe(&model, facts, &request, &dataset, &known)?.part_rows(part_rows).raw(arguments.run.raw);
         manifest.arguments.extend(others);
         let aggregated = aggregation.description().map(|description| ("aggregation".to_owned(), json!(description)));
         manifest.arguments.extend(aggregated);
@@ -126,9 +131,12 @@ impl FolderRun {
         let Self { model, request, dataset, results, aggregation, .. } = self;
         let picture = &arguments.call.picture;
         if draws && picture.viz_path.is_some() {
-            let rows = dataset.rows(0..dataset.len())?.take(arguments.run.viz_rows);
-            let rows = rows.collect::<Result<Vec<_>, _>>()?;
-            let shown = collect(model, request, &rows, false, &mut |_| ControlFlow::Continue(()))?.result;
+            let (count, all) = (arguments.run.viz_rows, dataset.len());
+            if (count as u64) < all {
+                warn(&format!("the first {count} of {all} texts are shown; --viz-rows shows more"));
+            }
+            let rows = dataset.rows(0..all)?.take(count).collect::<Result<Vec<_>, _>>()?;
+            let shown = collect(model, request, (dataset, &rows), false, &mut |_| ControlFlow::Continue(()))?.result;
             Pictures::of(picture, aggregation, None)?.save(&Prepared::new(Cow::Owned(shown), aggregation))?;
         }
         output::print(format!("{}\n", said(summary, &results.status()?, &self.folder)).as_bytes())

@@ -27,7 +27,7 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     let Collected { result, failed, .. } = {
         let is_hidden = arguments.run.progress == Some(ProgressStyle::None);
         let bar = if is_hidden { Bar::hidden(interrupted) } else { Bar::new(interrupted) };
-        collect(&model, &request, &rows, arguments.run.strict, &mut |news| bar.update(news))?
+        collect(&model, &request, (&dataset, &rows), arguments.run.strict, &mut |news| bar.update(news))?
     };
     Warnings::default().say_of(&result);
     for (row, problem) in &failed {
@@ -50,5 +50,7 @@ fn first(result: &AttributionResult, count: usize) -> Cow<'_, AttributionResult>
         return Cow::Borrowed(result);
     }
     let sequences = result.sequences.iter().take(count).cloned().collect();
-    Cow::Owned(AttributionResult { sequences, steps: None, info: result.info.clone() })
+    let mut info = result.info.clone();
+    info.keep_texts(&(0..count).collect::<Vec<_>>());
+    Cow::Owned(AttributionResult { sequences, steps: None, info })
 }

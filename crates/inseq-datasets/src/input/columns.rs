@@ -1,5 +1,7 @@
 //! Wanted columns, and whether a file has them.
 
+use std::collections::BTreeMap;
+
 use arrow_schema::DataType;
 use inseq_core::did_you_mean;
 
@@ -29,10 +31,10 @@ pub(super) enum Holds {
 }
 
 impl Columns {
-    /// The columns that are read: input, generated, id.
+    /// The columns that are read: input, generated, those of arguments, id.
     pub(super) fn wanted(&self) -> Vec<Wanted> {
-        let texts = [Some(&self.input), self.generated.as_ref()];
-        let texts = texts.into_iter().flatten().map(|name| Wanted { name: name.clone(), holds: Holds::Texts });
+        let texts = std::iter::once(&self.input).chain(&self.generated).chain(self.arguments.values());
+        let texts = texts.map(|name| Wanted { name: name.clone(), holds: Holds::Texts });
         texts.chain(self.id.iter().map(|name| Wanted { name: name.clone(), holds: Holds::TextsOrIntegers })).collect()
     }
 
@@ -42,11 +44,18 @@ impl Columns {
         let mut next = || cells.next().unwrap_or(Cell::Null);
         let input = next().text(&self.input);
         let generated = self.generated.as_ref().map(|column| next().text(column)).transpose();
+        let arguments: Vec<_> = self.arguments.iter().map(|(name, column)| (name, next().text(column))).collect();
+        let arguments = arguments.into_iter().map(|(name, text)| Ok((name.clone(), text?)));
+        let arguments: Result<BTreeMap<String, String>, String> = arguments.collect();
         let id = self.id.as_ref().map_or(Ok(None), |column| next().id(column));
         let texts = input.and_then(|input| Ok((input, generated?)));
+        let (arguments, texts) = match arguments {
+            Ok(arguments) => (arguments, texts),
+            Err(reason) => (BTreeMap::new(), texts.and(Err(reason))),
+        };
         match id {
-            Ok(id) => Row { number, id, texts },
-            Err(reason) => Row { number, id: None, texts: texts.and(Err(reason)) },
+            Ok(id) => Row { number, id, texts, arguments },
+            Err(reason) => Row { number, id: None, texts: texts.and(Err(reason)), arguments },
         }
     }
 }

@@ -10,6 +10,8 @@ pub struct DataFile {
     pub path: String,
     /// Size in bytes.
     pub bytes: u64,
+    /// Time of the last change in RFC 3339, of a file of this machine.
+    pub modified: Option<String>,
     /// BLAKE3 hash of the bytes, in hexadecimal digits; of a file of the hub its hash there.
     pub hash: String,
 }

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use inseq_models::checkpoint::HubOptions;
+use serde_json::{Map, Value};
 
 use super::columns::{ColumnType, Wanted};
 use super::data_file::DataFile;
 use super::finding;
 use super::formats;
+use super::kind::Kind;
 use super::options::{ReadOptions, data_files};
+use super::place::Location;
 use super::query::{Asked, Query, Selected};
 use super::source::{Columns, Source};
 use super::split::SplitExpression;
@@ -38,8 +41,11 @@ use crate::{Error, Result, Row};
 pub struct Dataset {
     source: Source,
     columns: Columns,
+    kind: Kind,
+    /// Arguments of the dataset's card.
+    card: Map<String, Value>,
     segments: Vec<Segment>,
-    files: Vec<DataFile>,
+    files: Vec<Location>,
 }
 
 /// Rows of one file.
@@ -77,7 +83,7 @@ impl Dataset {
     pub fn open_with(source: &Source, columns: &Columns, hub: &HubOptions) -> Result<Self> {
         let expression = SplitExpression::parse(&source.split)?;
         let layout = finding::find(source, data_files(source)?.as_ref(), hub)?;
-        let options = ReadOptions::new(layout.kind, &source.kwargs)?;
+        let options = ReadOptions::new(layout.kind, &layout.arguments, &source.kwargs)?;
         let known: Vec<&str> = layout.splits.keys().map(String::as_str).collect();
         let names = expression.splits(&known)?;
         let mut all = names.iter().flat_map(|split| layout.splits.get(*split).into_iter().flatten());
@@ -91,7 +97,7 @@ impl Dataset {
             }
         })?;
         let mut tables: IndexMap<&str, Vec<Segment>> = IndexMap::new();
-        let mut files: Vec<DataFile> = Vec::new();
+        let mut files: IndexMap<String, Location> = IndexMap::new();
         let mut first: Option<Segment> = None;
         for split in names {
             let mut segments = Vec::new();
@@ -107,9 +113,7 @@ impl Dataset {
                 if first.as_ref().is_none_or(|first| first.types().contains(&ColumnType::Any)) {
                     first = Some(segment.clone());
                 }
-                if !files.iter().any(|file| file.path == segment.path) {
-                    files.push(file.data_file()?);
-                }
+                files.entry(segment.path.clone()).or_insert_with(|| file.clone());
                 segments.push(segment);
             }
             tables.insert(split, segments);
@@ -117,7 +121,7 @@ impl Dataset {
         let lengths: Vec<(&str, u64)> =
             tables.iter().map(|(split, segments)| (*split, segments.iter().map(Segment::len).sum())).collect();
         if lengths.iter().all(|(_, rows)| *rows == 0) {
-            let names: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+            let names: Vec<&str> = files.keys().map(String::as_str).collect();
             return Err(Error::Dataset(format!("split `{}`: there are no rows in {}", source.split, names.join(", "))));
         }
         let mut segments = Vec::new();
@@ -125,7 +129,9 @@ impl Dataset {
             segments.extend(overlap(tables.get(split).map_or(&[][..], Vec::as_slice), rows));
         }
         let source = Source { token: None, ..source.clone() };
-        Ok(Self { source, columns: columns.clone(), segments, files })
+        let files = files.into_values().collect();
+        let (kind, card) = (layout.kind, layout.arguments.clone());
+        Ok(Self { source, columns: columns.clone(), kind, card, segments, files })
     }
 
     /// Number of rows of the split, before a filter leaves some out.
@@ -148,9 +154,23 @@ impl Dataset {
         &self.columns
     }
 
-    /// The files that the splits consist of.
-    pub fn files(&self) -> &[DataFile] {
-        &self.files
+    /// The files that the splits consist of, with their hashes. A file among `known` ones with the same path, size and time of change
+    /// is not read again.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn files(&self, known: &[DataFile]) -> Result<Vec<DataFile>> {
+        self.files.iter().map(|file| file.data_file(known)).collect()
+    }
+
+    /// The format of the files, by the name of the builder that reads it.
+    pub(crate) fn format(&self) -> &'static str {
+        self.kind.builder()
+    }
+
+    /// Arguments of `load_dataset` that the dataset's card has.
+    pub(crate) fn card(&self) -> &Map<String, Value> {
+        &self.card
     }
 
     /// Reads some rows, one by one. The first row of the split has the number 0. Rows that the filter leaves out are missing; the others

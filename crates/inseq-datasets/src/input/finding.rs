@@ -40,18 +40,13 @@ pub(super) fn find(source: &Source, files: Option<&DataFiles>, options: &HubOpti
         if let Some(dir) = dir.filter(|dir| Path::new(dir).is_absolute() || is_address(dir)) {
             return Err(Error::Dataset(format!("the folder `{dir}` must be relative to the dataset `{name}`")));
         }
-        let folder = dir.map_or_else(|| name.to_owned(), |dir| format!("{}/{dir}", name.trim_end_matches('/')));
-        let base = Place::open(&folder, &mut buckets)?;
-        return match files {
-            Some(files) => Layout::of_files(&base, files, None, &mut buckets),
-            None => Layout::of_dataset(&base, dir.is_none()),
-        };
+        return Layout::of_dataset(&Place::open(name, &mut buckets)?, source, files, &mut buckets);
     }
     if is_file || is_pattern(name) {
-        if files.is_some() || dir.is_some() {
+        if files.is_some() || dir.is_some() || source.config.is_some() {
             return Err(Error::Dataset(format!(
-                "`{name}` is the data already; leave `--dataset_files` and `--dataset_dir` out, or give a builder, such as \
-                 `--dataset_name json`"
+                "`{name}` is the data already; leave `--dataset_files`, `--dataset_dir` and `--dataset_config` out, or give a builder, \
+                 such as `--dataset_name json`"
             )));
         }
         let files = IndexMap::from([(DEFAULT_SPLIT.to_owned(), vec![name.to_owned()])]);

@@ -1,19 +1,20 @@
 //! Data files by split, as the `datasets` library finds them.
 
 use indexmap::IndexMap;
+use serde_json::{Map, Value};
 
+use super::card::Card;
 use super::kind::Kind;
 use super::options::DataFiles;
-use super::pattern::matching;
+use super::pattern::{is_pattern, matching};
 use super::place::{Location, Place};
+use super::source::Source;
+use super::split::is_split_name;
 use crate::remote::Buckets;
 use crate::{Error, Result};
 
 /// The split of files that nothing assigns to one.
 pub(super) const DEFAULT_SPLIT: &str = "train";
-
-/// The card of a dataset.
-const CARD: &str = "README.md";
 
 /// Words in the names of files and folders that say their split.
 const KEYWORDS: [(&str, &[&str]); 3] = [
@@ -29,6 +30,8 @@ pub(super) struct Layout {
     pub(super) kind: Kind,
     /// Names of splits with their files, in order.
     pub(super) splits: IndexMap<String, Vec<Location>>,
+    /// Arguments of `load_dataset` that the dataset's card has.
+    pub(super) arguments: Map<String, Value>,
 }
 
 impl Layout {
@@ -38,7 +41,19 @@ impl Layout {
         for (split, patterns) in files {
             let mut found: Vec<Location> = Vec::new();
             for pattern in patterns {
-                found.extend(base.matching(pattern, buckets)?);
+                let mut files = base.matching(pattern, buckets)?;
+                // Of what a pattern stands for, only files with data count.
+                if kind.is_none() && is_pattern(pattern) {
+                    files.retain(|file| Kind::of_file(&file.name()).is_some());
+                    if files.is_empty() {
+                        return Err(Error::Dataset(format!(
+                            "{}: no file that `{pattern}` matches has an ending of a format; expected {}",
+                            base.name(),
+                            Kind::all_endings()
+                        )));
+                    }
+                }
+                found.extend(files);
             }
             splits.insert(split.clone(), found);
         }
@@ -46,19 +61,31 @@ impl Layout {
             Some(kind) => kind,
             None => common_kind(splits.values().flatten(), "the files")?,
         };
-        Ok(Self { kind, splits })
+        Ok(Self { kind, splits, arguments: Map::new() })
     }
 
-    /// The files of a dataset's folder. A dataset whose card assigns them to splits is refused; the card counts for the root only.
-    pub(super) fn of_dataset(base: &Place, is_root: bool) -> Result<Self> {
-        if is_root && base.read(CARD)?.is_some_and(|card| assigns_files(&card)) {
-            return Err(Error::Dataset(format!(
-                "{}: `configs` in {CARD} assigns files to splits, and it is not read; name the files, such as `--dataset_kwargs \
-                 '{{\"data_files\": {{\"train\": \"data/train-*\"}}}}'`",
-                base.name()
-            )));
-        }
-        Self::of_folder(base, None)
+    /// The files of a configuration of a dataset: those of the caller, else those of its card, else those of a folder.
+    ///
+    /// # Errors
+    /// There is no such configuration, or its files cannot be found.
+    pub(super) fn of_dataset(
+        root: &Place,
+        source: &Source,
+        files: Option<&DataFiles>,
+        buckets: &mut Buckets,
+    ) -> Result<Self> {
+        let names_files = files.is_some() || source.dir.is_some();
+        let config = Card::read(root)?.config(source.config.as_deref(), names_files)?;
+        let (dir, files) = match names_files {
+            true => (source.dir.as_deref(), files),
+            false => (config.dir.as_deref(), config.files.as_ref()),
+        };
+        let base = dir.map_or_else(|| Ok(root.clone()), |dir| root.inside(dir, buckets))?;
+        let layout = match files {
+            Some(files) => Self::of_files(&base, files, None, buckets)?,
+            None => Self::of_folder(&base, None)?,
+        };
+        Ok(Self { arguments: config.arguments, ..layout })
     }
 
     /// The files of a folder, by the names of files and folders.
@@ -79,15 +106,8 @@ impl Layout {
             .map(|(split, names)| (split, names.iter().filter_map(|name| base.file(name)).collect()))
             .collect();
         let kind = common_kind(splits.values().flatten(), &base.name())?;
-        Ok(Self { kind, splits })
+        Ok(Self { kind, splits, arguments: Map::new() })
     }
-}
-
-/// Whether the front matter of a dataset's card names configurations.
-fn assigns_files(card: &str) -> bool {
-    let mut lines = card.lines();
-    lines.next().is_some_and(|line| line.trim_end() == "---")
-        && lines.take_while(|line| line.trim_end() != "---").any(|line| line.starts_with("configs:"))
 }
 
 /// The only kind among files.
@@ -164,8 +184,7 @@ fn by_shard_name(names: &[&str]) -> Result<IndexMap<String, Vec<String>>> {
     for name in names {
         let file = name.rsplit('/').next().unwrap_or(name);
         let split = file.rfind("-of-").and_then(|end| file[..end].rsplit_once('-')).map_or(file, |(split, _)| split);
-        let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if !split.split('.').all(is_word) {
+        if !is_split_name(split) {
             return Err(Error::Dataset(format!(
                 "{name}: `{split}` cannot be the name of a split; expected letters, digits, `_` and `.`"
             )));

@@ -5,6 +5,7 @@
 
 mod batches;
 mod bytes;
+mod card;
 mod cells;
 mod columns;
 mod data_file;

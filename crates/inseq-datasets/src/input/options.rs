@@ -33,6 +33,10 @@ const WITHOUT_EFFECT: [&str; 17] = [
     "verification_mode",
 ];
 
+/// Arguments that would change texts of a CSV file in a way that is not known here.
+const REFUSED: [&str; 7] =
+    ["index_col", "usecols", "thousands", "decimal", "date_format", "true_values", "false_values"];
+
 /// Texts that are null in a CSV file, as in pandas.
 const NULLS: [&str; 19] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
@@ -94,48 +98,74 @@ impl Default for CsvOptions {
 /// # Errors
 /// Both are given, or `data_files` has another form.
 pub(super) fn data_files(source: &Source) -> Result<Option<DataFiles>> {
-    let train = |files: Vec<String>| Some(IndexMap::from([("train".to_owned(), files)]));
     let Some(value) = source.kwargs.get("data_files").filter(|value| !value.is_null()) else {
-        return Ok(if source.files.is_empty() { None } else { train(source.files.clone()) });
+        let are_named = !source.files.is_empty();
+        return Ok(are_named.then(|| IndexMap::from([("train".to_owned(), source.files.clone())])));
     };
     if !source.files.is_empty() {
         return Err(Error::Dataset(
             "data files are given twice: by `--dataset_files` and by `data_files`; leave one out".into(),
         ));
     }
+    patterns(value).map(Some).map_err(Error::Dataset)
+}
+
+/// Patterns of files by split, in each form that `load_dataset` and cards take; or says what is wrong with them.
+pub(super) fn patterns(value: &Value) -> Result<DataFiles, String> {
     let list = |value: &Value| match value {
         Value::String(file) => Some(vec![file.clone()]),
         Value::Array(files) => files.iter().map(|file| file.as_str().map(Into::into)).collect(),
         _ => None,
     };
-    let by_split = match value {
-        Value::Object(splits) => splits.iter().map(|(split, files)| Some((split.clone(), list(files)?))).collect(),
-        other => list(other).and_then(train),
+    let entry = |entry: &Value| match entry.as_object() {
+        Some(fields) if fields.len() == 2 => {
+            Some((fields.get("split")?.as_str()?.to_owned(), list(fields.get("path")?)?))
+        }
+        _ => None,
     };
-    by_split.map(Some).ok_or_else(|| {
-        Error::Dataset(format!(
-            "`data_files` is {value}; expected a path, a list of paths, or an object of them by split, such as \
-             {{\"train\": \"a.csv\", \"test\": [\"b.csv\"]}}"
-        ))
-    })
+    let by_split: Option<Vec<(String, Vec<String>)>> = match value {
+        Value::Object(splits) => splits.iter().map(|(split, files)| Some((split.clone(), list(files)?))).collect(),
+        Value::Array(entries) if entries.iter().any(Value::is_object) => entries.iter().map(entry).collect(),
+        other => list(other).map(|files| vec![("train".to_owned(), files)]),
+    };
+    let by_split = by_split.ok_or_else(|| {
+        format!(
+            "`data_files` is {value}; expected a path, a list of paths, an object of them by split, such as {{\"train\": \"a.csv\", \
+             \"test\": [\"b.csv\"]}}, or a list of objects with `split` and `path`"
+        )
+    })?;
+    let mut files = DataFiles::new();
+    for (split, found) in by_split {
+        if files.insert(split.clone(), found).is_some() {
+            return Err(format!("`data_files` has the split `{split}` twice"));
+        }
+    }
+    Ok(files)
 }
 
 impl ReadOptions {
-    /// Reads the arguments for a format.
+    /// Reads the arguments for a format: those of the caller, and behind them those of the dataset's card.
     ///
     /// # Errors
-    /// An argument is unknown, has no meaning for the format, or has a wrong value.
-    pub(super) fn new(kind: Kind, kwargs: &Map<String, Value>) -> Result<Self> {
+    /// An argument is unknown, has no meaning for the format, or has a wrong value. Unknown arguments of a card are left out, as by the
+    /// `datasets` library.
+    pub(super) fn new(kind: Kind, card: &Map<String, Value>, kwargs: &Map<String, Value>) -> Result<Self> {
         let mut options = Self::default();
         let (mut encoding, mut errors) = (None, None);
         let mut keep_default_nulls = true;
         let mut more_nulls = Vec::new();
         let mut find_nulls = true;
         let mut header = None;
-        for (name, value) in kwargs {
-            let argument = Argument { name, value };
+        let of_card = card.iter().filter(|(name, _)| {
+            let is_known = known(kind).contains(&name.as_str()) || REFUSED.contains(&name.as_str());
+            is_known && !kwargs.keys().any(|given| first_name(given) == first_name(name))
+        });
+        let of_card = of_card.map(|(name, value)| Argument { origin: "`configs` of the card", name, value });
+        let given = kwargs.iter().map(|(name, value)| Argument { origin: "`dataset_kwargs`", name, value });
+        for argument in given.chain(of_card) {
+            let Argument { name, value, .. } = argument;
             let csv = &mut options.csv;
-            match (kind, name.as_str()) {
+            match (kind, name) {
                 (_, "data_files") => {}
                 (_, name) if value.is_null() && name != "header" => {}
                 (_, "trust_remote_code") if value == &Value::Bool(false) => {}
@@ -176,10 +206,7 @@ impl ReadOptions {
                 (Kind::Csv, "skip_blank_lines") => argument.only(&Value::Bool(true))?,
                 (Kind::Csv, "on_bad_lines") => argument.only(&"error".into())?,
                 (Kind::Csv, "skipfooter") => argument.only(&0.into())?,
-                (
-                    Kind::Csv,
-                    "index_col" | "usecols" | "thousands" | "decimal" | "date_format" | "true_values" | "false_values",
-                ) => {
+                (Kind::Csv, name) if REFUSED.contains(&name) => {
                     return Err(argument.refused(kind, "texts are read as they are"));
                 }
                 _ => return Err(unknown(name, kind)),
@@ -241,21 +268,33 @@ fn unknown(name: &str, kind: Kind) -> Error {
     ))
 }
 
+/// The first of several names of an argument.
+fn first_name(name: &str) -> &str {
+    match name {
+        "delimiter" => "sep",
+        "column_names" => "names",
+        name => name,
+    }
+}
+
 /// One argument.
+#[derive(Clone, Copy)]
 struct Argument<'a> {
+    /// Where it is given.
+    origin: &'static str,
     name: &'a str,
     value: &'a Value,
 }
 
 impl<'a> Argument<'a> {
     fn wrong(&self, expected: &str) -> Error {
-        Error::Dataset(format!("`dataset_kwargs`: `{}` is {}; expected {expected}", self.name, self.value))
+        Error::Dataset(format!("{}: `{}` is {}; expected {expected}", self.origin, self.name, self.value))
     }
 
     fn refused(&self, kind: Kind, why: &str) -> Error {
         Error::Dataset(format!(
-            "`dataset_kwargs`: `{}` has no effect on {kind} files here: {why}; leave it out",
-            self.name
+            "{}: `{}` has no effect on {kind} files here: {why}; leave it out",
+            self.origin, self.name
         ))
     }
 

@@ -3,6 +3,8 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use chrono::SecondsFormat::Nanos;
+use chrono::{DateTime, Utc};
 use inseq_models::checkpoint::DatasetRepository;
 
 use super::data_file::DataFile;
@@ -51,6 +53,18 @@ impl Place {
             Self::Hub { repository, folder } => format!("{} ({folder})", repository.name()).replace(" ()", ""),
             Self::Remote(folder) => folder.address(),
         }
+    }
+
+    /// A folder in it.
+    pub(super) fn inside(&self, dir: &str, buckets: &mut Buckets) -> Result<Self> {
+        let dir = dir.trim_matches('/');
+        Ok(match self {
+            Self::Folder(folder) => Self::Folder(folder.join(dir)),
+            Self::Hub { repository, folder } => {
+                Self::Hub { repository: repository.clone(), folder: format!("{folder}{dir}/") }
+            }
+            Self::Remote(folder) => Self::open(&format!("{}/{dir}", folder.address()), buckets)?,
+        })
     }
 
     /// The names of the files below it, sorted.
@@ -150,14 +164,32 @@ impl Location {
         })
     }
 
-    /// The file with its size and hash.
-    pub(super) fn data_file(&self) -> Result<DataFile> {
+    /// The file with its size and hash: that of a known file which has not changed since, or of the bytes.
+    pub(super) fn data_file(&self, known: &[DataFile]) -> Result<DataFile> {
         let origin = self.origin()?;
-        let (bytes, hash) = match (self, blob(&origin.path())) {
-            (Self::Hub { .. }, Some(blob)) => blob,
-            _ => origin.fingerprint()?,
+        let path = self.name();
+        if let (Self::Hub { .. }, Some((bytes, hash))) = (self, blob(&origin.path())) {
+            return Ok(DataFile { path, bytes, modified: None, hash });
+        }
+        let changed = match &origin {
+            Origin::Path(local) => {
+                let metadata =
+                    std::fs::metadata(local).map_err(|source| Error::File { path: local.clone(), source })?;
+                let time = metadata.modified().ok().map(DateTime::<Utc>::from);
+                time.map(|time| (metadata.len(), time.to_rfc3339_opts(Nanos, true)))
+            }
+            Origin::Object(_) => None,
         };
-        Ok(DataFile { path: self.name(), bytes, hash })
+        let is_unchanged = |file: &&DataFile| {
+            file.path == path
+                && file.modified.is_some()
+                && changed == file.modified.clone().map(|time| (file.bytes, time))
+        };
+        if let Some(file) = known.iter().find(is_unchanged) {
+            return Ok(file.clone());
+        }
+        let (bytes, hash) = origin.fingerprint()?;
+        Ok(DataFile { path, bytes, modified: changed.map(|(_, time)| time), hash })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Description of a dataset.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -107,11 +109,14 @@ pub struct Columns {
     pub generated: Option<String>,
     /// Column of the ids: strings or integers.
     pub id: Option<String>,
+    /// Columns of texts for arguments of step functions, by the name of the argument, such as `contrast_targets`.
+    pub arguments: BTreeMap<String, String>,
 }
 
 inseq_core::setters! {
     Columns { input: impl Into<String> }
     some { generated: impl Into<String>, id: impl Into<String> }
+    own { arguments }
 }
 
 impl Columns {
@@ -119,5 +124,12 @@ impl Columns {
     #[must_use]
     pub fn new(input: impl Into<String>) -> Self {
         Self { input: input.into(), ..Self::default() }
+    }
+
+    /// Sets the column of an argument of step functions.
+    #[must_use]
+    pub fn argument(mut self, name: impl Into<String>, column: impl Into<String>) -> Self {
+        self.arguments.insert(name.into(), column.into());
+        self
     }
 }

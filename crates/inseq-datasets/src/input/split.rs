@@ -199,6 +199,12 @@ impl Slice {
     }
 }
 
+/// Whether a split may have this name: words of letters, digits and `_`, with dots between them.
+pub(super) fn is_split_name(name: &str) -> bool {
+    let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    name.split('.').all(is_word)
+}
+
 /// An integer as Python reads it: `-5`, `1_000`.
 fn integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);

@@ -1,12 +1,11 @@
 //! Rows collected into one result, as the reference's command makes it.
 
-use inseq_core::AttributionResult;
+use inseq_core::{AttributionResult, Warning};
 use inseq_methods::{AttributionModel, AttributionRequest, ProgressCallback};
 
-use super::of_row::of_row;
 use super::part::{Outcome, outcomes};
 use super::parts::facts;
-use crate::{Error, Result, Row};
+use crate::{Dataset, Error, Result, Row};
 
 /// The attributions of rows in one result.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub struct Collected {
     pub failed: Vec<(u64, String)>,
 }
 
-/// Attributes rows and collects the attributions. The memory that this takes grows with the number of rows.
+/// Attributes rows of a dataset and collects the attributions. The memory that this takes grows with the number of rows.
 ///
 /// `request` has no input texts; its `generated_texts` are empty, and `None` if the rows have none.
 ///
@@ -28,11 +27,11 @@ pub struct Collected {
 pub fn collect(
     model: &AttributionModel,
     request: &AttributionRequest,
-    rows: &[Row],
+    (dataset, rows): (&Dataset, &[Row]),
     strict: bool,
     progress: ProgressCallback,
 ) -> Result<Collected> {
-    facts(model, request)?;
+    facts(model, request, dataset)?;
     let outcomes = outcomes(rows, request, strict, &mut |request| model.attribute_with_progress(request, progress))?;
     let mut failed = Vec::new();
     let mut results = Vec::new();
@@ -42,7 +41,7 @@ pub fn collect(
             Outcome::Done(places, result) => results.push((places, result)),
         }
     }
-    let warnings: Vec<String> = match results.as_slice() {
+    let warnings: Vec<Warning> = match results.as_slice() {
         // The texts of the result are those of the call.
         [_] => Vec::new(),
         several => several.iter().flat_map(|(places, result)| warnings(rows, places, result)).collect(),
@@ -72,11 +71,9 @@ fn warnings<'a>(
     rows: &'a [Row],
     places: &'a [usize],
     result: &'a AttributionResult,
-) -> impl Iterator<Item = String> + 'a {
-    result.info.warnings.iter().flatten().map(|warning| {
-        match of_row(warning).and_then(|(place, said)| Some((places.get(place)?, said))) {
-            Some((&place, said)) => format!("row {}: {said}", rows[place].number),
-            None => warning.clone(),
-        }
+) -> impl Iterator<Item = Warning> + 'a {
+    result.info.warnings.iter().flatten().map(|warning| match warning.text.and_then(|text| places.get(text.index)) {
+        Some(&place) => Warning::from(format!("row {}: {}", rows[place].number, warning.alone())),
+        None => warning.clone(),
     })
 }

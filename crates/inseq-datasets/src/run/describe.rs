@@ -5,26 +5,29 @@ use inseq_models::checkpoint::Repository;
 use serde_json::{Map, Value, json};
 
 use super::parts::facts;
-use crate::{Dataset, Error, Manifest, ModelFacts, Result};
+use crate::{DataFile, Dataset, Error, Manifest, ModelFacts, Result};
 
 /// Describes a run: everything that decides its results. A caller that decides more, such as an aggregator, adds it to the
-/// `arguments` of the manifest, which are compared by name and value.
+/// `arguments` of the manifest, which are compared by name and value. `known` are files of an earlier manifest: one that has not changed
+/// since is not hashed again.
 ///
 /// # Errors
-/// An option of the request is invalid.
+/// An option of the request is invalid, or a file cannot be read.
 pub fn describe(
     model: &AttributionModel,
     model_facts: ModelFacts,
     request: &AttributionRequest,
     dataset: &Dataset,
+    known: &[DataFile],
 ) -> Result<Manifest> {
-    let info = facts(model, request)?;
+    let info = facts(model, request, dataset)?;
     let text = |name: &str| info.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let names = info.get("step_scores").and_then(Value::as_array).into_iter().flatten();
     let step_scores = names.filter_map(Value::as_str).map(str::to_owned).collect();
     let mut arguments = Map::new();
     for (name, value) in &info {
-        let is_elsewhere = ["attribution_method", "model_name", "step_scores"].contains(&name.as_str());
+        let is_elsewhere =
+            ["attribution_method", "model_name", "tokenizer_name", "step_scores"].contains(&name.as_str());
         if !is_elsewhere {
             arguments.insert(name.clone(), value.clone());
         }
@@ -45,16 +48,20 @@ pub fn describe(
     let seed = ["attribution_args", "generation_args"]
         .iter()
         .find_map(|arguments| info.get(*arguments)?.get("seed")?.as_u64());
-    let json_of = |value: serde_json::Result<Value>| value.map_err(|error| Error::Results(error.to_string()));
-    let files = dataset.files().iter().map(|file| json_of(serde_json::to_value(file)));
+    let mut described =
+        serde_json::to_value(dataset.source().without_queries()).map_err(|error| Error::Results(error.to_string()))?;
+    if let Some(described) = described.as_object_mut() {
+        described.insert("format".to_owned(), dataset.format().into());
+        described.insert("card".to_owned(), dataset.card().clone().into());
+    }
     Ok(Manifest {
         model: model_facts,
         method: text("attribution_method"),
         arguments,
         step_scores,
-        source: json_of(serde_json::to_value(dataset.source().without_queries()))?,
+        source: described,
         columns: dataset.columns().clone(),
-        files: files.collect::<Result<_>>()?,
+        files: dataset.files(known)?,
         filter: dataset.source().filter.clone(),
         rows: dataset.len(),
         seed,

@@ -3,7 +3,6 @@
 mod collect;
 mod describe;
 mod news;
-mod of_row;
 mod part;
 mod parts;
 mod shard;

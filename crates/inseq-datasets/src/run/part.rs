@@ -2,7 +2,6 @@
 
 use inseq_methods::{AttributionRequest, Error as CallError};
 
-use super::of_row::error_of_row;
 use crate::{Error, Result, Row};
 
 /// What came of some rows of a part.
@@ -34,16 +33,23 @@ pub(super) fn outcomes<T>(
     }
     // The rest of the rows, the next ones last.
     let mut groups = vec![readable];
-    while let Some(group) = groups.pop() {
-        let Some(&first) = group.first() else { continue };
-        match call(&request(rows, &group, template)) {
+    while let Some(mut group) = groups.pop() {
+        if group.is_empty() {
+            continue;
+        }
+        match call(&request(rows, &group, template)?) {
             Ok(done) => outcomes.push(Outcome::Done(group, done)),
             Err(error) if is_everyones(&error) => return Err(error.into()),
-            Err(error) if group.len() == 1 => outcomes.push(failed(rows, first, error_of_row(&error), strict)?),
-            Err(_) => {
-                let (start, end) = group.split_at(group.len() / 2);
-                groups.extend([end.to_vec(), start.to_vec()]);
-            }
+            Err(error) => match at_fault(&error, &group) {
+                Some(index) => {
+                    outcomes.push(failed(rows, group.remove(index), error.alone(), strict)?);
+                    groups.push(group);
+                }
+                None => {
+                    let (start, end) = group.split_at(group.len() / 2);
+                    groups.extend([end.to_vec(), start.to_vec()]);
+                }
+            },
         }
     }
     outcomes.sort_by_key(|outcome| match outcome {
@@ -60,12 +66,25 @@ fn failed<T>(rows: &[Row], place: usize, problem: String, strict: bool) -> Resul
     }
 }
 
+/// The index among the texts of a call of the one that is at fault; `None` if it is not known.
+fn at_fault(error: &CallError, group: &[usize]) -> Option<usize> {
+    let index = if group.len() == 1 { Some(0) } else { error.text().map(|text| text.index) };
+    index.filter(|&index| index < group.len())
+}
+
 /// The request with the texts of rows.
-fn request(rows: &[Row], places: &[usize], template: &AttributionRequest) -> AttributionRequest {
-    let texts = || places.iter().filter_map(|&place| rows[place].texts.as_ref().ok());
-    let mut request = template.clone().input_texts(texts().map(|(input, _)| input));
+fn request(rows: &[Row], places: &[usize], template: &AttributionRequest) -> Result<AttributionRequest> {
+    let chosen = || places.iter().map(|&place| &rows[place]);
+    let texts = || chosen().filter_map(|row| row.texts.as_ref().ok());
+    let numbers: Vec<usize> = chosen().map(|row| usize::try_from(row.number).unwrap_or(usize::MAX)).collect();
+    let mut request = template.of_texts(&numbers).input_texts(texts().map(|(input, _)| input));
     request.generated_texts = texts().map(|(_, generated)| generated.clone()).collect();
-    request
+    let names = chosen().next().into_iter().flat_map(|row| row.arguments.keys());
+    let column = |name: &String| {
+        (name.clone(), chosen().map(|row| row.arguments.get(name).map(String::as_str)).collect::<Vec<_>>().into())
+    };
+    request.add_keywords(&names.map(column).collect(), &[])?;
+    Ok(request)
 }
 
 /// Whether an error would come with any text.
@@ -86,12 +105,15 @@ fn is_everyones(error: &CallError) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn rows(texts: &[&str]) -> Vec<Row> {
         let row = |(number, text): (usize, &&str)| Row {
             number: number as u64,
             id: None,
+            arguments: BTreeMap::new(),
             texts: if text.is_empty() { Err("the input text is null".into()) } else { Ok(((*text).to_owned(), None)) },
         };
         texts.iter().enumerate().map(row).collect()

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::news::{News, RunProgress};
 use super::shard::Shard;
 use super::whole::{Aggregate, Attributing};
-use crate::{AttributedRow, Claim, Dataset, Result, Results, Row};
+use crate::{AttributedRow, Claim, Dataset, Error, Result, Results, Row};
 
 /// A run: a model attributes the rows of a dataset, part by part, into a folder of results.
 ///
@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
     /// An option of the request is invalid, the data cannot be read, the results cannot be written, or the run is cancelled; and, if
     /// `strict`, the first row that has no attribution. Parts that were written stay, and the same run goes on from them.
     pub fn run(&self, news: &mut dyn FnMut(News) -> ControlFlow<()>) -> Result<Summary> {
-        facts(self.model, self.request)?;
+        facts(self.model, self.request, self.dataset)?;
         let reader =
             Reader { dataset: self.dataset, results: self.results, shard: self.shard, rows_left: AtomicU64::new(0) };
         reader.rows_left.store(reader.parts().map(|part| length(&self.results.rows_of(part))).sum(), Ordering::Relaxed);
@@ -246,11 +246,43 @@ fn write(parts: &Receiver<Attributed>) -> Result<Summary> {
 /// some.
 ///
 /// # Errors
-/// An option is invalid, whatever the texts are.
-pub(super) fn facts(model: &AttributionModel, request: &AttributionRequest) -> Result<Map<String, Value>> {
-    let mut request = request.clone().input_texts(["a"]);
-    request.generated_texts = request.generated_texts.map(|_| vec!["a".to_owned()]);
-    Ok(model.facts(&request)?)
+/// An option is invalid, whatever the texts are; or an argument has not one value for each row.
+pub(super) fn facts(
+    model: &AttributionModel,
+    request: &AttributionRequest,
+    dataset: &Dataset,
+) -> Result<Map<String, Value>> {
+    if let Some((name, length)) =
+        request.lists_of_texts().into_iter().find(|(_, length)| *length as u64 != dataset.len())
+    {
+        return Err(Error::Dataset(format!(
+            "`{name}` has {length} values, and the split has {} rows; give one value for each row, or take texts from a column with \
+             `--argument-fields {name}=COLUMN`",
+            dataset.len()
+        )));
+    }
+    let of_columns = &dataset.columns().arguments;
+    let is_given = |name: &&String| {
+        [&request.attributed_fn_args, &request.step_scores_args].iter().any(|given| given.contains_key(name.as_str()))
+    };
+    if let Some(name) = of_columns.keys().find(is_given) {
+        return Err(Error::Dataset(format!("`{name}` is given twice: as an argument, and by a column; leave one out")));
+    }
+    let text = || vec!["a".to_owned()];
+    let mut one = request.of_texts(&[0]).input_texts(text());
+    one.generated_texts = request.generated_texts.as_ref().map(|_| text());
+    let unused = one.add_keywords(&of_columns.keys().map(|name| (name.clone(), text().into())).collect(), &[])?;
+    if let Some(unused) = unused.first() {
+        return Err(Error::Dataset(format!("`--argument-fields`: {unused}")));
+    }
+    let mut facts = model.facts(&one)?;
+    // The values of one text are no fact of the run.
+    for (name, arguments) in
+        [("attributed_fn_args", &request.attributed_fn_args), ("step_scores_args", &request.step_scores_args)]
+    {
+        facts.insert(name.to_owned(), arguments.clone().into());
+    }
+    Ok(facts)
 }
 
 fn length(range: &std::ops::Range<u64>) -> u64 {

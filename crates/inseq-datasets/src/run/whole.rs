@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use inseq_core::{Info, SequenceAttribution};
+use inseq_core::{Info, SequenceAttribution, Warning};
 use inseq_methods::{AttributionModel, AttributionRequest};
 
-use super::of_row::of_row;
 use super::part::{Outcome, outcomes};
 use crate::{AttributedRow, Result, Row};
 
@@ -80,26 +79,26 @@ impl Attributing<'_> {
 /// A text without steps has no scores. Alone in a call it is an error, so it is one here, whatever its neighbours are.
 fn outcome_of(
     sequence: Option<SequenceAttribution>,
-    mut warnings: Vec<String>,
+    mut warnings: Vec<Warning>,
 ) -> (Result<SequenceAttribution, String>, Vec<String>) {
-    const NOT_ATTRIBUTED: &str = "the text is not attributed: ";
-    match sequence {
-        Some(sequence) if sequence.steps() > 0 => (Ok(sequence), warnings),
+    let outcome = match sequence {
+        Some(sequence) if sequence.steps() > 0 => Ok(sequence),
         _ => {
-            let reason = warnings.iter().position(|warning| warning.starts_with(NOT_ATTRIBUTED));
-            let reason = reason.map(|place| warnings.remove(place)[NOT_ATTRIBUTED.len()..].to_owned());
-            (Err(reason.unwrap_or_else(|| "the text has no token to attribute".to_owned())), warnings)
+            let reason = warnings.iter().position(|warning| warning.is_refusal);
+            let reason = reason.map(|place| warnings.remove(place).message);
+            Err(reason.unwrap_or_else(|| "the text has no token to attribute".to_owned()))
         }
-    }
+    };
+    (outcome, warnings.iter().map(Warning::alone).collect())
 }
 
 /// The warnings of each text of a call.
-fn of_places(info: &Info, texts: usize, warn: &mut dyn FnMut(&str)) -> Vec<Vec<String>> {
+fn of_places(info: &Info, texts: usize, warn: &mut dyn FnMut(&str)) -> Vec<Vec<Warning>> {
     let mut of_places = vec![Vec::new(); texts];
     for warning in info.warnings.iter().flatten() {
-        match of_row(warning) {
-            Some((place, said)) if place < texts => of_places[place].push(said),
-            _ => warn(warning),
+        match warning.text.filter(|text| text.index < texts) {
+            Some(text) => of_places[text.index].push(warning.clone()),
+            None => warn(&warning.to_string()),
         }
     }
     of_places

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use inseq_core::AttributionResult;
+use inseq_core::{AttributionResult, Warning};
 use serde_json::json;
 
 use super::completion::Completion;
@@ -152,7 +152,7 @@ impl Results {
         }
         info.other.insert("rows".to_owned(), json!(numbers));
         if !warnings.is_empty() {
-            info.warnings = Some(warnings);
+            info.warnings = Some(warnings.into_iter().map(Warning::from).collect());
         }
         Ok(result)
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Columns;
+use crate::{Columns, DataFile};
 
 /// All that decides the results of a run. Two runs with equal manifests may work on the same folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub struct Manifest {
     /// The columns that are read. Without an id column, the id of a row is its number.
     pub columns: Columns,
     /// The data files with their sizes and hashes.
-    pub files: Vec<Value>,
+    pub files: Vec<DataFile>,
     /// The filter of rows, if any.
     pub filter: Option<String>,
     /// Number of rows, before the filter. Parts and row numbers are those of all rows.
@@ -65,7 +65,7 @@ inseq_core::setters! {
         step_scores: Vec<String>,
         source: Value,
         columns: Columns,
-        files: Vec<Value>,
+        files: Vec<DataFile>,
         rows: u64,
         part_rows: u64,
         raw: bool,
@@ -112,7 +112,8 @@ impl Manifest {
     /// Name of the file in the folder of results.
     pub const FILE: &str = "manifest.json";
 
-    /// Each field that differs from the other manifest's, with both values; empty for the same run.
+    /// Each field that differs from the other manifest's, with both values; empty for the same run. Where models and files have hashes,
+    /// these decide, and not where they lie: a run may go on from another folder, or with a copy.
     ///
     /// ```
     /// use inseq_datasets::Manifest;
@@ -122,18 +123,38 @@ impl Manifest {
     /// assert_eq!(old.differences(&new), ["`method` is \"saliency\" there and \"attention\" here"]);
     /// ```
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let values = [self, other].map(|manifest| {
-            let mut value = serde_json::to_value(manifest).unwrap_or_default();
-            if let Some(fields) = value.as_object_mut() {
-                fields.remove("started");
-                // Its facts stand in other fields, too.
-                fields.remove("info");
-            }
-            value
-        });
         let mut differences = Vec::new();
-        compare("", Some(&values[0]), Some(&values[1]), &mut differences);
+        compare("", Some(&self.decisive()), Some(&other.decisive()), &mut differences);
         differences
+    }
+
+    /// What decides the results.
+    fn decisive(&self) -> Value {
+        let mut manifest = self.clone();
+        if !manifest.model.hash.is_empty() {
+            manifest.model.name.clear();
+        }
+        for file in &mut manifest.files {
+            // The ending says how a file is read.
+            file.path = file.path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+            file.modified = None;
+        }
+        let mut value = serde_json::to_value(&manifest).unwrap_or_default();
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("started");
+            // Its facts stand in other fields, too.
+            fields.remove("info");
+            if let Some(source) = fields.get_mut("source").and_then(Value::as_object_mut) {
+                // They say which files, and these are compared.
+                for place in ["name", "dir", "files", "revision"] {
+                    source.remove(place);
+                }
+                if let Some(kwargs) = source.get_mut("kwargs").and_then(Value::as_object_mut) {
+                    kwargs.remove("data_files");
+                }
+            }
+        }
+        value
     }
 
     /// Reads the file; or says what is wrong with it.

@@ -16,7 +16,7 @@ use super::manifest::Manifest;
 use super::storage::Storage;
 use super::ticket::{clear_claims, part_of};
 use crate::remote::{is_address, is_writable};
-use crate::{Error, Result};
+use crate::{DataFile, Error, Result};
 
 /// The results of a run, in a folder. Any number of processes may work on it at the same time.
 ///
@@ -113,17 +113,24 @@ impl Results {
         is_remote(path) || path.join(Manifest::FILE).is_file()
     }
 
+    /// The data files of the run whose results are in a folder; empty if there are none yet.
+    ///
+    /// # Errors
+    /// The folder has other files, it cannot be read, or its manifest is damaged.
+    pub fn data_files(folder: &Path) -> Result<Vec<DataFile>> {
+        let storage = storage_at(folder)?;
+        refuse_foreign(&*storage)?;
+        Ok(manifest_in(&*storage)?.map(|manifest| manifest.files).unwrap_or_default())
+    }
+
     pub(super) fn open_in(storage: Arc<dyn Storage>) -> Result<Self> {
-        let place = storage.place(Manifest::FILE);
-        let Some(bytes) = storage.read(Manifest::FILE)? else {
+        let Some(manifest) = manifest_in(&*storage)? else {
             return Err(Error::Results(format!(
                 "{} has no {}, so it is no folder of results",
                 storage.place("").display(),
                 Manifest::FILE
             )));
         };
-        let manifest =
-            Manifest::read(&bytes).map_err(|problem| Error::Results(format!("{}: {problem}", place.display())))?;
         Ok(Self { folder: Arc::new(Folder { storage, manifest, timeout: Self::CLAIM_TIMEOUT }) })
     }
 
@@ -188,6 +195,13 @@ fn storage_at(folder: &Path) -> Result<Arc<dyn Storage>> {
         #[cfg(not(feature = "cloud"))]
         Some(address) => Err(crate::remote::unsupported(address)),
     }
+}
+
+/// The manifest, if there is one.
+fn manifest_in(storage: &dyn Storage) -> Result<Option<Manifest>> {
+    let place = storage.place(Manifest::FILE);
+    let read = storage.read(Manifest::FILE)?.map(|bytes| Manifest::read(&bytes));
+    read.transpose().map_err(|problem| Error::Results(format!("{}: {problem}", place.display())))
 }
 
 /// Refuses a folder with files, but without a manifest.

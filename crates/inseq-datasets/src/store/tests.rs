@@ -1,5 +1,7 @@
 //! Tests of the folder of results.
 
+use std::collections::BTreeMap;
+
 use inseq_core::{AttributionKind, Piece, SequenceAttribution, Token};
 use ndarray::{ArrayD, IxDyn, array};
 
@@ -62,7 +64,8 @@ type IxDynPlace = [usize; 3];
 /// Row 3 of every 10 has an error.
 fn row(number: u64) -> AttributedRow {
     let outcome = if number % 10 == 3 { Err(format!("row {number} is too long")) } else { Ok(attribution(number)) };
-    let row = Row { number, id: None, texts: Ok((format!("so number{number}"), Some("voilà".into()))) };
+    let texts = Ok((format!("so number{number}"), Some("voilà".into())));
+    let row = Row { number, id: None, texts, arguments: BTreeMap::new() };
     AttributedRow { row, outcome, warnings: if number == 1 { vec!["careful".into()] } else { vec![] } }
 }
 

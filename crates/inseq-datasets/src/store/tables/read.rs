@@ -121,7 +121,8 @@ impl PartReader {
                 Some(input) => Ok((input, generated)),
                 None => Err(error.clone()?),
             };
-            Some((Row { number, id: cells.text("id"), texts }, error, cells.texts("warnings")?))
+            let row = Row { number, id: cells.text("id"), texts, arguments: BTreeMap::new() };
+            Some((row, error, cells.texts("warnings")?))
         };
         let Some((row, error, warnings)) = read() else {
             return Err(self.damaged(format!("number {index} of a batch of rows lacks a value")));

@@ -272,14 +272,15 @@ fn check_tokens(model: &TextModel, given: &TextModel, ids: &[u32], role: Role) -
     let own = |model: &TextModel, id, role| model.tokenizer().token(id, model.role(role));
     let positions = given.model().max_target_positions();
     if let Some(positions) = positions.filter(|&positions| ids.len() > positions) {
-        return Err(Error::limit(
-            "replacements",
-            format!(
+        return Err(Error::Limit {
+            name: "replacements".to_owned(),
+            text: None,
+            problem: format!(
                 "reagent: the text has {} tokens, but the model `{}` that gives replacements has {positions} positions",
                 ids.len(),
                 given.name()
             ),
-        ));
+        });
     }
     let vocabulary = match (&model.model().encoder, role) {
         (Some(encoder), Role::Source) => encoder.embedding.vocabulary(),
