@@ -89,8 +89,17 @@ impl Error {
         Self::Argument { name: name.to_owned(), text: None, problem }
     }
 
-    /// A text of an argument is invalid; `problem` follows its name.
-    pub(crate) fn of_text(name: &str, text: TextName, problem: impl Into<String>) -> Self {
+    /// A text of an argument is invalid; `problem` follows the name of the text in the message.
+    ///
+    /// ```
+    /// use inseq_core::{TextKind, TextName};
+    /// use inseq_methods::Error;
+    ///
+    /// let error = Error::of_text("input_texts", TextName::new(TextKind::Input, 2), "is empty");
+    /// assert_eq!(error.to_string(), "input text 3 is empty");
+    /// assert_eq!(error.alone(), "the input text is empty");
+    /// ```
+    pub fn of_text(name: &str, text: TextName, problem: impl Into<String>) -> Self {
         Self::Argument { name: name.to_owned(), text: Some(text), problem: problem.into() }
     }
 

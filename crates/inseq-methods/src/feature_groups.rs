@@ -293,8 +293,8 @@ mod tests {
     fn spans_that_make_no_sense_are_named() {
         let source = ["a", "b", "c"];
         for (json, expected) in [
-            (r#"{"source": [[1, 1]]}"#, "source span 1 is [1, 1]"),
-            (r#"{"source": [[0, 2], [1, 3]]}"#, "source span 2 is [1, 3]"),
+            (r#"{"source": [[1, 1]]}"#, "text 1: the source span 1 of its feature groups is [1, 1]"),
+            (r#"{"source": [[0, 2], [1, 3]]}"#, "source span 2 of its feature groups is [1, 3]"),
             (r#"{"source": [[0, 4]]}"#, "within the 3 source tokens"),
             (r#"{"target": [[0, 4]]}"#, "within the 1 target tokens"),
             (r#"[{}, {"source": [[0, 2]]}]"#, "given for 2 texts, but there are 1"),

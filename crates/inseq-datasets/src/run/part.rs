@@ -107,6 +107,8 @@ fn is_everyones(error: &CallError) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
+    use inseq_core::{TextKind, TextName};
+
     use super::*;
 
     fn rows(texts: &[&str]) -> Vec<Row> {
@@ -122,7 +124,7 @@ mod tests {
     /// A call that fails on texts that begin with `bad`.
     fn call(request: &AttributionRequest) -> Result<Vec<String>, CallError> {
         match request.input_texts.iter().position(|text| text.starts_with("bad")) {
-            Some(place) => Err(CallError::argument("input_texts", format!("input text {} is bad", place + 1))),
+            Some(place) => Err(CallError::of_text("input_texts", TextName::new(TextKind::Input, place), "is bad")),
             None => Ok(request.input_texts.clone()),
         }
     }
