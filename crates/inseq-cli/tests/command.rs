@@ -280,7 +280,7 @@ fn groups_of_tokens_are_one_row() {
     }
     std::fs::write(&spans, r#"{"source": [[0, 300]]}"#).unwrap();
     let (message, _) = complaint(&run(&["attribute", "-i", TEXT, "--feature-groups", &spans]));
-    assert!(message.contains("source span 1 is [0, 300]"), "{message}");
+    assert!(message.contains("source span 1 of its feature groups is [0, 300]"), "{message}");
 }
 
 /// The fit of KernelSHAP and LIME has no unknowns where one word can change, or none.
