@@ -36,7 +36,8 @@ fn texts(source: &Source) -> Answer {
         // Two parts, as a run reads them.
         let middle = dataset.len() / 2;
         let rows = dataset.rows(0..middle)?.chain(dataset.rows(middle..dataset.len())?);
-        let files = dataset.files(&[])?.into_iter().map(|file| format!("{} of {} bytes", file.hash.is_empty(), file.bytes));
+        let files =
+            dataset.files(&[])?.into_iter().map(|file| format!("{} of {} bytes", file.hash.is_empty(), file.bytes));
         let texts = rows.map(|row| Ok(format!("{:?}", row?.texts))).collect::<crate::Result<Vec<_>>>()?;
         Ok(texts.into_iter().chain(files).collect())
     };
