@@ -1,6 +1,7 @@
 //! Warnings for the reader of a result.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -83,7 +84,7 @@ fn joined(name: &str, message: &str) -> String {
     format!("{name}{space}{message}")
 }
 
-/// A warning for the reader of a result. In a file it is the sentence alone.
+/// A warning for the reader of a result. In a file it is the sentence alone, and so warnings with the same sentence are equal.
 ///
 /// ```
 /// use inseq_core::{TextKind, TextName, Warning};
@@ -93,7 +94,7 @@ fn joined(name: &str, message: &str) -> String {
 /// assert_eq!(serde_json::to_value(&warning)?, "input text 3 ends in a space");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Warning {
     /// The text of the call that the warning is about; `None` if it is about the whole call, or if the warning was read from a file.
@@ -102,6 +103,20 @@ pub struct Warning {
     pub is_refusal: bool,
     /// The sentence; if the warning is about a text, what follows its name.
     pub message: String,
+}
+
+impl PartialEq for Warning {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Warning {}
+
+impl Hash for Warning {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to_string().hash(state);
+    }
 }
 
 impl Warning {
