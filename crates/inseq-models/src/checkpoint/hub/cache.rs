@@ -30,6 +30,7 @@ pub(super) fn listing(snapshot: &Path) -> Option<Vec<String>> {
 }
 
 /// Saves the names of all files of a snapshot. Without them a cache with a part of the files looks whole.
+#[cfg(feature = "hub")]
 pub(super) fn save_listing(snapshot: &Path, names: &[String]) -> std::io::Result<()> {
     let Some(path) = listing_path(snapshot) else { return Ok(()) };
     if let Some(folder) = path.parent() {
