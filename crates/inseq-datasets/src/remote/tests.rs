@@ -44,9 +44,9 @@ fn texts(source: &Source) -> Answer {
     read().map_err(|error| error.to_string())
 }
 
-/// Not a test of its own: does the tasks in its environment.
+/// The process that other tests start: runs the tasks that its environment lists. Alone, it tests nothing.
 #[test]
-#[ignore = "started by other tests"]
+#[ignore = "a child process of other tests"]
 fn worker() {
     let tasks: Vec<Task> = serde_json::from_str(&std::env::var(TASKS).unwrap()).unwrap();
     let answers = tasks.iter().map(|task| match task {
@@ -221,7 +221,7 @@ fn an_object_that_changes_while_it_is_read_is_an_error() {
     assert!(error.contains("has changed since it was opened"), "{error}");
 }
 
-/// A server that answers each request as it is told: by method and path, with a status and a body. It lives as long as the process.
+/// A server with a fixed answer, a status and a body, for each method and path. It runs until the process ends.
 fn server(answer: fn(&str, &str) -> (&'static str, String)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -302,7 +302,7 @@ fn what_is_wrong_with_a_store_is_said_with_the_way_out() {
     check(
         &[folder()],
         &with_keys(&without_conditions),
-        &["replaces an object although it is told not to", "a local folder"],
+        &["overwrites objects despite `If-None-Match`", "a local folder"],
     );
     check(
         &[Task::Create("https://example.org/results".into()), Task::Create("http://example.org/results".into())],

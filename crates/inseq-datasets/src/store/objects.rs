@@ -78,8 +78,8 @@ impl ObjectFolder {
         let removed = self.bucket.delete(&name);
         if !is_refused {
             return Err(Error::Results(format!(
-                "{}: the store replaces an object although it is told not to (If-None-Match), so processes cannot share a run; use \
-                 a store with conditional writes, or a local folder",
+                "{}: the store overwrites objects despite `If-None-Match`, so processes cannot share a run; use a store with \
+                 conditional writes, or a local folder",
                 self.place("").display()
             )));
         }

@@ -152,7 +152,7 @@ fn an_object_is_renewed_only_while_it_is_there() {
 
 /// Not a test of its own: a process that works on a folder, and then keeps a claim until it is killed.
 #[test]
-#[ignore = "started by other tests"]
+#[ignore = "a child process of other tests"]
 fn worker() {
     let bed = Bed::at(&std::env::var(PLACE).unwrap());
     let results = Results::create_or_resume_in(bed.storage.clone(), &manifest(40, 2)).unwrap();
