@@ -86,7 +86,7 @@ impl Failure {
 }
 
 /// Options that a message of the library may name, and the flags that stand for them here.
-const FLAGS: [(&str, &str); 21] = [
+const FLAGS: [(&str, &str); 23] = [
     ("truncate", "--truncate"),
     ("attr_pos_start", "--start-pos"),
     ("attr_pos_end", "--end-pos"),
@@ -102,6 +102,8 @@ const FLAGS: [(&str, &str); 21] = [
     ("longest", "--max-show-size"),
     ("figure", "--viz-path"),
     ("top_tokens", "--top-tokens"),
+    ("min_value", "--min-value"),
+    ("max_value", "--max-value"),
     ("wrap", "--wrap-after"),
     ("attribute_target", "--attribute-target"),
     ("include_eos_baseline", "--include-eos-baseline"),

@@ -3,7 +3,7 @@
 mod program;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use program::inseq;
 
@@ -42,16 +42,6 @@ fn samples(page: &Path) -> Vec<Sample> {
     parts.windows(2).map(sample).collect()
 }
 
-fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            pages(&entry, found);
-        } else if entry.extension().is_some_and(|extension| extension == "md") {
-            found.push(entry);
-        }
-    }
-}
-
 /// Units of times, which are different on each machine.
 const UNITS: [&str; 5] = ["ms", "s", "min", "h", "d"];
 
@@ -76,9 +66,9 @@ fn words(line: &str) -> Vec<&str> {
 #[test]
 fn documented_outputs_are_printed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut paths = vec![root.join("README.md")];
-    pages(&root.join("docs/src"), &mut paths);
-    let all: Vec<Sample> = paths.iter().flat_map(|page| samples(page)).collect();
+    let book = glob::glob(root.join("docs/src/**/*.md").to_str().unwrap()).unwrap();
+    let all: Vec<Sample> =
+        book.map(Result::unwrap).chain([root.join("README.md")]).flat_map(|page| samples(&page)).collect();
     assert!(all.len() >= 4, "{} samples", all.len());
     for Sample { page, words: line, output } in all {
         let folder = tempfile::tempdir().unwrap();

@@ -13,6 +13,9 @@ fn numbers_that_show_nothing_are_refused_before_the_work() {
         (&["--top-tokens", "0"][..], "--top-tokens is 0; expected 1 or more"),
         (&["--view", "tokens", "--wrap-after", "0"], "--wrap-after is 0; expected 1 or more"),
         (&["--view", "granular", "--max-show-size", "0"], "--max-show-size is 0; expected 1 or more"),
+        (&["--min-value", "nan"], "--min-value is NaN or infinite; expected a finite score"),
+        (&["--max-value", "inf"], "--max-value is NaN or infinite; expected a finite score"),
+        (&["--min-value", "2", "--max-value", "1"], "found 2..1"),
         (&["--batch-size", "0"], "--batch-size must be at least 1"),
         (&["--memory-budget", "0"], "--memory-budget is 0"),
     ] {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::scale::Scale;
 use crate::token_text::TokenText;
 use crate::{Error, Result};
 
@@ -85,23 +86,31 @@ impl ViewOptions {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Option`] for a number of tokens, of tokens per line, or of columns that is 0, and for an empty string to replace.
+    /// [`Error::Option`] for a number of tokens, of tokens per line, or of columns that is 0, for an end of the colour scale that is not
+    /// finite, and for an empty string to replace. [`Error::Range`] if the low end of the colour scale is not below the high end.
     pub fn check(&self) -> Result<()> {
         const NONE: &str = "is 0; expected 1 or more";
+        const NOT_FINITE: &str = "is NaN or infinite; expected a finite score";
+        let is_endless = |score: Option<f32>| score.is_some_and(|score| !score.is_finite());
         let wrong = [
             ("top_tokens", self.top_tokens == Some(0), NONE),
             ("wrap", self.wrap == Wrap::Every(0), NONE),
             ("longest", self.granular.longest == 0, NONE),
+            ("min_value", is_endless(self.min_value), NOT_FINITE),
+            ("max_value", is_endless(self.max_value), NOT_FINITE),
             (
                 "replacements",
                 self.replacements.iter().any(|(from, _)| from.is_empty()),
                 "has an empty string to replace; expected at least one character",
             ),
         ];
-        match wrong.into_iter().find(|(_, is_wrong, _)| *is_wrong) {
-            Some((option, _, problem)) => Err(Error::Option { option, problem }),
-            None => Ok(()),
+        if let Some((option, _, problem)) = wrong.into_iter().find(|(_, is_wrong, _)| *is_wrong) {
+            return Err(Error::Option { option, problem });
         }
+        if let (Some(min), Some(max)) = (self.min_value, self.max_value) {
+            Scale::new(min, max)?;
+        }
+        Ok(())
     }
 }
 
@@ -160,5 +169,22 @@ inseq_core::setters! {
 impl Default for Granular {
     fn default() -> Self {
         Self { dimension: None, slices: Vec::new(), longest: 20 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_the_scale_are_checked_without_a_result() {
+        let said = |options: ViewOptions| options.check().unwrap_err().to_string();
+        assert_eq!(
+            said(ViewOptions::default().min_value(f32::NAN)),
+            "`min_value` is NaN or infinite; expected a finite score"
+        );
+        assert!(said(ViewOptions::default().max_value(f32::INFINITY)).starts_with("`max_value` is NaN"));
+        assert!(said(ViewOptions::default().min_value(2.0).max_value(1.0)).contains("found 2..1"));
+        ViewOptions::default().min_value(-1.0).max_value(1.0).check().unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Arguments, grammar, read};
 
@@ -24,22 +24,11 @@ fn shell_blocks(page: &str) -> String {
     blocks.filter_map(|block| block.split("```").next()).collect::<Vec<_>>().join("\n")
 }
 
-/// The pages of the book below a folder.
-fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            pages(&entry, found);
-        } else if entry.extension().is_some_and(|extension| extension == "md") {
-            found.push(entry);
-        }
-    }
-}
-
 #[test]
 fn documented_command_lines_are_understood() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut paths = vec![root.join("README.md")];
-    pages(&root.join("docs/src"), &mut paths);
+    let book = glob::glob(root.join("docs/src/**/*.md").to_str().unwrap()).unwrap();
+    let paths: Vec<_> = book.map(Result::unwrap).chain([root.join("README.md")]).collect();
     let pages = paths.iter().map(|path| (path.display().to_string(), shell_blocks(&fs::read_to_string(path).unwrap())));
     let grammar = grammar();
     let helps = grammar.get_subcommands().filter_map(|command| {
