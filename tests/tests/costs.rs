@@ -232,7 +232,7 @@ fn baselines_take_the_states_of_a_target_that_stays() {
         source_features: vec![0..1, 1..2, 2..3],
         target_features: vec![0..1, 1..2, 2..3],
         first: 1,
-        steps: 1..3,
+        steps: (1..3).into(),
     };
     let mut inputs = engine.inputs(&[&text]).unwrap();
     inputs.target = inputs.target.clone() * 0.0 + 3.0;

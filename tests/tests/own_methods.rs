@@ -33,13 +33,13 @@ impl Method for Distance {
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> inseq_methods::Result<Attributions> {
         let text = context.text(entry);
         let steps = text.steps.clone();
-        let score = |at: &[usize]| (steps.start + at[1]) as f32 * self.scale - at[0] as f32;
+        let score = |at: &[usize]| steps.position(at[1]) as f32 * self.scale - at[0] as f32;
         let side = |rows: usize| ArrayD::from_shape_fn(IxDyn(&[rows, steps.len()]), |at| score(&[at[0], at[1]]));
         (context.advance)(steps.len())?;
         let wanted = context.wanted();
         Ok(Attributions {
             source: wanted.source.then(|| side(text.source.len())),
-            target: wanted.target.then(|| side(text.steps.end)),
+            target: wanted.target.then(|| side(text.steps.end())),
             kind: AttributionKind::Coarse,
             ..Attributions::default()
         })
@@ -167,7 +167,7 @@ impl Method for Broken {
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> inseq_methods::Result<Attributions> {
         let text = context.text(entry);
-        let (source, target, steps) = (text.source.len(), text.steps.end, text.steps.len());
+        let (source, target, steps) = (text.source.len(), text.steps.end(), text.steps.len());
         let mut shape = vec![source, steps];
         let mut result = Attributions { kind: AttributionKind::Coarse, ..Attributions::default() };
         match self.0 {

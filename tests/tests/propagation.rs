@@ -24,7 +24,7 @@ impl Method for Propagated {
         let point = engine.inputs(&[text])?;
         let trace = engine.trace_by(self.0, &point);
         let zeros = |length: usize| Array3::<f32>::zeros((length, text.steps.len(), engine.features()));
-        let (mut source, mut target) = (zeros(text.source.len()), zeros(text.steps.end));
+        let (mut source, mut target) = (zeros(text.source.len()), zeros(text.steps.end()));
         engine.gradients(&point, &trace, &*context.function, wanted, |steps, _, gradients| {
             let sides = [
                 (&mut source, gradients.source, source_of(&point)),

@@ -51,7 +51,7 @@ impl Contrasts<'_> {
     ) -> Result<Option<Vec<(usize, usize)>>> {
         let Some(contrast) = contrast_of(functions) else { return Ok(None) };
         let other = self.other_text(contrast, text)?;
-        Ok(Some(text.steps.clone().zip(other.positions().iter().copied()).collect()))
+        Ok(Some(text.steps.positions().zip(other.positions().iter().copied()).collect()))
     }
 }
 

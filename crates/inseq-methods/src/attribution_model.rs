@@ -148,7 +148,7 @@ impl AttributionModel {
     }
 
     /// The model on the device of a call.
-    fn on(&self, limits: &Limits) -> Result<&TextModel> {
+    pub(crate) fn on(&self, limits: &Limits) -> Result<&TextModel> {
         let Some(name) = &limits.device else { return Ok(&self.text_model) };
         let device = device::parse(name)?;
         let mut all = std::iter::once(&self.text_model).chain(&self.copies);
@@ -185,9 +185,9 @@ impl AttributionModel {
             Ok(())
         })?;
         all.sort_by_key(|finished| finished.index);
-        let (sequences, steps): (Vec<_>, Vec<_>) = all.into_iter().map(|one| (one.sequence, one.steps)).unzip();
+        let (sequences, steps): (Vec<_>, Vec<_>) = all.into_iter().map(|one| (one.sequences, one.steps)).unzip();
         let steps = request.output_step_attributions.then(|| steps.into_iter().flatten().collect());
-        Ok(AttributionResult { sequences, steps, info })
+        Ok(AttributionResult { sequences: sequences.into_iter().flatten().collect(), steps, info })
     }
 
     /// Attributes every generated token of every text, and passes each text to `each` when it is finished: its index among the
@@ -242,7 +242,8 @@ impl AttributionModel {
         let call = Call::resolve(self.on(&request.limits)?, &self.choices, request)?;
         let mut failure = None;
         let info = call.run(progress, |finished| {
-            each(finished.index, finished.sequence).map_err(|error| {
+            let mut sequences = finished.sequences.into_iter();
+            sequences.try_for_each(|sequence| each(finished.index, sequence)).map_err(|error| {
                 failure = Some(error);
                 Error::Cancelled
             })

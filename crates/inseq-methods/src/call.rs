@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::alternatives::compare;
 use crate::attributing::{Attributing, Work};
 use crate::choices::Choices;
-use crate::engine::TextSteps;
+use crate::engine::{Steps, TextSteps};
 use crate::feature_groups::{FeatureGroups, TextTokens};
 use crate::info::{Facts, Outcome};
 use crate::limits::Limits;
@@ -24,7 +24,7 @@ use crate::other_contexts::Contrasts;
 use crate::positions::{Asked, steps_of, without_value};
 use crate::progress::{Progress, ProgressCallback};
 use crate::request::AttributionRequest;
-use crate::sequences::Sequences;
+use crate::sequences::{Sequences, runs};
 use crate::step_functions::SharedStepFunction;
 use crate::targets::{Target, Targets};
 use crate::text_model::TextModel;
@@ -40,7 +40,7 @@ pub(crate) struct Call<'r> {
     pub(crate) texts: Texts<'r>,
     /// Generation configuration; `None` if targets are given.
     generation: Option<GenerationConfig>,
-    asked: Asked,
+    pub(crate) asked: Asked<'r>,
     pub(crate) method: Arc<dyn Method>,
     pub(crate) attributed_fn: SharedStepFunction,
     pub(crate) step_scores: Vec<SharedStepFunction>,
@@ -70,7 +70,8 @@ fn merging(step_scores: &[SharedStepFunction]) -> Result<BTreeMap<String, Aggreg
 pub(crate) struct Finished {
     /// Index of the text in the call.
     pub(crate) index: usize,
-    pub(crate) sequence: SequenceAttribution,
+    /// Its attribution: one for each run of requested positions that follow each other.
+    pub(crate) sequences: Vec<SequenceAttribution>,
     /// Raw output of each step, if requested.
     pub(crate) steps: Vec<StepAttribution>,
 }
@@ -106,7 +107,7 @@ impl<'r> Call<'r> {
             facts: Facts::of(request, &*method, &attributed_fn, &step_scores),
             unused_options: unused_options::of_call(request, &*method, model),
             generation,
-            asked: Asked { start: request.attr_pos_start, end: request.attr_pos_end },
+            asked: Asked::Range { start: request.attr_pos_start, end: request.attr_pos_end },
             merging: merging(&step_scores)?,
             method,
             attributed_fn,
@@ -145,8 +146,10 @@ impl<'r> Call<'r> {
                     return Err(Error::Cancelled);
                 }
                 let finished = self.finished(text, attributions)?;
-                outcome.add(&finished.sequence);
-                outcome.without_value.extend(without_value(&finished.sequence, finished.index, self.texts.len()));
+                for sequence in &finished.sequences {
+                    outcome.add(sequence);
+                    outcome.without_value.extend(without_value(sequence, finished.index, self.texts.len()));
+                }
                 each(finished)
             };
             self.attributing().run(&prepared.texts, &mut work, progress, |text, attributions| {
@@ -207,17 +210,18 @@ impl<'r> Call<'r> {
         for (index, target) in window.clone().zip(targets) {
             let prompt = self.texts.model.model().is_decoder_only().then_some(target.source.len());
             let length = target.target.len();
-            let steps = self.asked.of(prompt, length, &target.text).map_err(|reason| match target.notes.as_slice() {
-                [] => reason,
-                notes => reason.noted(&notes.join("; ")),
-            });
+            let steps =
+                self.asked.of(index, prompt, length, &target.text).map_err(|reason| match target.notes.as_slice() {
+                    [] => reason,
+                    notes => reason.noted(&notes.join("; ")),
+                });
             outcome.has_steps |= steps.is_ok();
             let steps = steps.unwrap_or_else(|reason| {
                 let count = self.texts.len();
                 let name = TextName::new(TextKind::Attributed, index).of(count);
                 outcome.without_steps.push(Warning::refusal(name, reason.to_string()));
                 outcome.refusal.get_or_insert(reason);
-                length..length
+                Steps::default()
             });
             prepared.texts.push(self.text_steps(&target, index, steps)?);
             prepared.written.push(target.text);
@@ -249,7 +253,7 @@ impl<'r> Call<'r> {
     }
 
     /// A text with its baselines and features.
-    fn text_steps(&self, target: &Target, index: usize, steps: Range<usize>) -> Result<TextSteps> {
+    fn text_steps(&self, target: &Target, index: usize, steps: Steps) -> Result<TextSteps> {
         let (texts, model) = (&self.texts, self.texts.model);
         let special = model.special_tokens();
         let unknown = special.unk.unwrap_or(0);
@@ -291,12 +295,17 @@ impl<'r> Call<'r> {
     fn finished(&self, text: &TextSteps, attributions: Attributions) -> Result<Finished> {
         let is_grouped = *self.groups != FeatureGroups::Tokens;
         let sequences = Sequences { texts: &self.texts, clean: self.clean, is_grouped };
-        let mut sequence = sequences.of(text, attributions)?;
-        sequence.step_score_merging = self.merging.clone();
-        let mut steps = if self.output_steps { steps_of(&sequence) } else { vec![] };
         let others = self.contrasts().alternatives(self.functions(), text, self.clean)?;
-        compare(&mut sequence, &mut steps, &others);
-        Ok(Finished { index: text.index, sequence, steps })
+        let mut finished = Finished { index: text.index, sequences: Vec::new(), steps: Vec::new() };
+        for (run, text, attributions) in runs(text, attributions) {
+            let mut sequence = sequences.of(&text, attributions)?;
+            sequence.step_score_merging = self.merging.clone();
+            let mut steps = if self.output_steps { steps_of(&sequence) } else { vec![] };
+            compare(&mut sequence, &mut steps, others.get(run).unwrap_or_default());
+            finished.sequences.push(sequence);
+            finished.steps.extend(steps);
+        }
+        Ok(finished)
     }
 
     /// The attributed function and the step scores.

@@ -184,9 +184,14 @@ fn filled(spans: impl Iterator<Item = Range<usize>>, length: usize) -> Vec<Range
 }
 
 impl TextSteps {
+    /// Position of the first attributed token; the end of the target if there is none.
+    pub(crate) fn start(&self) -> usize {
+        self.steps.first().unwrap_or(self.target.len())
+    }
+
     /// Number of target tokens that any attributed step sees.
     pub(crate) fn seen(&self) -> usize {
-        self.steps.end - 1
+        self.steps.end().max(1) - 1
     }
 
     /// The features of a target that any attributed step sees, cut to the tokens that it sees.
@@ -228,7 +233,7 @@ impl TextSteps {
         let several = |spans: &[Range<usize>], end: usize| -> Vec<Range<usize>> {
             spans.iter().filter(|span| span.len() > 1 && span.end <= end).cloned().collect()
         };
-        let target = several(&self.target_features, self.steps.start);
+        let target = several(&self.target_features, self.start());
         match self.source.is_empty() {
             true => [target.clone(), target],
             false => [several(&self.source_features, usize::MAX), target],

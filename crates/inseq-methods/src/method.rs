@@ -2,17 +2,17 @@
 
 use std::any::Any;
 use std::fmt;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use inseq_core::{About, AttributionKind, Entry, SequenceScore, did_you_mean};
 use inseq_models::model::{Model, Trace, Wanted};
-use ndarray::{Array1, ArrayD};
+use ndarray::{Array1, ArrayD, Axis};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::engine::{Engine, Point, TextSteps};
+use crate::engine::{Engine, Point, Steps, TextSteps};
 use crate::loading::Loading;
 use crate::step_functions::SharedStepFunction;
 use crate::text_model::TextModel;
@@ -112,7 +112,7 @@ impl Attributions {
             AttributionKind::Granular => 1,
             AttributionKind::MultiDimensional { dimensions } => dimensions.len(),
         };
-        let seen = text.steps.end.saturating_sub(1);
+        let seen = text.seen();
         let sides = [
             ("source", &self.source, text.source.len()..=text.source.len()),
             ("target", &self.target, seen..=text.target.len()),
@@ -137,6 +137,19 @@ impl Attributions {
                 scores.len()
             )),
             None => Ok(()),
+        }
+    }
+
+    /// The attributions of some steps, in this order.
+    pub(crate) fn of_steps(&self, steps: &[usize]) -> Self {
+        let columns = |scores: &Option<ArrayD<f32>>| scores.as_ref().map(|scores| scores.select(Axis(1), steps));
+        let of_score = |(name, scores): &(String, Array1<f32>)| (name.clone(), scores.select(Axis(0), steps));
+        Self {
+            source: columns(&self.source),
+            target: columns(&self.target),
+            step_scores: self.step_scores.iter().map(of_score).collect(),
+            sequence_scores: self.sequence_scores.clone(),
+            kind: self.kind.clone(),
         }
     }
 
@@ -217,7 +230,7 @@ pub trait Method: Any + fmt::Debug + Send + Sync {
 
     /// The steps that must be attributed so that the requested steps get the same scores as in the whole text. Most methods
     /// attribute each step independently and need only the requested steps.
-    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
+    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Steps {
         let _ = attribute_target;
         text.steps.clone()
     }

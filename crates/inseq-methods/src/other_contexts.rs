@@ -244,7 +244,7 @@ impl Contrasts<'_> {
         }
         let positions = match has_target || model.is_decoder_only() {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,
-            false => text.steps.clone().collect(),
+            false => text.steps.positions().collect(),
         };
         Ok(OtherText { source: other_source, target, positions, warnings })
     }

@@ -5,13 +5,12 @@
 //! therefore ends where the frequencies change.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use inseq_models::model::Model;
 use ndarray::{Array, ArrayD, ArrayView, ArrayViewD, Axis, RemoveAxis, Slice, concatenate};
 
 use crate::Result;
-use crate::engine::TextSteps;
+use crate::engine::{Steps, TextSteps};
 use crate::method::{Attributions, Method};
 
 /// Steps of a text with the same frequencies.
@@ -20,24 +19,17 @@ pub(crate) struct Piece<'a> {
     pub(crate) text: usize,
     /// The text with only these steps, which include steps that the method needs in addition to the requested ones.
     pub(crate) steps: Cow<'a, TextSteps>,
-    /// The requested steps among these, counted from the first of them.
-    asked: Range<usize>,
+    /// The requested steps among these.
+    asked: Vec<usize>,
 }
 
 impl Piece<'_> {
     /// The attributions of the requested steps of the piece.
-    pub(crate) fn of_asked(&self, mut attributions: Attributions) -> Attributions {
-        if self.asked == (0..self.steps.steps.len()) {
-            return attributions;
+    pub(crate) fn of_asked(&self, attributions: Attributions) -> Attributions {
+        match self.asked.len() == self.steps.steps.len() {
+            true => attributions,
+            false => attributions.of_steps(&self.asked),
         }
-        let asked = Slice::from(self.asked.clone());
-        for scores in [&mut attributions.source, &mut attributions.target].into_iter().flatten() {
-            *scores = scores.slice_axis(Axis(1), asked).to_owned();
-        }
-        for (_, scores) in &mut attributions.step_scores {
-            *scores = scores.slice_axis(Axis(0), asked).to_owned();
-        }
-        attributions
     }
 }
 
@@ -49,17 +41,13 @@ pub(crate) fn pieces<'a>(
     texts: &'a [TextSteps],
 ) -> Vec<Piece<'a>> {
     let of_text = |(text, own): (usize, &'a TextSteps)| {
-        let needed = if own.steps.is_empty() { 0..0 } else { method.needed_steps(own, attributed) };
-        // The step at a position sees as many positions.
-        let positions: Vec<usize> = needed.collect();
-        let alike = positions.chunk_by(|&a, &b| model.decoder.rotates_alike(a, b));
-        let pieces = alike.filter_map(|positions| {
-            let steps = positions[0]..positions[0] + positions.len();
-            let asked = own.steps.start.max(steps.start)..own.steps.end.min(steps.end);
+        let needed = if own.steps.is_empty() { Steps::default() } else { method.needed_steps(own, attributed) };
+        let pieces = needed.alike(|a, b| model.decoder.rotates_alike(a, b)).into_iter().filter_map(|range| {
+            let steps = needed.some(range);
+            let asked = own.steps.among(&steps);
             if asked.is_empty() {
                 return None;
             }
-            let asked = asked.start - steps.start..asked.end - steps.start;
             let steps = match steps == own.steps {
                 true => Cow::Borrowed(own),
                 false => Cow::Owned(TextSteps { steps, ..own.clone() }),
@@ -75,8 +63,8 @@ pub(crate) fn pieces<'a>(
 /// pieces of a text come first.
 pub(crate) fn batches<'p, 'a>(model: &Model, pieces: &'p [Piece<'a>], size: usize) -> Vec<Vec<&'p Piece<'a>>> {
     let mut order: Vec<&Piece> = pieces.iter().collect();
-    order.sort_by_key(|piece| (piece.steps.steps.end, piece.steps.source.len()));
-    let seen = |piece: &Piece| piece.steps.steps.end - 1;
+    order.sort_by_key(|piece| (piece.steps.steps.end(), piece.steps.source.len()));
+    let seen = |piece: &Piece| piece.steps.seen();
     let alike = order.chunk_by(|a, b| model.decoder.rotates_alike(seen(a), seen(b)));
     alike.flat_map(|alike| alike.chunks(size)).map(<[_]>::to_vec).collect()
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 use burn::tensor::Tensor;
 use inseq_models::model::{Model, Source};
 
+use crate::steps::Steps;
+
 /// A text as ids, with the steps to attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextSteps {
@@ -25,7 +27,7 @@ pub struct TextSteps {
     /// First position in `target` that can be attributed; earlier tokens were given (a prompt, or the decoder start).
     pub first: usize,
     /// Positions in `target` of the attributed tokens; each sees the positions before it.
-    pub steps: Range<usize>,
+    pub steps: Steps,
 }
 
 /// Embeddings of a batch at which gradients are taken; entry `i` belongs to the text `texts[i]`.
@@ -52,7 +54,7 @@ impl<'a> Point<'a> {
         // The last token is only ever predicted: nothing after it looks at it.
         let (target, _) = padded(texts.iter().map(|text| {
             let ids = ids(text).1;
-            &ids[..ids.len().min(text.steps.end.max(2) - 1)]
+            &ids[..ids.len().min(text.steps.end().max(2) - 1)]
         }));
         Self { texts: texts.to_vec(), source, target: model.target_embedding.forward(&target, texts.len()) }
     }

@@ -1,67 +1,81 @@
 //! The attributed tokens of a target.
 
-use std::ops::Range;
-
 use inseq_core::{SequenceAttribution, StepAttribution, TextKind, TextName, Token, Warning};
 use ndarray::{Array1, ArrayD, Axis, Slice};
 
+use crate::steps::Steps;
 use crate::{Error, Result};
 
-/// The requested positions of a call; negative ones count from the end of each text.
+/// The requested positions of a call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
-    pub(crate) start: Option<i64>,
-    pub(crate) end: Option<i64>,
+pub(crate) enum Asked<'r> {
+    /// Those from a first one up to an end; negative ones count from the end of each text.
+    Range { start: Option<i64>, end: Option<i64> },
+    /// Those of each text, wherever they are.
+    Each(&'r [Vec<usize>]),
 }
 
-impl Asked {
+impl Asked<'_> {
     /// The requested positions of a target, or the reason why it has none of them. The prompt of a decoder-only model, of
     /// `prompt` tokens, is never attributed; without a prompt, the target starts with the decoder start.
-    pub(crate) fn of(self, prompt: Option<usize>, length: usize, text: &str) -> Result<Range<usize>> {
-        let length = length as i64;
-        let from_end = |position: i64| if position < 0 { position.saturating_add(length) } else { position };
-        let start = match prompt {
-            // As in the reference, positions from the end are raised as well.
-            Some(prompt) => self.start.unwrap_or(0).max(prompt as i64),
-            None => from_end(self.start.unwrap_or(1)),
-        };
-        let end = from_end(self.end.unwrap_or(length)).min(length);
+    pub(crate) fn of(self, index: usize, prompt: Option<usize>, length: usize, text: &str) -> Result<Steps> {
         if length < 2 {
             let problem = format!("the generated text {text:?} has no token to attribute");
             return Err(Error::argument("generated_texts", problem));
         }
-        if start < 1 || start >= length {
-            let first = prompt.unwrap_or(1);
-            let why = if first > 1 {
-                "what is before them is the prompt"
-            } else {
-                "position 0 is what the decoder starts from"
-            };
-            return Err(match length - 1 {
-                last if last < first as i64 => Error::argument(
-                    "generated_texts",
-                    format!("the text {text:?} has nothing after its prompt to attribute"),
-                ),
-                last => Error::argument(
-                    "attr_pos_start",
-                    format!(
-                        "`attr_pos_start` is {}, but the generated text {text:?} has positions {first} to {last} ({why})",
-                        counted(self.start, start, length)
-                    ),
-                ),
-            });
+        let first = prompt.unwrap_or(1).max(1);
+        if length <= first {
+            let problem = format!("the text {text:?} has nothing after its prompt to attribute");
+            return Err(Error::argument("generated_texts", problem));
         }
-        if end <= start {
+        let there = || {
+            let why = match first > 1 {
+                true => "what is before them is the prompt",
+                false => "position 0 is what the decoder starts from",
+            };
+            format!("the generated text {text:?} has positions {first} to {} ({why})", length - 1)
+        };
+        let (start, end) = match self {
+            Asked::Range { start, end } => (start, end),
+            Asked::Each(each) => {
+                let positions = each.get(index).map(Vec::as_slice).unwrap_or_default();
+                return match positions.iter().find(|position| !(first..length).contains(*position)) {
+                    Some(position) => Err(Error::argument(
+                        "positions",
+                        format!("the position {position} is requested, but {}", there()),
+                    )),
+                    None if positions.is_empty() => {
+                        Err(Error::argument("positions", format!("no position is requested, and {}", there())))
+                    }
+                    None => Ok(Steps::at(positions.iter().copied())),
+                };
+            }
+        };
+        let length = length as i64;
+        let from_end = |position: i64| if position < 0 { position.saturating_add(length) } else { position };
+        let from = match prompt {
+            // As in the reference, positions from the end are raised as well.
+            Some(prompt) => start.unwrap_or(0).max(prompt as i64),
+            None => from_end(start.unwrap_or(1)),
+        };
+        let to = from_end(end.unwrap_or(length)).min(length);
+        if from < 1 || from >= length {
+            return Err(Error::argument(
+                "attr_pos_start",
+                format!("`attr_pos_start` is {}, but {}", counted(start, from, length), there()),
+            ));
+        }
+        if to <= from {
             return Err(Error::argument(
                 "attr_pos_end",
                 format!(
                     "`attr_pos_end` ({}) must lie after `attr_pos_start` ({}) in the generated text {text:?}",
-                    counted(self.end, end, length),
-                    counted(self.start, start, length)
+                    counted(end, to, length),
+                    counted(start, from, length)
                 ),
             ));
         }
-        Ok(start as usize..end as usize)
+        Ok((from as usize..to as usize).into())
     }
 }
 
@@ -76,10 +90,10 @@ fn counted(asked: Option<i64>, position: i64, length: i64) -> String {
 }
 
 /// Sets rows at or after a step's own token to NaN, because the step cannot see them.
-pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, start: usize) {
-    for (step, mut column) in array.axis_iter_mut(Axis(1)).enumerate() {
+pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, steps: &Steps) {
+    for (position, mut column) in steps.positions().zip(array.axis_iter_mut(Axis(1))) {
         let rows = column.shape()[0];
-        column.slice_axis_mut(Axis(0), Slice::from((start + step).min(rows)..)).fill(f32::NAN);
+        column.slice_axis_mut(Axis(0), Slice::from(position.min(rows)..)).fill(f32::NAN);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Builds the attribution of a text from the output of a method.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use inseq_core::{SequenceAttribution, Token};
@@ -11,6 +12,23 @@ use crate::method::Attributions;
 use crate::positions::hide_what_steps_cannot_see;
 use crate::texts::Texts;
 
+/// A text and its attributions for each run of steps that follow each other, and the steps of the run; all of a text without steps.
+pub(crate) fn runs(
+    text: &TextSteps,
+    attributions: Attributions,
+) -> Vec<(Range<usize>, Cow<'_, TextSteps>, Attributions)> {
+    let runs = text.steps.runs();
+    if runs.len() < 2 {
+        return vec![(0..text.steps.len(), Cow::Borrowed(text), attributions)];
+    }
+    let each = runs.into_iter().map(|run| {
+        let own = TextSteps { steps: text.steps.some(run.clone()), ..text.clone() };
+        let attributions = attributions.of_steps(&run.clone().collect::<Vec<_>>());
+        (run, Cow::Owned(own), attributions)
+    });
+    each.collect()
+}
+
 /// Builds attributions with tokens.
 pub(crate) struct Sequences<'c> {
     pub(crate) texts: &'c Texts<'c>,
@@ -21,7 +39,7 @@ pub(crate) struct Sequences<'c> {
 }
 
 impl Sequences<'_> {
-    /// The attribution of a text.
+    /// The attribution of a text whose steps follow each other.
     ///
     /// # Errors
     /// A token cannot be decoded.
@@ -29,13 +47,13 @@ impl Sequences<'_> {
         let model = self.texts.model;
         let mut target_attributions = attributions.target;
         if let Some(array) = &mut target_attributions {
-            hide_what_steps_cannot_see(array, text.steps.start);
+            hide_what_steps_cannot_see(array, &text.steps);
         }
         let tokens = |ids: &[u32], role| model.tokens(ids, role, self.texts.given(text.index, role), self.clean);
         let target = tokens(&text.target, Role::Target)?;
         let mut sequence = SequenceAttribution {
             source: match model.model().is_decoder_only() {
-                true => target[..text.steps.start].to_vec(),
+                true => target[..text.start()].to_vec(),
                 false => tokens(&text.source, Role::Source)?,
             },
             target,
@@ -43,8 +61,8 @@ impl Sequences<'_> {
             target_attributions,
             step_scores: attributions.step_scores.into_iter().collect(),
             sequence_scores: attributions.sequence_scores.into_iter().collect(),
-            attr_pos_start: text.steps.start,
-            attr_pos_end: text.steps.end,
+            attr_pos_start: text.start(),
+            attr_pos_end: text.start() + text.steps.len(),
             kind: attributions.kind,
             ..SequenceAttribution::default()
         };

@@ -31,7 +31,7 @@ pub(crate) fn of_call(request: &AttributionRequest, method: &dyn Method, model: 
 
 /// Whether any step of the text sees an end-of-sequence token, whose baseline `include_eos_baseline` decides.
 pub(crate) fn sees_end(text: &TextSteps, special: &SpecialTokens) -> bool {
-    let seen = &text.target[..text.steps.end.saturating_sub(1).min(text.target.len())];
+    let seen = &text.target[..text.seen()];
     text.source.iter().chain(seen).any(|id| Some(*id) == special.eos)
 }
 

@@ -2,6 +2,7 @@
 
 mod groups;
 mod reference;
+mod scattered;
 mod short_texts;
 
 use std::ops::Range;
@@ -209,6 +210,7 @@ fn check_cuts(subject: &Subject, what: &str, request: &AttributionRequest, agree
         assert_eq!(found.info.to_map()["attr_pos_end"], json!(sequence.attr_pos_end), "{what}");
         check_steps(&what, &found);
     }
+    scattered::check_scattered(subject, what, request, &whole, agreement);
 }
 
 /// The raw outputs of steps are the columns of the sequence.

@@ -14,6 +14,7 @@ use crate::step_functions::{Inputs, NoisyForwards, Row, StepContext, StepFunctio
 use crate::{Error, Result};
 
 pub use crate::point::{Point, TextSteps};
+pub use crate::steps::Steps;
 use rows::{StepRow, chunks, cotangents, evaluate, longest, own_rows, step_rows};
 
 /// Size of a pullback's largest tensors in bytes. Larger tensors gain nothing: matrix products reach their best rate earlier,

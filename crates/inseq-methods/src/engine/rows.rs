@@ -24,7 +24,8 @@ impl StepRow {
     /// Position of the step's token; for a row that is not live, that of the last step.
     pub(super) fn token(self, point: &Point) -> usize {
         let steps = &point.texts[self.entry].steps;
-        (steps.start + self.step).min(steps.end.max(1) - 1)
+        let last = steps.len().checked_sub(1);
+        last.map_or(0, |last| steps.position(self.step.min(last)))
     }
 
     /// Position whose hidden state predicts the step's token.

@@ -120,7 +120,7 @@ impl Method for DiscretizedIntegratedGradients {
         };
         let mut target_path = match wanted.target {
             true => {
-                let seen = text.steps.end - 1;
+                let seen = text.seen();
                 let [ids, baseline] = [&text.target, &text.target_baseline].map(|ids| &ids[..seen]);
                 Some(self.path(&model.target_embedding, ids, baseline, special)?)
             }

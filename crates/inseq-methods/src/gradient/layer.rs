@@ -1,6 +1,5 @@
 //! Gradient methods at an inner layer.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -9,7 +8,7 @@ use inseq_models::model::{Layer, Model};
 use serde_json::{Map, Value};
 
 use super::{DeepLift, InputXGradient, IntegratedGradients, deep_lift, integrated_gradients};
-use crate::engine::{Engine, TextSteps};
+use crate::engine::{Engine, Steps, TextSteps};
 use crate::method::{Attributions, Cost, MakeMethod, Method, MethodContext, MethodInfo, options};
 use crate::{Error, Result};
 
@@ -205,7 +204,7 @@ impl<M: Method> Method for AtLayer<M> {
         self.method.unused_options()
     }
 
-    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
+    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Steps {
         self.method.needed_steps(text, attribute_target)
     }
 

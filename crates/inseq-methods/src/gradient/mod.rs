@@ -69,7 +69,7 @@ impl Collector {
     pub(crate) fn new(texts: &[&TextSteps], features: usize, wanted: Wanted) -> Self {
         let texts = texts.iter().map(|text| {
             let zeros = |length: usize| Array3::<f32>::zeros((length, text.steps.len(), features));
-            (wanted.source.then(|| zeros(text.source.len())), wanted.target.then(|| zeros(text.steps.end)))
+            (wanted.source.then(|| zeros(text.source.len())), wanted.target.then(|| zeros(text.steps.end())))
         });
         Self { texts: texts.collect() }
     }

@@ -94,7 +94,7 @@ impl Method for SequentialIntegratedGradients {
             .collect()
         };
         let source_places = places(true, &text.source, &text.source_baseline);
-        let seen = text.steps.end - 1;
+        let seen = text.seen();
         let target_places = match context.attribute_target {
             true => places(false, &text.target[..seen], &text.target_baseline[..seen]),
             false => Vec::new(),
@@ -102,7 +102,7 @@ impl Method for SequentialIntegratedGradients {
 
         let (steps, features) = (text.steps.len(), engine.features());
         let mut source = Array3::<f32>::zeros((text.source.len(), steps, features));
-        let mut target = Array3::<f32>::zeros((text.steps.end, steps, features));
+        let mut target = Array3::<f32>::zeros((text.steps.end(), steps, features));
         let at_once = self.internal_batch_size.map_or_else(|| engine.entries_that_fit(text), Count::get);
         let function = context.function.clone();
         for part in source_places.chunks(at_once).chain(target_places.chunks(at_once)) {
@@ -128,7 +128,7 @@ impl Method for SequentialIntegratedGradients {
                 let values = read(own, "gradients")?;
                 for (row, values) in values.chunks(features).enumerate() {
                     let (place, step) = (part[row / probes], range.start + row % probes);
-                    if step < steps && (of_source || place.position < text.steps.start + step) {
+                    if step < steps && (of_source || place.position < text.steps.position(step)) {
                         let mut row = into.index_axis_mut(Axis(0), place.position);
                         row.index_axis_mut(Axis(0), step)
                             .iter_mut()
@@ -155,7 +155,7 @@ impl Method for SequentialIntegratedGradients {
         // What is equal to its baseline has no way to go.
         let moved =
             |ids: &[u32], baseline: &[u32]| ids.iter().zip(baseline).filter(|(id, baseline)| id != baseline).count();
-        let seen = if attribute_target { text.steps.end - 1 } else { 0 };
+        let seen = if attribute_target { text.seen() } else { 0 };
         let target = moved(&text.target[..seen], &text.target_baseline[..seen]);
         let points = self.n_steps.get() * (moved(&text.source, &text.source_baseline) + target);
         Cost::exactly(points, points)

@@ -123,7 +123,7 @@ impl Method for SmoothGrad {
             None => {
                 let mut range = 0f32;
                 // The noise of a step is the same whichever steps are asked for: the range is that of the whole text.
-                let whole = TextSteps { steps: text.first..text.target.len(), ..text.clone() };
+                let whole = TextSteps { steps: (text.first..text.target.len()).into(), ..text.clone() };
                 for embeddings in Noisy::new(context, &whole, 0.0)?.embeddings() {
                     let values = read(embeddings.clone(), "embeddings")?;
                     let (low, high) = values.iter().fold((f32::MAX, f32::MIN), |(a, b), v| (a.min(*v), b.max(*v)));

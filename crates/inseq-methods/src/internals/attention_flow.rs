@@ -58,7 +58,7 @@ impl Method for AttentionFlow {
         let network = Network::new(&Mixing::of(&Weights::of(context, entry)?), text);
         let mut source = Array2::<f32>::zeros((text.source.len(), text.steps.len()));
         let mut target = Array2::<f32>::zeros((text.seen(), text.steps.len()));
-        for (step, position) in text.steps.clone().enumerate() {
+        for (step, position) in text.steps.positions().enumerate() {
             // A feature's tokens share what flows from all of them.
             let mut flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| -> Result<()> {
                 for inputs in inputs.chunks(4 * rayon::current_num_threads()) {

@@ -108,7 +108,7 @@ impl Stacked {
 /// The position before a step predicts its token, so a step reads the query before its own.
 pub(crate) fn by_step(values: &ArrayD<f32>, text: &TextSteps) -> ArrayD<f32> {
     let queries = values.ndim() - 2;
-    let steps: Vec<usize> = text.steps.clone().map(|position| position - 1).collect();
+    let steps: Vec<usize> = text.steps.positions().map(|position| position - 1).collect();
     let own = values.select(Axis(queries), &steps);
     let order: Vec<usize> = [queries + 1, queries].into_iter().chain(0..queries).collect();
     own.permuted_axes(order).as_standard_layout().into_owned()

@@ -237,8 +237,8 @@ impl Method for ValueZeroing {
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
         let text = context.text(entry);
-        // A step reads the query before its own position.
-        let steps = text.steps.start - 1..text.steps.end - 1;
+        // A step reads the query before its own position; those between the first and the last are read together.
+        let steps = text.start() - 1..text.seen();
         let has_encoder = !context.engine.model.is_decoder_only();
         let of_target = if context.attribute_target { steps.clone() } else { 0..text.seen() };
         let asked = [

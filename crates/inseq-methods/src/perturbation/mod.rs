@@ -110,7 +110,7 @@ impl<'a> Perturbed<'a> {
 
     /// Whether a step sees a feature.
     pub(crate) fn is_seen(&self, feature: &Feature, step: usize) -> bool {
-        feature.side == Side::Source || feature.positions.start < self.text.steps.start + step
+        feature.side == Side::Source || feature.positions.start < self.text.steps.position(step)
     }
 
     /// Whether any attributed step sees a feature.
@@ -203,14 +203,12 @@ impl<'a> Perturbed<'a> {
     pub(crate) fn attributions(&self, scores: &[Vec<f32>]) -> Attributions {
         let steps = self.text.steps.len();
         let mut source = Array2::<f32>::zeros((self.text.source.len(), steps));
-        let mut target = Array2::<f32>::zeros((self.text.steps.end, steps));
+        let mut target = Array2::<f32>::zeros((self.text.steps.end(), steps));
         for (feature, scores) in self.features.iter().zip(scores) {
-            let (into, first) = match feature.side {
-                Side::Source => (&mut source, usize::MAX),
-                Side::Target => (&mut target, self.text.steps.start),
-            };
+            let into = if feature.side == Side::Source { &mut source } else { &mut target };
             for (step, score) in scores.iter().enumerate() {
-                let seen = feature.positions.start..feature.positions.end.min(first.saturating_add(step));
+                let end = if feature.side == Side::Source { usize::MAX } else { self.text.steps.position(step) };
+                let seen = feature.positions.start..feature.positions.end.min(end);
                 let share = score / seen.len() as f32;
                 seen.for_each(|position| into[[position, step]] = share);
             }
@@ -280,8 +278,7 @@ impl<'a> Unchanged<'a> {
         let count = target.dims()[0];
         // The step of the token after `first` is the earliest that sees the change. Noise is each copy's own.
         let sees_all = source.is_some() || self.function.noisy_forwards().is_some();
-        let affected = if sees_all { 0 } else { (first + 1).saturating_sub(self.text.steps.start) };
-        let affected = affected.min(self.text.steps.len());
+        let affected = if sees_all { 0 } else { self.text.steps.seeing_at_most(first) };
         let hidden = self.hidden(source.as_ref(), first, target.clone());
         let source = source.or_else(|| self.source.as_ref().map(|own| own.repeat(0, count)));
         let point = Point { texts: vec![self.text; count], source, target };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Perturbed;
-use crate::engine::TextSteps;
+use crate::engine::{Steps, TextSteps};
 use crate::feature_groups::Changing;
 use crate::method::{Attributions, Cost, Method, MethodContext, MethodInfo, fields, from_arguments};
 use crate::{Count, Result};
@@ -143,12 +143,12 @@ impl Method for PartitionShap {
     }
 
     /// If `max_evals` does not allow dividing every part, the choice of parts depends on the changes of all steps of the text.
-    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Range<usize> {
+    fn needed_steps(&self, text: &TextSteps, attribute_target: bool) -> Steps {
         let all = text.count_changing(attribute_target).all;
         if forwards(Changing { all, seen: all }, usize::MAX) <= self.max_evals.get() {
             text.steps.clone()
         } else {
-            text.first..text.target.len()
+            (text.first..text.target.len()).into()
         }
     }
 }

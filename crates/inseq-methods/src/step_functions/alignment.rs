@@ -1,6 +1,7 @@
 //! Alignment of the positions of two targets.
 
 use super::{Alignments, ContrastArguments};
+use crate::steps::Steps;
 use crate::{Error, Result};
 
 /// The position in the target `other` for each position of `steps` in the target `own`: that of the given pair, or of the best
@@ -14,7 +15,7 @@ pub(crate) fn aligned(
     text: usize,
     own: &[u32],
     other: &[u32],
-    steps: &std::ops::Range<usize>,
+    steps: &Steps,
 ) -> Result<Vec<usize>> {
     let given: Vec<(usize, usize)> = match &arguments.contrast_targets_alignments {
         None => Vec::new(),
@@ -47,7 +48,7 @@ pub(crate) fn aligned(
         found.push(chosen.unwrap_or(from_right).max(1));
     }
     // The first position is what the decoder starts from.
-    Ok(found[steps.start - 1..steps.end - 1].to_vec())
+    Ok(steps.positions().map(|position| found[position - 1]).collect())
 }
 
 /// Pairs of tokens that both targets contain, in order; tokens between them are paired one to one from the left.
@@ -68,7 +69,7 @@ mod tests {
     fn positions_without_pairs_go_from_the_right() {
         let aligned = |arguments: &str, own: &[u32], other: &[u32]| {
             let arguments: ContrastArguments = serde_json::from_str(arguments).unwrap();
-            aligned(&arguments, 0, own, other, &(1..own.len())).unwrap()
+            aligned(&arguments, 0, own, other, &(1..own.len()).into()).unwrap()
         };
         // A start, then tokens; the other has one more.
         assert_eq!(aligned("{}", &[9, 1, 2, 0], &[9, 5, 1, 3, 0]), [2, 3, 4]);
@@ -86,7 +87,7 @@ mod tests {
             r#"{"contrast_targets_alignments": [[1, 1], [2, 1], [2, 3]]}"#,
         ] {
             let arguments: ContrastArguments = serde_json::from_str(arguments).unwrap();
-            let aligned = |steps: std::ops::Range<usize>| aligned(&arguments, 0, &own, &other, &steps).unwrap();
+            let aligned = |steps: std::ops::Range<usize>| aligned(&arguments, 0, &own, &other, &steps.into()).unwrap();
             let all = aligned(1..5);
             for start in 1..5 {
                 for end in start..5 {

@@ -224,7 +224,7 @@ impl Reagent {
                     let mut random = sampler.random(Draw::Start { probe, position });
                     (0..count).map(|_| random.random()).collect()
                 };
-                text.steps.clone().map(start).collect()
+                text.steps.positions().map(start).collect()
             })
             .collect();
         let mut ended = vec![vec![false; steps]; num_probes];
@@ -272,7 +272,7 @@ impl Reagent {
                     .min(order.len());
                     let replace = if self.invert_keep { &order[..keep] } else { &order[keep..] };
                     let mut ids = (text.source.clone(), text.target.clone());
-                    let position = text.steps.start + step;
+                    let position = text.steps.position(step);
                     let mut random = sampler.random(Draw::Check { probe, iteration, position });
                     let mut replaced = vec![false; count];
                     replace.iter().for_each(|&feature| replaced[feature] = true);
@@ -344,7 +344,7 @@ impl Copies<'_> {
     fn scores(&self, copies: &[Ids]) -> Result<Vec<Vec<f32>>> {
         let mut scores = Vec::new();
         for copies in copies.chunks(self.engine.forwards_that_fit(self.text)) {
-            let (source, target) = self.inputs(copies.iter(), self.text.steps.end.max(2) - 1);
+            let (source, target) = self.inputs(copies.iter(), self.text.steps.end().max(2) - 1);
             scores.extend(self.unchanged.scores_of(source, 0, target)?);
         }
         Ok(scores)
@@ -366,7 +366,7 @@ impl Copies<'_> {
     /// As [`are_likely`](Self::are_likely), in one forward up to the last of the steps.
     fn are_likely_together(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
         let model = self.engine.model;
-        let before = |check: &Check| self.text.steps.start + check.step;
+        let before = |check: &Check| self.text.steps.position(check.step);
         let length = checks.iter().map(before).max().unwrap_or(1);
         let (source, target) = self.inputs(checks.iter().map(|check| &check.ids), length);
         let hidden = self.unchanged.hidden(source.as_ref(), 0, target);

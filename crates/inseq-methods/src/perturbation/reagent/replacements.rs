@@ -180,7 +180,7 @@ impl Sampler {
                     expected(given.model(), &states)
                 };
                 let source = if text.source.is_empty() { vec![] } else { of(&text.source, Role::Source)? };
-                [source, of(&text.target[..text.steps.end - 1], Role::Target)?]
+                [source, of(&text.target[..text.seen()], Role::Target)?]
             }
             Pool::Words(lists) => {
                 let classes = |ids: &[u32], role, vocabulary| {
