@@ -117,7 +117,14 @@ impl CallArguments {
             && !self.step_scores.contains(weight)
         {
             return Err(Failure::Argument(format!(
-                "--weight-attributions {weight} is no score of the steps; add {weight} to --step-scores"
+                "--weight-attributions {weight} names no step score of the result; add {weight} to --step-scores"
+            )));
+        }
+        if let Some(score) = &self.picture.view.highlight
+            && !self.step_scores.contains(score)
+        {
+            return Err(Failure::Argument(format!(
+                "--highlight {score} names no step score of the result; add {score} to --step-scores"
             )));
         }
         // The reference accepts both.
@@ -130,6 +137,17 @@ impl CallArguments {
             }
         }
         Ok(())
+    }
+
+    /// Refuses flags of pictures where nothing is drawn.
+    fn check_drawn(&self) -> Result<(), Failure> {
+        let why = match (self.dry_run, self.hide_attributions, &self.save_path) {
+            (true, ..) => "--dry-run draws nothing",
+            (_, true, _) => "--hide-attributions draws no map",
+            (_, _, Some(Destination::Standard)) => "the result takes the place of the map on standard output",
+            _ => return Ok(()),
+        };
+        if self.picture.viz_path.is_some() { Ok(()) } else { self.picture.check_undrawn(why) }
     }
 
     /// The file of the result, if there is one, checked before the work.
@@ -160,12 +178,12 @@ impl CallArguments {
         (result, file): (&Prepared, Option<&ResultFile>),
         (shown, pictures): (&Prepared, &Pictures),
     ) -> Result<(), Failure> {
-        // Files first: a pipe that closes early must not cost them.
-        pictures.save(shown)?;
+        // Files first: a pipe that closes early must not cost them. The result before its picture: a picture can be drawn again.
         if let (Some(file), Some(place)) = (file, &self.save_path) {
             file.save(if self.aggregate_output { result.aggregated()? } else { result.as_asked()? })?;
             self.verbosity.say(|| format!("saved {place}"));
         }
+        pictures.save(shown)?;
         if self.hide_attributions { Ok(()) } else { pictures.print(shown) }
     }
 }
@@ -175,6 +193,7 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     let call = &arguments.call;
     call.check(arguments.texts.inputs())?;
     check_plan(call)?;
+    call.check_drawn()?;
     let file = call.file()?;
     let aggregation = call.picture.aggregation()?;
     let pictures = Pictures::of(&call.picture, &aggregation, call.save_path.as_ref())?;

@@ -15,7 +15,7 @@ use crate::warnings::warn;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Attribution")]
 pub struct AttributionArguments {
-    /// Arguments of the method, the attributed function and the step scores, as a JSON object such as {"n_steps": 100};
+    /// Arguments of the method, the attributed function and any step scores, as a JSON object such as {"n_steps": 100};
     /// `inseq list methods --arguments` and `inseq list step-functions --arguments` print them.
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     pub attribution_kwargs: Object,

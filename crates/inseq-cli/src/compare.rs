@@ -24,10 +24,11 @@ of the absolute scores, averaged over the steps.
 
 Examples:
   Compare two gradient methods with occlusion:
-      inseq compare saliency integrated_gradients occlusion -i \"The tired nurse said that she was late.\"
+      inseq compare saliency integrated_gradients occlusion \\
+          -i \"The tired nurse said that she was late.\"
   Compare whole words, with an argument for one of the methods:
-      inseq compare -i \"She was late.\" -a saliency integrated_gradients --attribution-kwargs '{\"n_steps\": 100}' \\
-          --attribution-aggregators scores subwords";
+      inseq compare -i \"She was late.\" -a saliency integrated_gradients \\
+          --attribution-kwargs '{\"n_steps\": 100}' --attribution-aggregators scores subwords";
 
 /// Methods that are compared where none are named.
 const METHODS: [&str; 5] = ["saliency", "input_x_gradient", "integrated_gradients", "attention", "occlusion"];

@@ -43,6 +43,16 @@ impl fmt::Display for Destination {
 }
 
 impl Destination {
+    /// Whether both are standard output, or one file by its absolute path.
+    fn is_same(&self, other: &Self) -> bool {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        match (self, other) {
+            (Self::Standard, Self::Standard) => true,
+            (Self::File(one), Self::File(other)) => absolute(one) == absolute(other),
+            _ => false,
+        }
+    }
+
     /// Checks, before the work rather than after it, that a file can be written.
     pub fn check_writable(&self) -> Result<(), Failure> {
         match self {
@@ -73,18 +83,28 @@ impl Destination {
     }
 }
 
-/// Checks that standard output is asked to take one thing at most. `outputs` are flags and where they point.
-pub fn check_one_standard<'a>(
-    outputs: impl IntoIterator<Item = (&'a str, Option<&'a Destination>)>,
-) -> Result<(), Failure> {
-    let mut standard =
-        outputs.into_iter().filter(|(_, place)| *place == Some(&Destination::Standard)).map(|(flag, _)| flag);
-    match (standard.next(), standard.next()) {
-        (Some(one), Some(other)) => Err(Failure::Argument(format!(
-            "{one} and {other} both write to standard output, which takes one of them; name a file for the other"
-        ))),
-        _ => Ok(()),
+/// Checks that two outputs do not go to one place. `outputs` are flags and where they point.
+pub fn check_places<'a>(outputs: impl IntoIterator<Item = (&'a str, Option<&'a Destination>)>) -> Result<(), Failure> {
+    let mut given: Vec<(&str, &Destination)> = Vec::new();
+    for (flag, place) in outputs {
+        let Some(place) = place else { continue };
+        let other = given.iter().find(|(_, other)| other.is_same(place));
+        match (other, place) {
+            (Some((other, _)), Destination::Standard) => {
+                return Err(Failure::Argument(format!(
+                    "{other} and {flag} both write to standard output, which takes one of them; name a file for the other"
+                )));
+            }
+            (Some((other, _)), Destination::File(path)) => {
+                return Err(Failure::Argument(format!(
+                    "{other} and {flag} both write to {}, which holds one of them; name another file for one",
+                    path.display()
+                )));
+            }
+            (None, _) => given.push((flag, place)),
+        }
     }
+    Ok(())
 }
 
 /// The error of a format that is not text, on standard output.

@@ -12,6 +12,7 @@ use inseq_viz::{Texts, View, ViewOptions};
 
 use crate::aggregation::{Aggregation, AggregationArguments, WeightingArguments};
 use crate::failure::Failure;
+use crate::input;
 use crate::output::{self, Destination};
 use crate::picture_format::Format;
 use crate::prepared::Prepared;
@@ -48,6 +49,17 @@ impl PictureArguments {
     /// The paths that may be standard input.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         self.view.against.as_deref().into_iter()
+    }
+
+    /// Refuses flags that say how to draw, where nothing is drawn; `why` says so.
+    pub fn check_undrawn(&self, why: &str) -> Result<(), Failure> {
+        let color = ("--color", !matches!(self.color, Color::Auto));
+        match std::iter::once(color).chain(self.view.given()).find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => {
+                Err(Failure::Argument(format!("{flag} has no effect: {why}; leave it out, or add --viz-path")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The aggregation of what is drawn.
@@ -98,9 +110,9 @@ impl<'a> Pictures<'a> {
         result: Option<&Destination>,
     ) -> Result<Self, Failure> {
         let outputs = [("--save-path", result), ("--viz-path", arguments.viz_path.as_ref())];
-        output::check_one_standard(outputs)?;
+        output::check_places(outputs)?;
         let is_printed = outputs.iter().all(|(_, place)| *place != Some(&Destination::Standard));
-        let options = arguments.view.options()?;
+        let mut options = arguments.view.options()?;
         let file = match (&arguments.viz_path, arguments.viz_format) {
             (Some(place), chosen) => Some((place, format(place, chosen)?)),
             (None, None) => None,
@@ -108,9 +120,24 @@ impl<'a> Pictures<'a> {
                 return Err(Failure::Argument("--viz-format is the format of --viz-path -, which is not given".into()));
             }
         };
+        if options.view == View::Links && file.is_none() && is_printed {
+            return Err(Failure::Argument(
+                "--view links is not for a terminal; draw it into a .html, .svg, .png or .tex file with --viz-path"
+                    .into(),
+            ));
+        }
         let against = arguments.view.against.as_deref().map(load).transpose()?;
+        if let Some(against) = &arguments.view.against {
+            options.title = Some(format!("difference: these scores minus those of {}", input::name(against)));
+        }
         let against = against.map(|against| Prepared::new(std::borrow::Cow::Owned(against), aggregation));
         Ok(Self { arguments, options, file, is_printed, against })
+    }
+
+    /// The pictures with this title.
+    pub fn titled(mut self, title: String) -> Self {
+        self.options.title = Some(title);
+        self
     }
 
     /// Writes the file that is asked for, if one is.

@@ -32,7 +32,8 @@ pub struct TextArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Texts")]
 pub struct ReadingArguments {
-    /// Continue the texts of --generated-texts instead of attributing them as whole outputs (encoder-decoder models).
+    /// Continue the given outputs (--generated-texts, --generated-text-field) instead of attributing them as whole outputs
+    /// (encoder-decoder models).
     #[arg(long)]
     pub generate_from_target_prefix: bool,
     /// Cut texts that are longer than the model allows, with a warning. Without this flag they are an error.

@@ -98,6 +98,26 @@ impl ViewArguments {
         Ok(options)
     }
 
+    /// The flags, and whether each is given.
+    pub fn given(&self) -> [(&'static str, bool); 14] {
+        [
+            ("--view", self.view != View::default()),
+            ("--theme", self.theme.is_some()),
+            ("--min-value", self.min_value.is_some()),
+            ("--max-value", self.max_value.is_some()),
+            ("--hide-values", self.hide_values),
+            ("--top-tokens", self.top_tokens.is_some()),
+            ("--hide-special", self.hide_special),
+            ("--replace", !self.replace.is_empty()),
+            ("--show-tokens", !self.show_tokens.is_empty()),
+            ("--highlight", self.highlight.is_some()),
+            ("--wrap-after", !self.wrap_after.is_empty()),
+            ("--show-dim", self.show_dim.is_some()),
+            ("--slice-dims", !self.slice_dims.is_empty()),
+            ("--max-show-size", self.max_show_size.is_some()),
+        ]
+    }
+
     /// Refuses flags that have no effect on the view.
     fn check_flags(&self) -> Result<(), Failure> {
         const TABLES: &[View] = &[View::Matrix, View::Granular, View::Pair, View::Links];

@@ -48,6 +48,30 @@ fn options_without_effect_on_the_model_or_the_method_are_warnings() {
 }
 
 #[test]
+fn flags_of_pictures_need_a_picture() {
+    for (flags, expected) in [
+        (&["--hide", "--top-tokens", "3"][..], "--top-tokens has no effect: --hide-attributions draws no map"),
+        (&["-o", "-", "--color", "always"], "--color has no effect: the result takes the place of the map"),
+        (&["--dry-run", "--hide-special"], "--hide-special has no effect: --dry-run draws nothing"),
+        (&["--view", "links"], "--view links is not for a terminal"),
+        (&["--view", "tokens", "--highlight", "entropy"], "add entropy to --step-scores"),
+    ] {
+        let (message, code) = complaint(&run(&[&["attribute"], &TEXT[..], flags].concat()));
+        assert!(message.contains(expected) && code == 1, "{message}");
+    }
+}
+
+#[test]
+fn two_outputs_do_not_go_to_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, same) = (path_in(&folder, "same"), path_in(&folder, "./same"));
+    let (message, code) =
+        complaint(&run(&[&["attribute"], &TEXT[..], &["-o", &one, "--viz-path", &same, "--hide"]].concat()));
+    assert!(message.contains("--save-path and --viz-path both write to") && code == 1, "{message}");
+    assert!(!folder.path().join("same").exists());
+}
+
+#[test]
 fn options_of_files_need_a_file_that_has_them() {
     let folder = tempfile::tempdir().unwrap();
     let csv = path_in(&folder, "out.csv");

@@ -233,6 +233,8 @@ fn a_dataset_that_is_not_there_is_said_to_be_missing() {
         message(Source::new(folder.path("nowhere.csv")))
             .contains("it is no file, no folder, none of the builders `arrow`")
     );
+    // Not asked for on the hub, whose datasets are not named like files.
+    assert!(message(Source::new("nowhere.jsonl.gz")).starts_with("no dataset `nowhere.jsonl.gz`: it is no file"));
     assert_eq!(message(Source::new("text").files([folder.path("x.txt")])), "/x.txt: there is no such file");
     assert_eq!(message(Source::new("text").files([folder.path("*.md")])), "/*.md: no file matches the pattern");
     assert!(

@@ -25,6 +25,17 @@ fn shell_blocks(page: &str) -> String {
 }
 
 #[test]
+fn examples_of_the_help_fit_its_width() {
+    for command in grammar().get_subcommands() {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        // The text around the examples may be wrapped; a command line may not.
+        let examples = help.lines().filter(|line| line.starts_with("  "));
+        let long: Vec<&str> = examples.filter(|line| line.chars().count() > 100).collect();
+        assert!(long.is_empty(), "{}: {long:?}", command.get_name());
+    }
+}
+
+#[test]
 fn documented_command_lines_are_understood() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let book = glob::glob(root.join("docs/src/**/*.md").to_str().unwrap()).unwrap();

@@ -25,11 +25,13 @@ Examples:
   Attribute a JSON Lines file into a folder of Parquet files:
       inseq attribute-dataset -d corpus.jsonl -in text -o results/
   Attribute given outputs of the first 20 rows of a CSV file, into a file that Python inseq loads:
-      inseq attribute-dataset -d csv --files corpus.csv --split \"train[:20]\" -in source -gen target -o result.json
+      inseq attribute-dataset -d csv --files corpus.csv --split \"train[:20]\" \\
+          -in source -gen target -o result.json
   Estimate time, memory and size of the results:
       inseq attribute-dataset -d corpus.parquet -in text -o results/ --dry-run
   Attribute the French texts of a bucket, with the results in another one:
-      inseq attribute-dataset -d s3://corpora/news/ -in text --where \"lang = 'fr'\" -o s3://results/news/
+      inseq attribute-dataset -d s3://corpora/news/ -in text --where \"lang = 'fr'\" \\
+          -o s3://results/news/
   Share the work: start this command any number of times, or give each process its shard:
       inseq attribute-dataset -d corpus.parquet -in text -o results/ --shard 0/8";
 

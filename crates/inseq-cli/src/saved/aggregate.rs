@@ -15,7 +15,8 @@ Examples:
   The norm over features, merged to whole words, as a table:
       inseq aggregate why.json -o words.parquet --attribution-aggregators vnorm subwords
   The largest of 8 heads, averaged over layers 4 and 5:
-      inseq aggregate attention.json -o a.json --attribution-aggregators max mean --attribution-selectors 0:8 4:6
+      inseq aggregate attention.json -o a.json --attribution-aggregators max mean \\
+          --attribution-selectors 0:8 4:6
   One score per sentence:
       inseq aggregate why.json -o a.json --attribution-aggregators vnorm split --aggregator-kwargs \\
           '{\"split_pattern\": \"[.!?]\", \"split_mode\": \"end\"}'";

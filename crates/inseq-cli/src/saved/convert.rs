@@ -14,7 +14,8 @@ sequences can be read; and the tables .csv, .parquet and .arrow, with one row of
 Examples:
   inseq convert why.json why.safetensors --scores-precision float16
   inseq convert why.safetensors why.json.gz --sequences 0 2
-  inseq convert why.json why.parquet && duckdb -c \"select input_token, avg(score) from 'why.parquet' group by 1\"";
+  inseq convert why.json why.parquet
+  duckdb -c \"select input_token, avg(score) from 'why.parquet' group by 1\"";
 
 /// `inseq convert`.
 #[derive(Debug, Args)]

@@ -48,14 +48,15 @@ pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
     let aggregation = arguments.picture.aggregation()?;
     // The difference is aggregated already.
     let none = Aggregation::default();
-    let pictures = Pictures::of(&arguments.picture, &none, arguments.save_path.as_ref())?;
+    let title = format!("{} minus {}", input::name(&arguments.to), input::name(&arguments.from));
+    let pictures = Pictures::of(&arguments.picture, &none, arguments.save_path.as_ref())?.titled(title);
     let from = aggregation.apply(&load(&arguments.from)?)?;
     let to = aggregation.apply(&load(&arguments.to)?)?;
     let difference = from.pair(&to)?;
     let prepared = Prepared::new(Cow::Borrowed(&difference), &none);
-    pictures.save(&prepared)?;
     if let Some(file) = &file {
         file.save(&difference)?;
     }
+    pictures.save(&prepared)?;
     pictures.print(&prepared)
 }

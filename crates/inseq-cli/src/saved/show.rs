@@ -13,7 +13,8 @@ use crate::prepared::Prepared;
 const EXAMPLES: &str = "\
 Examples:
   inseq show why.json.gz
-  inseq show why.json --viz-path why.html --attribution-aggregators vnorm subwords
+  inseq show why.json --viz-path why.html --attribution-aggregators vnorm subwords \\
+      --normalize-attributions
   One step of one text of a large file:
       inseq show large.safetensors --sequences 3 --steps 0:1";
 

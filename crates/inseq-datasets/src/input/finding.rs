@@ -52,7 +52,9 @@ pub(super) fn find(source: &Source, files: Option<&DataFiles>, options: &HubOpti
         let files = IndexMap::from([(DEFAULT_SPLIT.to_owned(), vec![name.to_owned()])]);
         return Layout::of_files(&Place::open("", &mut buckets)?, &files, None, &mut buckets);
     }
-    if name.contains("://") || path.is_absolute() || name.starts_with('.') || name.matches('/').count() > 1 {
+    let is_path = path.is_absolute() || name.starts_with('.') || name.matches('/').count() > 1;
+    // Datasets of the hub are not named like files.
+    if name.contains("://") || is_path || Kind::of_file(name).is_some() {
         return Err(Error::Dataset(format!(
             "no dataset `{name}`: it is no file, no folder, none of the builders {}, and no name of a dataset on the hub",
             Kind::ALL.map(|kind| format!("`{}`", kind.builder())).join(", ")
