@@ -47,6 +47,8 @@ pub struct WeightingArguments {
 #[derive(Debug, Default)]
 pub struct Aggregation {
     pipeline: Option<Pipeline>,
+    /// The pipeline as JSON: the name of each aggregator, with its arguments.
+    stages: Option<Value>,
     weight: Option<String>,
 }
 
@@ -54,7 +56,8 @@ impl Aggregation {
     /// Reads the command line, so that a wrong name is reported before the work, not after it.
     pub fn of(arguments: &AggregationArguments) -> Result<Self, Failure> {
         if !arguments.attribution_aggregators.is_empty() {
-            return pipeline(arguments).map(|pipeline| Self { pipeline: Some(pipeline), weight: None });
+            let (pipeline, stages) = pipeline(arguments)?;
+            return Ok(Self { pipeline: Some(pipeline), stages: Some(stages), weight: None });
         }
         // The reference takes these so.
         for (flag, is_given) in [
@@ -111,13 +114,14 @@ impl Aggregation {
         Ok(aggregated)
     }
 
-    /// What is applied, by name, where it is not the usual.
-    pub fn description(&self) -> Option<String> {
-        self.is_chosen().then(|| format!("{:?}, weight {:?}", self.pipeline, self.weight))
+    /// What is applied, by name and with arguments, where it is not the usual.
+    pub fn description(&self) -> Option<Value> {
+        self.is_chosen().then(|| json!({ "aggregators": self.stages, "weight": self.weight }))
     }
 }
 
-fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
+/// The aggregators in turn, and the same as JSON.
+fn pipeline(arguments: &AggregationArguments) -> Result<(Pipeline, Value), Failure> {
     let (names, selectors) = (&arguments.attribution_aggregators, &arguments.attribution_selectors);
     if selectors.len() > names.len() {
         return Err(Failure::Argument(format!(
@@ -168,7 +172,10 @@ fn pipeline(arguments: &AggregationArguments) -> Result<Pipeline, Failure> {
             (name, own)
         })
         .collect();
-    let pipeline = aggregators.pipeline(&stages, &arguments.aggregator_kwargs)?;
+    let described = aggregators.stages(&stages, &arguments.aggregator_kwargs)?;
+    let described =
+        described.into_iter().map(|(name, arguments)| json!({ "name": name, "arguments": arguments })).collect();
+    let pipeline = (aggregators.pipeline(&stages, &arguments.aggregator_kwargs)?, described);
     if stages.iter().any(|(name, _)| reduces(name)) {
         return Ok(pipeline);
     }

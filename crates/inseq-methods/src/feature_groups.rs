@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use inseq_core::aggregators::{AggregationFunction, Spans};
 use inseq_core::{SequenceAttribution, TextKind, TextName, Token, mismatch, text};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::engine::TextSteps;
 use crate::{Error, Result};
@@ -42,7 +42,7 @@ pub enum FeatureGroups {
 }
 
 /// Spans of one text's tokens, `(start, end)` with an exclusive end; in order, not overlapping, not empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextSpans {
     /// Spans of source tokens.
@@ -64,6 +64,14 @@ impl FeatureGroups {
         });
         let groups = spans.map(Self::Spans).map_err(|error| invalid(&format!(": {error}")))?;
         groups.check().map(|()| groups)
+    }
+
+    /// The groups as JSON: `"tokens"`, `"words"`, `"sentences"`, or a list of spans as [`from_json`](Self::from_json) reads it.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Self::Spans(texts) => json!(texts),
+            groups => groups.name().unwrap_or("tokens").into(),
+        }
     }
 
     /// Refuses spans that group no tokens of any text.

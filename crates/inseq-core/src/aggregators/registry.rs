@@ -148,17 +148,33 @@ impl Aggregators {
         stages: &[(S, Map<String, Value>)],
         shared: &Map<String, Value>,
     ) -> Result<Pipeline> {
+        self.stages(stages, shared)?.iter().try_fold(Pipeline::new(), |pipeline, (name, arguments)| {
+            Ok(pipeline.then_boxed(self.named(name, arguments)?))
+        })
+    }
+
+    /// The stages of a [pipeline](Self::pipeline): the name of each aggregator, with its own arguments and those of the shared arguments that
+    /// it takes.
+    ///
+    /// # Errors
+    /// A name is unknown, or no aggregator takes an argument.
+    pub fn stages<S: AsRef<str>>(
+        &self,
+        stages: &[(S, Map<String, Value>)],
+        shared: &Map<String, Value>,
+    ) -> Result<Vec<(&'static str, Map<String, Value>)>> {
         let infos = stages.iter().map(|(name, _)| self.find(name.as_ref())).collect::<Result<Vec<_>>>()?;
         if let Some(unknown) = shared.keys().find(|key| !infos.iter().any(|info| info.takes(key))) {
             let known = infos.iter().flat_map(|info| info.arguments).map(|argument| argument.name);
             return Err(Error::unknown("argument of the aggregators", unknown, known));
         }
-        stages.iter().zip(infos).try_fold(Pipeline::new(), |pipeline, ((name, own), info)| {
+        let stages = stages.iter().zip(infos).map(|((_, own), info)| {
             let known = shared.iter().filter(|(key, _)| info.takes(key));
             let mut arguments: Map<_, _> = known.map(|(key, value)| (key.clone(), value.clone())).collect();
             arguments.extend(own.clone());
-            Ok(pipeline.then_boxed(self.named(name.as_ref(), &arguments)?))
-        })
+            (info.name, arguments)
+        });
+        Ok(stages.collect())
     }
 
     fn find(&self, name: &str) -> Result<&AggregatorInfo> {

@@ -5,7 +5,6 @@ use inseq_models::checkpoint::Repository;
 use serde_json::{Map, Value, json};
 
 use super::parts::facts;
-use crate::input::changes_rows;
 use crate::{DataFile, Dataset, Error, Manifest, ModelFacts, Result};
 
 /// Describes a run: everything that decides its results. A caller that decides more, such as an aggregator, adds it to the
@@ -13,7 +12,7 @@ use crate::{DataFile, Dataset, Error, Manifest, ModelFacts, Result};
 /// since is not hashed again.
 ///
 /// # Errors
-/// An option of the request is invalid, or a file cannot be read.
+/// There are no rows, an option of the request is invalid, or a file cannot be read.
 pub fn describe(
     model: &AttributionModel,
     model_facts: ModelFacts,
@@ -42,7 +41,7 @@ pub fn describe(
             ("skip_special_tokens", json!(request.skip_special_tokens)),
             ("clean_special_chars", json!(request.clean_special_chars)),
             ("chat", json!(request.chat)),
-            ("feature_groups", json!(format!("{:?}", request.feature_groups))),
+            ("feature_groups", request.feature_groups.to_json()),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
@@ -52,9 +51,6 @@ pub fn describe(
     let mut described =
         serde_json::to_value(dataset.source().without_queries()).map_err(|error| Error::Results(error.to_string()))?;
     if let Some(described) = described.as_object_mut() {
-        if let Some(kwargs) = described.get_mut("kwargs").and_then(Value::as_object_mut) {
-            kwargs.retain(|name, _| changes_rows(name));
-        }
         described.insert("format".to_owned(), dataset.format().into());
         described.insert("card".to_owned(), dataset.card().clone().into());
     }
