@@ -78,6 +78,29 @@ fn a_folder_has_the_rows_of_one_file_and_the_errors_of_the_others() {
     let (said, code) = complaint(&strict);
     assert_eq!(code, 1);
     assert!(said.starts_with("error: row "), "{said}");
+    // So it is where the rows with errors were done before.
+    let again = ["--strict", "--id-field", "id", "--part-rows", "7", "-o", &results];
+    let (said, code) = complaint(&run(&[&line[..], &again].concat()));
+    assert_eq!(code, 1);
+    assert!(said.starts_with("error: row 3: the input text has 3601 tokens"), "{said}");
+    // Row 17 is in part 2, and the shard has the parts 1, 4, ....
+    let said = printed(&run(&[&line[..], &again, &["--shard", "1/3"]].concat()));
+    assert!(said.starts_with("nothing was left to attribute"), "{said}");
+}
+
+#[test]
+fn a_split_without_rows_is_an_error_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path(), &texts(12));
+    for (name, split) in [("results", "train[99:]"), ("results", "train[:-0]"), ("one.json", "train[99:]")] {
+        let place = path_in(&folder, name);
+        let line = ["attribute-dataset", "-d", &data, "-in", "text", "--split", split, "-o", &place];
+        let (said, code) = complaint(&run(&line));
+        let expected =
+            format!("error: the split `{split}` has no rows, so that there is nothing to attribute; choose a slice");
+        assert!(said.starts_with(&expected) && code == 1, "{said}");
+        assert!(!Path::new(&place).exists());
+    }
 }
 
 /// Starts a run.

@@ -134,6 +134,55 @@ fn an_interrupt_keeps_the_parts_that_are_done() {
     assert_eq!(said, format!("attributed {} rows; {results} is complete: 400 rows\n", 400 - done));
 }
 
+#[test]
+fn a_folder_that_is_moved_away_ends_the_run_and_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(&folder, 400);
+    let [results, moved] = ["results", "moved"].map(|name| path_in(&folder, name));
+    let line = |results| ["attribute-dataset", "-d", &data, "-in", "text", "--part-rows", "10", "-o", results];
+    let child = inseq(&line(&results)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.unwrap();
+    while rows_done(&results) < 20 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    std::fs::rename(&results, &moved).unwrap();
+    let (said, code) = complaint(&child.wait_with_output().unwrap());
+    assert!(
+        said.starts_with(&format!("error: {results}/manifest.json is gone: the folder of results was moved")),
+        "{said}"
+    );
+    assert_eq!(code, 1);
+    assert!(!Path::new(&results).exists());
+    let done = rows_done(&moved);
+    let said = printed(&run(&line(&moved)));
+    assert_eq!(said, format!("attributed {} rows; {moved} is complete: 400 rows\n", 400 - done));
+}
+
+#[test]
+fn a_manifest_names_aggregators_with_their_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(&folder, 2);
+    let results = path_in(&folder, "results");
+    let line = ["attribute-dataset", "-d", &data, "-in", "text", "-o", &results, "--attribution-aggregators"];
+    printed(&run(&[&line[..], &["vnorm", "subwords:sum"]].concat()));
+    let manifest = std::fs::read_to_string(format!("{results}/manifest.json")).unwrap();
+    let arguments = &serde_json::from_str::<Value>(&manifest).unwrap()["arguments"];
+    assert_eq!(
+        arguments["aggregation"],
+        serde_json::json!({
+            "aggregators": [
+                {"name": "vnorm", "arguments": {"normalize": false, "rescale": false}},
+                {"name": "subwords", "arguments": {"aggregate_fn": "sum"}},
+            ],
+            "weight": null,
+        })
+    );
+    assert_eq!(arguments["feature_groups"], "tokens");
+    let (said, code) = complaint(&run(&[&line[..], &["mean", "subwords:sum"]].concat()));
+    let expected = "`arguments.aggregation.aggregators[0].name` is \"vnorm\" there and \"mean\" here";
+    assert!(said.contains(expected) && code == 1, "{said}");
+}
+
 /// A small disk of its own, where this process may mount one.
 #[cfg(target_os = "linux")]
 struct Disk(String);

@@ -109,6 +109,42 @@ fn the_status_counts_parts() {
 }
 
 #[test]
+fn a_part_with_a_lost_file_is_not_done() {
+    let (folder, results) = results();
+    let data = path_in(&folder, "texts.jsonl");
+    let line = ["attribute-dataset", "-d", &data, "-in", "text", "-o", &results, "--part-rows", "2", "--step-scores"];
+    let line = [&line[..], &["probability", "--attribute-target", "--hide"]].concat();
+    let file = Path::new(&results).join("scores/part-00001.parquet");
+    let written = fs::read(&file).unwrap();
+    for (content, expected) in [(None, "is missing"), (Some(""), "has 0 bytes instead of")] {
+        match content {
+            None => fs::remove_file(&file).unwrap(),
+            Some(content) => fs::write(&file, content).unwrap(),
+        }
+        let expected = format!("lost: scores/part-00001.parquet {expected}");
+        let text = printed(&run(&["dataset-status", &results]));
+        assert!(text.contains("2 of 3 done, 0 at work, 0 stale, 1 open") && text.contains(&expected), "{text}");
+        let said = printed(&run(&line));
+        assert_eq!(said, format!("attributed 2 rows; {results} is complete: 5 rows\n"));
+        assert_eq!(fs::read(&file).unwrap(), written);
+    }
+}
+
+#[test]
+fn a_manifest_of_no_run_is_named() {
+    let (_folder, results) = results();
+    let path = Path::new(&results).join("manifest.json");
+    let mut manifest: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    manifest["part_rows"] = 0.into();
+    fs::write(&path, manifest.to_string()).unwrap();
+    for command in [&["show", &results, "--sequences", "4"][..], &["dataset-status", &results], &["info", &results]] {
+        let (line, code) = complaint(&run(command));
+        assert!(line.contains("manifest.json: the manifest is damaged (`part_rows` is 0; expected 1 to "), "{line}");
+        assert_eq!(code, 1);
+    }
+}
+
+#[test]
 fn folders_merge_into_a_folder() {
     let (folder, results) = results();
     let part = path_in(&folder, "part");

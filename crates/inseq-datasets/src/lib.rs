@@ -18,4 +18,6 @@ pub use input::{Columns, DataFile, Dataset, Rows, Source};
 pub use report::{PositionMeans, QuantileMeans, Report, ReportOptions, Side, TokenMeans, WordClass, WordMeans};
 pub use row::{AttributedRow, Row};
 pub use run::{Aggregate, Collected, News, Run, RunProgress, Shard, Summary, collect, describe, model_facts};
-pub use store::{Claim, Completion, Manifest, ModelFacts, PartFile, PartState, Process, Results, Scores, Status, Work};
+pub use store::{
+    Claim, Completion, Lost, Manifest, ModelFacts, PartFile, PartState, Process, Results, Scores, Status, Work,
+};

@@ -110,7 +110,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "N")]
     pub shards: Option<u64>,
     /// Number of rows in each part of the results. A stopped run repeats at most the parts that it worked on. [default: 256]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=i64::MAX as u64))]
     pub part_rows: Option<u64>,
     /// Keep the scores before aggregation, in files beside the tables.
     #[arg(long)]

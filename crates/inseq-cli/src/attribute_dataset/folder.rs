@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use inseq_core::SequenceAttribution;
-use inseq_datasets::{Dataset, Error, News, PartState, Results, Run, Shard, Status, Summary, collect, describe};
+use inseq_datasets::{Dataset, Error, Lost, News, PartState, Results, Run, Shard, Status, Summary, collect, describe};
 use inseq_methods::{AttributionModel, AttributionRequest};
-use serde_json::json;
 
 use super::arguments::{AttributeDatasetArguments, PART_ROWS};
 use super::progress::Reporter;
@@ -66,13 +65,6 @@ impl FolderRun {
         let aggregation = call.picture.aggregation()?;
         // What cannot be drawn is said before the work.
         Pictures::of(&call.picture, &aggregation, None)?;
-        if call.picture.viz_path.is_none() {
-            call.picture.check_undrawn("the results of a folder are drawn into a file alone")?;
-        }
-        if arguments.run.viz_rows == 0 {
-            return Err(Failure::Argument("--viz-rows is 0; expected 1 or more".into()));
-        }
-        check_outside(folder, Path::new(&arguments.dataset.dataset_name))?;
         let request = arguments.request()?;
         // Data are opened sooner than a model is loaded.
         let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
@@ -83,8 +75,7 @@ impl FolderRun {
         let mut manifest =
             describe(&model, facts, &request, &dataset, &known)?.part_rows(part_rows).raw(arguments.run.raw);
         manifest.arguments.extend(others);
-        let aggregated = aggregation.description().map(|description| ("aggregation".to_owned(), json!(description)));
-        manifest.arguments.extend(aggregated);
+        manifest.arguments.extend(aggregation.description().map(|description| ("aggregation".to_owned(), description)));
         let results = Results::create_or_resume(folder, &manifest)?;
         let (is_raw, is_strict) = (arguments.run.raw, arguments.run.strict);
         Ok(Self { folder: folder.to_owned(), model, request, dataset, results, aggregation, is_raw, is_strict })
@@ -120,9 +111,6 @@ impl FolderRun {
     /// The failure of a run that ended with an error. One that was interrupted says what can be done now.
     pub fn stopped(&self, error: Error) -> Failure {
         match (&error, self.results.status()) {
-            (Error::Attribution(inseq_methods::Error::Cancelled), Ok(status)) if status.is_complete() => {
-                Failure::Stopped(format!("interrupted; {} is complete all the same", self.folder.display()))
-            }
             (Error::Attribution(inseq_methods::Error::Cancelled), Ok(status)) => Failure::Stopped(format!(
                 "interrupted; {} has {} of {}; run the same command again to go on",
                 self.folder.display(),
@@ -146,31 +134,10 @@ impl FolderRun {
                 warn(&format!("the first {count} of {all} texts are shown; --viz-rows shows more"));
             }
             let rows = dataset.rows(0..all)?.take(count).collect::<Result<Vec<_>, _>>()?;
-            match collect(model, request, (dataset, &rows), false, &mut |_| ControlFlow::Continue(())) {
-                Ok(shown) => {
-                    let prepared = Prepared::new(Cow::Owned(shown.result), aggregation);
-                    Pictures::of(picture, aggregation, None)?.save(&prepared)?;
-                }
-                // The results are there all the same.
-                Err(error) => warn(&format!("no picture was made: {error}")),
-            }
+            let shown = collect(model, request, (dataset, &rows), false, &mut |_| ControlFlow::Continue(()))?.result;
+            Pictures::of(picture, aggregation, None)?.save(&Prepared::new(Cow::Owned(shown), aggregation))?;
         }
         output::print(format!("{}\n", said(summary, &results.status()?, &self.folder)).as_bytes())
-    }
-}
-
-/// Refuses results among the data, where the next run would read them.
-fn check_outside(folder: &Path, data: &Path) -> Result<(), Failure> {
-    let absolute = |path: &Path| std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok();
-    match (absolute(folder), absolute(data)) {
-        (Some(results), Some(files)) if data.is_dir() && results.starts_with(&files) => {
-            Err(Failure::Argument(format!(
-                "the results would go to {}, which is in the folder of the data, {}; choose a folder outside it",
-                folder.display(),
-                data.display()
-            )))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -191,8 +158,16 @@ fn said(summary: Summary, status: &Status, folder: &Path) -> String {
         1 => "; 1 part is at work in another process".to_owned(),
         count => format!("; {count} parts are at work in other processes"),
     };
+    let lost = match status.lost.as_slice() {
+        [] => String::new(),
+        [Lost { problem, .. }, rest @ ..] => {
+            let more =
+                if rest.is_empty() { String::new() } else { format!(", and {} more parts are lost", rest.len()) };
+            format!("; {problem}{more}; run the same command again")
+        }
+    };
     let (done, all) = (status.rows_done, rows(status.rows - status.left_out));
-    format!("{work}; {folder} has {done} of {all}{}{elsewhere}", with_errors(status.errors))
+    format!("{work}; {folder} has {done} of {all}{}{elsewhere}{lost}", with_errors(status.errors))
 }
 
 fn rows(count: u64) -> String {

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use comfy_table::{Table, presets};
-use inseq_datasets::{Manifest, PartState, Results, Status};
+use inseq_datasets::{Lost, Manifest, PartState, Results, Status};
 use serde_json::json;
 
 use crate::failure::{Failure, one_line};
 use crate::output;
 
 const EXAMPLES: &str = "\
-A part is stale if its process ended, or gave no sign of life for two minutes. The next process takes it over.
+A part is stale if its process ended, or gave no sign of life for two minutes. The next process takes it over. A part is lost if it was done \
+and one of its files is missing or has another size. The same command attributes it again.
 
 Examples:
   inseq dataset-status results/
@@ -41,6 +42,9 @@ pub fn run(arguments: &DatasetStatusArguments) -> Result<(), Failure> {
         let process = work.process.as_ref().map_or("unknown process".to_owned(), ToString::to_string);
         let since = work.since.as_deref().unwrap_or("an unknown time");
         table.add_row([format!("part {}", work.part), one_line(&format!("{}: {process}, since {since}", work.state))]);
+    }
+    for Lost { part, problem, .. } in &status.lost {
+        table.add_row([format!("part {part}"), one_line(&format!("lost: {problem}"))]);
     }
     output::print_table(&table)
 }

@@ -32,9 +32,7 @@ pub fn collect(
     progress: ProgressCallback,
 ) -> Result<Collected> {
     facts(model, request, dataset)?;
-    let refusals = |request: &AttributionRequest| model.refusals(request);
-    let call = &mut |request: &AttributionRequest| model.attribute_with_progress(request, progress);
-    let outcomes = outcomes(rows, request, strict, &refusals, call)?;
+    let outcomes = outcomes(rows, request, strict, &mut |request| model.attribute_with_progress(request, progress))?;
     let mut failed = Vec::new();
     let mut results = Vec::new();
     for outcome in outcomes {

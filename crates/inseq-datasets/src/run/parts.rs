@@ -93,11 +93,16 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// An option of the request is invalid, the data cannot be read, the results cannot be written, or the run is cancelled; and, if
-    /// `strict`, the first row that has no attribution. Parts that were written stay, and the same run goes on from them.
+    /// `strict`, the first row that has no attribution, also in parts that were done before. Parts that were written stay, and the same run goes on from them.
     pub fn run(&self, news: &mut dyn FnMut(News) -> ControlFlow<()>) -> Result<Summary> {
         facts(self.model, self.request, self.dataset)?;
         let reader =
             Reader { dataset: self.dataset, results: self.results, shard: self.shard, rows_left: AtomicU64::new(0) };
+        if self.strict
+            && let Some((number, problem)) = self.results.first_error(|part| reader.has(part))?
+        {
+            return Err(Error::Row { number, problem });
+        }
         reader.rows_left.store(reader.parts().map(|part| length(&self.results.rows_of(part))).sum(), Ordering::Relaxed);
         let (read, parts) = sync_channel::<Result<Read>>(0);
         let (attributed, to_write) = sync_channel::<Attributed>(0);
@@ -115,7 +120,6 @@ impl<'a> Run<'a> {
                 rows_left: &reader.rows_left,
                 done: RunProgress::default(),
                 said: HashSet::new(),
-                is_first: self.results.status()?.rows_done == 0,
             };
             let worked = worker.attribute(&parts, &attributed, news);
             // Ends the two threads: what one sends, and what the other waits for, has no other end any more.
@@ -138,8 +142,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    fn has(&self, part: u64) -> bool {
+        self.shard.is_none_or(|shard| shard.has(part))
+    }
+
     fn parts(&self) -> impl Iterator<Item = u64> {
-        (0..self.results.parts()).filter(|&part| self.shard.is_none_or(|shard| shard.has(part)))
+        (0..self.results.parts()).filter(|&part| self.has(part))
     }
 
     /// Claims and reads parts one after the other, until nobody takes them any more or none is left. A part that another process gave
@@ -175,10 +183,7 @@ impl Reader<'_> {
     fn claim_and_read(&self, part: u64) -> Result<Option<Read>> {
         let Some(claim) = self.results.claim(part)? else { return Ok(None) };
         let range = self.results.rows_of(part);
-        let rows = self.dataset.rows(range.clone())?.collect::<Result<Vec<Row>>>();
-        // A file that changes explains what its rows are.
-        self.dataset.check_unchanged(&range)?;
-        let rows = rows?;
+        let rows = self.dataset.rows(range.clone())?.collect::<Result<Vec<Row>>>()?;
         // A filter leaves out some.
         self.rows_left.fetch_sub(length(&range).saturating_sub(rows.len() as u64), Ordering::Relaxed);
         Ok(Some((claim, rows)))
@@ -193,8 +198,6 @@ struct Worker<'a> {
     done: RunProgress,
     /// Warnings that were said.
     said: HashSet<String>,
-    /// Whether no part of the folder is done, so that the next one shows whether the call is at fault.
-    is_first: bool,
 }
 
 impl Worker<'_> {
@@ -221,10 +224,6 @@ impl Worker<'_> {
                     let _ = news(News::Warning(warning));
                 }
             }
-            if self.is_first {
-                check_reasons(&rows)?;
-                self.is_first = false;
-            }
             self.done = so_far(rows.len() as u64);
             self.done.errors += rows.iter().filter(|row| row.outcome.is_err()).count() as u64;
             let is_asked_to_stop = news(News::Progress(self.done)).is_break();
@@ -237,18 +236,6 @@ impl Worker<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Refuses a part whose rows all fail for one reason, although their texts differ.
-fn check_reasons(rows: &[AttributedRow]) -> Result<()> {
-    let (Some(first), count) = (rows.first(), rows.len()) else { return Ok(()) };
-    let Err(problem) = &first.outcome else { return Ok(()) };
-    let is_same = |row: &AttributedRow| row.outcome.as_ref().err() == Some(problem) && row.row.texts.is_ok();
-    let texts_differ = rows.iter().any(|row| row.row.texts != first.row.texts);
-    match texts_differ && rows.iter().all(is_same) {
-        true => Err(Error::EveryRow { rows: count, problem: problem.clone() }),
-        false => Ok(()),
     }
 }
 
@@ -268,12 +255,18 @@ fn write(parts: &Receiver<Attributed>) -> Result<Summary> {
 /// some.
 ///
 /// # Errors
-/// An option is invalid, whatever the texts are; or an argument has not one value for each row.
+/// There are no rows; an option is invalid, whatever the texts are; or an argument has not one value for each row.
 pub(super) fn facts(
     model: &AttributionModel,
     request: &AttributionRequest,
     dataset: &Dataset,
 ) -> Result<Map<String, Value>> {
+    if dataset.is_empty() {
+        return Err(Error::Dataset(format!(
+            "the split `{}` has no rows, so that there is nothing to attribute; choose a slice that has rows",
+            dataset.source().split
+        )));
+    }
     if let Some((name, length)) =
         request.lists_of_texts().into_iter().find(|(_, length)| *length as u64 != dataset.len())
     {

@@ -32,22 +32,28 @@ impl fmt::Debug for Claim {
 impl Claim {
     /// See [`Results::claim`](super::Results::claim).
     pub(super) fn take(folder: &Arc<Folder>, part: u64) -> Result<Option<Self>> {
+        Self::take_in(folder, part).map_err(|error| folder.reason(error))
+    }
+
+    fn take_in(folder: &Arc<Folder>, part: u64) -> Result<Option<Self>> {
         let storage = &*folder.storage;
-        let is_done = || Ok::<_, Error>(storage.read(&Completion::name(part))?.is_some());
-        if is_done()? {
+        if let Record::Whole = Record::of(folder, part)? {
             return Ok(None);
         }
+        folder.check()?;
         let Some(mut ticket) = Ticket::take(storage, part, folder.timeout)? else { return Ok(None) };
         let hold = ticket.hold.take();
         let mut claim = Self { folder: folder.clone(), part, ticket, heartbeat: None };
         claim.heartbeat = hold.map(|hold| Heartbeat::start(hold, folder.timeout / 4)).transpose()?;
         // The commit is read before the record: a commit that came after the record is of an attempt that lost.
         let commit = claim.commit()?;
-        if is_done()? {
-            return Ok(None);
+        match Record::of(folder, part)? {
+            Record::Whole => return Ok(None),
+            Record::Lost => storage.remove(&Completion::name(part))?,
+            Record::Absent => {}
         }
         match commit {
-            Some(commit) if commit.is_whole(storage)? => {
+            Some(Ok(commit)) if commit.is_whole(storage)? => {
                 commit.publish(storage)?;
                 Ok(None)
             }
@@ -96,11 +102,12 @@ impl Claim {
         let folder = &*self.folder;
         let storage = &*folder.storage;
         let rows = self.in_order(rows)?;
+        folder.check()?;
         let attempt = (self.part, &*self.ticket.id);
         let (files, errors) = tables::stage(storage, &folder.manifest, attempt, &rows).map_err(|error| {
             // What is left is in nobody's way, but takes space.
             let _ = clear_staging(storage, self.part, Some(&self.ticket.id));
-            with_way_out(error)
+            folder.reason(with_way_out(error))
         })?;
         let completion = Completion {
             part: self.part,
@@ -123,9 +130,13 @@ impl Claim {
 
     /// Completes the part with files that this attempt staged.
     pub(super) fn adopt(self, completion: Completion) -> Result<Completion> {
-        let completion = self.decide(completion).map_err(with_way_out)?;
-        clear_claims(&*self.folder.storage, self.part)?;
-        Ok(completion)
+        let steps = || {
+            self.folder.check()?;
+            let completion = self.decide(completion).map_err(with_way_out)?;
+            clear_claims(&*self.folder.storage, self.part)?;
+            Ok(completion)
+        };
+        steps().map_err(|error| self.folder.reason(error))
     }
 
     /// Commits and publishes these files, or those of an attempt that came before.
@@ -137,30 +148,36 @@ impl Claim {
                 let _ = clear_staging(storage, self.part, Some(&self.ticket.id));
             }
         })?;
-        let commit = if is_first { Some(own) } else { self.commit()? };
-        if let Some(done) = Completion::read(storage, &Completion::name(self.part))? {
+        let commit = if is_first { Some(Ok(own)) } else { self.commit()? };
+        if let Some(done) = Completion::read(storage, &self.folder.manifest, self.part)? {
             if is_first {
                 storage.remove(&Completion::commit(self.part))?;
             }
             clear_staging(storage, self.part, Some(&self.ticket.id))?;
             return Ok(done);
         }
-        let Some(commit) = commit else {
-            return Err(Error::Results(format!(
-                "part {} was taken from this process, and is being attributed again by another one",
+        match commit {
+            Some(Ok(commit)) => {
+                commit.publish(storage)?;
+                Ok(commit)
+            }
+            Some(Err(problem)) => Err(Error::Results(format!(
+                "{}: the commit of the part is damaged ({problem}); run the same command again, which replaces it and attributes the \
+                 part anew",
+                storage.place(&Completion::commit(self.part)).display()
+            ))),
+            None => Err(Error::Results(format!(
+                "part {} was taken from this process, and is being attributed again by another one; run the same command again to \
+                 see how far it is",
                 self.part
-            )));
-        };
-        commit.publish(storage)?;
-        Ok(commit)
+            ))),
+        }
     }
 
-    /// The decision about the part, if there is one that can be read.
-    fn commit(&self) -> Result<Option<Completion>> {
-        let storage = &*self.folder.storage;
-        let bytes = storage.read(&Completion::commit(self.part))?;
-        // A damaged commit was never acted on, or its part is done.
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    /// The decision about the part, if there is one; or what is wrong with it. A damaged one was never acted on, or its part is done.
+    fn commit(&self) -> Result<Option<Result<Completion, String>>> {
+        let bytes = self.folder.storage.read(&Completion::commit(self.part))?;
+        Ok(bytes.map(|bytes| Completion::parse(&bytes, &self.folder.manifest, self.part)))
     }
 
     /// The rows by their numbers.
@@ -192,6 +209,25 @@ impl Claim {
             Some(missing) => wrong(format!("row {missing} is missing")),
             None => Ok(rows),
         }
+    }
+}
+
+/// What there is of a part.
+enum Record {
+    /// No completion record.
+    Absent,
+    /// A completion record, and a file that is missing or has another size. The part is attributed again.
+    Lost,
+    /// A completion record, and files of the right sizes.
+    Whole,
+}
+
+impl Record {
+    fn of(folder: &Folder, part: u64) -> Result<Self> {
+        let storage = &*folder.storage;
+        let Some(record) = Completion::read(storage, &folder.manifest, part)? else { return Ok(Self::Absent) };
+        let loss = record.loss(|name| storage.size(name))?;
+        Ok(if loss.is_some() { Self::Lost } else { Self::Whole })
     }
 }
 

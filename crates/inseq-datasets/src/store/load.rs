@@ -47,6 +47,23 @@ impl Results {
         self.collect(self.rows(Scores::Kept)?, self.gaps()?)
     }
 
+    /// The first row with an error in the parts that are done and that `has` names: its number, and why it has no attribution.
+    ///
+    /// # Errors
+    /// The files of a part are damaged.
+    pub(crate) fn first_error(&self, has: impl Fn(u64) -> bool) -> Result<Option<(u64, String)>> {
+        let (done, _) = self.done_and_lost()?;
+        for completion in done.values().filter(|completion| completion.errors > 0 && has(completion.part)) {
+            for row in self.rows_of_done(completion, Scores::Aggregated) {
+                let AttributedRow { row, outcome, .. } = row?;
+                if let Err(problem) = outcome {
+                    return Ok(Some((row.number, problem)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Warnings about rows that are not attributed yet or have an error, one sentence each.
     ///
     /// # Errors
@@ -86,7 +103,7 @@ impl Results {
             if completions.contains_key(&part) {
                 continue;
             }
-            let Some(completion) = Completion::read(&*self.folder.storage, &Completion::name(part))? else {
+            let Some(completion) = Completion::read(&*self.folder.storage, self.manifest(), part)? else {
                 return Err(Error::Results(format!("{}: row {number} is not attributed yet", self.place().display())));
             };
             for row in self.rows_of_done(&completion, Scores::Kept) {

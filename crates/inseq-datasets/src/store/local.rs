@@ -1,5 +1,6 @@
 //! Results in a local folder, or in a shared one that every process has mounted.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -27,11 +28,18 @@ impl LocalFolder {
 
     /// The path of a file, in a folder that exists.
     fn place_in_folder(&self, name: &str) -> Result<PathBuf> {
-        let path = self.place(name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(at(folder))?;
-        }
-        Ok(path)
+        let made = match name.rsplit_once('/') {
+            None => fs::create_dir_all(&self.root).map_err(at(&self.root)),
+            // The root of a run that was moved or removed does not come back.
+            Some((folder, _)) => {
+                let folder = self.place(folder);
+                match fs::create_dir(&folder) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                    made => made.map_err(at(&folder)),
+                }
+            }
+        };
+        made.map(|()| self.place(name))
     }
 
     /// The clock of the file system, which on a network differs from the clock of this machine.
@@ -99,6 +107,22 @@ impl Storage for LocalFolder {
         names.retain(|name| !name.starts_with(TEMPORARY));
         names.sort_unstable();
         Ok(names)
+    }
+
+    fn size(&self, name: &str) -> Result<Option<u64>> {
+        let path = self.place(name);
+        Ok(found(fs::metadata(&path)).map_err(at(&path))?.map(|found| found.len()))
+    }
+
+    fn sizes(&self, folder: &str) -> Result<BTreeMap<String, u64>> {
+        let mut sizes = BTreeMap::new();
+        for name in self.list(folder)? {
+            // One that was removed since has no size.
+            if let Some(size) = self.size(&format!("{folder}/{name}"))? {
+                sizes.insert(name, size);
+            }
+        }
+        Ok(sizes)
     }
 
     fn sweep(&self, folder: &str, older: Duration) -> Result<()> {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Columns, DataFile};
+use super::storage::Storage;
+use crate::{Columns, DataFile, Error};
 
 /// All that decides the results of a run. Two runs with equal manifests may work on the same folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +110,9 @@ impl Manifest {
     /// Version of the layout that this program writes and reads.
     pub const FORMAT: u32 = 1;
 
+    /// Most rows of a run and of a part. Tables number rows by `int64`.
+    const MOST_ROWS: u64 = i64::MAX as u64;
+
     /// Name of the file in the folder of results.
     pub const FILE: &str = "manifest.json";
 
@@ -157,23 +161,50 @@ impl Manifest {
         value
     }
 
+    /// The manifest of a folder, if there is one.
+    pub(super) fn of(storage: &dyn Storage) -> crate::Result<Option<Self>> {
+        let read = storage.read(Self::FILE)?.map(|bytes| Self::read(&bytes));
+        let place = storage.place(Self::FILE);
+        read.transpose().map_err(|problem| Error::Results(format!("{}: {problem}", place.display())))
+    }
+
     /// Reads the file; or says what is wrong with it.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
-        const WAY_OUT: &str = "without it the folder is of no use; restore it, or choose another folder";
-        let value: Value =
-            serde_json::from_slice(bytes).map_err(|error| format!("the manifest is damaged ({error}); {WAY_OUT}"))?;
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let damaged = |problem: &dyn std::fmt::Display| {
+            format!(
+                "the manifest is damaged ({problem}); without it the folder is of no use; restore it, or choose another folder"
+            )
+        };
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(&error))?;
         match value.get("format").and_then(Value::as_u64) {
             Some(format) if format > u64::from(Self::FORMAT) => Err(format!(
                 "the folder has format {format}, of a newer program; this one reads format {} and older; update it",
                 Self::FORMAT
             )),
-            _ => serde_json::from_value(value).map_err(|error| format!("the manifest is damaged ({error}); {WAY_OUT}")),
+            _ => {
+                let manifest: Self = serde_json::from_value(value).map_err(|error| damaged(&error))?;
+                manifest.check().map_err(|problem| damaged(&problem))?;
+                Ok(manifest)
+            }
+        }
+    }
+
+    /// Says which number cannot be that of a run. With these limits no number of a row overflows.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let fields = [
+            ("format", self.format.into(), 1, Self::FORMAT.into()),
+            ("part_rows", self.part_rows, 1, Self::MOST_ROWS),
+            ("rows", self.rows, 0, Self::MOST_ROWS),
+        ];
+        match fields.into_iter().find(|(_, found, least, most)| !(least..=most).contains(&found)) {
+            Some((field, found, least, most)) => Err(format!("`{field}` is {found}; expected {least} to {most}")),
+            None => Ok(()),
         }
     }
 
     /// Number of parts.
     pub(super) fn parts(&self) -> u64 {
-        self.rows.div_ceil(self.part_rows.max(1))
+        self.rows.div_ceil(self.part_rows)
     }
 
     /// Rows of a part.

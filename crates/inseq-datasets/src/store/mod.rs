@@ -48,7 +48,7 @@ pub use load::Scores;
 pub use manifest::{Manifest, ModelFacts};
 pub use process::Process;
 pub use results::Results;
-pub use status::{PartState, Status, Work};
+pub use status::{Lost, PartState, Status, Work};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Conditional writes stand for renames without replacing: a write that fails if the object exists decides between processes. A claim is
 //! renewed by a write that fails if the claim is not the same any more.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek as _};
 use std::path::PathBuf;
@@ -155,6 +156,15 @@ impl Storage for ObjectFolder {
         names.retain(|name| !name.starts_with(TEMPORARY));
         names.sort_unstable();
         Ok(names)
+    }
+
+    fn size(&self, name: &str) -> Result<Option<u64>> {
+        Ok(self.bucket.head(&self.name(name))?.map(|found| found.size))
+    }
+
+    fn sizes(&self, folder: &str) -> Result<BTreeMap<String, u64>> {
+        let found = self.bucket.entries(&self.name(folder))?.objects;
+        Ok(found.into_iter().filter_map(|found| Some((found.location.filename()?.to_owned(), found.size))).collect())
     }
 
     fn sweep(&self, folder: &str, older: Duration) -> Result<()> {

@@ -59,9 +59,7 @@ impl Results {
 
     /// As [`create_or_resume`](Self::create_or_resume), in any storage.
     pub(super) fn create_or_resume_in(storage: Arc<dyn Storage>, manifest: &Manifest) -> Result<Self> {
-        if manifest.part_rows == 0 {
-            return Err(Error::Results("a part needs at least one row".to_owned()));
-        }
+        manifest.check().map_err(|problem| Error::Results(format!("this cannot be a run: {problem}")))?;
         let mut text = serde_json::to_vec_pretty(manifest).map_err(|error| Error::Results(error.to_string()))?;
         text.push(b'\n');
         storage.create_new(Manifest::FILE, &mut |file| Ok(io::Write::write_all(file, &text)?))?;
@@ -120,11 +118,11 @@ impl Results {
     pub fn data_files(folder: &Path) -> Result<Vec<DataFile>> {
         let storage = storage_at(folder)?;
         refuse_foreign(&*storage)?;
-        Ok(manifest_in(&*storage)?.map(|manifest| manifest.files).unwrap_or_default())
+        Ok(Manifest::of(&*storage)?.map(|manifest| manifest.files).unwrap_or_default())
     }
 
     pub(super) fn open_in(storage: Arc<dyn Storage>) -> Result<Self> {
-        let Some(manifest) = manifest_in(&*storage)? else {
+        let Some(manifest) = Manifest::of(&*storage)? else {
             return Err(Error::Results(format!(
                 "{} has no {}, so it is no folder of results",
                 storage.place("").display(),
@@ -163,10 +161,12 @@ impl Results {
     }
 
     /// Claims a part for this process; `None` if it is done, or if a living process has it. Claims of dead processes are taken
-    /// over, and a part whose files were all written is completed.
+    /// over, and a part whose files were all written is completed. A part that is done, but has a file that is missing or of another
+    /// size, is open again.
     ///
     /// # Errors
-    /// There is no such part, or the folder cannot be read and written.
+    /// There is no such part, its completion record is damaged, the folder cannot be read and written, or it was moved or removed
+    /// since it was opened.
     pub fn claim(&self, part: u64) -> Result<Option<Claim>> {
         if part >= self.parts() {
             return Err(Error::Results(format!(
@@ -195,13 +195,6 @@ fn storage_at(folder: &Path) -> Result<Arc<dyn Storage>> {
         #[cfg(not(feature = "cloud"))]
         Some(address) => Err(crate::remote::unsupported(address)),
     }
-}
-
-/// The manifest, if there is one.
-fn manifest_in(storage: &dyn Storage) -> Result<Option<Manifest>> {
-    let place = storage.place(Manifest::FILE);
-    let read = storage.read(Manifest::FILE)?.map(|bytes| Manifest::read(&bytes));
-    read.transpose().map_err(|problem| Error::Results(format!("{}: {problem}", place.display())))
 }
 
 /// Refuses a folder with files, but without a manifest.

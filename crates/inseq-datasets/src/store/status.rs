@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::completion::Completion;
+use super::completion::{Completion, tables};
+use super::manifest::Manifest;
 use super::process::Process;
 use super::results::Results;
 use super::ticket::{Found, part_of};
-use crate::Result;
+use crate::{Error, Result};
 
 /// How far a run is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,8 +19,10 @@ pub struct Status {
     pub parts: u64,
     /// Parts that are done.
     pub done: u64,
-    /// Parts that nobody has claimed.
+    /// Parts that nobody has claimed, and that are not done.
     pub open: u64,
+    /// Parts that were done and of which a file is missing or has another size, in order. They are not done any more.
+    pub lost: Vec<Lost>,
     /// Parts that are claimed and not done, in order.
     pub claimed: Vec<Work>,
     /// Rows of the run, before a filter leaves some out.
@@ -34,6 +37,16 @@ pub struct Status {
     pub bytes: u64,
     /// When the last part was done, in RFC 3339, if all are.
     pub finished: Option<String>,
+}
+
+/// A part that was done and whose files are not there any more as they were written. The next run attributes it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Lost {
+    /// The part.
+    pub part: u64,
+    /// Which file, and what is wrong with it.
+    pub problem: String,
 }
 
 /// A part that is claimed and not done.
@@ -81,9 +94,9 @@ impl Results {
     /// How far the run is.
     ///
     /// # Errors
-    /// The folder cannot be read, or a completion record is damaged.
+    /// The folder cannot be read, or was moved or removed; or a completion record is damaged.
     pub fn status(&self) -> Result<Status> {
-        let records = self.completions()?;
+        let (records, lost) = self.done_and_lost()?;
         let storage = &*self.folder.storage;
         let claims: BTreeSet<u64> = storage.list("claims")?.iter().filter_map(|name| part_of(name)).collect();
         let mut claimed = Vec::new();
@@ -102,6 +115,7 @@ impl Results {
             done,
             open: self.parts().saturating_sub(done).saturating_sub(claimed.len() as u64),
             claimed,
+            lost,
             rows: self.manifest().rows,
             rows_done: sum(|record| record.rows),
             left_out: sum(|record| record.left_out),
@@ -114,20 +128,52 @@ impl Results {
     /// Parts that are not done, in order.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// As [`status`](Self::status).
     pub fn parts_left(&self) -> Result<Vec<u64>> {
-        let done: BTreeSet<u64> = self.folder.storage.list("done")?.iter().filter_map(|name| part_of(name)).collect();
-        Ok((0..self.parts()).filter(|part| !done.contains(part)).collect())
+        let (done, _) = self.done_and_lost()?;
+        Ok((0..self.parts()).filter(|part| !done.contains_key(part)).collect())
+    }
+
+    /// The completion records, by part; and the parts whose files are lost. Contents of files are not read.
+    pub(super) fn done_and_lost(&self) -> Result<(BTreeMap<u64, Completion>, Vec<Lost>)> {
+        let storage = &*self.folder.storage;
+        // A record comes after its files, so they are looked at after it.
+        let mut records = self.completions()?;
+        let mut sizes = BTreeMap::new();
+        for table in tables(self.manifest()) {
+            let folder = table.folder;
+            sizes.extend(storage.sizes(folder)?.into_iter().map(|(name, size)| (format!("{folder}/{name}"), size)));
+        }
+        let mut lost = Vec::new();
+        for (&part, record) in &records {
+            let problem = record.loss(|name| Ok(sizes.get(name).copied()))?;
+            lost.extend(problem.map(|problem| Lost { part, problem }));
+        }
+        for Lost { part, .. } in &lost {
+            records.remove(part);
+        }
+        Ok((records, lost))
     }
 
     /// The completion records, by part.
     pub(super) fn completions(&self) -> Result<BTreeMap<u64, Completion>> {
+        self.folder.check()?;
         let storage = &*self.folder.storage;
         let mut records = BTreeMap::new();
-        for name in storage.list("done")? {
-            let part = name.strip_suffix(".json").and_then(|part| part.parse().ok());
-            let Some(part) = part.filter(|part| *part < self.parts()) else { continue };
-            if let Some(record) = Completion::read(storage, &Completion::name(part))? {
+        for name in storage.list("done")?.iter().map(|name| format!("done/{name}")) {
+            // Others are no names of records.
+            let Some(part) = Completion::part_of(&name) else { continue };
+            if part >= self.parts() {
+                let Manifest { rows, part_rows, .. } = self.manifest();
+                return Err(Error::Results(format!(
+                    "{}: there is no part {part} by {}, where `rows` is {rows} and `part_rows` is {part_rows}; restore {} if it was \
+                     changed, or remove the file",
+                    storage.place(&name).display(),
+                    Manifest::FILE,
+                    Manifest::FILE
+                )));
+            }
+            if let Some(record) = Completion::read(storage, self.manifest(), part)? {
                 records.insert(part, record);
             }
         }

@@ -1,5 +1,6 @@
 //! The place where results are kept: the few operations that a folder of results needs.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,8 @@ use crate::Result;
 /// Writes the content of a new file.
 pub(crate) type Content<'a> = &'a mut dyn FnMut(&mut File) -> inseq_core::Result<()>;
 
-/// A folder of results, by names such as `done/00000.json`.
+/// A folder of results, by names such as `done/00000.json`. It is made with its first file without a folder, the manifest; a file in a
+/// folder of it makes that folder only.
 ///
 /// A local folder keeps these promises by temporary files, renames and locks, an object store by conditional writes:
 /// [`create_new`](Self::create_new) is a write that fails if the object exists, [`rename`](Self::rename) a copy and a removal.
@@ -41,6 +43,12 @@ pub(crate) trait Storage: Debug + Send + Sync {
     /// Names of the files and folders in a folder, sorted, without files that are being written; empty if there is no such folder.
     /// The name of the whole is empty.
     fn list(&self, folder: &str) -> Result<Vec<String>>;
+
+    /// Size of a file in bytes; `None` if there is no such file.
+    fn size(&self, name: &str) -> Result<Option<u64>>;
+
+    /// Sizes of the files in a folder in bytes, by their names there; empty if there is no such folder.
+    fn sizes(&self, folder: &str) -> Result<BTreeMap<String, u64>>;
 
     /// Removes what processes that were killed left behind in a folder while they created files, if it is older than this.
     fn sweep(&self, folder: &str, older: Duration) -> Result<()>;

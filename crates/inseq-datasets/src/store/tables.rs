@@ -21,17 +21,10 @@ use serde_json::{Value, json};
 
 pub(super) use read::PartReader;
 
-use super::completion::PartFile;
+use super::completion::{PartFile, RAW, SCORES, SEQUENCES};
 use super::manifest::Manifest;
 use super::storage::Storage;
 use crate::{AttributedRow, Error, Result};
-
-/// Folder and extension of the table of sequences.
-const SEQUENCES: (&str, &str) = ("sequences", "parquet");
-/// Folder and extension of the table of scores.
-const SCORES: (&str, &str) = ("scores", "parquet");
-/// Folder and extension of scores before aggregation.
-const RAW: (&str, &str) = ("raw", "safetensors");
 
 /// Rows of a record batch of the table of scores.
 const BATCH: usize = 1 << 16;

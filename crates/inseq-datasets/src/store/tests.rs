@@ -1,5 +1,7 @@
 //! Tests of the folder of results.
 
+use std::collections::BTreeMap;
+
 use inseq_core::{AttributionKind, Piece, SequenceAttribution, Token};
 use ndarray::{ArrayD, IxDyn, array};
 
@@ -12,6 +14,8 @@ mod damage;
 mod failing;
 mod interrupted;
 mod merging;
+mod moved;
+mod records;
 
 /// A run of rows with one step score.
 fn manifest(rows: u64, part_rows: u64) -> Manifest {
@@ -63,7 +67,7 @@ type IxDynPlace = [usize; 3];
 fn row(number: u64) -> AttributedRow {
     let outcome = if number % 10 == 3 { Err(format!("row {number} is too long")) } else { Ok(attribution(number)) };
     let texts = Ok((format!("so number{number}"), Some("voilà".into())));
-    let row = Row::new(number, texts);
+    let row = Row { number, id: None, texts, arguments: BTreeMap::new() };
     AttributedRow { row, outcome, warnings: if number == 1 { vec!["careful".into()] } else { vec![] } }
 }
 

@@ -16,8 +16,8 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use serde_json::Value;
 
 use super::schema::STEP_SCORE;
-use super::{BATCH, FACTS, MERGING, RAW, RAW_ROWS, SCORES, SEQUENCES, schema, scores::SIDES};
-use crate::store::completion::{Completion, PartFile};
+use super::{BATCH, FACTS, MERGING, RAW_ROWS, schema, scores::SIDES};
+use crate::store::completion::{Completion, RAW, SCORES, SEQUENCES, Table};
 use crate::store::manifest::Manifest;
 use crate::store::storage::{Fetched, Storage};
 use crate::{AttributedRow, Error, Result, Row};
@@ -55,16 +55,10 @@ impl PartReader {
         completion: &Completion,
         wants_raw: bool,
     ) -> Result<Self> {
-        let record = storage.place(&Completion::name(completion.part));
-        let way_out =
-            format!("remove {} and run the same command again, which attributes the part anew", record.display());
+        let way_out = completion.way_out(storage);
         let mut files = Vec::new();
-        let mut open = |(table, _): (&str, &str)| -> Result<PathBuf> {
-            let inside = format!("{table}/");
-            let Some(file) = completion.files.iter().find(|file| file.name.starts_with(&inside)) else {
-                return Err(damaged(&record, format!("names no file of `{table}`"), &way_out));
-            };
-            let fetched = whole(storage, file, &way_out)?;
+        let mut open = |table: Table| -> Result<PathBuf> {
+            let fetched = completion.fetch(storage, table)?;
             let path = fetched.path().to_owned();
             files.push(fetched);
             Ok(path)
@@ -76,6 +70,11 @@ impl PartReader {
         let facts = facts.and_then(|facts| facts.iter().find(|fact| fact.key == FACTS)?.value.as_deref());
         let facts: Value = facts.and_then(|facts| serde_json::from_str(facts).ok()).unwrap_or_default();
         let merging = facts.get(MERGING).and_then(|merging| serde_json::from_value(merging.clone()).ok());
+        let rows = builder.metadata().file_metadata().num_rows();
+        if u64::try_from(rows) != Ok(completion.rows) {
+            let problem = format!("has {rows} rows, and the completion record says {}", completion.rows);
+            return Err(damaged(&place, problem, &way_out));
+        }
         let batches = builder.with_batch_size(ROWS).build();
         Ok(Self {
             merging: merging.unwrap_or_default(),
@@ -121,7 +120,7 @@ impl PartReader {
                 Some(input) => Ok((input, generated)),
                 None => Err(error.clone()?),
             };
-            let row = Row { id: cells.text("id"), ..Row::new(number, texts) };
+            let row = Row { number, id: cells.text("id"), texts, arguments: BTreeMap::new() };
             Some((row, error, cells.texts("warnings")?))
         };
         let Some((row, error, warnings)) = read() else {
@@ -364,12 +363,6 @@ fn table(
         return Err(damaged(place, problem, way_out));
     }
     Ok(builder)
-}
-
-/// A file that is as it was written.
-fn whole(storage: &dyn Storage, file: &PartFile, way_out: &str) -> Result<Fetched> {
-    let place = storage.place(&file.name);
-    file.fetch(storage, &file.name)?.map_err(|problem| damaged(&place, problem, way_out))
 }
 
 fn damaged(place: &Path, problem: impl std::fmt::Display, way_out: &str) -> Error {

@@ -1,5 +1,6 @@
 //! The kinds of storage that the tests of this folder run on.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +100,14 @@ impl Storage for Old {
 
     fn list(&self, folder: &str) -> Result<Vec<String>> {
         self.0.list(folder)
+    }
+
+    fn size(&self, name: &str) -> Result<Option<u64>> {
+        self.0.size(name)
+    }
+
+    fn sizes(&self, folder: &str) -> Result<BTreeMap<String, u64>> {
+        self.0.sizes(folder)
     }
 
     fn sweep(&self, folder: &str, older: Duration) -> Result<()> {

@@ -11,6 +11,10 @@ fn whole_run(folder: &Path) -> Results {
     results
 }
 
+fn results_of(folder: &Path) -> Results {
+    Results::open(folder).unwrap()
+}
+
 /// The error of reading every row.
 fn problem(results: &Results) -> String {
     let rows = results.rows(Scores::Kept).and_then(|mut rows| rows.find_map(Result::err).map_or(Ok(()), Err));
@@ -42,6 +46,9 @@ fn a_damaged_part_names_its_file_and_is_attributed_anew() {
             damage(&folder.path().join(part));
             let error = problem(&results);
             let record = folder.path().join("done/00001.json");
+            let merged = folder.path().join("merged");
+            assert_eq!(Results::merge(&[results_of(folder.path())], &merged).unwrap_err().to_string(), error);
+            assert!(!merged.exists(), "nothing is written");
             for text in [part, expected, &format!("remove {} and run the same command again", record.display())] {
                 assert!(error.contains(text), "{text} in {error}");
             }
@@ -110,10 +117,19 @@ fn folders_of_something_else_are_refused() {
 fn damaged_and_newer_manifests_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("manifest.json");
+    let with = |field: &str, number: u64| {
+        let mut value = serde_json::to_value(manifest(4, 2)).unwrap();
+        value[field] = number.into();
+        value.to_string()
+    };
     for (text, expected) in [
         ("{\"format\": 1", "the manifest is damaged"),
         ("{\"format\": 1}", "missing field `program`"),
         ("{\"format\": 9}", "has format 9, of a newer program; this one reads format 1 and older; update it"),
+        (&with("part_rows", 0), "the manifest is damaged (`part_rows` is 0; expected 1 to 9223372036854775807)"),
+        (&with("part_rows", u64::MAX), "`part_rows` is 18446744073709551615; expected 1 to"),
+        (&with("rows", u64::MAX), "`rows` is 18446744073709551615; expected 0 to"),
+        (&with("format", 0), "`format` is 0; expected 1 to 1"),
     ] {
         fs::write(&path, text).unwrap();
         for error in [Results::open(folder.path()), Results::create_or_resume(folder.path(), &manifest(4, 2))] {

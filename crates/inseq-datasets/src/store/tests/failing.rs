@@ -1,5 +1,6 @@
 //! A storage that fails, as a full disk or a killed process does.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -95,6 +96,14 @@ impl Storage for Failing {
 
     fn list(&self, folder: &str) -> Result<Vec<String>> {
         self.inner.list(folder)
+    }
+
+    fn size(&self, name: &str) -> Result<Option<u64>> {
+        self.inner.size(name)
+    }
+
+    fn sizes(&self, folder: &str) -> Result<BTreeMap<String, u64>> {
+        self.inner.sizes(folder)
     }
 
     fn sweep(&self, folder: &str, older: Duration) -> Result<()> {

@@ -50,9 +50,14 @@ fn what_cannot_be_merged_is_named() {
     different.claim(0).unwrap().unwrap().finish((0..2).map(rows).collect()).unwrap();
     let error = Results::merge(&[one(), different], &folder.path().join("merged")).unwrap_err().to_string();
     assert!(error.contains("part 0 is there already, with other files than in"), "{error}");
+    assert!(!folder.path().join("merged").exists(), "nothing is written");
 
     fs::write(folder.path().join("one/scores/part-00000.parquet"), "damaged").unwrap();
-    let error = Results::merge(&[one()], &folder.path().join("again")).unwrap_err().to_string();
-    assert!(error.contains("one/scores/part-00000.parquet: the file has 7 bytes instead of"), "{error}");
+    let again = folder.path().join("again");
+    let error = Results::merge(&[with_parts(&folder.path().join("two"), &[1], &manifest), one()], &again).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("one/scores/part-00000.parquet: has 7 bytes instead of"), "{error}");
+    assert!(error.contains("one/done/00000.json and run the same command again"), "{error}");
+    assert!(!again.exists(), "nothing is written if a part is damaged");
     assert!(Results::merge(&[], &folder.path().join("none")).is_err());
 }
