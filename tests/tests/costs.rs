@@ -77,6 +77,44 @@ fn every_method_says_what_it_will_cost() {
     }
 }
 
+/// A span is one step, however many tokens it has.
+#[test]
+fn spans_cost_a_pullback_each() {
+    for (name, source, target) in TEXTS {
+        let model = model(name, 1 << 30);
+        for method in list_methods() {
+            let request = request(method.name, source, target);
+            let tokens = model.plan(&request).unwrap().swap_remove(0);
+            for (spans, steps) in [("whole", 1), ("tokens 4..6, 6..7", 2)] {
+                let request = request.clone().target_spans(spans.parse().unwrap());
+                let plan = model.plan(&request).unwrap().swap_remove(0);
+                assert_eq!(plan.steps, steps, "{name} {spans}");
+                // The targets of the two end alike.
+                if spans == "whole" {
+                    let plan_of_tokens = Plan { steps, ..tokens.clone() };
+                    let (least, pullbacks) = expected(method.name, &plan_of_tokens, name == "gpt2");
+                    assert_eq!(
+                        (plan.forwards.least, plan.pullbacks),
+                        (least, pullbacks),
+                        "{name} {} {spans}",
+                        method.name
+                    );
+                }
+                let mut seen = (0, 0);
+                let each = &mut |progress| {
+                    if let Progress::Attributing { done, total, .. } = progress {
+                        seen = (done, total);
+                    }
+                    ControlFlow::Continue(())
+                };
+                let sequence = model.attribute_with_progress(&request, each).unwrap().sequences.swap_remove(0);
+                assert_eq!(sequence.steps(), steps, "{name} {} {spans}", method.name);
+                assert_eq!(seen, (plan.forwards.most * steps, plan.forwards.most * steps), "{name} {}", method.name);
+            }
+        }
+    }
+}
+
 /// DeepLIFT runs the baseline where something is rescaled, and where its score is asked for; and its progress comes to the end
 /// that it said.
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueHint};
-use inseq_methods::{AttributionRequest, FeatureGroups, MethodInfo, Methods};
+use inseq_methods::{AttributionRequest, FeatureGroups, MethodInfo, Methods, TargetSpans};
 
 use crate::completing::STEP_FUNCTIONS;
 use crate::failure::Failure;
@@ -30,6 +30,11 @@ pub struct AttributionArguments {
     /// [2, 5]], "target": [[1, 3]]}, or a list of such objects, one per text. [default: tokens]
     #[arg(long, value_name = "GROUPS", value_hint = ValueHint::FilePath)]
     pub feature_groups: Option<String>,
+    /// Attribute spans of the output, each as one step whose score is the sum over its tokens: tokens, words, sentences, whole, or
+    /// ranges such as "chars 10..40" or "tokens 5..9, 9..14". With spans, the default attributed function is the log probability.
+    /// [default: tokens]
+    #[arg(long, value_name = "SPANS")]
+    pub target_spans: Option<TargetSpans>,
     /// First output position to attribute. Position 0 is the decoder start, or the first token of a decoder-only model's prompt.
     /// In encoder-decoder models, a negative position counts from the end of each text: -1 is the last token. In decoder-only
     /// models, a start before the end of the prompt, including any negative one, means the first token after the prompt. A text
@@ -64,6 +69,7 @@ impl AttributionArguments {
         let mut request = request
             .attribute_target(self.attribute_target)
             .feature_groups(feature_groups(self.feature_groups.as_deref())?)
+            .target_spans(self.target_spans.clone().unwrap_or_default())
             .attr_pos_start(self.start_pos)
             .attr_pos_end(self.end_pos)
             .include_eos_baseline(self.include_eos_baseline)

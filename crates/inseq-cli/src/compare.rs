@@ -3,7 +3,7 @@
 use clap::Args;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use inseq_core::{AttributionResult, MeanShares, SequenceAttribution, Token};
-use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, MethodInfo, list_methods};
+use inseq_methods::{AttributionModel, AttributionRequest, FeatureGroups, MethodInfo, TargetSpans, list_methods};
 use serde_json::Map;
 
 use crate::aggregation::{Aggregation, AggregationArguments};
@@ -137,7 +137,8 @@ fn targets(model: &AttributionModel, request: &AttributionRequest) -> Result<Att
         // The attributions of the methods warn of it, where it has no effect.
         .attribute_target(false)
         .include_eos_baseline(false)
-        .feature_groups(FeatureGroups::Tokens);
+        .feature_groups(FeatureGroups::Tokens)
+        .target_spans(TargetSpans::Tokens);
     request.attributed_fn = None;
     Ok(model.attribute(&request)?)
 }

@@ -283,6 +283,28 @@ fn groups_of_tokens_are_one_row() {
     assert!(message.contains("source span 1 of its feature groups is [0, 300]"), "{message}");
 }
 
+#[test]
+fn spans_of_the_output_are_one_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = path_in(&folder, "result.json");
+    let attribute = |spans: &str| {
+        printed(&run(&["attribute", "-i", TEXT, "--target-spans", spans, "-o", &file, "--hide"]));
+        AttributionResult::load(&file).unwrap()
+    };
+    let tokens = attribute("tokens").sequences.swap_remove(0);
+    for (spans, steps) in [("whole", 1), ("sentences", 2), ("chars 0..4", 1)] {
+        let result = attribute(spans);
+        let sequence = &result.sequences[0];
+        assert_eq!(sequence.steps(), steps, "{spans}");
+        assert_eq!(sequence.source_attributions.as_ref().unwrap().shape()[..2], [tokens.source.len(), steps]);
+        assert_eq!(result.info.target_spans.as_deref(), Some(spans));
+    }
+    let (message, code) = complaint(&run(&["attribute", "-i", TEXT, "--target-spans", "chars"]));
+    assert!(message.contains("--target-spans") && message.contains("chars 10..40") && code != 0, "{code} {message}");
+    let (message, _) = complaint(&run(&["attribute", "-i", TEXT, "--target-spans", "chars 5..900"]));
+    assert!(message.contains("the target span 5..900"), "{message}");
+}
+
 /// The fit of KernelSHAP and LIME has no unknowns where one word can change, or none.
 #[test]
 fn one_word_is_explained_by_every_method() {

@@ -126,6 +126,8 @@ info! {
     generate_from_target_prefix: bool,
     /// Name of the groups of tokens that were attributed as one feature.
     feature_groups: String,
+    /// Spans of the target that were attributed together, as they were asked for.
+    target_spans: String,
     /// Warnings for the reader of the result, one sentence each.
     warnings: Vec<Warning>,
 }

@@ -23,7 +23,7 @@ impl Contrasts<'_> {
         Ok(each.collect::<Result<Vec<_>>>()?.concat())
     }
 
-    /// The alternative of each step's token, as it is shown, from the first of `functions` with contrast targets; empty
+    /// The alternative of each step's token or tokens, as it is shown, from the first of `functions` with contrast targets; empty
     /// if none has them.
     ///
     /// # Errors
@@ -36,10 +36,15 @@ impl Contrasts<'_> {
     ) -> Result<Vec<Token>> {
         let Some(contrast) = contrast_of(functions) else { return Ok(vec![]) };
         let ids = self.other_text(contrast, text)?.alternatives();
-        self.texts.model.tokens(&ids, Role::Target, None, clean)
+        let tokens = self.texts.model.tokens(&ids, Role::Target, None, clean)?;
+        let of_steps = text.steps.divided(0, &tokens).map(|tokens| match tokens {
+            [one] => one.clone(),
+            several => Token::joined(several),
+        });
+        Ok(of_steps.collect())
     }
 
-    /// The resolved position in a text's contrast target for each of its steps; `None` if no function has
+    /// The resolved position in a text's contrast target for each token of its steps; `None` if no function has
     /// contrast targets.
     ///
     /// # Errors
@@ -51,7 +56,7 @@ impl Contrasts<'_> {
     ) -> Result<Option<Vec<(usize, usize)>>> {
         let Some(contrast) = contrast_of(functions) else { return Ok(None) };
         let other = self.other_text(contrast, text)?;
-        Ok(Some(text.steps.positions().zip(other.positions().iter().copied()).collect()))
+        Ok(Some(text.steps.tokens().zip(other.positions().iter().copied()).collect()))
     }
 }
 

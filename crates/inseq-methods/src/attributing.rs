@@ -109,7 +109,7 @@ impl Attributing<'_> {
         let step_scores = self.step_scores.iter().map(|function| self.contrasts.bound(function, &run, false));
         let step_scores = step_scores.collect::<Result<Vec<_>>>()?;
         let functions: Vec<&dyn StepFunction> = step_scores.iter().map(|function| &**function).collect();
-        let scores = engine.scores(&point, trace.hidden(), &functions)?;
+        let scores = engine.merged_scores(&point, trace.hidden(), &functions)?;
         let mut attributions = self.method.attribute(&mut MethodContext {
             text_model: self.model,
             engine,

@@ -26,6 +26,7 @@ use crate::progress::{Progress, ProgressCallback};
 use crate::request::AttributionRequest;
 use crate::sequences::{Sequences, runs};
 use crate::step_functions::SharedStepFunction;
+use crate::target_spans::{TargetSpans, Written};
 use crate::targets::{Target, Targets};
 use crate::text_model::TextModel;
 use crate::texts::Texts;
@@ -51,6 +52,7 @@ pub(crate) struct Call<'r> {
     include_eos_baseline: bool,
     clean: bool,
     groups: &'r FeatureGroups,
+    pub(crate) spans: &'r TargetSpans,
     batch_size: Option<usize>,
     output_steps: bool,
     limits: &'r Limits,
@@ -95,7 +97,8 @@ impl<'r> Call<'r> {
         }
         request.feature_groups.check()?;
         let method = choices.method(model, request)?;
-        let attributed_fn = choices.attributed_fn(model, request)?;
+        let attributed_fn_args = choices.attributed_fn_args(request);
+        let attributed_fn = choices.attributed_fn(model, request, &attributed_fn_args)?;
         let step_scores = choices.step_scores(model, request)?;
         let texts = Texts::of(model, request)?;
         let generation = match texts.gives_targets() && !texts.goes_on {
@@ -104,7 +107,7 @@ impl<'r> Call<'r> {
         };
         let decoder_only = model.model().is_decoder_only();
         Ok(Self {
-            facts: Facts::of(request, &*method, &attributed_fn, &step_scores),
+            facts: Facts::of(request, &*method, &attributed_fn, attributed_fn_args, &step_scores),
             unused_options: unused_options::of_call(request, &*method, model),
             generation,
             asked: Asked::Range { start: request.attr_pos_start, end: request.attr_pos_end },
@@ -116,6 +119,7 @@ impl<'r> Call<'r> {
             include_eos_baseline: request.include_eos_baseline,
             clean: request.clean_special_chars,
             groups: &request.feature_groups,
+            spans: &request.target_spans,
             batch_size: request.batch_size,
             output_steps: request.output_step_attributions,
             memory_budget: checked_budget(request.limits.memory_budget.unwrap_or(choices.load_options.memory_budget))?,
@@ -210,11 +214,12 @@ impl<'r> Call<'r> {
         for (index, target) in window.clone().zip(targets) {
             let prompt = self.texts.model.model().is_decoder_only().then_some(target.source.len());
             let length = target.target.len();
-            let steps =
-                self.asked.of(index, prompt, length, &target.text).map_err(|reason| match target.notes.as_slice() {
-                    [] => reason,
-                    notes => reason.noted(&notes.join("; ")),
-                });
+            let steps = self.asked.of(index, prompt, length, &target.text);
+            let steps = steps.and_then(|steps| self.in_spans(&target, index, steps));
+            let steps = steps.map_err(|reason| match target.notes.as_slice() {
+                [] => reason,
+                notes => reason.noted(&notes.join("; ")),
+            });
             outcome.has_steps |= steps.is_ok();
             let steps = steps.unwrap_or_else(|reason| {
                 let count = self.texts.len();
@@ -250,6 +255,16 @@ impl<'r> Call<'r> {
         outcome.contrasts.retain(|warning| said.insert(warning.clone()));
         outcome.written.extend(prepared.written.iter().cloned());
         Ok(prepared)
+    }
+
+    /// The steps of a text whose tokens are `requested` one by one.
+    fn in_spans(&self, target: &Target, index: usize, requested: Steps) -> Result<Steps> {
+        let tokens = match self.spans {
+            TargetSpans::Tokens => return Ok(requested),
+            _ => self.texts.model.tokens(&target.target, Role::Target, self.texts.given(index, Role::Target), false)?,
+        };
+        let first = if self.texts.model.model().is_decoder_only() { target.source.len() } else { 1 };
+        self.spans.steps(requested, &Written { index, texts: self.texts.len(), tokens: &tokens, first })
     }
 
     /// A text with its baselines and features.

@@ -1,5 +1,6 @@
 //! Resolves the names in a request.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use inseq_models::tokenizer::Role;
@@ -10,8 +11,15 @@ use crate::method::Method;
 use crate::registry::{Methods, check_own};
 use crate::request::{AttributionRequest, MethodChoice, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepFunctions, Vocabulary};
+use crate::target_spans::TargetSpans;
 use crate::text_model::TextModel;
 use crate::{Error, Result, step_functions};
+
+/// The default attributed function.
+const PROBABILITY: &str = "probability";
+
+/// Its argument for log probabilities.
+const LOGPROB: &str = "logprob";
 
 /// The registries of a model, and the defaults of requests.
 #[derive(Clone, Debug)]
@@ -31,7 +39,7 @@ impl Choices {
             methods: Methods::new(),
             step_functions: StepFunctions::new(),
             default_method: "saliency".into(),
-            default_attributed_fn: "probability".into(),
+            default_attributed_fn: PROBABILITY.into(),
             load_options: load_options.clone(),
         }
     }
@@ -66,13 +74,32 @@ impl Choices {
         Ok(method.prepare(&loading)?.unwrap_or(method))
     }
 
-    /// The attributed function of a request.
+    /// The arguments of the attributed function of a request. The scores of a span's tokens are summed, so that its default function
+    /// is the log probability.
+    pub(crate) fn attributed_fn_args<'r>(&self, request: &'r AttributionRequest) -> Cow<'r, Map<String, Value>> {
+        let given = &request.attributed_fn_args;
+        let is_default = request.attributed_fn.is_none()
+            && matches!(&self.default_attributed_fn, StepFunctionChoice::Named(name) if name == PROBABILITY);
+        if !is_default || request.target_spans == TargetSpans::Tokens || given.contains_key(LOGPROB) {
+            return Cow::Borrowed(given);
+        }
+        let mut arguments = given.clone();
+        arguments.insert(LOGPROB.to_owned(), true.into());
+        Cow::Owned(arguments)
+    }
+
+    /// The attributed function of a request, with its [arguments](Self::attributed_fn_args).
     ///
     /// # Errors
     /// The function is unknown, or an argument is invalid.
-    pub(crate) fn attributed_fn(&self, model: &TextModel, request: &AttributionRequest) -> Result<SharedStepFunction> {
+    pub(crate) fn attributed_fn(
+        &self,
+        model: &TextModel,
+        request: &AttributionRequest,
+        arguments: &Map<String, Value>,
+    ) -> Result<SharedStepFunction> {
         match request.attributed_fn.as_ref().unwrap_or(&self.default_attributed_fn) {
-            StepFunctionChoice::Named(name) => self.step_function(model, name, &request.attributed_fn_args),
+            StepFunctionChoice::Named(name) => self.step_function(model, name, arguments),
             StepFunctionChoice::Own(function) => own("attributed_fn", function),
         }
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use inseq_core::aggregators::{AggregationFunction, Spans};
 use inseq_core::{SequenceAttribution, TextKind, TextName, Token, mismatch, text};
+use ndarray::{ArrayD, Axis, Slice};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -246,6 +247,39 @@ impl TextSteps {
             true => [target.clone(), target],
             false => [several(&self.source_features, usize::MAX), target],
         }
+    }
+
+    /// Merges the tokens of each step, and their rows: the score of a row is the sum over its tokens that a step sees. The columns
+    /// are those of the steps already.
+    pub(crate) fn merge_steps(&self, mut sequence: SequenceAttribution) -> Result<SequenceAttribution> {
+        let several = self.steps.several();
+        if several.is_empty() {
+            return Ok(sequence);
+        }
+        let source_attributions = sequence.source_attributions.take();
+        let target_attributions = sequence.target_attributions.take().map(|scores| self.sums_of_steps(&scores));
+        let step_scores = std::mem::take(&mut sequence.step_scores);
+        let attr_pos_end = std::mem::replace(&mut sequence.attr_pos_end, sequence.attr_pos_start);
+        let tokens = sequence.aggregate_with(&Spans::new().target(several).merging(AggregationFunction::Sum))?;
+        Ok(SequenceAttribution { source_attributions, target_attributions, step_scores, attr_pos_end, ..tokens })
+    }
+
+    /// Sums of the rows `[target, step, ...]` of each step that a step sees; rows of other tokens stay. NaN for what it does not see.
+    fn sums_of_steps(&self, scores: &ArrayD<f32>) -> ArrayD<f32> {
+        let spans = self.steps.among_all(0..self.target.len());
+        let mut shape = scores.raw_dim();
+        shape[0] = spans.len();
+        let mut sums = ArrayD::from_elem(shape, f32::NAN);
+        for (step, position) in self.steps.positions().enumerate() {
+            let (column, mut sums) = (scores.index_axis(Axis(1), step), sums.index_axis_mut(Axis(1), step));
+            for (span, mut sum) in spans.iter().zip(sums.axis_iter_mut(Axis(0))) {
+                if span.start < position {
+                    let seen = Slice::from(span.start..span.end.min(position));
+                    sum.assign(&column.slice_axis(Axis(0), seen).sum_axis(Axis(0)));
+                }
+            }
+        }
+        sums
     }
 
     /// Merges the rows of a sequence that form one feature.

@@ -1,5 +1,7 @@
 //! The `info` of a result.
 
+use std::borrow::Cow;
+
 use inseq_core::{Info, SequenceAttribution, Warning};
 use serde_json::{Map, Value, json};
 
@@ -7,6 +9,7 @@ use crate::Error;
 use crate::method::Method;
 use crate::request::{AttributionRequest, MethodChoice};
 use crate::step_functions::SharedStepFunction;
+use crate::target_spans::TargetSpans;
 use crate::texts::Texts;
 
 /// Names, arguments and options of a call, for results.
@@ -15,7 +18,7 @@ pub(crate) struct Facts<'r> {
     attributed_fn: String,
     step_scores: Vec<String>,
     attribution_args: Map<String, Value>,
-    attributed_fn_args: &'r Map<String, Value>,
+    attributed_fn_args: Cow<'r, Map<String, Value>>,
     step_scores_args: &'r Map<String, Value>,
     generation_args: &'r Map<String, Value>,
     attribute_target: bool,
@@ -23,6 +26,7 @@ pub(crate) struct Facts<'r> {
     include_eos_baseline: bool,
     generate_from_target_prefix: bool,
     feature_groups: Option<&'static str>,
+    target_spans: Option<String>,
 }
 
 /// Facts that a call collects while it runs.
@@ -69,6 +73,7 @@ impl<'r> Facts<'r> {
         request: &'r AttributionRequest,
         method: &dyn Method,
         attributed_fn: &SharedStepFunction,
+        attributed_fn_args: Cow<'r, Map<String, Value>>,
         step_scores: &[SharedStepFunction],
     ) -> Self {
         Self {
@@ -79,7 +84,7 @@ impl<'r> Facts<'r> {
                 Some(MethodChoice::Own(_)) => method.arguments(),
                 _ => request.attribution_args.clone(),
             },
-            attributed_fn_args: &request.attributed_fn_args,
+            attributed_fn_args,
             step_scores_args: &request.step_scores_args,
             generation_args: &request.generation_args,
             attribute_target: request.attribute_target,
@@ -87,6 +92,7 @@ impl<'r> Facts<'r> {
             include_eos_baseline: request.include_eos_baseline,
             generate_from_target_prefix: request.generate_from_target_prefix,
             feature_groups: request.feature_groups.name(),
+            target_spans: (request.target_spans != TargetSpans::Tokens).then(|| request.target_spans.to_string()),
         }
     }
 
@@ -143,7 +149,7 @@ impl<'r> Facts<'r> {
         info.include_eos_baseline = Some(self.include_eos_baseline);
         info.attributed_fn = Some(self.attributed_fn.clone());
         info.attribution_args = Some(self.attribution_args.clone());
-        info.attributed_fn_args = Some(arguments(self.attributed_fn_args, of_attributed_fn));
+        info.attributed_fn_args = Some(arguments(&self.attributed_fn_args, of_attributed_fn));
         info.step_scores_args = Some(arguments(self.step_scores_args, of_step_scores));
         info.generation_args = Some(self.generation_args.clone());
         info.input_texts = Some(texts.inputs.to_vec());
@@ -151,6 +157,7 @@ impl<'r> Facts<'r> {
         info.constrained_decoding = Some(texts.gives_targets());
         info.generate_from_target_prefix = Some(texts.goes_on);
         info.feature_groups = self.feature_groups.map(str::to_owned);
+        info.target_spans.clone_from(&self.target_spans);
         info.warnings = (!warnings.is_empty()).then_some(warnings);
         info
     }

@@ -61,19 +61,19 @@ pub(crate) struct OtherText {
     source: Option<Vec<u32>>,
     /// Ids of its target.
     target: Vec<u32>,
-    /// Position in its target for each step of the text.
+    /// Position in its target for each token of the steps of the text.
     positions: Vec<usize>,
     /// Warnings for the reader of the result about the other texts, one sentence each.
     pub(crate) warnings: Vec<Warning>,
 }
 
 impl OtherText {
-    /// Position in its target for each step of the text.
+    /// Position in its target for each token of the steps of the text.
     pub(crate) fn positions(&self) -> &[usize] {
         &self.positions
     }
 
-    /// Id of the alternative of each step's token.
+    /// Id of the alternative of each token of the steps.
     pub(crate) fn alternatives(&self) -> Vec<u32> {
         self.positions.iter().map(|&position| self.target[position]).collect()
     }
@@ -244,7 +244,7 @@ impl Contrasts<'_> {
         }
         let positions = match has_target || model.is_decoder_only() {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,
-            false => text.steps.positions().collect(),
+            false => text.steps.tokens().collect(),
         };
         Ok(OtherText { source: other_source, target, positions, warnings })
     }

@@ -1,8 +1,8 @@
 //! Texts divided into pieces whose steps one forward can serve.
 //!
 //! A forward serves every step of a text because no state depends on later tokens. Rotary frequencies that depend on the
-//! length of a text (LongRoPE, dynamic NTK) break this: a step uses the frequencies of the text before it. A piece of the text
-//! therefore ends where the frequencies change.
+//! length of a text (LongRoPE, dynamic NTK) break this: a step uses the frequencies of the text before it; all tokens of a span use
+//! those of the text before its last one. A piece of the text therefore ends where the frequencies change.
 
 use std::borrow::Cow;
 
@@ -42,18 +42,19 @@ pub(crate) fn pieces<'a>(
 ) -> Vec<Piece<'a>> {
     let of_text = |(text, own): (usize, &'a TextSteps)| {
         let needed = if own.steps.is_empty() { Steps::default() } else { method.needed_steps(own, attributed) };
-        let pieces = needed.alike(|a, b| model.decoder.rotates_alike(a, b)).into_iter().filter_map(|range| {
-            let steps = needed.some(range);
-            let asked = own.steps.among(&steps);
-            if asked.is_empty() {
-                return None;
-            }
-            let steps = match steps == own.steps {
-                true => Cow::Borrowed(own),
-                false => Cow::Owned(TextSteps { steps, ..own.clone() }),
-            };
-            Some(Piece { text, steps, asked })
-        });
+        let pieces =
+            needed.alike(|a, b| model.decoder.rotates_alike(a.end - 1, b.end - 1)).into_iter().filter_map(|range| {
+                let steps = needed.some(range);
+                let asked = own.steps.among(&steps);
+                if asked.is_empty() {
+                    return None;
+                }
+                let steps = match steps == own.steps {
+                    true => Cow::Borrowed(own),
+                    false => Cow::Owned(TextSteps { steps, ..own.clone() }),
+                };
+                Some(Piece { text, steps, asked })
+            });
         pieces.collect::<Vec<_>>()
     };
     texts.iter().enumerate().flat_map(of_text).collect()

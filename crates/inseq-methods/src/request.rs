@@ -9,6 +9,7 @@ use crate::feature_groups::FeatureGroups;
 use crate::limits::Limits;
 use crate::method::Method;
 use crate::step_functions::SharedStepFunction;
+use crate::target_spans::TargetSpans;
 
 /// An attribution method by name, or as a value with its options.
 #[derive(Clone, Debug)]
@@ -104,7 +105,7 @@ pub struct AttributionRequest {
     pub method: Option<MethodChoice>,
     /// Arguments of a named method, by the reference's names.
     pub attribution_args: Map<String, Value>,
-    /// The attributed function; `None` uses the model's default (`probability`).
+    /// The attributed function; `None` uses the model's default (`probability`, and its logarithm for [spans](Self::target_spans)).
     pub attributed_fn: Option<StepFunctionChoice>,
     /// Arguments of the attributed function, by the reference's names.
     pub attributed_fn_args: Map<String, Value>,
@@ -134,8 +135,10 @@ pub struct AttributionRequest {
     pub generate_from_target_prefix: bool,
     /// Number of texts that go through the model at once; `None` uses the memory budget.
     pub batch_size: Option<usize>,
-    /// Groups of tokens that are attributed together.
+    /// Groups of input tokens that are attributed together.
     pub feature_groups: FeatureGroups,
+    /// Spans of generated tokens that are attributed together. With spans, the default attributed function is the log probability.
+    pub target_spans: TargetSpans,
     /// Arguments of generation, by the names of `generation_config.json`.
     pub generation_args: Map<String, Value>,
     /// Whether texts that are too long for the model are cut instead of refused.
@@ -170,6 +173,7 @@ inseq_core::setters! {
         generate_from_target_prefix: bool,
         batch_size: impl Into<Option<usize>>,
         feature_groups: FeatureGroups,
+        target_spans: TargetSpans,
         generation_args: Map<String, Value>,
         truncate: bool,
         empty_inputs: bool,

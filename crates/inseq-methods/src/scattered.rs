@@ -7,6 +7,7 @@ use crate::call::Call;
 use crate::positions::Asked;
 use crate::progress::ProgressCallback;
 use crate::request::AttributionRequest;
+use crate::target_spans::TargetSpans;
 use crate::{Error, Result};
 
 impl AttributionModel {
@@ -51,6 +52,13 @@ impl AttributionModel {
                     call.texts.len()
                 ),
             ));
+        }
+        if *call.spans != TargetSpans::Tokens {
+            let problem = format!(
+                "`target_spans` is `{}`, but positions are given one by one; leave one of the two out",
+                call.spans
+            );
+            return Err(Error::argument("target_spans", problem));
         }
         let mut texts = vec![Vec::new(); positions.len()];
         call.asked = Asked::Each(positions);

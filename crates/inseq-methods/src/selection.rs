@@ -9,7 +9,7 @@ use crate::request::AttributionRequest;
 const OF_TEXTS: [&str; 3] = ["contrast_sources", "contrast_targets", "contrast_targets_alignments"];
 
 impl AttributionRequest {
-    /// The request for the texts at these indices: with their inputs, outputs, feature groups and arguments of step functions. What a
+    /// The request for the texts at these indices: with their inputs, outputs, feature groups, target spans and arguments of step functions. What a
     /// request does not have for a text is left out.
     ///
     /// ```
@@ -33,6 +33,10 @@ impl AttributionRequest {
                 FeatureGroups::Spans(spans) if spans.len() > 1 => FeatureGroups::Spans(at(spans, indices)),
                 groups => groups.clone(),
             },
+            target_spans: match self.target_spans.lists() {
+                Some(lists) if lists.len() > 1 => self.target_spans.with_lists(at(lists, indices)),
+                _ => self.target_spans.clone(),
+            },
             attributed_fn_args: of_arguments(&self.attributed_fn_args, indices),
             step_scores_args: of_arguments(&self.step_scores_args, indices),
             ..self.clone()
@@ -47,7 +51,9 @@ impl AttributionRequest {
             FeatureGroups::Spans(spans) if spans.len() > 1 => Some(("feature_groups", spans.len())),
             _ => None,
         };
-        lists.chain(groups).collect()
+        let spans =
+            self.target_spans.lists().map(|lists| ("target_spans", lists.len())).filter(|(_, count)| *count > 1);
+        lists.chain(groups).chain(spans).collect()
     }
 }
 
@@ -77,13 +83,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::TextSpans;
+    use crate::{TargetSpans, TextSpans};
 
     #[test]
     fn what_belongs_to_a_text_goes_with_it() {
         let spans = |end| TextSpans { source: vec![(0, end)], target: vec![] };
         let mut request = AttributionRequest::new(["a", "b", "c"]).generated_texts(["d", "e", "f"]);
         request.feature_groups = FeatureGroups::Spans(vec![spans(1), spans(2), spans(3)]);
+        request.target_spans = TargetSpans::Characters(vec![vec![0..1, 1..2], vec![2..3, 3..5], vec![]]);
         let arguments = json!({
             "contrast_targets": ["x", "y", "z"],
             "contrast_targets_alignments": [[[0, 0]], [[1, 1]], [[2, 2]]],
@@ -92,10 +99,12 @@ mod tests {
         request.step_scores_args = arguments.as_object().unwrap().clone();
         let mut lists = request.lists_of_texts();
         lists.sort_unstable();
-        assert_eq!(lists, [("contrast_targets", 3), ("contrast_targets_alignments", 3), ("feature_groups", 3)]);
+        let names = ["contrast_targets", "contrast_targets_alignments", "feature_groups", "target_spans"];
+        assert_eq!(lists, names.map(|name| (name, 3)));
         let some = request.of_texts(&[1]);
         assert_eq!((some.input_texts, some.generated_texts), (vec!["b".to_owned()], Some(vec!["e".to_owned()])));
         assert_eq!(some.feature_groups, FeatureGroups::Spans(vec![spans(2)]));
+        assert_eq!(some.target_spans, TargetSpans::Characters(vec![vec![2..3, 3..5]]));
         let expected = json!({ "contrast_targets": ["y"], "contrast_targets_alignments": [[[1, 1]]], "top_k": 3 });
         assert_eq!(Value::from(some.step_scores_args), expected);
     }

@@ -67,13 +67,14 @@ impl Sequences<'_> {
             ..SequenceAttribution::default()
         };
         sequence.add_unseen_rows();
-        if !self.is_grouped {
-            return Ok(sequence);
+        let mut merged = text.merge_steps(sequence)?;
+        let [source, mut target] = if self.is_grouped { text.merged() } else { [vec![], vec![]] };
+        if self.is_grouped {
+            merged = text.merge_features(&merged)?;
         }
-        let mut merged = text.merge_features(&sequence)?;
+        target.extend(text.steps.several());
         if self.clean {
             // Between the pieces of a word there is nothing, between words a space, which only the marks tell.
-            let [source, target] = text.merged();
             let (role, ids) = match model.model().is_decoder_only() {
                 true => (Role::Target, &text.target),
                 false => (Role::Source, &text.source),

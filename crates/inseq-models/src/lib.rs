@@ -37,12 +37,12 @@
 //!
 //! // One forward over the whole target, then the gradient of the first generated token's logit at the source embeddings.
 //! let trace = model.trace(Some(&source), model.target_embedding.forward(&target, 1));
-//! let logits = model.logits(trace.hidden().clone().narrow(1, 0, 1));
+//! let logits = model.logits(trace.hidden().clone().narrow(1, 0, 1).squeeze_dim::<2>(0));
 //! let mut one_hot = vec![0.0_f32; model.vocabulary()];
 //! one_hot[target[1] as usize] = 1.0;
-//! let one_hot = Tensor::<3>::from_data(TensorData::new(one_hot, [1, 1, model.vocabulary()]), &device);
-//! let cotangents = model.logits_pullback(one_hot, &logits); // [batch, probe, feature]
-//! let gradients = model.pullback(&trace, cotangents, &[0], Wanted { source: true, target: false, first: &[] });
+//! let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [1, model.vocabulary()]), &device);
+//! let cotangents = model.logits_pullback(one_hot, &logits); // [row, feature]
+//! let gradients = model.pullback(&trace, cotangents, &[0..1], Wanted { source: true, target: false, first: &[] });
 //! assert_eq!(gradients.source.unwrap().dims(), [1, 1, ids.len(), model.features()]);
 //! # }
 //! # Ok::<(), inseq_models::Error>(())

@@ -75,7 +75,9 @@ pub use serde_json;
 pub mod prelude {
     pub use inseq_core::aggregators::AggregationFunction;
     pub use inseq_core::{AttributionResult, SequenceAttribution, Token};
-    pub use inseq_methods::{AttributionModel, AttributionRequest, Chat, FeatureGroups, LoadOptions, Message};
+    pub use inseq_methods::{
+        AttributionModel, AttributionRequest, Chat, FeatureGroups, LoadOptions, Message, TargetSpans,
+    };
     pub use inseq_models::checkpoint::HubOptions;
     pub use inseq_models::tokenizer::Role;
     pub use inseq_viz::html::HtmlOptions;

@@ -1,7 +1,7 @@
 //! The description of a call.
 
 use arbitrary::{Arbitrary, Unstructured};
-use inseq_methods::{AttributionRequest, FeatureGroups};
+use inseq_methods::{AttributionRequest, FeatureGroups, TargetSpans};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -44,6 +44,8 @@ pub struct Case {
     pub batch_size: Option<usize>,
     /// `tokens`, `words`, `sentences`, or spans as JSON.
     pub feature_groups: String,
+    /// Spans of the target, as [`TargetSpans`] reads them; nothing for tokens.
+    pub target_spans: String,
     /// Arguments of the generation.
     pub generation_args: Arguments,
     /// Whether the call is planned first.
@@ -157,6 +159,10 @@ impl Case {
                 "words" => FeatureGroups::Words,
                 "sentences" => FeatureGroups::Sentences,
                 json => FeatureGroups::from_json(json)?,
+            })
+            .target_spans(match self.target_spans.as_str() {
+                "" => TargetSpans::Tokens,
+                spans => spans.parse()?,
             })
             .generation_args(self.generation_args.clone());
         request.generated_texts.clone_from(&self.generated_texts);

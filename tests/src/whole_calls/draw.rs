@@ -135,6 +135,17 @@ impl Case {
                     json!({ "source": from.several(0, 2, span), "target": from.several(0, 2, span) }).to_string()
                 }
             },
+            target_spans: match from.up_to(12) {
+                0..=6 => String::new(),
+                7 => "words".into(),
+                8 => "sentences".into(),
+                9 => "whole".into(),
+                kind => {
+                    let range = |from: &mut Unstructured| format!("{}..{}", from.up_to(6), from.up_to(20));
+                    let kind = if kind == 10 { "chars" } else { "tokens" };
+                    format!("{kind} {}", from.several(1, 2, range).join(", "))
+                }
+            },
             generation_args: generation(from),
             is_planned: from.rarely(4),
             aggregators: from.several(0, 2, aggregator),

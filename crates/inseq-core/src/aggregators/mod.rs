@@ -10,12 +10,16 @@
 //! | [`Spans`] | merges spans of tokens |
 //! | [`Subwords`] | merges the pieces of words |
 //! | [`Split`] | merges the tokens between separators |
+//! | [`Chain`] | gives the influence of generated tokens back to what they came from |
+//! | [`Aside`] | puts the first token and special tokens aside |
 //! | [`Pair`] | subtracts an attribution from another one with the same shape |
 //!
 //! [`Aggregators`] makes them from the reference's names and arguments; you can register your own.
 
 mod applied;
 mod argument_values;
+mod aside;
+mod chain;
 mod function;
 mod merging;
 mod named;
@@ -33,6 +37,8 @@ mod subwords;
 
 use std::fmt;
 
+pub use aside::Aside;
+pub use chain::Chain;
 pub use function::AggregationFunction;
 pub use merging::Merging;
 pub use pair::Pair;

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use super::argument_values::{Chosen, Function, OneOrMore, Order, SpanList};
 use super::{
-    AggregationFunction, Aggregator, Merging, Scaling, Scores, Selection, Slices, Spans, Split, SplitMode, Subwords,
+    AggregationFunction, Aggregator, Aside, Chain, Merging, Scaling, Scores, Selection, Slices, Spans, Split,
+    SplitMode, Subwords,
 };
 use crate::mismatch::{self, Mismatch};
 use crate::{About, Argument, Error, Result};
@@ -187,6 +188,39 @@ pub(super) const ALL: &[NamedAggregator] = &[
     },
     NamedAggregator {
         about: About {
+            name: "chain",
+            description: "Gives the influence that came through generated tokens back to the source and the prompt (CAGE).",
+            details: "A step depends on generated tokens, which depend on others. Each generated token's share of a step is divided among \
+                      the tokens that it came from itself, until only source tokens and tokens before the first step have a share; \
+                      these sum to 1. Negative scores count as 0. The result needs target attributions.",
+            arguments: &[],
+        },
+        make: |arguments| {
+            let NoArguments {} = options("chain", arguments)?;
+            Ok(Box::new(Chain))
+        },
+    },
+    NamedAggregator {
+        about: About {
+            name: "aside",
+            description: "Puts the first token and special tokens aside: their scores become 0.",
+            details: "Such tokens take influence whatever the text says. If there is one score per token, the absolute scores of each \
+                      step are then scaled to sum to 1 over the other tokens.",
+            arguments: &[Argument::new(
+                "tokens",
+                "bos,special",
+                "Tokens to put aside: bos (the decoder start, or the first token of a decoder-only model's prompt), special (special \
+                 tokens of both sides), or both.",
+            )],
+        },
+        make: |arguments| {
+            let AsideArguments { tokens } = options("aside", arguments)?;
+            let aside: Aside = tokens.map_or_else(|| Ok(Aside::default()), |tokens| tokens.parse())?;
+            Ok(Box::new(aside))
+        },
+    },
+    NamedAggregator {
+        about: About {
             name: "pair",
             description: "Subtracts the scores of one attribution from those of a second one with the same shape.",
             details: "Tokens that differ are shown as `first → second`. The aggregator needs the second attribution, so it cannot be \
@@ -311,6 +345,16 @@ struct SpansArguments {
 struct SlicesArguments {
     source_spans: Option<SpanList>,
     target_spans: Option<SpanList>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoArguments {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsideArguments {
+    tokens: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -15,11 +15,13 @@
 //! ```
 
 mod bounds;
+mod characters;
 mod search;
 mod spelling;
 
 use std::ops::Range;
 
+pub use characters::characters;
 pub use search::find;
 pub use spelling::{byte_of_character, byte_of_piece, compared, pieces};
 
@@ -172,6 +174,15 @@ impl Run {
 /// The place of a text's last letter.
 fn last_letter(text: &str) -> usize {
     text.trim_end_matches(is_space).char_indices().next_back().map_or(0, |(place, _)| place)
+}
+
+/// Whether a token stands for text: a special token, or one without any, divides the text.
+fn has_text(piece: &Piece) -> bool {
+    match piece {
+        Piece::Special => false,
+        Piece::Unknown(text) => !text.is_empty(),
+        Piece::Text(_) => true,
+    }
 }
 
 /// Whether a character is white space within a line.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Run, bounds, pieces};
+use super::{Run, bounds, has_text, pieces};
 use crate::{Piece, Token};
 
 /// Token spans of the occurrences of a text, in order.
@@ -31,12 +31,6 @@ pub fn find(tokens: &[Token], text: &str) -> Vec<Range<usize>> {
     }
     let pieces = pieces(tokens);
     let mut found: Vec<Range<usize>> = Vec::new();
-    // A special token, or one without any text, divides the text.
-    let has_text = |piece: &Piece| match piece {
-        Piece::Special => false,
-        Piece::Unknown(text) => !text.is_empty(),
-        Piece::Text(_) => true,
-    };
     let mut next = 0;
     for part in pieces.chunk_by(|one, other| has_text(one) && has_text(other)) {
         let run = next..next + part.len();

@@ -1,6 +1,7 @@
 //! The engine computes gradients for all steps: one forward, cotangents of the attributed function, one batched pullback.
 
 mod rows;
+mod scores;
 
 use std::ops::Range;
 
@@ -15,7 +16,7 @@ use crate::{Error, Result};
 
 pub use crate::point::{Point, TextSteps};
 pub use crate::steps::Steps;
-use rows::{StepRow, chunks, cotangents, evaluate, longest, own_rows, step_rows};
+use rows::{StepRow, chunks, cotangents, evaluate, longest, of_probes, own_rows, probes, step_rows};
 
 /// Size of a pullback's largest tensors in bytes. Larger tensors gain nothing: matrix products reach their best rate earlier,
 /// and the system needs time to clear new pages.
@@ -161,61 +162,9 @@ impl Engine<'_> {
         self.memory_budget / 4 * 3
     }
 
-    /// Scores of steps, by function `[batch][step]`, from the decoder's last hidden states `[batch, position, feature]`.
-    ///
-    /// # Errors
-    /// The step function returns a wrong number of scores, or the device cannot be read.
-    pub fn scores(
-        &self,
-        point: &Point,
-        hidden: &Tensor<3>,
-        functions: &[&dyn StepFunction],
-    ) -> Result<Vec<Vec<Vec<f32>>>> {
-        self.scores_from(0, point, hidden, functions)
-    }
-
-    /// As [`scores`](Self::scores), from step `first` on.
-    pub(crate) fn scores_from(
-        &self,
-        first: usize,
-        point: &Point,
-        hidden: &Tensor<3>,
-        functions: &[&dyn StepFunction],
-    ) -> Result<Vec<Vec<Vec<f32>>>> {
-        let mut scores = vec![vec![Vec::new(); point.texts.len()]; functions.len()];
-        let noisy: Vec<Vec<Tensor<3>>> = functions
-            .iter()
-            .map(|function| {
-                let noisy = self.noisy_traces(Propagation::Gradient, point, *function);
-                noisy.map(|trace| trace.hidden().clone()).collect()
-            })
-            .collect();
-        let forwards = 1 + noisy.iter().map(Vec::len).sum::<usize>();
-        for range in chunks(first..longest(point), self.rows_that_fit(point, forwards)) {
-            let rows: Vec<_> = step_rows(point, &range).filter(|row| row.is_live(point)).collect();
-            let ranges = row_ranges(rows.len(), &hidden.device());
-            let done = side_by_side(&ranges, |part| {
-                let rows = &rows[part.clone()];
-                let mut context = self.context(point, hidden, rows, false);
-                let each = functions.iter().zip(&noisy).map(|(function, noisy)| {
-                    context.noisy = self.noisy_logits(point, noisy.iter(), rows, false);
-                    evaluate(*function, &context)
-                });
-                each.collect::<Result<Vec<_>>>()
-            });
-            for (part, values) in ranges.into_iter().zip(done) {
-                for (scores, values) in scores.iter_mut().zip(values?) {
-                    for (row, value) in rows[part.clone()].iter().zip(values) {
-                        scores[row.entry].push(value);
-                    }
-                }
-            }
-        }
-        Ok(scores)
-    }
-
     /// Gradients of a step function with respect to the embeddings of a point, for every step; for a trace
-    /// [with other rules](Self::trace_by), the pullback by these rules.
+    /// [with other rules](Self::trace_by), the pullback by these rules. A step of several tokens has the gradient of the sum of
+    /// their scores.
     ///
     /// Steps are processed in chunks that fit into the memory budget. `each` gets a chunk's range of steps (counted from each
     /// text's first step), the scores `[entry * step]` and the gradients. Entries with fewer steps have zeros at the end.
@@ -234,14 +183,14 @@ impl Engine<'_> {
         let traces: Vec<&Trace> = std::iter::once(trace).chain(&noisy).collect();
         let head = |rows: &[StepRow]| {
             let mut context = self.context(point, trace.hidden(), rows, true);
-            context.noisy = self.noisy_logits(point, noisy.iter().map(Trace::hidden), rows, true);
-            let (scores, cotangents) = cotangents(point, &context, function, rows)?;
+            context.noisy = self.noisy_logits(noisy.iter().map(Trace::hidden), rows, true);
+            let (scores, cotangents) = cotangents(&context, function, rows.len())?;
             let logits = std::iter::once(&context.logits).chain(&context.noisy);
             // What a function reads of a hidden state itself, beside what it reads through the logits.
             let direct = std::iter::once(cotangents.hidden).chain(std::iter::repeat(None));
             let each = cotangents.logits.into_iter().zip(logits).zip(&traces).zip(direct);
             let hidden = each.map(|(((cotangents, logits), trace), direct)| {
-                let hidden = own_rows(point, trace.hidden(), rows);
+                let hidden = own_rows(trace.hidden(), rows);
                 let zero = hidden.zeros_like();
                 let through_logits = cotangents.map(|cotangents| match trace.propagation() {
                     Propagation::Conservative => self.model.logits_pullback_between(cotangents, hidden, zero.clone()),
@@ -273,12 +222,11 @@ impl Engine<'_> {
     /// Logits of rows in each of several forwards.
     fn noisy_logits<'t>(
         &self,
-        point: &Point,
         hidden: impl Iterator<Item = &'t Tensor<3>>,
         rows: &[StepRow],
         tracked: bool,
     ) -> Vec<Tensor<2>> {
-        hidden.map(|hidden| self.row_logits(own_rows(point, hidden, rows), tracked)).collect()
+        hidden.map(|hidden| self.row_logits(own_rows(hidden, rows), tracked)).collect()
     }
 
     fn row_logits(&self, hidden: Tensor<2>, tracked: bool) -> Tensor<2> {
@@ -314,7 +262,7 @@ impl Engine<'_> {
         let head = |rows: &[StepRow]| {
             let end = self.context(point, trace.hidden(), rows, false);
             let scores = evaluate(function, &end)?;
-            let start = own_rows(point, baseline, rows);
+            let start = own_rows(baseline, rows);
             let from = self.model.logits(start.clone());
             let mut through_logits = from.zeros_like();
             let mut direct = start.zeros_like();
@@ -324,7 +272,7 @@ impl Engine<'_> {
                 };
                 let (logits, hidden) = (on_line(&from, &end.logits), on_line(&start, &end.hidden));
                 let context = StepContext { logits, hidden, tracked: true, ..end.clone() };
-                let (_, cotangents) = cotangents(point, &context, function, rows)?;
+                let (_, cotangents) = cotangents(&context, function, rows.len())?;
                 let logits = cotangents.logits.into_iter().flatten();
                 through_logits = logits.fold(through_logits, |sum, cotangent| sum + cotangent * weight);
                 direct = cotangents.hidden.into_iter().fold(direct, |sum, cotangent| sum + cotangent * weight);
@@ -336,7 +284,7 @@ impl Engine<'_> {
     }
 
     /// Scores of steps, and the cotangents that `head` gives for the last hidden states of each trace, pulled back to the
-    /// embeddings and summed.
+    /// embeddings and summed over the traces. `head` gets the tokens of the steps.
     fn pulled_back(
         &self,
         point: &Point,
@@ -345,27 +293,35 @@ impl Engine<'_> {
         wanted: Wanted,
         mut each: impl FnMut(Range<usize>, Vec<f32>, InputCotangents) -> Result<()>,
     ) -> Result<()> {
-        let probes = self.probes_that_fit(point, traces).min(self.rows_that_fit(point, traces.len()));
-        for range in chunks(0..longest(point), probes) {
-            let rows: Vec<StepRow> = step_rows(point, &range).collect();
-            let done = side_by_side(&row_ranges(rows.len(), &point.target.device()), |part| head(&rows[part.clone()]));
-            let (scores, hidden): (Vec<_>, Vec<_>) = done.into_iter().collect::<Result<Vec<_>>>()?.into_iter().unzip();
-            let positions: Vec<usize> = rows.iter().map(|row| row.position(point)).collect();
-            let pulled = traces.iter().enumerate().map(|(index, trace)| {
-                let hidden = hidden.iter().map(|each: &Vec<Tensor<2>>| each[index].clone()).collect();
-                let shape = [point.texts.len(), range.len(), self.model.head.input_size()];
-                self.model.pullback(trace, Tensor::cat(hidden, 0).reshape(shape), &positions, wanted)
+        for range in chunks(0..longest(point), self.probes_that_fit(point, traces)) {
+            let mut scores = vec![0f32; point.texts.len() * range.len()];
+            let mut hidden: Vec<Vec<Tensor<2>>> = vec![Vec::new(); traces.len()];
+            for rows in step_rows(point, &range).chunks(self.rows_that_fit(traces.len())) {
+                let parts = row_ranges(rows.len(), &point.target.device());
+                let done = side_by_side(&parts, |part| head(&rows[part.clone()]));
+                for (part, done) in parts.into_iter().zip(done) {
+                    let (of_rows, cotangents) = done?;
+                    for (row, score) in rows[part].iter().zip(of_rows) {
+                        scores[row.entry * range.len() + row.step - range.start] += score;
+                    }
+                    hidden.iter_mut().zip(cotangents).for_each(|(all, own)| all.push(own));
+                }
+            }
+            let positions = probes(point, &range);
+            let pulled = traces.iter().zip(hidden).map(|(trace, hidden)| {
+                let cotangents = of_probes(point, &range, Tensor::cat(hidden, 0));
+                self.model.pullback(trace, cotangents, &positions, wanted)
             });
             if let Some(sum) = pulled.reduce(InputCotangents::plus) {
-                each(range, scores.concat(), sum)?;
+                each(range, scores, sum)?;
             }
         }
         Ok(())
     }
 
-    /// Number of steps that fit into the memory budget with their logits in each forward, and the values that autodiff keeps.
-    fn rows_that_fit(&self, point: &Point, forwards: usize) -> usize {
-        let logits = 4 * 6 * self.model.vocabulary() * point.texts.len().max(1);
+    /// Number of tokens that fit into the memory budget with their logits in each forward, and the values that autodiff keeps.
+    fn rows_that_fit(&self, forwards: usize) -> usize {
+        let logits = 4 * 6 * self.model.vocabulary();
         (self.memory_budget / 4 / logits.saturating_mul(forwards).max(1)).max(1)
     }
 
@@ -377,14 +333,14 @@ impl Engine<'_> {
         rows: &[StepRow],
         tracked: bool,
     ) -> StepContext<'c> {
-        let places = rows.iter().map(|row| (row.entry, row.position(point) + 1)).collect();
+        let places = rows.iter().map(|row| (row.entry, row.position() + 1)).collect();
         let inputs = Inputs { model: self.model, point, hidden, places };
-        let hidden = own_rows(point, hidden, rows);
+        let hidden = own_rows(hidden, rows);
         let targets: Vec<i64> = rows.iter().map(|row| i64::from(row.target(point))).collect();
         let logits = self.row_logits(hidden.clone(), tracked);
         let hidden = if tracked { hidden.autodiff().require_grad() } else { hidden };
         let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &logits.device());
-        let rows = rows.iter().map(|row| Row { text: point.texts[row.entry].index, step: row.step });
+        let rows = rows.iter().map(|row| Row { text: point.texts[row.entry].index, step: row.index });
         StepContext { logits, hidden, targets, rows: rows.collect(), noisy: Vec::new(), tracked, inputs }
     }
 }

@@ -58,12 +58,17 @@ impl Method for AttentionFlow {
         let network = Network::new(&Mixing::of(&Weights::of(context, entry)?), text);
         let mut source = Array2::<f32>::zeros((text.source.len(), text.steps.len()));
         let mut target = Array2::<f32>::zeros((text.seen(), text.steps.len()));
-        for (step, position) in text.steps.positions().enumerate() {
-            // A feature's tokens share what flows from all of them.
+        for (step, span) in text.steps.iter().enumerate() {
+            let last = span.end - 1;
+            // A feature's tokens share what flows from all of them; a step of several tokens has the mean over its tokens.
             let mut flows = |inputs: &[Input], into: &mut Array2<f32>, end: usize| -> Result<()> {
                 for inputs in inputs.chunks(4 * rayon::current_num_threads()) {
                     let seen = inputs.par_iter().filter(|input| input.tokens.start < end);
-                    let flows: Vec<_> = seen.map(|input| (input, network.flow(input.node, position - 1))).collect();
+                    let flow = |input: &Input| -> f32 {
+                        span.clone().map(|position| network.flow(input.node, position - 1)).sum::<f32>()
+                            / span.len() as f32
+                    };
+                    let flows: Vec<_> = seen.map(|input| (input, flow(input))).collect();
                     for (Input { tokens, .. }, flow) in flows {
                         let tokens = tokens.start..tokens.end.min(end);
                         let share = flow / tokens.len() as f32;
@@ -76,7 +81,7 @@ impl Method for AttentionFlow {
             };
             flows(&network.source, &mut source, usize::MAX)?;
             if context.attribute_target {
-                flows(&network.target, &mut target, position)?;
+                flows(&network.target, &mut target, last)?;
             }
             (context.advance)(1)?;
         }

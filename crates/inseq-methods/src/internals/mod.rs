@@ -8,7 +8,7 @@ pub(crate) mod value_zeroing;
 
 use burn::tensor::Tensor;
 use inseq_models::model::{Model, Part, Side};
-use ndarray::{Array2, Array4, ArrayD, Axis};
+use ndarray::{Array2, Array4, ArrayD, Axis, Slice};
 
 pub use attention::AttentionWeights;
 pub use attention_flow::AttentionFlow;
@@ -105,13 +105,24 @@ impl Stacked {
 
 /// The rows of `[.., query, key]` that belong to the queries of the steps, as `[key, step, ..]`.
 ///
-/// The position before a step predicts its token, so a step reads the query before its own.
+/// The position before a token predicts it, so a step reads the query before its own. A step of several tokens has the mean of
+/// their rows, in which a key that a query cannot see counts as 0.
 pub(crate) fn by_step(values: &ArrayD<f32>, text: &TextSteps) -> ArrayD<f32> {
     let queries = values.ndim() - 2;
-    let steps: Vec<usize> = text.steps.positions().map(|position| position - 1).collect();
-    let own = values.select(Axis(queries), &steps);
-    let order: Vec<usize> = [queries + 1, queries].into_iter().chain(0..queries).collect();
-    own.permuted_axes(order).as_standard_layout().into_owned()
+    let mut shape = values.raw_dim();
+    shape[queries] = text.steps.len();
+    let mut means = ArrayD::zeros(shape);
+    for (span, mut mean) in text.steps.iter().zip(means.axis_iter_mut(Axis(queries))) {
+        let rows = values.slice_axis(Axis(queries), Slice::from(span.start - 1..span.end - 1));
+        match span.len() {
+            1 => mean.assign(&rows.index_axis(Axis(queries), 0)),
+            count => {
+                let share = |value: f32| if value.is_nan() { 0.0 } else { value / count as f32 };
+                mean.assign(&rows.fold_axis(Axis(queries), 0.0, |sum, value| sum + share(*value)));
+            }
+        }
+    }
+    by_key(&means)
 }
 
 /// `[key, query, ..]` of `[.., query, key]`.

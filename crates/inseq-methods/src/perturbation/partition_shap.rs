@@ -148,7 +148,7 @@ impl Method for PartitionShap {
         if forwards(Changing { all, seen: all }, usize::MAX) <= self.max_evals.get() {
             text.steps.clone()
         } else {
-            (text.first..text.target.len()).into()
+            text.steps.among_all(text.first..text.target.len())
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn aligned(
         found.push(chosen.unwrap_or(from_right).max(1));
     }
     // The first position is what the decoder starts from.
-    Ok(steps.positions().map(|position| found[position - 1]).collect())
+    Ok(steps.tokens().map(|position| found[position - 1]).collect())
 }
 
 /// Pairs of tokens that both targets contain, in order; tokens between them are paired one to one from the left.

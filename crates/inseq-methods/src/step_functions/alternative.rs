@@ -111,12 +111,12 @@ pub enum Alignments {
     More(Vec<Vec<(usize, usize)>>),
 }
 
-/// The other context at each step of a text.
+/// The other context at each attributed token of a text.
 #[derive(Clone, Debug)]
 pub struct OtherContext {
-    /// Hidden states of the decoder before the alternatives, `[step, feature]`.
+    /// Hidden states of the decoder before the alternatives, `[token, feature]`.
     pub hidden: Tensor<2>,
-    /// Ids of the alternatives, `[step]`.
+    /// Ids of the alternatives, `[token]`.
     pub targets: Vec<u32>,
 }
 

@@ -8,7 +8,8 @@ use inseq_models::model::{Model, Source};
 use crate::point::Point;
 use crate::{Error, Result};
 
-/// Input of a step function: one row for each step of each text.
+/// Input of a step function: one row for each step of each text; for steps of several tokens, whose scores are summed, one for each
+/// token.
 ///
 /// A call runs texts and steps in batches, whose size depends on the memory budget. A score must therefore depend only on its own
 /// row: on the logits and the hidden state of the step, and on the tokens that [`mask`](StepTokens::mask) marks. The number of rows
@@ -31,12 +32,12 @@ pub struct StepContext<'a> {
     pub(crate) inputs: Inputs<'a>,
 }
 
-/// A step of a text.
+/// An attributed token of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Index of the text in the call.
     pub text: usize,
-    /// Index of the step; 0 is the first attributed token.
+    /// Index of the token; 0 is the first attributed one.
     pub step: usize,
 }
 

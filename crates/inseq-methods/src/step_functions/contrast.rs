@@ -49,8 +49,12 @@ impl StepFunction for Contrast {
 
     fn merging(&self) -> Option<AggregationFunction> {
         match self.kind {
-            Kind::Probability | Kind::ProbabilityDifference => Some(AggregationFunction::Prod),
-            Kind::Pcxmi | Kind::Divergence => Some(AggregationFunction::Sum),
+            Kind::Probability | Kind::ProbabilityDifference if !self.other.arguments.logprob => {
+                Some(AggregationFunction::Prod)
+            }
+            Kind::Probability | Kind::ProbabilityDifference | Kind::Pcxmi | Kind::Divergence => {
+                Some(AggregationFunction::Sum)
+            }
             Kind::Logit | Kind::LogitDifference | Kind::InContextPvi => None,
         }
     }

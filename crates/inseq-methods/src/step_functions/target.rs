@@ -32,7 +32,7 @@ impl StepFunction for Probability {
     }
 
     fn merging(&self) -> Option<AggregationFunction> {
-        Some(AggregationFunction::Prod)
+        Some(if self.log { AggregationFunction::Sum } else { AggregationFunction::Prod })
     }
 
     fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {

@@ -137,7 +137,7 @@ impl Mask {
     pub(super) fn of_rows(&self, rows: &Rows, keys: usize) -> Option<Tensor<4>> {
         match rows {
             Rows::Span(range) => self.of_queries(range.clone(), keys),
-            Rows::Prefixes(_) => self.of_queries(0..rows.end(), keys),
+            Rows::Ranges(_) => self.of_queries(0..rows.end(), keys),
             Rows::Own { positions, probes, .. } if !self.is_void() => {
                 let entries = positions.len() / (*probes).max(1);
                 Some(self.tensor(entries, *probes, keys, |entry, row| positions[entry * probes + row]))

@@ -128,7 +128,7 @@ impl Rotation {
         let batch = cotangent.dims()[0];
         let of = |table: &Tensor<3>| match rows {
             Rows::Span(_) => rows.of(table),
-            Rows::Own { .. } | Rows::Prefixes(_) => rows.of(&table.clone().repeat_dim(0, batch)),
+            Rows::Own { .. } | Rows::Ranges(_) => rows.of(&table.clone().repeat_dim(0, batch)),
         };
         kernels::rotate(cotangent, of(&self.cosines), of(&self.sines).neg())
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 use super::parts::{Part, parts};
 use super::stretches::Stretch;
@@ -27,7 +27,7 @@ pub struct Wanted<'a> {
 pub struct InputCotangents {
     /// Cotangents of source embeddings, `[batch, probe, source, feature]`.
     pub source: Option<Tensor<4>>,
-    /// Cotangents of target embeddings, `[batch, probe, target, feature]`; zero after each probe's position, and unspecified
+    /// Cotangents of target embeddings, `[batch, probe, target, feature]`; zero after each probe's last position, and unspecified
     /// before the first requested position.
     pub target: Option<Tensor<4>>,
 }
@@ -44,32 +44,46 @@ impl InputCotangents {
 impl Model {
     /// Pulls cotangents of hidden states back to the embeddings, all probes at once.
     ///
-    /// `cotangents` `[batch, probe, feature]` holds each probe's cotangent of the decoder's last hidden state at the
-    /// probe's own position, `positions` (row-major `[batch, probe]`). A probe has a row for each requested
-    /// position that it sees, and no other rows.
+    /// `positions` has a range of positions for each probe, row-major `[batch, probe]`, none of them empty. `cotangents`
+    /// `[row, feature]` holds the probe's cotangents of the decoder's last hidden states at these positions, one probe after another.
+    /// Below the top of the decoder a probe has a row for each requested position that it sees, and no other rows.
     pub fn pullback(
         &self,
         trace: &Trace,
-        cotangents: Tensor<3>,
-        positions: &[usize],
+        cotangents: Tensor<2>,
+        positions: &[Range<usize>],
         wanted: Wanted,
     ) -> InputCotangents {
-        let [batch, probes, _] = cotangents.dims();
+        let batch = trace.hidden.dims()[0];
+        let probes = positions.len() / batch.max(1);
         let source = trace.encoder.length;
         let first = |entry: usize| wanted.first.get(entry).filter(|_| !wanted.source).copied().unwrap_or(0);
         let rows = |entry: usize, probe: usize| {
-            let own = positions[entry * probes + probe];
-            source + own + 1 - first(entry).min(own)
+            let own = &positions[entry * probes + probe];
+            source + own.end - first(entry).min(own.start)
         };
         let parts = parts(batch, probes, &cotangents.device(), rows);
+        // Number of rows before those of each probe.
+        let mut rows_before = 0;
+        let before = positions.iter().map(|own| {
+            rows_before += own.len();
+            rows_before - own.len()
+        });
+        let before: Vec<usize> = before.collect();
         let start = |part: &Part| {
-            let own = |b: usize| part.probes.clone().map(move |p| positions[b * probes + p]);
-            let positions = part.entries.clone().flat_map(own).collect();
-            let value = cotangents.clone().narrow(0, part.entries.start, part.entries.len());
-            let [batch, probes, features] = [part.entries.len(), part.probes.len(), cotangents.dims()[2]];
-            let value = value.narrow(1, part.probes.start, probes).reshape([batch, probes, 1, features]);
-            let first = part.entries.clone().flat_map(|b| std::iter::repeat_n(first(b), part.probes.len())).collect();
-            let rows = Rows::Own { positions, first, probes };
+            let own = |entry: usize| part.probes.clone().map(move |probe| (entry, entry * probes + probe));
+            let (mut index, mut ranges, mut firsts) = (Vec::new(), Vec::new(), Vec::new());
+            for (entry, probe) in part.entries.clone().flat_map(own) {
+                let Range { start, end } = positions[probe];
+                // Rows before the first requested position reach nothing that is requested.
+                let from = start.max(first(entry).min(end - 1));
+                index.extend((from..end).map(|position| (before[probe] + position - start) as i64));
+                ranges.push(from..end);
+                firsts.push(first(entry));
+            }
+            let rows = Rows::of_probes(ranges, firsts, part.probes.len());
+            let index = Tensor::<1, Int>::from_data(index.as_slice(), &cotangents.device());
+            let value = rows.laid_out(cotangents.clone().select(0, index));
             (part.clone(), Progress { decoder: Some(Cotangent { value, rows }), ..Progress::default() })
         };
         let mut done: Vec<(Part, Progress)> = parts.iter().map(start).collect();

@@ -4,6 +4,8 @@ mod decoding;
 mod propagation;
 mod variants;
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -156,22 +158,27 @@ pub(super) fn close<const D: usize>(a: Tensor<D>, b: Tensor<D>, tolerance: f32) 
     assert!(difference <= tolerance * scale, "differ by {difference} at a scale of {scale}");
 }
 
+/// Positions of probes with one position each, of two entries.
+const SINGLE: [Range<usize>; 8] = [0..1, 1..2, 3..4, 6..7, 0..1, 2..3, 2..3, 5..6];
+
+/// Positions of probes with several positions, and of some with one.
+const SPANS: [Range<usize>; 8] = [0..1, 1..3, 2..5, 3..7, 0..1, 0..3, 2..3, 1..6];
+
 /// What one model gives by the batched pullback and by one autodiff backward a probe, of a forward with noise where there is.
-fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
+fn check(seed: u64, variant: &Variant, noise: Option<Noise>, positions: &[Range<usize>; 8]) {
     let encoder = variant.encoder;
     let plain = crate::device::parse(&std::env::var("INSEQ_TEST_DEVICE").unwrap_or("flex".into())).unwrap();
     let graph = plain.clone().autodiff();
     let model = Random::new(seed, &plain).model(variant);
     let twin = Random::new(seed, &graph).model(variant);
     let lengths = vec![5, 3];
-    let positions = [0usize, 1, 3, 6, 0, 2, 2, 5];
     let (batch, probes, target_length) = (2, 4, 7);
     let inputs = |device: &Device| {
         let mut random = Random::new(seed + 100, device);
         (
             random.tensor([batch, 5, variant.features()], 1.0),
             random.tensor([batch, target_length, variant.features()], 1.0),
-            random.tensor([batch, probes, VOCABULARY], 1.0),
+            random.tensor([positions.iter().map(ExactSizeIterator::len).sum(), VOCABULARY], 1.0),
         )
     };
 
@@ -183,25 +190,26 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
     };
     let trace = run(&model, encoder.then_some(&source), target);
     let wanted = Wanted { source: encoder, target: true, first: &[] };
-    let own: Vec<Tensor<3>> = (0..batch * probes)
-        .map(|i| trace.hidden().clone().narrow(0, i / probes, 1).narrow(1, positions[i], 1))
-        .collect();
-    let logits = model.logits(Tensor::cat(own, 1).reshape([batch, probes, variant.features()]));
-    let got = model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, wanted);
+    let rows = |probe: usize, x: Tensor<3>| -> Tensor<2> {
+        x.narrow(0, probe / probes, 1).narrow(1, positions[probe].start, positions[probe].len()).squeeze_dim(0)
+    };
+    let own = (0..batch * probes).map(|probe| rows(probe, trace.hidden().clone())).collect();
+    let logits = model.logits(Tensor::cat(own, 0));
+    let got = model.pullback(&trace, model.logits_pullback(cotangents, &logits), positions, wanted);
     let source_only = encoder.then(|| {
         let (_, _, cotangents) = inputs(&plain);
         let wanted = Wanted { source: true, target: false, first: &[] };
-        model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, wanted)
+        model.pullback(&trace, model.logits_pullback(cotangents, &logits), positions, wanted)
     });
 
     // From a position of each entry on.
     let first = [2, 3];
     let (_, _, cotangents) = inputs(&plain);
     let from = Wanted { source: false, target: true, first: &first };
-    let from = model.pullback(&trace, model.logits_pullback(cotangents, &logits), &positions, from).target.unwrap();
+    let from = model.pullback(&trace, model.logits_pullback(cotangents, &logits), positions, from).target.unwrap();
     for (entry, first) in first.into_iter().enumerate() {
         let of = |x: &Tensor<4>| x.clone().narrow(0, entry, 1).narrow(2, first, target_length - first);
-        for probe in (0..probes).filter(|probe| positions[entry * probes + probe] >= first) {
+        for probe in (0..probes).filter(|probe| positions[entry * probes + probe].end > first) {
             let [from, all] = [of(&from), of(got.target.as_ref().unwrap())].map(|x| x.narrow(1, probe, 1));
             close(from, all, 1e-6);
         }
@@ -211,7 +219,7 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
         let (_, target, cotangents) = inputs(&plain);
         let kept = Kept { encoder_stride: encoder.then_some(stride), decoder_stride: Some(stride), bytes: 0 };
         let again = model.traced(encoder.then_some(&source), target, Mode::default(), kept);
-        let again = model.pullback(&again, model.logits_pullback(cotangents, &logits), &positions, wanted);
+        let again = model.pullback(&again, model.logits_pullback(cotangents, &logits), positions, wanted);
         close(again.target.unwrap(), got.target.clone().unwrap(), 1e-6);
         if encoder {
             close(again.source.unwrap(), got.source.clone().unwrap(), 1e-6);
@@ -225,8 +233,9 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
             let batch_source = Source { embeddings: source.clone(), lengths: lengths.clone() };
             let trace = run(&twin, encoder.then_some(&batch_source), target.clone());
             let logits = twin.logits(trace.hidden().clone());
-            let own = logits.narrow(0, b, 1).narrow(1, positions[b * probes + p], 1);
-            let score = own * cotangents.narrow(0, b, 1).narrow(1, p, 1);
+            let before = positions[..b * probes + p].iter().map(ExactSizeIterator::len).sum();
+            let own = rows(b * probes + p, logits);
+            let score = own * cotangents.narrow(0, before, positions[b * probes + p].len());
             let gradients = score.sum().backward();
             let expected = target.grad(&gradients).unwrap().narrow(0, b, 1);
             let probe = got.target.clone().unwrap().narrow(0, b, 1).narrow(1, p, 1).squeeze_dim::<3>(1);
@@ -245,21 +254,42 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>) {
 #[test]
 fn the_pullback_of_long_texts_equals_autodiff() {
     for (seed, stretch) in stretches().into_iter().enumerate() {
-        check(seed as u64, &stretched(stretch), None);
+        check(seed as u64, &stretched(stretch), None, &SINGLE);
     }
 }
 
 #[test]
 fn the_pullback_equals_autodiff() {
     for (seed, variant) in variants().iter().enumerate() {
-        check(seed as u64, variant, None);
+        check(seed as u64, variant, None, &SINGLE);
+        check(seed as u64, variant, None, &SPANS);
+    }
+}
+
+/// A single probe of several positions, which has no padding, is the sum of probes of one position each.
+#[test]
+fn one_probe_is_the_sum_of_its_positions() {
+    for (seed, variant) in variants().iter().enumerate() {
+        let device = crate::device::parse("auto").unwrap();
+        let mut random = Random::new(seed as u64, &device);
+        let model = random.model(variant);
+        let source = Source { embeddings: random.tensor([1, 5, variant.features()], 1.0), lengths: vec![5] };
+        let trace = model.trace(variant.encoder.then_some(&source), random.tensor([1, 7, variant.features()], 1.0));
+        let cotangents = random.tensor([3, variant.features()], 1.0);
+        let wanted = Wanted { source: variant.encoder, target: true, first: &[] };
+        let whole = model.pullback(&trace, cotangents.clone(), &[Range { start: 2, end: 5 }], wanted);
+        let each = model.pullback(&trace, cotangents, &[2..3, 3..4, 4..5], wanted);
+        close(whole.target.unwrap(), each.target.unwrap().sum_dim(1), 2e-5);
+        if variant.encoder {
+            close(whole.source.unwrap(), each.source.unwrap().sum_dim(1), 2e-5);
+        }
     }
 }
 
 #[test]
 fn the_pullback_of_a_noisy_forward_equals_autodiff() {
     for (seed, variant) in variants().iter().enumerate() {
-        check(seed as u64, variant, Some(Noise { seed: 11, draw: 1 }));
+        check(seed as u64, variant, Some(Noise { seed: 11, draw: 1 }), &SPANS);
     }
 }
 

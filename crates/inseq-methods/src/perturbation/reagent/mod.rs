@@ -350,11 +350,11 @@ impl Copies<'_> {
         Ok(scores)
     }
 
-    /// For each check, whether the generated token is among the `k` likeliest at its step.
+    /// For each check, whether the generated tokens of its step are among the `k` likeliest.
     fn are_likely(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
         let mut likely = Vec::new();
         for checks in checks.chunks(self.engine.forwards_that_fit(self.text)) {
-            // Each has one row of logits.
+            // Each has a row of logits for every token of its step.
             let ranges = row_ranges(checks.len(), &self.unchanged.states().device());
             for part in side_by_side(&ranges, |range| self.are_likely_together(&checks[range.clone()], k)) {
                 likely.extend(part?);
@@ -366,21 +366,28 @@ impl Copies<'_> {
     /// As [`are_likely`](Self::are_likely), in one forward up to the last of the steps.
     fn are_likely_together(&self, checks: &[Check], k: usize) -> Result<Vec<bool>> {
         let model = self.engine.model;
-        let before = |check: &Check| self.text.steps.position(check.step);
-        let length = checks.iter().map(before).max().unwrap_or(1);
+        let span = |check: &Check| self.text.steps.span(check.step);
+        let length = checks.iter().map(|check| span(check).end - 1).max().unwrap_or(1);
         let (source, target) = self.inputs(checks.iter().map(|check| &check.ids), length);
         let hidden = self.unchanged.hidden(source.as_ref(), 0, target);
         let [count, length, features] = hidden.dims();
-        let rows: Vec<i64> =
-            checks.iter().enumerate().map(|(copy, check)| (copy * length + before(check) - 1) as i64).collect();
+        // The tokens of the steps, each with the place of its copy.
+        let tokens = checks.iter().enumerate().flat_map(|(copy, check)| span(check).map(move |token| (copy, token)));
+        let rows: Vec<i64> = tokens.clone().map(|(copy, token)| (copy * length + token - 1) as i64).collect();
+        let count_of_rows = rows.len();
         let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
         let logits = model.logits(hidden.reshape([count * length, features]).select(0, rows));
-        let written: Vec<i64> = checks.iter().map(|check| i64::from(self.text.target[before(check)])).collect();
-        let written = Tensor::<1, Int>::from_data(written.as_slice(), &logits.device()).reshape([count, 1]);
+        let written: Vec<i64> = tokens.map(|(_, token)| i64::from(self.text.target[token])).collect();
+        let written = Tensor::<1, Int>::from_data(written.as_slice(), &logits.device()).unsqueeze_dim(1);
         let own = logits.clone().gather(1, written);
         // Tokens that are likelier.
-        let above = logits.greater(own.expand([count, model.vocabulary()])).int().sum_dim(1);
-        let above = read_ids(above, "ranks of tokens")?;
-        Ok(above.into_iter().map(|above| (above as usize) < k).collect())
+        let above = logits.greater(own.expand([count_of_rows, model.vocabulary()])).int().sum_dim(1);
+        let mut above = read_ids(above, "ranks of tokens")?.into_iter();
+        // A step goes on until all its tokens are.
+        let is_likely = |check: &Check| {
+            let own = above.by_ref().take(span(check).len());
+            own.fold(true, |all, above| all & ((above as usize) < k))
+        };
+        Ok(checks.iter().map(is_likely).collect())
     }
 }
