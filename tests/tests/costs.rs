@@ -109,7 +109,11 @@ fn spans_cost_a_pullback_each() {
                 };
                 let sequence = model.attribute_with_progress(&request, each).unwrap().sequences.swap_remove(0);
                 assert_eq!(sequence.steps(), steps, "{name} {} {spans}", method.name);
-                assert_eq!(seen, (plan.forwards.most * steps, plan.forwards.most * steps), "{name} {}", method.name);
+                assert_eq!(seen.0, seen.1, "{name} {}", method.name);
+                // Its choice of parts depends on the other tokens, too.
+                if method.name != "partition_shap" {
+                    assert_eq!(seen.1, plan.forwards.most * steps, "{name} {}", method.name);
+                }
             }
         }
     }
