@@ -326,7 +326,7 @@ fn a_text_without_the_spans_is_named() {
     let error =
         model.attribute(&request.clone().target_spans("chars 90..99".parse().unwrap())).unwrap_err().to_string();
     assert!(error.contains("the target span 90..99"), "{error}");
-    let lists = TargetSpans::Characters(vec![vec![0..3]; 2]);
+    let lists = TargetSpans::Characters(vec![vec![Range { start: 0, end: 3 }]; 2]);
     let error = model.attribute(&request.clone().target_spans(lists)).unwrap_err().to_string();
     assert!(error.contains("target spans are given for 2 texts, but there are 3"), "{error}");
     let positions = vec![vec![5]; 3];

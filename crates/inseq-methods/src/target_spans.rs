@@ -142,7 +142,7 @@ impl TargetSpans {
         let own = &of.tokens[first..];
         let found = match self {
             Self::Tokens => return Ok(requested),
-            Self::Whole => vec![start..end],
+            Self::Whole => vec![Range { start, end }],
             Self::Words => text::words(own),
             Self::Sentences => text::sentences(own),
             Self::Characters(texts) => of.in_characters(of.ranges(texts)?, own)?,
@@ -236,30 +236,30 @@ impl Written<'_> {
 mod tests {
     use super::*;
 
-    fn steps(spans: &str, requested: Range<usize>) -> Result<Vec<Range<usize>>> {
+    fn steps(spans: &str, requested: Range<usize>) -> Result<Vec<(usize, usize)>> {
         // A prompt of two tokens and what follows it.
         let tokens = ["<s>", "Why", "▁Be", "cause", ".", "▁It", "▁is", ".", "</s>"].map(|token| Token::new(token, 1));
         let of = Written { index: 0, texts: 1, tokens: &tokens, first: 2 };
         let steps = spans.parse::<TargetSpans>()?.steps(requested.into(), &of)?;
-        Ok(steps.iter().collect())
+        Ok(steps.iter().map(|span| (span.start, span.end)).collect())
     }
 
     #[test]
     fn spans_of_every_kind() {
         for (spans, expected) in [
-            ("whole", vec![2..9]),
-            ("sentences", vec![2..5, 5..8, 8..9]),
-            ("words", vec![2..5, 5..6, 6..8, 8..9]),
-            ("chars 0..8", vec![2..5]),
-            ("chars 3..4", vec![3..4]),
+            ("whole", vec![(2, 9)]),
+            ("sentences", vec![(2, 5), (5, 8), (8, 9)]),
+            ("words", vec![(2, 5), (5, 6), (6, 8), (8, 9)]),
+            ("chars 0..8", vec![(2, 5)]),
+            ("chars 3..4", vec![(3, 4)]),
             // What lies between two spans is one.
-            ("chars 0..2, 9..11", vec![2..3, 3..5, 5..6]),
-            ("tokens 3..5,6..8", vec![3..5, 5..6, 6..8]),
+            ("chars 0..2, 9..11", vec![(2, 3), (3, 5), (5, 6)]),
+            ("tokens 3..5,6..8", vec![(3, 5), (5, 6), (6, 8)]),
         ] {
             assert_eq!(steps(spans, 2..9).unwrap(), expected, "{spans}");
         }
-        assert_eq!(steps("sentences", 4..6).unwrap(), [4..5, 5..6]);
-        assert_eq!(steps("tokens", 4..6).unwrap(), [4..5, 5..6]);
+        assert_eq!(steps("sentences", 4..6).unwrap(), [(4, 5), (5, 6)]);
+        assert_eq!(steps("tokens", 4..6).unwrap(), [(4, 5), (5, 6)]);
     }
 
     #[test]
