@@ -87,6 +87,16 @@ impl CompareArguments {
             None => METHODS.iter().map(|name| method(name)).collect(),
         }
     }
+
+    /// The failure of one method. A method that was not asked for is named, with the way to leave it out.
+    fn of_method(&self, method: &MethodInfo, error: inseq_methods::Error) -> Failure {
+        let is_named = !self.methods.is_empty() || !self.attribution_methods.is_empty();
+        match error {
+            inseq_methods::Error::Cancelled => error.into(),
+            error if is_named => error.into(),
+            error => Failure::Argument(format!("{}: {error}; name the methods to compare with -a", method.name)),
+        }
+    }
 }
 
 /// Runs the command.
@@ -106,8 +116,9 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
     for method in &methods {
         let request = of_method(&request, method, &targets);
         let bar = Bar::new(interrupted.clone());
-        let result = model.attribute_with_progress(&request, &mut |progress| bar.update(progress))?;
+        let result = model.attribute_with_progress(&request, &mut |progress| bar.update(progress));
         drop(bar);
+        let result = result.map_err(|error| arguments.of_method(method, error))?;
         warnings.say_of(&result);
         verbosity.say(|| format!("attributed by {}", method.name));
         results.push(aggregation.apply(&result)?);

@@ -101,3 +101,56 @@ fn a_run_goes_on_from_another_folder_and_with_a_copy() {
     let (said, _) = complaint(&attribute("elsewhere", &data, &model, "../work/results", &["--split", "train[:2]"]));
     assert!(said.contains("`source.split` is \"train\" there and \"train[:2]\" here"), "{said}");
 }
+
+#[test]
+fn a_mistake_of_the_call_does_not_go_through_all_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = ["The nurse was late.", "She was tired.", "The doors are white."];
+    let lines: String = texts.iter().map(|text| format!("{{\"text\": \"{text}\"}}\n")).collect();
+    let data = write(&folder, "a.jsonl", lines);
+    let results = path_in(&folder, "results");
+    for (flags, expected) in [
+        (
+            &["--attribution-aggregators", "scores", "--attribution-selectors", "999"][..],
+            "none of the first 3 rows can be attributed, all for one reason: ",
+        ),
+        (&["-s", "7", "-e", "5"], "--end-pos (5) must lie after --start-pos (7); no text has such positions"),
+        (&["-e", "0"], "--end-pos (0) must lie after --start-pos (the first position)"),
+        (&["--viz-rows", "0", "--viz-path", "a.html"], "--viz-rows is 0; expected 1 or more"),
+        (&["--view", "tokens"], "--view has no effect: the results of a folder are drawn into a file alone"),
+    ] {
+        let line = ["attribute-dataset", "-d", &data, "-in", "text", "-o", &results];
+        let (said, code) = complaint(&run(&[&line[..], flags].concat()));
+        assert!(said.contains(expected) && code == 1, "{flags:?}: {said}");
+    }
+    let inside = path_in(&folder, "results inside");
+    let line = ["attribute-dataset", "-d", folder.path().to_str().unwrap(), "-in", "text", "-o", &inside];
+    let (said, code) = complaint(&run(&line));
+    assert!(said.contains("which is in the folder of the data") && code == 1, "{said}");
+    let dry = ["attribute-dataset", "-d", &data, "-in", "text", "-o", &inside, "--dry-run"];
+    printed(&run(&[&dry[..], &["--step-scores", "probability", "entropy"]].concat()));
+}
+
+#[test]
+fn numbers_that_json_does_not_have_are_null() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = write(
+        &folder,
+        "a.jsonl",
+        "{\"x\": NaN, \"text\": \"The nurse was late.\"}\n{\"text\": \"a\", \"x\": Infinity}\n",
+    );
+    let said = printed(&run(&["attribute-dataset", "-d", &data, "-in", "text", "-o", &path_in(&folder, "results")]));
+    assert!(said.contains("complete: 2 rows\n"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_missing_data_file_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "data/a.jsonl", "{\"text\": \"The nurse was late.\"}\n");
+    std::os::unix::fs::symlink("nowhere", folder.path().join("data/b.jsonl")).unwrap();
+    let line =
+        ["attribute-dataset", "-d", &path_in(&folder, "data"), "-in", "text", "-o", &path_in(&folder, "results")];
+    let (said, code) = complaint(&run(&line));
+    assert!(said.contains("b.jsonl: the link leads to a file that does not exist") && code == 1, "{said}");
+}

@@ -199,3 +199,15 @@ fn steps_are_weighted_by_a_score_of_theirs() {
     let (said, _) = complaint(&run(&["attribute", "-i", "a", "--weight-attributions", "entropy"]));
     assert!(said.contains("add entropy to --step-scores"), "{said}");
 }
+
+#[test]
+fn a_method_that_was_not_asked_for_is_named_if_it_cannot_run() {
+    let model = fixture("architectures/lfm2");
+    let (said, code) = complaint(&run(&["compare", "-m", &model, "-i", "the cat sat"]));
+    assert!(
+        said.contains("attention: ") && said.contains("name the methods to compare with -a") && code == 1,
+        "{said}"
+    );
+    let (said, _) = complaint(&run(&["compare", "-m", &model, "-i", "the cat sat", "-a", "attention"]));
+    assert!(!said.contains("name the methods"), "{said}");
+}

@@ -173,10 +173,12 @@ fn positions_that_no_text_has_are_an_error() {
         (["-s", "40", "-e", "50"], "--start-pos is 40"),
         (["-s", "-40", "-e", "3"], "--start-pos is"),
         (["-s", "0", "-e", "3"], "--start-pos is 0"),
-        (["-s", "3", "-e", "3"], "--end-pos (3) must lie after --start-pos (3)"),
         (["-s", "2", "-e", "-40"], "--end-pos"),
     ] {
         let (said, code) = complaint(&run(&attribute(&model, &positions)));
         assert!(code == 1 && said.contains(expected) && said.contains("the cat sat"), "{said}");
     }
+    // No text is needed to see it.
+    let (said, code) = complaint(&run(&attribute(&model, &["-s", "3", "-e", "3"])));
+    assert!(code == 1 && said.contains("--end-pos (3) must lie after --start-pos (3); no text has"), "{said}");
 }

@@ -34,6 +34,14 @@ pub enum Error {
         /// Why it has none.
         problem: String,
     },
+    /// No row of the first part can be attributed, and all for one reason: the call is at fault, and not the rows.
+    #[error("none of the first {rows} rows can be attributed, all for one reason: {problem}")]
+    EveryRow {
+        /// Number of rows.
+        rows: usize,
+        /// The reason.
+        problem: String,
+    },
     /// The model or the attribution.
     #[error(transparent)]
     Attribution(#[from] inseq_methods::Error),

@@ -14,6 +14,8 @@ pub struct Row {
     pub id: Option<String>,
     /// The input text, and the generated text where its column is named; or why the row has none, such as a null.
     pub texts: std::result::Result<(String, Option<String>), String>,
+    /// The input text of a row without `texts`, whose error is in another column. Results keep it, so that the row can be found.
+    pub input_text: Option<String>,
     /// Texts of other columns, by the argument of step functions that they are for. Results do not keep them.
     pub arguments: BTreeMap<String, String>,
 }
@@ -32,7 +34,7 @@ pub struct AttributedRow {
 
 inseq_core::setters! {
     Row { number: u64, texts: std::result::Result<(String, Option<String>), String>, arguments: BTreeMap<String, String> }
-    some { id: impl Into<String> }
+    some { id: impl Into<String>, input_text: impl Into<String> }
 }
 
 impl Row {
@@ -46,7 +48,7 @@ impl Row {
     /// ```
     #[must_use]
     pub fn new(number: u64, texts: std::result::Result<(String, Option<String>), String>) -> Self {
-        Self { number, id: None, texts, arguments: BTreeMap::new() }
+        Self { number, id: None, texts, input_text: None, arguments: BTreeMap::new() }
     }
 }
 

@@ -263,6 +263,15 @@ impl AttributionModel {
         Call::resolve(self.on(&request.limits)?, &self.choices, request)?.plan()
     }
 
+    /// The texts of a request that cannot be read, such as one that is too long: the index of each, and why. Each text is encoded
+    /// once, and nothing is generated or attributed. A call ends at the first of these texts.
+    ///
+    /// # Errors
+    /// An option is invalid whatever the texts are.
+    pub fn refusals(&self, request: &AttributionRequest) -> Result<Vec<(usize, Error)>> {
+        Ok(Call::resolve(self.on(&request.limits)?, &self.choices, request)?.refusals())
+    }
+
     /// Checks the options of a request, and returns the facts of its results that do not depend on the texts: the `info` of a result
     /// without texts, positions, times and warnings. The request needs at least one text, whatever it is.
     ///

@@ -68,6 +68,41 @@ fn merging(step_scores: &[SharedStepFunction]) -> Result<BTreeMap<String, Aggreg
     each.map(|(name, function)| Ok((name, function.checked()?))).collect()
 }
 
+/// Refuses a function of forwards with dropout for a model without dropout.
+fn check_dropout(model: &TextModel, function: &SharedStepFunction) -> Result<()> {
+    match function.noisy_forwards().is_some() && !model.model().has_dropout() {
+        true => Err(Error::argument(
+            "mc_dropout",
+            format!(
+                "the step function `{}` looks at forwards with dropout, but the model has none: every rate in its config.json \
+                 is 0",
+                function.name()
+            ),
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Refuses positions that no text has, whatever its length.
+fn check_positions(request: &AttributionRequest) -> Result<()> {
+    let (start, end) = (request.attr_pos_start, request.attr_pos_end);
+    let is_nowhere = match (start, end) {
+        (_, Some(0)) => true,
+        (Some(start), Some(end)) => (start < 0) == (end < 0) && end <= start,
+        _ => false,
+    };
+    match (is_nowhere, end) {
+        (true, Some(end)) => {
+            let start = start.map_or_else(|| "the first position".to_owned(), |start| start.to_string());
+            Err(Error::argument(
+                "attr_pos_end",
+                format!("`attr_pos_end` ({end}) must lie after `attr_pos_start` ({start}); no text has such positions"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A finished text.
 pub(crate) struct Finished {
     /// Index of the text in the call.
@@ -100,6 +135,10 @@ impl<'r> Call<'r> {
         let attributed_fn_args = choices.attributed_fn_args(request);
         let attributed_fn = choices.attributed_fn(model, request, &attributed_fn_args)?;
         let step_scores = choices.step_scores(model, request)?;
+        for function in std::iter::once(&attributed_fn).chain(&step_scores) {
+            check_dropout(model, function)?;
+        }
+        check_positions(request)?;
         let texts = Texts::of(model, request)?;
         let generation = match texts.gives_targets() && !texts.goes_on {
             true => None,
@@ -172,6 +211,11 @@ impl<'r> Call<'r> {
             outcome.warnings.push(unused_options::too_large(index, self.texts.len(), bytes, self.memory_budget));
         }
         Ok(self.facts.info(&self.texts, &outcome))
+    }
+
+    /// The texts that cannot be read: the index of each, and why.
+    pub(crate) fn refusals(&self) -> Vec<(usize, Error)> {
+        Targets { texts: &self.texts, generation: self.generation.as_ref() }.refusals()
     }
 
     /// Whether the caller has cancelled this call.

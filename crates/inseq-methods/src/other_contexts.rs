@@ -93,16 +93,6 @@ impl Contrasts<'_> {
         run: &Run,
         attributed: bool,
     ) -> Result<SharedStepFunction> {
-        if function.noisy_forwards().is_some() && !self.texts.model.model().has_dropout() {
-            return Err(Error::argument(
-                "mc_dropout",
-                format!(
-                    "the step function `{}` looks at forwards with dropout, but the model has none: every rate in its config.json \
-                 is 0",
-                    function.name()
-                ),
-            ));
-        }
         let Some(arguments) = function.contrast() else { return Ok(function.clone()) };
         let given =
             [("contrast_sources", &arguments.contrast_sources), ("contrast_targets", &arguments.contrast_targets)];

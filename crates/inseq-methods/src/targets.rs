@@ -39,7 +39,7 @@ impl Targets<'_> {
         progress: ProgressCallback,
         warnings: &mut Vec<Warning>,
     ) -> Result<Vec<Target>> {
-        let (texts, model) = (self.texts, self.texts.model);
+        let model = self.texts.model;
         let decoder_only = model.model().is_decoder_only();
         // What is said of a prompt alone is said of what follows it, too.
         let given = self.given(range.clone(), warnings)?;
@@ -48,26 +48,7 @@ impl Targets<'_> {
             None => vec![Vec::new(); range.len()],
         };
         let read = |index: usize, warnings: &mut Vec<Warning>| {
-            let place = index - range.start;
-            let text = &texts.inputs[index];
-            let name = TextName::new(TextKind::Input, index);
-            if !decoder_only && !texts.empty_inputs && text.trim().is_empty() {
-                let problem = "is empty; an encoder-decoder model needs something to read";
-                return Err(Error::of_text("input_texts", name, problem));
-            }
-            if decoder_only && text.ends_with(' ') {
-                warnings.push(Warning::about(
-                    name,
-                    "ends in a space: most models read a space as the start of the word that follows, and rarely saw one alone",
-                ));
-            }
-            let first = self.first_of(text, texts.add_special_tokens, index)?;
-            let add_special_tokens = texts.add_special_tokens;
-            let input = Text { name, text, role: Role::Source, add_special_tokens, first };
-            match given.as_ref().filter(|_| decoder_only) {
-                Some(given) => Ok((model.without_start(input, given[place].lost_at_start)?, None)),
-                None => model.fitting(input, texts.truncate, warnings).map(|fitting| (fitting.ids, fitting.cut)),
-            }
+            self.source(index, given.as_ref().map(|given| &given[index - range.start]), warnings)
         };
         let read = each(range.clone(), warnings, read)?;
         let (sources, cuts): (Vec<_>, Vec<_>) = read.into_iter().unzip();
@@ -114,6 +95,47 @@ impl Targets<'_> {
             Ok(Target { source, target, text, notes })
         });
         targets.collect()
+    }
+
+    /// The texts that cannot be read: the index of each, and why. Nothing is generated.
+    pub(crate) fn refusals(&self) -> Vec<(usize, Error)> {
+        let refusal = |index: usize| {
+            let mut said = Vec::new();
+            let given = self.given(index..index + 1, &mut said);
+            let read = given.and_then(|given| self.source(index, given.as_ref().and_then(|g| g.first()), &mut said));
+            read.err().map(|error| (index, error))
+        };
+        (0..self.texts.len()).into_par_iter().filter_map(refusal).collect()
+    }
+
+    /// The source ids of a text with its given target, and a note if the text was cut.
+    fn source(
+        &self,
+        index: usize,
+        given: Option<&Fitting>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(Vec<u32>, Option<String>)> {
+        let (texts, model) = (self.texts, self.texts.model);
+        let decoder_only = model.model().is_decoder_only();
+        let text = &texts.inputs[index];
+        let name = TextName::new(TextKind::Input, index);
+        if !decoder_only && !texts.empty_inputs && text.trim().is_empty() {
+            let problem = "is empty; an encoder-decoder model needs something to read";
+            return Err(Error::of_text("input_texts", name, problem));
+        }
+        if decoder_only && text.ends_with(' ') {
+            warnings.push(Warning::about(
+                name,
+                "ends in a space: most models read a space as the start of the word that follows, and rarely saw one alone",
+            ));
+        }
+        let first = self.first_of(text, texts.add_special_tokens, index)?;
+        let add_special_tokens = texts.add_special_tokens;
+        let input = Text { name, text, role: Role::Source, add_special_tokens, first };
+        match given.filter(|_| decoder_only) {
+            Some(given) => Ok((model.without_start(input, given.lost_at_start)?, None)),
+            None => model.fitting(input, texts.truncate, warnings).map(|fitting| (fitting.ids, fitting.cut)),
+        }
     }
 
     /// The given targets or target prefixes.

@@ -84,7 +84,9 @@ fn size(
     let of_folder = |source| Failure::Stream { stream: "the temporary folder", source };
     let folder = tempfile::tempdir().map_err(of_folder)?;
     let count = rows.len() as u64;
-    let manifest = Manifest::default().rows(count).part_rows(count.max(1)).raw(raw);
+    let step_scores = sequences.first().map(|sequence| sequence.step_scores.keys().cloned().collect());
+    let manifest =
+        Manifest::default().rows(count).part_rows(count.max(1)).raw(raw).step_scores(step_scores.unwrap_or_default());
     let results = Results::create_or_resume(&folder.path().join("sample"), &manifest)?;
     let mut sequences = sequences.iter();
     let mut attributed = Vec::new();

@@ -65,6 +65,13 @@ impl FolderRun {
         let aggregation = call.picture.aggregation()?;
         // What cannot be drawn is said before the work.
         Pictures::of(&call.picture, &aggregation, None)?;
+        if call.picture.viz_path.is_none() {
+            call.picture.check_undrawn("the results of a folder are drawn into a file alone")?;
+        }
+        if arguments.run.viz_rows == 0 {
+            return Err(Failure::Argument("--viz-rows is 0; expected 1 or more".into()));
+        }
+        check_outside(folder, Path::new(&arguments.dataset.dataset_name))?;
         let request = arguments.request()?;
         // Data are opened sooner than a model is loaded.
         let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
@@ -111,6 +118,9 @@ impl FolderRun {
     /// The failure of a run that ended with an error. One that was interrupted says what can be done now.
     pub fn stopped(&self, error: Error) -> Failure {
         match (&error, self.results.status()) {
+            (Error::Attribution(inseq_methods::Error::Cancelled), Ok(status)) if status.is_complete() => {
+                Failure::Stopped(format!("interrupted; {} is complete all the same", self.folder.display()))
+            }
             (Error::Attribution(inseq_methods::Error::Cancelled), Ok(status)) => Failure::Stopped(format!(
                 "interrupted; {} has {} of {}; run the same command again to go on",
                 self.folder.display(),
@@ -134,10 +144,31 @@ impl FolderRun {
                 warn(&format!("the first {count} of {all} texts are shown; --viz-rows shows more"));
             }
             let rows = dataset.rows(0..all)?.take(count).collect::<Result<Vec<_>, _>>()?;
-            let shown = collect(model, request, (dataset, &rows), false, &mut |_| ControlFlow::Continue(()))?.result;
-            Pictures::of(picture, aggregation, None)?.save(&Prepared::new(Cow::Owned(shown), aggregation))?;
+            match collect(model, request, (dataset, &rows), false, &mut |_| ControlFlow::Continue(())) {
+                Ok(shown) => {
+                    let prepared = Prepared::new(Cow::Owned(shown.result), aggregation);
+                    Pictures::of(picture, aggregation, None)?.save(&prepared)?;
+                }
+                // The results are there all the same.
+                Err(error) => warn(&format!("no picture was made: {error}")),
+            }
         }
         output::print(format!("{}\n", said(summary, &results.status()?, &self.folder)).as_bytes())
+    }
+}
+
+/// Refuses results among the data, where the next run would read them.
+fn check_outside(folder: &Path, data: &Path) -> Result<(), Failure> {
+    let absolute = |path: &Path| std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).ok();
+    match (absolute(folder), absolute(data)) {
+        (Some(results), Some(files)) if data.is_dir() && results.starts_with(&files) => {
+            Err(Failure::Argument(format!(
+                "the results would go to {}, which is in the folder of the data, {}; choose a folder outside it",
+                folder.display(),
+                data.display()
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

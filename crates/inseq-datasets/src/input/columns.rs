@@ -48,15 +48,18 @@ impl Columns {
         let arguments = arguments.into_iter().map(|(name, text)| Ok((name.clone(), text?)));
         let arguments: Result<BTreeMap<String, String>, String> = arguments.collect();
         let id = self.id.as_ref().map_or(Ok(None), |column| next().id(column));
+        let input_text = input.as_ref().ok().cloned();
         let texts = input.and_then(|input| Ok((input, generated?)));
         let (arguments, texts) = match arguments {
             Ok(arguments) => (arguments, texts),
             Err(reason) => (BTreeMap::new(), texts.and(Err(reason))),
         };
-        match id {
-            Ok(id) => Row { number, id, texts, arguments },
-            Err(reason) => Row { number, id: None, texts: texts.and(Err(reason)), arguments },
-        }
+        let (id, texts) = match id {
+            Ok(id) => (id, texts),
+            Err(reason) => (None, texts.and(Err(reason))),
+        };
+        let input_text = input_text.filter(|_| texts.is_err());
+        Row { number, id, texts, input_text, arguments }
     }
 }
 

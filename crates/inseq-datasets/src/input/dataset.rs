@@ -45,7 +45,16 @@ pub struct Dataset {
     /// Arguments of the dataset's card.
     card: Map<String, Value>,
     segments: Vec<Segment>,
-    files: Vec<Location>,
+    /// The files by name, in the order of the splits.
+    files: IndexMap<String, OpenFile>,
+}
+
+/// A file that was opened.
+#[derive(Debug)]
+struct OpenFile {
+    location: Location,
+    /// Size and time of change before it was read, of a file of this machine.
+    stamp: Option<(u64, String)>,
 }
 
 /// Rows of one file.
@@ -97,12 +106,13 @@ impl Dataset {
             }
         })?;
         let mut tables: IndexMap<&str, Vec<Segment>> = IndexMap::new();
-        let mut files: IndexMap<String, Location> = IndexMap::new();
+        let mut files: IndexMap<String, OpenFile> = IndexMap::new();
         let mut first: Option<Segment> = None;
         for split in names {
             let mut segments = Vec::new();
             for file in layout.splits.get(split).into_iter().flatten() {
                 let origin = file.origin()?;
+                let stamp = file.stamp();
                 let table: Arc<dyn Table> = formats::open(&origin, layout.kind, query.wanted(), &options)?.into();
                 let asked = Arc::new(query.of_file(&origin, &*table)?);
                 let segment = Segment { path: file.name(), rows: 0..table.rows(), table, asked };
@@ -113,7 +123,7 @@ impl Dataset {
                 if first.as_ref().is_none_or(|first| first.types().contains(&ColumnType::Any)) {
                     first = Some(segment.clone());
                 }
-                files.entry(segment.path.clone()).or_insert_with(|| file.clone());
+                files.entry(segment.path.clone()).or_insert_with(|| OpenFile { location: file.clone(), stamp });
                 segments.push(segment);
             }
             tables.insert(split, segments);
@@ -129,7 +139,6 @@ impl Dataset {
             segments.extend(overlap(tables.get(split).map_or(&[][..], Vec::as_slice), rows));
         }
         let source = Source { token: None, ..source.clone() };
-        let files = files.into_values().collect();
         let (kind, card) = (layout.kind, layout.arguments.clone());
         Ok(Self { source, columns: columns.clone(), kind, card, segments, files })
     }
@@ -160,7 +169,26 @@ impl Dataset {
     /// # Errors
     /// A file cannot be read.
     pub fn files(&self, known: &[DataFile]) -> Result<Vec<DataFile>> {
-        self.files.iter().map(|file| file.data_file(known)).collect()
+        self.files.values().map(|file| file.location.data_file(known)).collect()
+    }
+
+    /// Refuses files of rows that have changed since the dataset was opened.
+    ///
+    /// # Errors
+    /// A file of this machine has another size or another time of change.
+    pub(crate) fn check_unchanged(&self, rows: &Range<u64>) -> Result<()> {
+        for segment in overlap(&self.segments, rows.clone()) {
+            if let Some(OpenFile { location, stamp }) = self.files.get(&segment.path)
+                && location.stamp() != *stamp
+            {
+                return Err(Error::Dataset(format!(
+                    "{}: the file has changed since the run began; put the old file back and run the same command again, or attribute the \
+                     new one into another folder",
+                    segment.path
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The format of the files, by the name of the builder that reads it.
@@ -281,5 +309,30 @@ impl Iterator for Rows {
         let row = self.read();
         self.failed = row.is_err();
         row.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_changes_is_an_error_of_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, two] = ["1.jsonl", "2.jsonl"].map(|name| folder.path().join(name));
+        let text = "{\"text\": \"a\"}\n";
+        [&one, &two].iter().for_each(|path| fs::write(path, text).unwrap());
+        let files = [&one, &two].map(|path| path.to_string_lossy().into_owned());
+        let dataset = Dataset::open(&Source::new("json").files(files), &Columns::new("text")).unwrap();
+        dataset.check_unchanged(&(0..2)).unwrap();
+        // Of the same size.
+        fs::write(&two, text.replace('a', "b")).unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+        fs::File::options().append(true).open(&two).unwrap().set_modified(later).unwrap();
+        dataset.check_unchanged(&(0..1)).unwrap();
+        let error = dataset.check_unchanged(&(0..2)).unwrap_err().to_string();
+        assert!(error.contains("2.jsonl: the file has changed since the run began"), "{error}");
     }
 }

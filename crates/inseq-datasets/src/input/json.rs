@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::cells::{Cell, Cells};
 use super::columns::{ColumnType, Holds, Wanted, missing, mistyped};
+use super::constants::without_constants;
 use super::encoding::Encoding;
 use super::inferred::{Scalar, common};
 use super::lines::{LineEnds, Lines};
@@ -60,7 +61,7 @@ impl Json {
         let mut fields = Fields { origin, wanted, names: &names, known: Vec::new(), types: vec![None; wanted.len()] };
         let mut rows = Rows::open(origin, &form, Mark::default())?;
         let mut value = Vec::new();
-        let mut first_error = None;
+        let (mut first_error, mut is_one_read) = (None, false);
         let mut marks = Marks::new();
         // Once the columns have been seen, rows are only counted.
         loop {
@@ -71,16 +72,15 @@ impl Json {
             marks.note(mark);
             if fields.are_open() {
                 match options.encoding.decode(&value) {
-                    Ok(text) => {
-                        if let Err(reason) = fields.see(&text, rows.number)? {
-                            first_error.get_or_insert((rows.number, reason));
-                        }
-                    }
+                    Ok(text) => match fields.see(&text, rows.number)? {
+                        Ok(()) => is_one_read = true,
+                        Err(reason) => _ = first_error.get_or_insert((rows.number, reason)),
+                    },
                     Err(reason) => _ = first_error.get_or_insert((rows.number, reason)),
                 }
             }
         }
-        if let (true, Some((row, reason))) = (fields.known.is_empty(), first_error) {
+        if let (false, Some((row, reason))) = (is_one_read, first_error) {
             return Err(Error::Dataset(format!("{origin}: row {}: {reason}", row.saturating_sub(1))));
         }
         let types = fields.types();
@@ -233,9 +233,15 @@ fn kind(value: &Value) -> &'static str {
 
 /// The values of some fields of an object; null where it lacks one. `seen` gets the name of every field.
 fn picked(text: &str, names: &[String], seen: &mut dyn FnMut(&str)) -> Result<Vec<Value>, String> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let values = Pick { names, seen }.deserialize(&mut deserializer);
-    let values = values.and_then(|values| deserializer.end().map(|()| values));
+    let mut read = |text: &str| {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let values = Pick { names, seen }.deserialize(&mut deserializer);
+        values.and_then(|values| deserializer.end().map(|()| values))
+    };
+    let values = read(text).or_else(|error| match without_constants(text) {
+        Some(text) => read(&text),
+        None => Err(error),
+    });
     values.map_err(|e| format!("not a JSON object: {e}"))
 }
 

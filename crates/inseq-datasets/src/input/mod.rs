@@ -8,6 +8,7 @@ mod bytes;
 mod card;
 mod cells;
 mod columns;
+mod constants;
 mod data_file;
 mod dataset;
 mod delimited;
@@ -36,4 +37,5 @@ mod values;
 
 pub use data_file::DataFile;
 pub use dataset::{Dataset, Rows};
+pub(crate) use options::changes_rows;
 pub use source::{Columns, Source};

@@ -33,6 +33,11 @@ const WITHOUT_EFFECT: [&str; 17] = [
     "verification_mode",
 ];
 
+/// Whether an argument of `load_dataset` may change a row.
+pub(crate) fn changes_rows(argument: &str) -> bool {
+    !WITHOUT_EFFECT.contains(&argument)
+}
+
 /// Arguments that would change texts of a CSV file in a way that is not known here.
 const REFUSED: [&str; 7] =
     ["index_col", "usecols", "thousands", "decimal", "date_format", "true_values", "false_values"];

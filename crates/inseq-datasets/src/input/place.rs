@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use inseq_models::checkpoint::DatasetRepository;
 
 use super::data_file::DataFile;
+use super::kind::Kind;
 use super::origin::Origin;
 use super::pattern::{is_pattern, matching};
 use crate::remote::{Buckets, Folder, Object, is_address, is_web};
@@ -164,6 +165,12 @@ impl Location {
         })
     }
 
+    /// The size of a file of this machine and the time of its last change; `None` for files elsewhere.
+    pub(super) fn stamp(&self) -> Option<(u64, String)> {
+        let Self::Path(path) = self else { return None };
+        stamp(path)
+    }
+
     /// The file with its size and hash: that of a known file which has not changed since, or of the bytes.
     pub(super) fn data_file(&self, known: &[DataFile]) -> Result<DataFile> {
         let origin = self.origin()?;
@@ -172,12 +179,7 @@ impl Location {
             return Ok(DataFile { path, bytes, modified: None, hash });
         }
         let changed = match &origin {
-            Origin::Path(local) => {
-                let metadata =
-                    std::fs::metadata(local).map_err(|source| Error::File { path: local.clone(), source })?;
-                let time = metadata.modified().ok().map(DateTime::<Utc>::from);
-                time.map(|time| (metadata.len(), time.to_rfc3339_opts(Nanos, true)))
-            }
+            Origin::Path(local) => stamp(local),
             Origin::Object(_) => None,
         };
         let is_unchanged = |file: &&DataFile| {
@@ -191,6 +193,13 @@ impl Location {
         let (bytes, hash) = origin.fingerprint()?;
         Ok(DataFile { path, bytes, modified: changed.map(|(_, time)| time), hash })
     }
+}
+
+/// Size of a file and the time of its last change; `None` if there is no such file.
+fn stamp(path: &Path) -> Option<(u64, String)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    let time = DateTime::<Utc>::from(metadata.modified().ok()?);
+    Some((metadata.len(), time.to_rfc3339_opts(Nanos, true)))
 }
 
 /// Size of a cached file, and the hash of the hub by which the cache names it.
@@ -283,6 +292,14 @@ fn names(folder: &Path, depth: usize) -> Result<Vec<String>> {
                 }
             } else if path.is_file() {
                 names.push(name);
+            } else if !path.exists()
+                && Kind::of_file(&name).is_some()
+                && !entry.file_name().to_string_lossy().starts_with('.')
+            {
+                return Err(Error::Dataset(format!(
+                    "{}: the link leads to a file that does not exist; fetch the file, or remove the link",
+                    path.display()
+                )));
             }
         }
     }

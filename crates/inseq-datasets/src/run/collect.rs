@@ -32,7 +32,9 @@ pub fn collect(
     progress: ProgressCallback,
 ) -> Result<Collected> {
     facts(model, request, dataset)?;
-    let outcomes = outcomes(rows, request, strict, &mut |request| model.attribute_with_progress(request, progress))?;
+    let refusals = |request: &AttributionRequest| model.refusals(request);
+    let call = &mut |request: &AttributionRequest| model.attribute_with_progress(request, progress);
+    let outcomes = outcomes(rows, request, strict, &refusals, call)?;
     let mut failed = Vec::new();
     let mut results = Vec::new();
     for outcome in outcomes {

@@ -5,6 +5,7 @@ use inseq_models::checkpoint::Repository;
 use serde_json::{Map, Value, json};
 
 use super::parts::facts;
+use crate::input::changes_rows;
 use crate::{DataFile, Dataset, Error, Manifest, ModelFacts, Result};
 
 /// Describes a run: everything that decides its results. A caller that decides more, such as an aggregator, adds it to the
@@ -51,6 +52,9 @@ pub fn describe(
     let mut described =
         serde_json::to_value(dataset.source().without_queries()).map_err(|error| Error::Results(error.to_string()))?;
     if let Some(described) = described.as_object_mut() {
+        if let Some(kwargs) = described.get_mut("kwargs").and_then(Value::as_object_mut) {
+            kwargs.retain(|name, _| changes_rows(name));
+        }
         described.insert("format".to_owned(), dataset.format().into());
         described.insert("card".to_owned(), dataset.card().clone().into());
     }

@@ -12,8 +12,9 @@ pub(super) enum Outcome<T> {
     Failed(usize, String),
 }
 
-/// Calls `call` with the texts of rows, and, if a text is at fault, with fewer and fewer of them until it stands alone. The outcomes
-/// are in the order of the rows.
+/// Calls `call` with the texts of rows, and, if a text is at fault, with fewer and fewer of them until it stands alone. At the first
+/// of these, `refusals` gives all texts that cannot be read, so that each text is read a few times at most. The outcomes are in
+/// the order of the rows.
 ///
 /// # Errors
 /// `call` fails for a reason that is not one text's; and, if `strict`, the first row that has no attribution.
@@ -21,6 +22,7 @@ pub(super) fn outcomes<T>(
     rows: &[Row],
     template: &AttributionRequest,
     strict: bool,
+    refusals: &dyn Fn(&AttributionRequest) -> Result<Vec<(usize, CallError)>, CallError>,
     call: &mut dyn FnMut(&AttributionRequest) -> Result<T, CallError>,
 ) -> Result<Vec<Outcome<T>>> {
     let mut outcomes = Vec::new();
@@ -33,16 +35,32 @@ pub(super) fn outcomes<T>(
     }
     // The rest of the rows, the next ones last.
     let mut groups = vec![readable];
+    let mut are_refusals_known = false;
     while let Some(mut group) = groups.pop() {
         if group.is_empty() {
             continue;
         }
-        match call(&request(rows, &group, template)?) {
+        let request = request(rows, &group, template)?;
+        match call(&request) {
             Ok(done) => outcomes.push(Outcome::Done(group, done)),
             Err(error) if is_everyones(&error) => return Err(error.into()),
             Err(error) => match at_fault(&error, &group) {
                 Some(index) => {
-                    outcomes.push(failed(rows, group.remove(index), error.alone(), strict)?);
+                    let mut at_fault = match are_refusals_known {
+                        true => Vec::new(),
+                        false => refusals(&request)?,
+                    };
+                    are_refusals_known = true;
+                    if at_fault.iter().all(|(known, _)| *known != index) {
+                        at_fault.push((index, error));
+                        at_fault.sort_by_key(|(index, _)| *index);
+                    }
+                    for (index, error) in &at_fault {
+                        outcomes.push(failed(rows, group[*index], error.alone(), strict)?);
+                    }
+                    let is_at_fault = |place: usize| at_fault.iter().any(|(index, _)| *index == place);
+                    let mut place = 0..;
+                    group.retain(|_| !place.next().is_some_and(is_at_fault));
                     groups.push(group);
                 }
                 None => {
@@ -105,18 +123,15 @@ fn is_everyones(error: &CallError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use inseq_core::{TextKind, TextName};
 
     use super::*;
 
     fn rows(texts: &[&str]) -> Vec<Row> {
-        let row = |(number, text): (usize, &&str)| Row {
-            number: number as u64,
-            id: None,
-            arguments: BTreeMap::new(),
-            texts: if text.is_empty() { Err("the input text is null".into()) } else { Ok(((*text).to_owned(), None)) },
+        let row = |(number, text): (usize, &&str)| {
+            let texts =
+                if text.is_empty() { Err("the input text is null".into()) } else { Ok(((*text).to_owned(), None)) };
+            Row::new(number as u64, texts)
         };
         texts.iter().enumerate().map(row).collect()
     }
@@ -129,10 +144,29 @@ mod tests {
         }
     }
 
+    /// Texts that begin with `bad` and a space, of those that fail.
+    fn refusals(request: &AttributionRequest) -> Result<Vec<(usize, CallError)>, CallError> {
+        let texts = request.input_texts.iter().enumerate().filter(|(_, text)| text.starts_with("bad "));
+        let error = |place| CallError::of_text("input_texts", TextName::new(TextKind::Input, place), "is bad");
+        Ok(texts.map(|(place, _)| (place, error(place))).collect())
+    }
+
+    #[test]
+    fn texts_that_cannot_be_read_cost_one_call() {
+        let mut calls = 0;
+        let rows = rows(&["bad 1", "a", "bad 2", "b", "bad 3", "bad 4", "c"]);
+        let found = outcomes(&rows, &AttributionRequest::default(), false, &refusals, &mut |request| {
+            calls += 1;
+            call(request)
+        });
+        let failed = found.unwrap().iter().filter(|outcome| matches!(outcome, Outcome::Failed(..))).count();
+        assert_eq!((calls, failed), (2, 4));
+    }
+
     #[test]
     fn bad_rows_stand_alone_and_the_others_are_done() {
         let rows = rows(&["a", "b", "", "bad", "c", "d", "bad too", "e", "f"]);
-        let found = outcomes(&rows, &AttributionRequest::default(), false, &mut call).unwrap();
+        let found = outcomes(&rows, &AttributionRequest::default(), false, &refusals, &mut call).unwrap();
         let mut seen = Vec::new();
         for outcome in found {
             match outcome {
@@ -158,7 +192,7 @@ mod tests {
     #[test]
     fn an_error_of_everyone_ends_the_part_at_once() {
         let mut calls = 0;
-        let result = outcomes(&rows(&["a", "b"]), &AttributionRequest::default(), false, &mut |_| {
+        let result = outcomes(&rows(&["a", "b"]), &AttributionRequest::default(), false, &refusals, &mut |_| {
             calls += 1;
             Err::<(), _>(CallError::Cancelled)
         });
@@ -169,7 +203,7 @@ mod tests {
     #[test]
     fn a_strict_part_ends_at_its_first_bad_row() {
         let rows = rows(&["a", "b", "bad", "c", "bad too"]);
-        let error = outcomes(&rows, &AttributionRequest::default(), true, &mut call).err().unwrap();
+        let error = outcomes(&rows, &AttributionRequest::default(), true, &refusals, &mut call).err().unwrap();
         assert_eq!(error.to_string(), "row 2: the input text is bad");
     }
 }

@@ -120,6 +120,7 @@ impl<'a> Run<'a> {
                 rows_left: &reader.rows_left,
                 done: RunProgress::default(),
                 said: HashSet::new(),
+                is_first: self.results.status()?.rows_done == 0,
             };
             let worked = worker.attribute(&parts, &attributed, news);
             // Ends the two threads: what one sends, and what the other waits for, has no other end any more.
@@ -183,7 +184,10 @@ impl Reader<'_> {
     fn claim_and_read(&self, part: u64) -> Result<Option<Read>> {
         let Some(claim) = self.results.claim(part)? else { return Ok(None) };
         let range = self.results.rows_of(part);
-        let rows = self.dataset.rows(range.clone())?.collect::<Result<Vec<Row>>>()?;
+        let rows = self.dataset.rows(range.clone())?.collect::<Result<Vec<Row>>>();
+        // A file that changes explains what its rows are.
+        self.dataset.check_unchanged(&range)?;
+        let rows = rows?;
         // A filter leaves out some.
         self.rows_left.fetch_sub(length(&range).saturating_sub(rows.len() as u64), Ordering::Relaxed);
         Ok(Some((claim, rows)))
@@ -198,6 +202,8 @@ struct Worker<'a> {
     done: RunProgress,
     /// Warnings that were said.
     said: HashSet<String>,
+    /// Whether no part of the folder is done, so that the next one shows whether the call is at fault.
+    is_first: bool,
 }
 
 impl Worker<'_> {
@@ -224,6 +230,10 @@ impl Worker<'_> {
                     let _ = news(News::Warning(warning));
                 }
             }
+            if self.is_first {
+                check_reasons(&rows)?;
+                self.is_first = false;
+            }
             self.done = so_far(rows.len() as u64);
             self.done.errors += rows.iter().filter(|row| row.outcome.is_err()).count() as u64;
             let is_asked_to_stop = news(News::Progress(self.done)).is_break();
@@ -236,6 +246,18 @@ impl Worker<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses a part whose rows all fail for one reason, although their texts differ.
+fn check_reasons(rows: &[AttributedRow]) -> Result<()> {
+    let (Some(first), count) = (rows.first(), rows.len()) else { return Ok(()) };
+    let Err(problem) = &first.outcome else { return Ok(()) };
+    let is_same = |row: &AttributedRow| row.outcome.as_ref().err() == Some(problem) && row.row.texts.is_ok();
+    let texts_differ = rows.iter().any(|row| row.row.texts != first.row.texts);
+    match texts_differ && rows.iter().all(is_same) {
+        true => Err(Error::EveryRow { rows: count, problem: problem.clone() }),
+        false => Ok(()),
     }
 }
 

@@ -35,22 +35,23 @@ impl Attributing<'_> {
         warn: &mut dyn FnMut(&str),
     ) -> Result<Vec<AttributedRow>> {
         let mut finished = 0;
-        let outcomes = outcomes(&rows, self.template, self.strict, &mut |request| {
-            let mut sequences: Vec<Option<SequenceAttribution>> = vec![None; request.input_texts.len()];
-            // Shared by two callbacks that never run at the same time.
-            let done = std::cell::Cell::new(finished);
-            let progress = &mut |_| news(done.get());
-            let info = self.model.attribute_each_with_progress(request, progress, |place, sequence| {
-                done.set(done.get() + 1);
-                sequences[place] = Some(match self.aggregate {
-                    Some(aggregate) => aggregate(sequence)?,
-                    None => sequence,
-                });
-                Ok::<_, inseq_methods::Error>(())
+        let outcomes =
+            outcomes(&rows, self.template, self.strict, &|request| self.model.refusals(request), &mut |request| {
+                let mut sequences: Vec<Option<SequenceAttribution>> = vec![None; request.input_texts.len()];
+                // Shared by two callbacks that never run at the same time.
+                let done = std::cell::Cell::new(finished);
+                let progress = &mut |_| news(done.get());
+                let info = self.model.attribute_each_with_progress(request, progress, |place, sequence| {
+                    done.set(done.get() + 1);
+                    sequences[place] = Some(match self.aggregate {
+                        Some(aggregate) => aggregate(sequence)?,
+                        None => sequence,
+                    });
+                    Ok::<_, inseq_methods::Error>(())
+                })?;
+                finished = done.get();
+                Ok((sequences, info))
             })?;
-            finished = done.get();
-            Ok((sequences, info))
-        })?;
         let mut attributed: Vec<Option<Attributed>> = vec![None; rows.len()];
         for outcome in outcomes {
             match outcome {

@@ -1,7 +1,5 @@
 //! Tests of the folder of results.
 
-use std::collections::BTreeMap;
-
 use inseq_core::{AttributionKind, Piece, SequenceAttribution, Token};
 use ndarray::{ArrayD, IxDyn, array};
 
@@ -67,7 +65,7 @@ type IxDynPlace = [usize; 3];
 fn row(number: u64) -> AttributedRow {
     let outcome = if number % 10 == 3 { Err(format!("row {number} is too long")) } else { Ok(attribution(number)) };
     let texts = Ok((format!("so number{number}"), Some("voilà".into())));
-    let row = Row { number, id: None, texts, arguments: BTreeMap::new() };
+    let row = Row::new(number, texts);
     AttributedRow { row, outcome, warnings: if number == 1 { vec!["careful".into()] } else { vec![] } }
 }
 

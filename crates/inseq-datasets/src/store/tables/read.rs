@@ -120,7 +120,7 @@ impl PartReader {
                 Some(input) => Ok((input, generated)),
                 None => Err(error.clone()?),
             };
-            let row = Row { number, id: cells.text("id"), texts, arguments: BTreeMap::new() };
+            let row = Row { id: cells.text("id"), ..Row::new(number, texts) };
             Some((row, error, cells.texts("warnings")?))
         };
         let Some((row, error, warnings)) = read() else {

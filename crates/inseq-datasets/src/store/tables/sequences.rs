@@ -103,7 +103,7 @@ impl<'a> Columns<'a> {
             None => self.id.append_value(row.number.to_string()),
         }
         let texts = row.texts.as_ref().ok();
-        self.input_text.append_option(texts.map(|(input, _)| input));
+        self.input_text.append_option(texts.map(|(input, _)| input).or(row.input_text.as_ref()));
         let given = texts.and_then(|(_, generated)| generated.clone());
         self.generated_text.append_option(given.or_else(|| sequence.map(|sequence| written(&sequence.target))));
         self.source.add(sequence.map(|sequence| &*sequence.source))?;
