@@ -12,6 +12,9 @@ pub(super) enum Outcome<T> {
     Failed(usize, String),
 }
 
+/// The texts of a call that cannot be read, each with the reason.
+pub(super) type Refusals<'a> = dyn Fn(&AttributionRequest) -> Result<Vec<(usize, CallError)>, CallError> + 'a;
+
 /// Calls `call` with the texts of rows, and, if a text is at fault, with fewer and fewer of them until it stands alone. At the first
 /// of these, `refusals` gives all texts that cannot be read, so that each text is read a few times at most. The outcomes are in
 /// the order of the rows.
@@ -22,7 +25,7 @@ pub(super) fn outcomes<T>(
     rows: &[Row],
     template: &AttributionRequest,
     strict: bool,
-    refusals: &dyn Fn(&AttributionRequest) -> Result<Vec<(usize, CallError)>, CallError>,
+    refusals: &Refusals,
     call: &mut dyn FnMut(&AttributionRequest) -> Result<T, CallError>,
 ) -> Result<Vec<Outcome<T>>> {
     let mut outcomes = Vec::new();
