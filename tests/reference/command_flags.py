@@ -1,4 +1,4 @@
-"""The flags of the reference's commands `attribute` and `attribute-dataset`, with their aliases and kinds.
+"""The flags of the reference's commands `attribute`, `attribute-dataset` and `attribute-context`, with their aliases and kinds.
 
     python command_flags.py ../fixtures/commands/flags.json
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 from inseq.commands.attribute.attribute import AttributeCommand
+from inseq.commands.attribute_context.attribute_context import AttributeContextCommand
 from inseq.commands.attribute_dataset.attribute_dataset import AttributeDatasetCommand
 
 
@@ -41,7 +42,7 @@ def flags(command):
 
 def main():
     commands = {command._name: sorted(flags(command), key=lambda flag: flag["flag"])
-                for command in (AttributeCommand, AttributeDatasetCommand)}
+                for command in (AttributeCommand, AttributeDatasetCommand, AttributeContextCommand)}
     place = Path(sys.argv[1])
     place.parent.mkdir(parents=True, exist_ok=True)
     lines = ",\n".join(

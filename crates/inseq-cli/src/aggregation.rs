@@ -11,7 +11,7 @@ use crate::json_object::{Object, object};
 use crate::warnings::warn;
 
 /// How scores are aggregated.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Aggregation")]
 pub struct AggregationArguments {
     /// Aggregators or aggregation functions to apply in order, instead of the method's default aggregation: names that `inseq
@@ -22,7 +22,7 @@ pub struct AggregationArguments {
     /// (0,2,5). Negative indices count from the end. Aggregators without a value use the last one given. [default: all entries]
     #[arg(long, num_args = 1.., value_name = "INDEX", allow_negative_numbers = true)]
     pub attribution_selectors: Vec<String>,
-    /// Scale the absolute scores of each step to sum to 1. Needs --attribution-aggregators.
+    /// Scale the absolute scores of each step to sum to 1. Needs --attribution-aggregators, except in attribute-context.
     #[arg(long)]
     pub normalize_attributions: bool,
     /// Scale scores so that the largest absolute score of a text is 1. Needs --attribution-aggregators.
@@ -88,6 +88,11 @@ impl Aggregation {
     /// Whether aggregators or weights are named.
     pub fn is_chosen(&self) -> bool {
         self.pipeline.is_some() || self.weight.is_some()
+    }
+
+    /// The aggregators, if some are named.
+    pub fn into_pipeline(self) -> Option<Pipeline> {
+        self.pipeline
     }
 
     /// The aggregated result.

@@ -6,6 +6,7 @@ use clap::{Arg, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::attribute::AttributeArguments;
+use crate::attribute_context::AttributeContextArguments;
 use crate::attribute_dataset::AttributeDatasetArguments;
 use crate::compare::CompareArguments;
 use crate::listing::{ExplainArguments, ListArguments};
@@ -87,6 +88,8 @@ Examples:
 pub enum Command {
     /// Attribute generated tokens to input tokens, and show, save or draw the result.
     Attribute(Box<AttributeArguments>),
+    /// Find the output tokens that depend on a context, and attribute each of them to the tokens of the context.
+    AttributeContext(Box<AttributeContextArguments>),
     /// Attribute the rows of a dataset, into a folder of results or one file.
     AttributeDataset(Box<AttributeDatasetArguments>),
     /// Attribute with several methods, and print the scores side by side with rank correlations.

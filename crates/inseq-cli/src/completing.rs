@@ -19,6 +19,8 @@ pub struct Suggesting(fn() -> Vec<&'static str>);
 pub const METHODS: Suggesting = Suggesting(methods);
 /// Step functions.
 pub const STEP_FUNCTIONS: Suggesting = Suggesting(functions);
+/// Step functions that compare with another token or context.
+pub const CONTRASTIVE_FUNCTIONS: Suggesting = Suggesting(contrastive_functions);
 /// Aggregators and aggregation functions.
 pub const AGGREGATORS: Suggesting = Suggesting(aggregators);
 /// Everything that can be explained.
@@ -39,6 +41,12 @@ pub fn methods() -> Vec<&'static str> {
 /// Names of step functions.
 pub fn functions() -> Vec<&'static str> {
     step_functions::list().iter().map(|function| function.name).collect()
+}
+
+/// Names of step functions that compare with another token or context.
+fn contrastive_functions() -> Vec<&'static str> {
+    let compares = |function: &&step_functions::StepFunctionInfo| function.takes("contrast_targets");
+    step_functions::list().iter().filter(compares).map(|function| function.name).collect()
 }
 
 /// Names of aggregators and aggregation functions.

@@ -115,13 +115,33 @@ const FLAGS: [(&str, &str); 23] = [
 /// Those of them that an error about a result names.
 const FLAGS_OF_RESULTS: [(&str, &str); 1] = [("split_pattern", "`split_pattern` (in --aggregator-kwargs)")];
 
+/// The options of a call about a context.
+const FLAGS_OF_CONTEXTS: [(&str, &str); 16] = [
+    ("input_current_text", "--input-current-text"),
+    ("input_context_text", "--input-context-text"),
+    ("input_template", "--input-template"),
+    ("output_current_text", "--output-current-text"),
+    ("output_context_text", "--output-context-text"),
+    ("output_template", "--output-template"),
+    ("contextless_input_current_text", "--contextless-input-current-text"),
+    ("contextless_output_current_text", "--contextless-output-current-text"),
+    ("context_sensitivity_metric", "--context-sensitivity-metric"),
+    ("context_sensitivity_std_threshold", "--context-sensitivity-std-threshold"),
+    ("context_sensitivity_topk", "--context-sensitivity-topk"),
+    ("handle_output_context_strategy", "--handle-output-context-strategy"),
+    ("contextless_output_next_tokens", "--contextless-output-next-tokens"),
+    ("prompt_user_for_contextless_output_next_tokens", "--prompt-user-for-contextless-output-next-tokens"),
+    ("special_tokens_to_keep", "--special-tokens-to-keep"),
+    ("decoder_input_output_separator", "--decoder-input-output-separator"),
+];
+
 /// A message of the library, in which options stand in backquotes, with the flags of the command line in their place. A message
 /// about a configuration file names the file's fields.
 pub fn in_flags(message: &str) -> String {
     if message.split_whitespace().next().is_some_and(|first| first.ends_with(".json:")) {
         return message.to_owned();
     }
-    replaced(&replaced(message, &FLAGS), &FLAGS_OF_RESULTS)
+    replaced(&replaced(&replaced(message, &FLAGS), &FLAGS_OF_CONTEXTS), &FLAGS_OF_RESULTS)
 }
 
 fn replaced(message: &str, flags: &[(&str, &str)]) -> String {

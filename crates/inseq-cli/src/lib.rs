@@ -9,6 +9,7 @@ mod aggregation;
 mod allocator;
 mod arguments;
 mod attribute;
+mod attribute_context;
 pub mod attribute_dataset;
 mod attribution;
 mod compare;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Attribute(arguments) => attribute::run(&arguments),
+        Command::AttributeContext(arguments) => attribute_context::run(&arguments),
         Command::AttributeDataset(arguments) => attribute_dataset::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List(arguments) => listing::list(&arguments),

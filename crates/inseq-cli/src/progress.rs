@@ -39,6 +39,11 @@ impl Bar {
         Self { bar: ProgressBar::hidden(), interrupted }
     }
 
+    /// Runs something while nothing is drawn.
+    pub fn suspended<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.bar.suspend(run)
+    }
+
     /// Shows how far the work has come.
     pub fn update(&self, progress: Progress) -> ControlFlow<()> {
         match progress {

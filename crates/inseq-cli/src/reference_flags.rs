@@ -19,8 +19,8 @@ const SHORT: [(&str, &str); 5] = [
     ("-gen", "generated-text-field"),
 ];
 
-/// The flags of the reference's `attribute` and `attribute-dataset`, and their long aliases.
-const REFERENCE: [&str; 51] = [
+/// The flags of the reference's `attribute`, `attribute-dataset` and `attribute-context`, and their long aliases.
+const REFERENCE: [&str; 74] = [
     "model-name-or-path",
     "attribution-method",
     "device",
@@ -72,6 +72,29 @@ const REFERENCE: [&str; 51] = [
     "dataset-auth-token",
     "auth",
     "dataset-kwargs",
+    "input-current-text",
+    "input-context-text",
+    "input-template",
+    "output-context-text",
+    "output-current-text",
+    "output-template",
+    "contextless-input-current-text",
+    "contextless-output-current-text",
+    "context-sensitivity-metric",
+    "handle-output-context-strategy",
+    "contextless-output-next-tokens",
+    "prompt-user-for-contextless-output-next-tokens",
+    "special-tokens-to-keep",
+    "decoder-input-output-separator",
+    "context-sensitivity-std-threshold",
+    "context-sensitivity-topk",
+    "attribution-std-threshold",
+    "attribution-topk",
+    "show-intermediate-outputs",
+    "add-output-info",
+    "no-add-output-info",
+    "show-viz",
+    "no-show-viz",
 ];
 
 /// The words that the reference takes for true or false.

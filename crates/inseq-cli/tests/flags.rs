@@ -26,6 +26,7 @@ fn values<'a>(flag: &Flag<'a>) -> Vec<Vec<&'a str>> {
     match flag.kind {
         "bool" => vec![vec![], vec!["yes"], vec!["no"], vec!["True"], vec!["f"], vec!["0"]],
         "int" => vec![vec!["1"]],
+        "float" => vec![vec!["1"], vec!["0.5"], vec!["-2.0"]],
         "list of int" => vec![vec!["0"], vec!["0", "-1"]],
         "list of str" if !flag.choices.is_empty() => vec![flag.choices.clone()],
         "list of str" => vec![vec!["a"], vec!["a", "b"]],
@@ -41,10 +42,11 @@ fn values<'a>(flag: &Flag<'a>) -> Vec<Vec<&'a str>> {
 fn each_flag_is_taken_by_all_of_its_names() {
     let list = std::fs::read(fixture("commands/flags.json")).unwrap();
     let commands: serde_json::Map<String, Value> = serde_json::from_slice(&list).unwrap();
-    assert_eq!(commands.keys().collect::<Vec<_>>(), ["attribute", "attribute-dataset"]);
+    assert_eq!(commands.keys().collect::<Vec<_>>(), ["attribute", "attribute-context", "attribute-dataset"]);
     for (command, flags) in &commands {
         let required: &[(&str, &str)] = match command.as_str() {
             "attribute" => &[("--input_texts", "a")],
+            "attribute-context" => &[],
             _ => &[("--dataset_name", "a"), ("--input_text_field", "a")],
         };
         for flag in flags.as_array().unwrap().iter().map(Flag::of) {

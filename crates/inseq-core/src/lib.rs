@@ -8,6 +8,7 @@
 pub mod aggregators;
 mod closeness;
 mod comparison;
+mod context;
 mod difference;
 mod error;
 mod info;
@@ -28,6 +29,7 @@ mod warning;
 
 pub use closeness::Tolerance;
 pub use comparison::MeanShares;
+pub use context::{ContextAttribution, ContextCues, ContextInfo, Salience};
 pub use error::{Error, Result};
 pub use info::Info;
 pub use registry::{About, Argument, Entry, Registry};

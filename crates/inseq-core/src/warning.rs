@@ -17,6 +17,10 @@ pub enum TextKind {
     Generated,
     /// A text that a contrastive step function compares with.
     Contrast,
+    /// A text with its context.
+    WithContext,
+    /// A text without its context.
+    WithoutContext,
 }
 
 /// Name of one text of a call in a message.
@@ -42,7 +46,7 @@ pub struct TextName {
 
 impl TextName {
     /// The text of a kind at an index, from 0.
-    pub fn new(kind: TextKind, index: usize) -> Self {
+    pub const fn new(kind: TextKind, index: usize) -> Self {
         Self { kind, index, count: None }
     }
 
@@ -68,6 +72,8 @@ impl TextName {
             TextKind::Input => "input text",
             TextKind::Generated => "generated text",
             TextKind::Contrast => "contrast text",
+            TextKind::WithContext => "text with its context",
+            TextKind::WithoutContext => "text without its context",
         }
     }
 }

@@ -56,7 +56,7 @@ impl Contrasts<'_> {
     ) -> Result<Option<Vec<(usize, usize)>>> {
         let Some(contrast) = contrast_of(functions) else { return Ok(None) };
         let other = self.other_text(contrast, text)?;
-        Ok(Some(text.steps.tokens().zip(other.positions().iter().copied()).collect()))
+        Ok(Some(text.steps.tokens().zip(other.positions()).collect()))
     }
 }
 

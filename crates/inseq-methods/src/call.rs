@@ -20,8 +20,8 @@ use crate::info::{Facts, Outcome};
 use crate::limits::Limits;
 use crate::loading::checked_budget;
 use crate::method::{Attributions, INCLUDE_EOS_BASELINE, Method};
-use crate::other_contexts::Contrasts;
-use crate::positions::{Asked, steps_of, without_value};
+use crate::other_contexts::{Contrasts, OtherIds};
+use crate::positions::{Asked, check_positions, steps_of, without_value};
 use crate::progress::{Progress, ProgressCallback};
 use crate::request::AttributionRequest;
 use crate::sequences::{Sequences, runs};
@@ -60,6 +60,8 @@ pub(crate) struct Call<'r> {
     /// Warnings about options that have no effect.
     unused_options: Vec<String>,
     facts: Facts<'r>,
+    /// The other context of the only text, if it is given as ids.
+    other: Option<OtherIds>,
 }
 
 /// The functions that merge step scores, by name.
@@ -80,26 +82,6 @@ fn check_dropout(model: &TextModel, function: &SharedStepFunction) -> Result<()>
             ),
         )),
         false => Ok(()),
-    }
-}
-
-/// Refuses positions that no text has, whatever its length.
-fn check_positions(request: &AttributionRequest) -> Result<()> {
-    let (start, end) = (request.attr_pos_start, request.attr_pos_end);
-    let is_nowhere = match (start, end) {
-        (_, Some(0)) => true,
-        (Some(start), Some(end)) => (start < 0) == (end < 0) && end <= start,
-        _ => false,
-    };
-    match (is_nowhere, end) {
-        (true, Some(end)) => {
-            let start = start.map_or_else(|| "the first position".to_owned(), |start| start.to_string());
-            Err(Error::argument(
-                "attr_pos_end",
-                format!("`attr_pos_end` ({end}) must lie after `attr_pos_start` ({start}); no text has such positions"),
-            ))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -127,6 +109,19 @@ impl<'r> Call<'r> {
     /// # Errors
     /// An option is invalid; the error names it.
     pub(crate) fn resolve(model: &'r TextModel, choices: &Choices, request: &'r AttributionRequest) -> Result<Self> {
+        Self::resolve_with(model, choices, request, None)
+    }
+
+    /// Resolves a request for one text, whose functions compare with another context that is given as ids.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub(crate) fn resolve_with(
+        model: &'r TextModel,
+        choices: &Choices,
+        request: &'r AttributionRequest,
+        other: Option<OtherIds>,
+    ) -> Result<Self> {
         if request.batch_size == Some(0) {
             return Err(Error::argument("batch_size", "`batch_size` must be at least 1, found 0".into()));
         }
@@ -137,6 +132,9 @@ impl<'r> Call<'r> {
         let step_scores = choices.step_scores(model, request)?;
         for function in std::iter::once(&attributed_fn).chain(&step_scores) {
             check_dropout(model, function)?;
+            if let (Some(contrast), None) = (function.contrast(), &other) {
+                contrast.check(function.name())?;
+            }
         }
         check_positions(request)?;
         let texts = Texts::of(model, request)?;
@@ -164,6 +162,7 @@ impl<'r> Call<'r> {
             memory_budget: checked_budget(request.limits.memory_budget.unwrap_or(choices.load_options.memory_budget))?,
             limits: &request.limits,
             texts,
+            other,
         })
     }
 
@@ -312,7 +311,7 @@ impl<'r> Call<'r> {
     }
 
     /// A text with its baselines and features.
-    fn text_steps(&self, target: &Target, index: usize, steps: Steps) -> Result<TextSteps> {
+    pub(crate) fn text_steps(&self, target: &Target, index: usize, steps: Steps) -> Result<TextSteps> {
         let (texts, model) = (&self.texts, self.texts.model);
         let special = model.special_tokens();
         let unknown = special.unk.unwrap_or(0);
@@ -351,7 +350,7 @@ impl<'r> Call<'r> {
     }
 
     /// Builds a finished text from the output of a method.
-    fn finished(&self, text: &TextSteps, attributions: Attributions) -> Result<Finished> {
+    pub(crate) fn finished(&self, text: &TextSteps, attributions: Attributions) -> Result<Finished> {
         let is_grouped = *self.groups != FeatureGroups::Tokens;
         let sequences = Sequences { texts: &self.texts, clean: self.clean, is_grouped };
         let others = self.contrasts().alternatives(self.functions(), text, self.clean)?;
@@ -373,10 +372,10 @@ impl<'r> Call<'r> {
     }
 
     pub(crate) fn contrasts(&self) -> Contrasts<'_> {
-        Contrasts { texts: &self.texts }
+        Contrasts { texts: &self.texts, given: self.other.as_ref() }
     }
 
-    fn attributing(&self) -> Attributing<'_> {
+    pub(crate) fn attributing(&self) -> Attributing<'_> {
         Attributing {
             model: self.texts.model,
             method: &*self.method,

@@ -15,6 +15,7 @@ mod attribution_model;
 mod call;
 mod chats;
 mod choices;
+mod context;
 mod count;
 mod device;
 mod dummy;
@@ -49,6 +50,7 @@ mod unused_options;
 
 pub use attribution_model::AttributionModel;
 pub use chats::Chat;
+pub use context::{ContextDialogue, ContextOutcome, ContextRequest, NoDialogue, OutputContextStrategy};
 pub use count::{Count, OutOfRange};
 pub use dummy::Dummy;
 pub use error::{Error, Result};

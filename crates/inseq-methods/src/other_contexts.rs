@@ -1,5 +1,6 @@
 //! The other texts of contrastive functions, each run once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
@@ -55,27 +56,68 @@ impl Run<'_> {
     }
 }
 
+/// Another context of one text, given as ids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OtherIds {
+    /// Ids of its source, if the model has an encoder.
+    pub(crate) source: Option<Vec<u32>>,
+    /// Ids of its target.
+    pub(crate) target: Vec<u32>,
+    /// The alternative of each token that can be attributed, by the position of the token.
+    pub(crate) alternatives: BTreeMap<usize, Alternative>,
+}
+
+/// The alternative of one token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alternative {
+    /// Position in the other target whose prefix is the context of the alternative.
+    pub(crate) position: usize,
+    /// Id of the alternative.
+    pub(crate) token: u32,
+    /// Whether an attributed function takes the score of the alternative from the text's own context.
+    pub(crate) in_own_context: bool,
+}
+
 /// The other text of a contrast.
 pub(crate) struct OtherText {
     /// Ids of its source, if it differs from that of the text.
     source: Option<Vec<u32>>,
     /// Ids of its target.
     target: Vec<u32>,
-    /// Position in its target for each token of the steps of the text.
-    positions: Vec<usize>,
+    /// The alternative of each token of the steps.
+    alternatives: Vec<Alternative>,
     /// Warnings for the reader of the result about the other texts, one sentence each.
     pub(crate) warnings: Vec<Warning>,
 }
 
 impl OtherText {
+    /// The other text for the steps of a text.
+    fn of_ids(ids: &OtherIds, text: &TextSteps) -> Self {
+        // A step that only the method needs is compared with the token at the same place.
+        let last = ids.target.len().saturating_sub(1);
+        let same = |position: usize| {
+            let position = position.min(last).max(1);
+            let token = ids.target.get(position).copied().unwrap_or_default();
+            Alternative { position, token, in_own_context: true }
+        };
+        let alternative = |position: usize| ids.alternatives.get(&position).copied().unwrap_or_else(|| same(position));
+        let each = text.steps.tokens().map(alternative);
+        Self {
+            source: ids.source.clone(),
+            target: ids.target.clone(),
+            alternatives: each.collect(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Position in its target for each token of the steps of the text.
-    pub(crate) fn positions(&self) -> &[usize] {
-        &self.positions
+    pub(crate) fn positions(&self) -> impl Iterator<Item = usize> {
+        self.alternatives.iter().map(|alternative| alternative.position)
     }
 
     /// Id of the alternative of each token of the steps.
     pub(crate) fn alternatives(&self) -> Vec<u32> {
-        self.positions.iter().map(|&position| self.target[position]).collect()
+        self.alternatives.iter().map(|alternative| alternative.token).collect()
     }
 }
 
@@ -83,6 +125,8 @@ impl OtherText {
 #[derive(Clone, Copy)]
 pub(crate) struct Contrasts<'c> {
     pub(crate) texts: &'c Texts<'c>,
+    /// The other context of the only text as ids, in place of that of the functions' arguments.
+    pub(crate) given: Option<&'c OtherIds>,
 }
 
 impl Contrasts<'_> {
@@ -120,10 +164,11 @@ impl Contrasts<'_> {
 
     fn other_context(&self, arguments: &ContrastArguments, run: &Run, entry: usize) -> Result<OtherContext> {
         let model = self.texts.model.model();
-        let OtherText { source, target, positions, .. } = self.other_text(arguments, run.point.texts[entry])?;
+        let other = self.other_text(arguments, run.point.texts[entry])?;
+        let (source, target) = (&other.source, &other.target);
         // One forward for the positions before which the text rotates alike.
         let mut lengths: Vec<usize> = Vec::new();
-        for &position in &positions {
+        for position in other.positions() {
             match lengths.iter_mut().find(|length| model.decoder.rotates_alike(**length, position)) {
                 Some(length) => *length = position.max(*length),
                 None => lengths.push(position),
@@ -135,10 +180,10 @@ impl Contrasts<'_> {
             let forward = lengths.iter().take_while(|length| !model.decoder.rotates_alike(**length, position));
             forward.sum::<usize>() as i64 + position as i64 - 1
         };
-        let rows: Vec<i64> = positions.iter().map(|&position| row(position)).collect();
+        let rows: Vec<i64> = other.positions().map(row).collect();
         let rows = Tensor::<1, Int>::from_data(rows.as_slice(), &hidden.device());
-        let targets = positions.iter().map(|&position| target[position]).collect();
-        Ok(OtherContext { hidden: hidden.select(0, rows), targets })
+        let in_own_context = other.alternatives.iter().map(|alternative| alternative.in_own_context).collect();
+        Ok(OtherContext { hidden: hidden.select(0, rows), targets: other.alternatives(), in_own_context })
     }
 
     /// The other text of a text's contrast.
@@ -146,6 +191,9 @@ impl Contrasts<'_> {
     /// # Errors
     /// A contrast text is too long or has no token, or an alignment contains a position that does not exist.
     pub(crate) fn other_text(&self, arguments: &ContrastArguments, text: &TextSteps) -> Result<OtherText> {
+        if let Some(ids) = self.given {
+            return Ok(OtherText::of_ids(ids, text));
+        }
         let model = self.texts.model.model();
         let special = self.texts.add_special_tokens && !arguments.skip_special_tokens;
         let given = |texts: &Option<OneOrMore<String>>| {
@@ -236,6 +284,9 @@ impl Contrasts<'_> {
             true => aligned(arguments, text.index, &text.target, &target, &text.steps)?,
             false => text.steps.tokens().collect(),
         };
-        Ok(OtherText { source: other_source, target, positions, warnings })
+        let in_own_context = has_target && !arguments.contrast_force_inputs;
+        let alternatives =
+            positions.into_iter().map(|position| Alternative { position, token: target[position], in_own_context });
+        Ok(OtherText { alternatives: alternatives.collect(), source: other_source, target, warnings })
     }
 }

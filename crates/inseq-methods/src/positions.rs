@@ -3,6 +3,7 @@
 use inseq_core::{SequenceAttribution, StepAttribution, TextKind, TextName, Token, Warning};
 use ndarray::{Array1, ArrayD, Axis, Slice};
 
+use crate::request::AttributionRequest;
 use crate::steps::Steps;
 use crate::{Error, Result};
 
@@ -76,6 +77,26 @@ impl Asked<'_> {
             ));
         }
         Ok((from as usize..to as usize).into())
+    }
+}
+
+/// Refuses positions that no text has, whatever its length.
+pub(crate) fn check_positions(request: &AttributionRequest) -> Result<()> {
+    let (start, end) = (request.attr_pos_start, request.attr_pos_end);
+    let is_nowhere = match (start, end) {
+        (_, Some(0)) => true,
+        (Some(start), Some(end)) => (start < 0) == (end < 0) && end <= start,
+        _ => false,
+    };
+    match (is_nowhere, end) {
+        (true, Some(end)) => {
+            let start = start.map_or_else(|| "the first position".to_owned(), |start| start.to_string());
+            Err(Error::argument(
+                "attr_pos_end",
+                format!("`attr_pos_end` ({end}) must lie after `attr_pos_start` ({start}); no text has such positions"),
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

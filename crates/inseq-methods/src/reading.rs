@@ -1,5 +1,7 @@
 //! Encodes texts to ids within the positions of the model.
 
+use std::ops::Range;
+
 use inseq_core::{TextKind, TextName, Warning};
 use inseq_models::tokenizer::{Encoding, Role, Side};
 
@@ -24,16 +26,35 @@ impl Text<'_> {
         match self.name.kind {
             TextKind::Generated => "generated_texts",
             TextKind::Input => "input_texts",
+            TextKind::WithContext => "input_context_text",
+            TextKind::WithoutContext => "input_current_text",
             _ if self.role == Role::Source => "contrast_sources",
             _ => "contrast_targets",
         }
     }
+
+    /// What can be done about a text that is too long.
+    fn way_out(&self) -> &'static str {
+        match self.name.kind {
+            TextKind::WithContext => "shorten the context",
+            TextKind::WithoutContext => "shorten it",
+            _ => "shorten it, or let it be cut with `truncate`",
+        }
+    }
+}
+
+/// Range of bytes that each id of an encoding stands for, after a start token.
+fn ranges(start: Option<u32>, encoding: &Encoding) -> Option<Vec<Range<usize>>> {
+    let offsets = encoding.offsets.as_ref()?;
+    Some(start.iter().map(|_| 0..0).chain(offsets.iter().cloned()).collect())
 }
 
 /// The ids of a text, within the positions of the model.
 #[derive(Clone, Debug)]
 pub(crate) struct Fitting {
     pub(crate) ids: Vec<u32>,
+    /// Range of bytes of the text that each id stands for; `None` if the tokenizer does not give it, or if the ids were given.
+    pub(crate) ranges: Option<Vec<Range<usize>>>,
     /// Number of tokens that were removed at the beginning of the text.
     pub(crate) lost_at_start: usize,
     /// Warning about a text that was cut.
@@ -67,6 +88,7 @@ impl TextModel {
         let length = encoding.ids.len() + start.iter().len();
         let Some(positions) = positions.filter(|&positions| length > positions) else {
             return Ok(Fitting {
+                ranges: ranges(start, &encoding),
                 ids: self.checked((start, encoding.ids), text.role, Giver::Tokenizer)?,
                 lost_at_start: 0,
                 cut: None,
@@ -77,10 +99,7 @@ impl TextModel {
             return Err(Error::limit(
                 text.argument(),
                 name,
-                format!(
-                    "has {length} tokens, but the model has {positions} positions; shorten it, or let it be cut with \
-                 `truncate`"
-                ),
+                format!("has {length} tokens, but the model has {positions} positions; {}", text.way_out()),
             ));
         }
         if excess >= encoding.text.len() {
@@ -99,9 +118,11 @@ impl TextModel {
             "has {length} tokens, but the model has {positions} positions: {excess} tokens were cut off at its {end}"
         );
         warnings.push(Warning::about(name, cut.clone()));
-        let ids = self.checked((start, encoding.cut(excess, side).ids), text.role, Giver::Tokenizer)?;
+        let rest = encoding.cut(excess, side);
+        let ranges = ranges(start, &rest);
+        let ids = self.checked((start, rest.ids), text.role, Giver::Tokenizer)?;
         let lost_at_start = if side == Side::Left { excess } else { 0 };
-        Ok(Fitting { ids, lost_at_start, cut: Some(name.sentence(&cut)) })
+        Ok(Fitting { ids, ranges, lost_at_start, cut: Some(name.sentence(&cut)) })
     }
 
     /// Checks a target that is given as ids.
@@ -120,7 +141,7 @@ impl TextModel {
             });
         }
         let ids = self.checked((None, ids), Role::Target, Giver::Caller { text: index })?;
-        Ok(Fitting { ids, lost_at_start: 0, cut: None })
+        Ok(Fitting { ids, ranges: None, lost_at_start: 0, cut: None })
     }
 
     /// The ids of a text without its first `lost` tokens; special tokens before it stay.

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod caption;
+mod context;
 mod error;
 #[cfg(feature = "figure")]
 pub mod figure;

@@ -50,7 +50,7 @@ fn string_length(text: &[u8]) -> usize {
 }
 
 /// The number that a string from [`quote_literals`] stands for.
-pub(super) fn literal(text: &str) -> Option<f32> {
+pub(crate) fn literal(text: &str) -> Option<f32> {
     match text {
         "NaN" => Some(f32::NAN),
         "Infinity" => Some(f32::INFINITY),
@@ -75,7 +75,7 @@ impl Serialize for Number {
 }
 
 /// Writes JSON in the form of Python's `json.dump(.., indent=4)`.
-pub(super) fn write<T: Serialize>(value: &T, writer: impl io::Write) -> serde_json::Result<()> {
+pub(crate) fn write<T: Serialize>(value: &T, writer: impl io::Write) -> serde_json::Result<()> {
     let formatter = PythonFormatter { pretty: PrettyFormatter::with_indent(b"    ") };
     value.serialize(&mut serde_json::Serializer::with_formatter(writer, formatter))
 }

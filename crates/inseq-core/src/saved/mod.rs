@@ -18,7 +18,7 @@ mod array;
 mod attributes;
 mod conventions;
 mod format;
-mod json;
+pub(crate) mod json;
 mod load;
 mod nested;
 mod pieces;

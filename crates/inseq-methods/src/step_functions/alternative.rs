@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Bool, Int, Tensor, TensorData};
 use inseq_models::model::Model;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -60,8 +60,11 @@ impl ContrastArguments {
         Ok(parsed)
     }
 
-    /// Refuses arguments without any alternative.
-    pub(super) fn checked(self, function: &str) -> Result<Self> {
+    /// Refuses arguments without another context.
+    ///
+    /// # Errors
+    /// Neither `contrast_sources` nor `contrast_targets` is given.
+    pub(crate) fn check(&self, function: &str) -> Result<()> {
         if self.contrast_sources.is_none() && self.contrast_targets.is_none() {
             return Err(Error::argument(
                 "contrast_targets",
@@ -71,7 +74,7 @@ impl ContrastArguments {
                 ),
             ));
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -118,6 +121,9 @@ pub struct OtherContext {
     pub hidden: Tensor<2>,
     /// Ids of the alternatives, `[token]`.
     pub targets: Vec<u32>,
+    /// Whether an attributed function takes the score of each alternative from the text's own context, `[token]`. Otherwise, and for step
+    /// scores, it is taken from the other context.
+    pub in_own_context: Vec<bool>,
 }
 
 /// Other contexts by the index of their text.
@@ -142,8 +148,8 @@ impl Alternative {
 
     /// Logits of the other context with the alternatives, `[row, vocabulary]` and `[row]`.
     ///
-    /// An attributed function takes the alternatives' scores from the text's own logits, through which gradients flow, unless
-    /// `contrast_force_inputs` is set, only the context differs, or the function compares `whole_distributions`.
+    /// An attributed function takes the score of an alternative from the text's own logits, through which gradients flow, if the
+    /// other context [says so](OtherContext::in_own_context), unless the function compares `whole_distributions`.
     pub(super) fn of(&self, context: &StepContext, whole_distributions: bool) -> (Tensor<2>, Tensor<1, Int>) {
         let Some((model, contexts, attributed)) = &self.bound else {
             return (context.logits.clone(), context.targets.clone());
@@ -154,15 +160,25 @@ impl Alternative {
         });
         let targets: Vec<i64> = rows.clone().map(|(other, step)| i64::from(other.targets[step])).collect();
         let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &context.targets.device());
-        let has_alternatives = self.arguments.contrast_targets.is_some();
-        let own = *attributed && has_alternatives && !self.arguments.contrast_force_inputs;
-        if own && !whole_distributions {
+        let own: Vec<bool> = rows
+            .clone()
+            .map(|(other, step)| *attributed && !whole_distributions && other.in_own_context.get(step) == Some(&true))
+            .collect();
+        if own.iter().all(|own| *own) {
             return (context.logits.clone(), targets);
         }
         let hidden: Vec<Tensor<2>> = rows.map(|(other, step)| other.hidden.clone().narrow(0, step, 1)).collect();
         let logits = model.logits(Tensor::cat(hidden, 0));
         // What carries gradients can only be joined with what could.
         let logits = if context.tracked { logits.autodiff() } else { logits };
+        let logits = match own.contains(&true) {
+            true => {
+                let [rows, vocabulary] = logits.dims();
+                let own = Tensor::<2, Bool>::from_data(TensorData::new(own, [rows, 1]), &logits.device());
+                logits.mask_where(own.expand([rows, vocabulary]), context.logits.clone())
+            }
+            false => logits,
+        };
         (logits, targets)
     }
 }

@@ -187,7 +187,7 @@ const FUNCTIONS: [(&str, Kind, &[Argument], &str); 7] = [
 pub(super) fn all() -> impl Iterator<Item = BuiltIn> {
     FUNCTIONS.into_iter().map(|(name, kind, arguments, description)| {
         built_in(name, description, arguments, move |arguments| {
-            let arguments = ContrastArguments::read(name, arguments)?.checked(name)?;
+            let arguments = ContrastArguments::read(name, arguments)?;
             Ok(Contrast { name, kind, other: Alternative::new(arguments) })
         })
     })

@@ -67,3 +67,22 @@ pub(super) fn search(
     let finish = finished.into_iter().map(|finish| finish.unwrap_or(FinishReason::Length));
     Ok(texts.into_iter().zip(finish).map(|(ids, finish)| Generated { ids, score: None, finish }).collect())
 }
+
+impl GenerationConfig {
+    /// Whether each token is the likeliest one by the logits alone: without beams, sampling, guidance, and rules that change scores.
+    pub fn takes_likeliest(&self) -> bool {
+        let is_empty = |ids: &Option<Vec<u32>>| ids.iter().flatten().next().is_none();
+        let has_penalty =
+            [self.repetition_penalty, self.encoder_repetition_penalty].iter().any(|penalty| *penalty != 1.0);
+        let has_length = self.min_length > 0
+            || self.min_new_tokens.is_some_and(|least| least > 0)
+            || self.exponential_decay_length_penalty.is_some();
+        let has_ngrams = self.no_repeat_ngram_size > 0 || self.encoder_no_repeat_ngram_size > 0;
+        let is_forced = self.forced_bos_token_id.is_some() || !self.forced_eos_token_id.0.is_empty();
+        let is_biased = !self.sequence_bias.0.is_empty() || self.bad_words_ids.iter().flatten().next().is_some();
+        let is_search = self.do_sample || self.num_beams > 1 || self.guidance().is_some();
+        !(is_search || has_penalty || has_length || has_ngrams || is_forced || is_biased)
+            && is_empty(&self.suppress_tokens)
+            && is_empty(&self.begin_suppress_tokens)
+    }
+}

@@ -11,10 +11,12 @@ mod data;
 mod page;
 mod script;
 mod tables;
+mod with_context;
 
 use askama::Template as _;
 
 pub use tables::{Cell, PageTable, TablePage};
+pub use with_context::render_context;
 
 use crate::scale::Theme;
 use crate::{Result, Texts, View, ViewOptions, caption};

@@ -76,6 +76,13 @@ pub(super) fn policy(style: &str, script: &str) -> String {
     )
 }
 
+/// The class of the colour of a score; empty for NaN.
+pub(super) fn level(scale: Scale, score: f32) -> String {
+    let prefix = if scale.is_diverging() { 'd' } else { 's' };
+    let class = |position: f32| format!("{prefix}{}", (position * (LEVELS - 1) as f32).round() as usize);
+    scale.position(score).map(class).unwrap_or_default()
+}
+
 /// A class for each level of both scales, with its background and text colour on light and on dark pages.
 pub(super) fn scale_rules() -> Result<String> {
     let mut rules = String::new();

@@ -22,6 +22,7 @@
 //! # Ok::<(), inseq_viz::Error>(())
 //! ```
 
+mod context;
 mod grid;
 mod labels;
 mod options;
@@ -30,6 +31,7 @@ mod tokens;
 
 use inseq_core::SequenceAttribution;
 
+pub use context::render_context;
 pub use options::{ColorSupport, TerminalOptions};
 
 use crate::number::NumberFormat;

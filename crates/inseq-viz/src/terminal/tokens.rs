@@ -112,16 +112,16 @@ impl Highlight {
 }
 
 /// Tokens as running text.
-struct Flow<'a> {
-    tokens: &'a [TokenText],
+pub(super) struct Flow<'a> {
+    pub(super) tokens: &'a [TokenText],
     /// Scores, `[token]`; NaN for a token without a score.
-    scores: &'a [f32],
-    lead: &'static str,
-    number: NumberFormat,
+    pub(super) scores: &'a [f32],
+    pub(super) lead: &'static str,
+    pub(super) number: NumberFormat,
 }
 
 impl Flow<'_> {
-    fn draw(&self, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
+    pub(super) fn draw(&self, painter: &Painter, options: &TerminalOptions, lines: &mut Vec<String>) {
         let room = options.layout_width() - 2;
         let spaces = spaces_before(self.tokens);
         let mut line = String::new();

@@ -80,7 +80,7 @@ pub(crate) fn read(
     }
     let arguments = ContrastArguments::read(text, arguments)?;
     let other = match value.any(&|part| matches!(part, Value::Of(_, Token::Contrast))) {
-        true => Some(Alternative::new(arguments.checked(text)?)),
+        true => Some(Alternative::new(arguments)),
         false => None,
     };
     Ok(Arc::new(Expression { text: text.to_owned(), value, other }))

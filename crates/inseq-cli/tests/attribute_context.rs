@@ -1,0 +1,160 @@
+//! `inseq attribute-context`: result, picture, and what is refused.
+#![cfg(feature = "demo")]
+
+mod program;
+
+use inseq_core::ContextAttribution;
+use program::{complaint, path_in, printed, run, warnings};
+
+/// A context and a text, of which the two most sensitive tokens are attributed.
+const TEXTS: [&str; 10] = [
+    "attribute-context",
+    "--input_context_text",
+    "The tired nurse left.",
+    "--input_current_text",
+    "She was late.",
+    "--output_current_text",
+    "Elle était en retard.",
+    "--context_sensitivity_std_threshold=0",
+    "--context_sensitivity_topk",
+    "2",
+];
+
+/// The result of a call, from standard output.
+fn result(more: &[&str]) -> ContextAttribution {
+    ContextAttribution::read(printed(&run(&[&TEXTS[..], more, &["-o", "-"]].concat())).as_bytes()).unwrap()
+}
+
+#[test]
+fn a_result_is_saved_with_its_arguments() {
+    let found = result(&["-fn", "contrast_prob_diff", "--attribution_kwargs", r#"{"abs": false}"#]);
+    assert_eq!(found.cci_scores.len(), 2);
+    assert!(found.cci_scores.iter().all(|cues| cues.contrast_token.is_some() && cues.output_context_scores.is_none()));
+    let info = found.info.unwrap();
+    for (name, expected) in [
+        ("attributed_fn", "contrast_prob_diff"),
+        ("attribution_method", "saliency"),
+        ("context_sensitivity_metric", "kl_divergence"),
+        ("input_template", "{context} {current}"),
+        ("output_template", "{current}"),
+        ("handle_output_context_strategy", "manual"),
+        ("decoder_input_output_separator", " "),
+        ("device", "auto"),
+        ("save_path", "standard output"),
+    ] {
+        assert_eq!(info.argument(name).and_then(|value| value.as_str()), Some(expected), "{name}");
+    }
+    assert_eq!(info.arguments["attribution_kwargs"], serde_json::json!({"abs": false}));
+    assert_eq!(info.arguments["contextless_output_next_tokens"], serde_json::json!([]));
+    assert_eq!(info.output_current_spans.map(|spans| spans.len()), Some(found.output_current_tokens.len()));
+}
+
+#[test]
+fn aggregation_is_that_of_the_flags() {
+    let sum = |of: &ContextAttribution| of.cci_scores[0].all_scores().map(f32::abs).sum::<f32>();
+    let raw = result(&[]);
+    let normalized = result(&["--normalize_attributions"]);
+    assert!((sum(&normalized) - sum(&raw)).abs() > 1e-6 && sum(&normalized) < 1.0);
+    let ratio = |of: &ContextAttribution| {
+        let scores: Vec<f32> = of.cci_scores[0].all_scores().collect();
+        scores[0] / scores[1]
+    };
+    assert!((ratio(&raw) - ratio(&normalized)).abs() < 1e-4);
+    let named = result(&["--attribution_aggregators", "vnorm", "--normalize_attributions", "no"]);
+    assert_eq!(named.cci_scores, raw.cci_scores);
+    let words = complaint(&run(&[&TEXTS[..], &["--attribution_aggregators", "vnorm", "subwords"]].concat())).0;
+    assert!(words.contains("leave out aggregators that merge"), "{words}");
+}
+
+#[test]
+fn the_picture_is_printed_unless_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = path_in(&folder, "context.json");
+    let picture = printed(&run(&[&TEXTS[..], &["-o", &file]].concat()));
+    let saved = ContextAttribution::load(&file).unwrap();
+    assert!(picture.contains("2 of 5 output tokens are context-sensitive by kl_divergence"), "{picture}");
+    assert!(picture.contains("#1 ") && picture.contains("#2 ") && picture.contains("Input context"), "{picture}");
+    assert!(saved.info.is_some());
+    for flags in [&["--no_show_viz"][..], &["--show_viz", "no"], &["--show_viz=false"]] {
+        assert_eq!(printed(&run(&[&TEXTS[..], flags].concat())), "", "{flags:?}");
+    }
+    let shown = printed(&run(&[&TEXTS[..], &["--show_intermediate_outputs", "--no_show_viz"]].concat()));
+    assert!(shown.contains("kl_divergence"), "{shown}");
+    for flags in [&["--no_add_output_info"][..], &["--add_output_info", "no"]] {
+        printed(&run(&[&TEXTS[..], &["-o", &file, "--no_show_viz"], flags].concat()));
+        assert_eq!(ContextAttribution::load(&file).unwrap().info, None);
+    }
+    let page = path_in(&folder, "context.html");
+    let printed_too = printed(&run(&[&TEXTS[..], &["--viz_path", &page]].concat()));
+    assert_eq!(printed_too, picture);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("href=\"#cue-1\""));
+    assert_eq!(printed(&run(&[&TEXTS[..], &["--viz_path", "-"]].concat())), page);
+    let (said, _) = complaint(&run(&[&TEXTS[..], &["--viz_path", &path_in(&folder, "context.svg")]].concat()));
+    assert!(said.contains("--viz-path writes a page here"), "{said}");
+    let (said, _) = complaint(&run(&[&TEXTS[..], &["--viz_path", "-", "-o", "-"]].concat()));
+    assert!(said.contains("both write to standard output"), "{said}");
+}
+
+#[test]
+fn nobody_is_asked_without_a_terminal() {
+    let generated = [&TEXTS[..5], &["--output_template", "{context} {current}"]].concat();
+    let (said, code) = complaint(&run(&generated));
+    assert!(
+        said.contains("there is no terminal to ask") && said.contains("--output-context-text") && code == 1,
+        "{said}"
+    );
+    let (said, _) = complaint(&run(&[&TEXTS[..], &["-fn", "pcxmi", "--prompt_user_for_c"]].concat()));
+    assert!(said.contains("there is no terminal to ask"), "{said}");
+}
+
+#[test]
+fn what_selects_nothing_says_so_in_flags() {
+    let line = [&TEXTS[..7], &["--context_sensitivity_std_threshold", "9", "--no_show_viz"]].concat();
+    let said = warnings(&line);
+    assert!(said.len() == 1 && said[0].contains("no token of the output is context-sensitive"), "{said:?}");
+    assert!(said[0].contains("--context-sensitivity-std-threshold") && said[0].contains("--context-sensitivity-topk"));
+}
+
+#[test]
+fn bad_input_is_named_in_flags() {
+    for (line, expected) in [
+        (&["--input_context_text", "a"][..], "--input-current-text is empty"),
+        (&["--input_current_text", "a"], "there is no context to study; give --input-context-text"),
+        (
+            &["--input_current_text", "a", "--input_context_text", "b", "--input_template", "{context}"],
+            "--input-template has no place for the text; write {current}",
+        ),
+        (
+            &["--input_current_text", "a", "--input_template", "{context} {current}"],
+            "--input-template has {context}, but there is no --input-context-text",
+        ),
+        (
+            &[
+                "--input_current_text",
+                "a",
+                "--output_template",
+                "{context} {current}",
+                "--handle_output_context_strategy",
+                "pre",
+            ],
+            "--output-template has {context}, and with the strategy `pre`",
+        ),
+        (
+            &[
+                "--input_current_text",
+                "a",
+                "--input_context_text",
+                "b",
+                "--attribution_kwargs",
+                r#"{"contrast_targets": "c"}"#,
+                "-fn",
+                "pcxmi",
+            ],
+            "`contrast_targets` (in --attribution-kwargs) says what the attributed function compares with",
+        ),
+    ] {
+        let (said, code) = complaint(&run(&[&["attribute-context"], line].concat()));
+        assert!(said.contains(expected) && code == 1, "{line:?}: {said}");
+    }
+}

@@ -1,0 +1,163 @@
+//! Which tokens of the contexts a context-sensitive token depends on.
+
+use std::collections::BTreeMap;
+
+use inseq_core::aggregators::{Aggregator, Pipeline, Scaling};
+use inseq_core::{ContextCues, SequenceAttribution};
+use inseq_models::tokenizer::Role;
+use ndarray::Axis;
+
+use super::attributed::{Attributed, steps};
+use super::passage::Reader;
+use super::request::ContextRequest;
+use super::texts::{WithContext, WithoutContext};
+use crate::call::Call;
+use crate::other_contexts::{Alternative, OtherIds};
+use crate::{Error, Result};
+
+/// Arguments of a contrast, which the call finds by itself.
+const FOUND: [&str; 4] = ["contrast_sources", "contrast_targets", "contrast_targets_alignments", "skip_special_tokens"];
+
+/// Refuses arguments of the attributed function that the call finds by itself.
+///
+/// # Errors
+/// There is one.
+pub(super) fn check_arguments(request: &ContextRequest) -> Result<()> {
+    match FOUND.iter().find(|name| request.attributed_fn_args.contains_key(**name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::argument(
+            name,
+            format!(
+                "`{name}` says what the attributed function compares with, which is here the text without its context; leave it out, \
+                 or give words as `contextless_output_next_tokens`"
+            ),
+        )),
+    }
+}
+
+/// The other context of the attributed function: the text without the context, with the alternatives of the selected tokens.
+/// An alternative that differs from its token is scored in the text's own context, unless the function `forces` the other one.
+pub(super) fn other_context(
+    (with, without): (&WithContext, &WithoutContext),
+    alternatives: &BTreeMap<usize, u32>,
+    forces: bool,
+) -> OtherIds {
+    let each = with.positions.iter().zip(&without.positions).enumerate().map(|(index, (&own, &position))| {
+        let written = with.target.ids[own];
+        let token = alternatives.get(&index).copied().unwrap_or(without.target[position]);
+        (own, Alternative { position, token, in_own_context: !forces && token != written })
+    });
+    OtherIds {
+        source: without.source.as_ref().map(|source| source.ids.clone()),
+        target: without.target.clone(),
+        alternatives: each.collect(),
+    }
+}
+
+/// The attribution of selected tokens, one for each, in the order of `selected`.
+///
+/// # Errors
+/// The method, the attributed function or the device fails, or the call is cancelled.
+pub(super) fn attributed(
+    call: &Call,
+    with: &WithContext,
+    selected: &[usize],
+    progress: crate::progress::ProgressCallback,
+) -> Result<Vec<SequenceAttribution>> {
+    let mut order: Vec<usize> = selected.to_vec();
+    order.sort_unstable();
+    let positions: Vec<usize> = order.iter().map(|&index| with.positions[index]).collect();
+    let attributed = Attributed {
+        source: with.source.as_ref().map(|source| &source.ids[..]),
+        target: &with.target.ids,
+        first: with.first,
+        positions: &positions,
+    };
+    let by_index: BTreeMap<usize, SequenceAttribution> =
+        order.into_iter().zip(steps(&attributed.runs(call, progress)?)?).collect();
+    Ok(selected.iter().filter_map(|index| by_index.get(index).cloned()).collect())
+}
+
+/// One score per token of the attribution of one token.
+///
+/// # Errors
+/// The aggregator fails, or merges tokens.
+pub(super) fn aggregated(request: &ContextRequest, raw: &SequenceAttribution) -> Result<SequenceAttribution> {
+    let aggregated = match &request.aggregator {
+        Some(aggregator) => aggregator.aggregate(raw)?,
+        None => {
+            let scaling = if request.normalize_attributions { Scaling::Normalize } else { Scaling::None };
+            let scores = raw.kind.default_scores().into_iter().map(|scores| scores.scaling(scaling));
+            scores.fold(Pipeline::new(), Pipeline::then).aggregate(raw)?
+        }
+    };
+    let is_same = aggregated.source.len() == raw.source.len() && aggregated.target.len() == raw.target.len();
+    let has_more = [&aggregated.source_attributions, &aggregated.target_attributions];
+    if !is_same || has_more.into_iter().flatten().any(|scores| scores.ndim() != 2) {
+        return Err(Error::argument(
+            "aggregator",
+            "the aggregation must give one score for each token of the model's input; leave out aggregators that merge, choose or \
+             drop tokens, and reduce all axes of the method (layers, heads, features)"
+                .into(),
+        ));
+    }
+    Ok(aggregated)
+}
+
+/// A selected token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selected {
+    /// Index in the output.
+    pub(super) index: usize,
+    /// Its sensitivity.
+    pub(super) score: f32,
+    /// Id of its alternative, if the attributed function compares with one.
+    pub(super) alternative: Option<u32>,
+}
+
+/// The scores of the contexts for a selected token.
+///
+/// # Errors
+/// The tokenizer fails.
+pub(super) fn cues(
+    reader: &Reader,
+    (with, without): (&WithContext, &WithoutContext),
+    selected: Selected,
+    aggregated: &SequenceAttribution,
+) -> Result<ContextCues> {
+    let role = with.target.role;
+    let position = with.positions[selected.index];
+    let contextless = |token: u32| {
+        let before = &without.target[..without.positions[selected.index]];
+        reader.text_of(&[before, &[token]].concat(), role)
+    };
+    let scores = |positions: Vec<usize>, of_source: bool| {
+        let scores = if of_source { &aggregated.source_attributions } else { &aggregated.target_attributions };
+        let scores = scores.as_ref().map(|scores| scores.index_axis(Axis(1), 0));
+        let score =
+            |&position: &usize| scores.as_ref().and_then(|scores| scores.get(position).copied()).unwrap_or(f32::NAN);
+        positions.iter().map(score).collect::<Vec<f32>>()
+    };
+    let is_source = with.source.is_some();
+    Ok(ContextCues {
+        cti_idx: selected.index,
+        cti_token: reader.spelling(with.target.ids[position], role),
+        cti_score: selected.score,
+        contextual_output: reader.text_of(&with.target.ids[..=position], role)?,
+        contrast_token: selected.alternative.map(|token| reader.spelling(token, role)),
+        contextless_output: selected.alternative.map(contextless).transpose()?,
+        input_context_scores: with
+            .input_context
+            .as_ref()
+            .map(|span| scores(reader.tokens_of(with.input(), span), is_source)),
+        output_context_scores: with
+            .output_context
+            .as_ref()
+            .map(|span| scores(reader.tokens_of(&with.target, span), false)),
+    })
+}
+
+/// Whether the target is attributed, too.
+pub(super) fn attributes_target(with: &WithContext) -> bool {
+    with.output_context.is_some() || with.target.role == Role::Source
+}
