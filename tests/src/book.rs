@@ -11,6 +11,7 @@ pages! {
     readme = "README.md",
     adding_a_model = "docs/src/adding-a-model.md",
     aggregators = "docs/src/aggregators.md",
+    citations = "docs/src/how-to/citations.md",
     datasets = "docs/src/how-to/datasets.md",
     extending = "docs/src/how-to/extending.md",
     files = "docs/src/files.md",

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use crate::attribute::AttributeArguments;
 use crate::attribute_context::AttributeContextArguments;
 use crate::attribute_dataset::AttributeDatasetArguments;
+use crate::cite::CiteArguments;
 use crate::compare::CompareArguments;
 use crate::listing::{ExplainArguments, ListArguments};
 use crate::reference_flags;
@@ -92,6 +93,8 @@ pub enum Command {
     AttributeContext(Box<AttributeContextArguments>),
     /// Attribute the rows of a dataset, into a folder of results or one file.
     AttributeDataset(Box<AttributeDatasetArguments>),
+    /// Answer a question about documents, and cite the sources of each sentence.
+    Cite(Box<CiteArguments>),
     /// Attribute with several methods, and print the scores side by side with rank correlations.
     Compare(Box<CompareArguments>),
     /// List methods, models, step functions, aggregators or devices.

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 use inseq_core::aggregators::Aggregators;
-use inseq_methods::{list_methods, step_functions};
+use inseq_methods::{citations, list_methods, step_functions};
 use inseq_models::device;
 
 /// Takes any text, and suggests names to shells.
@@ -17,6 +17,8 @@ pub struct Suggesting(fn() -> Vec<&'static str>);
 
 /// Attribution methods.
 pub const METHODS: Suggesting = Suggesting(methods);
+/// Citation methods.
+pub const CITATION_METHODS: Suggesting = Suggesting(citation_methods);
 /// Step functions.
 pub const STEP_FUNCTIONS: Suggesting = Suggesting(functions);
 /// Step functions that compare with another token or context.
@@ -30,12 +32,17 @@ pub const DEVICES: Suggesting = Suggesting(device::choices);
 
 /// Names of everything that can be explained.
 pub fn entries() -> Vec<&'static str> {
-    [methods(), functions(), aggregators(), vec!["expression"]].concat()
+    [methods(), citation_methods(), functions(), aggregators(), vec!["expression"]].concat()
 }
 
 /// Names of methods.
 pub fn methods() -> Vec<&'static str> {
     list_methods().iter().map(|method| method.name).collect()
+}
+
+/// Names of citation methods.
+pub fn citation_methods() -> Vec<&'static str> {
+    citations::list_methods().iter().map(|method| method.name).collect()
 }
 
 /// Names of step functions.

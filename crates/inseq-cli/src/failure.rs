@@ -86,7 +86,8 @@ impl Failure {
 }
 
 /// Options that a message of the library may name, and the flags that stand for them here.
-const FLAGS: [(&str, &str); 23] = [
+const FLAGS: [(&str, &str); 24] = [
+    ("answer", "--answer"),
     ("truncate", "--truncate"),
     ("attr_pos_start", "--start-pos"),
     ("attr_pos_end", "--end-pos"),

@@ -12,6 +12,7 @@ mod attribute;
 mod attribute_context;
 pub mod attribute_dataset;
 mod attribution;
+mod cite;
 mod compare;
 mod completing;
 mod completions;
@@ -58,6 +59,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Attribute(arguments) => attribute::run(&arguments),
         Command::AttributeContext(arguments) => attribute_context::run(&arguments),
         Command::AttributeDataset(arguments) => attribute_dataset::run(&arguments),
+        Command::Cite(arguments) => cite::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List(arguments) => listing::list(&arguments),
         Command::Explain(arguments) => listing::explain(&arguments.name),

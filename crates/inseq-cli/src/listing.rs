@@ -7,7 +7,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use inseq_core::aggregators::Aggregators;
 use inseq_core::{About, Argument, Entry, did_you_mean};
 use inseq_methods::step_functions::StepFunctions;
-use inseq_methods::{list_methods, step_functions};
+use inseq_methods::{citations, list_methods, step_functions};
 use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
 use serde_json::{Map, Value, json};
@@ -39,8 +39,8 @@ pub struct ListArguments {
 /// `inseq explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// Name of a method, a step function or an aggregator, as `inseq list` prints it; `expression` explains the syntax of
-    /// expressions.
+    /// Name of a method, a citation method, a step function or an aggregator, as `inseq list` prints it; `expression` explains the
+    /// syntax of expressions.
     #[arg(value_parser = ENTRIES, hide_possible_values = true)]
     pub name: String,
 }
@@ -50,6 +50,9 @@ pub struct ExplainArguments {
 pub enum Listing {
     /// Attribution methods.
     Methods,
+    /// Citation methods.
+    #[value(alias = "citation_methods")]
+    CitationMethods,
     /// Model types that can be loaded.
     Models,
     /// Functions of the model's output that can be attributed or used as step scores.
@@ -131,6 +134,9 @@ impl Entries {
     fn of(what: Listing) -> Self {
         match what {
             Listing::Methods => Self::with_arguments(["METHOD", "QUESTION"], &["COST"], list_methods().iter()),
+            Listing::CitationMethods => {
+                Self::with_arguments(["CITATION METHOD", "QUESTION"], &["COST"], citations::list_methods().iter())
+            }
             Listing::StepFunctions => {
                 let mut all = Self::with_arguments(["STEP FUNCTION", "VALUE"], &[], step_functions::list().iter());
                 all.add(expression(), Vec::new(), Map::new());
@@ -164,7 +170,7 @@ pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
     if arguments.arguments {
         if entries.abouts.is_empty() {
             return Err(Failure::Argument(
-                "--arguments is for methods, step-functions and aggregators; models and devices take no arguments"
+                "--arguments is for methods, citation-methods, step-functions and aggregators; models and devices take no arguments"
                     .into(),
             ));
         }
@@ -206,19 +212,25 @@ fn device_description(name: &str) -> &'static str {
     }
 }
 
-/// Explains a method, a step function or an aggregator.
+/// Explains a method, a citation method, a step function or an aggregator.
 pub fn explain(name: &str) -> Result<(), Failure> {
     let aggregators = Aggregators::new();
     let method = || inseq_methods::explain(name).ok();
+    let citation = || citations::method_named(name).ok().map(Entry::explanation);
     let function = || StepFunctions::new().explain(name).ok();
     let aggregator = || aggregators.explain(name).ok();
-    let text = match method().or_else(function).or_else(aggregator) {
+    let text = match method().or_else(citation).or_else(function).or_else(aggregator) {
         Some(text) => text,
         None if name == expression().name => step_functions::GRAMMAR.to_owned(),
         None => {
-            let kinds = [("methods", completing::methods()), ("step functions", completing::functions())];
-            let kinds = kinds.into_iter().chain([("aggregators", completing::aggregators())]);
-            let known: Vec<String> = kinds.map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect();
+            let kinds = [
+                ("methods", completing::methods()),
+                ("citation methods", completing::citation_methods()),
+                ("step functions", completing::functions()),
+                ("aggregators", completing::aggregators()),
+            ];
+            let known: Vec<String> =
+                kinds.iter().map(|(kind, names)| format!("{kind}: {}", names.join(", "))).collect();
             let near = did_you_mean(name, completing::entries(), 1);
             return Err(Failure::Argument(format!("unknown name `{name}`; choose from {}{near}", known.join("; "))));
         }

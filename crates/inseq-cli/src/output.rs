@@ -127,9 +127,12 @@ fn of_output(source: io::Error) -> Failure {
     }
 }
 
-/// Prints a table. Cells are padded on both sides; at the ends of a line that is of no use.
+/// Prints a table.
 pub fn print_table(table: &comfy_table::Table) -> Result<(), Failure> {
-    let lines: String =
-        table.lines().map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(&line))).collect();
-    print(lines.as_bytes())
+    print(lines(table).as_bytes())
+}
+
+/// The lines of a table. Cells are padded on both sides; at the ends of a line that is of no use.
+pub fn lines(table: &comfy_table::Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end().strip_prefix(' ').unwrap_or(&line))).collect()
 }

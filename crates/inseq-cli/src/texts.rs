@@ -88,6 +88,19 @@ fn input_texts(given: &[String]) -> Result<Vec<String>, Failure> {
     Ok(texts)
 }
 
+/// The chat of a file that has one.
+pub fn chat(path: &Path) -> Result<Chat, Failure> {
+    let mut chats = chats(path)?;
+    match (chats.pop(), chats.len()) {
+        (Some(chat), 0) => Ok(chat),
+        (_, others) => {
+            let problem =
+                format!("{}: expected one chat, found {}; give a list of messages", input::name(path), others + 1);
+            Err(Failure::Argument(problem))
+        }
+    }
+}
+
 /// The chats of a file.
 fn chats(path: &Path) -> Result<Vec<Chat>, Failure> {
     Chat::read_all(&input::text(path)?).map_err(|error| Failure::Argument(format!("{}: {error}", input::name(path))))

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregators;
+mod citations;
 mod closeness;
 mod comparison;
 mod context;
@@ -27,6 +28,7 @@ mod unknown;
 mod validate;
 mod warning;
 
+pub use citations::{CitationRule, Citations, CitedSentence, CitedSource, SourceScore};
 pub use closeness::Tolerance;
 pub use comparison::MeanShares;
 pub use context::{ContextAttribution, ContextCues, ContextInfo, Salience};

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod citations;
 pub mod engine;
 pub mod gradient;
 pub mod internals;

@@ -329,6 +329,18 @@ fn push_visible(text: &mut String, grapheme: &str) {
     }
 }
 
+/// A text with a replacement character in the place of each character that acts on the text around it. Line ends stay.
+///
+/// ```
+/// assert_eq!(inseq_viz::token_text::passive("a\u{1b}[31m\u{202e}\r\nb"), "a\u{fffd}[31m\u{fffd}\nb");
+/// ```
+pub fn passive(text: &str) -> String {
+    let shown = |character: char| {
+        if character != '\n' && is_active(character) { char::REPLACEMENT_CHARACTER } else { character }
+    };
+    text.replace("\r\n", "\n").chars().map(shown).collect()
+}
+
 /// Whether a character controls the page or terminal instead of being drawn.
 pub(crate) fn is_active(character: char) -> bool {
     character.is_control()

@@ -16,12 +16,14 @@
 
 mod bounds;
 mod characters;
+mod parts;
 mod search;
 mod spelling;
 
 use std::ops::Range;
 
 pub use characters::characters;
+pub use parts::{paragraph_spans, sentence_spans, trimmed};
 pub use search::find;
 pub use spelling::{byte_of_character, byte_of_piece, compared, pieces};
 

@@ -62,6 +62,11 @@ impl Model {
         encoder + all(&self.decoder, target, source)
     }
 
+    /// Size of the keys and values of a text in the decoder, from which a longer text goes on, in bytes.
+    pub fn bytes_per_history(&self, positions: usize) -> usize {
+        4 * positions * self.decoder.blocks.iter().map(|block| block.mixer.inner.widest_row()).sum::<usize>()
+    }
+
     /// Size of a trace of `batch` texts that is limited to about `most` bytes, in bytes.
     pub fn bytes_of_trace_within(&self, batch: usize, source: usize, target: usize, most: usize) -> usize {
         self.kept_within(batch, source, target, most).bytes

@@ -25,10 +25,24 @@ const MODULES: [(&str, &str); 15] = [
 ];
 const MAIN: &str = include_str!("../../templates/report/main.js");
 
-/// The whole script.
+/// Main module of the page of citations, and the modules that it imports.
+const CITATIONS: &str = include_str!("../../templates/citations/citations.js");
+const OF_CITATIONS: [&str; 3] = ["dom", "scale", "theme"];
+
+/// The whole script of the page of attributions.
 pub(super) fn joined() -> String {
+    of_modules(MODULES.into_iter().chain([("main", MAIN)]))
+}
+
+/// The whole script of the page of citations.
+pub(super) fn citations_script() -> String {
+    let modules = MODULES.into_iter().filter(|(name, _)| OF_CITATIONS.contains(name));
+    of_modules(modules.chain([("main", CITATIONS)]))
+}
+
+fn of_modules(modules: impl Iterator<Item = (&'static str, &'static str)>) -> String {
     let mut script = String::from("(() => {\n\"use strict\";\nconst modules = {};\n");
-    for (name, source) in MODULES.into_iter().chain([("main", MAIN)]) {
+    for (name, source) in modules {
         let _ = writeln!(script, "modules.{name} = (() => {{");
         let mut exports = Vec::new();
         for line in source.lines() {
@@ -68,7 +82,7 @@ mod tests {
     #[test]
     fn modules_import_what_is_there_already() {
         let mut known: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (name, source) in MODULES.into_iter().chain([("main", MAIN)]) {
+        for (name, source) in MODULES.into_iter().chain([("main", MAIN), ("citations", CITATIONS)]) {
             for line in source.lines().filter(|line| line.starts_with("import ")) {
                 let (names, from) = import(line).unwrap_or_else(|| panic!("{name}.js: {line}"));
                 let (_, exports) =
@@ -80,6 +94,12 @@ mod tests {
             let exports = source.lines().filter_map(|line| line.strip_prefix("export ")).filter_map(declared).collect();
             known.push((name, exports));
         }
-        assert!(!joined().contains("\nimport ") && !joined().contains("\nexport "));
+        for script in [joined(), citations_script()] {
+            assert!(!script.contains("\nimport ") && !script.contains("\nexport "));
+        }
+        let of_citations = OF_CITATIONS.map(|name| MODULES.into_iter().find(|(known, _)| *known == name).unwrap().1);
+        for line in [CITATIONS].into_iter().chain(of_citations).flat_map(str::lines) {
+            assert!(import(line).is_none_or(|(_, from)| OF_CITATIONS.contains(&from)), "{line}");
+        }
     }
 }

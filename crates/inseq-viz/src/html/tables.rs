@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::page::policy;
 use crate::Result;
-use crate::token_text::is_active;
+use crate::token_text::passive;
 
 /// A page of tables.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,7 +77,7 @@ impl Cell {
     /// The text of the cell, without characters that act on the text around it.
     pub fn text(&self) -> String {
         let (Self::Text(text) | Self::Number(text) | Self::Bar(text, _)) = self;
-        text.chars().map(|character| if is_active(character) { '\u{fffd}' } else { character }).collect()
+        passive(text)
     }
 
     /// Whether the cell is a number.

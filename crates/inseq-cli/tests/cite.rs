@@ -1,0 +1,136 @@
+//! `inseq cite`: the answer with its citations, on a terminal and as a file.
+#![cfg(feature = "demo")]
+
+mod program;
+
+use inseq_core::Citations;
+use program::{complaint, fixture, path_in, printed, run, with_input};
+
+const WHITE: &str = "The doors are white.";
+const LATE: &str = "The tired nurse said that she was late.";
+const ANSWER: &str = "Les portes sont blanches. L'infirmière fatiguée a dit qu'elle était en retard.";
+
+#[test]
+fn sentences_have_the_numbers_of_their_sources() {
+    for method in ["leave_one_out", "context_cite", "arc_jsd"] {
+        let line = ["cite", "--passages", WHITE, LATE, "--answer", ANSWER, "--method", method, "--top-sources", "1"];
+        let shown = printed(&run(&line));
+        let cited = "Les portes sont blanches. [1] L'infirmière fatiguée a dit qu'elle était en retard. [2]\n";
+        assert!(shown.starts_with(cited), "{method}: {shown}");
+        assert!(shown.contains("\nWithout the sources: "), "{shown}");
+        let row = |start: &str| shown.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
+        assert!(row("[1]").contains("passage 1") && row("[1]").ends_with(WHITE), "{shown}");
+        assert!(row("[2]").contains("passage 2") && row("[2]").ends_with(LATE), "{shown}");
+    }
+}
+
+#[test]
+fn documents_are_files_and_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, lines, saved) =
+        (path_in(&folder, "a.txt"), path_in(&folder, "b.jsonl"), path_in(&folder, "citations.json"));
+    std::fs::write(&text, format!("\u{feff}{WHITE} {LATE}\n")).unwrap();
+    std::fs::write(&lines, "{\"text\": \"The dog is here.\", \"name\": \"dog\"}\n\"The sea is cold.\"\n").unwrap();
+    let line = ["cite", "-d", &text, &lines, "--sources", "sentences", "--answer", ANSWER, "--method", "leave_one_out"];
+    let shown = printed(&run(&[&line[..], &["-o", &saved, "--hide", "--skip-contextless-answer"]].concat()));
+    assert_eq!(shown, "");
+    let citations = Citations::load(&saved).unwrap();
+    let names: Vec<&str> = citations.sources.iter().map(|source| source.name.as_str()).collect();
+    let expected = [format!("{text}, sentence 1"), format!("{text}, sentence 2"), "dog".into(), format!("{lines}:2")];
+    assert_eq!(names, expected);
+    assert_eq!((citations.sources[0].text.as_str(), citations.sources[1].span), (WHITE, (21, 60)));
+    assert_eq!((citations.method.as_str(), citations.contextless_answer.as_deref()), ("leave_one_out", None));
+    assert_eq!(citations.sentences.len(), 2);
+    let piped = printed(&run(&[&line[..], &["-o", "-", "--skip-contextless-answer"]].concat()));
+    assert_eq!(Citations::read(piped.as_bytes()).unwrap(), citations);
+}
+
+#[test]
+fn the_page_has_the_answer_and_its_sources() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = path_in(&folder, "page.html");
+    let line = ["cite", "--passages", WHITE, LATE, "--answer", ANSWER, "--method", "leave_one_out", "--hide"];
+    assert_eq!(printed(&run(&[&line[..], &["--viz-path", &path]].concat())), "");
+    let page = std::fs::read_to_string(&path).unwrap();
+    for part in ["What each sentence rests on", "Les portes sont blanches.", WHITE, LATE, "leave_one_out", "#source-0"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+    let (said, _) = complaint(&run(&[&line[..], &["--viz-path", &path_in(&folder, "a.svg")]].concat()));
+    assert!(said.contains("name a .html file"), "{said}");
+    let (said, _) = complaint(&run(&[&line[..], &["-o", "-", "--viz-path", "-"]].concat()));
+    assert!(said.contains("both write to standard output"), "{said}");
+}
+
+#[test]
+fn a_document_comes_from_standard_input() {
+    let line = ["cite", "-d", "-", "--answer", "Les portes.", "--method", "arc_jsd", "--skip-contextless-answer"];
+    let shown = printed(&with_input(&line, WHITE.as_bytes()));
+    assert!(shown.contains("standard input"), "{shown}");
+}
+
+#[test]
+fn prompts_have_blocks_slots_and_questions() {
+    let bloom = fixture("architectures/bloom");
+    let common =
+        ["--method", "leave_one_out", "--answer", "the mat", "--skip-contextless-answer", "-o", "-", "-m", &bloom];
+    let cited = |line: &[&str]| {
+        // The tokenizer warns of characters that it does not know.
+        let output = run(&[&["cite"], line, &common].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Citations::read(output.stdout.as_slice()).unwrap()
+    };
+    let blocks = cited(&["--prompt", "the cat ! a dog ! she", "--separator", " ! "]);
+    assert_eq!(blocks.sources.iter().map(|source| source.text.as_str()).collect::<Vec<_>>(), ["the cat", "a dog"]);
+    let line = ["--passages", "the cat", "--slots", "more=a dog", "--template", "{documents} or {more} ? {question}"];
+    let slots = cited(&[&line[..], &["-q", "why"]].concat());
+    assert_eq!(slots.prompt, "the cat or a dog ? why");
+    assert_eq!(slots.sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>(), ["passage 1", "more"]);
+    let question = cited(&["--passages", "the cat", "-q", "why"]);
+    assert_eq!(question.prompt, "Context: the cat\n\nQuery: why");
+}
+
+#[test]
+fn wrong_lines_say_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let [empty, lines, chats, long] =
+        ["empty.txt", "bad.jsonl", "chats.json", "long.txt"].map(|name| path_in(&folder, name));
+    std::fs::write(&empty, " \n").unwrap();
+    std::fs::write(&lines, "{\"text\": 3}\n").unwrap();
+    std::fs::write(&chats, r#"[[{"role": "user", "content": "a"}], [{"role": "user", "content": "b"}]]"#).unwrap();
+    std::fs::write(&long, WHITE.repeat(500)).unwrap();
+    let missing = path_in(&folder, "missing.txt");
+    let passage = ["--passages", WHITE];
+    for (line, part) in [
+        (vec![], "there is no source to cite"),
+        (vec!["-d", &missing], "missing.txt"),
+        (vec!["-d", &empty], "empty.txt: the document has no text"),
+        (vec!["-d", &lines], "bad.jsonl:1: `text` must be a text, found a number"),
+        (vec!["-d", folder.path().to_str().unwrap()], "directory"),
+        (vec!["-d", &long], "a source that is cut cannot be cited"),
+        (vec!["--passages", WHITE, " "], "passage 2 of --passages has no text"),
+        (vec!["-d", "-", "-"], "standard input (-) is named twice"),
+        (vec!["--chat-file", &chats], "expected one chat, found 2"),
+        (vec!["--prompt", "a b", "--separator", ";"], "does not occur in the prompt"),
+        ([&passage[..], &["--template", "no slot"]].concat(), "has no slot {documents}"),
+        ([&passage[..], &["--template", "{documents} {question}"]].concat(), "the slot {question}, but nothing"),
+        ([&passage[..], &["-q", "Why?", "--template", "{documents}"]].concat(), "has no slot {question}"),
+        ([&passage[..], &["--answer", " "]].concat(), "--answer has no text"),
+        ([&passage[..], &["--method", "saliency"]].concat(), "saliency"),
+        ([&passage[..], &["--method-kwargs", "{\"n_mask\": 3}"]].concat(), "n_mask"),
+        ([&passage[..], &["--top-sources", "0"]].concat(), "--top-sources must be at least 1"),
+        ([&passage[..], &["--least-share", "2"]].concat(), "--least-share must lie between 0 and 1"),
+        ([&passage[..], &["-o", "/no/such/folder/a.json"]].concat(), "is not there"),
+    ] {
+        let (said, code) = complaint(&run(&[&["cite"][..], &line].concat()));
+        assert!(said.contains(part) && code == 1, "{line:?}: {said}");
+    }
+}
+
+#[test]
+fn citation_methods_are_listed_and_explained() {
+    let listed = printed(&run(&["list", "citation-methods"]));
+    assert!(["context_cite", "leave_one_out", "arc_jsd"].iter().all(|name| listed.contains(name)), "{listed}");
+    let explained = printed(&run(&["explain", "context_cite"]));
+    assert!(explained.contains("n_masks (64)") && explained.contains("2409.00729"), "{explained}");
+}

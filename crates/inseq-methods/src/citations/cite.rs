@@ -1,0 +1,241 @@
+//! The `cite` call.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+use inseq_core::{Citations, CitedSentence, Warning};
+use inseq_models::generation::GenerationConfig;
+use inseq_models::tokenizer::Role;
+use serde_json::{Map, Value};
+
+use super::answer::Answer;
+use super::method::CitationContext;
+use super::prompt::{Mask, Prompt};
+use super::request::CitationRequest;
+use super::variants::{Ids, Variants, prompt_ids, too_long};
+use crate::attribution_model::AttributionModel;
+use crate::loading::checked_budget;
+use crate::progress::{Progress, ProgressCallback};
+use crate::targets::Targets;
+use crate::text_model::TextModel;
+use crate::texts::Texts;
+use crate::{Error, Result};
+
+/// Largest number of tokens of an answer, where neither the request nor the model says another.
+const NEW_TOKENS: usize = 256;
+
+impl AttributionModel {
+    /// Scores every source of a prompt for every sentence of an answer.
+    ///
+    /// # Errors
+    /// The prompt is too long for the model, the answer has no text, an option is invalid, or the call is cancelled; the error names
+    /// the option.
+    pub fn cite(&self, request: &CitationRequest) -> Result<Citations> {
+        self.cite_with_progress(request, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`cite`](Self::cite), with a progress callback.
+    ///
+    /// # Errors
+    /// As [`cite`](Self::cite), and [`Error::Cancelled`] also if `progress` returns `Break`.
+    pub fn cite_with_progress(&self, request: &CitationRequest, progress: ProgressCallback) -> Result<Citations> {
+        let progress: ProgressCallback = &mut |news: Progress| match request.limits.is_cancelled() {
+            true => ControlFlow::Break(()),
+            false => progress(news),
+        };
+        request.method.validate()?;
+        let model = self.on(&request.limits)?;
+        let budget = checked_budget(request.limits.memory_budget.unwrap_or(self.choices.load_options.memory_budget))?;
+        let prompt = Prompt::of(model, &request.sources, request.plain)?;
+        let citing = Citing { model, prompt: &prompt, request, generation: citing_generation(model, request)? };
+        citing.check_sources()?;
+        let mut warnings = Vec::new();
+        let (whole, answer) = citing.answered(progress, &mut warnings)?;
+        let contextless_answer = match request.contextless_answer {
+            true => Some(citing.contextless_answer(progress)?),
+            false => None,
+        };
+        let sources = request.sources.len();
+        let planned = 2 + request.method.forwards(sources);
+        let mut variants = Variants::new(model, &prompt, whole, (budget, planned), progress)?;
+        let mut context = CitationContext { variants: &mut variants, answer: &answer, sources };
+        let sentences = citing.sentences(&mut context)?;
+        Ok(Citations {
+            model: model.name().to_owned(),
+            method: request.method.name().to_owned(),
+            method_arguments: request.method.arguments(),
+            sources: prompt.cited(request.sources.names()),
+            answer: answer.text,
+            is_generated: request.answer.is_none(),
+            contextless_answer,
+            sentences,
+            forwards: variants.forwards,
+            warnings,
+            prompt: prompt.text,
+        })
+    }
+}
+
+/// The generation configuration of answers.
+fn citing_generation(model: &TextModel, request: &CitationRequest) -> Result<GenerationConfig> {
+    let config = model.generation().merge(&request.generation_args)?;
+    match (config.max_length, config.max_new_tokens) {
+        (None, None) => Ok(config.merge(&Map::from_iter([("max_new_tokens".to_owned(), Value::from(NEW_TOKENS))]))?),
+        _ => Ok(config),
+    }
+}
+
+/// A resolved request.
+struct Citing<'c> {
+    model: &'c TextModel,
+    prompt: &'c Prompt,
+    request: &'c CitationRequest,
+    generation: GenerationConfig,
+}
+
+impl Citing<'_> {
+    /// Refuses sources that are no token of the model.
+    fn check_sources(&self) -> Result<()> {
+        for (name, span) in self.request.sources.names().zip(&self.prompt.spans) {
+            let text = &self.prompt.text[span.clone()];
+            if self.model.tokenizer().encode(text, self.model.role(Role::Source), false)?.ids.is_empty() {
+                return Err(Error::argument(
+                    "sources",
+                    format!("the tokenizer of the model has no token for the source `{name}` ({text:?}); leave it out"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The prompt with its answer as ids, and the sentences of the answer.
+    fn answered(&self, progress: ProgressCallback, warnings: &mut Vec<Warning>) -> Result<(Ids, Answer)> {
+        let given = self.request.answer.as_deref();
+        if given.is_some_and(|answer| answer.trim().is_empty()) {
+            return Err(Error::argument(
+                "answer",
+                "`answer` has no text; give the text whose sources are asked for, or no answer, so that the model generates one".into(),
+            ));
+        }
+        let generated = given.map(|answer| self.target_of(answer));
+        self.check_length(generated.as_deref())?;
+        let texts = Texts {
+            model: self.model,
+            inputs: Cow::Owned(vec![self.prompt.text.clone()]),
+            generated: generated.as_ref().map(|text| Cow::Borrowed(std::slice::from_ref(text))),
+            ids: None,
+            goes_on: false,
+            add_special_tokens: !self.prompt.is_chat,
+            truncate: false,
+            empty_inputs: false,
+            chats: Cow::Borrowed(&[]),
+        };
+        let generation = given.is_none().then_some(&self.generation);
+        let target = Targets { texts: &texts, generation }.of(0..1, progress, warnings)?.swap_remove(0);
+        let is_decoder_only = self.model.model().is_decoder_only();
+        if is_decoder_only && !target.target.starts_with(&target.source) {
+            return Err(Error::argument(
+                "answer",
+                "the last token of the prompt and the first one of the answer are written as one token, so that the answer has no \
+                 first token; begin the answer with a space, or end the prompt where a token ends"
+                    .into(),
+            ));
+        }
+        let first = if is_decoder_only { target.source.len() } else { 1 };
+        let tokens = self.model.tokens(&target.target, Role::Target, generated.as_deref(), false)?;
+        let answer = Answer::of(&tokens[first.min(tokens.len())..]);
+        if answer.sentences.is_empty() {
+            return Err(Error::argument(
+                "answer",
+                "the model generated no text for the prompt; give an `answer`, or other generation arguments".into(),
+            ));
+        }
+        let source = if is_decoder_only { Vec::new() } else { target.source };
+        Ok((Ids { source, target: target.target, first }, answer))
+    }
+
+    /// The target of an answer. A decoder-only model reads it after the prompt, with a space between them.
+    fn target_of(&self, answer: &str) -> String {
+        let prompt = &self.prompt.text;
+        let has_space =
+            self.prompt.is_chat || prompt.ends_with(char::is_whitespace) || answer.starts_with(char::is_whitespace);
+        match self.model.model().is_decoder_only() {
+            true if !has_space => format!("{prompt} {answer}"),
+            _ => self.model.answered(prompt, answer),
+        }
+    }
+
+    /// Refuses a prompt that does not fit into the model.
+    fn check_length(&self, target: Option<&str>) -> Result<()> {
+        let model = self.model.model();
+        let special = !self.prompt.is_chat;
+        let (text, positions) = match (model.is_decoder_only(), target) {
+            (true, Some(target)) => (target, model.max_target_positions()),
+            (true, None) => (self.prompt.text.as_str(), model.max_target_positions()),
+            (false, _) => (self.prompt.text.as_str(), model.max_source_positions()),
+        };
+        let tokens = self.model.encode(text, Role::Source, special)?.len();
+        match positions.filter(|&positions| tokens > positions) {
+            Some(positions) => Err(too_long(tokens, positions)),
+            None => Ok(()),
+        }
+    }
+
+    /// The answer that the model generates without the sources.
+    fn contextless_answer(&self, progress: ProgressCallback) -> Result<String> {
+        let prompt = prompt_ids(self.model, self.prompt, &vec![false; self.prompt.spans.len()])?;
+        let start = prompt.len();
+        let generated = self.model.generate_ids(&[prompt], None, &self.generation, progress)?;
+        let ids = generated.into_iter().next().map(|generated| generated.ids).unwrap_or_default();
+        let answer = if self.model.model().is_decoder_only() { ids.get(start..).unwrap_or_default() } else { &ids };
+        Ok(self.model.decode(answer, Role::Target, true)?.trim().to_owned())
+    }
+
+    /// The scores of the sentences.
+    fn sentences(&self, context: &mut CitationContext) -> Result<Vec<CitedSentence>> {
+        let sources = context.sources();
+        let method = &self.request.method;
+        let mut scores = method.scores(context)?;
+        let answer = context.answer;
+        if scores.len() != answer.sentences.len() || scores.iter().any(|of_sources| of_sources.len() != sources) {
+            let problem =
+                format!("gave no score for each of {} sentences and {sources} sources", answer.sentences.len());
+            return Err(Error::Method { method: method.name().to_owned(), problem });
+        }
+        // A gain is there for each source that may be cited.
+        let is_positive = |source: &usize| scores.iter().any(|of_sources| of_sources[*source].score > 0.0);
+        let left_out: Vec<usize> = (0..sources).filter(is_positive).collect();
+        let without = |left_out: usize| -> Mask { (0..sources).map(|source| source != left_out).collect() };
+        let masks =
+            [vec![true; sources], vec![false; sources]].into_iter().chain(left_out.iter().copied().map(without));
+        let log_probabilities = context.log_probabilities(&masks.collect::<Vec<_>>())?;
+        let [with_all, with_none, without @ ..] = log_probabilities.as_slice() else { return Ok(Vec::new()) };
+        let mut sentences = Vec::new();
+        for (index, (sentence, mut scores)) in answer.sentences.iter().zip(scores.drain(..)).enumerate() {
+            for (&source, without) in left_out.iter().zip(without) {
+                scores[source].gain = Some(with_all[index] - without[index]);
+            }
+            let values = scores.iter().map(|source| source.score).chain([with_all[index], with_none[index]]);
+            if let Some(value) = values.into_iter().find(|value| !value.is_finite()) {
+                return Err(Error::Method {
+                    method: method.name().to_owned(),
+                    problem: format!(
+                        "gave a score or a log-probability of {value} for sentence {} of the answer ({:?}): the model gives no finite \
+                         probabilities there",
+                        index + 1,
+                        sentence.text
+                    ),
+                });
+            }
+            sentences.push(CitedSentence {
+                text: sentence.text.clone(),
+                span: sentence.span,
+                tokens: sentence.tokens.len(),
+                log_probability: with_all[index],
+                contextless_log_probability: with_none[index],
+                scores,
+            });
+        }
+        Ok(sentences)
+    }
+}

@@ -1,0 +1,264 @@
+//! Sources: the parts of a prompt that an answer may rest on.
+
+use std::ops::Range;
+
+use inseq_core::text;
+
+use crate::{Chat, Error, Message, Result};
+
+/// A prompt with its sources: documents, paragraphs, sentences, few-shot examples, messages of a chat, or slots of a template.
+///
+/// Every kind of source is a span of characters of the prompt, so that every method works with every kind. Sources do not overlap, and
+/// have text.
+///
+/// ```
+/// use inseq_methods::citations::{SourceUnit, Sources};
+///
+/// let examples = Sources::of_blocks("1 + 1 = 2\n\n2 + 3 = 5\n\n3 + 4 =", "\n\n")?;
+/// assert_eq!(examples.texts().collect::<Vec<_>>(), ["1 + 1 = 2", "2 + 3 = 5"]);
+///
+/// let whole = Sources::of_spans("It rained. She was late. Why?", [("report".to_owned(), 0..24)])?;
+/// let sentences = whole.divided(SourceUnit::Sentences);
+/// assert_eq!(sentences.names().collect::<Vec<_>>(), ["report, sentence 1", "report, sentence 2"]);
+/// # Ok::<(), inseq_methods::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// The chat, or one message with the whole prompt.
+    messages: Vec<Message>,
+    is_chat: bool,
+    list: Vec<Source>,
+}
+
+/// A span of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    /// Index of the message.
+    pub(crate) message: usize,
+    /// Bytes of the message's content.
+    pub(crate) span: Range<usize>,
+}
+
+/// Finds the parts of a text, as bytes.
+type PartsOf = fn(&str) -> Vec<Range<usize>>;
+
+/// Parts that sources are divided into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceUnit {
+    /// Sources stay whole.
+    #[default]
+    Whole,
+    /// Paragraphs, with a blank line between them.
+    Paragraphs,
+    /// Sentences by Unicode's rules. A line end ends a sentence.
+    Sentences,
+}
+
+impl Sources {
+    /// A prompt whose sources are named spans of bytes.
+    ///
+    /// # Errors
+    /// There is no span, spans overlap, or a span has no text or is no part of the prompt.
+    pub fn of_spans(
+        prompt: impl Into<String>,
+        spans: impl IntoIterator<Item = (String, Range<usize>)>,
+    ) -> Result<Self> {
+        let source = |(name, span)| Source { name, message: 0, span };
+        Self::checked(vec![Message::user(prompt)], false, spans.into_iter().map(source).collect())
+    }
+
+    /// A prompt of blocks with a separator between them. Every block is a source, except the last one, which is what the prompt asks
+    /// for.
+    ///
+    /// # Errors
+    /// The separator is empty or does not occur, or a block has no text.
+    pub fn of_blocks(prompt: impl Into<String>, separator: &str) -> Result<Self> {
+        let prompt = prompt.into();
+        if separator.is_empty() || !prompt.contains(separator) {
+            return Err(invalid(format!(
+                "the separator {separator:?} does not occur in the prompt, so that there is one block; name the text between two \
+                 blocks"
+            )));
+        }
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for (place, _) in prompt.match_indices(separator) {
+            spans.push((format!("block {}", spans.len() + 1), start..place));
+            start = place + separator.len();
+        }
+        Self::of_spans(prompt, spans)
+    }
+
+    /// A chat whose messages are sources, except the last message of the user, which is what the chat asks for.
+    ///
+    /// # Errors
+    /// There is no other message, or a message has no text.
+    pub fn of_chat(chat: Chat) -> Result<Self> {
+        let asked = chat.messages.iter().rposition(|message| message.role == "user");
+        let others = chat.messages.iter().enumerate().filter(|(index, _)| Some(*index) != asked);
+        let source = |(message, Message { role, content }): (usize, &Message)| Source {
+            name: format!("message {} ({role})", message + 1),
+            message,
+            span: 0..content.len(),
+        };
+        let list = others.map(source).collect();
+        Self::checked(chat.messages, true, list)
+    }
+
+    /// Checks sources.
+    pub(super) fn checked(messages: Vec<Message>, is_chat: bool, mut list: Vec<Source>) -> Result<Self> {
+        if list.is_empty() {
+            return Err(invalid("the prompt has no source to cite; give at least one document".to_owned()));
+        }
+        for Source { name, message, span } in &mut list {
+            let content = &messages[*message].content;
+            if content.get(span.clone()).is_none() {
+                return Err(invalid(format!(
+                    "the source `{name}` is the bytes {} to {} of a text of {} bytes, which are no whole characters of it",
+                    span.start,
+                    span.end,
+                    content.len()
+                )));
+            }
+            let text = text::trimmed(content, span.clone());
+            if text.is_empty() {
+                return Err(invalid(format!("the source `{name}` has no text; leave it out")));
+            }
+            *span = text;
+        }
+        list.sort_by_key(|source| (source.message, source.span.start));
+        let overlap = |pair: &&[Source]| pair[0].message == pair[1].message && pair[0].span.end > pair[1].span.start;
+        if let Some([one, other]) = list.windows(2).find(overlap) {
+            return Err(invalid(format!(
+                "the sources `{}` (bytes {} to {}) and `{}` (bytes {} to {}) overlap; a part of the prompt can be in one source only",
+                one.name, one.span.start, one.span.end, other.name, other.span.start, other.span.end
+            )));
+        }
+        Ok(Self { messages, is_chat, list })
+    }
+
+    /// The same prompt with every source divided into parts.
+    #[must_use]
+    pub fn divided(self, unit: SourceUnit) -> Self {
+        let (noun, parts): (&str, PartsOf) = match unit {
+            SourceUnit::Whole => return self,
+            SourceUnit::Paragraphs => ("paragraph", text::paragraph_spans),
+            SourceUnit::Sentences => ("sentence", text::sentence_spans),
+        };
+        let of_source = |source: &Source| {
+            let found = parts(self.text(source));
+            let is_alone = found.len() == 1;
+            let (name, message, start) = (source.name.clone(), source.message, source.span.start);
+            found.into_iter().enumerate().map(move |(index, part)| Source {
+                name: if is_alone { name.clone() } else { format!("{name}, {noun} {}", index + 1) },
+                message,
+                span: start + part.start..start + part.end,
+            })
+        };
+        let list = self.list.iter().flat_map(of_source).collect();
+        Self { list, ..self }
+    }
+
+    /// Number of sources.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are no sources.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Names of the sources, in the order of the prompt.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|source| source.name.as_str())
+    }
+
+    /// Texts of the sources, in the order of the prompt.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|source| self.text(source))
+    }
+
+    /// Text of the prompt, before a chat template; of a chat, that of its last message.
+    pub fn prompt(&self) -> &str {
+        self.messages.last().map_or("", |message| message.content.as_str())
+    }
+
+    /// The messages; a plain prompt is one message.
+    pub(super) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// Whether the prompt is a chat, which needs a chat template.
+    pub(super) fn is_chat(&self) -> bool {
+        self.is_chat
+    }
+
+    /// The spans of the sources of a message.
+    pub(super) fn spans_of(&self, message: usize) -> impl Iterator<Item = &Range<usize>> {
+        self.list.iter().filter(move |source| source.message == message).map(|source| &source.span)
+    }
+
+    fn text(&self, source: &Source) -> &str {
+        &self.messages[source.message].content[source.span.clone()]
+    }
+}
+
+fn invalid(problem: String) -> Error {
+    Error::argument("sources", problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_sources_are_found_in_the_prompt() {
+        let prompt = "Read: One. Two.\n\nThree. And?";
+        let whole = Sources::of_spans(prompt, [("a".to_owned(), 5..24)]).unwrap();
+        let texts = |unit| whole.clone().divided(unit).texts().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(texts(SourceUnit::Whole), ["One. Two.\n\nThree."]);
+        assert_eq!(texts(SourceUnit::Paragraphs), ["One. Two.", "Three."]);
+        assert_eq!(texts(SourceUnit::Sentences), ["One.", "Two.", "Three."]);
+        let sentences = whole.divided(SourceUnit::Paragraphs).divided(SourceUnit::Sentences);
+        assert_eq!(
+            sentences.names().collect::<Vec<_>>(),
+            ["a, paragraph 1, sentence 1", "a, paragraph 1, sentence 2", "a, paragraph 2"]
+        );
+    }
+
+    #[test]
+    fn messages_are_sources_except_the_question() {
+        let turns = [("system", "Be brief."), ("user", "Who?"), ("assistant", "She."), ("user", "Why?")];
+        let chat = Chat::new(turns.map(|(role, content)| Message::new(role, content))).unwrap();
+        let sources = Sources::of_chat(chat).unwrap();
+        assert_eq!(
+            sources.names().collect::<Vec<_>>(),
+            ["message 1 (system)", "message 2 (user)", "message 3 (assistant)"]
+        );
+        assert_eq!(sources.texts().collect::<Vec<_>>(), ["Be brief.", "Who?", "She."]);
+    }
+
+    #[test]
+    fn wrong_sources_are_refused() {
+        let spans = |spans: &[(usize, usize)]| {
+            let named = spans.iter().enumerate().map(|(index, &(start, end))| (format!("s{}", index + 1), start..end));
+            Sources::of_spans("été là. Et?", named).unwrap_err().to_string()
+        };
+        for (error, part) in [
+            (spans(&[]), "no source"),
+            (spans(&[(0, 5), (3, 7)]), "`s1` (bytes 0 to 5) and `s2` (bytes 3 to 7) overlap"),
+            (spans(&[(5, 6)]), "`s1` has no text"),
+            (spans(&[(1, 5)]), "no whole characters"),
+            (spans(&[(0, 99)]), "no whole characters"),
+            (Sources::of_blocks("a", "\n\n").unwrap_err().to_string(), "does not occur"),
+            (Sources::of_blocks("a", "").unwrap_err().to_string(), "does not occur"),
+            (Sources::of_blocks("a--  --b", "--").unwrap_err().to_string(), "`block 2` has no text"),
+            (Sources::of_chat(Chat::user("Why?")).unwrap_err().to_string(), "no source"),
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The page of an answer with its sources.
+
+use inseq_core::{CitationRule, Citations, CitedSentence, CitedSource, SourceScore};
+use inseq_viz::html::{CitationsOptions, render_citations};
+use inseq_viz::scale::Theme;
+use scraper::{Html, Selector};
+
+fn citations() -> Citations {
+    let score = |score: f64| SourceScore { score, confidence: Some(0.5), gain: None };
+    let sentence = |text: &str, span, scores: [f64; 3]| CitedSentence {
+        text: text.into(),
+        span,
+        log_probability: -1.0,
+        scores: scores.map(score).to_vec(),
+        ..CitedSentence::default()
+    };
+    let source = |name: &str, text: &str| CitedSource { name: name.into(), text: text.into(), span: (0, 1) };
+    Citations {
+        model: "a model".into(),
+        answer: "Été <b>!\nNo. \u{202e}End".into(),
+        sentences: vec![sentence("Été <b>!", (0, 8), [0.1, 2.0, 1.5]), sentence("No.", (9, 12), [3.0, 0.0, -1.0])],
+        sources: vec![source("a.txt", "one"), source("b</script>", "two\u{1b}[31m"), source("c", "three")],
+        contextless_answer: Some("Nothing.".into()),
+        ..Citations::default()
+    }
+}
+
+fn texts(page: &Html, selector: &str) -> Vec<String> {
+    page.select(&Selector::parse(selector).unwrap()).map(|element| element.text().collect()).collect()
+}
+
+#[test]
+fn the_answer_has_numbers_that_lead_to_sources() {
+    let options = CitationsOptions::default().rule(CitationRule::default().most(2)).theme(Theme::Dark);
+    let text = render_citations(&citations(), &options.title("Who <i>?")).unwrap();
+    let page = Html::parse_document(&text);
+    assert!(page.errors.is_empty(), "{:?}", page.errors);
+    assert_eq!(texts(&page, ".sentence"), ["Été <b>!", "No."]);
+    assert_eq!(texts(&page, "#passages .flow"), ["Été <b>![1][2]\nNo.[3] \u{fffd}End", "Nothing."]);
+    let cited = Selector::parse("a.cite").unwrap();
+    let links = page.select(&cited).map(|link| link.attr("href").unwrap().to_owned());
+    assert_eq!(links.collect::<Vec<_>>(), ["#source-1", "#source-2", "#source-0"]);
+    assert_eq!(texts(&page, ".source .cited"), ["[3]", "[1]", "[2]"]);
+    assert_eq!(texts(&page, ".source p"), ["one", "two\u{fffd}[31m", "three"]);
+    assert_eq!(texts(&page, "h1"), ["Who <i>?"]);
+    assert!(text.contains("data-theme=\"dark\""));
+    let data = texts(&page, "#data").concat();
+    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    assert_eq!(data["cited"], serde_json::json!([[1, 2], [0]]));
+    assert_eq!(data["sources"][1]["name"], "b</script>");
+}
+
+#[test]
+fn a_page_without_citations_has_the_answer() {
+    let page = Html::parse_document(&render_citations(&Citations::default(), &CitationsOptions::default()).unwrap());
+    assert!(page.errors.is_empty() && texts(&page, ".sentence").is_empty());
+    assert_eq!(texts(&page, "h1"), ["What each sentence rests on"]);
+}
