@@ -119,7 +119,9 @@ fn what_is_wrong_in_an_expression_is_named_with_its_place() {
     let near = wrong("logit('▁hous')");
     assert!(near.contains("did you mean `▁house"), "{near}");
     assert!(wrong("1 + 2").contains("no score of the model"));
-    assert!(wrong("logit(contrast)").contains("contrast_targets"));
+    // The call knows whether there is another text.
+    let lonely = attribute(&model, "dummy", "logit(contrast)", &Map::new()).unwrap_err().to_string();
+    assert!(lonely.contains("contrast_targets"), "{lonely}");
     assert!(wrong("entropi").contains("did you mean `entropy`"));
     let surplus = json!({ "top_p": 0.5 });
     let surplus = model.step_function("entropy + 1", surplus.as_object().unwrap()).unwrap_err().to_string();

@@ -122,8 +122,7 @@ impl<'a> Pictures<'a> {
         };
         if options.view == View::Links && file.is_none() && is_printed {
             return Err(Failure::Argument(
-                "--view links is not for a terminal; draw it into a .html, .svg, .png or .tex file with --viz-path"
-                    .into(),
+                "--view links is not for a terminal; draw it into a .html, .svg, .png or .tex file (--viz-path)".into(),
             ));
         }
         let against = arguments.view.against.as_deref().map(load).transpose()?;

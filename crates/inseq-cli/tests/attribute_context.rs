@@ -79,7 +79,7 @@ fn the_picture_is_printed_unless_it_is_not() {
         assert_eq!(printed(&run(&[&TEXTS[..], flags].concat())), "", "{flags:?}");
     }
     let shown = printed(&run(&[&TEXTS[..], &["--show_intermediate_outputs", "--no_show_viz"]].concat()));
-    assert!(shown.contains("kl_divergence"), "{shown}");
+    assert!(shown.contains("kl divergence"), "{shown}");
     for flags in [&["--no_add_output_info"][..], &["--add_output_info", "no"]] {
         printed(&run(&[&TEXTS[..], &["-o", &file, "--no_show_viz"], flags].concat()));
         assert_eq!(ContextAttribution::load(&file).unwrap().info, None);

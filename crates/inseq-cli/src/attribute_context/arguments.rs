@@ -23,13 +23,17 @@ Flags of Python inseq work unchanged.
 
 Examples:
   Find the words of a translation that depend on an earlier sentence, and on which of its words:
-      inseq attribute-context --input-context-text \"The nurse was tired.\" --input-current-text \"She was late.\"
+      inseq attribute-context --input-context-text \"The nurse was tired.\" \\
+          --input-current-text \"She was late.\"
   Compare with what the model would have written without the context:
-      inseq attribute-context --input-context-text \"The nurse was tired.\" --input-current-text \"She was late.\" \\
-          -fn contrast_prob_diff --context-sensitivity-std-threshold 0 --context-sensitivity-topk 2
-  Study a part of a given answer of a decoder-only model, with the part before it as a second context, and save the scores:
-      inseq attribute-context -m gpt2 --input-context-text \"George was sick.\" --input-current-text \"His colleagues asked\" \\
-          --output-context-text \"what was wrong. He said\" --output-current-text \"he was fine.\" -o context.json";
+      inseq attribute-context --input-context-text \"The nurse was tired.\" \\
+          --input-current-text \"She was late.\" -fn contrast_prob_diff \\
+          --context-sensitivity-std-threshold 0 --context-sensitivity-topk 2
+  Study a part of a given answer of a decoder-only model, with the part before it as a second context:
+      inseq attribute-context -m gpt2 --input-context-text \"George was sick.\" \\
+          --input-current-text \"His colleagues asked\" \\
+          --output-context-text \"what was wrong. He said\" \\
+          --output-current-text \"he was fine.\" -o context.json";
 
 /// `inseq attribute-context`.
 #[derive(Debug, Args)]

@@ -87,9 +87,9 @@ mod tests {
 
     #[test]
     fn the_threshold_is_that_of_the_reference() {
-        // torch.tensor([0.25, 1.5, -0.5, 3.0]).mean() is 1.0625, and .std() is 1.5326827.
+        // torch.tensor([0.25, 1.5, -0.5, 3.0]).mean() is 1.0625, and .std() is 1.5326312, in double precision.
         let scores = [0.25, 1.5, -0.5, 3.0];
-        assert!((Salience::default().threshold(scores) - 2.595_182_7).abs() < 1e-6);
+        assert!((Salience::default().threshold(scores) - 2.595_131_2).abs() < 1e-6);
         assert_eq!(Salience::default().select(&scores), [3]);
         assert_eq!(Salience::default().std_threshold(0.0).threshold(scores), 1.0625);
         assert_eq!(Salience::default().threshold([0.75]), 0.75);
