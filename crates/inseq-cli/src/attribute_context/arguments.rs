@@ -29,7 +29,7 @@ Examples:
       inseq attribute-context --input-context-text \"The nurse was tired.\" \\
           --input-current-text \"She was late.\" -fn contrast_prob_diff \\
           --context-sensitivity-std-threshold 0 --context-sensitivity-topk 2
-  Study a part of a given answer of a decoder-only model, with the part before it as a second context:
+  Study a part of a given answer of a decoder-only model; the part before it is a second context:
       inseq attribute-context -m gpt2 --input-context-text \"George was sick.\" \\
           --input-current-text \"His colleagues asked\" \\
           --output-context-text \"what was wrong. He said\" \\
