@@ -104,7 +104,7 @@ fn table<'h>(header: impl IntoIterator<Item = &'h str>, numbers: std::ops::Range
     table
 }
 
-/// The beginning of a text in one line.
+/// First characters of a text, on one line.
 fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(PASSAGE) {

@@ -1,4 +1,4 @@
-//! Templates with places for a text and its context.
+//! Templates with placeholders for a text and its context.
 
 use std::ops::Range;
 

@@ -9,7 +9,7 @@ use crate::point::Point;
 use crate::step_functions::{StepContext, StepFunction};
 use crate::{Error, Result};
 
-/// A token of a step of a point's entry.
+/// One token of a step, with the entry of its text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StepRow {
     pub(super) entry: usize,
