@@ -11,7 +11,7 @@ use crate::{AttributionKind, Error, Result, SequenceAttribution};
 /// A step depends on the tokens that were generated before it, which depend on others. The scores of a step, without negative ones,
 /// are its shares. The share of a generated token is divided among the tokens that it came from itself, in the proportion of its own
 /// shares, until only source tokens and tokens before the first step have a share. These are scaled to sum to 1.
-/// What a step of several tokens has from its own tokens is divided as the rest of its shares is.
+/// A step of several tokens may have a share of its own tokens; that share is divided in the proportion of its other shares.
 ///
 /// The result needs target attributions ([`target_attributions`](SequenceAttribution::target_attributions)), which decoder-only models
 /// always have. Several scores per token are first reduced by the [default](AttributionKind::default_scores) of their kind. A step

@@ -116,7 +116,7 @@ impl Sources {
             let content = &messages[*message].content;
             if content.get(span.clone()).is_none() {
                 return Err(invalid(format!(
-                    "the source `{name}` is the bytes {} to {} of a text of {} bytes, which are no whole characters of it",
+                    "the source `{name}` is the bytes {} to {} of a text of {} bytes, which do not begin and end at characters of it",
                     span.start,
                     span.end,
                     content.len()
@@ -251,8 +251,8 @@ mod tests {
             (spans(&[]), "no source"),
             (spans(&[(0, 5), (3, 7)]), "`s1` (bytes 0 to 5) and `s2` (bytes 3 to 7) overlap"),
             (spans(&[(5, 6)]), "`s1` has no text"),
-            (spans(&[(1, 5)]), "no whole characters"),
-            (spans(&[(0, 99)]), "no whole characters"),
+            (spans(&[(1, 5)]), "do not begin and end at characters"),
+            (spans(&[(0, 99)]), "do not begin and end at characters"),
             (Sources::of_blocks("a", "\n\n").unwrap_err().to_string(), "does not occur"),
             (Sources::of_blocks("a", "").unwrap_err().to_string(), "does not occur"),
             (Sources::of_blocks("a--  --b", "--").unwrap_err().to_string(), "`block 2` has no text"),

@@ -62,7 +62,7 @@ impl Model {
         encoder + all(&self.decoder, target, source)
     }
 
-    /// Size of the keys and values of a text in the decoder, from which a longer text goes on, in bytes.
+    /// Size in bytes of the keys and values that the decoder keeps to continue a text.
     pub fn bytes_per_history(&self, positions: usize) -> usize {
         4 * positions * self.decoder.blocks.iter().map(|block| block.mixer.inner.widest_row()).sum::<usize>()
     }
