@@ -203,6 +203,7 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     let model = call.load()?;
     // Until here there is nothing to leave half-written: an interrupt may end the program at once.
     let interrupted = watch_interrupts()?;
+    verbosity.say_more(|| "an interrupt now stops the work, and leaves nothing half-written".to_owned());
     let mut warnings = Warnings::default();
 
     if call.dry_run {

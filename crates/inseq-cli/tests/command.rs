@@ -206,7 +206,7 @@ fn an_interrupt_leaves_nothing_half_written() {
     // Far more points than there is time for, in batches small enough to be interrupted.
     let slow = r#"{"n_steps": 100000, "method": "riemann_right", "internal_batch_size": 4}"#;
     let mut child = inseq(&line).arg(slow).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_for_line(&mut child);
+    wait_for(&mut child, "an interrupt now stops the work");
     let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(signal.success());
     let output = child.wait_with_output().unwrap();
@@ -215,12 +215,16 @@ fn an_interrupt_leaves_nothing_half_written() {
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }
 
-/// Waits until the program says that it has loaded the model.
+/// Waits until the program says a line with these words.
 #[cfg(unix)]
-fn wait_for_line(child: &mut std::process::Child) {
+fn wait_for(child: &mut std::process::Child, words: &str) {
     use std::io::Read as _;
-    let mut byte = [0];
-    while child.stderr.as_mut().unwrap().read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {}
+    let stderr = child.stderr.as_mut().unwrap();
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    while !(said.ends_with(b"\n") && String::from_utf8_lossy(&said).contains(words)) {
+        assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&said));
+        said.push(byte[0]);
+    }
 }
 
 #[test]
