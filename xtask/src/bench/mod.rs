@@ -33,7 +33,7 @@ pub struct Options {
     /// GPT-2's shape), tinyllama-1.1b (kept in bf16), t5-small or bart-base.
     #[arg(long, default_value = "marian-base", value_name = "NAME")]
     model: String,
-    /// Measured runs of each side; workloads of minutes get at most three.
+    /// Measured runs of each side; at most three where one takes more than 5 seconds.
     #[arg(long, default_value_t = 7, value_name = "N")]
     runs: usize,
     /// Only the workload of this name, or those whose names contain it where none has it; may be given several times.
@@ -117,6 +117,9 @@ fn candle(shell: &Shell) -> Result<PathBuf> {
 /// Seconds from which one run is enough.
 const ENOUGH: f64 = 60.0;
 
+/// Seconds from which a few runs are enough, and how many.
+const LONG: (f64, usize) = (5.0, 3);
+
 fn measure(
     bench: &worker::Bench,
     shape: &Shape,
@@ -126,7 +129,7 @@ fn measure(
 ) -> Result<Row> {
     let is_counted = operations::count(shape, workload).is_some();
     let mut plain = Vec::new();
-    let runs = if workload.takes_minutes { runs.min(3) } else { runs };
+    let mut runs = runs;
     let mut contestants = vec![Contestant::Ours];
     if bench.against.is_some() {
         contestants.push(Contestant::Against);
@@ -143,7 +146,8 @@ fn measure(
         .iter()
         .map(|&one| Ok((Some(Side::start(bench, workload, one)?), Vec::new())))
         .collect::<Result<Vec<_>>>()?;
-    for run in 0..=runs {
+    let mut run = 0;
+    while run <= runs {
         if is_counted {
             plain.push(yardstick.operations_per_second()?);
         }
@@ -162,10 +166,14 @@ fn measure(
                 one => one?,
             };
             // The first of each warms caches and thread pools up; what takes longer has no need of it.
+            if one.seconds > LONG.0 {
+                runs = runs.min(LONG.1);
+            }
             if run > 0 || runs == 0 || one.seconds > ENOUGH {
                 measured.push(one);
             }
         }
+        run += 1;
     }
     let of = |contestant| {
         let place = contestants.iter().position(|&one| one == contestant);

@@ -89,8 +89,6 @@ pub struct Workload {
     pub lengths: (usize, usize),
     /// Whether the reference is measured as well.
     pub has_reference: bool,
-    /// Whether a run of the reference takes minutes.
-    pub takes_minutes: bool,
 }
 
 impl Workload {
@@ -132,7 +130,6 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
         job,
         lengths: text.lengths,
         has_reference: true,
-        takes_minutes: false,
     };
     let workload = |name: &str, task, copies| of(name, first, job(task, first, copies));
     let mut beams = workload("generation, 4 beams", "generate", 1);
@@ -140,16 +137,13 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
     let mut all = vec![
         workload("saliency", "saliency", 1),
         workload("input_x_gradient", "input_x_gradient", 1),
-        with(
-            Workload { takes_minutes: true, ..workload("integrated_gradients, 50 steps", "integrated_gradients", 1) },
-            json!({ "n_steps": 50 }),
-        ),
+        with(workload("integrated_gradients, 50 steps", "integrated_gradients", 1), json!({ "n_steps": 50 })),
         workload("generation, greedy", "generate", 1),
         beams,
         workload("whole process, to HTML", "command", 1),
     ];
     for method in ["deeplift", "gradient_shap", "layer_gradient_x_activation", "attention", "occlusion"] {
-        all.push(Workload { takes_minutes: method == "occlusion", ..workload(method, method, 1) });
+        all.push(workload(method, method, 1));
     }
     for (name, task, arguments) in [
         ("layer_integrated_gradients, 50 steps", "layer_integrated_gradients", json!({ "n_steps": 50 })),
@@ -161,7 +155,7 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
         // Random weights never come to the method's end by themselves.
         ("reagent, 5 iterations", "reagent", json!({ "max_probe_steps": 5 })),
     ] {
-        let mut workload = with(Workload { takes_minutes: true, ..workload(name, task, 1) }, arguments);
+        let mut workload = with(workload(name, task, 1), arguments);
         if task == "reagent" {
             workload.job.own_arguments.insert("replacements".to_owned(), json!("uniform"));
         }
@@ -176,7 +170,6 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
         all.push(Workload {
             // The reference takes minutes for one of these, and keeps all attention of the longest.
             has_reference: !has_encoder && source < LONG,
-            takes_minutes: true,
             ..of(&format!("saliency, {source} + {target} tokens"), text, job("saliency", text, 1))
         });
     }
