@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::arrow::array::{RecordBatch, UInt64Array};
@@ -29,6 +30,8 @@ pub struct Job {
     pub directory: PathBuf,
     /// Number of shards.
     pub shards: u64,
+    /// Tells this start of the command from others: an executor opens data and results anew for each.
+    pub start: String,
 }
 
 impl Job {
@@ -39,7 +42,9 @@ impl Job {
         };
         let line = line.into_iter().map(text).collect::<std::result::Result<_, _>>()?;
         let directory = std::env::current_dir().map_err(|error| format!("the current folder is unknown: {error}"))?;
-        Ok(Self { line, directory, shards })
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let start = format!("{}-{}", since.as_nanos(), std::process::id());
+        Ok(Self { line, directory, shards, start })
     }
 
     /// Reads a job that [`plan`](Self::plan) wrote.

@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_shard_that_is_not_there_and_a_folder_that_is_not_there_end_the_job() {
         let line = "inseq-cluster run -d rows.jsonl -in text -o results/".split(' ').map(str::to_owned).collect();
-        let job = Job { line, directory: "/no/such/folder".into(), shards: 2 };
+        let job = Job { line, directory: "/no/such/folder".into(), shards: 2, start: String::new() };
         let stop = Worker::default().attribute(&job, 2).unwrap_err();
         assert!(!stop.may_pass && stop.reason.contains("the last one is 1/2"), "{stop:?}");
         let stop = Worker::default().attribute(&job, 1).unwrap_err();

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Seek as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use xshell::{Shell, cmd};
 
@@ -285,7 +286,9 @@ fn quiet(mut command: Command) -> Command {
 fn measure(command: Command) -> Result<Measured> {
     let shown = format!("{:?}", command.get_program());
     let started = Instant::now();
-    let mut child = quiet(command).spawn().with_context(|| format!("{shown} does not start"))?;
+    let mut said = tempfile::tempfile()?;
+    let mut child =
+        quiet(command).stderr(said.try_clone()?).spawn().with_context(|| format!("{shown} does not start"))?;
     let mut memory = Vec::new();
     let mut last = None;
     let status = loop {
@@ -298,7 +301,10 @@ fn measure(command: Command) -> Result<Measured> {
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    ensure!(status.success(), "{shown} failed: {status}");
+    if !status.success() {
+        said.rewind()?;
+        bail!("{shown} failed: {status}\n{}", std::io::read_to_string(said)?);
+    }
     Ok(Measured { seconds: started.elapsed().as_secs_f64(), memory })
 }
 

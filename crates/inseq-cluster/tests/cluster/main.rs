@@ -216,6 +216,19 @@ fn a_run_whose_client_was_killed_goes_on_with_the_same_command() {
 }
 
 #[test]
+fn results_that_were_removed_are_made_again() {
+    let _alone = alone();
+    let cluster = Cluster::new(1);
+    let results = cluster.path("results");
+    for _ in 0..2 {
+        let mut client = cluster.run(&REFERENCE.flags(&results));
+        assert!(client.wait(), "{}", client.said());
+        check(&results);
+        fs::remove_dir_all(&results).unwrap();
+    }
+}
+
+#[test]
 fn nobody_does_the_part_of_a_slow_executor_again() {
     let _alone = alone();
     let cluster = Cluster::new(2);
