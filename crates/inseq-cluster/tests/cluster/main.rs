@@ -160,16 +160,20 @@ fn an_error_that_may_pass_is_tried_four_times_and_leaves_nothing_half_done() {
     // Nobody answers at this address, so that the folder is prepared, and no more.
     let nobody = Cluster::without_processes();
     assert!(!nobody.run(&flags).wait());
-    fs::write(results.join("sequences"), "a file in place of a folder").unwrap();
+    // No part can be put where a folder stands in its place.
+    let places: Vec<_> = (0..PARTS).map(|part| results.join(format!("sequences/part-{part:05}.parquet"))).collect();
+    for place in &places {
+        fs::create_dir_all(place.join("in the way")).unwrap();
+    }
     let mut client = cluster.run(&flags);
     assert!(!client.wait());
-    assert!(client.said().contains("the cluster gave up") && client.said().contains("sequences"), "{}", client.said());
+    assert!(client.said().contains("the cluster gave up") && client.said().contains("part-000"), "{}", client.said());
     let tries =
         (0..PARTS).map(|shard| cluster.executors[0].count(&format!("inseq_cluster::function] shard {shard} of 30: ")));
     assert_eq!(tries.max(), Some(4));
     assert_eq!(done(&results), 0);
 
-    fs::remove_file(results.join("sequences")).unwrap();
+    places.iter().for_each(|place| fs::remove_dir_all(place).unwrap());
     let mut client = cluster.run(&flags);
     assert!(client.wait(), "{}", client.said());
     check(&results);
