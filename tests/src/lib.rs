@@ -4,6 +4,7 @@
 mod book;
 pub mod edited;
 pub mod known_answers;
+pub mod planted;
 pub mod whole_calls;
 
 use std::collections::HashMap;
