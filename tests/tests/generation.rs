@@ -294,6 +294,8 @@ fn a_temperature_of_zero_takes_the_likeliest() {
     let of_file = with_fields("gpt2", &json!({ "max_new_tokens": 6, "do_sample": true, "temperature": 0.0 }));
     assert_eq!(ids(&of_file, json!({})), expected);
     assert_eq!(ids(&greedy, json!({ "do_sample": true, "temperature": 0 })), expected);
+    assert_eq!(ids(&greedy, json!({ "do_sample": true, "temperature": 1e-300 })), expected);
+    assert_eq!(ids(&greedy, json!({ "do_sample": true, "temperature": 1e300 })).len(), expected.len());
     assert!(warnings(&of_file, json!({}))[0].contains("`temperature` is 0.0: the likeliest tokens are taken"));
     // All tokens may be drawn, as with 0.
     let draw = |top_k: i64| ids(&greedy, json!({ "do_sample": true, "top_k": top_k, "seed": 3 }));

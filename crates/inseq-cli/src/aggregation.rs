@@ -10,6 +10,11 @@ use crate::failure::Failure;
 use crate::json_object::{Object, object};
 use crate::warnings::warn;
 
+/// The aggregators of every command.
+pub fn aggregators() -> Aggregators {
+    Aggregators::unscaled()
+}
+
 /// How scores are aggregated.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Aggregation")]
@@ -85,6 +90,11 @@ impl Aggregation {
         Self { weight: arguments.weight_attributions.clone(), ..self }
     }
 
+    /// The step score by which scores are multiplied.
+    pub fn weight(&self) -> Option<&str> {
+        self.weight.as_deref()
+    }
+
     /// Whether aggregators or weights are named.
     pub fn is_chosen(&self) -> bool {
         self.pipeline.is_some() || self.weight.is_some()
@@ -155,7 +165,7 @@ fn pipeline(arguments: &AggregationArguments) -> Result<(Pipeline, Value), Failu
                 .into(),
         ));
     }
-    let aggregators = Aggregators::new();
+    let aggregators = aggregators();
     // Scores are the only aggregators that scale, and that have an axis to select from.
     let reduces = |name: &str| aggregators.list().any(|info| info.name == name && info.takes("select_idx"));
     let stages: Vec<(&str, Map<String, Value>)> = names

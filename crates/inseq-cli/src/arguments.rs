@@ -1,10 +1,13 @@
 //! The command line's grammar.
 
+mod other_flags;
+
 use std::ffi::OsString;
 
 use clap::{Arg, Parser, Subcommand};
 use clap_complete::Shell;
 
+use self::other_flags::with_owners;
 use crate::attribute::AttributeArguments;
 use crate::attribute_context::AttributeContextArguments;
 use crate::attribute_dataset::AttributeDatasetArguments;
@@ -35,9 +38,10 @@ pub struct Arguments {
 /// # Errors
 /// When it does not fit the grammar, or asks for help.
 pub fn read<P: Parser>(line: impl IntoIterator<Item = OsString>) -> Result<P, clap::Error> {
-    let grammar = grammar_of::<P>();
+    let mut grammar = grammar_of::<P>();
     let line = reference_flags::translate(line, &grammar);
-    P::from_arg_matches(&grammar.try_get_matches_from(line)?)
+    let matches = grammar.try_get_matches_from_mut(line).map_err(|error| with_owners(error, &grammar))?;
+    P::from_arg_matches(&matches)
 }
 
 /// The grammar of the command line.
@@ -46,7 +50,7 @@ pub fn grammar() -> clap::Command {
 }
 
 fn grammar_of<P: Parser>() -> clap::Command {
-    positionals_first(reference_flags::with_truth_values(P::command()))
+    positionals_first(reference_flags::with_last_values(reference_flags::with_truth_values(P::command())))
 }
 
 /// Commands whose usage lines have the arguments without a flag first. Behind a flag that takes a list, they would be in this list.
@@ -198,6 +202,36 @@ mod tests {
             (arguments.call.attribution.attributed_fn.as_deref(), arguments.call.attribution.start_pos),
             (Some("logit"), Some(-3))
         );
+    }
+
+    #[test]
+    fn the_last_of_several_occurrences_counts() {
+        let arguments = attribute(&["-i", "a", "b", "--hide", "-i", "c", "-a", "lime", "-a", "occlusion", "--hide", "no"]);
+        let arguments = arguments.unwrap();
+        // As argparse reads it.
+        assert_eq!(arguments.texts.input_texts, ["c"]);
+        assert_eq!((arguments.call.attribution_method.as_str(), arguments.call.hide_attributions), ("occlusion", false));
+        // The list of a flag that the reference does not have goes on.
+        let line = ["-i", "a", "--replace", "a=b", "--replace", "c=d", "e=f", "--theme", "dark", "--theme", "light"];
+        let view = attribute(&line).unwrap().call.picture.view;
+        assert_eq!(view.replace.len(), 3);
+        assert!(matches!(view.theme, Some(inseq_viz::scale::Theme::Light)));
+    }
+
+    #[test]
+    fn a_flag_of_another_command_is_said_to_be_its() {
+        let said = |line: &str| {
+            let read = read::<Arguments>(line.split(' ').map(OsString::from));
+            read.unwrap_err().to_string()
+        };
+        let info = said("inseq info a.json --viz_path b.html");
+        assert!(info.contains("'inseq show'") && info.contains("have '--viz-path'"), "{info}");
+        assert!(!info.contains("-- --viz-path"), "{info}");
+        assert!(said("inseq show a.json --words b.json").contains("'inseq dataset-report' has '--words'"));
+        let nobodys = said("inseq info a.json --no-such-flag");
+        assert!(nobodys.contains("unexpected argument '--no-such-flag'") && !nobodys.contains("tip:"), "{nobodys}");
+        let near = said("inseq attribute -i a --save-pth b");
+        assert!(near.contains("a similar argument exists: '--save-path'"), "{near}");
     }
 
     #[test]

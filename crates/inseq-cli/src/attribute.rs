@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytesize::ByteSize;
 use clap::{Args, ValueHint};
 use comfy_table::{ContentArrangement, Table, presets};
+use inseq_core::did_you_mean;
 use inseq_methods::{AttributionModel, AttributionRequest, Plan};
 
 use crate::attribution::{AttributionArguments, method};
@@ -113,19 +114,16 @@ impl CallArguments {
     /// Says before the work what cannot be had after it. `inputs` are the other paths that may be standard input.
     pub fn check<'a>(&'a self, inputs: impl Iterator<Item = &'a Path>) -> Result<(), Failure> {
         input::check_one_standard(inputs.chain(self.attribution.inputs()).chain(self.picture.inputs()))?;
-        if let Some(weight) = &self.picture.weighting.weight_attributions
-            && !self.step_scores.contains(weight)
-        {
-            return Err(Failure::Argument(format!(
-                "--weight-attributions {weight} names no step score of the result; add {weight} to --step-scores"
-            )));
-        }
-        if let Some(score) = &self.picture.view.highlight
-            && !self.step_scores.contains(score)
-        {
-            return Err(Failure::Argument(format!(
-                "--highlight {score} names no step score of the result; add {score} to --step-scores"
-            )));
+        for (flag, score) in [
+            ("--weight-attributions", &self.picture.weighting.weight_attributions),
+            ("--highlight", &self.picture.view.highlight),
+        ] {
+            if let Some(score) = score.as_ref().filter(|score| !self.step_scores.contains(score)) {
+                let near = did_you_mean(score, self.step_scores.iter().map(String::as_str), 1);
+                return Err(Failure::Argument(format!(
+                    "{flag} {score} names no step score of the result; add {score} to --step-scores{near}"
+                )));
+            }
         }
         // The reference accepts both.
         for (flag, is_given) in [
@@ -183,8 +181,7 @@ impl CallArguments {
             file.save(if self.aggregate_output { result.aggregated()? } else { result.as_asked()? })?;
             self.verbosity.say(|| format!("saved {place}"));
         }
-        pictures.save(shown)?;
-        if self.hide_attributions { Ok(()) } else { pictures.print(shown) }
+        pictures.draw(shown, !self.hide_attributions)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueHint};
+use inseq_core::did_you_mean;
 use inseq_methods::{AttributionRequest, FeatureGroups, MethodInfo, Methods, TargetSpans};
 
 use crate::completing::STEP_FUNCTIONS;
@@ -94,8 +95,9 @@ fn feature_groups(given: Option<&str>) -> Result<FeatureGroups, Failure> {
         Some("sentences") => Ok(FeatureGroups::Sentences),
         Some(path) => {
             let json = input::text(Path::new(path)).map_err(|error| {
+                let near = did_you_mean(path, ["tokens", "words", "sentences"], 1);
                 Failure::Argument(format!(
-                    "--feature-groups must be words, sentences, or a JSON file of spans; it cannot be read: {error}"
+                    "--feature-groups must be tokens, words, sentences, or a JSON file of spans; it cannot be read: {error}{near}"
                 ))
             })?;
             let place = input::name(Path::new(path));

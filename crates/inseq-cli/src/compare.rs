@@ -121,7 +121,7 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
         let result = result.map_err(|error| arguments.of_method(method, error))?;
         warnings.say_of(&result);
         verbosity.say(|| format!("attributed by {}", method.name));
-        results.push(aggregation.apply(&result)?);
+        results.push(aggregation.apply(&result).map_err(|error| not_aggregated(method, &error))?);
     }
     let names: Vec<&str> = methods.iter().map(|method| method.name).collect();
     let mut said = String::new();
@@ -136,6 +136,14 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
         said += "\n";
     }
     output::print(said.as_bytes())
+}
+
+/// The failure of the aggregation of one method's scores.
+fn not_aggregated(method: &MethodInfo, error: &inseq_core::Error) -> Failure {
+    Failure::Argument(format!(
+        "{}: {error} (the aggregators must fit every method; without --attribution-aggregators, each has its usual ones)",
+        method.name
+    ))
 }
 
 /// The texts that all methods explain, generated once where they are not given.

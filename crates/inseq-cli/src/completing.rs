@@ -7,9 +7,10 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
-use inseq_core::aggregators::Aggregators;
 use inseq_methods::{citations, list_methods, step_functions};
 use inseq_models::device;
+
+use crate::aggregation;
 
 /// Takes any text, and suggests names to shells.
 #[derive(Clone, Copy)]
@@ -58,7 +59,7 @@ fn contrastive_functions() -> Vec<&'static str> {
 
 /// Names of aggregators and aggregation functions.
 pub fn aggregators() -> Vec<&'static str> {
-    Aggregators::new().list().map(|aggregator| aggregator.name).collect()
+    aggregation::aggregators().list().map(|aggregator| aggregator.name).collect()
 }
 
 impl TypedValueParser for Suggesting {

@@ -79,25 +79,20 @@ impl Failure {
     /// What is wrong, in the words of the command line. Errors about results name fields of results, which are no flags.
     fn said(&self) -> String {
         match self {
-            Failure::Result(error) => replaced(&error.to_string(), &FLAGS_OF_RESULTS),
+            Failure::Result(error) => with_places(error.to_string()),
             other => in_flags(&other.to_string()),
         }
     }
 }
 
 /// Options that a message of the library may name, and the flags that stand for them here.
-const FLAGS: [(&str, &str); 24] = [
+const FLAGS: [(&str, &str); 19] = [
     ("answer", "--answer"),
     ("truncate", "--truncate"),
     ("attr_pos_start", "--start-pos"),
     ("attr_pos_end", "--end-pos"),
     ("generated_texts", "--generated-texts"),
     ("generate_from_target_prefix", "--generate-from-target-prefix"),
-    ("contrast_targets", "`contrast_targets` (in --attribution-kwargs)"),
-    ("contrast_sources", "`contrast_sources` (in --attribution-kwargs)"),
-    ("contrast_targets_alignments", "`contrast_targets_alignments` (in --attribution-kwargs)"),
-    ("max_length", "`max_length` (in --generation-kwargs)"),
-    ("max_new_tokens", "`max_new_tokens` (in --generation-kwargs)"),
     ("target_language", "--tgt-lang"),
     ("step_scores", "--step-scores"),
     ("longest", "--max-show-size"),
@@ -113,8 +108,15 @@ const FLAGS: [(&str, &str); 24] = [
     ("memory_budget", "--memory-budget"),
 ];
 
-/// Those of them that an error about a result names.
-const FLAGS_OF_RESULTS: [(&str, &str); 1] = [("split_pattern", "`split_pattern` (in --aggregator-kwargs)")];
+/// Arguments that a message of the library may name, and the flag whose JSON object holds them.
+const ARGUMENTS: [(&str, &str); 6] = [
+    ("contrast_targets", "--attribution-kwargs"),
+    ("contrast_sources", "--attribution-kwargs"),
+    ("contrast_targets_alignments", "--attribution-kwargs"),
+    ("max_length", "--generation-kwargs"),
+    ("max_new_tokens", "--generation-kwargs"),
+    ("split_pattern", "--aggregator-kwargs"),
+];
 
 /// The options of a call about a context.
 const FLAGS_OF_CONTEXTS: [(&str, &str); 16] = [
@@ -142,7 +144,18 @@ pub fn in_flags(message: &str) -> String {
     if message.split_whitespace().next().is_some_and(|first| first.ends_with(".json:")) {
         return message.to_owned();
     }
-    replaced(&replaced(&replaced(message, &FLAGS), &FLAGS_OF_CONTEXTS), &FLAGS_OF_RESULTS)
+    with_places(replaced(&replaced(message, &FLAGS), &FLAGS_OF_CONTEXTS))
+}
+
+/// A message that says where the arguments are that it names: once for each flag, and not at all if it names the flag.
+fn with_places(mut message: String) -> String {
+    for (argument, flag) in ARGUMENTS {
+        let quoted = format!("`{argument}`");
+        if let Some(start) = message.find(&quoted).filter(|_| !message.contains(flag)) {
+            message.insert_str(start + quoted.len(), &format!(" (in {flag})"));
+        }
+    }
+    message
 }
 
 fn replaced(message: &str, flags: &[(&str, &str)]) -> String {
@@ -186,6 +199,18 @@ mod tests {
             ("`attr_pos_start` is 99, `attr_pos_end`: 3", "--start-pos is 99, --end-pos: 3"),
             ("generation_config.json: `max_length` is -1", "generation_config.json: `max_length` is -1"),
             ("give `contrast_targets`", "give `contrast_targets` (in --attribution-kwargs)"),
+            (
+                "`a` takes `contrast_sources`, `contrast_targets`; `b` takes `contrast_targets`",
+                "`a` takes `contrast_sources`, `contrast_targets` (in --attribution-kwargs); `b` takes `contrast_targets`",
+            ),
+            (
+                "--attribution-kwargs: `x` has no effect; `contrast_prob` takes `contrast_targets`",
+                "--attribution-kwargs: `x` has no effect; `contrast_prob` takes `contrast_targets`",
+            ),
+            (
+                "`contrast_targets` and `max_length`",
+                "`contrast_targets` (in --attribution-kwargs) and `max_length` (in --generation-kwargs)",
+            ),
         ] {
             assert_eq!(in_flags(said), expected);
         }

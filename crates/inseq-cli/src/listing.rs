@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 
 use clap::{Args, ValueEnum};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use inseq_core::aggregators::Aggregators;
 use inseq_core::{About, Argument, Entry, did_you_mean};
 use inseq_methods::step_functions::StepFunctions;
 use inseq_methods::{citations, list_methods, step_functions};
@@ -12,6 +11,7 @@ use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
 use serde_json::{Map, Value, json};
 
+use crate::aggregation::aggregators;
 use crate::completing::{self, ENTRIES};
 use crate::failure::Failure;
 use crate::output;
@@ -142,7 +142,7 @@ impl Entries {
                 all.add(expression(), Vec::new(), Map::new());
                 all
             }
-            Listing::Aggregators => Self::with_arguments(["AGGREGATOR", "DESCRIPTION"], &[], Aggregators::new().list()),
+            Listing::Aggregators => Self::with_arguments(["AGGREGATOR", "DESCRIPTION"], &[], aggregators().list()),
             Listing::Models => Self::plain(
                 ["MODEL TYPE", "NAME", "PAPER"],
                 ["model_type", "name", "paper"],
@@ -214,11 +214,10 @@ fn device_description(name: &str) -> &'static str {
 
 /// Explains a method, a citation method, a step function or an aggregator.
 pub fn explain(name: &str) -> Result<(), Failure> {
-    let aggregators = Aggregators::new();
     let method = || inseq_methods::explain(name).ok();
     let citation = || citations::method_named(name).ok().map(Entry::explanation);
     let function = || StepFunctions::new().explain(name).ok();
-    let aggregator = || aggregators.explain(name).ok();
+    let aggregator = || aggregators().explain(name).ok();
     let text = match method().or_else(citation).or_else(function).or_else(aggregator) {
         Some(text) => text,
         None if name == expression().name => step_functions::GRAMMAR.to_owned(),

@@ -16,7 +16,7 @@ use crate::input;
 use crate::output::{self, Destination};
 use crate::picture_format::Format;
 use crate::prepared::Prepared;
-use crate::result_file::load;
+use crate::result_file::{load, warn_of_differences};
 use crate::view::ViewArguments;
 use crate::warnings::warn;
 
@@ -139,8 +139,17 @@ impl<'a> Pictures<'a> {
         self
     }
 
+    /// Writes the file that is asked for, if one is; then draws on standard output if `prints`, unless a file goes there.
+    pub fn draw(&self, result: &Prepared, prints: bool) -> Result<(), Failure> {
+        if let Some(against) = self.against.as_ref().filter(|_| prints || self.file.is_some()) {
+            warn_of_differences(result.as_asked()?, against.as_asked()?);
+        }
+        let drawn = self.save(result).and_then(|()| if prints { self.print(result) } else { Ok(()) });
+        drawn.map_err(|failure| self.of_pairs(failure))
+    }
+
     /// Writes the file that is asked for, if one is.
-    pub fn save(&self, result: &Prepared) -> Result<(), Failure> {
+    fn save(&self, result: &Prepared) -> Result<(), Failure> {
         let Some((place, format)) = self.file else { return Ok(()) };
         let bytes = match format {
             Format::Html => self.page(result)?.into_bytes(),
@@ -153,7 +162,7 @@ impl<'a> Pictures<'a> {
     }
 
     /// Draws on standard output, unless a file goes there.
-    pub fn print(&self, result: &Prepared) -> Result<(), Failure> {
+    fn print(&self, result: &Prepared) -> Result<(), Failure> {
         // A terminal has no links, and the file has been written.
         if !self.is_printed || self.options.view == View::Links && self.file.is_some() {
             return Ok(());
@@ -209,6 +218,16 @@ impl<'a> Pictures<'a> {
         match &self.against {
             None => Ok(part(result)?.into()),
             Some(against) => Ok(Texts::in_pairs(part(result)?, part(against)?)?),
+        }
+    }
+
+    /// The failure of a comparison, with the name of the file that texts are compared with.
+    fn of_pairs(&self, failure: Failure) -> Failure {
+        match (&failure, &self.arguments.view.against) {
+            (Failure::Picture(inseq_viz::Error::Pair(problem)), Some(against)) => {
+                Failure::Argument(format!("--against {}: {problem} (A is shown, B is from this file)", input::name(against)))
+            }
+            _ => failure,
         }
     }
 

@@ -119,6 +119,29 @@ pub fn with_truth_values(grammar: Command) -> Command {
     })
 }
 
+/// Commands in which the last of several occurrences of a flag counts, as for the reference. Values of a list are in place of those
+/// before them; only lists of flags that the reference does not have go on.
+pub fn with_last_values(grammar: Command) -> Command {
+    grammar.mut_subcommands(|command| {
+        command.args_override_self(true).mut_args(|argument| {
+            let is_list = matches!(argument.get_action(), ArgAction::Append);
+            match is_list && names(&argument).any(|long| REFERENCE.contains(&long)) {
+                true => {
+                    let id = argument.get_id().clone();
+                    argument.overrides_with(id)
+                }
+                false => argument,
+            }
+        })
+    })
+}
+
+/// The long flags of an argument.
+pub fn names(argument: &Arg) -> impl Iterator<Item = &str> {
+    let aliases = argument.get_all_aliases().into_iter().flatten();
+    argument.get_long().into_iter().chain(aliases)
+}
+
 /// A command line with the reference's flags in the spelling of `grammar`. What follows `--` stays as it is.
 pub fn translate(line: impl IntoIterator<Item = OsString>, grammar: &Command) -> Vec<OsString> {
     let mut words = line.into_iter().peekable();
@@ -183,10 +206,7 @@ type Flag<'a> = (&'a str, Option<&'a Arg>);
 
 /// The one flag of a command that begins so.
 fn whole<'a>(beginning: &str, command: &'a Command) -> Option<Flag<'a>> {
-    let own = command.get_arguments().flat_map(|argument| {
-        let aliases = argument.get_all_aliases().into_iter().flatten();
-        argument.get_long().into_iter().chain(aliases).map(move |long| (long, Some(argument)))
-    });
+    let own = command.get_arguments().flat_map(|argument| names(argument).map(move |long| (long, Some(argument))));
     let begun: Vec<Flag> = own.chain([("help", None)]).filter(|(long, _)| long.starts_with(beginning)).collect();
     // `--dev` is itself a flag although `--device` begins so too.
     if let Some(exact) = begun.iter().find(|(long, _)| *long == beginning) {

@@ -1,5 +1,6 @@
 //! Saved results: where they go, and how; and reading them back.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -183,6 +184,16 @@ pub fn is_folder(path: &Path) -> bool {
         path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/' || byte == b'\\');
     let is_file = Format::named(path).is_some() || picture_format::Format::named(path).is_some();
     ends_in_separator || path.is_dir() || Results::is_at(path) || !is_file
+}
+
+/// Warns of step scores and sequence scores that only one of two results has, so that their difference does not have them.
+pub fn warn_of_differences(one: &AttributionResult, other: &AttributionResult) {
+    let pairs = one.sequences.iter().zip(&other.sequences);
+    let names: BTreeSet<&str> = pairs.flat_map(|(one, other)| one.scores_of_one(other)).collect();
+    if !names.is_empty() {
+        let names: Vec<&str> = names.into_iter().collect();
+        warn(&format!("only one of the two results has the scores {}; the difference leaves them out", names.join(", ")));
+    }
 }
 
 /// Reads a saved result: a file, or a folder of results with a warning if rows are missing. `-` is standard input, as JSON.

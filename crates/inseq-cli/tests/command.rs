@@ -278,7 +278,9 @@ fn groups_of_tokens_are_one_row() {
     assert_eq!(sequence.source[0].text, "▁The▁tired▁nurse");
     assert_eq!(sequence.source_attributions.unwrap().shape()[0], tokens - 3);
     assert_eq!(attribute("sentences").source.len(), 2, "the sentence and its end");
-    for (groups, expected) in [("wards", "words, sentences"), ("{}", "words, sentences")] {
+    for (groups, expected) in
+        [("wards", "words, sentences"), ("{}", "words, sentences"), ("sentense", "(did you mean `sentences`?)")]
+    {
         let (message, code) = complaint(&run(&["attribute", "-i", TEXT, "--feature-groups", groups]));
         assert!(message.contains(expected) && code == 1, "{code} {message}");
     }

@@ -198,6 +198,15 @@ fn steps_are_weighted_by_a_score_of_theirs() {
     assert!(said.contains("entropy") && said.contains("probability"), "{said}");
     let (said, _) = complaint(&run(&["attribute", "-i", "a", "--weight-attributions", "entropy"]));
     assert!(said.contains("add entropy to --step-scores"), "{said}");
+    for flag in ["--weight-attributions", "--highlight"] {
+        let line = ["attribute", "-i", "a", "--step-scores", "probability", "--view", "tokens", flag, "probabilty"];
+        assert!(complaint(&run(&line)).0.ends_with("(did you mean `probability`?)"));
+    }
+    // Scores that have weights get no others.
+    let (said, code) = complaint(&run(&["show", &weighted, "--weight-attributions", "probability"]));
+    assert!(said.contains("by the step score `probability` already") && code == 1, "{said}");
+    let (said, _) = complaint(&run(&["merge", &raw, &weighted, "-o", &shown]));
+    assert!(said.contains("`weighted_by` is absent in the first, \"probability\" in number 2"), "{said}");
 }
 
 #[test]
@@ -210,4 +219,12 @@ fn a_method_that_was_not_asked_for_is_named_if_it_cannot_run() {
     );
     let (said, _) = complaint(&run(&["compare", "-m", &model, "-i", "the cat sat", "-a", "attention"]));
     assert!(!said.contains("name the methods"), "{said}");
+}
+
+#[test]
+fn an_aggregator_that_does_not_fit_a_method_is_said_with_the_method() {
+    let line = ["compare", "saliency", "occlusion", "-i", "She was late.", "--attribution-aggregators", "vnorm"];
+    let (said, code) = complaint(&run(&line));
+    assert!(said.starts_with("error: occlusion: ") && said.contains("reduce by `vnorm`; leave it out"), "{said}");
+    assert!(said.contains("without --attribution-aggregators") && code == 1, "{said}");
 }

@@ -13,7 +13,7 @@ fn registries() -> [(&'static str, Vec<About>); 3] {
     [
         ("methods", list_methods().iter().map(|info| info.about).collect()),
         ("step-functions", step_functions::list().iter().map(|info| info.about).collect()),
-        ("aggregators", Aggregators::new().list().map(|info| info.about).collect()),
+        ("aggregators", Aggregators::unscaled().list().map(|info| info.about).collect()),
     ]
 }
 

@@ -262,3 +262,29 @@ fn every_command_has_examples() {
         assert!(help.contains("Example") && help.contains(&format!("inseq {command} ")), "{command}:\n{help}");
     }
 }
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = fs::read_to_string(fixture("core/granular.json")).unwrap();
+    let expected = load(fixture("core/granular.json"));
+    let [marked, wide] = ["marked.json", "wide.json"].map(|name| path_in(&folder, name));
+    fs::write(&marked, format!("\u{feff}{json}")).unwrap();
+    assert!(expected.is_close(&load(&marked), Tolerance::EXACT));
+    printed(&run(&["info", &marked]));
+    fs::write(&wide, format!("\u{feff}{json}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+    let (said, code) = complaint(&run(&["show", &wide]));
+    assert!(said.contains("wide.json: file: is UTF-16") && said.contains("UTF-8") && code == 1, "{said}");
+}
+
+#[test]
+fn a_result_without_texts_is_not_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let [empty, svg, page] = ["empty.json", "a.svg", "a.html"].map(|name| path_in(&folder, name));
+    AttributionResult::default().save(&empty).unwrap();
+    for more in [&[][..], &["--viz-path", &svg], &["--viz-path", &page], &["--view", "granular"]] {
+        let (said, code) = complaint(&run(&[&["show", &empty], more].concat()));
+        assert!(said.contains("nothing to draw: the result has no texts") && code == 1, "{said}");
+    }
+    assert!(!Path::new(&svg).exists() && !Path::new(&page).exists());
+}

@@ -5,11 +5,12 @@ use std::ops::Sub;
 use serde_json::Value;
 
 use crate::aggregators::{Aggregator as _, Pair};
-use crate::{AttributionResult, Error, Info, Result, SequenceAttribution};
+use crate::{AttributionResult, Error, Info, Result, SequenceAttribution, TextKind, TextName};
 
 impl AttributionResult {
     /// The change from this result to another one: the [`Pair`] of each two sequences. `info` keeps the facts
-    /// that both results share; texts that differ are shown as both. Steps are omitted.
+    /// that both results share; texts that differ are shown as both. Steps are omitted, and so are step scores and sequence scores that
+    /// only one of two sequences has.
     ///
     /// # Errors
     /// The results have different numbers of sequences, or two sequences differ in shape or kind.
@@ -56,12 +57,12 @@ fn combine(
     let (count, other) = (a.sequences.len(), b.sequences.len());
     if count != other {
         return Err(Error::Invalid(format!(
-            "only results of as many texts can be subtracted, but they have {count} and {other} sequences"
+            "only results of as many texts can be subtracted, but they have {count} and {other} texts"
         )));
     }
     let sequences =
         a.sequences.iter().zip(&b.sequences).enumerate().map(|(index, (a, b))| {
-            sequence(a, b).map_err(|error| Error::Invalid(format!("sequence {index}: {error}")))
+            sequence(a, b).map_err(|error| Error::Invalid(TextName::new(TextKind::Attributed, index).of(count).sentence(&format!(": {error}"))))
         });
     Ok(AttributionResult { sequences: sequences.collect::<Result<_>>()?, steps: None, info: shared(&a.info, &b.info) })
 }

@@ -128,6 +128,8 @@ info! {
     feature_groups: String,
     /// Spans of the target that were attributed together, as they were asked for.
     target_spans: String,
+    /// Name of the step score by which the attributions were multiplied.
+    weighted_by: String,
     /// Warnings for the reader of the result, one sentence each.
     warnings: Vec<Warning>,
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{AttributionResult, Error, Result};
 
 /// Facts that results must share, because otherwise their scores are not comparable.
-const SHARED_FACTS: [&str; 9] = [
+const SHARED_FACTS: [&str; 10] = [
     "attribute_target",
     "attribution_method",
     "constrained_decoding",
@@ -15,6 +15,7 @@ const SHARED_FACTS: [&str; 9] = [
     "step_scores",
     "tokenizer_class",
     "tokenizer_name",
+    "weighted_by",
 ];
 
 impl AttributionResult {
@@ -22,7 +23,7 @@ impl AttributionResult {
     /// `attr_pos_end`, which come from all results. Steps are kept if the first result has them.
     ///
     /// # Errors
-    /// The results differ in model, tokenizer, method, step scores, target attribution, decoding or baseline; or there is
+    /// The results differ in model, tokenizer, method, step scores, weights, target attribution, decoding or baseline; or there is
     /// no result.
     ///
     /// # Example

@@ -1,7 +1,7 @@
 //! The attributions of one call.
 
 use crate::aggregators::Aggregator;
-use crate::{Info, Result, SequenceAttribution, StepAttribution};
+use crate::{Error, Info, Result, SequenceAttribution, StepAttribution};
 
 /// The attributions of one `attribute` call: one [`SequenceAttribution`] per text, and facts about the call.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,16 +32,27 @@ impl AttributionResult {
         self.with_sequences(self.sequences.iter().map(|sequence| sequence.aggregate_with(aggregator)))
     }
 
-    /// Weights the attributions of every sequence ([`SequenceAttribution::weight_attributions`]).
+    /// Weights the attributions of every sequence ([`SequenceAttribution::weight_attributions`]), and notes it in
+    /// [`Info::weighted_by`].
     ///
     /// # Errors
-    /// A sequence has no such step score; then nothing changes.
+    /// A sequence has no such step score, or the attributions have weights already; then nothing changes.
     pub fn weight_attributions(&mut self, step_score: &str) -> Result<()> {
+        if let Some(earlier) = &self.info.weighted_by {
+            return Err(Error::argument(
+                "step_score",
+                format!(
+                    "the attributions were multiplied by the step score `{earlier}` already; leave the weight `{step_score}` out, or take \
+                     the result before it was weighted"
+                ),
+            ));
+        }
         let weighted = self.sequences.iter().map(|sequence| {
             let mut sequence = sequence.clone();
             sequence.weight_attributions(step_score).map(|()| sequence)
         });
         self.sequences = weighted.collect::<Result<_>>()?;
+        self.info.weighted_by = Some(step_score.to_owned());
         Ok(())
     }
 

@@ -2,7 +2,9 @@
 
 use ndarray::{Array1, ArrayD};
 
-use crate::{AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution};
+use crate::{
+    AttributionKind, AttributionResult, Error, Result, SequenceAttribution, StepAttribution, TextKind, TextName,
+};
 
 impl SequenceAttribution {
     /// Number of attributed target tokens.
@@ -69,14 +71,16 @@ impl AttributionResult {
     /// Checks every sequence and step.
     ///
     /// # Errors
-    /// [`Error::Invalid`], which names the sequence or step, and its problem.
+    /// [`Error::Invalid`], which names the text, counted from 1, or the step, counted from 0, and its problem.
     pub fn validate(&self) -> Result<()> {
-        let named = |what: &str, index: usize, result: Result<()>| {
-            result.map_err(|error| Error::Invalid(format!("{what} {index}: {error}")))
-        };
-        self.sequences.iter().enumerate().try_for_each(|(i, sequence)| named("sequence", i, sequence.validate()))?;
-        let mut steps = self.steps.iter().flatten().enumerate();
-        steps.try_for_each(|(i, step)| named("step", i, step.validate()))
+        for (index, sequence) in self.sequences.iter().enumerate() {
+            let text = TextName::new(TextKind::Attributed, index);
+            sequence.validate().map_err(|error| Error::Invalid(text.sentence(&format!(": {error}"))))?;
+        }
+        for (index, step) in self.steps.iter().flatten().enumerate() {
+            step.validate().map_err(|error| Error::Invalid(format!("step {index}: {error}")))?;
+        }
+        Ok(())
     }
 }
 

@@ -269,14 +269,14 @@ fn nothing_is_left_when_saving_fails() -> Result<(), Box<dyn std::error::Error>>
     let mut unfit = small();
     unfit.sequences[0].target.pop();
     let error = unfit.save(&path).map_err(|error| error.to_string());
-    let reason = "sequence 0: attributed positions 1..2 do not lie in a target of 1 tokens";
+    let reason = "text 1: attributed positions 1..2 do not lie in a target of 1 tokens";
     assert_eq!(error, Err(format!("{}: {reason}", path.display())));
     assert_eq!(fs::read_dir(folder.path())?.count(), 0);
 
     let mut invalid = small();
     invalid.sequences[1].attr_pos_end = 9;
     let error = invalid.write(io::sink(), &SaveOptions::default()).map_err(|error| error.to_string());
-    assert_eq!(error, Err("sequence 1: attributed positions 1..9 do not lie in a target of 2 tokens".to_owned()));
+    assert_eq!(error, Err("text 2: attributed positions 1..9 do not lie in a target of 2 tokens".to_owned()));
     let missing = folder.path().join("missing").join("out.json");
     assert!(small().save(&missing).is_err_and(|error| error.to_string().contains("missing")));
     Ok(())

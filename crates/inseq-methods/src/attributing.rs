@@ -81,6 +81,19 @@ impl Attributing<'_> {
         Ok(())
     }
 
+    /// Whether the attributed function is NaN or infinite at a step of a text, which runs through the model once more.
+    ///
+    /// # Errors
+    /// The function or the device fails.
+    pub(crate) fn is_undefined(&self, text: &TextSteps) -> Result<bool> {
+        let engine = Engine { model: self.model.model(), memory_budget: self.memory_budget, layer: None };
+        let point = engine.inputs(&[text])?;
+        let trace = engine.trace(&point);
+        let function = self.contrasts.bound(self.attributed_fn, &Run { point: &point, trace: &trace }, true)?;
+        let scores = engine.scores(&point, trace.hidden(), &[&*function])?;
+        Ok(scores.iter().flatten().flatten().any(|score| !score.is_finite()))
+    }
+
     /// The attributions of each piece of a batch, with its step scores.
     fn batch(
         &self,

@@ -190,7 +190,10 @@ impl<'r> Call<'r> {
                 let finished = self.finished(text, attributions)?;
                 for sequence in &finished.sequences {
                     outcome.add(sequence);
-                    outcome.without_value.extend(without_value(sequence, finished.index, self.texts.len()));
+                    let name = self.attributed_fn.name();
+                    let is_undefined = || self.attributing().is_undefined(text);
+                    let place = (finished.index, self.texts.len());
+                    outcome.without_value.extend(without_value(sequence, place, name, is_undefined)?);
                 }
                 each(finished)
             };

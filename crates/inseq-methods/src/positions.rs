@@ -118,8 +118,17 @@ pub(crate) fn hide_what_steps_cannot_see(array: &mut ArrayD<f32>, steps: &Steps)
     }
 }
 
-/// Warning about a text, of `count`, with NaN or infinite scores of visible tokens.
-pub(crate) fn without_value(sequence: &SequenceAttribution, index: usize, count: usize) -> Option<Warning> {
+/// Warning about a text, of `count`, with NaN or infinite scores of visible tokens. `is_undefined` says whether the attributed function
+/// has no finite value at one of its steps.
+///
+/// # Errors
+/// Those of `is_undefined`.
+pub(crate) fn without_value(
+    sequence: &SequenceAttribution,
+    (index, count): (usize, usize),
+    attributed_fn: &str,
+    is_undefined: impl FnOnce() -> Result<bool>,
+) -> Result<Option<Warning>> {
     let is_none = |score: &&f32| !score.is_finite();
     let source = sequence.source_attributions.iter().flatten().filter(is_none).count();
     let columns = sequence.target_attributions.iter().flat_map(|scores| scores.axis_iter(Axis(1))).enumerate();
@@ -127,15 +136,27 @@ pub(crate) fn without_value(sequence: &SequenceAttribution, index: usize, count:
         let rows = column.axis_iter(Axis(0)).take(sequence.attr_pos_start + step);
         rows.map(|row| row.iter().filter(is_none).count()).sum::<usize>()
     });
-    let steps = sequence.step_scores.values().flatten().filter(is_none).count();
-    let found = source + target.sum::<usize>() + steps;
-    (found > 0).then(|| {
-        let said = format!(
-            ": {found} scores are NaN or infinite, because a number on the way to them was too large or a division by 0; try \
-             `float32`, or other arguments of the method or the step function"
-        );
-        Warning::about(TextName::new(TextKind::Attributed, index).of(count), said)
-    })
+    let found = source + target.sum::<usize>();
+    let mut problems = Vec::new();
+    if found > 0 {
+        problems.push(match is_undefined()? {
+            true => format!(
+                "the attributed function `{attributed_fn}` is NaN or infinite at a step, and so are {found} scores; choose a \
+                 function that is finite at every step"
+            ),
+            false => format!(
+                "{found} scores are NaN or infinite, because a number on the way to them was too large or a division by 0; try \
+                 `float32`, or other arguments of the method or the attributed function"
+            ),
+        });
+    }
+    let names = sequence.step_scores.iter().filter(|(_, scores)| scores.iter().any(|score| is_none(&score)));
+    let names: Vec<String> = names.map(|(name, _)| format!("`{name}`")).collect();
+    if !names.is_empty() {
+        problems.push(format!("NaN or infinite at a step, as step scores: {}", names.join(", ")));
+    }
+    let name = TextName::new(TextKind::Attributed, index).of(count);
+    Ok((!problems.is_empty()).then(|| Warning::about(name, format!(": {}", problems.join("; ")))))
 }
 
 /// Tokens without their pieces, which the sequence contains.

@@ -1,4 +1,4 @@
-//! Errors of this crate.
+//! Errors of this crate. Messages count texts from 1, as captions do; fields count them from 0.
 
 /// An error of this crate, naming the text, what was expected, what was found and the way out.
 #[derive(Debug, thiserror::Error)]
@@ -6,7 +6,8 @@
 pub enum Error {
     /// The attribution has more axes than a picture can show.
     #[error(
-        "text {text}: a picture needs one score per token ([attributed, step]), found a {found} attribution; aggregate it first"
+        "text {}: a picture needs one score per token ([attributed, step]), found a {found} attribution; aggregate it first",
+        .text + 1
     )]
     NotCoarse {
         /// Position of the text in the result, from 0.
@@ -15,7 +16,7 @@ pub enum Error {
         found: String,
     },
     /// An array of scores does not fit the tokens it belongs to.
-    #[error("text {text}: `{field}` should have shape {expected}, found {found:?}")]
+    #[error("text {}: `{field}` should have shape {expected}, found {found:?}", .text + 1)]
     Shape {
         /// Position of the text in the result, from 0.
         text: usize,
@@ -28,7 +29,8 @@ pub enum Error {
     },
     /// The attributed positions are not inside the target.
     #[error(
-        "text {text}: attributed positions {start}..{end} do not lie in a target of {target} tokens; give a start no larger than the end, both at most {target}"
+        "text {}: attributed positions {start}..{end} do not lie in a target of {target} tokens; give a start no larger than the end, both at most {target}",
+        .text + 1
     )]
     Positions {
         /// Position of the text in the result, from 0.
@@ -66,18 +68,19 @@ pub enum Error {
     },
     /// The step score that colours the tokens does not exist.
     #[error(
-        "text {text}: there is no step score `{name}` to colour tokens by; there are {known}; ask for it among the `step_scores` of the attribution"
+        "text {}: there is no step score `{name}` to colour tokens by; there are {known}; ask for it among the `step_scores` of the attribution",
+        .text + 1
     )]
     StepScore {
         /// Position of the text in the result, from 0.
         text: usize,
         /// The requested name.
         name: String,
-        /// The existing names.
+        /// The existing names, and the one that may be meant.
         known: String,
     },
     /// An axis to show or slice does not exist, or is too short.
-    #[error("text {text}: {problem}")]
+    #[error("text {}: {problem}", .text + 1)]
     Axis {
         /// Position of the text in the result, from 0.
         text: usize,
@@ -87,6 +90,9 @@ pub enum Error {
     /// The texts to compare do not form pairs.
     #[error("{0}")]
     Pair(String),
+    /// The result has no texts, so that a picture would be empty.
+    #[error("there is nothing to draw: the result has no texts")]
+    NoTexts,
     /// The picture does not support the view.
     #[error("{picture} cannot show the view `{view}`; {instead}")]
     View {

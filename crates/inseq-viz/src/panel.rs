@@ -2,7 +2,7 @@
 
 mod granular;
 
-use inseq_core::{AttributionKind, SequenceAttribution};
+use inseq_core::{AttributionKind, SequenceAttribution, did_you_mean};
 
 use crate::matrix::Matrix;
 use crate::number::NumberFormat;
@@ -71,7 +71,9 @@ pub(crate) fn plates(result: &Texts, options: &ViewOptions) -> Result<Vec<Plate>
                 )));
             }
             let pairs = texts.chunks_exact(2).enumerate();
-            pairs.map(|(index, pair)| of_pair(&pair[0], &pair[1], 2 * index, options)).collect::<Result<_>>()?
+            pairs
+                .map(|(index, pair)| of_pair(&pair[0], &pair[1], (index, count / 2), options))
+                .collect::<Result<_>>()?
         }
         View::Granular => {
             let texts = texts.iter().enumerate();
@@ -99,7 +101,8 @@ fn of_text(sequence: &SequenceAttribution, text: usize, options: &ViewOptions) -
         && !matrix.step_scores.iter().any(|row| row.key == *name)
     {
         let known: Vec<&str> = matrix.step_scores.iter().map(|row| row.key.as_str()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let near = did_you_mean(name, known.iter().copied(), 1);
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") + &near };
         return Err(Error::StepScore { text, name: name.clone(), known });
     }
     Ok(Plate {
@@ -114,15 +117,18 @@ fn of_text(sequence: &SequenceAttribution, text: usize, options: &ViewOptions) -
 fn of_pair(
     first: &SequenceAttribution,
     second: &SequenceAttribution,
-    text: usize,
+    (pair, pairs): (usize, usize),
     options: &ViewOptions,
 ) -> Result<Plate> {
+    let text = 2 * pair;
     if first.kind != AttributionKind::Coarse {
         // Says that it must be aggregated.
         Matrix::new(first, text, options)?;
     }
-    let difference = (first - second)
-        .map_err(|error| Error::Pair(format!("texts {text} and {} cannot be compared: {error}", text + 1)))?;
+    let difference = (first - second).map_err(|error| {
+        let which = if pairs == 1 { String::new() } else { format!("pair {} of {pairs}: ", pair + 1) };
+        Error::Pair(format!("{which}A and B cannot be compared: {error}"))
+    })?;
     let texts = [Matrix::without_scores(first, text, options)?, Matrix::without_scores(second, text + 1, options)?];
     let both =
         |one: &[TokenText], other: &[TokenText]| one.iter().zip(other).map(|(one, other)| one.beside(other)).collect();

@@ -10,13 +10,22 @@ use crate::{Error, Result};
 /// The attributions that a picture shows, borrowed from one result or two. A picture takes a `&AttributionResult` as well.
 ///
 /// ```
-/// use inseq_core::AttributionResult;
-/// use inseq_viz::Texts;
+/// use inseq_core::{AttributionResult, SequenceAttribution, Token};
+/// use inseq_viz::{Texts, View, ViewOptions, terminal};
 ///
-/// let (one, other) = (AttributionResult::default(), AttributionResult::default());
-/// let options = inseq_viz::terminal::TerminalOptions::default();
-/// let pairs = Texts::in_pairs(&one, &other)?;
-/// assert_eq!(inseq_viz::terminal::render(pairs, &options)?, inseq_viz::terminal::render(&one, &options)?);
+/// let result = |score: f32| AttributionResult {
+///     sequences: vec![SequenceAttribution {
+///         source: vec![Token::new("▁a", 1)],
+///         target: vec![Token::new("▁b", 2)],
+///         attr_pos_end: 1,
+///         source_attributions: Some(ndarray::arr2(&[[score]]).into_dyn()),
+///         ..SequenceAttribution::default()
+///     }],
+///     ..AttributionResult::default()
+/// };
+/// let (one, other) = (result(0.75), result(0.5));
+/// let options = terminal::TerminalOptions::default().view(ViewOptions::default().view(View::Pair));
+/// assert!(terminal::render(Texts::in_pairs(&one, &other)?, &options)?.contains(".250"));
 /// # Ok::<(), inseq_viz::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -48,15 +57,20 @@ impl<'a> Texts<'a> {
     pub fn in_pairs(result: &'a AttributionResult, other: &'a AttributionResult) -> Result<Self> {
         let (here, there) = (result.sequences.len(), other.sequences.len());
         if here != there {
-            return Err(Error::Pair(format!("{there} texts cannot be compared with {here}, one by one")));
+            return Err(Error::Pair(format!(
+                "{here} texts cannot be compared one by one with {there}; give results of as many texts"
+            )));
         }
         let sequences = result.sequences.iter().zip(&other.sequences).flat_map(|(one, other)| [one, other]).collect();
         Ok(Self { info: Cow::Borrowed(&result.info), sequences })
     }
 
-    /// The shown part of each text.
+    /// The shown part of each text, of which there is at least one.
     pub(crate) fn shown(&self, options: &ViewOptions) -> Result<Vec<Cow<'a, SequenceAttribution>>> {
         options.check()?;
+        if self.sequences.is_empty() {
+            return Err(Error::NoTexts);
+        }
         let texts = self.sequences.iter().enumerate();
         let shown = texts.map(|(text, sequence)| match options.hide_special {
             false => Ok(Cow::Borrowed(*sequence)),

@@ -196,11 +196,13 @@ fn heads_of_a_score_stand_side_by_side() {
         render_sequence(&with_heads(tiny()), &viewed(60, view.clone().granular(granular))).unwrap_err().to_string()
     };
     let slices = |span| Granular::default().slices(vec![("head".into(), span)]);
-    assert_eq!(error(slices(2..9)), "text 0: the slice 2:9 of `head` is empty or past its 3 entries");
+    assert_eq!(error(slices(2..9)), "text 1: the slice 2:9 of `head` is empty or past its 3 entries");
     let missing = Granular::default().dimension("layer");
-    assert_eq!(error(missing), "text 0: there is no axis `layer` to show; there are head (3)");
+    assert_eq!(error(missing), "text 1: there is no axis `layer` to show; there are head (3)");
+    let near = Granular::default().dimension("heads");
+    assert!(error(near).ends_with("there are head (3) (did you mean `head`?)"));
     let coarse = render_sequence(&tiny(), &viewed(60, view)).unwrap_err().to_string();
-    assert!(coarse.starts_with("text 0: there is one score per token"), "{coarse}");
+    assert!(coarse.starts_with("text 1: there is one score per token"), "{coarse}");
 }
 
 #[test]
@@ -242,8 +244,12 @@ fn two_texts_are_compared() {
         render(&odd, &viewed(60, view.clone())).unwrap_err().to_string().starts_with("texts are compared two by two")
     );
     let unequal = AttributionResult { sequences: vec![tiny(), samples::french()], ..AttributionResult::default() };
-    let error = render(&unequal, &viewed(60, view)).unwrap_err().to_string();
-    assert!(error.starts_with("texts 0 and 1 cannot be compared: "), "{error}");
+    let error = render(&unequal, &viewed(60, view.clone())).unwrap_err().to_string();
+    assert!(error.starts_with("A and B cannot be compared: "), "{error}");
+    let sequences = vec![tiny(), tiny(), tiny(), samples::french()];
+    let second = AttributionResult { sequences, ..AttributionResult::default() };
+    let error = render(&second, &viewed(60, view)).unwrap_err().to_string();
+    assert!(error.starts_with("pair 2 of 2: A and B cannot be compared: "), "{error}");
 }
 
 #[test]
@@ -260,8 +266,9 @@ fn what_is_not_there_is_said() {
     );
     assert!(
         error(tokens().highlight("entropy"))
-            .starts_with("text 0: there is no step score `entropy` to colour tokens by; there are probability; ")
+            .starts_with("text 1: there is no step score `entropy` to colour tokens by; there are probability; ")
     );
+    assert!(error(tokens().highlight("probabilty")).contains("there are probability (did you mean `probability`?); ask"));
     assert_eq!(
         error(ViewOptions::default().view(View::Links)),
         "a terminal cannot show the view `links`; draw it into a page, .svg, .png or .tex file (`figure`)"
@@ -277,7 +284,7 @@ fn errors_say_what_to_do() {
     };
     assert_eq!(
         message(|attribution| attribution.kind = AttributionKind::Granular),
-        "text 0: a picture needs one score per token ([attributed, step]), found a granular ([attributed, step, hidden]) attribution; aggregate it first"
+        "text 1: a picture needs one score per token ([attributed, step]), found a granular ([attributed, step, hidden]) attribution; aggregate it first"
     );
     assert!(
         message(|attribution| attribution.kind =
@@ -286,11 +293,11 @@ fn errors_say_what_to_do() {
     );
     assert_eq!(
         message(|attribution| attribution.source_attributions = Some(array![[0.0]].into_dyn())),
-        "text 0: `source_attributions` should have shape [2, 2] (tokens, attributed tokens), found [1, 1]"
+        "text 1: `source_attributions` should have shape [2, 2] (tokens, attributed tokens), found [1, 1]"
     );
     assert!(
         message(|attribution| attribution.attr_pos_end = 9)
-            .starts_with("text 0: attributed positions 1..9 do not lie in a target of 3 tokens")
+            .starts_with("text 1: attributed positions 1..9 do not lie in a target of 3 tokens")
     );
     assert!(
         message(|attribution| drop(attribution.step_scores.insert("entropy".into(), array![1.0])))

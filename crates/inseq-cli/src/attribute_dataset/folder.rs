@@ -82,6 +82,7 @@ impl FolderRun {
         let mut manifest =
             describe(&model, facts, &request, &dataset, &known)?.part_rows(part_rows).raw(arguments.run.raw);
         manifest.arguments.extend(others);
+        manifest.info.extend(aggregation.weight().map(|weight| ("weighted_by".to_owned(), weight.into())));
         manifest.arguments.extend(aggregation.description().map(|description| ("aggregation".to_owned(), description)));
         let results = Results::create_or_resume(folder, &manifest)?;
         let (is_raw, is_strict) = (arguments.run.raw, arguments.run.strict);
@@ -147,7 +148,7 @@ impl FolderRun {
             match collect(model, request, (dataset, &rows), false, &mut |_| ControlFlow::Continue(())) {
                 Ok(shown) => {
                     let prepared = Prepared::new(Cow::Owned(shown.result), aggregation);
-                    Pictures::of(picture, aggregation, None)?.save(&prepared)?;
+                    Pictures::of(picture, aggregation, None)?.draw(&prepared, false)?;
                 }
                 // The results are there all the same.
                 Err(error) => warn(&format!("no picture was made: {error}")),

@@ -11,11 +11,11 @@ use crate::input;
 use crate::output::Destination;
 use crate::picture::{PictureArguments, Pictures};
 use crate::prepared::Prepared;
-use crate::result_file::{ResultFile, SaveArguments, load};
+use crate::result_file::{ResultFile, SaveArguments, load, warn_of_differences};
 
 const EXAMPLES: &str = "\
 The command aggregates both results and subtracts the first from the second. Their texts must have the same numbers \
-of tokens. Tokens that differ are shown together.
+of tokens. Tokens that differ are shown together. Step scores that only one result has are left out.
 
 Example:
   inseq attribute -i \"The tired nurse said that he was late.\" -o he.json --hide
@@ -52,11 +52,14 @@ pub fn run(arguments: &DiffArguments) -> Result<(), Failure> {
     let pictures = Pictures::of(&arguments.picture, &none, arguments.save_path.as_ref())?.titled(title);
     let from = aggregation.apply(&load(&arguments.from)?)?;
     let to = aggregation.apply(&load(&arguments.to)?)?;
-    let difference = from.pair(&to)?;
+    let difference = from.pair(&to).map_err(|error| {
+        let names = [&arguments.from, &arguments.to].map(|file| input::name(file));
+        Failure::Argument(format!("{} and {}: {error}", names[0], names[1]))
+    })?;
+    warn_of_differences(&from, &to);
     let prepared = Prepared::new(Cow::Borrowed(&difference), &none);
     if let Some(file) = &file {
         file.save(&difference)?;
     }
-    pictures.save(&prepared)?;
-    pictures.print(&prepared)
+    pictures.draw(&prepared, true)
 }

@@ -36,6 +36,5 @@ pub fn run(arguments: &ShowArguments) -> Result<(), Failure> {
     let aggregation = arguments.picture.aggregation()?;
     let pictures = Pictures::of(&arguments.picture, &aggregation, None)?;
     let result = Prepared::new(Cow::Owned(arguments.input.load()?), &aggregation);
-    pictures.save(&result)?;
-    pictures.print(&result)
+    pictures.draw(&result, true)
 }

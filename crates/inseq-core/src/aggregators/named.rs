@@ -20,37 +20,46 @@ pub(super) struct NamedAggregator {
     pub make: Make,
 }
 
-/// Arguments of `scores`.
-const SCORES_ARGUMENTS: &[Argument] = &[
-    Argument::new(
-        "select_idx",
-        "none",
-        "Entries of the last axis to use: an index, which selects one entry without a function; a list of indices; or a span \
-         as \"start:end\". Negative indices count from the end. By default all entries are used.",
-    ),
-    Argument::new(
-        "normalize",
-        "true",
-        "Whether the absolute scores of each step are scaled to sum to 1 over source and target.",
-    ),
-    Argument::new(
-        "rescale",
-        "false",
-        "Whether scores are scaled so that the largest absolute score of the text is 1, instead of being normalized.",
-    ),
-    Argument::new("vnorm_ord", "2", "Order of the vector norm: a number, \"inf\" or \"-inf\"."),
-    Argument::new(
-        "aggregate_fn",
-        "none",
-        "Function that reduces the axis. By default the vector norm over features, and the mean over other axes.",
-    ),
-];
+/// Arguments of `scores`, with the default of `normalize`.
+const fn scores_arguments(normalize: &'static str) -> [Argument; 5] {
+    [
+        Argument::new(
+            "select_idx",
+            "none",
+            "Entries of the last axis to use: an index, which selects one entry without a function; a list of indices; or a span \
+             as \"start:end\". Negative indices count from the end. By default all entries are used.",
+        ),
+        Argument::new(
+            "normalize",
+            normalize,
+            "Whether the absolute scores of each step are scaled to sum to 1 over source and target.",
+        ),
+        Argument::new(
+            "rescale",
+            "false",
+            "Whether scores are scaled so that the largest absolute score of the text is 1, instead of being normalized.",
+        ),
+        Argument::new("vnorm_ord", "2", "Order of the vector norm: a number, \"inf\" or \"-inf\"."),
+        Argument::new(
+            "aggregate_fn",
+            "none",
+            "Function that reduces the axis. By default the vector norm over features, and the mean over other axes.",
+        ),
+    ]
+}
+
+const SCORES_ARGUMENTS: &[Argument] = &scores_arguments("true");
+const UNSCALED_ARGUMENTS: &[Argument] = &scores_arguments("false");
 
 /// Arguments of an aggregation function that is used as an aggregator: those of `scores` without the function, and without the
 /// order, which only norms have.
 pub(super) fn function_arguments(function: &str) -> &'static [Argument] {
-    let norm = SCORES_ARGUMENTS.split_at(4).0;
-    if function == "vnorm" { norm } else { norm.split_at(3).0 }
+    if function == "vnorm" { &SCORES_ARGUMENTS[..4] } else { &SCORES_ARGUMENTS[..3] }
+}
+
+/// The same arguments of an aggregator of scores, which are not normalized unless that is asked for.
+pub(super) fn unscaled(arguments: &[Argument]) -> &'static [Argument] {
+    UNSCALED_ARGUMENTS.split_at(arguments.len().min(UNSCALED_ARGUMENTS.len())).0
 }
 
 const SOURCE_SPANS: &str = "Spans of source tokens: a span [start, end], or a list of spans in order and without overlap. The token at `end` is not part of a span.";
@@ -69,8 +78,8 @@ pub(super) const ALL: &[NamedAggregator] = &[
         about: About {
             name: "scores",
             description: "Reduces the last axis of the scores (features, heads or layers) by a function.",
-            details: "By default the function is the vector norm over features, and the mean over other axes. The absolute scores of \
-                      each step are then scaled to sum to 1 over source and target.",
+            details: "By default the function is the vector norm over features, and the mean over other axes. With `normalize`, the \
+                      absolute scores of each step are then scaled to sum to 1 over source and target.",
             arguments: SCORES_ARGUMENTS,
         },
         make: |arguments| Ok(Box::new(scores(options("scores", arguments)?)?)),

@@ -13,6 +13,9 @@ use crate::{About, Entry, Error, Registry, Result};
 /// Makes an aggregator from its arguments.
 pub type MakeAggregator = Arc<dyn Fn(&Map<String, Value>) -> Result<Box<dyn Aggregator>> + Send + Sync>;
 
+/// The argument by which scores are scaled to sum to 1.
+const NORMALIZE: &str = "normalize";
+
 /// One entry of [`Aggregators`].
 #[derive(Clone)]
 pub struct AggregatorInfo {
@@ -97,6 +100,38 @@ impl Aggregators {
             make: Arc::new(move |arguments| named::scores_by(name, arguments)),
         });
         Self { entries: aggregators.chain(functions).collect() }
+    }
+
+    /// The same aggregators as the reference's commands have them: scores are normalized only if `normalize` is true.
+    ///
+    /// ```
+    /// use inseq_core::aggregators::Aggregators;
+    ///
+    /// let default = |aggregators: Aggregators| {
+    ///     let vnorm = aggregators.list().find(|info| info.name == "vnorm").unwrap().arguments;
+    ///     vnorm.iter().find(|argument| argument.name == "normalize").unwrap().default
+    /// };
+    /// assert_eq!((default(Aggregators::new()), default(Aggregators::unscaled())), ("true", "false"));
+    /// ```
+    pub fn unscaled() -> Self {
+        let all = Self::new();
+        let entries = all.list().map(|info| match info.takes(NORMALIZE) {
+            false => info.clone(),
+            true => {
+                let (make, about) = (info.make.clone(), info.about);
+                AggregatorInfo {
+                    about: About { arguments: named::unscaled(about.arguments), ..about },
+                    make: Arc::new(move |arguments| {
+                        let mut arguments = arguments.clone();
+                        if arguments.get(NORMALIZE).is_none_or(Value::is_null) {
+                            arguments.insert(NORMALIZE.to_owned(), false.into());
+                        }
+                        make(&arguments)
+                    }),
+                }
+            }
+        });
+        Self { entries: entries.collect() }
     }
 
     /// Adds an aggregator.

@@ -185,7 +185,7 @@ impl Scores {
             }
             AttributionKind::MultiDimensional { dimensions } if dimensions.len() == 1 => Ok(AttributionKind::Coarse),
             AttributionKind::Coarse | AttributionKind::MultiDimensional { .. } => Err(Error::Invalid(format!(
-                "these attributions have one score per token already, so there is no axis left to reduce by `{}`",
+                "these attributions have one score per token already, so there is no axis left to reduce by `{}`; leave it out",
                 self.function_for(kind)
             ))),
         }

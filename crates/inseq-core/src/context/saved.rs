@@ -26,7 +26,8 @@ impl ContextAttribution {
         let malformed = |Mismatch { path, message }| {
             Error::malformed(if path.is_empty() { "the result".to_owned() } else { path }, message)
         };
-        let value = mismatch::parse_unique(&python_json::quote_literals(json)).map_err(malformed)?;
+        let json = python_json::quote_literals(python_json::without_mark(json)?);
+        let value = mismatch::parse_unique(&json).map_err(malformed)?;
         let attribution: Self = mismatch::read(&value).map_err(malformed)?;
         attribution.validate().map(|()| attribution)
     }

@@ -9,6 +9,17 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 /// serde's data model. No other value here is written as a 128-bit integer.
 const LITERALS: [(&str, i128); 3] = [("NaN", i128::MIN), ("-Infinity", i128::MIN + 1), ("Infinity", i128::MIN + 2)];
 
+/// JSON without the mark of its encoding, with which some editors and shells begin a file.
+///
+/// # Errors
+/// The text is not UTF-8, by its mark.
+pub(crate) fn without_mark(text: &[u8]) -> crate::Result<&[u8]> {
+    if text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]) {
+        return Err(crate::Error::malformed("file", "is UTF-16 by its byte order mark; save it as UTF-8"));
+    }
+    Ok(text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text))
+}
+
 /// The text with each of these literals as a string, so that it is valid JSON.
 pub(crate) fn quote_literals(text: &[u8]) -> Cow<'_, [u8]> {
     let mut quoted = Vec::new();

@@ -118,7 +118,7 @@ fn read_up_to(reader: impl Read, limit: u64) -> Result<Vec<u8>> {
 }
 
 fn parse(text: &[u8]) -> Result<AttributionResult> {
-    let text = json::quote_literals(text);
+    let text = json::quote_literals(json::without_mark(text)?);
     let mut deserializer = serde_json::Deserializer::from_slice(&text);
     let file: Tagged<OutputAttributes> = deserialize(&mut deserializer, "")?;
     deserializer.end().map_err(|error| Error::malformed("end of file", error.to_string()))?;

@@ -80,12 +80,15 @@ fn weighting_is_the_references() {
         if case.weighted.is_empty() {
             return;
         }
+        let error = loaded.weight_attributions("pcxmi").map_err(|error| error.to_string());
+        assert_eq!(error, Err("unknown step score `pcxmi`; choose from entropy, probability".to_owned()));
         loaded.weight_attributions("probability").expect("golden files have the step score");
         for (expected, found) in case.weighted.iter().zip(&loaded.sequences) {
             expected.check_attributions(found, TOLERANCE, name);
         }
-        let error = loaded.weight_attributions("pcxmi").map_err(|error| error.to_string());
-        assert_eq!(error, Err("unknown step score `pcxmi`; choose from entropy, probability".to_owned()));
+        assert_eq!(loaded.info.weighted_by.as_deref(), Some("probability"));
+        let again = loaded.clone().weight_attributions("probability").map_err(|error| error.to_string());
+        assert!(again.is_err_and(|error| error.contains("by the step score `probability` already")));
     });
 }
 

@@ -261,7 +261,7 @@ impl GenerationConfig {
             }
         };
         // The limit of ever lower temperatures is the likeliest token.
-        config.do_sample &= config.temperature > 0.0;
+        config.do_sample &= !config.is_cold();
         Ok(Self { given, invalid, ..config })
     }
 
@@ -342,6 +342,12 @@ impl GenerationConfig {
             ));
         }
         Ok(limit)
+    }
+
+    /// Whether the temperature is so low that sampling takes the likeliest token.
+    pub(super) fn is_cold(&self) -> bool {
+        // Logits divided by less are no numbers of 32 bits.
+        (0.0..1e-30).contains(&self.temperature)
     }
 
     /// Ids of the tokens that end a text.

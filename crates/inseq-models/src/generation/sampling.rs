@@ -9,7 +9,8 @@ pub(super) fn warp(config: &GenerationConfig, scores: &mut [f32]) {
     // Beams need one token to go on with beside those that end a text.
     let keep = if config.num_beams > 1 { (config.end_tokens().len() + 1).max(2) } else { 1 };
     if config.temperature != 1.0 {
-        let temperature = config.temperature as f32;
+        // A temperature beyond the largest number of 32 bits makes all tokens equally likely, too. A banned token stays banned.
+        let temperature = (config.temperature as f32).min(f32::MAX);
         scores.iter_mut().for_each(|score| *score /= temperature);
     }
     if let Some(top_h) = config.top_h {
@@ -162,4 +163,17 @@ fn softmax(scores: &[f32]) -> Vec<f32> {
     let total: f32 = values.iter().sum();
     values.iter_mut().for_each(|value| *value /= total);
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boundless_temperature_makes_tokens_equally_likely() {
+        let config = GenerationConfig { do_sample: true, temperature: 1e300, top_k: 0, ..GenerationConfig::default() };
+        let mut scores = [3.0, f32::NEG_INFINITY, -40.0];
+        warp(&config, &mut scores);
+        assert!(scores[1] == f32::NEG_INFINITY && scores[0] - scores[2] < 1e-6, "{scores:?}");
+    }
 }

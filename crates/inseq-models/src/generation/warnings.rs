@@ -95,7 +95,7 @@ impl GenerationConfig {
         if self.num_beams == 1 {
             useless("num_beams", fields::OF_BEAMS, ", which has no effect without beams (`num_beams`)");
         }
-        if wants_sampling && let Some(field) = given("temperature").filter(|_| self.temperature == 0.0) {
+        if wants_sampling && let Some(field) = given("temperature").filter(|_| self.is_cold()) {
             say(field, "temperature", ": the likeliest tokens are taken, as without `do_sample`");
         }
         for (name, is_outside, why) in fields::OUT_OF_RANGE.iter().filter(|_| self.do_sample) {

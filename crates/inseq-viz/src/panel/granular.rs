@@ -1,6 +1,6 @@
 //! Scores of several layers, heads or features for each pair of tokens, one table per generated token.
 
-use inseq_core::{AttributionKind, SequenceAttribution, Token};
+use inseq_core::{AttributionKind, SequenceAttribution, Token, did_you_mean};
 use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 
 use super::{Heading, Panel, Plate, empty, passages, strongest};
@@ -93,7 +93,10 @@ impl Spread {
             names.iter().position(|known| known == name).or_else(counted)
         };
         let found = |name: &str| {
-            index_of(name).ok_or_else(|| problem(format!("there is no axis `{name}` to show; there are {}", known())))
+            let near = || did_you_mean(name, names.iter().map(String::as_str), 1);
+            index_of(name).ok_or_else(|| {
+                problem(format!("there is no axis `{name}` to show; there are {}{}", known(), near()))
+            })
         };
         let mut ranges: Vec<std::ops::Range<usize>> = lengths.iter().map(|&length| 0..length).collect();
         for (name, range) in &options.granular.slices {
