@@ -1,5 +1,7 @@
 //! The model of a call, as the command line names it.
 
+use std::path::Path;
+
 use burn::tensor::DType;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum, ValueHint};
@@ -187,6 +189,12 @@ impl Loading {
                 return Err(contradict("--dtype", name, "--model-kwargs"));
             }
             loading.precision = precision;
+        }
+        // What is on this machine has no revisions.
+        let is_local = arguments.model_name_or_path.as_ref().is_none_or(|name| Path::new(name).is_dir());
+        if is_local && loading.revision.take().is_some() {
+            let place = arguments.model_name_or_path.as_deref().unwrap_or("the demo model");
+            warn(&format!("model argument `revision` has no effect: {place} is not of the hub"));
         }
         let languages = &mut loading.languages;
         for (flag, given, name, code) in [

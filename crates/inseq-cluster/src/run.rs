@@ -38,6 +38,9 @@ pub fn run(arguments: &SubmitArguments, line: Vec<OsString>) -> Result<(), Probl
             "--shard is for a process that works alone; --shards sets the number of shards of the cluster",
         ));
     }
+    if dataset.run.retry_errors {
+        return Err(refused("--retry-errors needs no cluster; use inseq attribute-dataset with the same flags"));
+    }
     if dataset.call.dry_run {
         return Err(refused("--dry-run needs no cluster; use inseq attribute-dataset with the same flags"));
     }

@@ -53,10 +53,18 @@ pub enum Side {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
+    /// The dataset in words ([`Manifest::dataset`](crate::Manifest::dataset)).
+    pub dataset: String,
     /// Rows with an attribution.
     pub rows: u64,
     /// Rows with an error.
     pub errors: u64,
+    /// Numbers of the first rows with an error, at most [`FAILED`](Self::FAILED).
+    pub failed: Vec<u64>,
+    /// Rows that are not attributed yet, some of which a filter may leave out.
+    pub rows_left: u64,
+    /// Rows that a filter left out.
+    pub left_out: u64,
     /// Attributed tokens.
     pub steps: u64,
     /// Scores that are counted.
@@ -136,20 +144,29 @@ pub struct QuantileMeans {
 }
 
 impl Report {
+    /// Largest number of rows with an error that a report names.
+    pub const FAILED: usize = 20;
+
     /// Reads every row that is done, once. Memory depends on the vocabulary and the longest text, not on the number of rows.
     ///
     /// # Errors
     /// The files of a part are damaged.
     pub fn of(results: &Results, options: &ReportOptions) -> Result<Self> {
         let mut collected = Collected::default();
+        let status = results.status()?;
         results.each(|row| {
             match &row.outcome {
                 Ok(sequence) => collected.add(sequence, &options.classes),
-                Err(_) => collected.errors += 1,
+                Err(_) => collected.fail(row.row.number),
             }
             Ok(())
         })?;
-        Ok(collected.report(options))
+        Ok(Self {
+            dataset: results.manifest().dataset(),
+            rows_left: status.rows - status.rows_done - status.left_out,
+            left_out: status.left_out,
+            ..collected.report(options)
+        })
     }
 }
 
@@ -157,6 +174,7 @@ impl Report {
 struct Collected {
     rows: u64,
     errors: u64,
+    failed: Vec<u64>,
     steps: u64,
     not_finite: u64,
     positions: BTreeMap<Side, Vec<Sums>>,
@@ -166,6 +184,13 @@ struct Collected {
 }
 
 impl Collected {
+    fn fail(&mut self, row: u64) {
+        self.errors += 1;
+        if self.failed.len() < Report::FAILED {
+            self.failed.push(row);
+        }
+    }
+
     fn add(&mut self, sequence: &SequenceAttribution, classes: &[WordClass]) {
         self.rows += 1;
         self.steps += sequence.steps() as u64;
@@ -252,8 +277,12 @@ impl Collected {
         let words = words.collect();
         let quantiles = self.quantiles.iter().flat_map(|(name, found)| found.groups(name, options.quantiles)).collect();
         Report {
+            dataset: String::new(),
             rows: self.rows,
             errors: self.errors,
+            failed: self.failed,
+            rows_left: 0,
+            left_out: 0,
             steps: self.steps,
             scores: positions.iter().map(|position| position.count).sum(),
             not_finite: self.not_finite,

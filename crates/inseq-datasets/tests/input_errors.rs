@@ -65,7 +65,6 @@ fn a_missing_column_names_those_that_there_are() {
         ("a.csv", "id,texts\n1,one\n", "/a.csv: no column `text`; it has `id`, `texts` (did you mean `texts`?)"),
         ("a.jsonl", "{\"x\": 1}\n{\"y\": 2}\n", "/a.jsonl: no column `text`; it has `x`, `y`"),
         ("a.json", "[{\"Text\": \"a\"}]", "/a.json: no column `text`; it has `Text` (did you mean `Text`?)"),
-        ("a.tsv", "text,x\na,b\n", "/a.tsv: no column `text`; it has `text,x` (did you mean `text,x`?)"),
     ] {
         assert_eq!(folder.message(&Source::new(folder.write(file, bytes))), expected);
     }

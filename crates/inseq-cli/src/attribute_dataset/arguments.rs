@@ -1,9 +1,10 @@
 //! The flags of `inseq attribute-dataset`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use inseq_datasets::{Columns, Shard, Source};
+use inseq_datasets::{Columns, Dataset, Shard, Source};
 use inseq_methods::AttributionRequest;
 
 use crate::aggregation::Aggregation;
@@ -14,6 +15,7 @@ use crate::output::Destination;
 use crate::picture::Pictures;
 use crate::result_file::is_folder;
 use crate::texts::ReadingArguments;
+use crate::warnings::warn;
 
 /// Rows of a part of a folder of results, unless a number is given.
 pub const PART_ROWS: u64 = 256;
@@ -98,6 +100,21 @@ pub struct DatasetArguments {
     pub dataset_kwargs: Object,
 }
 
+impl DatasetArguments {
+    /// Refuses two columns for one argument.
+    fn check(&self) -> Result<(), Failure> {
+        let mut columns: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, column) in &self.argument_fields {
+            if let Some(other) = columns.insert(name, column) {
+                return Err(Failure::Argument(format!(
+                    "--argument-fields names `{name}` twice, with the columns `{other}` and `{column}`; leave one of them out"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How rows become results.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run")]
@@ -118,6 +135,9 @@ pub struct RunArguments {
     /// Stop at the first row that cannot be attributed, with exit code 1. Without this flag, the results hold the error of the row.
     #[arg(long)]
     pub strict: bool,
+    /// Attribute parts of the results again that have rows with an error.
+    #[arg(long)]
+    pub retry_errors: bool,
     /// Number of rows to show, in the file of --viz-path and on standard output.
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub viz_rows: usize,
@@ -161,6 +181,7 @@ impl AttributeDatasetArguments {
     /// Two flags contradict each other, one has nothing to act on, or a picture cannot be drawn as asked.
     pub fn check(&self) -> Result<(), Failure> {
         self.call.check(std::iter::empty())?;
+        self.dataset.check()?;
         let (call, run) = (&self.call, &self.run);
         let is_aggregated = !call.picture.aggregation.attribution_aggregators.is_empty()
             || call.picture.weighting.weight_attributions.is_some()
@@ -174,6 +195,7 @@ impl AttributeDatasetArguments {
                     ("--shards", run.shards.is_some()),
                     ("--part-rows", run.part_rows.is_some()),
                     ("--raw", run.raw),
+                    ("--retry-errors", run.retry_errors),
                     ("--progress json", run.progress == Some(ProgressStyle::Json)),
                 ],
                 "is for a folder of results; name one with -o, such as -o results/",
@@ -205,7 +227,7 @@ impl AttributeDatasetArguments {
     }
 
     /// The dataset as it is asked for.
-    pub fn source(&self) -> Source {
+    fn source(&self) -> Source {
         let dataset = &self.dataset;
         let mut source = Source::new(&dataset.dataset_name)
             .files(&dataset.dataset_files)
@@ -219,8 +241,15 @@ impl AttributeDatasetArguments {
         source
     }
 
+    /// Opens the dataset, and warns of options that have no effect on it.
+    pub fn open(&self) -> Result<Dataset, Failure> {
+        let dataset = Dataset::open(&self.source(), &self.columns())?;
+        dataset.warnings().iter().for_each(|warning| warn(warning));
+        Ok(dataset)
+    }
+
     /// The columns to read.
-    pub fn columns(&self) -> Columns {
+    fn columns(&self) -> Columns {
         let mut columns = Columns::new(&self.dataset.input_text_field);
         columns.generated.clone_from(&self.dataset.generated_text_field);
         columns.id.clone_from(&self.dataset.id_field);

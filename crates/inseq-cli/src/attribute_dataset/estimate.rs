@@ -25,7 +25,7 @@ pub fn run(arguments: &AttributeDatasetArguments) -> Result<(), Failure> {
     let shards = sharding(&arguments.run, &|name| std::env::var(name).ok())?.map_or(1, |found| found.shard.count());
     let aggregation = call.picture.aggregation()?;
     let request = arguments.request()?;
-    let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
+    let dataset = arguments.open()?;
     let (sample, read) = sample(&dataset)?;
     let model = call.load()?;
     let attribute =

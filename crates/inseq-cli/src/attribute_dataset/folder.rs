@@ -49,6 +49,7 @@ pub struct FolderRun {
     aggregation: Aggregation,
     is_raw: bool,
     is_strict: bool,
+    retries_errors: bool,
 }
 
 impl FolderRun {
@@ -74,7 +75,7 @@ impl FolderRun {
         check_outside(folder, Path::new(&arguments.dataset.dataset_name))?;
         let request = arguments.request()?;
         // Data are opened sooner than a model is loaded.
-        let dataset = Dataset::open(&arguments.source(), &arguments.columns())?;
+        let dataset = arguments.open()?;
         let known = Results::data_files(folder)?;
         let model = load()?;
         let (facts, others) = model::facts(&call.model)?;
@@ -85,8 +86,17 @@ impl FolderRun {
         manifest.info.extend(aggregation.weight().map(|weight| ("weighted_by".to_owned(), weight.into())));
         manifest.arguments.extend(aggregation.description().map(|description| ("aggregation".to_owned(), description)));
         let results = Results::create_or_resume(folder, &manifest)?;
-        let (is_raw, is_strict) = (arguments.run.raw, arguments.run.strict);
-        Ok(Self { folder: folder.to_owned(), model, request, dataset, results, aggregation, is_raw, is_strict })
+        Ok(Self {
+            folder: folder.to_owned(),
+            model,
+            request,
+            dataset,
+            results,
+            aggregation,
+            is_raw: arguments.run.raw,
+            is_strict: arguments.run.strict,
+            retries_errors: arguments.run.retry_errors,
+        })
     }
 
     /// The model.
@@ -111,7 +121,8 @@ impl FolderRun {
     ) -> inseq_datasets::Result<Summary> {
         let aggregate = |sequence: SequenceAttribution| self.aggregation.apply_to(sequence);
         let Self { model, request, dataset, results, .. } = self;
-        let run = Run::new(model, request, dataset, results).shard(shard).strict(self.is_strict);
+        let run = Run::new(model, request, dataset, results);
+        let run = run.shard(shard).strict(self.is_strict).retry_errors(self.retries_errors);
         let run = if self.is_raw { run } else { run.aggregate(&aggregate) };
         run.run(news)
     }

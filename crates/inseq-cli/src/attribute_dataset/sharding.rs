@@ -15,6 +15,7 @@ pub struct Sharding {
 }
 
 const TASK: &str = "SLURM_ARRAY_TASK_ID";
+const COUNT: &str = "SLURM_ARRAY_TASK_COUNT";
 const INDEX: &str = "JOB_COMPLETION_INDEX";
 
 /// The shard of this process, if it has one. `variable` reads a variable of the environment.
@@ -45,6 +46,22 @@ pub fn sharding(
     Ok(found.map(|(shard, origin)| Sharding { shard, origin }))
 }
 
+/// The task that this process is, if a scheduler runs several: in words, and the variable that says so.
+pub fn one_of_several(
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<(String, &'static str)>, Failure> {
+    if let Some(task) = number(TASK, variable)? {
+        return Ok(match number(COUNT, variable)? {
+            Some(1) => None,
+            Some(count) => Some((format!("task {task} of a Slurm array of {count}"), TASK)),
+            None => Some((format!("task {task} of a Slurm array"), TASK)),
+        });
+    }
+    // The first pod of a job may be its only one. The others leave its file alone.
+    let index = number(INDEX, variable)?.filter(|index| *index > 0);
+    Ok(index.map(|index| (format!("pod {index} of an indexed job"), INDEX)))
+}
+
 type Found = Result<Option<(Shard, &'static str)>, String>;
 
 /// The shard of a task of a Slurm array without gaps.
@@ -52,9 +69,9 @@ fn of_array(task: u64, variable: &dyn Fn(&str) -> Option<String>) -> Result<Foun
     let of = |name| number(name, variable);
     let (first, last) = (of("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0), of("SLURM_ARRAY_TASK_MAX")?);
     let step = of("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1).max(1);
-    let Some(count) = of("SLURM_ARRAY_TASK_COUNT")? else {
+    let Some(count) = of(COUNT)? else {
         return Ok(Err(format!(
-            "{TASK} is {task}, but SLURM_ARRAY_TASK_COUNT is not set; give the number of shards with --shards"
+            "{TASK} is {task}, but {COUNT} is not set; give the number of shards with --shards"
         )));
     };
     let offset = task.saturating_sub(first);

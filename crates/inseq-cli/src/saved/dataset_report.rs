@@ -118,10 +118,13 @@ fn classes(path: &Path) -> Result<Vec<WordClass>, Failure> {
 fn page(results: &Results, report: &Report, positions: usize) -> TablePage {
     let manifest = results.manifest();
     let facts = [
+        ("Dataset", report.dataset.clone()),
         ("Model", manifest.model.name.clone()),
         ("Method", manifest.method.clone()),
         ("Rows", report.rows.to_string()),
-        ("Rows with an error", report.errors.to_string()),
+        ("Rows with an error", errors(report)),
+        ("Rows not attributed yet", report.rows_left.to_string()),
+        ("Rows left out by the filter", report.left_out.to_string()),
         ("Attributed tokens", report.steps.to_string()),
         ("Scores", report.scores.to_string()),
         ("Scores that are not finite", report.not_finite.to_string()),
@@ -165,6 +168,16 @@ fn page(results: &Results, report: &Report, positions: usize) -> TablePage {
         title: "Scores of a dataset".to_owned(),
         facts: facts.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         tables: tables.filter(|table| !table.rows.is_empty()).collect(),
+    }
+}
+
+/// The number of rows with an error, and which they are.
+fn errors(report: &Report) -> String {
+    let failed: Vec<String> = report.failed.iter().map(u64::to_string).collect();
+    match report.errors {
+        0 => "0".to_owned(),
+        count if count > failed.len() as u64 => format!("{count} (first: {})", failed.join(", ")),
+        count => format!("{count} ({})", failed.join(", ")),
     }
 }
 

@@ -62,6 +62,7 @@ pub fn facts(results: &Results, status: &Status) -> Table {
     let revision = model.revision.as_ref().map_or(String::new(), |revision| format!(", revision {revision}"));
     add("model", format!("{}{revision}", model.name));
     add("method", method.clone());
+    add("dataset", results.manifest().dataset());
     let generated = columns.generated.as_ref().map_or(String::new(), |column| format!(", outputs of `{column}`"));
     add("columns", format!("texts of `{}`{generated}", columns.input));
     if let Some(filter) = filter {

@@ -41,7 +41,8 @@ impl Projection {
                 (Holds::Texts, Some(ColumnType::Integers)) => None,
                 (_, found) => found,
             };
-            types.push(found_type.ok_or_else(|| mistyped(origin, wanted, &format!("values of the type {data_type}")))?);
+            let found = || format!("values of the type {data_type}");
+            types.push(found_type.ok_or_else(|| mistyped(origin, wanted, &found(), data_type.is_nested()))?);
             found.push(column);
         }
         let mut columns = found.clone();

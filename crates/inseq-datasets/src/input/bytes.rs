@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::content::{binary, mistaken};
+use super::kind::Kind;
 use super::origin::{Opened, Origin};
 use crate::{Error, Result};
 
@@ -39,6 +41,9 @@ pub(super) fn text(origin: &Origin, offset: u64) -> Result<Box<dyn BufRead + Sen
     }
     if let Some((_, what)) = COMPRESSED.iter().find(|(mark, _)| start.starts_with(mark)) {
         return Err(Error::Dataset(format!("{origin}: the file is {what}")));
+    }
+    if let Some(found) = binary(start) {
+        return Err(mistaken(origin, Kind::Text, found));
     }
     let mark = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() as u64 } else { 0 };
     file.seek(SeekFrom::Start(mark + offset)).map_err(failed)?;

@@ -104,12 +104,16 @@ pub(super) fn missing<'a>(origin: &Origin, column: &str, known: impl IntoIterato
     Error::Column(format!("{origin}: no column `{column}`; it has {}{suggestion}", listed.join(", ")))
 }
 
-/// The error for a column whose values are no texts.
-pub(super) fn mistyped(origin: &Origin, wanted: &Wanted, found: &str) -> Error {
+/// The error for a column whose values are no texts, or are nested.
+pub(super) fn mistyped(origin: &Origin, wanted: &Wanted, found: &str, is_nested: bool) -> Error {
     let expected = match wanted.holds {
         Holds::Texts => "strings",
         Holds::TextsOrIntegers => "strings or integers",
         Holds::Anything => "strings, numbers or booleans",
     };
-    Error::Dataset(format!("{origin}: column `{}` holds {found}; expected {expected}", wanted.name))
+    let way_out = match is_nested {
+        true => "; nested values are not read: write their parts into columns of their own",
+        false => "",
+    };
+    Error::Dataset(format!("{origin}: column `{}` holds {found}; expected {expected}{way_out}", wanted.name))
 }

@@ -153,6 +153,17 @@ impl Dataset {
         self.len() == 0
     }
 
+    /// Options of the source that have no effect on these data, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let is_of_hub = |file: &OpenFile| matches!(file.location, Location::Hub { .. });
+        match &self.source.revision {
+            Some(revision) if !self.files.values().any(is_of_hub) => {
+                vec![format!("`--dataset_revision {revision}` has no effect: the data are not of the hub")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The description of the dataset, without the access token.
     pub fn source(&self) -> &Source {
         &self.source

@@ -66,7 +66,16 @@ impl Delimited {
             names
                 .iter()
                 .position(|name| *name == wanted.name)
-                .ok_or_else(|| missing(origin, &wanted.name, names.iter().map(String::as_str)))
+                .ok_or_else(|| match other_separator(&names, &wanted.name) {
+                    Some(separator) => Error::Column(format!(
+                        "{origin}: no column `{}`; its only column is `{}`, so the separator is another one: give `--dataset_kwargs \
+                         '{{\"delimiter\": \"{}\"}}'`",
+                        wanted.name,
+                        names[0],
+                        separator.escape_default()
+                    )),
+                    None => missing(origin, &wanted.name, names.iter().map(String::as_str)),
+                })
         };
         let places = wanted.iter().map(place).collect::<Result<_>>()?;
         let width = records.width;
@@ -158,6 +167,16 @@ fn cells(record: &ByteRecord, columns: &Columns, encoding: Encoding, options: &C
         },
     };
     columns.places.iter().zip(&columns.holds).zip(&columns.types).map(cell).collect()
+}
+
+/// The separator that makes a wanted column of the only column of a file.
+fn other_separator(names: &[String], wanted: &str) -> Option<char> {
+    let [name] = names else { return None };
+    let has = |separator: &char| {
+        let mut fields = name.split(*separator).map(|field| field.trim().trim_matches('"'));
+        name.contains(*separator) && fields.any(|field| field == wanted)
+    };
+    [';', '\t', '|', ','].into_iter().find(has)
 }
 
 /// Names of columns, each once: a second `a` is `a.1`, and one without a name `Unnamed: 3`, as in pandas.

@@ -9,6 +9,8 @@ use arrow_schema::{ArrowError, Schema};
 
 use super::batches::{BatchRows, Projection, broken};
 use super::columns::{ColumnType, Wanted};
+use super::content::other_format;
+use super::kind::Kind;
 use super::origin::{Opened, Origin};
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
@@ -27,7 +29,10 @@ pub(super) struct Ipc {
 
 impl Ipc {
     pub(super) fn open(origin: &Origin, wanted: &[Wanted]) -> Result<Self> {
-        let reader = Reader::open(origin, None)?;
+        let reader = match Reader::open(origin, None) {
+            Ok(reader) => reader,
+            Err(error) => return Err(other_format(origin, Kind::Arrow)?.unwrap_or(error)),
+        };
         let projection = Projection::new(origin, &reader.schema(), wanted)?;
         let is_file = matches!(reader, Reader::File(_));
         let mut starts = Vec::new();

@@ -347,7 +347,8 @@ impl Fields<'_> {
                     ColumnType::Integers
                 }
                 other => {
-                    return Err(mistyped(origin, &wanted[i], &format!("{} (in row {})", kind(other), number - 1)));
+                    let found = format!("{} (in row {})", kind(other), number - 1);
+                    return Err(mistyped(origin, &wanted[i], &found, other.is_array() || other.is_object()));
                 }
             });
         }

@@ -9,6 +9,7 @@ mod card;
 mod cells;
 mod columns;
 mod constants;
+mod content;
 mod data_file;
 mod dataset;
 mod delimited;

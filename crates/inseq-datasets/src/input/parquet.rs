@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::basic::{ConvertedType, Type as PhysicalType};
+use parquet::basic::{Compression, ConvertedType, Type as PhysicalType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::Length as _;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
 use super::batches::{BatchRows, Projection, broken};
 use super::columns::{ColumnType, Wanted};
+use super::content::other_format;
+use super::kind::Kind;
 use super::origin::Origin;
 use super::table::{CellRows, Table};
 use crate::{Error, Result};
@@ -33,8 +36,12 @@ impl Parquet {
         if file.len() == 0 {
             return Err(Error::Dataset(format!("{origin}: the file is empty; expected a Parquet file")));
         }
-        let metadata = ArrowReaderMetadata::load(&file, options()).map_err(|e| broken(origin, &e))?;
+        let metadata = match ArrowReaderMetadata::load(&file, options()) {
+            Ok(metadata) => metadata,
+            Err(error) => return Err(other_format(origin, Kind::Parquet)?.unwrap_or_else(|| broken(origin, &error))),
+        };
         let projection = Projection::new(origin, metadata.schema(), wanted)?;
+        check_codecs(origin, metadata.metadata(), &projection.columns)?;
         let rows = metadata.metadata().file_metadata().num_rows();
         let rows = u64::try_from(rows).map_err(|_| broken(origin, &format!("it claims to have {rows} rows")))?;
         Ok(Self { origin: origin.clone(), projection, rows })
@@ -82,6 +89,26 @@ impl Table for Parquet {
             .map_err(failed)?;
         Ok(Box::new(BatchRows::new(&self.origin, reader, 0, &self.projection)))
     }
+}
+
+/// Refuses columns that are compressed in a way that is not read here.
+fn check_codecs(origin: &Origin, metadata: &ParquetMetaData, columns: &[usize]) -> Result<()> {
+    let schema = metadata.file_metadata().schema_descr();
+    for (leaf, column) in metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate()) {
+        let name = match column.compression() {
+            Compression::BROTLI(_) => "Brotli",
+            Compression::LZO => "LZO",
+            _ => continue,
+        };
+        if columns.contains(&schema.get_column_root_idx(leaf)) {
+            return Err(Error::Dataset(format!(
+                "{origin}: column `{}` is compressed by {name}, which is not read here; write the file again with Zstandard, Snappy, \
+                 Gzip or LZ4, such as with `pq.write_table(pq.read_table(file), file, compression='zstd')` of pyarrow",
+                schema.get_column_root(leaf).name()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The types of columns are those of Parquet, whatever Arrow types they were written from.

@@ -42,7 +42,18 @@ impl Place {
     pub(super) fn open(folder: &str, buckets: &mut Buckets) -> Result<Self> {
         match is_address(folder) {
             true => Folder::open(folder, buckets).map(Self::Remote),
-            false => Ok(Self::Folder(folder.into())),
+            false => Self::of_folder(folder.into()),
+        }
+    }
+
+    /// A folder of this machine.
+    fn of_folder(folder: PathBuf) -> Result<Self> {
+        match folder.is_file() {
+            true => Err(Error::Dataset(format!(
+                "{}: a file where a folder is expected; name files with `--dataset_files`",
+                folder.display()
+            ))),
+            false => Ok(Self::Folder(folder)),
         }
     }
 
@@ -60,7 +71,7 @@ impl Place {
     pub(super) fn inside(&self, dir: &str, buckets: &mut Buckets) -> Result<Self> {
         let dir = dir.trim_matches('/');
         Ok(match self {
-            Self::Folder(folder) => Self::Folder(folder.join(dir)),
+            Self::Folder(folder) => Self::of_folder(folder.join(dir))?,
             Self::Hub { repository, folder } => {
                 Self::Hub { repository: repository.clone(), folder: format!("{folder}{dir}/") }
             }

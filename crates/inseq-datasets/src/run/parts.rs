@@ -1,6 +1,6 @@
 //! A run over the parts of a dataset.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::news::{News, RunProgress};
 use super::shard::Shard;
 use super::whole::{Aggregate, Attributing};
-use crate::{AttributedRow, Claim, Dataset, Error, Result, Results, Row};
+use crate::{AttributedRow, Claim, Completion, Dataset, Error, Result, Results, Row};
 
 /// A run: a model attributes the rows of a dataset, part by part, into a folder of results.
 ///
@@ -33,6 +33,8 @@ pub struct Run<'a> {
     pub shard: Option<Shard>,
     /// Whether the first row that has no attribution ends the run.
     pub strict: bool,
+    /// Whether parts that are done and have rows with an error are attributed again.
+    pub retry_errors: bool,
 }
 
 inseq_core::setters! {
@@ -43,6 +45,7 @@ inseq_core::setters! {
         results: &'a Results,
         shard: impl Into<Option<Shard>>,
         strict: bool,
+        retry_errors: bool,
     }
     some { aggregate: &'a Aggregate<'a> }
 }
@@ -86,7 +89,7 @@ impl<'a> Run<'a> {
         dataset: &'a Dataset,
         results: &'a Results,
     ) -> Self {
-        Self { model, request, dataset, results, aggregate: None, shard: None, strict: false }
+        Self { model, request, dataset, results, aggregate: None, shard: None, strict: false, retry_errors: false }
     }
 
     /// Attributes every part that is neither done nor claimed by another process. `news` says whether to go on.
@@ -96,17 +99,24 @@ impl<'a> Run<'a> {
     /// `strict`, the first row that has no attribution, also in parts that were done before. Parts that were written stay, and the same run goes on from them.
     pub fn run(&self, news: &mut dyn FnMut(News) -> ControlFlow<()>) -> Result<Summary> {
         facts(self.model, self.request, self.dataset)?;
-        let reader =
-            Reader { dataset: self.dataset, results: self.results, shard: self.shard, rows_left: AtomicU64::new(0) };
+        let failed = if self.retry_errors { self.results.failed_parts()? } else { BTreeMap::new() };
+        let reader = Reader {
+            dataset: self.dataset,
+            results: self.results,
+            shard: self.shard,
+            failed,
+            rows_left: AtomicU64::new(0),
+        };
+        let stays = |part| reader.has(part) && !reader.failed.contains_key(&part);
         if self.strict
-            && let Some((number, problem)) = self.results.first_error(|part| reader.has(part))?
+            && let Some((number, problem)) = self.results.first_error(stays)?
         {
             return Err(Error::Row { number, problem });
         }
         reader.rows_left.store(reader.parts().map(|part| length(&self.results.rows_of(part))).sum(), Ordering::Relaxed);
         let (read, parts) = sync_channel::<Result<Read>>(0);
         let (attributed, to_write) = sync_channel::<Attributed>(0);
-        std::thread::scope(|scope| {
+        let summary = std::thread::scope(|scope| {
             let reader = &reader;
             scope.spawn(move || reader.read(&read));
             let writer = scope.spawn(move || write(&to_write));
@@ -129,7 +139,9 @@ impl<'a> Run<'a> {
             // A writer that fails stops the work, too; its error says why.
             let summary = written?;
             worked.map(|()| summary)
-        })
+        })?;
+        self.results.note_end()?;
+        Ok(summary)
     }
 }
 
@@ -138,6 +150,8 @@ struct Reader<'a> {
     dataset: &'a Dataset,
     results: &'a Results,
     shard: Option<Shard>,
+    /// Parts that are attributed again, with their records when the run began.
+    failed: BTreeMap<u64, Completion>,
     /// Rows of the shard, without those that were done or at work elsewhere when the reader came to them.
     rows_left: AtomicU64,
 }
@@ -182,7 +196,11 @@ impl Reader<'_> {
     }
 
     fn claim_and_read(&self, part: u64) -> Result<Option<Read>> {
-        let Some(claim) = self.results.claim(part)? else { return Ok(None) };
+        let claim = match self.failed.get(&part) {
+            Some(record) => self.results.claim_again(record)?,
+            None => self.results.claim(part)?,
+        };
+        let Some(claim) = claim else { return Ok(None) };
         let range = self.results.rows_of(part);
         let rows = self.dataset.rows(range.clone())?.collect::<Result<Vec<Row>>>();
         // A file that changes explains what its rows are.

@@ -30,14 +30,17 @@ impl fmt::Debug for Claim {
 }
 
 impl Claim {
-    /// See [`Results::claim`](super::Results::claim).
-    pub(super) fn take(folder: &Arc<Folder>, part: u64) -> Result<Option<Self>> {
-        Self::take_in(folder, part).map_err(|error| folder.reason(error))
+    /// See [`Results::claim`](super::Results::claim). A part that is done with the record `again` is open, too.
+    pub(super) fn take(folder: &Arc<Folder>, part: u64, again: Option<&Completion>) -> Result<Option<Self>> {
+        Self::take_in(folder, part, again).map_err(|error| folder.reason(error))
     }
 
-    fn take_in(folder: &Arc<Folder>, part: u64) -> Result<Option<Self>> {
+    fn take_in(folder: &Arc<Folder>, part: u64, again: Option<&Completion>) -> Result<Option<Self>> {
         let storage = &*folder.storage;
-        if let Record::Whole = Record::of(folder, part)? {
+        let is_again = |record: &Completion| again == Some(record);
+        if let Record::Whole(record) = Record::of(folder, part)?
+            && !is_again(&record)
+        {
             return Ok(None);
         }
         folder.check()?;
@@ -47,13 +50,17 @@ impl Claim {
         claim.heartbeat = hold.map(|hold| Heartbeat::start(hold, folder.timeout / 4)).transpose()?;
         // The commit is read before the record: a commit that came after the record is of an attempt that lost.
         let commit = claim.commit()?;
-        match Record::of(folder, part)? {
-            Record::Whole => return Ok(None),
-            Record::Lost => storage.remove(&Completion::name(part))?,
-            Record::Absent => {}
+        let record = Record::of(folder, part)?;
+        let is_done = match &record {
+            Record::Whole(record) if !is_again(record) => return Ok(None),
+            Record::Whole(_) => true,
+            Record::Lost | Record::Absent => false,
+        };
+        if !matches!(record, Record::Absent) {
+            storage.remove(&Completion::name(part))?;
         }
         match commit {
-            Some(Ok(commit)) if commit.is_whole(storage)? => {
+            Some(Ok(commit)) if !is_done && commit.is_whole(storage)? => {
                 commit.publish(storage)?;
                 Ok(None)
             }
@@ -219,7 +226,7 @@ enum Record {
     /// A completion record, and a file that is missing or has another size. The part is attributed again.
     Lost,
     /// A completion record, and files of the right sizes.
-    Whole,
+    Whole(Box<Completion>),
 }
 
 impl Record {
@@ -227,7 +234,7 @@ impl Record {
         let storage = &*folder.storage;
         let Some(record) = Completion::read(storage, &folder.manifest, part)? else { return Ok(Self::Absent) };
         let loss = record.loss(|name| storage.size(name))?;
-        Ok(if loss.is_some() { Self::Lost } else { Self::Whole })
+        Ok(if loss.is_some() { Self::Lost } else { Self::Whole(Box::new(record)) })
     }
 }
 

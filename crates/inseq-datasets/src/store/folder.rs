@@ -25,7 +25,7 @@ impl Folder {
     /// The folder was moved, removed or replaced since it was opened.
     pub(super) fn check(&self) -> Result<()> {
         let what = match Manifest::of(&*self.storage)? {
-            Some(manifest) if manifest == self.manifest => return Ok(()),
+            Some(manifest) if manifest.is_again(&self.manifest) => return Ok(()),
             Some(_) => "has changed",
             None => "is gone",
         };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::storage::Storage;
-use crate::{Columns, DataFile, Error};
+use crate::{Columns, DataFile, Error, Source};
 
 /// All that decides the results of a run. Two runs with equal manifests may work on the same folder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Manifest {
     pub info: Map<String, Value>,
     /// Time at which the run was started, in RFC 3339. It decides nothing, so it may differ.
     pub started: String,
+    /// Time at which the last part was done, in RFC 3339; `None` if some are left. It decides nothing, so it may differ.
+    #[serde(default)]
+    pub finished: Option<String>,
 }
 
 /// The model of a run.
@@ -74,7 +77,7 @@ inseq_core::setters! {
         info: Map<String, Value>,
         started: impl Into<String>,
     }
-    some { filter: impl Into<String> }
+    some { filter: impl Into<String>, finished: impl Into<String> }
 }
 
 inseq_core::setters! {
@@ -102,6 +105,7 @@ impl Default for Manifest {
             seed: None,
             info: Map::new(),
             started: super::process::now(),
+            finished: None,
         }
     }
 }
@@ -146,6 +150,7 @@ impl Manifest {
         let mut value = serde_json::to_value(&manifest).unwrap_or_default();
         if let Some(fields) = value.as_object_mut() {
             fields.remove("started");
+            fields.remove("finished");
             // Its facts stand in other fields, too.
             fields.remove("info");
             if let Some(source) = fields.get_mut("source").and_then(Value::as_object_mut) {
@@ -159,6 +164,40 @@ impl Manifest {
             }
         }
         value
+    }
+
+    /// The dataset in words: its name, its files and its split.
+    pub fn dataset(&self) -> String {
+        /// Largest number of files that are named.
+        const MOST: usize = 3;
+        let source: Source = serde_json::from_value(self.source.clone()).unwrap_or_default();
+        let mut words = vec![source.name];
+        words.extend(source.config.map(|config| format!("configuration {config}")));
+        words.extend(source.dir.map(|dir| format!("folder {dir}")));
+        words.extend(source.files.iter().take(MOST).cloned());
+        if let Some(more) = source.files.len().checked_sub(MOST).filter(|more| *more > 0) {
+            words.push(format!("{more} more files"));
+        }
+        words.push(format!("split {}", source.split));
+        words.join(", ")
+    }
+
+    /// Whether this is the manifest of the same folder, read at another time.
+    pub(super) fn is_again(&self, other: &Self) -> bool {
+        let at_work = |manifest: &Self| Self { finished: None, ..manifest.clone() };
+        self == other || at_work(self) == at_work(other)
+    }
+
+    /// The content of the file. It says the number of parts, too, which follows from the others.
+    pub(super) fn bytes(&self) -> crate::Result<Vec<u8>> {
+        let failed = |error: serde_json::Error| Error::Results(error.to_string());
+        let mut value = serde_json::to_value(self).map_err(failed)?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("parts".to_owned(), self.parts().into());
+        }
+        let mut bytes = serde_json::to_vec_pretty(&value).map_err(failed)?;
+        bytes.push(b'\n');
+        Ok(bytes)
     }
 
     /// The manifest of a folder, if there is one.

@@ -38,6 +38,7 @@ impl Results {
         for (source, completion) in &parts {
             merged.take_over(source, completion)?;
         }
+        merged.note_end()?;
         Ok(merged)
     }
 

@@ -14,9 +14,12 @@ use super::folder::Folder;
 use super::local::LocalFolder;
 use super::manifest::Manifest;
 use super::storage::Storage;
-use super::ticket::{clear_claims, part_of};
+use super::ticket::{clear_claims, identity, part_of};
 use crate::remote::{is_address, is_writable};
 use crate::{DataFile, Error, Result};
+
+/// Beginning of the name of a manifest that is being written.
+const STAGED: &str = "staging/manifest.";
 
 /// The results of a run, in a folder. Any number of processes may work on it at the same time.
 ///
@@ -60,8 +63,7 @@ impl Results {
     /// As [`create_or_resume`](Self::create_or_resume), in any storage.
     pub(super) fn create_or_resume_in(storage: Arc<dyn Storage>, manifest: &Manifest) -> Result<Self> {
         manifest.check().map_err(|problem| Error::Results(format!("this cannot be a run: {problem}")))?;
-        let mut text = serde_json::to_vec_pretty(manifest).map_err(|error| Error::Results(error.to_string()))?;
-        text.push(b'\n');
+        let text = Manifest { finished: None, ..manifest.clone() }.bytes()?;
         storage.create_new(Manifest::FILE, &mut |file| Ok(io::Write::write_all(file, &text)?))?;
         let results = Self::open_in(storage)?;
         let differences = results.manifest().differences(manifest);
@@ -76,9 +78,32 @@ impl Results {
         )))
     }
 
+    /// Writes into the manifest when the last part was done, once all of them are.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status), or the manifest cannot be written.
+    pub(crate) fn note_end(&self) -> Result<()> {
+        let storage = &*self.folder.storage;
+        let Some(finished) = self.status()?.finished else { return Ok(()) };
+        let manifest = self.manifest().clone().finished(finished);
+        if Manifest::of(storage)?.is_some_and(|noted| noted.finished == manifest.finished) {
+            return Ok(());
+        }
+        let text = manifest.bytes()?;
+        let staged = format!("{STAGED}{}", identity());
+        storage.write(&staged, &mut |file| Ok(io::Write::write_all(file, &text)?))?;
+        // Another process may have written the same.
+        storage.rename(&staged, Manifest::FILE).map(drop)
+    }
+
     /// Removes what processes left behind that were killed after a part was done.
     fn tidy(&self) -> Result<()> {
         let storage = &*self.folder.storage;
+        for name in storage.list("staging")?.iter().map(|name| format!("staging/{name}")) {
+            if name.starts_with(STAGED) && storage.age(&name)?.is_some_and(|age| age > self.folder.timeout) {
+                storage.remove(&name)?;
+            }
+        }
         let mut parts = BTreeSet::new();
         for folder in ["claims", "commits", "staging"] {
             parts.extend(storage.list(folder)?.iter().filter_map(|name| part_of(name)));
@@ -174,7 +199,15 @@ impl Results {
                 self.parts()
             )));
         }
-        Claim::take(&self.folder, part)
+        Claim::take(&self.folder, part, None)
+    }
+
+    /// Claims a part that is done, to attribute it again; `None` if its record is another one by now, or if a living process has it.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim).
+    pub fn claim_again(&self, record: &Completion) -> Result<Option<Claim>> {
+        Claim::take(&self.folder, record.part, Some(record))
     }
 }
 

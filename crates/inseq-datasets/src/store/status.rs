@@ -134,6 +134,16 @@ impl Results {
         Ok((0..self.parts()).filter(|part| !done.contains_key(part)).collect())
     }
 
+    /// The completion records of parts that have rows with an error, by part.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status).
+    pub fn failed_parts(&self) -> Result<BTreeMap<u64, Completion>> {
+        let (mut done, _) = self.done_and_lost()?;
+        done.retain(|_, record| record.errors > 0);
+        Ok(done)
+    }
+
     /// The completion records, by part; and the parts whose files are lost. Contents of files are not read.
     pub(super) fn done_and_lost(&self) -> Result<(BTreeMap<u64, Completion>, Vec<Lost>)> {
         let storage = &*self.folder.storage;

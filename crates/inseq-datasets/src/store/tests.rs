@@ -9,6 +9,7 @@ use crate::{AttributedRow, Row};
 mod beds;
 mod claims;
 mod damage;
+mod ends;
 mod failing;
 mod interrupted;
 mod merging;
