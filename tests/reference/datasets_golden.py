@@ -230,6 +230,9 @@ def binary_files():
     texts = pa.table({"id": list(range(100, 107)), "text": ["one", "zwei", None, "", "five", "sechs\n6", "siebén"], "more": [0.5] * 7, "name": list("abcdefg")})
     parquet(OUT / "groups.parquet", texts, row_group_size=3, compression="zstd")
     parquet(OUT / "snappy.parquet", texts, compression="snappy")
+    # A codec that is not read, of one of two columns.
+    both = pa.table({"text": ["one", "two", "three"], "plain": ["one", "two", "three"]})
+    parquet(OUT / "brotli.parquet", both, compression={"text": "brotli", "plain": "none"})
     large = texts.set_column(1, "text", texts["text"].cast(pa.large_string())).set_column(3, "name", texts["name"].dictionary_encode())
     parquet(OUT / "large.parquet", large, compression="gzip")
     parquet(OUT / "plain.parquet", texts, compression="none", use_dictionary=False, data_page_version="2.0")

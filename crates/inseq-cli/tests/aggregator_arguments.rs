@@ -3,7 +3,7 @@
 mod program;
 
 use inseq_core::aggregators::Aggregators;
-use program::{complaint, fixture, run};
+use program::{complaint, fixture, printed, run};
 use serde_json::{Value, json};
 
 /// The error of `inseq aggregate` with an aggregator and its arguments.
@@ -105,5 +105,25 @@ fn flags_of_scores_need_an_aggregator_of_scores() {
             ["aggregate", &file, "-o", "-", "--attribution-aggregators", "mean", "--aggregator-kwargs", kwargs, flag];
         let (message, _) = complaint(&run(&flags));
         assert!(message.contains(flag) && message.contains("differ"), "{message}");
+    }
+}
+
+#[test]
+fn what_is_explained_as_the_default_is_what_runs() {
+    let file = fixture("core/granular.json");
+    for name in ["scores", "vnorm", "mean"] {
+        let info = Aggregators::unscaled();
+        let info = info.list().find(|info| info.name == name).unwrap();
+        let default = info.arguments.iter().find(|argument| argument.name == "normalize").unwrap().default;
+        let line = ["aggregate", &file, "-o", "-", "--attribution-aggregators", name];
+        let with = |normalize: &str| {
+            let kwargs = format!("{{\"normalize\": {normalize}}}");
+            printed(&run(&[&line[..], &["--aggregator-kwargs", &kwargs]].concat()))
+        };
+        let plain = printed(&run(&line));
+        assert_eq!(plain, with(default), "{name}");
+        assert_ne!(plain, with(if default == "true" { "false" } else { "true" }), "{name}");
+        let explained = printed(&run(&["explain", name]));
+        assert!(explained.contains(&format!("\n  normalize ({default}): ")), "{explained}");
     }
 }
