@@ -206,11 +206,15 @@ mod tests {
 
     #[test]
     fn the_last_of_several_occurrences_counts() {
-        let arguments = attribute(&["-i", "a", "b", "--hide", "-i", "c", "-a", "lime", "-a", "occlusion", "--hide", "no"]);
+        let arguments =
+            attribute(&["-i", "a", "b", "--hide", "-i", "c", "-a", "lime", "-a", "occlusion", "--hide", "no"]);
         let arguments = arguments.unwrap();
         // As argparse reads it.
         assert_eq!(arguments.texts.input_texts, ["c"]);
-        assert_eq!((arguments.call.attribution_method.as_str(), arguments.call.hide_attributions), ("occlusion", false));
+        assert_eq!(
+            (arguments.call.attribution_method.as_str(), arguments.call.hide_attributions),
+            ("occlusion", false)
+        );
         // The list of a flag that the reference does not have goes on.
         let line = ["-i", "a", "--replace", "a=b", "--replace", "c=d", "e=f", "--theme", "dark", "--theme", "light"];
         let view = attribute(&line).unwrap().call.picture.view;

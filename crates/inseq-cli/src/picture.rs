@@ -224,9 +224,10 @@ impl<'a> Pictures<'a> {
     /// The failure of a comparison, with the name of the file that texts are compared with.
     fn of_pairs(&self, failure: Failure) -> Failure {
         match (&failure, &self.arguments.view.against) {
-            (Failure::Picture(inseq_viz::Error::Pair(problem)), Some(against)) => {
-                Failure::Argument(format!("--against {}: {problem} (A is shown, B is from this file)", input::name(against)))
-            }
+            (Failure::Picture(inseq_viz::Error::Pair(problem)), Some(against)) => Failure::Argument(format!(
+                "--against {}: {problem} (A is shown, B is from this file)",
+                input::name(against)
+            )),
             _ => failure,
         }
     }

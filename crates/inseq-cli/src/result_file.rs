@@ -192,7 +192,10 @@ pub fn warn_of_differences(one: &AttributionResult, other: &AttributionResult) {
     let names: BTreeSet<&str> = pairs.flat_map(|(one, other)| one.scores_of_one(other)).collect();
     if !names.is_empty() {
         let names: Vec<&str> = names.into_iter().collect();
-        warn(&format!("only one of the two results has the scores {}; the difference leaves them out", names.join(", ")));
+        warn(&format!(
+            "only one of the two results has the scores {}; the difference leaves them out",
+            names.join(", ")
+        ));
     }
 }
 

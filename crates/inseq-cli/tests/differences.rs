@@ -22,7 +22,8 @@ fn scores_that_one_result_has_more_are_left_out() {
     printed(&run(&[&["attribute"][..], &TEXT, &["--hide", "-o", &plain]].concat()));
     let scores = ["--step-scores", "probability", "entropy", "--hide", "-o", &scored];
     printed(&run(&[&["attribute"][..], &TEXT, &scores].concat()));
-    let expected = "warning: only one of the two results has the scores entropy, probability; the difference leaves them out\n";
+    let expected =
+        "warning: only one of the two results has the scores entropy, probability; the difference leaves them out\n";
     for line in [
         ["diff", &plain, &scored, "-o", &difference].as_slice(),
         &["diff", &scored, &plain],

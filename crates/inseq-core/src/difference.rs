@@ -60,10 +60,11 @@ fn combine(
             "only results of as many texts can be subtracted, but they have {count} and {other} texts"
         )));
     }
-    let sequences =
-        a.sequences.iter().zip(&b.sequences).enumerate().map(|(index, (a, b))| {
-            sequence(a, b).map_err(|error| Error::Invalid(TextName::new(TextKind::Attributed, index).of(count).sentence(&format!(": {error}"))))
-        });
+    let sequences = a.sequences.iter().zip(&b.sequences).enumerate().map(|(index, (a, b))| {
+        sequence(a, b).map_err(|error| {
+            Error::Invalid(TextName::new(TextKind::Attributed, index).of(count).sentence(&format!(": {error}")))
+        })
+    });
     Ok(AttributionResult { sequences: sequences.collect::<Result<_>>()?, steps: None, info: shared(&a.info, &b.info) })
 }
 

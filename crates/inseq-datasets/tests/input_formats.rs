@@ -41,7 +41,8 @@ fn a_file_of_another_format_is_said_to_be_one() {
         ("b.arrow", b"one\ntwo\n", "Arrow", "text"),
     ] {
         let path = write(&folder, file, bytes);
-        let expected = format!("/{file}: the file is read as {read_as}, but it holds {found}; choose its format, such as");
+        let expected =
+            format!("/{file}: the file is read as {read_as}, but it holds {found}; choose its format, such as");
         let said = message(&folder, &Source::new(path));
         assert!(said.starts_with(&expected), "{said}");
         assert!(said.contains(&format!("`--dataset_name {}", found.to_lowercase())), "{said}");
@@ -53,7 +54,10 @@ fn a_codec_that_is_not_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(&folder, "a.parquet", fixture("brotli.parquet"));
     let said = message(&folder, &Source::new(&path));
-    assert!(said.starts_with("/a.parquet: column `text` is compressed by Brotli, which is not read here; write"), "{said}");
+    assert!(
+        said.starts_with("/a.parquet: column `text` is compressed by Brotli, which is not read here; write"),
+        "{said}"
+    );
     // A column that is not read may be compressed in any way.
     let dataset = Dataset::open(&Source::new(path), &Columns::new("plain")).unwrap();
     assert_eq!(dataset.len(), 3);
@@ -113,7 +117,10 @@ fn nested_values_are_no_texts() {
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         let said = message(&folder, &Source::new(write(&folder, "a.parquet", bytes)));
-        assert!(said.starts_with("/a.parquet: column `text` holds values of the type ") && said.ends_with(way_out), "{said}");
+        assert!(
+            said.starts_with("/a.parquet: column `text` holds values of the type ") && said.ends_with(way_out),
+            "{said}"
+        );
     }
 }
 

@@ -268,7 +268,9 @@ fn what_is_not_there_is_said() {
         error(tokens().highlight("entropy"))
             .starts_with("text 1: there is no step score `entropy` to colour tokens by; there are probability; ")
     );
-    assert!(error(tokens().highlight("probabilty")).contains("there are probability (did you mean `probability`?); ask"));
+    assert!(
+        error(tokens().highlight("probabilty")).contains("there are probability (did you mean `probability`?); ask")
+    );
     assert_eq!(
         error(ViewOptions::default().view(View::Links)),
         "a terminal cannot show the view `links`; draw it into a page, .svg, .png or .tex file (`figure`)"

@@ -47,9 +47,7 @@ pub fn sharding(
 }
 
 /// The task that this process is, if a scheduler runs several: in words, and the variable that says so.
-pub fn one_of_several(
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<(String, &'static str)>, Failure> {
+pub fn one_of_several(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<(String, &'static str)>, Failure> {
     if let Some(task) = number(TASK, variable)? {
         return Ok(match number(COUNT, variable)? {
             Some(1) => None,
@@ -70,9 +68,7 @@ fn of_array(task: u64, variable: &dyn Fn(&str) -> Option<String>) -> Result<Foun
     let (first, last) = (of("SLURM_ARRAY_TASK_MIN")?.unwrap_or(0), of("SLURM_ARRAY_TASK_MAX")?);
     let step = of("SLURM_ARRAY_TASK_STEP")?.unwrap_or(1).max(1);
     let Some(count) = of(COUNT)? else {
-        return Ok(Err(format!(
-            "{TASK} is {task}, but {COUNT} is not set; give the number of shards with --shards"
-        )));
+        return Ok(Err(format!("{TASK} is {task}, but {COUNT} is not set; give the number of shards with --shards")));
     };
     let offset = task.saturating_sub(first);
     let has_gaps = last.is_some_and(|last| last.saturating_sub(first) / step + 1 != count);

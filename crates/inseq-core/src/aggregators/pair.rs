@@ -41,9 +41,10 @@ impl SequenceAttribution {
         let mut names: Vec<&str> = Vec::new();
         for (one, two) in [(self, other), (other, self)] {
             let steps = one.step_scores.keys().filter(|name| !two.step_scores.contains_key(*name));
-            let whole = one.sequence_scores.iter().filter(|(name, score)| {
-                two.sequence_scores.get(*name).is_none_or(|other| !is_alike(score, other))
-            });
+            let whole = one
+                .sequence_scores
+                .iter()
+                .filter(|(name, score)| two.sequence_scores.get(*name).is_none_or(|other| !is_alike(score, other)));
             for name in steps.chain(whole.map(|(name, _)| name)) {
                 if !names.contains(&name.as_str()) {
                     names.push(name);
@@ -152,7 +153,9 @@ fn scores_of(kind: &AttributionKind) -> String {
     match kind {
         AttributionKind::Coarse => "one score per token".to_owned(),
         AttributionKind::Granular => "one score per token and feature".to_owned(),
-        AttributionKind::MultiDimensional { dimensions } => format!("one score per token and {}", dimensions.join(", ")),
+        AttributionKind::MultiDimensional { dimensions } => {
+            format!("one score per token and {}", dimensions.join(", "))
+        }
     }
 }
 
@@ -219,10 +222,8 @@ mod tests {
         };
         let with_target =
             SequenceAttribution { target_attributions: Some(array![[f32::NAN]].into_dyn()), ..text([0.0, 0.0]) };
-        let longer = SequenceAttribution {
-            target: vec![Token::new("▁c", 3), Token::new("▁d", 4)],
-            ..text([0.0, 0.0])
-        };
+        let longer =
+            SequenceAttribution { target: vec![Token::new("▁c", 3), Token::new("▁d", 4)], ..text([0.0, 0.0]) };
         for (other, expected) in [
             (granular, "the other one score per token and feature; aggregate both first"),
             (with_target, "only one of the two has target attributions; attribute the target in both"),

@@ -41,8 +41,8 @@ impl Projection {
                 (Holds::Texts, Some(ColumnType::Integers)) => None,
                 (_, found) => found,
             };
-            let found = || format!("values of the type {data_type}");
-            types.push(found_type.ok_or_else(|| mistyped(origin, wanted, &found(), data_type.is_nested()))?);
+            let values = || format!("values of the type {data_type}");
+            types.push(found_type.ok_or_else(|| mistyped(origin, wanted, &values(), data_type.is_nested()))?);
             found.push(column);
         }
         let mut columns = found.clone();

@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_boundless_temperature_makes_tokens_equally_likely() {
-        let config = GenerationConfig { do_sample: true, temperature: 1e300, top_k: 0, ..GenerationConfig::default() };
+        let mut config = GenerationConfig::default();
+        (config.temperature, config.top_k) = (1e300, 0);
         let mut scores = [3.0, f32::NEG_INFINITY, -40.0];
         warp(&config, &mut scores);
         assert!(scores[1] == f32::NEG_INFINITY && scores[0] - scores[2] < 1e-6, "{scores:?}");

@@ -94,9 +94,8 @@ impl Spread {
         };
         let found = |name: &str| {
             let near = || did_you_mean(name, names.iter().map(String::as_str), 1);
-            index_of(name).ok_or_else(|| {
-                problem(format!("there is no axis `{name}` to show; there are {}{}", known(), near()))
-            })
+            index_of(name)
+                .ok_or_else(|| problem(format!("there is no axis `{name}` to show; there are {}{}", known(), near())))
         };
         let mut ranges: Vec<std::ops::Range<usize>> = lengths.iter().map(|&length| 0..length).collect();
         for (name, range) in &options.granular.slices {
