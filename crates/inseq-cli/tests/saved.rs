@@ -229,7 +229,7 @@ fn a_difference_is_the_second_less_the_first() {
     let json = printed(&with_input(&["diff", "-", &to, "-o", "-"], &fs::read(fixture("core/coarse.json")).unwrap()));
     assert!(AttributionResult::read(json.as_bytes(), &LoadOptions::default()).is_ok());
     let (line, code) = complaint(&run(&["diff", &to, &fixture("core/coarse_many.json")]));
-    assert!(line.contains("1 and 2 sequences") && code == 1, "{line}");
+    assert!(line.contains("1 and 2 texts") && code == 1, "{line}");
 }
 
 #[test]
