@@ -112,12 +112,13 @@ fn a_line_end_that_the_vocabulary_lacks_is_named() {
 fn a_function_without_a_value_is_the_reason_of_scores_without_one() {
     let model = fixture("architectures/gpt2");
     let text = ["attribute", "-m", &model, "-i", "the cat", "-g", "the cat sat", "--hide"];
-    let of_function = warnings(&[&text[..], &["-fn", "log(0-prob(target))"]].concat());
+    let of_function = warnings(&[&text[..], &["-fn", "log(prob(target)-prob(target))"]].concat());
     assert!(
-        of_function.len() == 1 && of_function[0].contains("`log(0-prob(target))` is NaN or infinite at a step"),
+        of_function.len() == 1
+            && of_function[0].contains("`log(prob(target)-prob(target))` is NaN or infinite at a step"),
         "{of_function:?}"
     );
-    let of_score = warnings(&[&text[..], &["--step-scores", "log(0-prob(target))", "probability"]].concat());
-    let expected = "warning: text 1 of 1: NaN or infinite at a step, as step scores: `log(0-prob(target))`";
+    let of_score = warnings(&[&text[..], &["--step-scores", "log(prob(target)-prob(target))", "probability"]].concat());
+    let expected = "warning: text 1 of 1: NaN or infinite at a step, as step scores: `log(prob(target)-prob(target))`";
     assert_eq!(of_score, [expected]);
 }
