@@ -25,7 +25,7 @@ use crate::{Error, Result};
 /// };
 /// let (one, other) = (result(0.75), result(0.5));
 /// let options = terminal::TerminalOptions::default().view(ViewOptions::default().view(View::Pair));
-/// assert!(terminal::render(Texts::in_pairs(&one, &other)?, &options)?.contains(".250"));
+/// assert!(terminal::render(Texts::in_pairs(&one, &other)?, &options)?.contains("A less B"));
 /// # Ok::<(), inseq_viz::Error>(())
 /// ```
 #[derive(Clone, Debug)]
