@@ -4,6 +4,7 @@
 mod book;
 pub mod edited;
 pub mod known_answers;
+pub mod known_citations;
 pub mod planted;
 pub mod whole_calls;
 

@@ -2,7 +2,7 @@
 
     python reference.py MODEL_FOLDER THREADS DTYPE
 
-In: {"task": "generate" or a method's name, "source": [..], "target": [..], "arguments": {..}}.
+In: {"task": "generate", "context_cite" or a method's name, "source": [..], "target": [..], "arguments": {..}}.
 Out: seconds, peak resident memory in bytes, and the aggregated scores of the first text; or an error.
 """
 
@@ -18,6 +18,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 out = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # whatever the libraries print goes to stderr
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 torch.set_num_threads(int(sys.argv[2]))
@@ -43,6 +44,25 @@ scale = scaled.embed_scale if scaled else None
 print(json.dumps({"ready": True, "torch": torch.__version__, "transformers": __version__}), file=out, flush=True)
 
 
+def cite(job):
+    """ContextCite by its package, with the masks of the job and its answer in place of a generated one."""
+    from context_cite import ContextCiter, utils
+    from context_cite.context_partitioner import SimpleContextPartitioner
+
+    passages, arguments = job["source"], job["arguments"]
+    utils._create_mask = lambda num_sources, keep, seed: np.array(arguments["masks"][seed])
+    model.tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    start = time.perf_counter()
+    partitioner = SimpleContextPartitioner("\n\n".join(passages))
+    partitioner._cache.update(parts=passages, separators=["", *["\n\n"] * (len(passages) - 1)])
+    citer = ContextCiter(
+        model.model, model.tokenizer, partitioner.context, arguments["question"], num_ablations=len(arguments["masks"]),
+        partitioner=partitioner)
+    citer._cache["output"] = f"{citer._get_prompt_ids(return_prompt=True)[1]} {job['target'][0]}"
+    weights = citer.get_attributions(verbose=False)
+    return {"seconds": time.perf_counter() - start, "scores": weights.tolist()}
+
+
 def run(job):
     if job["task"] == "generate":
         if scaled:
@@ -52,6 +72,8 @@ def run(job):
         with torch.no_grad():
             ids = model.model.generate(**batch, num_beams=job["num_beams"], max_new_tokens=job["new_tokens"], min_new_tokens=job["new_tokens"])
         return {"seconds": time.perf_counter() - start, "scores": ids[0].tolist()}
+    if job["task"] == "context_cite":
+        return cite(job)
     if scaled:
         scaled.embed_scale = 1.0
     method, arguments = job["task"], job["arguments"]

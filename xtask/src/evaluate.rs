@@ -5,18 +5,21 @@ use xshell::Shell;
 
 use crate::programs::program;
 
-const DOCUMENT: &str = "docs/src/demo.md";
-const START: &str = "<!-- cargo xtask evaluate -->";
 const END: &str = "<!-- end -->";
 
-/// Runs every method on the demo grammar and puts the table into the docs.
-pub fn run(shell: &Shell) -> Result<()> {
-    let table = program(shell, "evaluate")?.read()?;
+/// Asks every method for known answers, and puts the table into the docs: words of the demo grammar, or with `citations` passages that
+/// the reader answers from.
+pub fn run(shell: &Shell, citations: bool) -> Result<()> {
+    let (name, document, start) = match citations {
+        false => ("evaluate", "docs/src/demo.md", "<!-- cargo xtask evaluate -->"),
+        true => ("evaluate-citations", "docs/src/known-citations.md", "<!-- cargo xtask evaluate --citations -->"),
+    };
+    let table = program(shell, name)?.read()?;
     println!("{table}");
-    let text = shell.read_file(DOCUMENT)?;
-    let start = text.find(START).with_context(|| format!("{DOCUMENT} has no {START}"))? + START.len();
-    let end = text[start..].find(END).with_context(|| format!("{DOCUMENT} has no {END}"))? + start;
-    shell.write_file(DOCUMENT, format!("{}\n\n{table}\n\n{}", &text[..start], &text[end..]))?;
+    let text = shell.read_file(document)?;
+    let begin = text.find(start).with_context(|| format!("{document} has no {start}"))? + start.len();
+    let end = text[begin..].find(END).with_context(|| format!("{document} has no {END}"))? + begin;
+    shell.write_file(document, format!("{}\n\n{table}\n\n{}", &text[..begin], &text[end..]))?;
     Ok(())
 }
 

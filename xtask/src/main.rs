@@ -1,5 +1,5 @@
 //! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | bench-dataset | simulate-cluster | evaluate | pages | frames |
-//! demo-model | parity | wheel | release`.
+//! demo-model | reader-model | parity | wheel | release`.
 
 #![forbid(unsafe_code)]
 
@@ -46,13 +46,24 @@ enum Chore {
     /// Simulate `inseq-cluster` on many executors with stragglers and failures.
     SimulateCluster(simulation::Options),
     /// Ask every method for the word that decides in the demo grammar, and write the table of docs/src/demo.md.
-    Evaluate,
+    Evaluate {
+        /// Ask every citation method for the passage that the reader answered from, and write the table of
+        /// docs/src/known-citations.md.
+        #[arg(long)]
+        citations: bool,
+    },
     /// Write a page for each method, with what it finds on the demo model.
     Pages,
     /// Measure how long the frames of a large page take in headless Chromium.
     Frames,
     /// Train the embedded demo model anew.
     DemoModel {
+        /// A Python with the packages of tests/reference/requirements.txt.
+        #[arg(long, value_name = "PATH")]
+        python: PathBuf,
+    },
+    /// Train the reader anew, the model of the known answers for citations.
+    ReaderModel {
         /// A Python with the packages of tests/reference/requirements.txt.
         #[arg(long, value_name = "PATH")]
         python: PathBuf,
@@ -80,10 +91,11 @@ fn main() -> Result<()> {
         Chore::BenchAggregation(options) => bench::aggregation::run(&shell, &options),
         Chore::BenchDataset(options) => bench::dataset::run(&shell, &options),
         Chore::SimulateCluster(options) => simulation::run(&options),
-        Chore::Evaluate => evaluate::run(&shell),
+        Chore::Evaluate { citations } => evaluate::run(&shell, citations),
         Chore::Pages => evaluate::pages(&shell),
         Chore::Frames => evaluate::frames(&shell),
         Chore::DemoModel { python } => python::demo_model(&shell, &python),
+        Chore::ReaderModel { python } => python::reader_model(&shell, &python),
         Chore::Wheel(options) => wheel::run(&shell, &options),
         Chore::Release(options) => release::check(&shell, &options),
         Chore::Parity { python } => python::parity(&shell, &python),

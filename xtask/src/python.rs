@@ -22,6 +22,15 @@ pub fn demo_model(shell: &Shell, python: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Trains the reader into the fixtures.
+pub fn reader_model(shell: &Shell, python: &Path) -> Result<()> {
+    let python = absolute(python)?;
+    let _folder = shell.push_dir("xtask/reader");
+    let fixtures = "../../tests/fixtures/citations";
+    cmd!(shell, "{python} train.py {fixtures}/reader {fixtures}/heldout.jsonl").run()?;
+    Ok(())
+}
+
 /// Makes the golden files of `tests/fixtures` and runs the tests that read them.
 pub fn parity(shell: &Shell, python: &Path) -> Result<()> {
     let python = absolute(python)?;

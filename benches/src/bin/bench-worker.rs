@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use burn::tensor::{DType, Distribution, Tensor};
+use inseq_methods::citations::{CitationRequest, ContextCite, Document, PromptTemplate, Slot};
 use inseq_methods::{AttributionModel, AttributionRequest, LoadOptions};
 use inseq_models::tokenizer::Role;
 use serde::Deserialize;
@@ -70,6 +71,7 @@ fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
             let text = job.source.first().context("there is no text")?;
             Ok(json!({"seconds": 0.0, "scores": model.encode(text, Role::Source, true)?}))
         }
+        "context_cite" => cite(model, job),
         "generate" => {
             let arguments = Map::from_iter(
                 [("num_beams", job.num_beams), ("max_new_tokens", job.new_tokens), ("min_new_tokens", job.new_tokens)]
@@ -96,6 +98,24 @@ fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
             Ok(json!({"seconds": seconds, "scores": scores}))
         }
     }
+}
+
+/// Cites passages, with the subsets of the job.
+fn cite(model: &AttributionModel, job: &Job) -> Result<Value> {
+    let question = job.arguments["question"].as_str().context("there is no question")?.to_owned();
+    let masks = serde_json::from_value(job.arguments["masks"].clone())?;
+    let answer = job.target.first().context("there is no answer")?;
+    let started = Instant::now();
+    let documents = job.source.iter().map(|text| Document::new("passage", text)).collect();
+    let slots = [("documents", Slot::Documents(documents)), ("question", Slot::Fixed(question))];
+    let sources = PromptTemplate::parse(PromptTemplate::QUESTION)?.fill(slots)?;
+    let method = ContextCite { masks: Some(masks), ..ContextCite::default() };
+    let request = CitationRequest::new(sources).answer(answer).plain(true).contextless_answer(false).method(method);
+    let citations = model.cite(&request)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let sentence = citations.sentences.first().context("the answer has no sentence")?;
+    let scores: Vec<f64> = sentence.scores.iter().map(|source| source.score).collect();
+    Ok(json!({"seconds": seconds, "scores": scores}))
 }
 
 /// The median time of a 1024 x 2048 x 2048 product on the model's device.

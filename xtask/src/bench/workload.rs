@@ -59,13 +59,13 @@ impl Subject {
 /// One measurement, in the form that a worker receives.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Job {
-    /// What to do: a method's name, `generate`, `matmul`, or `command` for a whole process.
+    /// What to do: a method's name, `generate`, `context_cite`, `matmul`, or `command` for a whole process.
     pub task: &'static str,
-    /// Input texts.
+    /// Input texts; of `context_cite`, the passages of one.
     pub source: Vec<String>,
     /// The ids of the first, for who has no tokenizer.
     pub source_ids: Vec<u32>,
-    /// Texts to attribute; not used by `generate`.
+    /// Texts to attribute, or the answer; not used by `generate`.
     pub target: Vec<String>,
     /// Arguments of the method, the same for both sides.
     pub arguments: Map<String, Value>,
@@ -111,6 +111,34 @@ fn with(mut workload: Workload, arguments: Value) -> Workload {
 
 /// A prompt whose attention the reference cannot keep.
 const LONG: usize = 4096;
+
+/// Words of the question, and of each passage, of a text whose passages are cited.
+const QUESTION_AND_PASSAGE: (usize, usize) = (12, 50);
+
+/// Subsets of the passages that are run.
+const MASKS: usize = 64;
+
+/// Citations of a text: its prompt in passages, with the last words as the question, and its continuation as the answer.
+fn citing(text: &Text) -> Job {
+    let words: Vec<&str> = text.source.split(' ').collect();
+    let (passages, question) = words.split_at(words.len().saturating_sub(QUESTION_AND_PASSAGE.0));
+    let passages: Vec<String> = passages.chunks(QUESTION_AND_PASSAGE.1).map(|words| words.join(" ")).collect();
+    // Both sides are given the same subsets, as each draws its own.
+    let kept = |index: usize| (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).count_ones() % 2 == 1;
+    let masks: Vec<Vec<bool>> = (0..MASKS)
+        .map(|mask| (0..passages.len()).map(|source| kept(mask * passages.len() + source)).collect())
+        .collect();
+    Job {
+        task: "context_cite",
+        target: vec![text.target[text.source.len()..].trim().to_owned()],
+        arguments: Map::from_iter([
+            ("question".to_owned(), json!(question.join(" "))),
+            ("masks".to_owned(), json!(masks)),
+        ]),
+        source: passages,
+        ..Job::default()
+    }
+}
 
 /// Everything that is measured of a model, in the order of the table.
 pub fn all(subject: &Subject) -> Vec<Workload> {
@@ -167,6 +195,9 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
     }
     for text in longer {
         let (source, target) = text.lengths;
+        if !has_encoder && source < LONG {
+            all.push(of("context_cite", text, citing(text)));
+        }
         all.push(Workload {
             // The reference takes minutes for one of these, and keeps all attention of the longest.
             has_reference: !has_encoder && source < LONG,
