@@ -3,7 +3,7 @@
     python make_model.py NAME OUT_FOLDER DEMO_FOLDER
 
 Marian's tokenizer is the demo model's, its vocabulary padded to the size of the real ones; the others' knows a hundred
-words. Beside the model lies bench.json: its shape, for counting operations, and texts of given lengths.
+words. Beside the model lies bench.json: its shape, for counting operations, texts of given lengths, and a text with a context.
 """
 
 import json
@@ -17,6 +17,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import MarianConfig, MarianMTModel, MarianTokenizer, PreTrainedTokenizerFast
 
 VOCABULARY = 59514
+# Tokens of a context, of the text after it, and of the output that is studied.
+WITH_CONTEXT = (300, 20, 60)
 
 
 def marian(out, demo):
@@ -59,7 +61,9 @@ def marian(out, demo):
     texts = [dict(source=text(n, english, False), target=text(t, french, True), lengths=[n, t]) for n, t in lengths]
     shape = dict(encoder_layers=6, decoder_layers=6, width=512, heads_inner=512, key_value_inner=512,
                  feed_forward=2 * 512 * 2048, vocabulary=VOCABULARY)
-    write(out, shape, texts)
+    # The lengths of the parts do not count the end of sequence.
+    parts = [text(n + 1, words, target) for n, words, target in zip(WITH_CONTEXT, (english, english, french), (False, False, True))]
+    write(out, shape, texts, parts)
 
 
 # Class of the configuration, class of the model, what differs from the class's defaults, feed-forward matrices.
@@ -102,14 +106,16 @@ def other(name, out):
     (out / "generation_config.json").write_text(json.dumps(
         {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2, "decoder_start_token_id": config.decoder_start_token_id}))
     special = ["<s>", "</s>", "<pad>", "<unk>"]
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(special + words(100))}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.decoder = decoders.Fuse()
+    # Tokens with their space come back from text as they were.
+    vocabulary = {w: i for i, w in enumerate(special + [f"▁{w}" for w in words(100)])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    tokenizer.decoder = decoders.Metaspace()
     if config.is_encoder_decoder:
         tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>",
                             unk_token="<unk>").save_pretrained(out)
-    text = lambda n: " ".join(words(100)[i * 7 % 100] for i in range(n))  # noqa: E731
+    text = lambda n, step=7: " ".join(words(100)[i * step % 100] for i in range(n))  # noqa: E731
     if config.is_encoder_decoder:
         texts = [dict(source=text(25), target=text(19), lengths=[26, 20])]
     else:
@@ -126,15 +132,17 @@ def other(name, out):
                  heads_inner=heads * head_dim,
                  key_value_inner=(getattr(config, "num_key_value_heads", None) or heads) * head_dim,
                  feed_forward=matrices * width * inner, vocabulary=config.vocab_size)
-    write(out, shape, texts, dtype)
+    write(out, shape, texts, [text(n, step) for n, step in zip(WITH_CONTEXT, (7, 11, 13))], dtype)
 
 
 def words(count):
     return [f"word{i}" for i in range(count)]
 
 
-def write(out, shape, texts, dtype="float32"):
-    (out / "bench.json").write_text(json.dumps({"shape": shape, "texts": texts, "dtype": dtype}, ensure_ascii=False))
+def write(out, shape, texts, parts, dtype="float32"):
+    with_context = dict(zip(("context", "current", "output"), parts), lengths=WITH_CONTEXT)
+    facts = {"shape": shape, "texts": texts, "with_context": with_context, "dtype": dtype}
+    (out / "bench.json").write_text(json.dumps(facts, ensure_ascii=False))
 
 
 def main():

@@ -2,7 +2,7 @@
 
     python reference.py MODEL_FOLDER THREADS DTYPE
 
-In: {"task": "generate", "context_cite" or a method's name, "source": [..], "target": [..], "arguments": {..}}.
+In: {"task": "generate", "context_cite", "attribute_context" or a method's name, "source": [..], "target": [..], "context": "..", "arguments": {..}}.
 Out: seconds, peak resident memory in bytes, and the aggregated scores of the first text; or an error.
 """
 
@@ -25,6 +25,8 @@ torch.set_num_threads(int(sys.argv[2]))
 import inseq  # noqa: E402
 from inseq.attr.feat import FeatureAttribution  # noqa: E402
 from inseq.attr.feat.ops.reagent_core import token_sampler  # noqa: E402
+from inseq.commands.attribute_context.attribute_context import attribute_context_with_model  # noqa: E402
+from inseq.commands.attribute_context.attribute_context_args import AttributeContextArgs  # noqa: E402
 from inseq.utils import INSEQ_ARTIFACTS_CACHE  # noqa: E402
 from transformers import PreTrainedTokenizerFast, __version__  # noqa: E402
 
@@ -77,6 +79,15 @@ def run(job):
     if scaled:
         scaled.embed_scale = 1.0
     method, arguments = job["task"], job["arguments"]
+    if method == "attribute_context":
+        args = AttributeContextArgs(
+            model_name_or_path=sys.argv[1], input_context_text=job["context"], input_current_text=job["source"][0],
+            output_current_text=job["target"][0], show_viz=False, add_output_info=False)
+        start = time.perf_counter()
+        found = attribute_context_with_model(args, model)
+        seconds = time.perf_counter() - start
+        cues = sorted(found.cci_scores, key=lambda cue: cue.cti_idx)
+        return {"seconds": seconds, "scores": found.cti_scores + [score for cue in cues for score in cue.input_context_scores]}
     if method == "discretized_integrated_gradients":
         # Its cache of neighbours goes by the model's name.
         shutil.rmtree(INSEQ_ARTIFACTS_CACHE / "dig_knn", ignore_errors=True)

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use burn::tensor::{DType, Distribution, Tensor};
 use inseq_methods::citations::{CitationRequest, ContextCite, Document, PromptTemplate, Slot};
-use inseq_methods::{AttributionModel, AttributionRequest, LoadOptions};
+use inseq_methods::{AttributionModel, AttributionRequest, ContextRequest, LoadOptions};
 use inseq_models::tokenizer::Role;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -34,6 +34,7 @@ struct Job {
     task: String,
     source: Vec<String>,
     target: Vec<String>,
+    context: String,
     arguments: Map<String, Value>,
     own_arguments: Map<String, Value>,
     new_tokens: usize,
@@ -81,6 +82,7 @@ fn run(model: &AttributionModel, job: &Job) -> Result<Value> {
             let ids = model.generate_token_ids(&job.source, &arguments)?;
             Ok(json!({"seconds": started.elapsed().as_secs_f64(), "scores": ids.first()}))
         }
+        "attribute_context" => attribute_context(model, job),
         method => {
             let mut request = AttributionRequest::new(&job.source)
                 .generated_texts(&job.target)
@@ -115,6 +117,20 @@ fn cite(model: &AttributionModel, job: &Job) -> Result<Value> {
     let seconds = started.elapsed().as_secs_f64();
     let sentence = citations.sentences.first().context("the answer has no sentence")?;
     let scores: Vec<f64> = sentence.scores.iter().map(|source| source.score).collect();
+    Ok(json!({"seconds": seconds, "scores": scores}))
+}
+
+/// The sensitivity of the output, and after it the scores of the context for each selected token, in the order of the output.
+fn attribute_context(model: &AttributionModel, job: &Job) -> Result<Value> {
+    let request = ContextRequest::new(job.source.first().context("there is no text")?)
+        .input_context_text(job.context.clone())
+        .output_current_text(job.target.first().context("there is no output")?.clone());
+    let started = Instant::now();
+    let mut found = model.attribute_context(&request)?;
+    let seconds = started.elapsed().as_secs_f64();
+    found.cci_scores.sort_by_key(|cues| cues.cti_idx);
+    let cues = found.cci_scores.into_iter().filter_map(|cues| cues.input_context_scores).flatten();
+    let scores: Vec<f32> = found.cti_scores.into_iter().chain(cues).collect();
     Ok(json!({"seconds": seconds, "scores": scores}))
 }
 

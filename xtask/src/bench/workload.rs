@@ -15,6 +15,7 @@ pub struct Subject {
     #[serde(default = "float32")]
     pub dtype: String,
     texts: Vec<Text>,
+    with_context: TextWithContext,
 }
 
 fn float32() -> String {
@@ -48,18 +49,30 @@ struct Text {
     lengths: (usize, usize),
 }
 
+/// A text of known length with a context.
+#[derive(Clone, Debug, Deserialize)]
+struct TextWithContext {
+    context: String,
+    current: String,
+    output: String,
+    /// Tokens of the context, of the current text, and of the output.
+    lengths: (usize, usize, usize),
+}
+
 impl Subject {
     /// Reads what the script that made the model wrote beside it.
     pub fn load(path: &Path) -> Result<Self> {
         let json = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
-        Ok(serde_json::from_slice(&json)?)
+        serde_json::from_slice(&json).with_context(|| {
+            format!("{}: written by another version of xtask/bench/make_model.py; remove its folder", path.display())
+        })
     }
 }
 
 /// One measurement, in the form that a worker receives.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Job {
-    /// What to do: a method's name, `generate`, `context_cite`, `matmul`, or `command` for a whole process.
+    /// What to do: a method's name, `attribute_context`, `generate`, `context_cite`, `matmul`, or `command` for a whole process.
     pub task: &'static str,
     /// Input texts; of `context_cite`, the passages of one.
     pub source: Vec<String>,
@@ -67,6 +80,8 @@ pub struct Job {
     pub source_ids: Vec<u32>,
     /// Texts to attribute, or the answer; not used by `generate`.
     pub target: Vec<String>,
+    /// The context of the first text; empty where a task takes none.
+    pub context: String,
     /// Arguments of the method, the same for both sides.
     pub arguments: Map<String, Value>,
     /// Arguments that only this program has.
@@ -148,6 +163,7 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
         source: vec![text.source.clone(); copies],
         source_ids: vec![],
         target: vec![text.target.clone(); copies],
+        context: String::new(),
         arguments: Map::new(),
         own_arguments: Map::new(),
         new_tokens: text.lengths.1,
@@ -204,5 +220,20 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
             ..of(&format!("saliency, {source} + {target} tokens"), text, job("saliency", text, 1))
         });
     }
+    let TextWithContext { context, current, output, lengths } = &subject.with_context;
+    let (of_context, of_current, of_output) = *lengths;
+    all.push(Workload {
+        name: format!("attribute_context, {of_context} + {of_current} + {of_output} tokens"),
+        job: Job {
+            task: "attribute_context",
+            source: vec![current.clone()],
+            target: vec![output.clone()],
+            context: context.clone(),
+            ..Job::default()
+        },
+        lengths: (of_context + of_current, of_output),
+        has_reference: true,
+        takes_minutes: true,
+    });
     all
 }
