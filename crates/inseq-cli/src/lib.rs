@@ -23,6 +23,7 @@ mod listing;
 mod model;
 mod output;
 mod picture;
+mod picture_file;
 mod picture_format;
 mod prepared;
 mod progress;

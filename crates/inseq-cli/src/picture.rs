@@ -1,10 +1,9 @@
 //! Pictures of a result: on standard output, and in files.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use clap::{Args, ValueEnum, ValueHint};
-use inseq_viz::figure::{self, FigureOptions};
+use inseq_viz::figure::FigureOptions;
 use inseq_viz::html::{self, HtmlOptions};
 use inseq_viz::scale::Theme;
 use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
@@ -14,6 +13,7 @@ use crate::aggregation::{Aggregation, AggregationArguments, WeightingArguments};
 use crate::failure::Failure;
 use crate::input;
 use crate::output::{self, Destination};
+use crate::picture_file::{self, PictureFile};
 use crate::picture_format::Format;
 use crate::prepared::Prepared;
 use crate::result_file::{load, warn_of_differences};
@@ -97,7 +97,7 @@ impl Color {
 pub struct Pictures<'a> {
     arguments: &'a PictureArguments,
     options: ViewOptions,
-    file: Option<(&'a Destination, Format)>,
+    file: Option<PictureFile<'a>>,
     is_printed: bool,
     against: Option<Prepared<'a>>,
 }
@@ -113,13 +113,7 @@ impl<'a> Pictures<'a> {
         output::check_places(outputs)?;
         let is_printed = outputs.iter().all(|(_, place)| *place != Some(&Destination::Standard));
         let mut options = arguments.view.options()?;
-        let file = match (&arguments.viz_path, arguments.viz_format) {
-            (Some(place), chosen) => Some((place, format(place, chosen)?)),
-            (None, None) => None,
-            (None, Some(_)) => {
-                return Err(Failure::Argument("--viz-format is the format of --viz-path -, which is not given".into()));
-            }
-        };
+        let file = PictureFile::of(arguments.viz_path.as_ref(), arguments.viz_format)?;
         if options.view == View::Links && file.is_none() && is_printed {
             return Err(Failure::Argument(
                 "--view links is not for a terminal; draw it into a .html, .svg, .png or .tex file (--viz-path)".into(),
@@ -150,15 +144,21 @@ impl<'a> Pictures<'a> {
 
     /// Writes the file that is asked for, if one is.
     fn save(&self, result: &Prepared) -> Result<(), Failure> {
-        let Some((place, format)) = self.file else { return Ok(()) };
-        let bytes = match format {
+        let Some(file) = self.file else { return Ok(()) };
+        let options = FigureOptions::default()
+            .theme(self.arguments.view.theme.unwrap_or(Theme::Light))
+            .show_values(!self.arguments.view.hide_values)
+            .view(self.options.clone());
+        let picture = match file.format {
             Format::Html => self.page(result)?.into_bytes(),
-            Format::Svg | Format::Png | Format::Tex => self.figure(result, format)?,
+            format => {
+                let shown = self.shown(result)?;
+                let picture = picture_file::figure(format, shown.clone(), &options)?;
+                self.warn(shown)?;
+                picture
+            }
         };
-        match place {
-            Destination::Standard => output::print(&bytes),
-            Destination::File(path) => Ok(inseq_core::write_whole(path, true, |file| Ok(file.write_all(&bytes)?))?),
-        }
+        file.write(&picture)
     }
 
     /// Draws on standard output, unless a file goes there.
@@ -177,25 +177,10 @@ impl<'a> Pictures<'a> {
             .view(self.options.clone());
         let shown = self.shown(result)?;
         let picture = terminal::render(shown.clone(), &options)?;
-        if self.file.is_none_or(|(_, format)| format == Format::Html) {
+        if self.file.is_none_or(|file| file.format == Format::Html) {
             self.warn(shown)?;
         }
         output::print(picture.as_bytes())
-    }
-
-    fn figure(&self, result: &Prepared, format: Format) -> Result<Vec<u8>, Failure> {
-        let options = FigureOptions::default()
-            .theme(self.arguments.view.theme.unwrap_or(Theme::Light))
-            .show_values(!self.arguments.view.hide_values)
-            .view(self.options.clone());
-        let shown = self.shown(result)?;
-        let bytes = match format {
-            Format::Png => figure::png(shown.clone(), &options)?,
-            Format::Tex => figure::tex(shown.clone(), &options)?.into_bytes(),
-            Format::Svg | Format::Html => figure::svg(shown.clone(), &options)?.into_bytes(),
-        };
-        self.warn(shown)?;
-        Ok(bytes)
     }
 
     /// A page aggregates by itself, as its reader likes, unless that is decided here.
@@ -236,16 +221,5 @@ impl<'a> Pictures<'a> {
     fn warn(&self, shown: Texts) -> Result<(), Failure> {
         inseq_viz::warnings(shown, &self.options)?.iter().for_each(|warning| warn(warning));
         Ok(())
-    }
-}
-
-/// The format of a picture at a place, where there can be one.
-fn format(place: &Destination, chosen: Option<Format>) -> Result<Format, Failure> {
-    const FLAG: &str = "--viz-format";
-    place.check_writable()?;
-    let format = place.format(Format::of_file, (FLAG, chosen), Format::Html)?;
-    match (place, format) {
-        (Destination::Standard, Format::Png) => Err(output::binary(FLAG, "PNG", "html, svg or tex")),
-        _ => Ok(format),
     }
 }

@@ -90,10 +90,47 @@ fn the_picture_is_printed_unless_it_is_not() {
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.contains("href=\"#cue-1\""));
     assert_eq!(printed(&run(&[&TEXTS[..], &["--viz_path", "-"]].concat())), page);
-    let (said, _) = complaint(&run(&[&TEXTS[..], &["--viz_path", &path_in(&folder, "context.svg")]].concat()));
-    assert!(said.contains("--viz-path writes a page here"), "{said}");
+    for (name, start) in [("a.svg", "<svg"), ("a.tex", "% 2 of 5 output tokens"), ("a.png", "\u{fffd}PNG")] {
+        let file = path_in(&folder, name);
+        assert_eq!(printed(&run(&[&TEXTS[..], &["--viz_path", &file]].concat())), picture);
+        assert!(String::from_utf8_lossy(&std::fs::read(&file).unwrap()).starts_with(start), "{name}");
+    }
+    let svg = printed(&run(&[&TEXTS[..], &["--viz_path", "-", "--viz-format", "svg"]].concat()));
+    assert_eq!(svg, std::fs::read_to_string(path_in(&folder, "a.svg")).unwrap());
+    let (said, _) = complaint(&run(&[&TEXTS[..], &["--viz_path", &path_in(&folder, "context.jpg")]].concat()));
+    assert!(said.contains("pictures are .html, .svg, .png or .tex, not .jpg"), "{said}");
     let (said, _) = complaint(&run(&[&TEXTS[..], &["--viz_path", "-", "-o", "-"]].concat()));
     assert!(said.contains("both write to standard output"), "{said}");
+}
+
+#[test]
+fn a_picture_does_not_change_what_is_saved() {
+    // The reference saves the scores of both contexts in each list if it prints the picture.
+    let folder = tempfile::tempdir().unwrap();
+    let both = [&TEXTS[..], &["--output_context_text", "L'infirmière fatiguée est partie.", "-o"]].concat();
+    let saved = |name: &str, flags: &[&str]| {
+        let file = path_in(&folder, name);
+        printed(&run(&[&both[..], &[&file, "--no_add_output_info"], flags].concat()));
+        ContextAttribution::load(&file).unwrap()
+    };
+    let page = path_in(&folder, "page.html");
+    let shown = saved("shown.json", &["--viz_path", &page]);
+    assert_eq!(shown, saved("hidden.json", &["--no_show_viz"]));
+    for cues in &shown.cci_scores {
+        let [input, output] =
+            [&cues.input_context_scores, &cues.output_context_scores].map(|s| s.as_ref().map(Vec::len));
+        assert_eq!(input, shown.input_context_tokens.as_ref().map(Vec::len));
+        assert_eq!(output, shown.output_context_tokens.as_ref().map(Vec::len));
+    }
+}
+
+#[test]
+fn the_device_is_that_of_the_flag() {
+    // The reference does not pass it to the model.
+    let (said, _) = complaint(&run(&[&TEXTS[..], &["--device", "abacus"]].concat()));
+    assert!(said.contains("abacus"), "{said}");
+    let found = result(&["--device", "flex"]);
+    assert_eq!(found.info.unwrap().argument("device").and_then(|device| device.as_str()), Some("flex"));
 }
 
 #[test]
@@ -114,6 +151,11 @@ fn what_selects_nothing_says_so_in_flags() {
     let said = warnings(&line);
     assert!(said.len() == 1 && said[0].contains("no token of the output is context-sensitive"), "{said:?}");
     assert!(said[0].contains("--context-sensitivity-std-threshold") && said[0].contains("--context-sensitivity-topk"));
+    for flag in ["--viz_path", "-o"] {
+        let place = String::from_utf8(run(&[&line[..], &[flag, "-"]].concat()).stdout).unwrap();
+        assert!(place.contains("no token of the output is context-sensitive: the threshold is"), "{place}");
+        assert!(place.contains("of 0 with a `context_sensitivity_topk` of 1 selects it alone"), "{place}");
+    }
 }
 
 #[test]

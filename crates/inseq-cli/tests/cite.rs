@@ -56,8 +56,13 @@ fn the_page_has_the_answer_and_its_sources() {
     {
         assert!(page.contains(part), "{part}");
     }
-    let (said, _) = complaint(&run(&[&line[..], &["--viz-path", &path_in(&folder, "a.svg")]].concat()));
-    assert!(said.contains("name a .html file"), "{said}");
+    for (name, start) in [("a.svg", "<svg"), ("a.tex", "% citations by leave"), ("a.png", "\u{fffd}PNG")] {
+        let file = path_in(&folder, name);
+        assert_eq!(printed(&run(&[&line[..], &["--viz-path", &file]].concat())), "");
+        assert!(String::from_utf8_lossy(&std::fs::read(&file).unwrap()).starts_with(start), "{name}");
+    }
+    let (said, _) = complaint(&run(&[&line[..], &["--viz-path", &path_in(&folder, "a.jpg")]].concat()));
+    assert!(said.contains("pictures are .html, .svg, .png or .tex, not .jpg"), "{said}");
     let (said, _) = complaint(&run(&[&line[..], &["-o", "-", "--viz-path", "-"]].concat()));
     assert!(said.contains("both write to standard output"), "{said}");
 }

@@ -6,6 +6,7 @@ use inseq_models::tokenizer::Role;
 use ndarray::Array1;
 
 use crate::engine::{Engine, TextSteps};
+use crate::forward::Forward;
 use crate::method::{Attributions, Cost, Method, MethodContext};
 use crate::other_contexts::{Contrasts, Run};
 use crate::pieces::{Piece, batches, joined, pieces};
@@ -26,6 +27,8 @@ pub(crate) struct Attributing<'c> {
     pub(crate) memory_budget: usize,
     /// Number of texts that go through the model at once; `None` uses the memory budget.
     pub(crate) batch_size: Option<usize>,
+    /// The forward of the only text, if it is there; pieces of the text with other states have their own.
+    pub(crate) forward: Option<&'c Forward>,
 }
 
 /// Work of a call, in steps times forwards.
@@ -39,6 +42,11 @@ pub(crate) struct Work {
 }
 
 impl Attributing<'_> {
+    /// Runs the model within the memory budget.
+    pub(crate) fn engine(&self) -> Engine<'_> {
+        Engine { model: self.model.model(), memory_budget: self.memory_budget, layer: None }
+    }
+
     /// Attributes texts, and passes each to `each` when it is finished; texts without steps are skipped.
     ///
     /// # Errors
@@ -51,7 +59,7 @@ impl Attributing<'_> {
         mut each: impl FnMut(&TextSteps, Attributions) -> Result<()>,
     ) -> Result<()> {
         let model = self.model.model();
-        let engine = Engine { model, memory_budget: self.memory_budget, layer: None };
+        let engine = self.engine();
         let pieces = pieces(model, self.method, self.has_target_scores, texts);
         let longest = pieces.iter().map(|piece| engine.entries_that_fit(&piece.steps)).min().unwrap_or(1);
         let size = self.batch_size.unwrap_or(usize::MAX).clamp(1, longest);
@@ -115,9 +123,20 @@ impl Attributing<'_> {
             }
         };
         advance(0)?;
-        let point = engine.inputs(&texts)?;
-        let trace = engine.trace(&point);
-        let run = Run { point: &point, trace: &trace };
+        let given = match &texts[..] {
+            [text] => self.forward.and_then(|forward| forward.at(engine.model, text)),
+            _ => None,
+        };
+        let own;
+        let (point, trace) = match given {
+            Some(given) => given,
+            None => {
+                let point = engine.inputs(&texts)?;
+                own = engine.trace(&point);
+                (point, &own)
+            }
+        };
+        let run = Run { point: &point, trace };
         let function = self.contrasts.bound(self.attributed_fn, &run, true)?;
         let step_scores = self.step_scores.iter().map(|function| self.contrasts.bound(function, &run, false));
         let step_scores = step_scores.collect::<Result<Vec<_>>>()?;
@@ -127,7 +146,7 @@ impl Attributing<'_> {
             text_model: self.model,
             engine,
             point: &point,
-            trace: &trace,
+            trace,
             function,
             attribute_target: self.has_target_scores,
             special_tokens,

@@ -388,6 +388,7 @@ impl<'r> Call<'r> {
             contrasts: self.contrasts(),
             memory_budget: self.memory_budget,
             batch_size: self.batch_size,
+            forward: None,
         }
     }
 }

@@ -22,6 +22,7 @@ mod device;
 mod dummy;
 mod error;
 mod feature_groups;
+mod forward;
 mod generating;
 mod info;
 mod keywords;

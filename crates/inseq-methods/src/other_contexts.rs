@@ -63,6 +63,8 @@ pub(crate) struct OtherIds {
     pub(crate) source: Option<Vec<u32>>,
     /// Ids of its target.
     pub(crate) target: Vec<u32>,
+    /// Its last hidden states `[position, feature]` from a forward of its first positions, if there was one.
+    pub(crate) states: Option<Tensor<2>>,
     /// The alternative of each token that can be attributed, by the position of the token.
     pub(crate) alternatives: BTreeMap<usize, Alternative>,
 }
@@ -84,6 +86,8 @@ pub(crate) struct OtherText {
     source: Option<Vec<u32>>,
     /// Ids of its target.
     target: Vec<u32>,
+    /// Its last hidden states, as in [`OtherIds`].
+    states: Option<Tensor<2>>,
     /// The alternative of each token of the steps.
     alternatives: Vec<Alternative>,
     /// Warnings for the reader of the result about the other texts, one sentence each.
@@ -105,6 +109,7 @@ impl OtherText {
         Self {
             source: ids.source.clone(),
             target: ids.target.clone(),
+            states: ids.states.clone(),
             alternatives: each.collect(),
             warnings: Vec::new(),
         }
@@ -174,7 +179,15 @@ impl Contrasts<'_> {
                 None => lengths.push(position),
             }
         }
-        let each = lengths.iter().map(|&length| run.hidden(model, entry, source.as_deref(), &target[..length]));
+        let known = |length: usize| {
+            let states = other.states.as_ref()?;
+            let run = states.dims()[0];
+            (length <= run && model.decoder.rotates_alike(run, length)).then(|| states.clone().narrow(0, 0, length))
+        };
+        let states = |&length: &usize| {
+            known(length).unwrap_or_else(|| run.hidden(model, entry, source.as_deref(), &target[..length]))
+        };
+        let each = lengths.iter().map(states);
         let hidden = Tensor::cat(each.collect(), 0);
         let row = |position: usize| {
             let forward = lengths.iter().take_while(|length| !model.decoder.rotates_alike(**length, position));
@@ -287,6 +300,6 @@ impl Contrasts<'_> {
         let in_own_context = has_target && !arguments.contrast_force_inputs;
         let alternatives =
             positions.into_iter().map(|position| Alternative { position, token: target[position], in_own_context });
-        Ok(OtherText { alternatives: alternatives.collect(), source: other_source, target, warnings })
+        Ok(OtherText { alternatives: alternatives.collect(), source: other_source, target, states: None, warnings })
     }
 }

@@ -61,7 +61,8 @@ impl Call<'_> {
 
     fn plans(&self, prepared: &Prepared) -> Result<Vec<Plan>> {
         let model = self.texts.model.model();
-        let engine = Engine { model, memory_budget: self.memory_budget, layer: None };
+        let attributing = self.attributing();
+        let engine = attributing.engine();
         let plan = |(text, written): (&TextSteps, &String)| Plan {
             text: written.clone(),
             source: text.source.len(),

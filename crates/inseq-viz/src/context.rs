@@ -23,6 +23,8 @@ pub(crate) struct Picture<'a> {
     pub(crate) selected: Vec<usize>,
     /// The contexts of each selected token, with their scores.
     pub(crate) cues: Vec<Cues>,
+    /// Says what would select a token, if none is selected.
+    pub(crate) nothing: Option<String>,
 }
 
 /// Tokens with their scores.
@@ -90,6 +92,7 @@ impl<'a> Picture<'a> {
             facts: facts(attribution, sensitivity, cues),
             texts: texts(attribution),
             cues: each.collect::<Result<_>>()?,
+            nothing: attribution.nothing_selected(sensitivity).map(|said| one_line(&said.to_string())),
             output,
             selected,
         })
@@ -185,6 +188,13 @@ fn captions(attribution: &ContextAttribution, sensitivity: Salience, cues: Salie
         captions.push(format!("contextual cues{method} ({})", rule(cues)));
     }
     captions
+}
+
+/// The captions in one line.
+#[cfg(feature = "figure")]
+pub(crate) fn line(attribution: &ContextAttribution) -> String {
+    let [sensitivity, cues] = saliences(attribution);
+    captions(attribution, sensitivity, cues).join("; ")
 }
 
 /// The same as facts with names.

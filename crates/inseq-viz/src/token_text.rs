@@ -67,6 +67,26 @@ impl TokenText {
         }
     }
 
+    /// A text that is no token.
+    pub(crate) fn plain(text: &str) -> Self {
+        Self::written(None, text.as_bytes().to_vec())
+    }
+
+    /// The words of a text, and its other characters that a line may end after.
+    pub(crate) fn words(text: &str) -> Vec<Self> {
+        let mut words = Vec::new();
+        let mut after_space = false;
+        for part in text.split_word_bounds() {
+            let is_space = part.chars().all(char::is_whitespace);
+            if !is_space {
+                let space = if after_space { " " } else { "" };
+                words.push(Self::plain(&format!("{space}{part}")));
+            }
+            after_space = is_space;
+        }
+        words
+    }
+
     fn of_piece(token: &Token, piece: Piece) -> Self {
         let mut shown = Self::of_spoken(token, piece);
         if !token.skipped.is_empty() {

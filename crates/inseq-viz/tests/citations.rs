@@ -51,6 +51,18 @@ fn the_answer_has_numbers_that_lead_to_sources() {
 }
 
 #[test]
+fn long_sources_are_folded_and_reached_by_keyboard() {
+    let mut long = citations();
+    long.sources[1].text = "A long source. ".repeat(40);
+    let page = Html::parse_document(&render_citations(&long, &CitationsOptions::default()).unwrap());
+    assert!(page.errors.is_empty(), "{:?}", page.errors);
+    assert_eq!(texts(&page, "button.name"), ["a.txt", "b</script>", "c"]);
+    let folded = texts(&page, ".source details summary");
+    assert!(folded.len() == 1 && folded[0].starts_with("A long source.") && folded[0].ends_with('…'), "{folded:?}");
+    assert_eq!(texts(&page, "#source-1 details p"), [long.sources[1].text.clone()]);
+}
+
+#[test]
 fn a_page_without_citations_has_the_answer() {
     let page = Html::parse_document(&render_citations(&Citations::default(), &CitationsOptions::default()).unwrap());
     assert!(page.errors.is_empty() && texts(&page, ".sentence").is_empty());

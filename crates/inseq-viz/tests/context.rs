@@ -81,7 +81,7 @@ fn a_page_leads_from_tokens_to_their_cues() {
     assert_eq!(marks, ["sick (0.80)", "wrong (0.70)"]);
     assert_eq!(elements(&page, "details[open]").len(), 2);
     assert_eq!(elements(&page, "html")[0].attr("data-theme"), Some("dark"));
-    assert!(elements(&page, "script").is_empty());
+    assert_eq!(elements(&page, "script").len(), 1, "that of the theme");
 }
 
 #[test]
@@ -105,8 +105,21 @@ fn texts_are_not_markup() {
     hostile.output_current_tokens[0] = "<script>alert(1)</script>\u{202e}".into();
     hostile.input_context = Some("<b>\u{202e}</b>".into());
     let page = html::render_context(&hostile, &HtmlOptions::default()).unwrap();
-    assert!(!page.contains("<script") && !page.contains("<b>") && !page.contains('\u{202e}'));
+    assert!(!page.contains("<script>alert") && !page.contains("<b>") && !page.contains('\u{202e}'));
     assert!(!terminal::render_context(&hostile, &TerminalOptions::default()).unwrap().contains('\u{202e}'));
+}
+
+#[test]
+fn a_page_says_what_would_select_a_token() {
+    let mut nothing = attribution();
+    nothing.cci_scores.clear();
+    nothing.info.as_mut().unwrap().arguments.insert("context_sensitivity_std_threshold".into(), json!(3.0));
+    let page = Html::parse_document(&html::render_context(&nothing, &HtmlOptions::default()).unwrap());
+    let hint = elements(&page, "#output .hint")[0].text().collect::<String>();
+    // Mean 0.4, sample standard deviation 0.4359.
+    for part in ["the threshold is 1.7077 (mean + 3", "\"Ġhospital\" with 0.9000", "of 1.14 selects it"] {
+        assert!(hint.contains(part), "{part} in {hint}");
+    }
 }
 
 #[test]

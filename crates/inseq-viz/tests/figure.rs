@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test file draws some of the samples")]
 mod samples;
 
-use inseq_core::SequenceAttribution;
+use inseq_core::{Citations, SequenceAttribution};
 use inseq_viz::figure::{FigureOptions, png, svg, tex};
 use inseq_viz::scale::{Scale, Theme};
 use inseq_viz::{Error, View, ViewOptions};
@@ -128,4 +128,73 @@ fn tex_sets_tokens_as_text() {
 fn a_picture_that_is_too_large_is_refused() {
     let options = viewed(View::Matrix).pixels(100.0);
     assert!(matches!(png(&samples::result(vec![samples::german()]), &options), Err(Error::TooLarge { .. })));
+}
+
+/// The texts of a TikZ picture, in their order.
+fn texts(tex: &str) -> Vec<String> {
+    let nodes = tex.lines().filter(|line| line.starts_with("\\node"));
+    let text = |line: &str| line.rsplit_once(") {").map(|(_, text)| text.trim_end_matches("};").to_owned());
+    nodes.filter_map(text).collect()
+}
+
+#[test]
+fn a_context_is_colored_by_its_scores() {
+    let context = samples::context();
+    let texts = texts(&tex(&context, &FigureOptions::default()).unwrap()).concat();
+    for part in [
+        "Output",
+        "sensitivity\\ to\\ the\\ context",
+        "\\#2\\ fatiguée",
+        "1.50\\ instead\\ of\\ perdue",
+        "nurse.60",
+        "she1.20",
+    ] {
+        assert!(texts.contains(part), "{part} in {texts}");
+    }
+    assert!(!texts.contains(".02"), "a score that does not stand out has no number");
+    // A token has the colour of its score: 1.2 is the largest of its context, and the largest sensitivity is 2.25.
+    let svg = svg(&context, &FigureOptions::default()).unwrap();
+    let top = |palette: inseq_viz::scale::Palette| hex(palette.at(1.0));
+    let scale = Scale::new(0.0, 1.0).unwrap();
+    for color in [top(scale.palette(Theme::Light)), top(scale.step_score_palette(Theme::Light))] {
+        assert!(svg.matches(&color).count() >= 2, "{color}: a ramp and a token");
+    }
+    let mut nothing = context;
+    nothing.cci_scores.clear();
+    nothing.cti_scores = vec![1.0, 1.0, 1.0, 1.0, 1.25];
+    let options = FigureOptions::default();
+    nothing.info.as_mut().unwrap().arguments.insert("context_sensitivity_std_threshold".into(), 9.0.into());
+    assert!(self::texts(&tex(&nothing, &options).unwrap()).concat().contains("no\\ token\\ of\\ the\\ output"));
+}
+
+#[test]
+fn citations_have_numbers_scores_and_texts() {
+    let citations = samples::citations();
+    let words = texts(&tex(&citations, &FigureOptions::default()).unwrap());
+    let all = words.concat();
+    for part in [
+        "late.[1]",
+        "[2][3]",
+        "Without\\ the\\ sources:\\ I\\ do\\ not\\ know.",
+        "[1]\\ report.txt",
+        "[3]\\ rota.txt",
+        "without\\ sources",
+    ] {
+        assert!(all.contains(part), "{part} in {all}");
+    }
+    assert!(!all.contains("weather\\_log.md"), "nothing rests on it");
+    // A score of each cited source for each sentence, of which the largest ends the scale, and two log-probabilities of each sentence.
+    for (score, count) in [("4.10", 2), ("3.20", 1), ("-2.50", 3), ("-7.25", 3)] {
+        let score = score.replace('-', "\\char45{}");
+        assert_eq!(
+            words
+                .iter()
+                .filter(|text| **text == score || **text == score.replace("\\char45{}", "\\ensuremath{-}"))
+                .count(),
+            count,
+            "{score}"
+        );
+    }
+    let none = Citations { sentences: Vec::new(), ..citations };
+    assert!(texts(&tex(&none, &FigureOptions::default()).unwrap()).concat().contains("No\\ source\\ has\\ a\\ score"));
 }

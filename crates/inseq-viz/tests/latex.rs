@@ -39,6 +39,9 @@ fn latin() -> Vec<(String, String)> {
     ] {
         all.extend(pictures(name, &sample, &[View::Tokens]));
     }
+    let options = FigureOptions::default().show_title(true);
+    all.push(("context".to_owned(), tex(&samples::context(), &options).unwrap()));
+    all.push(("citations".to_owned(), tex(&samples::citations(), &options).unwrap()));
     all
 }
 

@@ -218,7 +218,7 @@ fn a_generated_context_is_asked_for() {
     assert!(error.starts_with(&format!("the model generated {whole:?}, and there is no terminal to ask")), "{error}");
     let auto = generated().handle_output_context_strategy(OutputContextStrategy::Auto);
     let error = model.attribute_context(&auto).unwrap_err().to_string();
-    assert!(error.contains("neither \" \" nor punctuation divides it"), "{error}");
+    assert!(error.contains("neither \" \" nor punctuation nor sentences divide it"), "{error}");
     let mut answers = Answers { context: Some(first.clone()), ..Answers::default() };
     let ask = |answers: &mut Answers, request: &ContextRequest| {
         model

@@ -14,6 +14,7 @@ use crate::json_object::{Object, object};
 use crate::model::ModelArguments;
 use crate::output::{Destination, check_places};
 use crate::picture::Color;
+use crate::picture_file::PictureFile;
 use crate::picture_format::Format;
 use crate::verbosity::Verbosity;
 use crate::warnings::warn;
@@ -169,9 +170,13 @@ pub struct ContextOutputArguments {
     /// Save the result as JSON, which Python inseq loads. `-` writes it to standard output instead of the picture.
     #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub save_path: Option<Destination>,
-    /// Save the picture as a page for the browser, with long contexts folded. `-` writes it to standard output instead of the picture.
+    /// Save the picture. The extension chooses the format: a page for the browser with long contexts folded (.html), or a picture for
+    /// a paper (.svg, .png, .tex). `-` writes a page to standard output instead of the picture.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub viz_path: Option<Destination>,
+    /// Format of a picture on standard output (--viz-path -): html, svg or tex. [default: html]
+    #[arg(long, value_name = "FORMAT")]
+    pub viz_format: Option<Format>,
     /// Save all arguments with the result. [default: true]
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, value_name = "BOOL")]
     #[arg(default_value = "true", default_missing_value = "true", value_parser = BoolishValueParser::new())]
@@ -203,23 +208,14 @@ impl ContextOutputArguments {
         self.show_viz && !self.no_show_viz && places.iter().all(|place| **place != Some(Destination::Standard))
     }
 
-    /// Checks the places of files, before the work whose result they hold.
+    /// Checks the places of files, before the work whose result they hold. Returns the file of the picture.
     ///
     /// # Errors
-    /// A file cannot be written, two outputs go to standard output, or a name asks for a picture that is no page.
-    pub fn check(&self) -> Result<(), Failure> {
-        let outputs = [("--save-path", self.save_path.as_ref()), ("--viz-path", self.viz_path.as_ref())];
-        check_places(outputs)?;
-        outputs.iter().filter_map(|(_, place)| *place).try_for_each(Destination::check_writable)?;
-        match &self.viz_path {
-            Some(Destination::File(path)) if Format::named(path).is_some_and(|format| format != Format::Html) => {
-                Err(Failure::Argument(format!(
-                    "--viz-path writes a page here, and {} is no name of a page; name a file such as context.html",
-                    path.display()
-                )))
-            }
-            _ => Ok(()),
-        }
+    /// A file cannot be written, two outputs go to standard output, or there is no such format of pictures.
+    pub fn checked(&self) -> Result<Option<PictureFile<'_>>, Failure> {
+        check_places([("--save-path", self.save_path.as_ref()), ("--viz-path", self.viz_path.as_ref())])?;
+        self.save_path.iter().try_for_each(Destination::check_writable)?;
+        PictureFile::of(self.viz_path.as_ref(), self.viz_format)
     }
 
     /// Whether the arguments are saved.

@@ -3,18 +3,22 @@
 mod arguments;
 mod conversation;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::ops::ControlFlow;
 
 pub use arguments::AttributeContextArguments;
 use inseq_core::{AttributionResult, Info, SequenceAttribution};
 use inseq_methods::{ContextDialogue, ContextOutcome, NoDialogue, Progress};
+use inseq_viz::figure::FigureOptions;
 use inseq_viz::html::{self, HtmlOptions};
+use inseq_viz::scale::Theme;
 use inseq_viz::terminal::{self, TerminalOptions};
 
 use crate::failure::Failure;
 use crate::model::load;
 use crate::output::{self, Destination};
+use crate::picture_file;
+use crate::picture_format::Format;
 use crate::progress::{Bar, watch_interrupts};
 use crate::warnings::Warnings;
 use conversation::{Asking, Conversation};
@@ -22,7 +26,7 @@ use conversation::{Asking, Conversation};
 /// Runs the command.
 pub fn run(arguments: &AttributeContextArguments) -> Result<(), Failure> {
     let output = &arguments.output;
-    output.check()?;
+    let file = output.checked()?;
     let request = arguments.request()?;
     let model = load(&arguments.model, &arguments.verbosity)?;
     let interrupted = watch_interrupts()?;
@@ -44,9 +48,10 @@ pub fn run(arguments: &AttributeContextArguments) -> Result<(), Failure> {
         true => Some(terminal::render_context(&attribution, &options(arguments))?),
         false => None,
     };
-    let page = match &output.viz_path {
-        Some(place) => Some((html::render_context(&attribution, &HtmlOptions::default())?, place)),
-        None => None,
+    let drawn = match file.map(|file| file.format) {
+        Some(Format::Html) => html::render_context(&attribution, &HtmlOptions::default())?.into_bytes(),
+        Some(format) => picture_file::figure(format, &attribution, &FigureOptions::default().theme(Theme::Light))?,
+        None => Vec::new(),
     };
     if !output.has_info() {
         attribution.info = None;
@@ -63,8 +68,8 @@ pub fn run(arguments: &AttributeContextArguments) -> Result<(), Failure> {
         }
         None => {}
     }
-    if let Some((page, place)) = page {
-        save_page(&page, place)?;
+    if let Some(file) = file {
+        file.write(&drawn)?;
     }
     let is_free = [&output.save_path, &output.viz_path].iter().all(|place| **place != Some(Destination::Standard));
     if output.show_intermediate_outputs && is_free {
@@ -73,16 +78,6 @@ pub fn run(arguments: &AttributeContextArguments) -> Result<(), Failure> {
         }
     }
     picture.map_or(Ok(()), |picture| output::print(picture.as_bytes()))
-}
-
-/// Writes a page.
-fn save_page(page: &str, place: &Destination) -> Result<(), Failure> {
-    match place {
-        Destination::Standard => output::print(page.as_bytes()),
-        Destination::File(path) => {
-            Ok(inseq_core::write_whole(path, true, |file| Ok(file.write_all(page.as_bytes())?))?)
-        }
-    }
 }
 
 /// Options of pictures on standard output.

@@ -13,6 +13,7 @@ use crate::input;
 use crate::json_object::{Object, object};
 use crate::model::ModelArguments;
 use crate::output::Destination;
+use crate::picture_format::Format;
 use crate::texts::chat;
 use crate::verbosity::Verbosity;
 
@@ -64,11 +65,14 @@ pub struct CiteArguments {
     /// Save the scores of all sources as JSON. `-` writes them to standard output instead of the answer with its citations.
     #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_path: Option<Destination>,
-    /// Save a page for the browser (.html), in which pointing at a sentence lights up its sources. `-` writes it to standard output
-    /// instead of the answer with its citations.
+    /// Save a picture. The extension chooses the format: a page for the browser, in which pointing at a sentence lights up its sources
+    /// (.html), or a picture for a paper (.svg, .png, .tex). `-` writes a page to standard output instead of the answer.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub viz_path: Option<Destination>,
-    /// Background of the page. [default: that of the reader's system]
+    /// Format of a picture on standard output (--viz-path -): html, svg or tex. [default: html]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub viz_format: Option<Format>,
+    /// Background of the picture. [default: light; of a page, that of the reader's system]
     #[arg(long, value_enum, value_name = "THEME", requires = "viz_path", help_heading = "Output")]
     pub theme: Option<Theme>,
     /// Do not print the answer with its citations.

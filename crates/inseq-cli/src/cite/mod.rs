@@ -4,24 +4,26 @@ mod arguments;
 mod documents;
 mod shown;
 
-use std::io::Write as _;
 use std::time::Instant;
 
 use inseq_core::{CitationRule, Citations};
+use inseq_viz::figure::FigureOptions;
 use inseq_viz::html::{CitationsOptions, render_citations};
+use inseq_viz::scale::Theme;
 
 pub use arguments::CiteArguments;
 
 use crate::failure::Failure;
 use crate::model::load;
 use crate::output::{self, Destination};
+use crate::picture_file::{self, PictureFile};
 use crate::picture_format::Format;
 use crate::progress::{Bar, watch_interrupts};
 use crate::warnings::Warnings;
 
 /// Runs the command.
 pub fn run(arguments: &CiteArguments) -> Result<(), Failure> {
-    check_places(arguments)?;
+    let file = checked(arguments)?;
     let rule = CitationRule::default().most(arguments.top_sources).least_share(arguments.least_share);
     let request = arguments.request()?;
     let verbosity = &arguments.verbosity;
@@ -36,44 +38,57 @@ pub fn run(arguments: &CiteArguments) -> Result<(), Failure> {
     Warnings::default().say(&citations.warnings);
     verbosity.say(|| format!("scored {} sources by {}", citations.sources.len(), citations.method));
     verbosity.say_more(|| format!("{} forwards took {:.2?}", citations.forwards, started.elapsed()));
-    write(arguments, &rule, &citations)
+    write(arguments, file, rule, &citations)
 }
 
-/// Checks, before the work, that the results can be written.
-fn check_places(arguments: &CiteArguments) -> Result<(), Failure> {
-    let (save, page) = (arguments.save_path.as_ref(), arguments.viz_path.as_ref());
-    output::check_places([("--save-path", save), ("--viz-path", page)])?;
-    if let Some(Destination::File(path)) = page
-        && Format::of_file(path)? != Format::Html
-    {
-        return Err(Failure::Argument(format!("{}: citations are drawn as a page; name a .html file", path.display())));
-    }
-    save.into_iter().chain(page).try_for_each(Destination::check_writable)
+/// Checks, before the work, that the results can be written. Returns the file of the picture.
+fn checked(arguments: &CiteArguments) -> Result<Option<PictureFile<'_>>, Failure> {
+    let (save, picture) = (arguments.save_path.as_ref(), arguments.viz_path.as_ref());
+    output::check_places([("--save-path", save), ("--viz-path", picture)])?;
+    save.into_iter().try_for_each(Destination::check_writable)?;
+    PictureFile::of(picture, arguments.viz_format)
 }
 
 /// Writes the files, then what goes to standard output.
-fn write(arguments: &CiteArguments, rule: &CitationRule, citations: &Citations) -> Result<(), Failure> {
-    let page = || {
-        let mut options = CitationsOptions::default().rule(*rule).theme(arguments.theme);
-        options.title.clone_from(&arguments.prompt.question);
-        render_citations(citations, &options)
-    };
-    if let Some(Destination::File(path)) = &arguments.save_path {
-        citations.save(path)?;
-    }
-    if let Some(Destination::File(path)) = &arguments.viz_path {
-        let page = page()?;
-        inseq_core::write_whole(path, true, |file| Ok(file.write_all(page.as_bytes())?))?;
-    }
-    match (&arguments.save_path, &arguments.viz_path) {
-        (Some(Destination::Standard), _) => {
+fn write(
+    arguments: &CiteArguments,
+    file: Option<PictureFile>,
+    rule: CitationRule,
+    citations: &Citations,
+) -> Result<(), Failure> {
+    match &arguments.save_path {
+        Some(Destination::File(path)) => citations.save(path)?,
+        Some(Destination::Standard) => {
             let mut bytes = Vec::new();
             citations.write(&mut bytes)?;
             bytes.push(b'\n');
-            output::print(&bytes)
+            output::print(&bytes)?;
         }
-        (_, Some(Destination::Standard)) => output::print(page()?.as_bytes()),
-        _ if arguments.hide => Ok(()),
-        _ => output::print(shown::shown(citations, rule).as_bytes()),
+        None => {}
     }
+    if let Some(file) = file {
+        file.write(&picture(arguments, file.format, rule, citations)?)?;
+    }
+    let places = [&arguments.save_path, &arguments.viz_path];
+    match arguments.hide || places.iter().any(|place| **place == Some(Destination::Standard)) {
+        true => Ok(()),
+        false => output::print(shown::shown(citations, &rule).as_bytes()),
+    }
+}
+
+/// The picture of an answer with its sources.
+fn picture(
+    arguments: &CiteArguments,
+    format: Format,
+    rule: CitationRule,
+    citations: &Citations,
+) -> Result<Vec<u8>, Failure> {
+    if format != Format::Html {
+        let mut options = FigureOptions::default().theme(arguments.theme.unwrap_or(Theme::Light));
+        options.view.title.clone_from(&arguments.prompt.question);
+        return picture_file::figure(format, (citations, rule), &options);
+    }
+    let mut options = CitationsOptions::default().rule(rule).theme(arguments.theme);
+    options.title.clone_from(&arguments.prompt.question);
+    Ok(render_citations(citations, &options)?.into_bytes())
 }

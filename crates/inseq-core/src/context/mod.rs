@@ -124,6 +124,46 @@ impl ContextCues {
 }
 
 impl ContextAttribution {
+    /// Says that no token is selected: the most sensitive one, and what would select it. `None` if a token is.
+    ///
+    /// ```
+    /// use inseq_core::{ContextAttribution, Salience};
+    ///
+    /// let attribution = ContextAttribution {
+    ///     output_current_tokens: vec!["to".into(), "Ġcome".into()],
+    ///     cti_scores: vec![0.0, 5.0],
+    ///     ..ContextAttribution::default()
+    /// };
+    /// let said = attribution.nothing_selected(Salience::default()).map(|said| said.to_string());
+    /// assert!(said.is_some_and(|said| said.contains("\"Ġcome\" with 5.0000") && said.contains("of 0.70 selects it")));
+    /// ```
+    pub fn nothing_selected(&self, salience: Salience) -> Option<Warning> {
+        if !self.cci_scores.is_empty() || !salience.select(&self.cti_scores).is_empty() {
+            return None;
+        }
+        let scores = &self.cti_scores;
+        let numbers = || scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
+        let Some((place, score)) = numbers().max_by(|one, other| one.1.abs().total_cmp(&other.1.abs())) else {
+            return Some("the context changes no score of the output: all of them are NaN".to_owned().into());
+        };
+        let threshold = salience.threshold(scores.iter().copied());
+        let way_out = match Salience::largest_that_selects(scores) {
+            Some(below) => format!(
+                "a `context_sensitivity_std_threshold` of {below:.2} selects it, and of 0 with a `context_sensitivity_topk` of 1 \
+                 selects it alone"
+            ),
+            None if scores.iter().any(|score| score.is_nan()) => "the score of another token is NaN".to_owned(),
+            None => "all tokens have the same score".to_owned(),
+        };
+        let said = format!(
+            "no token of the output is context-sensitive: the threshold is {threshold:.4} (mean + {} standard deviations), and the \
+             most sensitive token is {:?} with {score:.4}; {way_out}",
+            salience.std_threshold,
+            self.output_current_tokens.get(place).map_or("", String::as_str)
+        );
+        Some(said.into())
+    }
+
     /// Checks that there is one score for each token, and that the selected tokens are tokens of the output.
     ///
     /// # Errors

@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use inseq_core::SequenceAttribution;
 
-use crate::attributing::Work;
+use crate::attributing::{Attributing, Work};
 use crate::call::Call;
-use crate::engine::Steps;
+use crate::engine::{Engine, Steps, TextSteps};
+use crate::forward::Forward;
 use crate::progress::{Progress, ProgressCallback};
 use crate::targets::Target;
 use crate::{Error, Result};
@@ -24,12 +25,36 @@ pub(super) struct Attributed<'a> {
 }
 
 impl Attributed<'_> {
-    /// The attribution of the positions, one for each run of positions that follow each other. All positions are probes of one
-    /// forward.
+    /// The forward of the text up to the last of the positions.
+    ///
+    /// # Errors
+    /// The model has no such text.
+    pub(super) fn forward(&self, engine: &Engine) -> Result<Forward> {
+        let text = TextSteps {
+            index: 0,
+            source: self.source.unwrap_or_default().to_vec(),
+            source_baseline: Vec::new(),
+            target: self.target.to_vec(),
+            target_baseline: Vec::new(),
+            source_features: Vec::new(),
+            target_features: Vec::new(),
+            first: self.first,
+            steps: Steps::at(self.positions.iter().copied()),
+        };
+        Forward::of(engine, &text)
+    }
+
+    /// The attribution of the positions, one for each run of positions that follow each other. All positions are probes of the
+    /// forward, which is that of the text up to one of the positions or further.
     ///
     /// # Errors
     /// The method, a step function or the device fails, or the call is cancelled.
-    pub(super) fn runs(&self, call: &Call, progress: ProgressCallback) -> Result<Vec<SequenceAttribution>> {
+    pub(super) fn runs(
+        &self,
+        call: &Call,
+        forward: &Forward,
+        progress: ProgressCallback,
+    ) -> Result<Vec<SequenceAttribution>> {
         let source = self.source.unwrap_or(&self.target[..self.first]).to_vec();
         let target = Target { source, target: self.target.to_vec(), text: String::new(), notes: Vec::new() };
         let text = call.text_steps(&target, 0, Steps::at(self.positions.iter().copied()))?;
@@ -38,7 +63,8 @@ impl Attributed<'_> {
             true => ControlFlow::Break(()),
             false => progress(news),
         };
-        call.attributing().run(std::slice::from_ref(&text), &mut Work::default(), progress, |text, attributions| {
+        let attributing = Attributing { forward: Some(forward), ..call.attributing() };
+        attributing.run(std::slice::from_ref(&text), &mut Work::default(), progress, |text, attributions| {
             if call.is_cancelled() {
                 return Err(Error::Cancelled);
             }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::Tensor;
 use inseq_core::aggregators::{Aggregator, Pipeline, Scaling};
 use inseq_core::{ContextCues, SequenceAttribution};
 use inseq_models::tokenizer::Role;
 use ndarray::Axis;
 
-use super::attributed::{Attributed, steps};
+use super::attributed::steps;
 use super::passage::Reader;
 use super::request::ContextRequest;
 use super::texts::{WithContext, WithoutContext};
 use crate::call::Call;
+use crate::forward::Forward;
 use crate::other_contexts::{Alternative, OtherIds};
 use crate::{Error, Result};
 
@@ -36,11 +38,13 @@ pub(super) fn check_arguments(request: &ContextRequest) -> Result<()> {
 }
 
 /// The other context of the attributed function: the text without the context, with the alternatives of the selected tokens.
-/// An alternative that differs from its token is scored in the text's own context, unless the function `forces` the other one.
+/// An alternative that differs from its token is scored in the text's own context, unless the function `forces` the other one. `states`
+/// are the last hidden states of the text without the context.
 pub(super) fn other_context(
     (with, without): (&WithContext, &WithoutContext),
     alternatives: &BTreeMap<usize, u32>,
     forces: bool,
+    states: Tensor<2>,
 ) -> OtherIds {
     let each = with.positions.iter().zip(&without.positions).enumerate().map(|(index, (&own, &position))| {
         let written = with.target.ids[own];
@@ -50,31 +54,27 @@ pub(super) fn other_context(
     OtherIds {
         source: without.source.as_ref().map(|source| source.ids.clone()),
         target: without.target.clone(),
+        states: Some(states),
         alternatives: each.collect(),
     }
 }
 
-/// The attribution of selected tokens, one for each, in the order of `selected`.
+/// The attribution of selected tokens, one for each, in the order of `selected`, from the forward of the text with its context.
 ///
 /// # Errors
 /// The method, the attributed function or the device fails, or the call is cancelled.
 pub(super) fn attributed(
     call: &Call,
     with: &WithContext,
+    forward: &Forward,
     selected: &[usize],
     progress: crate::progress::ProgressCallback,
 ) -> Result<Vec<SequenceAttribution>> {
     let mut order: Vec<usize> = selected.to_vec();
     order.sort_unstable();
     let positions: Vec<usize> = order.iter().map(|&index| with.positions[index]).collect();
-    let attributed = Attributed {
-        source: with.source.as_ref().map(|source| &source.ids[..]),
-        target: &with.target.ids,
-        first: with.first,
-        positions: &positions,
-    };
-    let by_index: BTreeMap<usize, SequenceAttribution> =
-        order.into_iter().zip(steps(&attributed.runs(call, progress)?)?).collect();
+    let runs = with.at(&positions).runs(call, forward, progress)?;
+    let by_index: BTreeMap<usize, SequenceAttribution> = order.into_iter().zip(steps(&runs)?).collect();
     Ok(selected.iter().filter_map(|index| by_index.get(index).cloned()).collect())
 }
 

@@ -1,9 +1,9 @@
 //! The influence of a context on a generated text (PECoRe, <https://arxiv.org/abs/2310.01188>): which generated tokens depend on
 //! the context, and on which tokens of the context each of them depends.
 //!
-//! The text is read once with its context and once without it. Templates are rendered with known spans, and a token belongs to the
+//! The text is run once with its context and once without it. Templates are rendered with known spans, and a token belongs to the
 //! part of the text that its first letter is in; no text is searched. The steps of both texts are compared by a contrastive step
-//! function. The tokens that differ most are attributed: all of them are probes of one forward of the text with its context.
+//! function. The tokens that differ most are attributed: all of them are probes of the forward of the text with its context.
 
 mod attributed;
 mod contrasts;
@@ -96,13 +96,10 @@ impl AttributionModel {
         let reader = Reader::new(model, &request.special_tokens_to_keep)?;
         let generation = model.generation().merge(&request.generation_args)?;
         // An unknown method or function is an error before a text is generated.
-        check_functions(&Call::resolve_with(
-            model,
-            &self.choices,
-            &attribution_request(request, "", Vec::new(), false)
-                .step_scores([request.context_sensitivity_metric.clone()]),
-            Some(OtherIds::default()),
-        )?)?;
+        let asked = attribution_request(request, "", Vec::new(), false)
+            .step_scores([request.context_sensitivity_metric.clone()]);
+        let asked = Call::resolve_with(model, &self.choices, &asked, Some(OtherIds::default()))?;
+        check_functions(&asked)?;
         let outputs = Outputs {
             reader: &reader,
             request,
@@ -113,12 +110,12 @@ impl AttributionModel {
         let with = outputs.with_context(dialogue, progress)?;
         let without = WithoutContext::read(&reader, &templates, request, &with, &mut warnings)?;
         let texts = (&with, &without);
-        let sensitivity = Sensitivity::of(&reader, &self.choices, request, texts, progress)?;
+        let forward = with.at(&with.positions).forward(&asked.attributing().engine())?;
+        let sensitivity = Sensitivity::of(&reader, &self.choices, request, texts, &forward, progress)?;
         let chosen = sensitivity.selected(request.context_sensitivity);
         let mut attribution = described(&reader, &with, &sensitivity);
         if chosen.is_empty() {
-            warnings
-                .push(sensitivity.nothing_selected(request.context_sensitivity, &attribution.output_current_tokens));
+            warnings.extend(attribution.nothing_selected(request.context_sensitivity));
         }
 
         let run = attribution_request(request, &with.input().text, with.target.ids.clone(), attributes_target(&with));
@@ -137,11 +134,11 @@ impl AttributionModel {
             None => Vec::new(),
         };
         let by_index: BTreeMap<usize, u32> = chosen.iter().copied().zip(alternatives.iter().copied()).collect();
-        let other = other_context(texts, &by_index, forces == Some(true));
+        let other = other_context(texts, &by_index, forces == Some(true), sensitivity.states.clone());
         let call = Call::resolve_with(model, &self.choices, &run, Some(other))?;
         let raw = match chosen.is_empty() {
             true => Vec::new(),
-            false => attributed(&call, &with, &chosen, progress)?,
+            false => attributed(&call, &with, &forward, &chosen, progress)?,
         };
         let each = raw.iter().map(|raw| aggregated(request, raw)).collect::<Result<Vec<_>>>()?;
         let found = chosen.iter().zip(&each).map(|(&index, aggregated)| {

@@ -9,7 +9,7 @@ use inseq_models::tokenizer::Role;
 use super::dialogue::ContextDialogue;
 use super::passage::{Passage, Reader};
 use super::request::{ContextRequest, OutputContextStrategy};
-use super::splitting::{Division, behind, divide};
+use super::splitting::{Division, Originals, behind, divide};
 use super::template::Rendered;
 use super::texts::{Templates, WITH, WithContext, first_position, joined};
 use crate::progress::ProgressCallback;
@@ -178,15 +178,18 @@ impl Outputs<'_> {
     fn divided(&self, mut whole: WithContext, dialogue: &mut dyn ContextDialogue) -> Result<WithContext> {
         let output = whole.output().to_owned();
         let template = &self.templates.output;
-        let proposed = divide(&output, template);
+        let originals = self.templates.input_context.as_deref().filter(|_| whole.source.is_some());
+        let originals =
+            originals.map(|context| Originals { context, current: self.request.input_current_text.as_str() });
+        let proposed = divide(&output, template, originals);
         let division = match (self.request.handle_output_context_strategy, proposed) {
             (OutputContextStrategy::Auto, Some(proposed)) => proposed,
             (OutputContextStrategy::Auto, None) => {
                 return Err(Error::argument(
                     "output_context_text",
                     format!(
-                        "the model generated {output:?}, and neither {:?} nor punctuation divides it into a context and a text; give \
-                         `output_context_text`",
+                        "the model generated {output:?}, and neither {:?} nor punctuation nor sentences divide it into a context and a \
+                         text; give `output_context_text`",
                         template.separator()
                     ),
                 ));

@@ -1,9 +1,8 @@
 //! Which tokens of the output depend on the context.
 
 use burn::tensor::Tensor;
-use inseq_core::{Salience, SequenceAttribution, Warning};
+use inseq_core::{Salience, SequenceAttribution};
 
-use super::attributed::Attributed;
 use super::passage::Reader;
 use super::request::ContextRequest;
 use super::texts::{WithContext, WithoutContext};
@@ -11,6 +10,7 @@ use crate::Result;
 use crate::call::Call;
 use crate::choices::Choices;
 use crate::dummy::Dummy;
+use crate::forward::Forward;
 use crate::other_contexts::{Alternative, OtherIds};
 use crate::progress::ProgressCallback;
 use crate::request::{AttributionRequest, StepFunctionChoice};
@@ -25,6 +25,8 @@ pub(super) struct Sensitivity {
     pub(super) likeliest: Vec<u32>,
     /// The steps of the text without its context, in runs of tokens that follow each other, with their scores.
     pub(super) runs: Vec<SequenceAttribution>,
+    /// Last hidden states of the text without its context, `[position, feature]`.
+    pub(super) states: Tensor<2>,
 }
 
 /// The likeliest token of each step.
@@ -42,7 +44,7 @@ impl StepFunction for Likeliest {
 }
 
 impl Sensitivity {
-    /// Compares the steps of the text without its context with those of the text with it.
+    /// Compares the steps of the text without its context with those of the text with it, whose forward is there.
     ///
     /// # Errors
     /// The metric or the device fails, or the call is cancelled.
@@ -51,6 +53,7 @@ impl Sensitivity {
         choices: &Choices,
         request: &ContextRequest,
         (with, without): (&WithContext, &WithoutContext),
+        forward: &Forward,
         progress: ProgressCallback,
     ) -> Result<Self> {
         let alternative =
@@ -59,6 +62,7 @@ impl Sensitivity {
         let other = OtherIds {
             source: with.source.as_ref().map(|source| source.ids.clone()),
             target: with.target.ids.clone(),
+            states: Some(forward.states()),
             alternatives: alternatives.collect(),
         };
         let likeliest: SharedStepFunction = std::sync::Arc::new(Likeliest);
@@ -69,13 +73,9 @@ impl Sensitivity {
             .step_scores(scores)
             .limits(request.limits.clone());
         let call = Call::resolve_with(reader.model, choices, &run, Some(other))?;
-        let attributed = Attributed {
-            source: without.source.as_ref().map(|source| &source.ids[..]),
-            target: &without.target,
-            first: without.first,
-            positions: &without.positions,
-        };
-        let mut runs = attributed.runs(&call, progress)?;
+        let attributed = without.attributed();
+        let own = attributed.forward(&call.attributing().engine())?;
+        let mut runs = attributed.runs(&call, &own, progress)?;
         let [metric, greedy] = [0, 1].map(|place| call.step_scores.get(place).map_or("", |function| function.name()));
         let all = |name: &str| {
             runs.iter().filter_map(|run| run.step_scores.get(name)).flatten().copied().collect::<Vec<f32>>()
@@ -84,36 +84,11 @@ impl Sensitivity {
         for run in &mut runs {
             run.step_scores.shift_remove(greedy);
         }
-        Ok(Self { scores, likeliest, runs })
+        Ok(Self { scores, likeliest, runs, states: own.states() })
     }
 
     /// Indices of the context-sensitive tokens, the most sensitive one first.
     pub(super) fn selected(&self, salience: Salience) -> Vec<usize> {
         salience.select(&self.scores)
-    }
-
-    /// Says that no token is selected: the most sensitive one, and what would select it.
-    pub(super) fn nothing_selected(&self, salience: Salience, tokens: &[String]) -> Warning {
-        let scores = &self.scores;
-        let numbers = || scores.iter().enumerate().filter(|(_, score)| !score.is_nan());
-        let Some((place, score)) = numbers().max_by(|one, other| one.1.abs().total_cmp(&other.1.abs())) else {
-            return "the context changes no score of the output: all of them are NaN".to_owned().into();
-        };
-        let threshold = salience.threshold(scores.iter().copied());
-        let below = Salience::largest_that_selects(scores);
-        let way_out = match below {
-            Some(below) => format!(
-                "a `context_sensitivity_std_threshold` of {below:.2} selects it, and of 0 with a `context_sensitivity_topk` of 1 \
-                 selects it alone"
-            ),
-            None => "all tokens have the same score".to_owned(),
-        };
-        format!(
-            "no token of the output is context-sensitive: the threshold is {threshold:.4} (mean + {} standard deviations), and the \
-             most sensitive token is {:?} with {score:.4}; {way_out}",
-            salience.std_threshold,
-            tokens.get(place).map_or("", String::as_str)
-        )
-        .into()
     }
 }

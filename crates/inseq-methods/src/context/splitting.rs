@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use inseq_core::text::sentence_spans;
+
 use super::template::Template;
 
 /// Marks that end a context if no separator does.
@@ -14,10 +16,20 @@ pub(super) struct Division {
     pub(super) current: Range<usize>,
 }
 
+/// The two texts that a text is the translation of: its context and the text to study.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Originals<'a> {
+    pub(super) context: &'a str,
+    pub(super) current: &'a str,
+}
+
 /// Divides a text: by the template's separator, if the text has it once; otherwise by runs of spaces and punctuation, if these
-/// leave two parts. `None` if neither does.
-pub(super) fn divide(text: &str, template: &Template) -> Option<Division> {
-    by_separator(text, template.separator()).or_else(|| by_marks(text))
+/// leave two parts; otherwise by sentences, if the text is the translation of two texts and has as many sentences as both. `None` if
+/// nothing does.
+pub(super) fn divide(text: &str, template: &Template, originals: Option<Originals>) -> Option<Division> {
+    by_separator(text, template.separator())
+        .or_else(|| by_marks(text))
+        .or_else(|| originals.and_then(|originals| by_sentences(text, originals)))
 }
 
 fn by_separator(text: &str, separator: &str) -> Option<Division> {
@@ -43,6 +55,14 @@ fn by_marks(text: &str) -> Option<Division> {
     Some(Division { context: 0..end, current: end + text[end..].find(second)?..text.len() })
 }
 
+fn by_sentences(text: &str, originals: Originals) -> Option<Division> {
+    let sentences = sentence_spans(text);
+    let [before, behind] = [originals.context, originals.current].map(|original| sentence_spans(original).len());
+    let (last, first) = (sentences.get(before.checked_sub(1)?)?, sentences.get(before)?);
+    let division = Division { context: 0..last.end, current: first.start..text.len() };
+    (sentences.len() == before + behind).then_some(division)
+}
+
 /// Divides a text behind a context that it begins with; `None` if it does not begin with it.
 pub(super) fn behind(text: &str, context: &str, template: &Template) -> Option<Division> {
     let rest = text.strip_prefix(context)?;
@@ -50,7 +70,7 @@ pub(super) fn behind(text: &str, context: &str, template: &Template) -> Option<D
     let start = text.len() - rest.len();
     // Marks that end the context are not part of the text.
     let marks = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || MARKS.contains(&c)).len();
-    let proposed = divide(text, template).filter(|division| division.context.end == context.len());
+    let proposed = divide(text, template, None).filter(|division| division.context.end == context.len());
     let current =
         proposed.map_or(start + if context.is_empty() { 0 } else { marks }..text.len(), |found| found.current);
     Some(Division { context: 0..context.len(), current })
@@ -61,8 +81,24 @@ mod tests {
     use super::*;
 
     fn divided<'a>(text: &'a str, template: &str) -> Option<(&'a str, &'a str)> {
-        let division = divide(text, &Template::read("output_template", template).unwrap())?;
+        let division = divide(text, &Template::read("output_template", template).unwrap(), None)?;
         Some((&text[division.context], &text[division.current]))
+    }
+
+    #[test]
+    fn sentences_divide_a_translation() {
+        let template = Template::read("output_template", "{context} {current}").unwrap();
+        let divided = |text: &'static str, context, current| {
+            let division = divide(text, &template, Some(Originals { context, current }))?;
+            Some((&text[division.context], &text[division.current]))
+        };
+        let text = "Il fait froid. La nuit tombe. Où sont-elles ?";
+        assert_eq!(
+            divided(text, "It is cold. Night falls.", "Where are they?"),
+            Some(("Il fait froid. La nuit tombe.", "Où sont-elles ?"))
+        );
+        assert_eq!(divided(text, "It is cold.", "Where are they?"), None, "three sentences of two");
+        assert_eq!(divided(text, "", "It is cold. Night falls. Where are they?"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use inseq_core::{TextKind, TextName, Warning};
 use inseq_models::tokenizer::Role;
 
+use super::attributed::Attributed;
 use super::passage::{Passage, Reader};
 use super::request::{ContextRequest, OutputContextStrategy};
 use super::template::{Rendered, Template};
@@ -139,6 +140,12 @@ impl WithContext {
     pub(super) fn input(&self) -> &Passage {
         self.source.as_ref().unwrap_or(&self.target)
     }
+
+    /// The text with some positions of its target to attribute, in order.
+    pub(super) fn at<'a>(&'a self, positions: &'a [usize]) -> Attributed<'a> {
+        let source = self.source.as_ref().map(|source| &source.ids[..]);
+        Attributed { source, target: &self.target.ids, first: self.first, positions }
+    }
 }
 
 /// The text without its context.
@@ -157,6 +164,12 @@ pub(super) struct WithoutContext {
 }
 
 impl WithoutContext {
+    /// The text with the positions of the output to study.
+    pub(super) fn attributed(&self) -> Attributed<'_> {
+        let source = self.source.as_ref().map(|source| &source.ids[..]);
+        Attributed { source, target: &self.target, first: self.first, positions: &self.positions }
+    }
+
     /// Reads the text without its context. The output to study has the ids that it has with its context; only the space before its
     /// first token may differ.
     ///

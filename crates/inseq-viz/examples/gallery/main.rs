@@ -3,10 +3,11 @@
 //! `cargo run -p inseq-viz --example gallery -- terminal french 100 truecolor dark`
 //! `cargo run -p inseq-viz --example gallery -- html all > report.html`
 //! `cargo run -p inseq-viz --features png --example gallery -- png french links > links.png`
+//! `cargo run -p inseq-viz --example gallery -- html citations > citations.html`
 
 mod samples;
 
-use inseq_viz::html::{self, HtmlOptions};
+use inseq_viz::html::{self, CitationsOptions, HtmlOptions};
 use inseq_viz::scale::Theme;
 use inseq_viz::terminal::{self, ColorSupport, TerminalOptions};
 use inseq_viz::{View, ViewOptions};
@@ -26,6 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "punctuation" => vec![samples::punctuation()],
         "pair" => vec![samples::french(), samples::signed()],
         "many" => samples::many(200, 100),
+        "context" | "citations" => Vec::new(),
         "all" => vec![
             samples::french(),
             samples::german(),
@@ -64,22 +66,44 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .theme(theme(argument(4, "dark")))
                 .show_values(argument(5, "values") == "values")
                 .view(view(argument(6, "matrix")));
-            print!("{}", terminal::render(&result, &options)?);
+            print!(
+                "{}",
+                match argument(1, "french") {
+                    "context" => terminal::render_context(&samples::context(), &options)?,
+                    _ => terminal::render(&result, &options)?,
+                }
+            );
         }
-        "html" => print!("{}", html::render(&result, &HtmlOptions::default().view(view(argument(2, "matrix"))))?),
+        "html" => {
+            let options = HtmlOptions::default().view(view(argument(2, "matrix")));
+            print!(
+                "{}",
+                match argument(1, "french") {
+                    "context" => html::render_context(&samples::context(), &options)?,
+                    "citations" => html::render_citations(&samples::citations(), &CitationsOptions::default())?,
+                    _ => html::render(&result, &options)?,
+                }
+            );
+        }
         #[cfg(feature = "png")]
         format @ ("svg" | "png" | "tex") => {
             use std::io::Write as _;
 
-            use inseq_viz::figure::{self, FigureOptions};
+            use inseq_viz::figure::{self, FigureOptions, Shown};
             let options = FigureOptions::default()
                 .theme(theme(argument(3, "light")))
                 .show_values(argument(4, "values") == "values")
                 .view(view(argument(2, "matrix")));
+            let (context, citations) = (samples::context(), samples::citations());
+            let shown: Shown = match argument(1, "french") {
+                "context" => (&context).into(),
+                "citations" => (&citations).into(),
+                _ => (&result).into(),
+            };
             let bytes = match format {
-                "svg" => figure::svg(&result, &options)?.into_bytes(),
-                "png" => figure::png(&result, &options)?,
-                _ => figure::tex(&result, &options)?.into_bytes(),
+                "svg" => figure::svg(shown, &options)?.into_bytes(),
+                "png" => figure::png(shown, &options)?,
+                _ => figure::tex(shown, &options)?.into_bytes(),
             };
             std::io::stdout().write_all(&bytes)?;
         }

@@ -1,6 +1,7 @@
 //! Attributions made up to look like real ones, in several scripts.
 
 use inseq_core::{AttributionKind, AttributionResult, SequenceAttribution, Token};
+use inseq_core::{Citations, CitedSentence, CitedSource, ContextAttribution, ContextCues, ContextInfo, SourceScore};
 use ndarray::{Array1, Array2};
 
 /// A small reproducible generator, so that the pictures are the same everywhere.
@@ -274,4 +275,93 @@ pub fn result(sequences: Vec<SequenceAttribution>) -> AttributionResult {
     ];
     let info = info.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     AttributionResult { sequences, steps: None, info }
+}
+
+/// An answer of two tokens that depend on the contexts, of which one has a contrast.
+pub fn context() -> ContextAttribution {
+    let tokens = |words: &str| -> Vec<String> { words.split(' ').map(str::to_owned).collect() };
+    let input = "▁The ▁tired ▁nurse ▁said ▁that ▁she ▁was ▁late ▁& ▁left ▁100% ▁of ▁the ▁work_ .";
+    let output = "▁L ' infirmière ▁fatiguée ▁a ▁dit";
+    let scores = |strong: &[(usize, f32)], count: usize| -> Vec<f32> {
+        let score = |index: usize| strong.iter().find(|(at, _)| *at == index).map_or(0.02, |(_, score)| *score);
+        (0..count).map(score).collect()
+    };
+    let cues =
+        |index: usize, token: &str, contrast: &str, strong: &[(usize, f32)], before: &[(usize, f32)]| ContextCues {
+            cti_idx: index,
+            cti_token: token.to_owned(),
+            cti_score: if index == 2 { 2.25 } else { 1.5 },
+            contrast_token: Some(contrast.to_owned()),
+            input_context_scores: Some(scores(strong, 15)),
+            output_context_scores: Some(scores(before, 6)),
+            ..ContextCues::default()
+        };
+    let arguments = serde_json::json!({
+        "model_name_or_path": "a model",
+        "context_sensitivity_metric": "kl_divergence",
+        "attribution_method": "saliency",
+        "attributed_fn": "contrast_prob_diff",
+        "input_current_text": "Where is she?",
+    });
+    ContextAttribution {
+        input_context: Some("The tired nurse said that she was late & left 100% of the work_.".into()),
+        input_context_tokens: Some(tokens(input)),
+        output_context: Some("L'infirmière fatiguée a dit".into()),
+        output_context_tokens: Some(tokens(output)),
+        output_current: "Où est-elle fatiguée ?".into(),
+        output_current_tokens: tokens("▁Où ▁est -elle ▁fatiguée ▁?"),
+        cti_scores: vec![0.1, 0.2, 2.25, 1.5, 0.05],
+        cci_scores: vec![
+            cues(2, "-elle", "-il", &[(2, 0.6), (5, 1.2)], &[(2, 0.9)]),
+            cues(3, "▁fatiguée", "▁perdue", &[(1, 0.8)], &[(3, 0.7)]),
+        ],
+        info: Some(ContextInfo {
+            arguments: arguments.as_object().cloned().unwrap_or_default(),
+            ..ContextInfo::default()
+        }),
+    }
+}
+
+/// Three sentences that rest on three of four sources.
+pub fn citations() -> Citations {
+    let answer = ["The nurse was late.", "She had worked {all} night; 100% of it.", "It rained."];
+    let sources = [
+        ("report.txt", "The nurse came at nine, and the ward opens at eight."),
+        ("mails.jsonl:3", "Dear all, I did the whole night alone. Best, N."),
+        ("weather_log.md", "No rain today."),
+        (
+            "rota.txt",
+            "Monday: day. Tuesday: night. Wednesday: night. Thursday: free. Friday: night. Saturday: day. Sunday: day. \
+                      Holidays are agreed upon with the head of the ward at least a month before they begin, in writing, and \
+                      never for more than two weeks at a time. Nights are swapped by agreement of both, which the head confirms.",
+        ),
+    ];
+    let scores = [[4.1, 0.3, -0.2, 0.1], [0.2, 3.2, 0.0, 1.9], [0.0, -0.1, -2.4, 0.05]];
+    let mut from = 0;
+    let sentence = |(text, scores): (&str, [f64; 4])| {
+        let span = (from, from + text.chars().count());
+        from = span.1 + 1;
+        CitedSentence {
+            text: text.to_owned(),
+            span,
+            tokens: 6,
+            log_probability: -2.5,
+            contextless_log_probability: -7.25,
+            scores: scores
+                .map(|score| SourceScore { score, confidence: Some(0.9), gain: (score > 0.0).then_some(score / 2.0) })
+                .to_vec(),
+        }
+    };
+    Citations {
+        model: "a model".into(),
+        method: "context_cite".into(),
+        sentences: answer.into_iter().zip(scores).map(sentence).collect(),
+        answer: answer.join(" "),
+        sources: sources
+            .map(|(name, text)| CitedSource { name: name.into(), text: text.into(), span: (0, 1) })
+            .to_vec(),
+        contextless_answer: Some("I do not know.".into()),
+        forwards: 64,
+        ..Citations::default()
+    }
 }

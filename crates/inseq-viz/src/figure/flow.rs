@@ -1,5 +1,6 @@
 //! The token view: for each generated token, the text before it, coloured by its influence.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use unicode_bidi::{BidiInfo, Level};
@@ -14,6 +15,10 @@ use crate::token_text::{TokenText, spaces_before};
 
 /// Height of a line of text.
 const LINE: f32 = 14.0;
+/// Size of a note after a token.
+const NOTE: f32 = 5.5;
+/// Space between a token and its note.
+const NOTE_GAP: f32 = 1.6;
 
 /// One line for each chosen step: the token on the left, the text before it on the right.
 pub(super) fn draw(plate: &Plate, panel: &Panel, style: &Style) -> Result<Part> {
@@ -29,7 +34,8 @@ pub(super) fn draw(plate: &Plate, panel: &Panel, style: &Style) -> Result<Part> 
         for passage in plate.passages.iter().filter(|passage| passage.is_written) {
             let given = passage.tokens.len().saturating_sub(scores.len());
             let scores: Vec<f32> = std::iter::repeat_n(f32::NAN, given).chain(scores.iter().copied()).collect();
-            part.below(flow(&passage.tokens, &scores, coloring, style.options.width, style), 0.0);
+            let text = Running { tokens: &passage.tokens, scores: &scores, notes: BTreeMap::new() };
+            part.below(text.draw(coloring, style.options.width, style), 0.0);
         }
     }
     for (index, &step) in plate.steps.iter().enumerate() {
@@ -39,7 +45,8 @@ pub(super) fn draw(plate: &Plate, panel: &Panel, style: &Style) -> Result<Part> 
             let scores: Vec<f32> =
                 rows.iter().map(|row| row.scores[step]).take_while(|score| !score.is_nan()).collect();
             if !scores.is_empty() {
-                text.below(flow(&tokens[..scores.len()], &scores, &colors, room, style), 2.0);
+                let seen = Running { tokens: &tokens[..scores.len()], scores: &scores, notes: BTreeMap::new() };
+                text.below(seen.draw(&colors, room, style), 2.0);
             }
         }
         let mut line = Part::default();
@@ -74,9 +81,10 @@ pub(super) fn draw(plate: &Plate, panel: &Panel, style: &Style) -> Result<Part> 
     Ok(part)
 }
 
-struct Coloring {
-    scale: Scale,
-    palette: Palette,
+/// The colours of scores.
+pub(super) struct Coloring {
+    pub scale: Scale,
+    pub palette: Palette,
 }
 
 /// The step score that colours generated tokens, with its values.
@@ -88,43 +96,73 @@ fn highlight(matrix: &Matrix, style: &Style) -> Result<Option<(Coloring, Vec<f32
     Ok(Some((Coloring { scale, palette }, row.scores.clone())))
 }
 
-/// Tokens as running text, each line in its reading order.
-fn flow(tokens: &[TokenText], scores: &[f32], coloring: &Coloring, room: f32, style: &Style) -> Part {
-    let spaces = spaces_before(tokens);
-    let widths: Vec<f32> = tokens.iter().map(|token| style.fonts.width(token.running(), TEXT)).collect();
-    let space = style.fonts.width(" ", TEXT) + 1.0;
-    let is_rtl = tokens.iter().find(|token| !token.special && token.text.chars().any(char::is_alphabetic));
-    let is_rtl = is_rtl.is_some_and(|token| token.right_to_left);
-    let mut part = Part::default();
-    for (number, line) in lines(tokens, &widths, &spaces, (space, room), style).into_iter().enumerate() {
-        let y = number as f32 * LINE;
-        let items = ordered(line, tokens, &spaces, is_rtl);
-        let width = |item: &Item| item.map_or(space, |index| widths[index]);
-        let whole: f32 = items.iter().map(width).sum();
-        let mut x = if is_rtl { room - whole } else { 0.0 };
-        part.width = part.width.max(if is_rtl { room } else { whole });
-        for item in items {
-            if let Some(index) = item {
-                let strength = coloring.scale.strength(scores[index]).unwrap_or(0.0);
-                let colors =
-                    style.colors(&coloring.scale, &coloring.palette, scores[index]).filter(|_| strength >= FAINT);
-                let color = ground(&mut part, colors, (x, y), widths[index]);
-                let color = color.unwrap_or(if tokens[index].special { style.muted } else { style.ink });
-                part.marks.push(Mark::Text {
-                    x,
-                    y: y + LINE / 2.0 + TEXT * MIDDLE,
-                    text: tokens[index].running().to_owned(),
-                    size: TEXT,
-                    anchor: Anchor::Start,
-                    turn: 0.0,
-                    color,
-                });
+/// Tokens as running text.
+pub(super) struct Running<'a> {
+    pub tokens: &'a [TokenText],
+    /// Score of each token; NaN for none.
+    pub scores: &'a [f32],
+    /// Small text after some tokens, by the index of the token.
+    pub notes: BTreeMap<usize, String>,
+}
+
+impl Running<'_> {
+    /// The text in lines of at most `room`, each line in its reading order.
+    pub fn draw(&self, coloring: &Coloring, room: f32, style: &Style) -> Part {
+        let tokens = self.tokens;
+        let spaces = spaces_before(tokens);
+        let own: Vec<f32> = tokens.iter().map(|token| style.fonts.width(token.running(), TEXT)).collect();
+        let note = |index: usize| self.notes.get(&index).map_or(0.0, |note| style.fonts.width(note, NOTE) + NOTE_GAP);
+        let widths: Vec<f32> = own.iter().enumerate().map(|(index, width)| width + note(index)).collect();
+        let space = style.fonts.width(" ", TEXT) + 1.0;
+        let is_rtl = tokens.iter().find(|token| !token.special && token.text.chars().any(char::is_alphabetic));
+        let is_rtl = is_rtl.is_some_and(|token| token.right_to_left);
+        let mut part = Part::default();
+        for (number, line) in lines(tokens, &widths, &spaces, (space, room), style).into_iter().enumerate() {
+            let y = number as f32 * LINE;
+            let items = ordered(line, tokens, &spaces, is_rtl);
+            let width = |item: &Item| item.map_or(space, |index| widths[index]);
+            let whole: f32 = items.iter().map(width).sum();
+            let mut x = if is_rtl { room - whole } else { 0.0 };
+            part.width = part.width.max(if is_rtl { room } else { whole });
+            for item in items {
+                if let Some(index) = item {
+                    self.token(&mut part, index, ((x, y), own[index]), coloring, style);
+                }
+                x += width(&item);
             }
-            x += width(&item);
+            part.height = y + LINE;
         }
-        part.height = y + LINE;
+        part
     }
-    part
+
+    /// A token at a place, with its own width, and its note.
+    fn token(
+        &self,
+        part: &mut Part,
+        index: usize,
+        ((x, y), width): ((f32, f32), f32),
+        coloring: &Coloring,
+        style: &Style,
+    ) {
+        let (token, score) = (&self.tokens[index], self.scores[index]);
+        let strength = coloring.scale.strength(score).unwrap_or(0.0);
+        let colors = style.colors(&coloring.scale, &coloring.palette, score).filter(|_| strength >= FAINT);
+        let color = ground(part, colors, (x, y), width);
+        let mark = |x: f32, text: String, size: f32, color: Rgb| Mark::Text {
+            x,
+            y: y + LINE / 2.0 + TEXT * MIDDLE,
+            text,
+            size,
+            anchor: Anchor::Start,
+            turn: 0.0,
+            color,
+        };
+        let own = color.unwrap_or(if token.special { style.muted } else { style.ink });
+        part.marks.push(mark(x, token.running().to_owned(), TEXT, own));
+        if let Some(note) = self.notes.get(&index) {
+            part.marks.push(mark(x + width + NOTE_GAP, note.clone(), NOTE, style.muted));
+        }
+    }
 }
 
 /// The tokens of each line, in reading order. A word of several tokens stays on one line if it fits.

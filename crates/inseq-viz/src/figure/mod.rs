@@ -23,14 +23,19 @@
 //! # Ok::<(), inseq_viz::Error>(())
 //! ```
 
+mod citations;
+mod context;
 mod drawing;
 mod flow;
 mod fonts;
 mod links;
+mod shown;
 mod style;
 mod svg;
 mod table;
 mod tex;
+
+pub use shown::Shown;
 
 use crate::panel::{Plate, plates};
 use crate::scale::Theme;
@@ -86,9 +91,9 @@ inseq_core::setters! {
 /// # Errors
 ///
 /// Those of [`terminal::render`](crate::terminal::render), except [`Error::View`](crate::Error::View): every view can be drawn.
-pub fn svg<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<String> {
+pub fn svg<'a>(shown: impl Into<Shown<'a>>, options: &FigureOptions) -> Result<String> {
     let fonts = Fonts::new();
-    svg::write(&drawing(&result.into(), options, &fonts)?, &fonts)
+    svg::write(&drawing(&shown.into(), options, &fonts)?, &fonts)
 }
 
 /// Draws the picture as a `tikzpicture`, for `\input` in a LaTeX document that uses TikZ.
@@ -96,8 +101,8 @@ pub fn svg<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<
 /// # Errors
 ///
 /// Those of [`svg`].
-pub fn tex<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<String> {
-    Ok(tex::write(&drawing(&result.into(), options, &Fonts::new())?))
+pub fn tex<'a>(shown: impl Into<Shown<'a>>, options: &FigureOptions) -> Result<String> {
+    Ok(tex::write(&drawing(&shown.into(), options, &Fonts::new())?))
 }
 
 /// Largest number of pixels of a PNG.
@@ -110,11 +115,11 @@ const MOST_PIXELS: u32 = 100_000_000;
 ///
 /// Those of [`svg`], and [`Error::TooLarge`](crate::Error::TooLarge).
 #[cfg(feature = "png")]
-pub fn png<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<Vec<u8>> {
+pub fn png<'a>(shown: impl Into<Shown<'a>>, options: &FigureOptions) -> Result<Vec<u8>> {
     use crate::Error;
     use resvg::{tiny_skia, usvg};
 
-    let svg = svg(result, options)?;
+    let svg = svg(shown, options)?;
     let failed = |error: String| Error::Drawing(error);
     let tree = usvg::Tree::from_str(&svg, &usvg::Options::default()).map_err(|error| failed(error.to_string()))?;
     // A point is 4/3 of the pixels that the renderer counts in.
@@ -132,21 +137,21 @@ pub fn png<'a>(result: impl Into<Texts<'a>>, options: &FigureOptions) -> Result<
     pixels.encode_png().map_err(|error| failed(error.to_string()))
 }
 
-/// The texts of a result below each other.
-fn drawing(result: &Texts, options: &FigureOptions, fonts: &Fonts) -> Result<Drawing> {
+/// The parts of a picture below each other.
+fn drawing(shown: &Shown, options: &FigureOptions, fonts: &Fonts) -> Result<Drawing> {
     let style = Style::new(options, fonts);
-    let caption = options.view.title.clone().or_else(|| caption::line(&result.info));
+    let caption = options.view.title.clone().or_else(|| shown.caption());
     let title = caption.as_deref().map_or_else(|| "Attributions".to_owned(), caption::one_line);
     let mut all = Part::default();
     if options.show_title || options.view.title.is_some() {
         all.below(style.paragraph(&title, options.width), 0.0);
     }
-    for plate in &plates(result, &options.view)? {
-        let mut part = Part::default();
-        if let Some(ordinal) = &plate.ordinal {
-            part.below(style.paragraph(ordinal, options.width), 0.0);
-        }
-        part.below(body(plate, &style)?, style::GAP);
+    let parts = match shown {
+        Shown::Texts(texts) => of_texts(texts, &style)?,
+        Shown::Context(attribution) => context::draw(attribution, &style)?,
+        Shown::Citations(citations, rule) => citations::draw(citations, rule, &style)?,
+    };
+    for part in parts {
         all.below(part, 3.0 * style::GAP);
     }
     let margin = style::GAP / 2.0;
@@ -159,6 +164,19 @@ fn drawing(result: &Texts, options: &FigureOptions, fonts: &Fonts) -> Result<Dra
     })
 }
 
+/// The texts of a result.
+fn of_texts(texts: &Texts, style: &Style) -> Result<Vec<Part>> {
+    let part = |plate: &Plate| {
+        let mut part = Part::default();
+        if let Some(ordinal) = &plate.ordinal {
+            part.below(style.paragraph(ordinal, style.options.width), 0.0);
+        }
+        part.below(body(plate, style)?, style::GAP);
+        Ok(part)
+    };
+    plates(texts, &style.options.view)?.iter().map(part).collect()
+}
+
 /// One text in the chosen view.
 fn body(plate: &Plate, style: &Style) -> Result<Part> {
     let is_read = style.options.view.view == View::Tokens && plate.steps.is_empty();
@@ -168,7 +186,7 @@ fn body(plate: &Plate, style: &Style) -> Result<Part> {
     let mut part = match style.options.view.view {
         View::Tokens => return flow::draw(plate, first, style),
         View::Links => links::draw(first, style),
-        View::Matrix | View::Pair | View::Granular => table::draw(plate, style),
+        View::Matrix | View::Pair | View::Granular => table::draw(&plate.panels, style),
     };
     part.below(style.legend(first), style::GAP);
     Ok(part)

@@ -4,7 +4,7 @@ use super::drawing::{Anchor, Mark, Part};
 use super::style::{GAP, MIDDLE, NUMBER, SMALL, Style, TEXT};
 use crate::matrix::Row;
 use crate::number::NumberFormat;
-use crate::panel::{Panel, Plate};
+use crate::panel::Panel;
 use crate::scale::Rgb;
 use crate::token_text::TokenText;
 
@@ -12,10 +12,10 @@ use crate::token_text::TokenText;
 const PAD: f32 = 4.0;
 
 /// The tables of a text.
-pub(super) fn draw(plate: &Plate, style: &Style) -> Part {
+pub(super) fn draw(panels: &[Panel], style: &Style) -> Part {
     let mut all = Part::default();
     let mut line = Part::default();
-    for panel in &plate.panels {
+    for panel in panels {
         let table = table(panel, style);
         if line.width > 0.0 && line.width + 2.0 * GAP + table.width > style.options.width {
             all.below(std::mem::take(&mut line), 1.5 * GAP);

@@ -4,7 +4,9 @@ use askama::Template;
 use inseq_core::{CitationRule, Citations, CitedSource};
 use serde::Serialize;
 
-use super::page::{island, policy, scale_rules};
+use super::folding::Folding;
+use super::head::Head;
+use super::page::{island, scale_rules};
 use super::script::citations_script;
 use crate::Result;
 use crate::caption::one_line;
@@ -31,17 +33,12 @@ inseq_core::setters! {
 #[derive(Template)]
 #[template(path = "citations/citations.html")]
 struct Page {
-    title: String,
-    theme: Option<&'static str>,
-    facts: Vec<(&'static str, String)>,
+    head: Head,
     sentences: Vec<Sentence>,
     /// Text after the last sentence.
     after: String,
     contextless: Option<String>,
     sources: Vec<Source>,
-    policy: String,
-    style: String,
-    script: String,
     data: String,
 }
 
@@ -58,7 +55,7 @@ struct Sentence {
 struct Source {
     number: Option<usize>,
     name: String,
-    text: String,
+    folding: Folding,
 }
 
 /// Data of the page's script.
@@ -123,27 +120,17 @@ pub fn render_citations(citations: &Citations, options: &CitationsOptions) -> Re
     let source = |(index, source): (usize, &CitedSource)| Source {
         number: number(index),
         name: one_line(&source.name),
-        text: passive(&source.text),
+        folding: Folding::of(&source.text),
     };
-    let style = format!(
-        "{}{}{}",
-        include_str!("../../templates/report/report.css"),
-        include_str!("../../templates/citations/citations.css"),
-        scale_rules()?
-    );
-    let script = citations_script();
+    let title = options.title.as_deref().unwrap_or("What each sentence rests on");
+    let style = format!("{}{}", include_str!("../../templates/citations/citations.css"), scale_rules()?);
     let page = Page {
-        title: options.title.as_deref().map_or_else(|| "What each sentence rests on".to_owned(), one_line),
-        theme: options.theme.map(|theme| if theme == Theme::Dark { "dark" } else { "light" }),
-        facts: facts(citations),
+        head: Head::new(title, options.theme, &style, citations_script()).facts(facts(citations)),
         after: between(from, characters.len()),
         contextless: citations.contextless_answer.as_deref().map(passive),
         sources: citations.sources.iter().enumerate().map(source).collect(),
-        policy: policy(&style, &script),
         data: island(&data(citations, &options.rule))?,
         sentences,
-        style,
-        script,
     };
     Ok(page.render()?)
 }

@@ -9,6 +9,8 @@
 
 mod citations;
 mod data;
+mod folding;
+mod head;
 mod page;
 mod script;
 mod tables;
@@ -70,8 +72,6 @@ pub fn render<'a>(result: impl Into<Texts<'a>>, options: &HtmlOptions) -> Result
         summaries.push(text.summary());
         texts.push(page::island(&text)?);
     }
-    let style = format!("{}{}", include_str!("../../templates/report/report.css"), page::scale_rules()?);
-    let script = script::joined();
     let report = page::Report {
         info: &result.info,
         contributors: options.contributors,
@@ -84,14 +84,11 @@ pub fn render<'a>(result: impl Into<Texts<'a>>, options: &HtmlOptions) -> Result
         },
         summaries: &summaries,
     };
+    let title = view.title.as_deref().unwrap_or("What made each word");
+    let head = head::Head::new(title, options.theme, &page::scale_rules()?, script::joined());
     let page = page::Page {
-        title: view.title.as_deref().map_or_else(|| "What made each word".to_owned(), caption::one_line),
-        theme: options.theme.map(|theme| if theme == Theme::Dark { "dark" } else { "light" }),
-        facts: caption::facts(&result.info),
-        policy: page::policy(&style, &script),
+        head: head.facts(caption::facts(&result.info)).class(if summaries.len() > 1 { "several" } else { "" }),
         data: page::island(&report)?,
-        style,
-        script,
         summaries: &summaries,
         texts,
     };

@@ -1,14 +1,13 @@
-//! The page around the texts: its style, its script, its data and its content policy.
+//! The page around the texts: its data, and the colours of scores.
 
 use std::fmt::Write as _;
 
 use askama::Template;
-use base64::Engine as _;
 use inseq_core::Info;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::data::Summary;
+use super::head::Head;
 use crate::Result;
 use crate::scale::{Rgb, Scale, Theme};
 use crate::token_text::is_active;
@@ -19,14 +18,9 @@ const LEVELS: usize = 33;
 #[derive(Template)]
 #[template(path = "report/report.html")]
 pub(super) struct Page<'a> {
-    pub title: String,
-    pub theme: Option<&'static str>,
-    pub facts: Vec<(&'static str, String)>,
+    pub head: Head,
     pub summaries: &'a [Summary],
     pub texts: Vec<String>,
-    pub policy: String,
-    pub style: String,
-    pub script: String,
     pub data: String,
 }
 
@@ -63,17 +57,6 @@ pub(super) fn island(data: &impl Serialize) -> Result<String> {
         }
     }
     Ok(safe)
-}
-
-/// The content policy: it allows this style and this script by their digests, and nothing else.
-pub(super) fn policy(style: &str, script: &str) -> String {
-    let digest =
-        |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)));
-    format!(
-        "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
-        digest(script),
-        digest(style)
-    )
 }
 
 /// The class of the colour of a score; empty for NaN.

@@ -29,6 +29,15 @@ const MAIN: &str = include_str!("../../templates/report/main.js");
 const CITATIONS: &str = include_str!("../../templates/citations/citations.js");
 const OF_CITATIONS: [&str; 3] = ["dom", "scale", "theme"];
 
+/// Main module of pages without other parts to move.
+const THEMES: &str = "\
+import { root } from \"./dom.js\";
+import { offerThemes } from \"./theme.js\";
+root.classList.add(\"js\");
+offerThemes();
+";
+const OF_THEMES: [&str; 2] = ["dom", "theme"];
+
 /// The whole script of the page of attributions.
 pub(super) fn joined() -> String {
     of_modules(MODULES.into_iter().chain([("main", MAIN)]))
@@ -36,8 +45,17 @@ pub(super) fn joined() -> String {
 
 /// The whole script of the page of citations.
 pub(super) fn citations_script() -> String {
-    let modules = MODULES.into_iter().filter(|(name, _)| OF_CITATIONS.contains(name));
-    of_modules(modules.chain([("main", CITATIONS)]))
+    of_some(&OF_CITATIONS, CITATIONS)
+}
+
+/// The script with which a reader chooses a theme.
+pub(super) fn themes_script() -> String {
+    of_some(&OF_THEMES, THEMES)
+}
+
+fn of_some(names: &[&str], main: &'static str) -> String {
+    let modules = MODULES.into_iter().filter(|(name, _)| names.contains(name));
+    of_modules(modules.chain([("main", main)]))
 }
 
 fn of_modules(modules: impl Iterator<Item = (&'static str, &'static str)>) -> String {
@@ -82,7 +100,8 @@ mod tests {
     #[test]
     fn modules_import_what_is_there_already() {
         let mut known: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (name, source) in MODULES.into_iter().chain([("main", MAIN), ("citations", CITATIONS)]) {
+        for (name, source) in MODULES.into_iter().chain([("main", MAIN), ("citations", CITATIONS), ("themes", THEMES)])
+        {
             for line in source.lines().filter(|line| line.starts_with("import ")) {
                 let (names, from) = import(line).unwrap_or_else(|| panic!("{name}.js: {line}"));
                 let (_, exports) =
@@ -94,12 +113,14 @@ mod tests {
             let exports = source.lines().filter_map(|line| line.strip_prefix("export ")).filter_map(declared).collect();
             known.push((name, exports));
         }
-        for script in [joined(), citations_script()] {
+        for script in [joined(), citations_script(), themes_script()] {
             assert!(!script.contains("\nimport ") && !script.contains("\nexport "));
         }
-        let of_citations = OF_CITATIONS.map(|name| MODULES.into_iter().find(|(known, _)| *known == name).unwrap().1);
-        for line in [CITATIONS].into_iter().chain(of_citations).flat_map(str::lines) {
-            assert!(import(line).is_none_or(|(_, from)| OF_CITATIONS.contains(&from)), "{line}");
+        for (names, main) in [(&OF_CITATIONS[..], CITATIONS), (&OF_THEMES, THEMES)] {
+            let modules = MODULES.into_iter().filter(|(name, _)| names.contains(name)).map(|(_, source)| source);
+            for line in modules.chain([main]).flat_map(str::lines) {
+                assert!(import(line).is_none_or(|(_, from)| names.contains(&from)), "{line}");
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::page::policy;
+use super::head::Head;
 use crate::Result;
 use crate::token_text::passive;
 
@@ -44,9 +44,8 @@ pub enum Cell {
 #[derive(Template)]
 #[template(path = "tables/tables.html")]
 struct Page<'a> {
-    page: &'a TablePage,
-    policy: String,
-    style: &'a str,
+    head: Head,
+    tables: &'a [PageTable],
 }
 
 impl TablePage {
@@ -65,11 +64,8 @@ impl TablePage {
     /// # Ok::<(), inseq_viz::Error>(())
     /// ```
     pub fn render(&self) -> Result<String> {
-        const STYLE: &str = concat!(
-            include_str!("../../templates/report/report.css"),
-            include_str!("../../templates/tables/tables.css")
-        );
-        Ok(Page { page: self, policy: policy(STYLE, ""), style: STYLE }.render()?)
+        let head = Head::new(&self.title, None, include_str!("../../templates/tables/tables.css"), String::new());
+        Ok(Page { head: head.facts(self.facts.iter().cloned()), tables: &self.tables }.render()?)
     }
 }
 

@@ -1,19 +1,17 @@
-//! A page of the influence of a context. It has no script: context-sensitive tokens are links to their cues, and long texts are
-//! folded.
+//! A page of the influence of a context. It needs no script: context-sensitive tokens are links to their cues, and long texts are
+//! folded. Its script lets the reader choose a theme.
 
 use askama::Template;
 use inseq_core::ContextAttribution;
 
 use super::HtmlOptions;
-use super::page::{level, policy, scale_rules};
+use super::folding::Folding;
+use super::head::Head;
+use super::page::{level, scale_rules};
+use super::script::themes_script;
 use crate::Result;
-use crate::caption::one_line;
 use crate::context::{Cues, Picture, Scored};
-use crate::scale::Theme;
-use crate::token_text::{is_active, spaces_before};
-
-/// Number of characters from which on a text is folded.
-const LONG_TEXT: usize = 300;
+use crate::token_text::spaces_before;
 
 /// Number of tokens from which on a scored context is folded.
 const LONG_CONTEXT: usize = 120;
@@ -24,13 +22,9 @@ const NAMED: usize = 6;
 #[derive(Template)]
 #[template(path = "context/context.html")]
 struct Page {
-    title: String,
-    theme: Option<&'static str>,
-    facts: Vec<(&'static str, String)>,
-    policy: String,
-    style: String,
+    head: Head,
     passages: Vec<Passage>,
-    hint: &'static str,
+    hint: String,
     output: Vec<TokenPart>,
     cues: Vec<CuePart>,
 }
@@ -38,9 +32,7 @@ struct Page {
 /// A text without scores.
 struct Passage {
     name: &'static str,
-    text: String,
-    /// Beginning of a folded text.
-    beginning: Option<String>,
+    folding: Folding,
 }
 
 /// A token with its score.
@@ -80,12 +72,6 @@ struct ContextPart {
 /// The numbers of scores and tokens differ.
 pub fn render_context(attribution: &ContextAttribution, options: &HtmlOptions) -> Result<String> {
     let picture = Picture::of(attribution)?;
-    let style = format!(
-        "{}{}{}",
-        include_str!("../../templates/report/report.css"),
-        include_str!("../../templates/context/context.css"),
-        scale_rules()?
-    );
     let mut output = parts(&picture.output);
     for (rank, &index) in picture.selected.iter().enumerate() {
         if let Some(token) = output.get_mut(index) {
@@ -93,32 +79,17 @@ pub fn render_context(attribution: &ContextAttribution, options: &HtmlOptions) -
         }
     }
     let title = options.view.title.as_deref().unwrap_or("What the context changed");
+    let style = format!("{}{}", include_str!("../../templates/context/context.css"), scale_rules()?);
     let page = Page {
-        title: one_line(title),
-        theme: options.theme.map(|theme| if theme == Theme::Dark { "dark" } else { "light" }),
-        facts: picture.facts,
-        policy: policy(&style, ""),
-        style,
-        passages: picture.texts.into_iter().map(|(name, text)| passage(name, text)).collect(),
-        hint: match picture.cues.is_empty() {
-            true => "No token is context-sensitive.",
-            false => "Underlined tokens depend on the context, and lead to its cues.",
-        },
+        head: Head::new(title, options.theme, &style, themes_script()).facts(picture.facts).class("context"),
+        passages: picture.texts.into_iter().map(|(name, text)| Passage { name, folding: Folding::of(text) }).collect(),
+        hint: picture
+            .nothing
+            .unwrap_or_else(|| "Underlined tokens depend on the context, and lead to its cues.".to_owned()),
         output,
         cues: picture.cues.iter().map(cue).collect(),
     };
     Ok(page.render()?)
-}
-
-fn passage(name: &'static str, text: &str) -> Passage {
-    let text: String =
-        text.chars().map(|character| if is_active(character) { '\u{fffd}' } else { character }).collect();
-    let is_long = text.chars().count() > LONG_TEXT || text.contains('\n');
-    let beginning = is_long.then(|| {
-        let line: String = one_line(&text).chars().take(LONG_TEXT / 3).collect();
-        format!("{line}…")
-    });
-    Passage { name, text, beginning }
 }
 
 fn cue(cues: &Cues) -> CuePart {

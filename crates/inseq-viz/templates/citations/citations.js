@@ -13,7 +13,9 @@ const all = Scale.fitting(scores, null, null);
 const write = numberFormat(scores);
 const writeNats = numberFormat([sentences.flatMap((sentence) => [sentence.log_probability, sentence.contextless_log_probability])]);
 const classes = new RegExp("^[sd]\\d+$");
+// What a click keeps: a sentence, or a source.
 let kept = null;
+const isKept = (kind, index) => kept !== null && kept.kind === kind && kept.index === index;
 
 root.classList.add("js");
 offerThemes();
@@ -36,9 +38,15 @@ function clear() {
     span.setAttribute("aria-pressed", "false");
   }
   for (const item of items) {
-    paint(item.querySelector("p .token"), "");
+    paintSource(item, "");
     item.querySelector(".score").textContent = "";
+    item.querySelector(".name").setAttribute("aria-pressed", "false");
   }
+}
+
+// A folded source lights up in its beginning.
+function paintSource(item, className) {
+  for (const part of item.querySelectorAll(".token")) paint(part, className);
 }
 
 function fact(name, value) {
@@ -47,17 +55,16 @@ function fact(name, value) {
   return entry;
 }
 
-function show(sentence) {
+function showSentence(sentence) {
   clear();
-  panel.hidden = sentence === null;
-  if (sentence === null) return;
+  panel.hidden = false;
   const scale = scaleOf(sentence);
   const { text, log_probability: own, contextless_log_probability: without } = sentences[sentence];
   spans[sentence].classList.add("chosen");
-  spans[sentence].setAttribute("aria-pressed", String(kept === sentence));
+  spans[sentence].setAttribute("aria-pressed", String(isKept("sentence", sentence)));
   items.forEach((item, source) => {
     const score = scores[sentence][source];
-    paint(item.querySelector("p .token"), scale.className(score));
+    paintSource(item, scale.className(score));
     item.querySelector(".score").textContent = write(score);
   });
   panel.querySelector(".chosen-token").textContent = text;
@@ -66,6 +73,23 @@ function show(sentence) {
     fact("Log-probability", writeNats(own)),
     fact("Without sources", writeNats(without)),
   );
+}
+
+function showSource(source) {
+  clear();
+  panel.hidden = true;
+  items[source].querySelector(".name").setAttribute("aria-pressed", String(isKept("source", source)));
+  spans.forEach((span, sentence) => paint(span, scaleOf(sentence).className(scores[sentence][source])));
+}
+
+const shows = { sentence: showSentence, source: showSource };
+const reads = { sentence: readSentence, source: readSource };
+
+// Shows what is kept, or nothing.
+function rest() {
+  if (kept !== null) return shows[kept.kind](kept.index);
+  clear();
+  panel.hidden = true;
 }
 
 function contributor(sentence, source, scale) {
@@ -85,44 +109,54 @@ function contributor(sentence, source, scale) {
   return entry;
 }
 
-function read(sentence) {
+function readSentence(sentence) {
   const names = cited[sentence].map((source) => `${sources[source].name}, ${write(scores[sentence][source])}`);
   announce(names.length ? `Sources: ${names.join("; ")}` : "No source has a score above 0.");
 }
 
-function light(source) {
-  clear();
-  paint(items[source].querySelector("p .token"), "");
-  spans.forEach((span, sentence) => paint(span, scaleOf(sentence).className(scores[sentence][source])));
+function readSource(source) {
+  const resting = sentences.filter((_, sentence) => cited[sentence].includes(source));
+  announce(resting.length ? `Sentences: ${resting.map(({ text }) => text).join(" ")}` : "No sentence cites this source.");
 }
 
-function keep(sentence) {
-  kept = kept === sentence ? null : sentence;
-  show(kept);
-  if (kept !== null) read(kept);
+function keep(kind, index) {
+  kept = isKept(kind, index) ? null : { kind, index };
+  rest();
+  if (kept !== null) reads[kind](index);
   else announce("");
 }
 
-spans.forEach((span, sentence) => {
-  span.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && show(sentence));
-  span.addEventListener("pointerleave", () => show(kept));
-  span.addEventListener("click", () => keep(sentence));
-  span.addEventListener("focus", () => {
-    if (!span.matches(":focus-visible")) return;
-    show(sentence);
-    read(sentence);
+// Shows something while an element is pointed at or has the focus of the keyboard; a click keeps it.
+function offer(kind, index, pointed, focused, isHeld) {
+  pointed.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && !isHeld() && shows[kind](index));
+  pointed.addEventListener("pointerleave", rest);
+  focused.addEventListener("click", () => keep(kind, index));
+  focused.addEventListener("focus", () => {
+    if (!focused.matches(":focus-visible")) return;
+    shows[kind](index);
+    reads[kind](index);
   });
-  span.addEventListener("blur", () => show(kept));
+  focused.addEventListener("blur", rest);
+}
+
+spans.forEach((span, sentence) => {
+  offer("sentence", sentence, span, span, () => false);
   span.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
-    keep(sentence);
+    keep("sentence", sentence);
   });
 });
-items.forEach((item, source) => {
-  item.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && kept === null && light(source));
-  item.addEventListener("pointerleave", () => show(kept));
-});
+// The way from a sentence to its sources leads over other sources.
+items.forEach((item, source) => offer("source", source, item, item.querySelector(".name"), () => kept !== null));
+
+// A source that a link leads to is unfolded.
+function unfold() {
+  const details = byId(location.hash.slice(1))?.querySelector("details");
+  if (details) details.open = true;
+}
+addEventListener("hashchange", unfold);
+unfold();
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && kept !== null) keep(kept);
+  if (event.key === "Escape" && kept !== null) keep(kept.kind, kept.index);
 });
