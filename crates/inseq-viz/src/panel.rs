@@ -48,7 +48,12 @@ pub(crate) struct Panel {
     pub heading: Option<Heading>,
     /// Number of input tokens before the strongest were chosen, if some were omitted.
     pub chosen_from: Option<usize>,
+    /// Name of the rows of step scores.
+    pub step_scores: &'static str,
 }
+
+/// Name of the rows of step scores of a text.
+pub(crate) const STEP_SCORES: &str = "Step scores";
 
 /// A token that is explained, and the scores that the table shows.
 pub(crate) struct Heading {
@@ -178,7 +183,7 @@ fn panels(mut matrix: Matrix, scale: Scale, options: &ViewOptions) -> Vec<Panel>
     if matrix.heads.is_empty() {
         return Vec::new();
     }
-    vec![Panel { matrix, scale, number, heading: None, chosen_from }]
+    vec![Panel { matrix, scale, number, heading: None, chosen_from, step_scores: STEP_SCORES }]
 }
 
 /// Keeps the strongest input tokens if the options request it. Returns the number of tokens before, if some were omitted.

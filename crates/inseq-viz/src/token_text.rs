@@ -72,7 +72,7 @@ impl TokenText {
         Self::written(None, text.as_bytes().to_vec())
     }
 
-    /// The words of a text, and its other characters that a line may end after.
+    /// The words of a text, and its other characters that a line may end after. A text that begins with a space begins a word.
     pub(crate) fn words(text: &str) -> Vec<Self> {
         let mut words = Vec::new();
         let mut after_space = false;

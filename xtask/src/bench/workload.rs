@@ -233,7 +233,6 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
         },
         lengths: (of_context + of_current, of_output),
         has_reference: true,
-        takes_minutes: true,
     });
     all
 }

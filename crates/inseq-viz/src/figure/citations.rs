@@ -1,5 +1,5 @@
-//! An answer with its sources: the answer with numbers after its sentences, the scores of the cited sources as a table, and the texts of
-//! these sources.
+//! An answer with its sources: the answer with numbers before its sentences and those of their sources after them, the scores of the cited
+//! sources as a table, and the texts of these sources.
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ use crate::token_text::TokenText;
 
 /// Largest number of characters of a source that are shown.
 const LONG: usize = 400;
-/// Largest number of characters of a sentence above a column, and of the name of a source.
-const LABEL: usize = 32;
+/// Largest number of characters of the name of a source.
+const LABEL: usize = 40;
 
 pub(super) fn draw(citations: &Citations, rule: &CitationRule, style: &Style) -> Result<Vec<Part>> {
     let numbered = citations.numbered(rule);
@@ -37,7 +37,7 @@ pub(super) fn draw(citations: &Citations, rule: &CitationRule, style: &Style) ->
     for (place, &source) in numbered.iter().enumerate() {
         let source = &citations.sources[source];
         let mut part = style.paragraph(&format!("[{}] {}", place + 1, one_line(&source.name)), style.options.width);
-        part.below(plain(&shortened(&source.text, LONG), BTreeMap::new(), style)?, 1.0);
+        part.below(plain(&TokenText::words(&shortened(&source.text, LONG)), BTreeMap::new(), style)?, 1.0);
         sources.below(part, 0.6 * GAP);
     }
     parts.extend((!numbered.is_empty()).then_some(sources));
@@ -48,17 +48,23 @@ pub(super) fn draw(citations: &Citations, rule: &CitationRule, style: &Style) ->
 fn answer(citations: &Citations, rule: &CitationRule, numbered: &[usize], style: &Style) -> Result<Part> {
     let number = |source: usize| numbered.iter().position(|other| *other == source).map(|place| place + 1);
     let characters: Vec<char> = citations.answer.chars().collect();
-    let until = |end: usize| -> String { characters[..end.min(characters.len())].iter().collect() };
-    let mut notes = BTreeMap::new();
-    for sentence in &citations.sentences {
-        let cited: Vec<String> =
-            sentence.cited(rule).into_iter().filter_map(number).map(|number| format!("[{number}]")).collect();
-        let words = TokenText::words(&until(sentence.span.1)).len();
-        if let (Some(last), false) = (words.checked_sub(1), cited.is_empty()) {
-            notes.insert(last, cited.concat());
-        }
+    let between = |start: usize, end: usize| -> String {
+        let end = end.min(characters.len());
+        characters[start.min(end)..end].iter().collect()
+    };
+    let (mut words, mut notes) = (Vec::new(), BTreeMap::new());
+    let mut from = 0;
+    for (index, sentence) in citations.sentences.iter().enumerate() {
+        words.extend(TokenText::words(&between(from, sentence.span.0)));
+        words.push(ordinal(index));
+        words.extend(TokenText::words(&format!(" {}", between(sentence.span.0, sentence.span.1))));
+        let cited = sentence.cited(rule).into_iter().filter_map(number).map(|number| format!("[{number}]"));
+        notes.insert(words.len() - 1, cited.collect::<String>());
+        from = sentence.span.1;
     }
-    let mut part = plain(&citations.answer, notes, style)?;
+    words.extend(TokenText::words(&between(from, characters.len())));
+    notes.retain(|_, note| !note.is_empty());
+    let mut part = plain(&words, notes, style)?;
     if let Some(contextless) = &citations.contextless_answer {
         let said = if contextless.is_empty() { "nothing" } else { contextless };
         let said = format!("Without the sources: {}", one_line(said));
@@ -67,13 +73,19 @@ fn answer(citations: &Citations, rule: &CitationRule, numbered: &[usize], style:
     Ok(part)
 }
 
-/// A text without scores, in lines.
-fn plain(text: &str, notes: BTreeMap<usize, String>, style: &Style) -> Result<Part> {
-    let tokens = TokenText::words(text);
+/// The number of a sentence, as a word of its own.
+fn ordinal(sentence: usize) -> TokenText {
+    let mut word = TokenText::plain(&format!(" ({})", sentence + 1));
+    word.special = true;
+    word
+}
+
+/// Words without scores, in lines.
+fn plain(tokens: &[TokenText], notes: BTreeMap<usize, String>, style: &Style) -> Result<Part> {
     let scale = Scale::new(0.0, 1.0)?;
     let coloring = Coloring { scale, palette: style.palette(&scale) };
     let scores = vec![f32::NAN; tokens.len()];
-    Ok(Running { tokens: &tokens, scores: &scores, notes }.draw(&coloring, style.options.width, style))
+    Ok(Running { tokens, scores: &scores, notes }.draw(&coloring, style.options.width, style))
 }
 
 /// The scores of the cited sources, a row for each, and the log-probabilities of the sentences; none without citations.
@@ -97,7 +109,7 @@ fn scores(citations: &Citations, numbered: &[usize]) -> Result<Option<Panel>> {
         source: numbered.iter().enumerate().map(name).collect(),
         target: Vec::new(),
         steps: 0..0,
-        heads: citations.sentences.iter().map(|sentence| TokenText::plain(&label(&sentence.text))).collect(),
+        heads: (0..citations.sentences.len()).map(ordinal).collect(),
         has_source: true,
         source_rows: numbered.iter().enumerate().map(row).collect(),
         target_rows: Vec::new(),
@@ -108,7 +120,7 @@ fn scores(citations: &Citations, numbered: &[usize]) -> Result<Option<Panel>> {
     };
     let scale = Scale::fitting(matrix.scores(), None, None)?;
     let number = NumberFormat::fitting(matrix.scores());
-    Ok(Some(Panel { matrix, scale, number, heading: None, chosen_from: None }))
+    Ok(Some(Panel { matrix, scale, number, heading: None, chosen_from: None, step_scores: "Sentences" }))
 }
 
 fn label(text: &str) -> String {

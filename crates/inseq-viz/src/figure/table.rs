@@ -110,7 +110,7 @@ fn table(panel: &Panel, style: &Style) -> Part {
         }
     }
     if !scores.is_empty() {
-        y = rule(&mut part, "Step scores", y, left + cell_width * matrix.heads.len() as f32, style);
+        y = rule(&mut part, panel.step_scores, y, left + cell_width * matrix.heads.len() as f32, style);
         for (row, number) in scores {
             part.marks.push(style.small(
                 label_width,

@@ -3,7 +3,7 @@
 use inseq_core::{AttributionKind, SequenceAttribution, Token, did_you_mean};
 use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 
-use super::{Heading, Panel, Plate, empty, passages, strongest};
+use super::{Heading, Panel, Plate, STEP_SCORES, empty, passages, strongest};
 use crate::matrix::{Matrix, Row, readable, up_to_the_last_seen};
 use crate::number::NumberFormat;
 use crate::scale::Scale;
@@ -42,7 +42,7 @@ pub(super) fn plate(sequence: &SequenceAttribution, text: usize, options: &ViewO
         .into_iter()
         .map(|(mut matrix, heading)| {
             let chosen_from = strongest(&mut matrix, options);
-            Panel { matrix, scale, number, heading, chosen_from }
+            Panel { matrix, scale, number, heading, chosen_from, step_scores: STEP_SCORES }
         })
         .collect();
     Ok(Plate { ordinal: None, passages: passages(&shown, None), panels, steps: Vec::new(), empty: empty(&shown) })
