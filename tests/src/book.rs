@@ -11,6 +11,7 @@ pages! {
     readme = "README.md",
     adding_a_model = "docs/src/adding-a-model.md",
     aggregators = "docs/src/aggregators.md",
+    chats = "docs/src/how-to/chats.md",
     citations = "docs/src/how-to/citations.md",
     datasets = "docs/src/how-to/datasets.md",
     extending = "docs/src/how-to/extending.md",

@@ -166,7 +166,12 @@ fn a_small_budget_changes_nothing() {
         let method = ContextCite { n_masks: Count::of::<20>(), ..ContextCite::default() };
         let request = request.method(method).contextless_answer(false);
         let roomy = model.cite(&request).unwrap();
-        let tight = model.cite(&request.clone().limits(Limits::default().memory_budget(1))).unwrap();
+        // The smallest budget is the one that its error names.
+        let within = |budget: usize| model.cite(&request.clone().limits(Limits::default().memory_budget(budget)));
+        let least = model.plan_citations(&request).unwrap().bytes;
+        let error = within(least - 1).unwrap_err().to_string();
+        assert!(error.contains(&format!("set `memory_budget` to {least} or more")), "{name}: {error}");
+        let tight = within(least).unwrap();
         assert_eq!(roomy.sentences.len(), 2);
         for sentence in 0..2 {
             assert_close(name, &scores(&tight, sentence), &scores(&roomy, sentence), 1e-3);

@@ -189,7 +189,10 @@ impl CallArguments {
 pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     let call = &arguments.call;
     call.check(arguments.texts.inputs())?;
-    check_plan(call)?;
+    if call.dry_run {
+        let files = [("--save-path", call.save_path.as_ref()), ("--viz-path", call.picture.viz_path.as_ref())];
+        output::check_dry_run(files)?;
+    }
     call.check_drawn()?;
     let file = call.file()?;
     let aggregation = call.picture.aggregation()?;
@@ -219,17 +222,6 @@ pub fn run(arguments: &AttributeArguments) -> Result<(), Failure> {
     verbosity.say_more(|| format!("attribution took {:.2?}", started.elapsed()));
     let prepared = Prepared::new(Cow::Borrowed(&result), &aggregation);
     call.write((&prepared, file.as_ref()), (&prepared, &pictures))
-}
-
-/// Says before the work that a plan has nothing to write.
-fn check_plan(call: &CallArguments) -> Result<(), Failure> {
-    let files = [("--save-path", call.save_path.is_some()), ("--viz-path", call.picture.viz_path.is_some())];
-    match files.iter().find(|(_, is_given)| *is_given && call.dry_run) {
-        Some((flag, _)) => Err(Failure::Argument(format!(
-            "--dry-run attributes nothing, so that {flag} has nothing to write; leave one of the two out"
-        ))),
-        None => Ok(()),
-    }
 }
 
 /// Says what each text would take.

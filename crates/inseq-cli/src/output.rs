@@ -107,6 +107,16 @@ pub fn check_places<'a>(outputs: impl IntoIterator<Item = (&'a str, Option<&'a D
     Ok(())
 }
 
+/// Says before the work that a dry run has nothing to write. `outputs` are flags and where they point.
+pub fn check_dry_run<'a>(outputs: impl IntoIterator<Item = (&'a str, Option<&'a Destination>)>) -> Result<(), Failure> {
+    match outputs.into_iter().find(|(_, place)| place.is_some()) {
+        Some((flag, _)) => Err(Failure::Argument(format!(
+            "--dry-run has no result, so that {flag} has nothing to write; leave one of the two out"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// The error of a format that is not text, on standard output.
 pub fn binary(flag: &str, format: &str, texts: &str) -> Failure {
     Failure::Argument(format!(

@@ -96,6 +96,58 @@ fn prompts_have_blocks_slots_and_questions() {
 }
 
 #[test]
+fn a_dry_run_says_what_every_method_takes() {
+    let line = ["cite", "--passages", WHITE, LATE, "--answer", ANSWER, "--dry-run"];
+    let shown = printed(&run(&line));
+    assert!(shown.starts_with("2 sources, 18 tokens of the prompt, "), "{shown}");
+    assert!(shown.contains("Generating what is not given takes up to "), "{shown}");
+    let row = |method: &str| shown.lines().find(|line| line.contains(method)).unwrap_or_default().to_owned();
+    assert!(row("context_cite").contains("66 to 68"), "{shown}");
+    assert!(row("leave_one_out").contains("4 to 6") && row("arc_jsd").contains("4 to 6"), "{shown}");
+    let generated = printed(&run(&[&line[..4], &line[6..], &["--skip-contextless-answer"]].concat()));
+    assert!(generated.contains(" 256 tokens of the answer"), "{generated}");
+    let (said, code) = complaint(&run(&[&line[..], &["--memory-budget", "1KiB"]].concat()));
+    assert!(said.contains("but --memory-budget is 1024 bytes; set --memory-budget to ") && code == 1, "{said}");
+    let (said, _) = complaint(&run(&[&line[..], &["-o", "a.json"]].concat()));
+    assert!(said.contains("--dry-run has no result, so that --save-path has nothing to write"), "{said}");
+}
+
+#[test]
+fn messages_and_results_of_tools_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(fixture("architectures/bloom")).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let template = "{% for m in messages %}{% if m.tool_calls %}{{ m.tool_calls[0].function | tojson }}{% endif %}\
+                    {{ m.content }} ! {% endfor %}man :";
+    std::fs::write(folder.path().join("chat_template.jinja"), template).unwrap();
+    let (model, chat) = (folder.path().to_str().unwrap(), path_in(&folder, "messages.json"));
+    let messages = r#"{"tools": [{"type": "function"}], "messages": [{"role": "user", "content": "who is late"},
+        {"role": "assistant", "content": "", "reasoning_content": "Hm.", "tool_calls": [
+            {"id": "a", "function": {"name": "roster", "arguments": "{\"day\": \"today\"}"}}]},
+        {"role": "tool", "tool_call_id": "a", "content": "the cat"}]}"#;
+    std::fs::write(&chat, messages).unwrap();
+    let line = ["cite", "-m", model, "--chat-file", &chat, "--answer", " the mat", "--method", "leave_one_out"];
+    let output = run(&[&line[..], &["--skip-contextless-answer", "-o", "-"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("the chat template of the model leaves out message 2 (assistant), reasoning"), "{said}");
+    let citations = Citations::read(output.stdout.as_slice()).unwrap();
+    let sources: Vec<_> = citations.sources.iter().map(|source| (source.name.as_str(), source.text.as_str())).collect();
+    let call = r#"{"name": "roster", "arguments": {"day": "today"}}"#;
+    assert_eq!(
+        sources,
+        [("message 2 (assistant), tool call 1 (roster)", call), ("message 3 (tool roster)", "the cat")]
+    );
+    let of = |source: usize| serde_json::to_value(&citations.sources[source].message).unwrap();
+    assert_eq!(
+        of(0),
+        serde_json::json!({"index": 1, "role": "assistant", "part": "tool call 1", "tool": "roster"})
+    );
+    assert_eq!(of(1), serde_json::json!({"index": 2, "role": "tool", "tool": "roster"}));
+}
+
+#[test]
 fn wrong_lines_say_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let [empty, lines, chats, long] =

@@ -58,6 +58,24 @@ pub struct CitedSource {
     pub text: String,
     /// Span of the source in the prompt.
     pub span: (usize, usize),
+    /// Message that the source is part of, if the prompt is a chat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<SourceMessage>,
+}
+
+/// The message of a chat that a source is part of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceMessage {
+    /// Index of the message in the chat, from 0.
+    pub index: usize,
+    /// Role of the message.
+    pub role: String,
+    /// Part of the message, such as `reasoning` or `tool call 1`; `None` if it is the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
+    /// Name of the tool that is called, or whose result the message is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
 }
 
 /// A sentence of an answer with the score of each source.

@@ -46,18 +46,18 @@ mod sequences;
 mod steps;
 mod target_spans;
 mod targets;
+mod template;
 mod text_model;
 mod texts;
 mod unused_options;
 
 pub use attribution_model::AttributionModel;
-pub use chats::Chat;
 pub use context::{ContextDialogue, ContextOutcome, ContextRequest, NoDialogue, OutputContextStrategy};
 pub use count::{Count, OutOfRange};
 pub use dummy::Dummy;
 pub use error::{Error, Result};
 pub use feature_groups::{FeatureGroups, TextSpans};
-pub use inseq_models::tokenizer::Message;
+pub use inseq_models::tokenizer::{Chat, Message};
 pub use limits::{Cancellation, Limits};
 pub use loading::{DEFAULT_MEMORY_BUDGET, LoadOptions, Loading, Policy};
 pub use method::{

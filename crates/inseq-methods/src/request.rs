@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::chats::Chat;
+use inseq_models::tokenizer::Chat;
 use crate::feature_groups::FeatureGroups;
 use crate::limits::Limits;
 use crate::method::Method;

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use inseq_models::tokenizer::Role;
+use inseq_models::tokenizer::{Chat, Role};
 
-use crate::chats::Chat;
 use crate::request::AttributionRequest;
 use crate::text_model::TextModel;
 use crate::{Error, Result};

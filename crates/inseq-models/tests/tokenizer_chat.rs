@@ -5,20 +5,15 @@ mod tokenizer_fixtures;
 use indexmap::IndexMap;
 use inseq_models::Result;
 use inseq_models::checkpoint::{HubOptions, Repository};
-use inseq_models::tokenizer::{Message, Role, Tokenizer};
+use inseq_models::tokenizer::{Chat, Role, Tokenizer};
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 struct Golden {
     templates: IndexMap<String, String>,
-    chats: Vec<Vec<Spoken>>,
+    chats: Value,
     cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Spoken {
-    role: String,
-    content: String,
 }
 
 #[derive(Deserialize)]
@@ -42,16 +37,13 @@ fn with(name: &str, files: &[(&str, &str)]) -> Result<Tokenizer> {
 #[test]
 fn templates_of_many_shapes_equal_transformers() {
     let golden: Golden = tokenizer_fixtures::json("chat.json");
+    let chats = Chat::read_all(&golden.chats.to_string()).unwrap();
     let mut wrong = Vec::new();
     for (name, template) in &golden.templates {
         let tokenizer = with("llama", &[("chat_template.jinja", template)]).unwrap();
         assert!(tokenizer.has_chat_template());
         for case in golden.cases.iter().filter(|case| case.template == *name) {
-            let messages: Vec<Message> = golden.chats[case.chat]
-                .iter()
-                .map(|spoken| Message { role: spoken.role.clone(), content: spoken.content.clone() })
-                .collect();
-            let found = tokenizer.apply_chat_template(&messages, case.add_generation_prompt);
+            let found = tokenizer.apply_chat_template(&chats[case.chat], case.add_generation_prompt);
             match (found, &case.text, &case.error) {
                 (Ok(found), Some(expected), _) if found == *expected => {}
                 // What a template says itself is part of the error; what Jinja says of its syntax is not the same.
@@ -66,7 +58,7 @@ fn templates_of_many_shapes_equal_transformers() {
 #[test]
 fn a_rendered_chat_is_encoded_as_it_is() {
     let tokenizer = with("qwen2", &[]).unwrap();
-    let text = tokenizer.apply_chat_template(&[Message::user("the nurse")], true).unwrap();
+    let text = tokenizer.apply_chat_template(&Chat::user("the nurse"), true).unwrap();
     assert_eq!(
         text,
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\nthe nurse<|im_end|>\n<|im_start|>assistant\n"
@@ -80,8 +72,8 @@ fn a_rendered_chat_is_encoded_as_it_is() {
 #[test]
 fn templates_come_from_the_file_then_the_configuration() {
     let one = r#"{"tokenizer_class": "LlamaTokenizer", "chat_template": "one"}"#;
-    let message = [Message::user("a")];
-    let apply = |files: &[(&str, &str)]| with("llama", files)?.apply_chat_template(&message, true);
+    let chat = Chat::user("a");
+    let apply = |files: &[(&str, &str)]| with("llama", files)?.apply_chat_template(&chat, true);
     assert_eq!(apply(&[("tokenizer_config.json", one)]).unwrap(), "one");
     assert_eq!(apply(&[("tokenizer_config.json", one), ("chat_template.jinja", "file")]).unwrap(), "file");
     let config = |templates: &str| {
@@ -96,6 +88,6 @@ fn templates_come_from_the_file_then_the_configuration() {
     assert!(message.contains("tokenizer_config.json") && message.contains("`chat_template`"), "{message}");
     let tokenizer = with("gpt2", &[]).unwrap();
     assert!(!tokenizer.has_chat_template());
-    let message = tokenizer.apply_chat_template(&[Message::user("a")], true).unwrap_err().to_string();
+    let message = tokenizer.apply_chat_template(&Chat::user("a"), true).unwrap_err().to_string();
     assert!(message.contains("no chat template"), "{message}");
 }

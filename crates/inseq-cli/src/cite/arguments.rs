@@ -62,6 +62,9 @@ pub struct CiteArguments {
     #[arg(long, help_heading = "Citations")]
     pub skip_contextless_answer: bool,
 
+    /// Do not cite. Print what the call would take: tokens, memory, and the forwards and the approximate time of every method.
+    #[arg(long, help_heading = "Output")]
+    pub dry_run: bool,
     /// Save the scores of all sources as JSON. `-` writes them to standard output instead of the answer with its citations.
     #[arg(short = 'o', long, value_name = "PATH", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_path: Option<Destination>,

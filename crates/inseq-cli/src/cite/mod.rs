@@ -30,6 +30,11 @@ pub fn run(arguments: &CiteArguments) -> Result<(), Failure> {
     let model = load(&arguments.model, verbosity)?;
     verbosity.say(|| format!("loaded {} on {:?}", model.name(), model.device()));
     let interrupted = watch_interrupts()?;
+    if arguments.dry_run {
+        let plan = model.plan_citations(&request)?;
+        Warnings::default().say(&plan.warnings);
+        return output::print(shown::planned(&plan).as_bytes());
+    }
     let started = Instant::now();
     let citations = {
         let bar = Bar::new(interrupted);
@@ -44,6 +49,9 @@ pub fn run(arguments: &CiteArguments) -> Result<(), Failure> {
 /// Checks, before the work, that the results can be written. Returns the file of the picture.
 fn checked(arguments: &CiteArguments) -> Result<Option<PictureFile<'_>>, Failure> {
     let (save, picture) = (arguments.save_path.as_ref(), arguments.viz_path.as_ref());
+    if arguments.dry_run {
+        output::check_dry_run([("--save-path", save), ("--viz-path", picture)])?;
+    }
     output::check_places([("--save-path", save), ("--viz-path", picture)])?;
     save.into_iter().try_for_each(Destination::check_writable)?;
     PictureFile::of(picture, arguments.viz_format)

@@ -2,10 +2,13 @@
 
 use std::fmt::Write as _;
 
+use bytesize::ByteSize;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use inseq_core::{CitationRule, Citations};
+use inseq_methods::citations::{CitationCost, CitationPlan};
 use inseq_viz::token_text::passive;
 
+use crate::attribute::about;
 use crate::output;
 
 /// Largest number of characters of a passage in a table.
@@ -32,6 +35,24 @@ pub fn shown(citations: &Citations, rule: &CitationRule) -> String {
     };
     // What strangers wrote may have escape sequences.
     passive(&text)
+}
+
+/// What a call would take, and a table of the methods.
+pub fn planned(plan: &CitationPlan) -> String {
+    let CitationPlan { sources, prompt, answer, bytes, generation, methods, .. } = plan;
+    let memory = ByteSize(*bytes as u64);
+    let mut text = format!("{sources} sources, {prompt} tokens of the prompt, {answer} tokens of the answer, {memory} of memory.\n");
+    if let Some(seconds) = generation {
+        let _ = writeln!(text, "Generating what is not given takes up to {}.", about(*seconds));
+    }
+    text += "\n";
+    let mut table = table(["METHOD", "FORWARDS", "ABOUT"], 0..0);
+    for CitationCost { method, forwards, seconds } in methods {
+        let (least, most) = (about(seconds.least), about(seconds.most));
+        let time = if least == most { least } else { format!("{least} to {most}") };
+        table.add_row([method.clone(), forwards.to_string(), time]);
+    }
+    text + &output::lines(&table)
 }
 
 /// The answer with a note after each sentence.

@@ -14,6 +14,7 @@ use super::prompt::{Mask, Prompt};
 use super::request::CitationRequest;
 use super::variants::{Ids, Variants, prompt_ids, too_long};
 use crate::attribution_model::AttributionModel;
+use crate::engine::Engine;
 use crate::loading::checked_budget;
 use crate::progress::{Progress, ProgressCallback};
 use crate::targets::Targets;
@@ -43,36 +44,26 @@ impl AttributionModel {
             true => ControlFlow::Break(()),
             false => progress(news),
         };
+        let mut warnings = Vec::new();
+        let citations = self.citing(request, &mut warnings, |citing, warnings| citing.run(progress, warnings))?;
+        Ok(Citations { warnings, ..citations })
+    }
+
+    /// Resolves a request, and hands it to `run`.
+    pub(super) fn citing<T>(
+        &self,
+        request: &CitationRequest,
+        warnings: &mut Vec<Warning>,
+        run: impl FnOnce(&Citing, &mut Vec<Warning>) -> Result<T>,
+    ) -> Result<T> {
         request.method.validate()?;
         let model = self.on(&request.limits)?;
         let budget = checked_budget(request.limits.memory_budget.unwrap_or(self.choices.load_options.memory_budget))?;
-        let prompt = Prompt::of(model, &request.sources, request.plain)?;
-        let citing = Citing { model, prompt: &prompt, request, generation: citing_generation(model, request)? };
+        let prompt = Prompt::of(model, &request.sources, request.plain, warnings)?;
+        let generation = citing_generation(model, request)?;
+        let citing = Citing { model, prompt: &prompt, request, generation, budget };
         citing.check_sources()?;
-        let mut warnings = Vec::new();
-        let (whole, answer) = citing.answered(progress, &mut warnings)?;
-        let contextless_answer = match request.contextless_answer {
-            true => Some(citing.contextless_answer(progress)?),
-            false => None,
-        };
-        let sources = request.sources.len();
-        let planned = 2 + request.method.forwards(sources);
-        let mut variants = Variants::new(model, &prompt, whole, (budget, planned), progress)?;
-        let mut context = CitationContext { variants: &mut variants, answer: &answer, sources };
-        let sentences = citing.sentences(&mut context)?;
-        Ok(Citations {
-            model: model.name().to_owned(),
-            method: request.method.name().to_owned(),
-            method_arguments: request.method.arguments(),
-            sources: prompt.cited(request.sources.names()),
-            answer: answer.text,
-            is_generated: request.answer.is_none(),
-            contextless_answer,
-            sentences,
-            forwards: variants.forwards,
-            warnings,
-            prompt: prompt.text,
-        })
+        run(&citing, warnings)
     }
 }
 
@@ -86,17 +77,53 @@ fn citing_generation(model: &TextModel, request: &CitationRequest) -> Result<Gen
 }
 
 /// A resolved request.
-struct Citing<'c> {
-    model: &'c TextModel,
-    prompt: &'c Prompt,
+pub(super) struct Citing<'c> {
+    pub(super) model: &'c TextModel,
+    pub(super) prompt: &'c Prompt,
     request: &'c CitationRequest,
-    generation: GenerationConfig,
+    pub(super) generation: GenerationConfig,
+    /// Memory budget in bytes.
+    budget: usize,
 }
 
 impl Citing<'_> {
+    /// Generates the answer if there is none, and scores it.
+    fn run(&self, progress: ProgressCallback, warnings: &mut Vec<Warning>) -> Result<Citations> {
+        let Self { model, prompt, request, .. } = *self;
+        self.check_fits(None)?;
+        let (whole, answer) = self.answered(progress, warnings)?;
+        self.check_fits(Some(&whole))?;
+        let contextless_answer = match request.contextless_answer {
+            true => Some(self.contextless_answer(progress)?),
+            false => None,
+        };
+        let sources = prompt.spans.len();
+        let planned = 2 + request.method.forwards(sources);
+        let mut variants = Variants::new(model, prompt, whole, (self.budget, planned), progress)?;
+        let mut context = CitationContext { variants: &mut variants, answer: &answer, sources };
+        let sentences = self.sentences(&mut context)?;
+        Ok(Citations {
+            model: model.name().to_owned(),
+            method: request.method.name().to_owned(),
+            method_arguments: request.method.arguments(),
+            sources: prompt.cited(),
+            answer: answer.text,
+            is_generated: request.answer.is_none(),
+            contextless_answer,
+            sentences,
+            forwards: variants.forwards,
+            warnings: Vec::new(),
+            prompt: prompt.text.clone(),
+        })
+    }
+
+    pub(super) fn engine(&self) -> Engine<'_> {
+        Engine { model: self.model.model(), memory_budget: self.budget, layer: None }
+    }
+
     /// Refuses sources that are no token of the model.
     fn check_sources(&self) -> Result<()> {
-        for (name, span) in self.request.sources.names().zip(&self.prompt.spans) {
+        for ((name, _), span) in self.prompt.named.iter().zip(&self.prompt.spans) {
             let text = &self.prompt.text[span.clone()];
             if self.model.tokenizer().encode(text, self.model.role(Role::Source), false)?.ids.is_empty() {
                 return Err(Error::argument(
@@ -109,7 +136,7 @@ impl Citing<'_> {
     }
 
     /// The prompt with its answer as ids, and the sentences of the answer.
-    fn answered(&self, progress: ProgressCallback, warnings: &mut Vec<Warning>) -> Result<(Ids, Answer)> {
+    pub(super) fn answered(&self, progress: ProgressCallback, warnings: &mut Vec<Warning>) -> Result<(Ids, Answer)> {
         let given = self.request.answer.as_deref();
         if given.is_some_and(|answer| answer.trim().is_empty()) {
             return Err(Error::argument(
@@ -166,7 +193,7 @@ impl Citing<'_> {
     }
 
     /// Refuses a prompt that does not fit into the model.
-    fn check_length(&self, target: Option<&str>) -> Result<()> {
+    pub(super) fn check_length(&self, target: Option<&str>) -> Result<()> {
         let model = self.model.model();
         let special = !self.prompt.is_chat;
         let (text, positions) = match (model.is_decoder_only(), target) {

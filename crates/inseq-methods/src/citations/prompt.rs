@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use inseq_core::CitedSource;
+use inseq_core::{CitedSource, SourceMessage, Warning};
+use inseq_models::tokenizer::ChatText;
 
 use super::sources::Sources;
 use crate::text_model::TextModel;
-use crate::{Chat, Error, Message, Result};
+use crate::{Error, Result};
 
 /// Whether each source is kept, `[source]`.
 pub type Mask = Vec<bool>;
@@ -17,60 +18,44 @@ pub(super) struct Prompt {
     pub(super) text: String,
     /// Bytes of each source, in order.
     pub(super) spans: Vec<Range<usize>>,
+    /// Name of each source, and its message, if the prompt is a chat.
+    pub(super) named: Vec<(String, Option<SourceMessage>)>,
     /// Whether a chat template wrote the text, and the special tokens in it.
     pub(super) is_chat: bool,
 }
 
 impl Prompt {
-    /// The prompt of sources. The model's chat template is applied if the model has one, unless `plain` is set.
+    /// The prompt of sources. The model's chat template is applied if the model has one, unless `plain` is set. Sources that the
+    /// template leaves out, such as the reasoning of earlier messages, are named in a warning.
     ///
     /// # Errors
-    /// The sources are a chat and the model has no chat template, or the template changes the text of a source.
-    pub(super) fn of(model: &TextModel, sources: &Sources, plain: bool) -> Result<Self> {
-        let messages = sources.messages();
-        let uses_template = sources.is_chat() || (!plain && model.tokenizer().has_chat_template());
-        if uses_template {
-            return Self::rendered(sources, |messages| model.prompt_of(&Chat { messages }));
-        }
-        let spans = sources.spans_of(0).cloned().collect();
-        Ok(Self { text: messages.iter().map(|message| message.content.as_str()).collect(), spans, is_chat: false })
-    }
-
-    /// The prompt by a chat template. Marks at the ends of sources say where the template puts them.
-    fn rendered(sources: &Sources, render: impl Fn(Vec<Message>) -> Result<String>) -> Result<Self> {
-        let messages = sources.messages();
-        let text = render(messages.to_vec())?;
-        let marks = marks(messages);
-        let marked = messages.iter().enumerate().map(|(index, message)| {
-            let mut content = String::new();
-            let mut from = 0;
-            for Range { start, end } in sources.spans_of(index).cloned() {
-                content += &message.content[from..start];
-                content.push(marks[0]);
-                content += &message.content[start..end];
-                content.push(marks[1]);
-                from = end;
+    /// The sources are a chat and the model has no chat template, the template changes the text of a source, or it leaves out all of
+    /// them.
+    pub(super) fn of(model: &TextModel, sources: &Sources, plain: bool, warnings: &mut Vec<Warning>) -> Result<Self> {
+        let is_chat = sources.is_chat() || (!plain && model.tokenizer().has_chat_template());
+        let places = sources.places();
+        let written = match is_chat {
+            true => model.tokenizer().chat_with_spans(sources.chat(), true, &places)?,
+            false => ChatText {
+                text: sources.prompt(),
+                spans: places.into_iter().map(|place| Some(place.span)).collect(),
+            },
+        };
+        let named = sources.names().map(str::to_owned).zip(sources.source_messages());
+        let (kept, left_out): (Vec<_>, Vec<_>) = written.spans.into_iter().zip(named).partition(|(span, _)| span.is_some());
+        if !left_out.is_empty() {
+            let names: Vec<&str> = left_out.iter().map(|(_, (name, _))| name.as_str()).collect();
+            let said = format!("the chat template of the model leaves out {}", names.join(", "));
+            if kept.is_empty() {
+                return Err(Error::argument("sources", format!("{said}, so that there is no source to cite; give others")));
             }
-            Message { role: message.role.clone(), content: content + &message.content[from..] }
-        });
-        let mut plain = String::with_capacity(text.len());
-        let mut ends: [Vec<usize>; 2] = Default::default();
-        for character in render(marked.collect())?.chars() {
-            match marks.iter().position(|mark| *mark == character) {
-                Some(side) => ends[side].push(plain.len()),
-                None => plain.push(character),
-            }
+            warnings.push(format!("{said}; the model does not read this, so that it is not cited").into());
         }
-        let [starts, ends] = ends;
-        if plain != text || starts.len() != sources.len() || ends.len() != sources.len() {
-            return Err(Error::argument(
-                "sources",
-                "the chat template of the model changes or leaves out the text of a source, so that its place in the prompt is not \
-                 known; give the prompt without the chat template (`plain`)"
-                    .into(),
-            ));
-        }
-        Ok(Self { text, spans: starts.into_iter().zip(ends).map(|(start, end)| start..end).collect(), is_chat: true })
+        let mut kept: Vec<_> = kept.into_iter().filter_map(|(span, named)| Some((span?, named))).collect();
+        // A template may write the parts of a message in another order.
+        kept.sort_by_key(|(span, _)| span.start);
+        let (spans, named) = kept.into_iter().unzip();
+        Ok(Self { text: written.text, spans, named, is_chat })
     }
 
     /// The prompt with some of its sources. White space between two sources goes with the second one; where no source is left before
@@ -97,23 +82,16 @@ impl Prompt {
     }
 
     /// The sources with their names, for a result.
-    pub(super) fn cited<'n>(&self, names: impl Iterator<Item = &'n str>) -> Vec<CitedSource> {
+    pub(super) fn cited(&self) -> Vec<CitedSource> {
         let characters = |bytes: usize| self.text[..bytes].chars().count();
-        let source = |(name, span): (&str, &Range<usize>)| CitedSource {
-            name: name.to_owned(),
+        let source = |((name, message), span): (&(String, _), &Range<usize>)| CitedSource {
+            name: name.clone(),
             text: self.text[span.clone()].to_owned(),
             span: (characters(span.start), characters(span.end)),
+            message: Option::clone(message),
         };
-        names.zip(&self.spans).map(source).collect()
+        self.named.iter().zip(&self.spans).map(source).collect()
     }
-}
-
-/// Two characters that no message has.
-fn marks(messages: &[Message]) -> [char; 2] {
-    let is_free = |mark: &char| !messages.iter().any(|message| message.content.contains(*mark));
-    // The private use area is larger than a prompt has different characters of it.
-    let mut free = ('\u{F0000}'..='\u{FFFFD}').filter(is_free);
-    [free.next().unwrap_or('\u{F0000}'), free.next().unwrap_or('\u{F0001}')]
 }
 
 #[cfg(test)]
@@ -121,9 +99,13 @@ mod tests {
     use super::super::SourceUnit;
     use super::*;
 
+    fn of(sources: &Sources) -> Prompt {
+        let spans = sources.places().into_iter().map(|place| place.span).collect();
+        Prompt { text: sources.prompt(), spans, named: Vec::new(), is_chat: false }
+    }
+
     fn prompt(text: &str, span: Range<usize>) -> Prompt {
-        let sources = Sources::of_spans(text, [("a".to_owned(), span)]).unwrap().divided(SourceUnit::Sentences);
-        Prompt { text: text.to_owned(), spans: sources.spans_of(0).cloned().collect(), is_chat: false }
+        of(&Sources::of_spans(text, [("a".to_owned(), span)]).unwrap().divided(SourceUnit::Sentences))
     }
 
     #[test]
@@ -145,31 +127,8 @@ mod tests {
     fn text_between_sources_stays() {
         let sources = [("a".to_owned(), 3..6), ("b".to_owned(), 10..13)];
         let sources = Sources::of_spans("A: one B: two", sources).unwrap();
-        let spans = sources.spans_of(0).cloned().collect();
-        let prompt = Prompt { text: sources.prompt().to_owned(), spans, is_chat: false };
+        let prompt = of(&sources);
         assert_eq!(prompt.with(&[false, true]), "A:  B: two");
         assert_eq!(prompt.with(&[false, false]), "A:  B: ");
-    }
-
-    #[test]
-    fn marks_say_where_a_template_puts_sources() {
-        let chat = ["system: Be \u{F0000}. ", "user: Why?"].map(|turn| turn.split_once(": ").unwrap());
-        let chat = Chat::new(chat.map(|(role, content)| Message::new(role, content))).unwrap();
-        let sources = Sources::of_chat(chat).unwrap();
-        let render = |messages: Vec<Message>| {
-            let turns = messages.iter().map(|message| format!("<{}>{}", message.role, message.content.trim()));
-            Ok(turns.collect::<String>())
-        };
-        let prompt = Prompt::rendered(&sources, render).unwrap();
-        assert_eq!(prompt.text, "<system>Be \u{F0000}.<user>Why?");
-        let cited = prompt.cited(sources.names());
-        assert_eq!((cited[0].text.as_str(), cited[0].span), ("Be \u{F0000}.", (8, 13)));
-        assert_eq!(prompt.with(&[false]), "<system><user>Why?");
-        let changing: [fn(Vec<Message>) -> String; 2] =
-            [|messages| messages[0].content.chars().take(2).collect(), |messages| messages[1].content.clone()];
-        for render in changing {
-            let error = Prompt::rendered(&sources, |messages| Ok(render(messages))).unwrap_err().to_string();
-            assert!(error.contains("changes or leaves out"), "{error}");
-        }
     }
 }

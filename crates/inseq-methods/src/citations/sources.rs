@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use inseq_core::text;
+use inseq_core::{SourceMessage, text};
+use inseq_models::tokenizer::{MessageSpan, PartKind};
 
 use crate::{Chat, Error, Message, Result};
 
@@ -25,19 +26,23 @@ use crate::{Chat, Error, Message, Result};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// The chat, or one message with the whole prompt.
-    messages: Vec<Message>,
+    chat: Chat,
     is_chat: bool,
     list: Vec<Source>,
 }
 
 /// A span of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Source {
-    pub(crate) name: String,
-    /// Index of the message.
-    pub(crate) message: usize,
-    /// Bytes of the message's content.
-    pub(crate) span: Range<usize>,
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) place: MessageSpan,
+}
+
+impl Source {
+    /// A source of a prompt that is one message.
+    pub(super) fn of_prompt(name: String, span: Range<usize>) -> Self {
+        Self { name, place: MessageSpan { message: 0, part: PartKind::Content, span } }
+    }
 }
 
 /// Finds the parts of a text, as bytes.
@@ -65,8 +70,8 @@ impl Sources {
         prompt: impl Into<String>,
         spans: impl IntoIterator<Item = (String, Range<usize>)>,
     ) -> Result<Self> {
-        let source = |(name, span)| Source { name, message: 0, span };
-        Self::checked(vec![Message::user(prompt)], false, spans.into_iter().map(source).collect())
+        let sources = spans.into_iter().map(|(name, span)| Source::of_prompt(name, span));
+        Self::checked(Chat::user(prompt), false, sources.collect())
     }
 
     /// A prompt of blocks with a separator between them. Every block is a source, except the last one, which is what the prompt asks
@@ -91,29 +96,33 @@ impl Sources {
         Self::of_spans(prompt, spans)
     }
 
-    /// A chat whose messages are sources, except the last message of the user, which is what the chat asks for.
+    /// A chat whose messages are sources, except the last message of the user, which is what the chat asks for. The reasoning of a
+    /// message, its calls of tools, and the parts of its content are sources of their own. Parts without text are none.
     ///
     /// # Errors
-    /// There is no other message, or a message has no text.
+    /// There is no other message with text.
     pub fn of_chat(chat: Chat) -> Result<Self> {
-        let asked = chat.messages.iter().rposition(|message| message.role == "user");
+        let asked = chat.messages.iter().rposition(|message| message.role() == "user");
         let others = chat.messages.iter().enumerate().filter(|(index, _)| Some(*index) != asked);
-        let source = |(message, Message { role, content }): (usize, &Message)| Source {
-            name: format!("message {} ({role})", message + 1),
-            message,
-            span: 0..content.len(),
+        let sources = others.flat_map(|(message, of)| {
+            of.parts().into_iter().map(move |part| (message, part.kind, part.text.len()))
+        });
+        let source = |(message, part, length)| Source {
+            name: chat.name_of(message, part),
+            place: MessageSpan { message, part, span: 0..length },
         };
-        let list = others.map(source).collect();
-        Self::checked(chat.messages, true, list)
+        let list = sources.map(source).collect();
+        Self::checked(chat, true, list)
     }
 
     /// Checks sources.
-    pub(super) fn checked(messages: Vec<Message>, is_chat: bool, mut list: Vec<Source>) -> Result<Self> {
+    pub(super) fn checked(chat: Chat, is_chat: bool, mut list: Vec<Source>) -> Result<Self> {
         if list.is_empty() {
             return Err(invalid("the prompt has no source to cite; give at least one document".to_owned()));
         }
-        for Source { name, message, span } in &mut list {
-            let content = &messages[*message].content;
+        for Source { name, place } in &mut list {
+            let content = text_at(&chat, place);
+            let span = place.span.clone();
             if content.get(span.clone()).is_none() {
                 return Err(invalid(format!(
                     "the source `{name}` is the bytes {} to {} of a text of {} bytes, which do not begin and end at characters of it",
@@ -122,21 +131,28 @@ impl Sources {
                     content.len()
                 )));
             }
-            let text = text::trimmed(content, span.clone());
+            let text = text::trimmed(&content, span);
             if text.is_empty() {
                 return Err(invalid(format!("the source `{name}` has no text; leave it out")));
             }
-            *span = text;
+            place.span = text;
         }
-        list.sort_by_key(|source| (source.message, source.span.start));
-        let overlap = |pair: &&[Source]| pair[0].message == pair[1].message && pair[0].span.end > pair[1].span.start;
+        // Parts of a message are in the order in which it has them.
+        list.sort_by_key(|source| source.place.message);
+        for sources in list.chunk_by_mut(|one, other| is_same_part(&one.place, &other.place)) {
+            sources.sort_by_key(|source| source.place.span.start);
+        }
+        let overlap = |pair: &&[Source]| {
+            is_same_part(&pair[0].place, &pair[1].place) && pair[0].place.span.end > pair[1].place.span.start
+        };
         if let Some([one, other]) = list.windows(2).find(overlap) {
+            let (first, second) = (&one.place.span, &other.place.span);
             return Err(invalid(format!(
                 "the sources `{}` (bytes {} to {}) and `{}` (bytes {} to {}) overlap; a part of the prompt can be in one source only",
-                one.name, one.span.start, one.span.end, other.name, other.span.start, other.span.end
+                one.name, first.start, first.end, other.name, second.start, second.end
             )));
         }
-        Ok(Self { messages, is_chat, list })
+        Ok(Self { chat, is_chat, list })
     }
 
     /// The same prompt with every source divided into parts.
@@ -148,13 +164,19 @@ impl Sources {
             SourceUnit::Sentences => ("sentence", text::sentence_spans),
         };
         let of_source = |source: &Source| {
-            let found = parts(self.text(source));
+            let Source { name, place } = source.clone();
+            // The call of a tool is one source.
+            let found = match place.part {
+                PartKind::ToolCall(_) => vec![0..place.span.len()],
+                _ => parts(&self.text(source)),
+            };
             let is_alone = found.len() == 1;
-            let (name, message, start) = (source.name.clone(), source.message, source.span.start);
             found.into_iter().enumerate().map(move |(index, part)| Source {
                 name: if is_alone { name.clone() } else { format!("{name}, {noun} {}", index + 1) },
-                message,
-                span: start + part.start..start + part.end,
+                place: MessageSpan {
+                    span: place.span.start + part.start..place.span.start + part.end,
+                    ..place.clone()
+                },
             })
         };
         let list = self.list.iter().flat_map(of_source).collect();
@@ -176,19 +198,20 @@ impl Sources {
         self.list.iter().map(|source| source.name.as_str())
     }
 
-    /// Texts of the sources, in the order of the prompt.
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
+    /// Texts of the sources, in the order of the prompt; of a call of a tool, its arguments as JSON.
+    pub fn texts(&self) -> impl Iterator<Item = String> {
         self.list.iter().map(|source| self.text(source))
     }
 
     /// Text of the prompt, before a chat template; of a chat, that of its last message.
-    pub fn prompt(&self) -> &str {
-        self.messages.last().map_or("", |message| message.content.as_str())
+    pub fn prompt(&self) -> String {
+        let parts = self.chat.messages.last().map(Message::parts).unwrap_or_default();
+        parts.into_iter().find(|part| part.kind == PartKind::Content).map(|part| part.text.into_owned()).unwrap_or_default()
     }
 
-    /// The messages; a plain prompt is one message.
-    pub(super) fn messages(&self) -> &[Message] {
-        &self.messages
+    /// The chat; a plain prompt is one message.
+    pub(super) fn chat(&self) -> &Chat {
+        &self.chat
     }
 
     /// Whether the prompt is a chat, which needs a chat template.
@@ -196,14 +219,39 @@ impl Sources {
         self.is_chat
     }
 
-    /// The spans of the sources of a message.
-    pub(super) fn spans_of(&self, message: usize) -> impl Iterator<Item = &Range<usize>> {
-        self.list.iter().filter(move |source| source.message == message).map(|source| &source.span)
+    /// The places of the sources.
+    pub(super) fn places(&self) -> Vec<MessageSpan> {
+        self.list.iter().map(|source| source.place.clone()).collect()
     }
 
-    fn text(&self, source: &Source) -> &str {
-        &self.messages[source.message].content[source.span.clone()]
+    /// The message of each source; none if the prompt is no chat.
+    pub(super) fn source_messages(&self) -> impl Iterator<Item = Option<SourceMessage>> {
+        self.list.iter().map(|source| {
+            let MessageSpan { message: index, part, .. } = source.place;
+            let message = self.chat.messages.get(index).filter(|_| self.is_chat)?;
+            let tool = match part {
+                PartKind::ToolCall(call) => message.tool_name(call),
+                _ => self.chat.tool_of_result(index),
+            };
+            let part = Some(part.to_string()).filter(|part| !part.is_empty());
+            Some(SourceMessage { index, role: message.role().to_owned(), part, tool: tool.map(str::to_owned) })
+        })
     }
+
+    fn text(&self, source: &Source) -> String {
+        text_at(&self.chat, &source.place).get(source.place.span.clone()).unwrap_or_default().to_owned()
+    }
+}
+
+/// The text of the part that a span is in.
+fn text_at(chat: &Chat, place: &MessageSpan) -> String {
+    let parts = chat.messages.get(place.message).map(Message::parts).unwrap_or_default();
+    let part = parts.into_iter().find(|part| part.kind == place.part);
+    part.map(|part| part.text.into_owned()).unwrap_or_default()
+}
+
+fn is_same_part(one: &MessageSpan, other: &MessageSpan) -> bool {
+    (one.message, one.part) == (other.message, other.part)
 }
 
 fn invalid(problem: String) -> Error {
@@ -218,7 +266,7 @@ mod tests {
     fn parts_of_sources_are_found_in_the_prompt() {
         let prompt = "Read: One. Two.\n\nThree. And?";
         let whole = Sources::of_spans(prompt, [("a".to_owned(), 5..24)]).unwrap();
-        let texts = |unit| whole.clone().divided(unit).texts().map(str::to_owned).collect::<Vec<_>>();
+        let texts = |unit| whole.clone().divided(unit).texts().collect::<Vec<_>>();
         assert_eq!(texts(SourceUnit::Whole), ["One. Two.\n\nThree."]);
         assert_eq!(texts(SourceUnit::Paragraphs), ["One. Two.", "Three."]);
         assert_eq!(texts(SourceUnit::Sentences), ["One.", "Two.", "Three."]);

@@ -37,7 +37,7 @@ pub(super) struct Ids {
 
 impl Ids {
     /// The text from the token `start` of the target on; its steps are the tokens of the answer.
-    fn starting_at(&self, start: usize) -> TextSteps {
+    pub(super) fn starting_at(&self, start: usize) -> TextSteps {
         TextSteps {
             index: 0,
             source: self.source.clone(),

@@ -1,26 +1,20 @@
-//! Templates with placeholders for a text and its context.
+//! Templates with slots for a text and its context.
 
 use std::ops::Range;
 
-use crate::{Error, Result};
+use inseq_core::did_you_mean;
 
-/// Place of the studied text.
+use crate::Result;
+use crate::template::{self, refused};
+
+/// Slot of the studied text.
 const CURRENT: &str = "current";
-/// Place of its context.
+/// Slot of its context.
 const CONTEXT: &str = "context";
 
-/// A template, in the syntax of Python's `str.format`: `{current}`, `{context}`, and double braces for braces.
+/// A template with the slot `{current}`, and `{context}` or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template {
-    parts: Vec<Part>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Literal(String),
-    Current,
-    Context,
-}
+pub(super) struct Template(template::Template);
 
 /// A template with its texts, and their spans of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,105 +33,62 @@ impl Rendered {
 }
 
 impl Template {
-    /// Reads the template of an argument: with `{current}` once, and with `{context}` once at most.
+    /// Reads the template of an argument.
     ///
     /// # Errors
-    /// The template has no `{current}`, another placeholder, or one of them twice; the error names the argument.
-    pub(super) fn read(argument: &str, template: &str) -> Result<Self> {
-        let refuse = |problem: &str| {
-            Err(Error::argument(argument, format!("`{argument}` {problem}; the template is {template:?}")))
-        };
-        let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = template;
-        while let Some(at) = rest.find(['{', '}']) {
-            literal.push_str(&rest[..at]);
-            let brace = &rest[at..=at];
-            rest = &rest[at + 1..];
-            if let Some(more) = rest.strip_prefix(brace) {
-                literal.push_str(brace);
-                rest = more;
-                continue;
-            }
-            let name = rest.split_once('}').filter(|_| brace == "{");
-            let part = match name {
-                Some((CURRENT, _)) => Part::Current,
-                Some((CONTEXT, _)) => Part::Context,
-                Some((name, _)) => {
-                    return refuse(&format!(
-                        "has the placeholder `{{{name}}}`; a template has {{current}} and {{context}}, and braces as text are written \
-                         twice"
-                    ));
-                }
-                None => return refuse("has a single brace; braces as text are written twice"),
-            };
-            if parts.contains(&part) {
-                return refuse(&format!("has {brace}{}}} twice; expected it once", name.unwrap_or_default().0));
-            }
-            parts.extend((!literal.is_empty()).then(|| Part::Literal(std::mem::take(&mut literal))));
-            parts.push(part);
-            rest = name.unwrap_or_default().1;
+    /// It is no template, has no `{current}`, or has another slot than `{current}` and `{context}`; the error names the argument.
+    pub(super) fn read(argument: &str, text: &str) -> Result<Self> {
+        let template = template::Template::parse(argument, text)?;
+        if let Some(slot) = template.slots().find(|slot| ![CURRENT, CONTEXT].contains(slot)) {
+            let near = did_you_mean(slot, [CURRENT, CONTEXT], 1);
+            return Err(refused(
+                argument,
+                text,
+                &format!(
+                    "has the slot {{{slot}}}; expected {{current}} and {{context}}{near}, and braces of the text are written twice"
+                ),
+            ));
         }
-        literal.push_str(rest);
-        parts.extend((!literal.is_empty()).then_some(Part::Literal(literal)));
-        match parts.contains(&Part::Current) {
-            true => Ok(Self { parts }),
-            false => refuse("has no place for the text; write {current} where it stands"),
+        match template.has(CURRENT) {
+            true => Ok(Self(template)),
+            false => {
+                Err(refused(argument, text, "has no place for the text; write {current} where it stands"))
+            }
         }
     }
 
-    /// Whether there is a place for a context.
+    /// Whether there is a slot for a context.
     pub(super) fn has_context(&self) -> bool {
-        self.parts.contains(&Part::Context)
+        self.0.has(CONTEXT)
     }
 
-    /// Whether the place of the context is before that of the text.
+    /// Whether the context is before the text.
     pub(super) fn context_is_first(&self) -> bool {
-        self.parts.iter().find(|part| !matches!(part, Part::Literal(_))) == Some(&Part::Context)
+        self.0.slots().next() == Some(CONTEXT)
     }
 
     /// The template with its texts.
     pub(super) fn render(&self, current: &str, context: Option<&str>) -> Rendered {
-        let mut rendered = Rendered { text: String::new(), current: 0..0, context: None };
-        for part in &self.parts {
-            let start = rendered.text.len();
-            rendered.text.push_str(match part {
-                Part::Literal(literal) => literal,
-                Part::Current => current,
-                Part::Context => context.unwrap_or_default(),
-            });
-            let span = start..rendered.text.len();
-            match part {
-                Part::Current => rendered.current = span,
-                Part::Context => rendered.context = Some(span),
-                Part::Literal(_) => {}
-            }
-        }
-        rendered
+        let filled = self.0.fill(|slot, text| {
+            *text += if slot == CURRENT { current } else { context.unwrap_or_default() };
+        });
+        let (current, context) = (filled.span(CURRENT).unwrap_or_default(), filled.span(CONTEXT));
+        Rendered { text: filled.text, current, context }
     }
 
-    /// The text before the first place.
+    /// The text before the first slot.
     pub(super) fn prefix(&self) -> &str {
-        self.literal_at(0)
+        self.0.start()
     }
 
-    /// The text between the places of the context and of the text.
+    /// The text between the context and the text.
     pub(super) fn separator(&self) -> &str {
-        let context = self.parts.iter().position(|part| *part == Part::Context);
-        context.map_or("", |place| self.literal_at(place + 1))
+        self.0.after(CONTEXT)
     }
 
-    /// The text behind the place of the text.
+    /// The text behind the studied text.
     pub(super) fn suffix(&self) -> &str {
-        let current = self.parts.iter().position(|part| *part == Part::Current);
-        current.map_or("", |place| self.literal_at(place + 1))
-    }
-
-    fn literal_at(&self, index: usize) -> &str {
-        match self.parts.get(index) {
-            Some(Part::Literal(literal)) => literal,
-            _ => "",
-        }
+        self.0.after(CURRENT)
     }
 }
 
@@ -159,15 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_template_without_places_is_refused() {
+    fn a_template_without_its_slots_is_refused() {
         for (template, expected) in [
             ("", "has no place for the text; write {current}"),
             ("{context}", "has no place for the text"),
-            ("{current} {current}", "has {current} twice"),
-            ("{current} {question}", "has the placeholder `{question}`"),
-            ("{current} {", "has a single brace"),
-            ("} {current}", "has a single brace"),
-            ("{current", "has a single brace"),
+            ("{current} {current}", "has the slot {current} twice"),
+            ("{current} {question}", "has the slot {question}; expected {current} and {context}, and braces"),
+            ("{current} {contxt}", "has the slot {contxt}; expected {current} and {context} (did you mean `context`?)"),
+            ("{current} {", "has the brace `{` at character 10"),
         ] {
             let error = Template::read("output_template", template).unwrap_err().to_string();
             assert!(error.starts_with(&format!("`output_template` {expected}")), "{template}: {error}");

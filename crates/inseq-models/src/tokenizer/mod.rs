@@ -20,8 +20,8 @@ use std::ops::Range;
 
 use crate::checkpoint::Repository;
 use crate::{Error, Result};
-use chat::Chat;
-pub use chat::Message;
+use chat::Templates;
+pub use chat::{Chat, ChatText, Message, MessagePart, MessageSpan, OrderedJson, PartKind};
 use configuration::Configuration;
 use families::Family;
 use guard::guard;
@@ -131,7 +131,7 @@ pub struct Tokenizer {
     kind: Kind,
     special: SpecialTokens,
     class: String,
-    chat: Chat,
+    chat: Templates,
     truncation_side: Side,
 }
 
@@ -160,7 +160,7 @@ impl Tokenizer {
     /// There is no tokenizer, one of its files is missing or damaged, or it has no token for a language.
     pub fn load_with(repository: &Repository, options: &TokenizerOptions) -> Result<Self> {
         let configuration = Configuration::read(repository)?;
-        let chat = Chat::read(repository, &configuration)?;
+        let chat = Templates::read(repository, &configuration)?;
         let truncation_side = configuration.truncation_side()?;
         let mut tokenizer = Self { chat, truncation_side, ..Self::without_chat(repository, configuration, options)? };
         let special = &tokenizer.special;
@@ -186,7 +186,7 @@ impl Tokenizer {
         let wants_json = named.as_deref().is_some_and(|class| GENERIC_CLASSES.contains(&class));
         let tokenizer = |kind, special, default: &str| {
             let class = named.clone().unwrap_or(default.into());
-            Self { kind, special, class, chat: Chat::default(), truncation_side: Side::default() }
+            Self { kind, special, class, chat: Templates::default(), truncation_side: Side::default() }
         };
         let plain = named.as_deref().map(|class| class.strip_suffix("Fast").unwrap_or(class));
         if repository.read("source.spm")?.is_some() && !(has_json && wants_json) {
@@ -294,13 +294,22 @@ impl Tokenizer {
         self.chat.exists()
     }
 
-    /// Applies the chat template to messages. The text contains all special tokens, so encode it without adding any. With
+    /// Applies the chat template to a chat. The text contains all special tokens, so encode it without adding any. With
     /// `add_generation_prompt` it ends at the start of the assistant's answer.
     ///
     /// # Errors
     /// The model has no chat template, or the template fails or refuses the messages.
-    pub fn apply_chat_template(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
-        self.chat.apply(messages, add_generation_prompt)
+    pub fn apply_chat_template(&self, chat: &Chat, add_generation_prompt: bool) -> Result<String> {
+        self.chat.apply(chat, add_generation_prompt)
+    }
+
+    /// As [`apply_chat_template`](Self::apply_chat_template), with the places of spans of messages in the text.
+    ///
+    /// # Errors
+    /// As [`apply_chat_template`](Self::apply_chat_template), and the place of a span is not known, because the template changes its text
+    /// or writes it twice; the error names the message.
+    pub fn chat_with_spans(&self, chat: &Chat, add_generation_prompt: bool, spans: &[MessageSpan]) -> Result<ChatText> {
+        self.chat.with_spans(chat, add_generation_prompt, spans)
     }
 
     fn translation(&self) -> Option<&Translation> {

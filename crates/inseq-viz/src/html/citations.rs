@@ -89,7 +89,7 @@ struct SourceData {
 ///
 /// let score = SourceScore { score: 2.0, confidence: None, gain: Some(2.0) };
 /// let sentence = CitedSentence { text: "No.".into(), span: (0, 3), scores: vec![score], ..CitedSentence::default() };
-/// let source = CitedSource { name: "a.txt".into(), text: "It is <not>.".into(), span: (0, 12) };
+/// let source = CitedSource { name: "a.txt".into(), text: "It is <not>.".into(), span: (0, 12), message: None };
 /// let citations = Citations { answer: "No.".into(), sentences: vec![sentence], sources: vec![source], ..Citations::default() };
 /// let page = render_citations(&citations, &CitationsOptions::default())?;
 /// assert!(page.contains("a.txt") && !page.contains("<not>"));
