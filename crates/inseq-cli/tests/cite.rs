@@ -140,10 +140,7 @@ fn messages_and_results_of_tools_are_named() {
         [("message 2 (assistant), tool call 1 (roster)", call), ("message 3 (tool roster)", "the cat")]
     );
     let of = |source: usize| serde_json::to_value(&citations.sources[source].message).unwrap();
-    assert_eq!(
-        of(0),
-        serde_json::json!({"index": 1, "role": "assistant", "part": "tool call 1", "tool": "roster"})
-    );
+    assert_eq!(of(0), serde_json::json!({"index": 1, "role": "assistant", "part": "tool call 1", "tool": "roster"}));
     assert_eq!(of(1), serde_json::json!({"index": 2, "role": "tool", "tool": "roster"}));
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use inseq_models::tokenizer::Chat;
 use crate::feature_groups::FeatureGroups;
 use crate::limits::Limits;
 use crate::method::Method;
 use crate::step_functions::SharedStepFunction;
 use crate::target_spans::TargetSpans;
+use inseq_models::tokenizer::Chat;
 
 /// An attribution method by name, or as a value with its options.
 #[derive(Clone, Debug)]

@@ -64,11 +64,7 @@ impl Template {
             };
             let slot = Part::Slot(name.to_owned());
             if parts.contains(&slot) {
-                return Err(refused(
-                    argument,
-                    text,
-                    &format!("has the slot {{{name}}} twice; leave one of them out"),
-                ));
+                return Err(refused(argument, text, &format!("has the slot {{{name}}} twice; leave one of them out")));
             }
             parts.extend((!plain.is_empty()).then(|| Part::Text(std::mem::take(&mut plain))));
             parts.push(slot);

@@ -104,7 +104,8 @@ fn calls_of_tools_have_places() {
         ("qwen 3 coder", "roster>\n<parameter=day>\nMonday\n</parameter>\n<parameter=shifts"),
         ("glm", "roster\n<arg_key>day</arg_key>\n<arg_value>Monday</arg_value>\n<arg_key>shifts"),
     ] {
-        let found = with(&golden.templates[template]).chat_with_spans(&chat, true, std::slice::from_ref(&call)).unwrap();
+        let found =
+            with(&golden.templates[template]).chat_with_spans(&chat, true, std::slice::from_ref(&call)).unwrap();
         assert_eq!(found.spans[0].clone().map(|span| &found.text[span]), Some(expected), "{template}");
     }
     // ChatML writes no calls.
@@ -145,7 +146,11 @@ fn templates_that_look_at_a_text_keep_its_place() {
         let found = found(&each(body), &chat, &[span(0, 0..text.len()), span(1, 0..15)]).unwrap();
         let texts: Vec<&str> = found.spans.iter().map(|place| &found.text[place.clone().unwrap()]).collect();
         let plain = |text: &str| text.to_lowercase().replace('_', " ").replace("  ", " ");
-        assert_eq!(texts.iter().map(|text| plain(text)).collect::<Vec<_>>(), [plain(text), "well met again.".into()], "{body}");
+        assert_eq!(
+            texts.iter().map(|text| plain(text)).collect::<Vec<_>>(),
+            [plain(text), "well met again.".into()],
+            "{body}"
+        );
     }
 }
 

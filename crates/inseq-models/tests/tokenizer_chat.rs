@@ -5,14 +5,13 @@ mod tokenizer_fixtures;
 use indexmap::IndexMap;
 use inseq_models::Result;
 use inseq_models::checkpoint::{HubOptions, Repository};
-use inseq_models::tokenizer::{Chat, Role, Tokenizer};
+use inseq_models::tokenizer::{Chat, OrderedJson, Role, Tokenizer};
 use serde::Deserialize;
-use serde_json::Value;
 
 #[derive(Deserialize)]
 struct Golden {
     templates: IndexMap<String, String>,
-    chats: Value,
+    chats: OrderedJson,
     cases: Vec<Case>,
 }
 

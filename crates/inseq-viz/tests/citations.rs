@@ -14,7 +14,8 @@ fn citations() -> Citations {
         scores: scores.map(score).to_vec(),
         ..CitedSentence::default()
     };
-    let source = |name: &str, text: &str| CitedSource { name: name.into(), text: text.into(), span: (0, 1), message: None };
+    let source =
+        |name: &str, text: &str| CitedSource { name: name.into(), text: text.into(), span: (0, 1), message: None };
     Citations {
         model: "a model".into(),
         answer: "Été <b>!\nNo. \u{202e}End".into(),

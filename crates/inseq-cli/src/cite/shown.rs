@@ -41,7 +41,9 @@ pub fn shown(citations: &Citations, rule: &CitationRule) -> String {
 pub fn planned(plan: &CitationPlan) -> String {
     let CitationPlan { sources, prompt, answer, bytes, generation, methods, .. } = plan;
     let memory = ByteSize(*bytes as u64);
-    let mut text = format!("{sources} sources, {prompt} tokens of the prompt, {answer} tokens of the answer, {memory} of memory.\n");
+    let mut text = format!(
+        "{sources} sources, {prompt} tokens of the prompt, {answer} tokens of the answer, {memory} of memory.\n"
+    );
     if let Some(seconds) = generation {
         let _ = writeln!(text, "Generating what is not given takes up to {}.", about(*seconds));
     }

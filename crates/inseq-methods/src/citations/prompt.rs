@@ -36,18 +36,21 @@ impl Prompt {
         let places = sources.places();
         let written = match is_chat {
             true => model.tokenizer().chat_with_spans(sources.chat(), true, &places)?,
-            false => ChatText {
-                text: sources.prompt(),
-                spans: places.into_iter().map(|place| Some(place.span)).collect(),
-            },
+            false => {
+                ChatText { text: sources.prompt(), spans: places.into_iter().map(|place| Some(place.span)).collect() }
+            }
         };
         let named = sources.names().map(str::to_owned).zip(sources.source_messages());
-        let (kept, left_out): (Vec<_>, Vec<_>) = written.spans.into_iter().zip(named).partition(|(span, _)| span.is_some());
+        let (kept, left_out): (Vec<_>, Vec<_>) =
+            written.spans.into_iter().zip(named).partition(|(span, _)| span.is_some());
         if !left_out.is_empty() {
             let names: Vec<&str> = left_out.iter().map(|(_, (name, _))| name.as_str()).collect();
             let said = format!("the chat template of the model leaves out {}", names.join(", "));
             if kept.is_empty() {
-                return Err(Error::argument("sources", format!("{said}, so that there is no source to cite; give others")));
+                return Err(Error::argument(
+                    "sources",
+                    format!("{said}, so that there is no source to cite; give others"),
+                ));
             }
             warnings.push(format!("{said}; the model does not read this, so that it is not cited").into());
         }

@@ -104,9 +104,8 @@ impl Sources {
     pub fn of_chat(chat: Chat) -> Result<Self> {
         let asked = chat.messages.iter().rposition(|message| message.role() == "user");
         let others = chat.messages.iter().enumerate().filter(|(index, _)| Some(*index) != asked);
-        let sources = others.flat_map(|(message, of)| {
-            of.parts().into_iter().map(move |part| (message, part.kind, part.text.len()))
-        });
+        let sources = others
+            .flat_map(|(message, of)| of.parts().into_iter().map(move |part| (message, part.kind, part.text.len())));
         let source = |(message, part, length)| Source {
             name: chat.name_of(message, part),
             place: MessageSpan { message, part, span: 0..length },
@@ -206,7 +205,11 @@ impl Sources {
     /// Text of the prompt, before a chat template; of a chat, that of its last message.
     pub fn prompt(&self) -> String {
         let parts = self.chat.messages.last().map(Message::parts).unwrap_or_default();
-        parts.into_iter().find(|part| part.kind == PartKind::Content).map(|part| part.text.into_owned()).unwrap_or_default()
+        parts
+            .into_iter()
+            .find(|part| part.kind == PartKind::Content)
+            .map(|part| part.text.into_owned())
+            .unwrap_or_default()
     }
 
     /// The chat; a plain prompt is one message.

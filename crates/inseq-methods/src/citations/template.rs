@@ -107,7 +107,8 @@ impl PromptTemplate {
         let mut sources: Vec<(String, Range<usize>)> = Vec::new();
         let filled = self.template.fill(|slot, prompt| {
             let start = prompt.len();
-            let content = contents.iter().position(|(name, _)| *name == slot).map(|place| contents.swap_remove(place).1);
+            let content =
+                contents.iter().position(|(name, _)| *name == slot).map(|place| contents.swap_remove(place).1);
             match content {
                 None => {}
                 Some(Slot::Fixed(text)) => *prompt += &text,

@@ -51,9 +51,7 @@ impl Template {
         }
         match template.has(CURRENT) {
             true => Ok(Self(template)),
-            false => {
-                Err(refused(argument, text, "has no place for the text; write {current} where it stands"))
-            }
+            false => Err(refused(argument, text, "has no place for the text; write {current} where it stands")),
         }
     }
 

@@ -88,12 +88,7 @@ fn parts(chat: &Chat, spans: &[MessageSpan]) -> Result<Vec<Part>> {
         let Some(text) = found else {
             return Err(Error::argument(
                 "spans",
-                format!(
-                    "{} has no text with the bytes {} to {}",
-                    chat.name_of(*message, *part),
-                    span.start,
-                    span.end
-                ),
+                format!("{} has no text with the bytes {} to {}", chat.name_of(*message, *part), span.start, span.end),
             ));
         };
         let span = trimmed(&text, span.clone());
@@ -137,7 +132,7 @@ impl Marking<'_> {
             let marks = &placed[index];
             for (asked, span) in &part.spans {
                 found[*asked] = match part.kind {
-                    PartKind::ToolCall(_) => marks.iter().map(|mark| mark.place).min().zip(marks.iter().map(|mark| mark.place).max()).map(|(start, end)| start..end),
+                    PartKind::ToolCall(_) => self.place_of_call(marks),
                     _ => self.place(index, span, marks)?,
                 }
                 .map(|place: Range<usize>| trimmed(self.text, place))
@@ -161,7 +156,8 @@ impl Marking<'_> {
     /// The bytes of a span in the text.
     fn place(&self, index: usize, span: &Range<usize>, marks: &[Placed]) -> Result<Option<Range<usize>>> {
         let text = &self.parts[index].text;
-        let mut own: Vec<&Placed> = marks.iter().filter(|mark| (span.start..=span.end).contains(&mark.offset)).collect();
+        let mut own: Vec<&Placed> =
+            marks.iter().filter(|mark| (span.start..=span.end).contains(&mark.offset)).collect();
         own.sort_by_key(|mark| mark.place);
         if own.windows(2).any(|pair| pair[0].offset >= pair[1].offset) {
             return Err(self.unknown(index, "writes twice, or in another order,"));
@@ -172,6 +168,14 @@ impl Marking<'_> {
         let start = if self.text[..first.place].ends_with(before) { before.len() } else { 0 };
         let end = if self.text[last.place..].starts_with(behind) { behind.len() } else { 0 };
         Ok(Some(first.place - start..last.place + end))
+    }
+
+    /// The bytes of a call in the text, from its first mark to its last one. Marks of objects are inside their braces.
+    fn place_of_call(&self, marks: &[Placed]) -> Option<Range<usize>> {
+        let start = marks.iter().map(|mark| mark.place).min()?;
+        let end = marks.iter().map(|mark| mark.place).max()?;
+        let start = start - usize::from(self.text[..start].ends_with('{'));
+        Some(start..end + usize::from(self.text[end..].starts_with('}')))
     }
 
     /// The marks of each part in the text that the template writes; `None` if it does not write the same text.
@@ -214,14 +218,16 @@ struct Marker<'m> {
 impl<'m> Marker<'m> {
     fn new(marking: &'m Marking, densities: &[Option<Density>]) -> Self {
         let parts = marking.parts.iter().zip(densities).enumerate();
-        let parts = parts.filter_map(|(index, (part, density))| {
-            Some(((part.message, part.kind), (index, (*density)?, part)))
-        });
+        let parts =
+            parts.filter_map(|(index, (part, density))| Some(((part.message, part.kind), (index, (*density)?, part))));
         // Private use, which no text has by rule.
         let private = |c: &char| matches!(*c, '\u{F0000}'..='\u{FFFFD}' | '\u{100000}'..='\u{10FFFD}');
         let fields = marking.chat.messages.iter().flat_map(|message| message.fields.values());
-        let used: HashSet<char> =
-            fields.flat_map(|field| field.to_string().chars().collect::<Vec<_>>()).chain(marking.text.chars()).filter(private).collect();
+        let used: HashSet<char> = fields
+            .flat_map(|field| field.to_string().chars().collect::<Vec<_>>())
+            .chain(marking.text.chars())
+            .filter(private)
+            .collect();
         let free = ('\u{F0000}'..='\u{10FFFD}').filter(private).filter(move |c| !used.contains(c));
         Self { parts: parts.collect(), free: Box::new(free), marks: HashMap::new(), lacks_marks: false }
     }
@@ -261,16 +267,15 @@ impl<'m> Marker<'m> {
                 (name, Json::Text(text)) if REASONING.contains(&name) => self.text(index, PartKind::Reasoning, text),
                 (_, field) => Value::from(Serde(field)),
             };
-            (name.clone(), value)
+            (name.as_str(), value)
         });
-        fields.collect()
+        Value::from_pairs(fields)
     }
 
     /// A text with marks.
     fn text(&mut self, message: usize, kind: PartKind, text: &str) -> Value {
         let Some(&(index, density, part)) = self.parts.get(&(message, kind)) else { return Value::from(text) };
-        let offsets: BTreeSet<usize> =
-            part.spans.iter().flat_map(|(_, span)| density.offsets(text, span)).collect();
+        let offsets: BTreeSet<usize> = part.spans.iter().flat_map(|(_, span)| density.offsets(text, span)).collect();
         let mut marked = String::with_capacity(text.len() + 4 * offsets.len());
         let mut from = 0;
         for offset in offsets {
@@ -333,7 +338,7 @@ impl<'m> Marker<'m> {
 
 /// An object whose fields go through a function.
 fn fields_of(object: &Json, mut value: impl FnMut(&str, &Json) -> Value) -> Value {
-    object.as_object().into_iter().flatten().map(|(name, field)| (name.clone(), value(name, field))).collect()
+    Value::from_pairs(object.as_object().into_iter().flatten().map(|(name, field)| (name.as_str(), value(name, field))))
 }
 
 impl Density {

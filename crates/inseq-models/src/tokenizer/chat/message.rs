@@ -95,7 +95,8 @@ impl Message {
     #[must_use]
     pub fn with_tool_call(mut self, tool: impl Into<String>, arguments: impl Into<OrderedJson>) -> Self {
         let function = object([("name", tool.into().into()), ("arguments", arguments.into())]);
-        let call = OrderedJson::Object(object([("type", "function".into()), ("function", OrderedJson::Object(function))]));
+        let call =
+            OrderedJson::Object(object([("type", "function".into()), ("function", OrderedJson::Object(function))]));
         match self.fields.get_mut("tool_calls") {
             Some(OrderedJson::List(calls)) => calls.push(call),
             _ => drop(self.fields.insert("tool_calls".to_owned(), OrderedJson::List(vec![call]))),

@@ -84,7 +84,9 @@ impl From<Value> for OrderedJson {
             Value::Number(number) => Self::Number(number),
             Value::String(text) => Self::Text(text),
             Value::Array(entries) => Self::List(entries.into_iter().map(Self::from).collect()),
-            Value::Object(fields) => Self::Object(fields.into_iter().map(|(name, field)| (name, field.into())).collect()),
+            Value::Object(fields) => {
+                Self::Object(fields.into_iter().map(|(name, field)| (name, field.into())).collect())
+            }
         }
     }
 }

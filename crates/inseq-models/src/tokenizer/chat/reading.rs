@@ -1,7 +1,7 @@
 //! Chats from JSON.
 
-use inseq_core::did_you_mean;
 use indexmap::IndexMap;
+use inseq_core::did_you_mean;
 use inseq_core::mismatch::{self, Mismatch};
 
 use super::conversation::Chat;
@@ -45,7 +45,7 @@ impl Chat {
             None => invalid(&error.message),
             Some(place) => problem(format!("{place}: {}", error.message)),
         })?;
-        let is_message = |value: &Json| value.get("messages").is_none() && !value.as_list().is_some();
+        let is_message = |value: &Json| value.get("messages").is_none() && value.as_list().is_none();
         let chats = match value {
             Json::Object(fields) if fields.contains_key("messages") => vec![Json::Object(fields)],
             Json::List(list) if list.is_empty() => return Err(invalid("found an empty list")),
@@ -106,7 +106,7 @@ fn read_chat(value: Json, place: &str) -> Result<Chat> {
         Some(other) => Err(problem(format!("{place}: `{name}` must be a list, found {}", kind(&other)))),
     };
     let (messages, tools) = (list("messages")?, list("tools")?);
-    if let Some((index, tool)) = tools.iter().enumerate().find(|(_, tool)| !tool.as_object().is_some()) {
+    if let Some((index, tool)) = tools.iter().enumerate().find(|(_, tool)| tool.as_object().is_none()) {
         return Err(problem(format!(
             "{place}: tool {} must be an object that describes a tool, found {}",
             index + 1,
@@ -193,8 +193,9 @@ fn check_part(part: &Json) -> std::result::Result<(), String> {
 
 /// Reads the call of a tool. Arguments that are JSON as a text become an object.
 fn read_call(call: &mut Json) -> std::result::Result<(), String> {
-    const FORM: &str = r#"a call is an object such as {"function": {"name": "roster", "arguments": {"day": "Monday"}}}"#;
-    if !call.as_object().is_some() {
+    const FORM: &str =
+        r#"a call is an object such as {"function": {"name": "roster", "arguments": {"day": "Monday"}}}"#;
+    if call.as_object().is_none() {
         return Err(format!("{FORM}, found {}", shown(call)));
     }
     let is_nested = call.get("function").is_some();
@@ -211,7 +212,9 @@ fn read_call(call: &mut Json) -> std::result::Result<(), String> {
     let arguments = fields.get_mut("arguments").ok_or_else(|| format!("`arguments` is missing; {FORM}"))?;
     if let Json::Text(text) = arguments {
         let read = parsed(text);
-        *arguments = read.map_err(|error| format!("`arguments` must be an object or its JSON; the text {text:?} is no JSON: {error}"))?;
+        *arguments = read.map_err(|error| {
+            format!("`arguments` must be an object or its JSON; the text {text:?} is no JSON: {error}")
+        })?;
     }
     match arguments.as_object().is_some() {
         true => Ok(()),
@@ -233,7 +236,10 @@ mod tests {
         let tools = r#"[{"type": "function"}], "chat_template_kwargs": {"enable_thinking": false}"#;
         let with_tools = Chat::read_all(&format!(r#"{{"messages": {one}, "tools": {tools}}}"#)).unwrap();
         let arguments = IndexMap::from_iter([("enable_thinking".to_owned(), Json::Bool(false))]);
-        assert_eq!(with_tools, [chat.tools(vec![serde_json::json!({"type": "function"}).into()]).template_args(arguments)]);
+        assert_eq!(
+            with_tools,
+            [chat.tools(vec![serde_json::json!({"type": "function"}).into()]).template_args(arguments)]
+        );
     }
 
     #[test]
@@ -249,7 +255,10 @@ mod tests {
             (r#"{"messages": {}}"#, "chat 1: `messages` must be a list, found an object"),
             (r#"{"messages": [], "tool": []}"#, "chat 1: `tool` is not supported"),
             (r#"{"messages": [], "tools": [3]}"#, "chat 1: tool 1 must be an object that describes a tool, found 3"),
-            (r#"{"messages": [], "chat_template_kwargs": 3}"#, "`chat_template_kwargs` must be an object, found a number"),
+            (
+                r#"{"messages": [], "chat_template_kwargs": 3}"#,
+                "`chat_template_kwargs` must be an object, found a number",
+            ),
             (r#"["a"]"#, "chat 1, message 1: expected a message such as {"),
             (r#"[[{"role": "user", "content": "a"}], 3]"#, "chat 2: expected a list of messages, or an object"),
             (r#"[{"role": "user"}]"#, "chat 1, message 1: `content` is missing"),
@@ -285,7 +294,8 @@ mod tests {
 
     #[test]
     fn arguments_as_text_are_an_object() {
-        let calls = r#"[{"role": "assistant", "tool_calls": [{"function": {"name": "a", "arguments": "{\"b\": [1]}"}}]}]"#;
+        let calls =
+            r#"[{"role": "assistant", "tool_calls": [{"function": {"name": "a", "arguments": "{\"b\": [1]}"}}]}]"#;
         let chat = Chat::read_all(calls).unwrap().swap_remove(0);
         assert_eq!(chat.messages[0].parts()[0].text, r#"{"b":[1]}"#);
     }

@@ -3,7 +3,7 @@
 use minijinja::value::{ArgType, Kwargs, Rest, Value, ValueOrKwargs, from_args};
 use minijinja::{Error, ErrorKind};
 
-/// The arguments of a call in the order of their names; `None` for those that are not there, or that are `none`.
+/// The arguments of a call in the order of their names; `None` for those that are not there.
 pub(super) fn by_name<const N: usize>(
     arguments: Rest<ValueOrKwargs>,
     names: [&str; N],
@@ -15,17 +15,17 @@ pub(super) fn by_name<const N: usize>(
     }
     let mut found = [const { None }; N];
     for (index, name) in names.into_iter().enumerate() {
-        let value = match placed.get(index) {
+        found[index] = match placed.get(index) {
             Some(value) => Some(value.clone()),
-            None => named.get::<Option<Value>>(name)?,
+            None if named.has(name) => Some(named.get(name)?),
+            None => None,
         };
-        found[index] = value.filter(|value| !value.is_none());
     }
     named.assert_all_used()?;
     Ok(found)
 }
 
-/// An argument as a type, or a default.
+/// An argument as a type; the default if it is not there, or is `none`.
 pub(super) fn or<T: for<'a> ArgType<'a, Output = T>>(argument: Option<&Value>, default: T) -> Result<T, Error> {
-    argument.map_or(Ok(default), |value| T::from_value(Some(value)))
+    argument.filter(|value| !value.is_none()).map_or(Ok(default), |value| T::from_value(Some(value)))
 }

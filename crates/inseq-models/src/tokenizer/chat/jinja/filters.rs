@@ -20,6 +20,8 @@ pub(super) fn add(environment: &mut Environment) {
     environment.add_filter("striptags", minijinja_contrib::filters::striptags);
     environment.add_filter("string", |value: &Value| python::text(value));
     environment.add_filter("join", join);
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
     environment.add_filter("format", |template: &str, Rest(values): Rest<Value>| formatted(template, &values));
     environment.add_filter(FORMATTED, |template: &str, value: Value| match value.downcast_object_ref::<Tuple>() {
         Some(values) => formatted(template, values),
@@ -48,6 +50,13 @@ fn formatted(template: &str, values: &[Value]) -> Result<String, Error> {
     format(FormatStyle::Printf, template, &values.iter().map(written).collect::<Vec<_>>())
 }
 
+/// A value, or another one if it is undefined or, on demand, if it is none or empty.
+fn default(value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<Value, Error> {
+    let [default, boolean] = by_name(arguments, ["default_value", "boolean"])?;
+    let is_missing = value.is_undefined() || (or(boolean.as_ref(), false)? && !value.is_true());
+    Ok(if is_missing { default.unwrap_or_else(|| Value::from("")) } else { value.clone() })
+}
+
 /// The items of a list with a text between them.
 fn join(values: &Value, arguments: Rest<ValueOrKwargs>) -> Result<String, Error> {
     let [between, attribute] = by_name(arguments, ["d", "attribute"])?;
@@ -67,7 +76,10 @@ fn truncate(text: &str, arguments: Rest<ValueOrKwargs>) -> Result<String, Error>
     let (length, killwords): (usize, bool) = (or(length.as_ref(), 255)?, or(killwords.as_ref(), false)?);
     let (end, leeway) = (or(end.as_ref(), "...".to_owned())?, or(leeway.as_ref(), 5_usize)?);
     let kept = length.checked_sub(end.chars().count()).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("expected a length of {} or more, found {length}", end.chars().count()))
+        Error::new(
+            ErrorKind::InvalidOperation,
+            format!("expected a length of {} or more, found {length}", end.chars().count()),
+        )
     })?;
     if text.chars().count() <= length.saturating_add(leeway) {
         return Ok(text.to_owned());

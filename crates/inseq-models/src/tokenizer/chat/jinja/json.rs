@@ -22,6 +22,8 @@ pub(super) fn to_json(value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<S
     let [ascii, indent, separators, sorts_keys] =
         by_name(arguments, ["ensure_ascii", "indent", "separators", "sort_keys"])?;
     let (ascii, sorts_keys) = (or(ascii.as_ref(), false)?, or(sorts_keys.as_ref(), false)?);
+    let is_given = |argument: &Value| !argument.is_none();
+    let (indent, separators) = (indent.filter(is_given), separators.filter(is_given));
     let indent = match indent {
         None => None,
         Some(text) if text.as_str().is_some() => text.as_str().map(str::to_owned),
@@ -48,19 +50,21 @@ fn invalid(problem: String) -> Error {
 
 impl Options {
     fn write(&self, value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
-        let marked = value.downcast_object_ref::<Marked>();
-        out.extend(marked.map(Marked::start));
         match value.kind() {
             ValueKind::String => self.text(value.as_str().unwrap_or_default(), out),
-            ValueKind::Seq => self.items(('[', ']'), value.try_iter()?, depth, out, |item, out| {
-                self.write(&item, depth + 1, out)
-            })?,
+            ValueKind::Seq => {
+                self.items(("[", "]"), value.try_iter()?, depth, out, |item, out| self.write(&item, depth + 1, out))?
+            }
             ValueKind::Map => {
                 let mut keys: Vec<Value> = value.try_iter()?.collect();
                 if self.sorts_keys {
                     keys.sort();
                 }
-                self.items(('{', '}'), keys.into_iter(), depth, out, |key, out| {
+                // Marks are inside the braces, which templates may cut off.
+                let marked = value.downcast_object_ref::<Marked>();
+                let open = marked.map_or("{".to_owned(), |marked| format!("{{{}", marked.start()));
+                let close = marked.map_or("}".to_owned(), |marked| format!("{}}}", marked.end()));
+                self.items((&open, &close), keys.into_iter(), depth, out, |key, out| {
                     self.text(&self.key(&key)?, out);
                     *out += &self.behind_key;
                     self.write(&value.get_item(&key)?, depth + 1, out)
@@ -68,14 +72,13 @@ impl Options {
             }
             _ => *out += &scalar(value)?,
         }
-        out.extend(marked.map(Marked::end));
         Ok(())
     }
 
     /// A list or an object.
     fn items(
         &self,
-        (open, close): (char, char),
+        (open, close): (&str, &str),
         items: impl Iterator<Item = Value>,
         depth: usize,
         out: &mut String,
@@ -87,7 +90,7 @@ impl Options {
                 *out += &indent.repeat(depth);
             }
         };
-        out.push(open);
+        *out += open;
         let mut is_empty = true;
         for item in items {
             if !is_empty {
@@ -100,7 +103,7 @@ impl Options {
         if !is_empty {
             line(depth, out);
         }
-        out.push(close);
+        *out += close;
         Ok(())
     }
 

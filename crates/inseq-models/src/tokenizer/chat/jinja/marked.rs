@@ -1,10 +1,10 @@
-//! Objects with marks around their JSON.
+//! Objects with marks in their JSON.
 
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
-/// A mapping whose JSON has a mark before it and one behind it.
+/// A mapping whose JSON has a mark behind its opening brace and one before its closing brace.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Marked {
     fields: Vec<(Value, Value)>,

@@ -71,7 +71,7 @@ fn of_text(text: &str, method: &str, args: &[Value]) -> Result<Option<Value>, Er
             };
             Value::from(text.chars().map(swapped).collect::<String>())
         }
-        "casefold" => Value::from(text.to_lowercase()),
+        "casefold" => Value::from(text.to_lowercase().replace('ß', "ss")),
         "isdecimal" => Value::from(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())),
         "index" | "rindex" => {
             let (part,): (&str,) = from_args(args)?;
@@ -95,7 +95,7 @@ fn split<'t>(text: &'t str, separator: Option<&str>, most: Option<usize>, from_e
         (None, None, _) => text.split_whitespace().collect(),
         (None, Some(most), _) => {
             let mut parts = Vec::new();
-            let mut rest = text.trim();
+            let mut rest = if from_end { text.trim_end() } else { text.trim_start() };
             while parts.len() < most && !rest.is_empty() {
                 let cut = if from_end {
                     rest.rsplit_once(char::is_whitespace).map(|(start, part)| (part, start.trim_end()))
@@ -106,7 +106,7 @@ fn split<'t>(text: &'t str, separator: Option<&str>, most: Option<usize>, from_e
                 parts.push(part);
                 rest = left;
             }
-            parts.extend((!rest.is_empty()).then_some(rest));
+            parts.extend((!rest.trim().is_empty()).then_some(rest));
             parts
         }
     };
@@ -125,7 +125,9 @@ fn of_collection(value: &Value, method: &str, args: &[Value]) -> Result<Option<V
         (ValueKind::Seq, "index") => {
             let (wanted,): (&Value,) = from_args(args)?;
             let place = value.try_iter()?.position(|item| item == *wanted);
-            Some(Value::from(place.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "the item is not in the list"))?))
+            Some(Value::from(
+                place.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "the item is not in the list"))?,
+            ))
         }
         _ => None,
     })

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Local};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Value, ValueKind};
+use minijinja::value::{Rest, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State};
 
 pub(super) use marked::Marked;
@@ -51,7 +51,12 @@ fn environment(now: DateTime<Local>) -> Result<Environment<'static>, Error> {
     environment.set_unknown_method_callback(methods::call);
     filters::add(&mut environment);
     environment.add_filter("tojson", json::to_json);
-    environment.add_function("cycler", minijinja_contrib::globals::cycler);
+    // A text and a mapping are sequences in Jinja.
+    environment.add_test("sequence", |value: &Value| {
+        matches!(value.kind(), ValueKind::Seq | ValueKind::String | ValueKind::Map)
+    });
+    environment.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
+    environment.add_function("cycler", |Rest(items): Rest<Value>| minijinja_contrib::globals::cycler(items));
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
     environment.add_function("raise_exception", |message: String| -> Result<String, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, message))

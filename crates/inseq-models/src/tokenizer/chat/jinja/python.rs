@@ -18,7 +18,9 @@ pub(super) fn representation(value: &Value) -> String {
         ValueKind::Undefined => "Undefined".to_owned(),
         ValueKind::Bool => if value.is_true() { "True" } else { "False" }.to_owned(),
         ValueKind::String => quoted(value.as_str().unwrap_or_default()),
-        ValueKind::Number if !value.is_integer() => f64::try_from(value.clone()).map_or_else(|_| value.to_string(), float),
+        ValueKind::Number if !value.is_integer() => {
+            f64::try_from(value.clone()).map_or_else(|_| value.to_string(), float)
+        }
         ValueKind::Seq => {
             let items: Vec<String> = value.try_iter().into_iter().flatten().map(|item| representation(&item)).collect();
             match (value.downcast_object_ref::<Tuple>().is_some(), items.as_slice()) {
@@ -42,7 +44,14 @@ pub(super) fn representation(value: &Value) -> String {
 /// A number as `repr` writes it.
 pub(super) fn float(number: f64) -> String {
     if !number.is_finite() {
-        return if number.is_nan() { "nan" } else if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+        return if number.is_nan() {
+            "nan"
+        } else if number > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }
+        .to_owned();
     }
     // Rust writes an exponent from the same sizes on, but without a sign and with one digit.
     let written = format!("{number:?}");

@@ -231,7 +231,10 @@ mod tests {
             ("{% for x in 'abc' if x %}", "{% for x in ('abc')|_listed if x %}"),
             ("{%- for k, v in d.items() -%}", "{%- for k, v in (d.items())|_listed -%}"),
             ("{% for x in (a if b else c) recursive %}", "{% for x in ((a if b else c))|_listed recursive %}"),
-            ("{% raw %}{% for x in y %}{% endraw %}{{ {'a': {}} }}", "{% raw %}{% for x in y %}{% endraw %}{{ {'a': {}} }}"),
+            (
+                "{% raw %}{% for x in y %}{% endraw %}{{ {'a': {}} }}",
+                "{% raw %}{% for x in y %}{% endraw %}{{ {'a': {}} }}",
+            ),
             ("{{ 'a' % }} {% for", "{{ 'a' % }} {% for"),
         ] {
             assert_eq!(adapted(template), expected);
