@@ -27,8 +27,10 @@ struct Case {
     error: Option<String>,
     /// Message, part, and characters of the text.
     #[serde(default)]
-    spans: Vec<(usize, String, Option<(usize, usize)>)>,
+    spans: Vec<(usize, String, Option<Span>)>,
 }
+
+type Span = (usize, usize);
 
 fn with(template: &str) -> Tokenizer {
     let folder = tokenizer_fixtures::folder("llama");

@@ -83,7 +83,7 @@ impl AttributionModel {
         let mut warnings = Vec::new();
         let plan = self.citing(request, &mut warnings, |citing, warnings| {
             let prompt = citing.prompt_ids()?;
-            let most = citing.generation.max_new_tokens.unwrap_or(1);
+            let most = citing.most_new_tokens(prompt.len());
             let whole = match &request.answer {
                 Some(_) => citing.answered(&mut |_| ControlFlow::Continue(()), warnings)?.0,
                 None => citing.with_any_answer(prompt.clone(), most)?,
@@ -101,7 +101,8 @@ impl AttributionModel {
                 prompt: prompt.len(),
                 answer: whole.target.len() - whole.first,
                 bytes: bytes_of(&engine, &whole),
-                generation: (generations > 0).then(|| (generations * most) as f64 * times.token),
+                generation: (generations > 0)
+                    .then(|| (generations * most * citing.generation.num_beams) as f64 * times.token),
                 methods: methods.map(|method| cost(&**method, sources, &times)).collect(),
                 warnings: Vec::new(),
             })
@@ -171,6 +172,14 @@ impl Citing<'_> {
     fn prompt_ids(&self) -> Result<Vec<u32>> {
         let special = !self.prompt.is_chat;
         self.model.encode(&self.prompt.text, Role::Source, special)
+    }
+
+    /// The largest number of tokens that the model generates after a prompt of a length.
+    fn most_new_tokens(&self, prompt: usize) -> usize {
+        // The target of an encoder-decoder begins with one token.
+        let start = if self.model.model().is_decoder_only() { prompt } else { 1 };
+        let most = self.generation.max_new_tokens;
+        most.or_else(|| Some(self.generation.max_length?.saturating_sub(start))).unwrap_or(1).max(1)
     }
 
     /// Refuses a prompt whose forward does not fit into the memory budget, with its answer or with one token.

@@ -166,7 +166,7 @@ impl Sources {
             let Source { name, place } = source.clone();
             // The call of a tool is one source.
             let found = match place.part {
-                PartKind::ToolCall(_) => vec![0..place.span.len()],
+                PartKind::ToolCall(_) => std::iter::once(0..place.span.len()).collect(),
                 _ => parts(&self.text(source)),
             };
             let is_alone = found.len() == 1;
