@@ -44,7 +44,8 @@ pub struct CitationPlan {
 pub struct CitationCost {
     /// Name of the method.
     pub method: String,
-    /// Number of forwards, each for all sentences of the answer. The upper bound has one for the gain of each source.
+    /// Number of forwards, each for all sentences of the answer. The upper bound has two for the prompt with and without its sources,
+    /// and one for the gain of each source.
     pub forwards: Bounds,
     /// Approximate time in seconds. The lower bound is that of forwards that share the whole prompt, the upper one that of forwards that
     /// share nothing.
@@ -112,9 +113,9 @@ impl AttributionModel {
 }
 
 fn cost(method: &dyn CitationMethod, sources: usize, times: &Times) -> CitationCost {
-    // The whole prompt, and the prompt without sources, are run for every method.
-    let least = 2 + method.forwards(sources);
-    let forwards = Bounds { least, most: least + sources };
+    // The whole prompt, the prompt without sources, and that without each source may be among the forwards of the method, or not.
+    let least = method.forwards(sources);
+    let forwards = Bounds { least, most: least + 2 + sources };
     let seconds = |each: f64, forwards: usize| times.whole + each * forwards.saturating_sub(1) as f64;
     CitationCost {
         method: method.name().to_owned(),
