@@ -358,7 +358,7 @@ pub fn citations() -> Citations {
         sentences: answer.into_iter().zip(scores).map(sentence).collect(),
         answer: answer.join(" "),
         sources: sources
-            .map(|(name, text)| CitedSource { name: name.into(), text: text.into(), span: (0, 1) })
+            .map(|(name, text)| CitedSource { name: name.into(), text: text.into(), span: (0, 1), message: None })
             .to_vec(),
         contextless_answer: Some("I do not know.".into()),
         forwards: 64,
