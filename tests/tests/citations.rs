@@ -79,9 +79,12 @@ fn scores_are_those_of_torch_and_scikit_learn() {
             }
             // The gain of every method is the drop without the source.
             for result in &results {
-                for (source, drop) in result.sentences[index].scores.iter().zip(&expected.leave_one_out) {
+                let sentence = &result.sentences[index];
+                for (source, drop) in sentence.scores.iter().zip(&expected.leave_one_out) {
                     assert!(source.gain.is_none_or(|gain| (gain - drop).abs() < 1e-3), "{name}: {source:?} {drop}");
-                    assert!(source.score <= 0.0 || source.gain.is_some(), "{name}: a citation without a gain");
+                }
+                for cited in sentence.cited(&CitationRule::default()) {
+                    assert!(sentence.scores[cited].gain.is_some(), "{name}: a citation without a gain");
                 }
             }
         }
@@ -264,6 +267,7 @@ fn wrong_requests_are_refused() {
     let budget = Limits::default().memory_budget(0);
     for (model, request, part) in [
         (&gpt2, request().answer("  "), "`answer` has no text"),
+        (&gpt2, request().answer("the cat sat on the mat why not"), "`answer` begins with the prompt"),
         (&gpt2, whole(&long).answer(" x"), "the model has 40 positions; a source that is cut cannot be cited"),
         (&demo, whole(&vec!["The doors."; 400].join(" ")).answer("a"), "a source that is cut cannot be cited"),
         (&gpt2, request().answer(" x").method(masks(vec![vec![true; 2]; 2])), "list 1 of `masks` has 2 values"),

@@ -33,7 +33,10 @@ pub const DEVICES: Suggesting = Suggesting(device::choices);
 
 /// Names of everything that can be explained.
 pub fn entries() -> Vec<&'static str> {
-    [methods(), citation_methods(), functions(), aggregators(), vec!["expression"]].concat()
+    let mut names = [methods(), citation_methods(), functions(), aggregators(), vec!["expression"]].concat();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(*name));
+    names
 }
 
 /// Names of methods.

@@ -214,14 +214,16 @@ fn device_description(name: &str) -> &'static str {
 
 /// Explains a method, a citation method, a step function or an aggregator.
 pub fn explain(name: &str) -> Result<(), Failure> {
-    let method = || inseq_methods::explain(name).ok();
-    let citation = || citations::method_named(name).ok().map(Entry::explanation);
-    let function = || StepFunctions::new().explain(name).ok();
-    let aggregator = || aggregators().explain(name).ok();
-    let text = match method().or_else(citation).or_else(function).or_else(aggregator) {
-        Some(text) => text,
-        None if name == expression().name => step_functions::GRAMMAR.to_owned(),
-        None => {
+    let method = inseq_methods::explain(name).ok();
+    let citation = citations::method_named(name).ok().map(Entry::explanation);
+    let function = StepFunctions::new().explain(name).ok();
+    let aggregator = aggregators().explain(name).ok();
+    // An attribution method and a citation method may have the same name.
+    let found: Vec<String> = [method, citation, function, aggregator].into_iter().flatten().collect();
+    let text = match found.is_empty() {
+        false => found.join("\n"),
+        true if name == expression().name => step_functions::GRAMMAR.to_owned(),
+        true => {
             let kinds = [
                 ("methods", completing::methods()),
                 ("citation methods", completing::citation_methods()),

@@ -12,9 +12,11 @@ const ANSWER: &str = "Les portes sont blanches. L'infirmière fatiguée a dit qu
 
 #[test]
 fn sentences_have_the_numbers_of_their_sources() {
-    for method in ["leave_one_out", "context_cite", "arc_jsd"] {
+    for method in ["leave_one_out", "context_cite", "arc_jsd", "gradient", "attention", "mirage"] {
         let line = ["cite", "--passages", WHITE, LATE, "--answer", ANSWER, "--method", method, "--top-sources", "1"];
-        let shown = printed(&run(&line));
+        // Otherwise no token of the second sentence stands out.
+        let more = if method == "mirage" { &["--method-kwargs", "{\"std_threshold\": 0}"][..] } else { &[] };
+        let shown = printed(&run(&[&line[..], more].concat()));
         let cited = "Les portes sont blanches. [1] L'infirmière fatiguée a dit qu'elle était en retard. [2]\n";
         assert!(shown.starts_with(cited), "{method}: {shown}");
         assert!(shown.contains("\nWithout the sources: "), "{shown}");
@@ -162,6 +164,7 @@ fn wrong_lines_say_what_is_wrong() {
     std::fs::write(&long, WHITE.repeat(500)).unwrap();
     let missing = path_in(&folder, "missing.txt");
     let passage = ["--passages", WHITE];
+    let screened = ["--passages", WHITE, "--method", "leave_one_out"];
     for (line, part) in [
         (vec![], "there is no source to cite"),
         (vec!["-d", &missing], "missing.txt"),
@@ -179,6 +182,12 @@ fn wrong_lines_say_what_is_wrong() {
         ([&passage[..], &["--answer", " "]].concat(), "--answer has no text"),
         ([&passage[..], &["--method", "saliency"]].concat(), "saliency"),
         ([&passage[..], &["--method-kwargs", "{\"n_mask\": 3}"]].concat(), "n_mask"),
+        ([&passage[..], &["--method", "gradient", "--method-kwargs", r#"{"method": "lim"}"#]].concat(), "did you mean"),
+        ([&passage[..], &["--aside", "bos"]].concat(), "--aside is for methods that read scores of tokens"),
+        ([&passage[..], &["--screen", "2"]].concat(), "screen"),
+        ([&screened[..], &["--through", "reasoning"]].concat(), "through"),
+        ([&screened[..], &["--screen", "0"]].concat(), "must be a whole number between 1 and 100000, found 0"),
+        ([&screened[..], &["--screen", "1", "--method-kwargs", r#"{"screen": 2}"#]].concat(), "both give `screen`"),
         ([&passage[..], &["--top-sources", "0"]].concat(), "--top-sources must be at least 1"),
         ([&passage[..], &["--least-share", "2"]].concat(), "--least-share must lie between 0 and 1"),
         ([&passage[..], &["-o", "/no/such/folder/a.json"]].concat(), "is not there"),
@@ -191,7 +200,27 @@ fn wrong_lines_say_what_is_wrong() {
 #[test]
 fn citation_methods_are_listed_and_explained() {
     let listed = printed(&run(&["list", "citation-methods"]));
-    assert!(["context_cite", "leave_one_out", "arc_jsd"].iter().all(|name| listed.contains(name)), "{listed}");
+    assert!(
+        ["context_cite", "leave_one_out", "arc_jsd", "gradient", "attention", "mirage"]
+            .iter()
+            .all(|name| listed.contains(name)),
+        "{listed}"
+    );
     let explained = printed(&run(&["explain", "context_cite"]));
     assert!(explained.contains("n_masks (64)") && explained.contains("2409.00729"), "{explained}");
+    // An attribution method has the same name.
+    let explained = printed(&run(&["explain", "attention"]));
+    assert!(
+        explained.contains("What does each layer and head attend to") && explained.contains("attend to the source"),
+        "{explained}"
+    );
+}
+
+#[test]
+fn sources_that_are_not_tested_are_named() {
+    let line = ["cite", "--passages", WHITE, LATE, "The dog is here.", "--answer", ANSWER, "--method", "leave_one_out"];
+    let shown = printed(&run(&[&line[..], &["--screen", "2", "--skip-contextless-answer"]].concat()));
+    assert!(shown.ends_with("\nNot tested: passage 3\n"), "{shown}");
+    let page = printed(&run(&[&line[..], &["--screen", "2", "--skip-contextless-answer", "--viz-path", "-"]].concat()));
+    assert!(page.contains("Not tested"), "{page}");
 }

@@ -42,6 +42,9 @@ pub struct Citations {
     pub contextless_answer: Option<String>,
     /// Sentences of the answer, in order.
     pub sentences: Vec<CitedSentence>,
+    /// Indices of the sources that the method did not test, in order. Their scores are 0.
+    #[serde(default)]
+    pub untested: Vec<usize>,
     /// Number of forwards of the whole model, each for all sentences.
     pub forwards: usize,
     /// Warnings for the reader.
@@ -192,9 +195,15 @@ impl Citations {
         read().map_err(|error| error.at(path))
     }
 
-    /// Checks that every sentence has a score for every source.
+    /// Checks that every sentence has a score for every source, and that every source that was not tested is there.
     fn check(&self) -> Result<()> {
         let sources = self.sources.len();
+        if let Some(place) = self.untested.iter().position(|source| *source >= sources) {
+            return Err(Error::malformed(
+                format!("untested[{place}]"),
+                format!("is {}, but there are {sources} sources", self.untested[place]),
+            ));
+        }
         match self.sentences.iter().position(|sentence| sentence.scores.len() != sources) {
             None => Ok(()),
             Some(index) => Err(Error::malformed(
@@ -245,6 +254,10 @@ mod tests {
         damaged.save(&path).unwrap();
         let error = Citations::load(&path).unwrap_err().to_string();
         assert!(error.contains("sentences[1].scores: has 2 scores, but there are 3 sources"), "{error}");
+        let unknown = Citations { untested: vec![1, 3], ..citations() };
+        unknown.save(&path).unwrap();
+        let error = Citations::load(&path).unwrap_err().to_string();
+        assert!(error.contains("untested[1]: is 3, but there are 3 sources"), "{error}");
         std::fs::write(&path, "{\"model\": 3}").unwrap();
         let error = Citations::load(&path).unwrap_err().to_string();
         assert!(error.contains("citations.json") && error.contains("model"), "{error}");

@@ -11,6 +11,7 @@ pub mod step_functions;
 
 mod alternatives;
 mod arguments;
+mod attributed;
 mod attributing;
 mod attribution_model;
 mod call;
@@ -30,6 +31,7 @@ mod limits;
 mod loading;
 mod method;
 mod other_contexts;
+mod passage;
 mod pieces;
 mod plan;
 mod point;

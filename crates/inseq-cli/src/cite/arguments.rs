@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum, ValueHint};
+use inseq_core::CitationRule;
+use inseq_core::aggregators::Aside;
 use inseq_methods::citations::{CitationRequest, Document, PromptTemplate, Slot, SourceUnit, Sources, method_named};
 use inseq_viz::scale::Theme;
+use serde_json::Value;
 
 use super::documents;
 use crate::completing::CITATION_METHODS;
@@ -28,6 +31,11 @@ Examples:
   Cite the sources of a given answer, exactly, and save the scores:
       inseq cite -m ./model -q \"Who was late?\" -d report.txt --answer \"The nurse.\" \\
           --method leave_one_out -o citations.json
+  Cite with one forward, and one pullback per sentence:
+      inseq cite -m ./model -q \"Who was late?\" -d report.txt --method gradient
+  Test the ten sources exactly that a gradient ranks first:
+      inseq cite -m ./model -q \"Who was late?\" -d report.txt \\
+          --method leave_one_out --screen 10
   Translate with the demo model, and cite the sentences of the input:
       inseq cite --passages \"The doors are white.\" \"She was late.\"
   Find the few-shot example that an answer rests on:
@@ -52,6 +60,18 @@ pub struct CiteArguments {
     #[arg(long, value_parser = object, value_name = "JSON", default_value = "{}", hide_default_value = true)]
     #[arg(help_heading = "Citations")]
     pub method_kwargs: Object,
+    /// Test the N sources that a gradient ranks first, and name the others as not tested: the argument `screen` of leave_one_out and
+    /// arc_jsd.
+    #[arg(long, value_name = "N", help_heading = "Citations")]
+    pub screen: Option<usize>,
+    /// Give the influence that came through earlier text of the answer back to the prompt: the argument `through` of gradient and
+    /// attention.
+    #[arg(long, value_enum, value_name = "TEXT", help_heading = "Citations")]
+    pub through: Option<Through>,
+    /// Tokens whose scores are 0, for methods that read scores of tokens: bos (the first token), special (special tokens),
+    /// bos,special, or none. [default: bos,special]
+    #[arg(long, value_parser = aside, value_name = "TOKENS", help_heading = "Citations")]
+    pub aside: Option<Aside>,
     /// Largest number of cited sources per sentence, 1 or more.
     #[arg(long, default_value_t = 3, value_name = "N", help_heading = "Citations")]
     pub top_sources: usize,
@@ -133,6 +153,13 @@ pub struct PromptArguments {
     pub generation_kwargs: Object,
 }
 
+/// Text through which influence is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Through {
+    /// What the model wrote before a sentence.
+    Reasoning,
+}
+
 /// What the sources are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Parts {
@@ -160,14 +187,45 @@ impl CiteArguments {
                 self.least_share
             )));
         }
-        let method = method_named(&self.method)?.with(&self.method_kwargs)?;
+        let method = method_named(&self.method)?.with(&self.method_kwargs()?)?;
+        if self.aside.is_some() && !method.reads_tokens() {
+            return Err(Failure::Argument(format!(
+                "--aside is for methods that read scores of tokens, and `{}` does not; leave it out",
+                self.method
+            )));
+        }
         let mut request = CitationRequest::new(self.prompt.sources()?)
             .shared_method(method)
+            .rule(self.rule())
+            .aside(self.aside.unwrap_or_default())
             .plain(self.prompt.plain)
             .contextless_answer(!self.skip_contextless_answer)
             .generation_args(self.prompt.generation_kwargs.clone());
         request.answer.clone_from(&self.prompt.answer);
         Ok(request)
+    }
+
+    /// The rule that decides which sources are cited.
+    pub fn rule(&self) -> CitationRule {
+        CitationRule::default().most(self.top_sources).least_share(self.least_share)
+    }
+
+    /// The arguments of the method.
+    fn method_kwargs(&self) -> Result<Object, Failure> {
+        let mut arguments = self.method_kwargs.clone();
+        let flags = [
+            ("screen", self.screen.map(Value::from)),
+            ("through", self.through.map(|Through::Reasoning| Value::from("reasoning"))),
+        ];
+        for (name, value) in flags {
+            let Some(value) = value else { continue };
+            if arguments.insert(name.to_owned(), value).is_some() {
+                return Err(Failure::Argument(format!(
+                    "--{name} and --method-kwargs both give `{name}`; leave one of them out"
+                )));
+            }
+        }
+        Ok(arguments)
     }
 }
 
@@ -216,6 +274,13 @@ impl PromptArguments {
         ];
         let slots = self.slots.iter().map(|(name, text)| (name.as_str(), Slot::Source(text.clone())));
         Ok(template.fill(given.into_iter().flatten().chain(slots))?)
+    }
+}
+
+fn aside(text: &str) -> Result<Aside, String> {
+    match text {
+        "none" => Ok(Aside::default().bos(false).special(false)),
+        kinds => kinds.parse().map_err(|error: inseq_core::Error| error.to_string()),
     }
 }
 

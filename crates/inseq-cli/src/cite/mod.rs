@@ -24,7 +24,7 @@ use crate::warnings::Warnings;
 /// Runs the command.
 pub fn run(arguments: &CiteArguments) -> Result<(), Failure> {
     let file = checked(arguments)?;
-    let rule = CitationRule::default().most(arguments.top_sources).least_share(arguments.least_share);
+    let rule = arguments.rule();
     let request = arguments.request()?;
     let verbosity = &arguments.verbosity;
     let model = load(&arguments.model, verbosity)?;

@@ -33,6 +33,14 @@ pub fn shown(citations: &Citations, rule: &CitationRule) -> String {
         true => "No source has a score above 0.\n".to_owned(),
         false => output::lines(&sources(citations, rule, &numbered)),
     };
+    if !citations.untested.is_empty() {
+        let names: Vec<&str> = citations
+            .untested
+            .iter()
+            .filter_map(|&source| Some(citations.sources.get(source)?.name.as_str()))
+            .collect();
+        let _ = write!(text, "\nNot tested: {}\n", names.join(", "));
+    }
     // What strangers wrote may have escape sequences.
     passive(&text)
 }

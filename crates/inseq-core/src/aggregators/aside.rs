@@ -5,11 +5,11 @@ use std::str::FromStr;
 use ndarray::{ArrayD, Axis};
 
 use super::{Aggregator, normalize};
-use crate::{AttributionKind, Error, Piece, Result, SequenceAttribution, Token, text};
+use crate::{AttributionKind, Error, Piece, Result, SequenceAttribution, text};
 
 /// Puts tokens aside that take influence whatever the text says: the first token of the target, where attention rests that looks at
-/// nothing, and special tokens. Their scores become 0. Where there is one score per token, the absolute scores of each step are then
-/// scaled to sum to 1 over the other tokens.
+/// nothing, and special tokens. Their scores become 0 ([`put_aside`](Aside::put_aside)). Where there is one score per token, the absolute
+/// scores of each step are then scaled to sum to 1 over the other tokens.
 ///
 /// ```
 /// use inseq_core::aggregators::{Aggregator, Aside};
@@ -60,14 +60,26 @@ impl FromStr for Aside {
 }
 
 impl Aside {
-    /// Sets the scores of the tokens of a side to 0, where a step sees them.
-    fn put(self, tokens: &[Token], is_target: bool, scores: &mut ArrayD<f32>) {
-        let pieces = text::pieces(tokens);
-        let is_aside =
-            |row: usize| (self.special && pieces[row] == Piece::Special) || (self.bos && is_target && row == 0);
-        for row in (0..tokens.len()).filter(|&row| is_aside(row)) {
-            scores.index_axis_mut(Axis(0), row).mapv_inplace(|score| if score.is_nan() { score } else { 0.0 });
+    /// The attribution with scores of 0 for the tokens that are put aside. Nothing is scaled.
+    ///
+    /// # Errors
+    /// The arrays do not fit the tokens.
+    pub fn put_aside(self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
+        attribution.validate()?;
+        let mut kept = attribution.clone();
+        let sides =
+            [(&kept.source, false, &mut kept.source_attributions), (&kept.target, true, &mut kept.target_attributions)];
+        for (tokens, is_target, scores) in sides {
+            let Some(scores) = scores else { continue };
+            let pieces = text::pieces(tokens);
+            let is_aside =
+                |row: usize| (self.special && pieces[row] == Piece::Special) || (self.bos && is_target && row == 0);
+            // A step does not see the scores that are NaN.
+            for row in (0..tokens.len()).filter(|&row| is_aside(row)) {
+                scores.index_axis_mut(Axis(0), row).mapv_inplace(|score| if score.is_nan() { score } else { 0.0 });
+            }
         }
+        Ok(kept)
     }
 }
 
@@ -77,17 +89,10 @@ impl Aggregator for Aside {
     }
 
     fn aggregate(&self, attribution: &SequenceAttribution) -> Result<SequenceAttribution> {
-        attribution.validate()?;
-        let mut kept = attribution.clone();
-        let sides =
-            [(&kept.source, false, &mut kept.source_attributions), (&kept.target, true, &mut kept.target_attributions)];
-        let mut arrays: Vec<&mut ArrayD<f32>> = Vec::new();
-        for (tokens, is_target, scores) in sides {
-            let Some(scores) = scores else { continue };
-            self.put(tokens, is_target, scores);
-            arrays.push(scores);
-        }
+        let mut kept = self.put_aside(attribution)?;
         if kept.kind == AttributionKind::Coarse {
+            let sides = [&mut kept.source_attributions, &mut kept.target_attributions];
+            let mut arrays: Vec<&mut ArrayD<f32>> = sides.into_iter().flatten().collect();
             normalize::normalize(&mut arrays, Axis(0))?;
         }
         Ok(kept)
@@ -99,6 +104,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::Token;
 
     fn attribution() -> SequenceAttribution {
         let tokens = |texts: &[&str]| texts.iter().map(|text| Token::new(*text, 1)).collect::<Vec<_>>();
@@ -146,6 +152,8 @@ mod tests {
             kind: AttributionKind::Granular,
             ..attribution()
         };
+        let unscaled = Aside::default().put_aside(&granular).unwrap();
+        assert_eq!(unscaled.target_attributions.unwrap().as_slice().unwrap()[..4], [0.0, 0.0, 1.0, 2.0]);
         let kept = Aside::default().aggregate(&granular).unwrap().target_attributions.unwrap();
         assert_eq!(kept.as_slice().unwrap()[..4], [0.0, 0.0, 1.0, 2.0]);
     }

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use inseq_core::{About, SourceScore};
+use inseq_core::About;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::method::{CitationContext, CitationMethod, CitationMethodInfo, each_left_out, plain};
-use crate::Result;
-use crate::method::options;
+use super::context::CitationContext;
+use super::method::{CitationMethod, CitationMethodInfo, CitationScores};
+use super::screening::{self, SCREEN, Tested};
+use crate::attribution_model::AttributionModel;
+use crate::method::{fields, options};
+use crate::{Count, Result};
 
 /// The entry of the list of methods.
 pub(super) fn info() -> CitationMethodInfo {
@@ -18,9 +22,9 @@ pub(super) fn info() -> CitationMethodInfo {
             details: "The score is the Jensen-Shannon divergence between the next-token distributions with all sources and without \
                       the source, in nats, summed over the tokens of the sentence. It is at least 0, and at most ln 2 per token. \
                       It sees changes of the whole distribution, also those that leave the written token as likely as before.",
-            arguments: &[],
+            arguments: &[SCREEN],
         },
-        cost: "one forward per source",
+        cost: "one forward per source; with `screen` 1 forward and 1 pullback per sentence more",
         citation: "Li et al. (2025), Attributing Response to Context: A Jensen-Shannon Divergence Driven Mechanistic Study of \
                    Context Attribution in Retrieval-Augmented Generation, https://arxiv.org/abs/2505.16415",
         make: |arguments| Ok(Arc::new(options::<ArcJsd>("arc_jsd", arguments)?)),
@@ -33,22 +37,37 @@ pub(super) fn info() -> CitationMethodInfo {
 /// <https://arxiv.org/abs/2505.16415>.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ArcJsd {}
+pub struct ArcJsd {
+    /// Number of sources that are tested, chosen by a gradient; `None` tests all.
+    pub screen: Option<Count<1>>,
+}
 
 impl CitationMethod for ArcJsd {
     fn name(&self) -> &str {
         "arc_jsd"
     }
 
-    fn scores(&self, context: &mut CitationContext) -> Result<Vec<Vec<SourceScore>>> {
-        let divergences = context.divergences(&each_left_out(context.sources()))?;
-        let of_sentence = |tokens: std::ops::Range<usize>| {
-            divergences.iter().map(|of_source| plain(of_source[tokens.clone()].iter().sum())).collect()
-        };
-        Ok(context.sentences().into_iter().map(of_sentence).collect())
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
+    }
+
+    fn reads_tokens(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    fn check(&self, model: &AttributionModel) -> Result<()> {
+        screening::check(self.screen, model)
+    }
+
+    fn scores(&self, context: &mut CitationContext) -> Result<CitationScores> {
+        let tested = Tested::of(self.screen, context)?;
+        let divergences = context.divergences(&tested.masks())?;
+        let sentences = context.sentences();
+        let sum = |sentence: usize, place: usize| divergences[place][sentences[sentence].clone()].iter().sum();
+        Ok(tested.scores(sentences.len(), sum))
     }
 
     fn forwards(&self, sources: usize) -> usize {
-        sources
+        screening::count(self.screen, sources)
     }
 }

@@ -1,6 +1,7 @@
 //! The `cite` call.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use inseq_core::{Citations, CitedSentence, Warning};
@@ -9,7 +10,8 @@ use inseq_models::tokenizer::Role;
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
-use super::method::CitationContext;
+use super::context::CitationContext;
+use super::method::CitationScores;
 use super::prompt::{Mask, Prompt};
 use super::request::CitationRequest;
 use super::variants::{Ids, Variants, prompt_ids, too_long};
@@ -57,11 +59,12 @@ impl AttributionModel {
         run: impl FnOnce(&Citing, &mut Vec<Warning>) -> Result<T>,
     ) -> Result<T> {
         request.method.validate()?;
+        request.method.check(self)?;
         let model = self.on(&request.limits)?;
         let budget = checked_budget(request.limits.memory_budget.unwrap_or(self.choices.load_options.memory_budget))?;
         let prompt = Prompt::of(model, &request.sources, request.plain, warnings)?;
         let generation = citing_generation(model, request)?;
-        let citing = Citing { model, prompt: &prompt, request, generation, budget };
+        let citing = Citing { attribution: self, model, prompt: &prompt, request, generation, budget };
         citing.check_sources()?;
         run(&citing, warnings)
     }
@@ -78,6 +81,7 @@ fn citing_generation(model: &TextModel, request: &CitationRequest) -> Result<Gen
 
 /// A resolved request.
 pub(super) struct Citing<'c> {
+    attribution: &'c AttributionModel,
     pub(super) model: &'c TextModel,
     pub(super) prompt: &'c Prompt,
     request: &'c CitationRequest,
@@ -100,8 +104,11 @@ impl Citing<'_> {
         let sources = prompt.spans.len();
         let planned = 2 + request.method.forwards(sources);
         let mut variants = Variants::new(model, prompt, whole, (self.budget, planned), progress)?;
-        let mut context = CitationContext { variants: &mut variants, answer: &answer, sources };
-        let sentences = self.sentences(&mut context)?;
+        let mut context =
+            CitationContext { model: self.attribution, request, prompt, variants: &mut variants, answer: &answer };
+        let scores = request.method.scores(&mut context)?;
+        let untested = scores.untested.clone();
+        let sentences = self.sentences(&mut context, scores)?;
         Ok(Citations {
             model: model.name().to_owned(),
             method: request.method.name().to_owned(),
@@ -111,6 +118,7 @@ impl Citing<'_> {
             is_generated: request.answer.is_none(),
             contextless_answer,
             sentences,
+            untested,
             forwards: variants.forwards,
             warnings: Vec::new(),
             prompt: prompt.text.clone(),
@@ -144,6 +152,13 @@ impl Citing<'_> {
                 "`answer` has no text; give the text whose sources are asked for, or no answer, so that the model generates one".into(),
             ));
         }
+        let is_decoder_only = self.model.model().is_decoder_only();
+        if is_decoder_only && given.is_some_and(|answer| answer.starts_with(&self.prompt.text)) {
+            return Err(Error::argument(
+                "answer",
+                "`answer` begins with the prompt; give only the text that the model writes after it".into(),
+            ));
+        }
         let generated = given.map(|answer| self.target_of(answer));
         self.check_length(generated.as_deref())?;
         let texts = Texts {
@@ -159,7 +174,6 @@ impl Citing<'_> {
         };
         let generation = given.is_none().then_some(&self.generation);
         let target = Targets { texts: &texts, generation }.of(0..1, progress, warnings)?.swap_remove(0);
-        let is_decoder_only = self.model.model().is_decoder_only();
         if is_decoder_only && !target.target.starts_with(&target.source) {
             return Err(Error::argument(
                 "answer",
@@ -218,31 +232,45 @@ impl Citing<'_> {
         Ok(self.model.decode(answer, Role::Target, true)?.trim().to_owned())
     }
 
-    /// The scores of the sentences.
-    fn sentences(&self, context: &mut CitationContext) -> Result<Vec<CitedSentence>> {
+    /// The sentences with their scores and gains.
+    fn sentences(&self, context: &mut CitationContext, found: CitationScores) -> Result<Vec<CitedSentence>> {
         let sources = context.sources();
         let method = &self.request.method;
-        let mut scores = method.scores(context)?;
+        let CitationScores { mut scores, untested } = found;
         let answer = context.answer;
-        if scores.len() != answer.sentences.len() || scores.iter().any(|of_sources| of_sources.len() != sources) {
+        let fits = scores.len() == answer.sentences.len() && untested.iter().all(|source| *source < sources);
+        if !fits || scores.iter().any(|of_sources| of_sources.len() != sources) {
             let problem =
                 format!("gave no score for each of {} sentences and {sources} sources", answer.sentences.len());
             return Err(Error::Method { method: method.name().to_owned(), problem });
         }
-        // A gain is there for each source that may be cited.
-        let is_positive = |source: &usize| scores.iter().any(|of_sources| of_sources[*source].score > 0.0);
-        let left_out: Vec<usize> = (0..sources).filter(is_positive).collect();
+        let mut sentences: Vec<CitedSentence> = answer
+            .sentences
+            .iter()
+            .zip(scores.drain(..))
+            .map(|(sentence, scores)| CitedSentence {
+                text: sentence.text.clone(),
+                span: sentence.span,
+                tokens: sentence.tokens.len(),
+                scores,
+                ..CitedSentence::default()
+            })
+            .collect();
+        // A gain is there for each source that is cited, and where it costs nothing.
+        let cited: BTreeSet<usize> = sentences.iter().flat_map(|sentence| sentence.cited(&self.request.rule)).collect();
         let without = |left_out: usize| -> Mask { (0..sources).map(|source| source != left_out).collect() };
+        let has_gain = |source: &usize| cited.contains(source) || context.variants.is_known(&without(*source));
+        let left_out: Vec<usize> = (0..sources).filter(has_gain).collect();
         let masks =
             [vec![true; sources], vec![false; sources]].into_iter().chain(left_out.iter().copied().map(without));
         let log_probabilities = context.log_probabilities(&masks.collect::<Vec<_>>())?;
         let [with_all, with_none, without @ ..] = log_probabilities.as_slice() else { return Ok(Vec::new()) };
-        let mut sentences = Vec::new();
-        for (index, (sentence, mut scores)) in answer.sentences.iter().zip(scores.drain(..)).enumerate() {
+        for (index, sentence) in sentences.iter_mut().enumerate() {
             for (&source, without) in left_out.iter().zip(without) {
-                scores[source].gain = Some(with_all[index] - without[index]);
+                sentence.scores[source].gain = Some(with_all[index] - without[index]);
             }
-            let values = scores.iter().map(|source| source.score).chain([with_all[index], with_none[index]]);
+            (sentence.log_probability, sentence.contextless_log_probability) = (with_all[index], with_none[index]);
+            let values = sentence.scores.iter().map(|source| source.score).chain([with_all[index], with_none[index]]);
             if let Some(value) = values.into_iter().find(|value| !value.is_finite()) {
                 return Err(Error::Method {
                     method: method.name().to_owned(),
@@ -254,14 +282,6 @@ impl Citing<'_> {
                     ),
                 });
             }
-            sentences.push(CitedSentence {
-                text: sentence.text.clone(),
-                span: sentence.span,
-                tokens: sentence.tokens.len(),
-                log_probability: with_all[index],
-                contextless_log_probability: with_none[index],
-                scores,
-            });
         }
         Ok(sentences)
     }

@@ -10,8 +10,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::context::CitationContext;
 use super::lasso::{Linear, lasso};
-use super::method::{CitationContext, CitationMethod, CitationMethodInfo};
+use super::method::{CitationMethod, CitationMethodInfo, CitationScores};
 use super::prompt::Mask;
 use super::token_scores::{log_odds_of, log_probability_of};
 use crate::arguments::SEED;
@@ -109,7 +110,7 @@ impl CitationMethod for ContextCite {
         Ok(())
     }
 
-    fn scores(&self, context: &mut CitationContext) -> Result<Vec<Vec<SourceScore>>> {
+    fn scores(&self, context: &mut CitationContext) -> Result<CitationScores> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let masks = self.masks(context.sources(), &mut random)?;
         let halves: Vec<Vec<usize>> = match masks.len() < LEAST_FOR_HALVES {
@@ -130,7 +131,7 @@ impl CitationMethod for ContextCite {
             let scores = fitted.weights.into_iter().zip(positive);
             scores.map(|(score, count)| SourceScore { score, confidence: confidence(count), gain: None }).collect()
         };
-        Ok(context.sentences().into_iter().map(of_sentence).collect())
+        Ok(context.sentences().into_iter().map(of_sentence).collect::<Vec<_>>().into())
     }
 
     fn forwards(&self, sources: usize) -> usize {

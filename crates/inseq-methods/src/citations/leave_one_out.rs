@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use inseq_core::{About, SourceScore};
+use inseq_core::About;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::method::{CitationContext, CitationMethod, CitationMethodInfo, each_left_out, plain};
-use crate::Result;
-use crate::method::options;
+use super::context::CitationContext;
+use super::method::{CitationMethod, CitationMethodInfo, CitationScores};
+use super::screening::{self, SCREEN, Tested};
+use crate::attribution_model::AttributionModel;
+use crate::method::{fields, options};
+use crate::{Count, Result};
 
 /// The entry of the list of methods.
 pub(super) fn info() -> CitationMethodInfo {
@@ -17,9 +21,9 @@ pub(super) fn info() -> CitationMethodInfo {
             description: "How much less likely is the sentence without the source?",
             details: "The score is the log-probability of the sentence with all sources minus that without the source, in nats. It \
                       is exact, but small for a source whose content another source repeats.",
-            arguments: &[],
+            arguments: &[SCREEN],
         },
-        cost: "one forward per source",
+        cost: "one forward per source; with `screen` 1 forward and 1 pullback per sentence more",
         citation: "Li et al. (2016), Understanding Neural Networks through Representation Erasure, \
                    https://arxiv.org/abs/1612.08220",
         make: |arguments| Ok(Arc::new(options::<LeaveOneOut>("leave_one_out", arguments)?)),
@@ -32,25 +36,37 @@ pub(super) fn info() -> CitationMethodInfo {
 /// <https://arxiv.org/abs/1612.08220>.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct LeaveOneOut {}
+pub struct LeaveOneOut {
+    /// Number of sources that are tested, chosen by a gradient; `None` tests all.
+    pub screen: Option<Count<1>>,
+}
 
 impl CitationMethod for LeaveOneOut {
     fn name(&self) -> &str {
         "leave_one_out"
     }
 
-    fn scores(&self, context: &mut CitationContext) -> Result<Vec<Vec<SourceScore>>> {
-        let sources = context.sources();
-        let whole = context.log_probabilities(&[vec![true; sources]])?;
-        let without = context.log_probabilities(&each_left_out(sources))?;
-        let of_sentence = |sentence: usize| {
-            let drop = |without: &Vec<f64>| plain(whole[0][sentence] - without[sentence]);
-            without.iter().map(drop).collect()
-        };
-        Ok((0..context.sentences().len()).map(of_sentence).collect())
+    fn arguments(&self) -> Map<String, Value> {
+        fields(self)
+    }
+
+    fn reads_tokens(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    fn check(&self, model: &AttributionModel) -> Result<()> {
+        screening::check(self.screen, model)
+    }
+
+    fn scores(&self, context: &mut CitationContext) -> Result<CitationScores> {
+        let tested = Tested::of(self.screen, context)?;
+        let whole = context.log_probabilities(&[vec![true; context.sources()]])?;
+        let without = context.log_probabilities(&tested.masks())?;
+        let drop = |sentence: usize, place: usize| whole[0][sentence] - without[place][sentence];
+        Ok(tested.scores(context.sentences().len(), drop))
     }
 
     fn forwards(&self, sources: usize) -> usize {
-        sources
+        screening::count(self.screen, sources)
     }
 }

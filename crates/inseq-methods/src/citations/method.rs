@@ -1,31 +1,43 @@
 //! The interface of citation methods.
 
 use std::fmt;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use inseq_core::{About, Entry, SourceScore};
 use serde_json::{Map, Value};
 
-use super::answer::Answer;
-use super::prompt::Mask;
-use super::token_scores::log_probability_of;
-use super::variants::Variants;
+use super::context::CitationContext;
 use crate::Result;
+use crate::attribution_model::AttributionModel;
 
 /// A method that scores every source of a prompt for every sentence of an answer.
 pub trait CitationMethod: fmt::Debug + Send + Sync {
     /// Name of the method in results.
     fn name(&self) -> &str;
 
-    /// Scores of the sources, `[sentence][source]`. Gains need not be computed.
+    /// Scores of the sources. Gains need not be computed.
     ///
     /// # Errors
     /// An option does not fit the sources, the device fails, or the call is cancelled.
-    fn scores(&self, context: &mut CitationContext) -> Result<Vec<Vec<SourceScore>>>;
+    fn scores(&self, context: &mut CitationContext) -> Result<CitationScores>;
 
-    /// Upper bound of the number of forwards for so many sources.
+    /// Upper bound of the number of forwards for so many sources, without those of an attribution.
     fn forwards(&self, sources: usize) -> usize;
+
+    /// Whether the method reads scores of tokens, of which some may be put [aside](super::CitationRequest::aside).
+    fn reads_tokens(&self) -> bool {
+        false
+    }
+
+    /// Refuses a model for which the options have no meaning, before an answer is generated.
+    ///
+    /// # Errors
+    /// An option has no meaning for the model.
+    fn check(&self, model: &AttributionModel) -> Result<()> {
+        let _ = model;
+        Ok(())
+    }
 
     /// The method's arguments by name, for results.
     fn arguments(&self) -> Map<String, Value> {
@@ -41,65 +53,25 @@ pub trait CitationMethod: fmt::Debug + Send + Sync {
     }
 }
 
-/// What a citation method reads: the sentences of an answer, and forwards of the prompt with some of its sources.
-pub struct CitationContext<'a, 'c> {
-    pub(super) variants: &'a mut Variants<'c>,
-    pub(super) answer: &'a Answer,
-    pub(super) sources: usize,
+/// What a citation method found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CitationScores {
+    /// Scores of the sources, `[sentence][source]`.
+    pub scores: Vec<Vec<SourceScore>>,
+    /// Indices of the sources that were not tested, in order. Their scores are 0.
+    pub untested: Vec<usize>,
 }
 
-impl fmt::Debug for CitationContext<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CitationContext").field("sources", &self.sources).finish_non_exhaustive()
-    }
+inseq_core::setters! {
+    CitationScores { scores: Vec<Vec<SourceScore>>, untested: Vec<usize> }
 }
 
-impl CitationContext<'_, '_> {
-    /// Number of sources.
-    pub fn sources(&self) -> usize {
-        self.sources
+impl From<Vec<Vec<SourceScore>>> for CitationScores {
+    /// Scores of sources that were all tested.
+    fn from(scores: Vec<Vec<SourceScore>>) -> Self {
+        Self { scores, untested: Vec::new() }
     }
-
-    /// Tokens of each sentence, as spans of the answer's tokens.
-    pub fn sentences(&self) -> Vec<Range<usize>> {
-        self.answer.sentences.iter().map(|sentence| sentence.tokens.clone()).collect()
-    }
-
-    /// Log-odds of the answer's tokens after the prompt with the kept sources, `[mask][token]`. A mask says whether each source is
-    /// kept. A mask that has been run in the call is not run again.
-    ///
-    /// # Errors
-    /// The prompt has no token without the sources, the device fails, or the call is cancelled.
-    pub fn log_odds(&mut self, masks: &[Mask]) -> Result<Vec<Vec<f64>>> {
-        self.variants.log_odds(masks)
-    }
-
-    /// Log-probabilities of the sentences after the prompt with the kept sources, in nats, `[mask][sentence]`.
-    ///
-    /// # Errors
-    /// As those of [`log_odds`](Self::log_odds).
-    pub fn log_probabilities(&mut self, masks: &[Mask]) -> Result<Vec<Vec<f64>>> {
-        let odds = self.log_odds(masks)?;
-        let of_mask = |odds: &Vec<f64>| {
-            let sum = |tokens: Range<usize>| odds[tokens].iter().map(|&odds| log_probability_of(odds)).sum();
-            self.sentences().into_iter().map(sum).collect()
-        };
-        Ok(odds.iter().map(of_mask).collect())
-    }
-
-    /// Jensen-Shannon divergences, in nats, between the next-token distributions after the whole prompt and after the prompt with the
-    /// kept sources, `[mask][token]`.
-    ///
-    /// # Errors
-    /// As those of [`log_odds`](Self::log_odds).
-    pub fn divergences(&mut self, masks: &[Mask]) -> Result<Vec<Vec<f64>>> {
-        self.variants.divergences(masks)
-    }
-}
-
-/// The masks that leave out one source each, in the order of the sources.
-pub(super) fn each_left_out(sources: usize) -> Vec<Mask> {
-    (0..sources).map(|source| (0..sources).map(|other| other != source).collect()).collect()
 }
 
 /// A score without confidence and gain.

@@ -1,8 +1,8 @@
 //! Citations: which sources of a prompt each sentence of an answer rests on.
 //!
-//! [`AttributionModel::cite`] takes a prompt with its [`Sources`], and gives each of them a score for every sentence of the answer. The
-//! methods of this module run the prompt with some of its sources left out, followed by the same answer. One forward serves all
-//! sentences.
+//! [`AttributionModel::cite`] takes a prompt with its [`Sources`], and gives each of them a score for every sentence of the answer. Some
+//! methods run the prompt with some of its sources left out, followed by the same answer. Others attribute each sentence to the
+//! tokens of the prompt. One forward serves all sentences.
 //!
 //! ```
 //! # #[cfg(feature = "demo")] {
@@ -24,30 +24,43 @@
 
 mod answer;
 mod arc_jsd;
+mod attention;
 mod cite;
+mod context;
 mod context_cite;
+mod gradient;
 mod lasso;
 mod leave_one_out;
 mod method;
+mod mirage;
 mod plan;
 mod prompt;
 mod registry;
 mod request;
+mod screening;
+mod source_rows;
 mod sources;
 mod template;
+mod token_attribution;
 mod token_scores;
 mod variants;
 
 pub use arc_jsd::ArcJsd;
+pub use attention::Attention;
+pub use context::CitationContext;
 pub use context_cite::ContextCite;
+pub use gradient::Gradient;
 pub use leave_one_out::LeaveOneOut;
-pub use method::{CitationContext, CitationMethod, CitationMethodInfo};
+pub use method::{CitationMethod, CitationMethodInfo, CitationScores};
+pub use mirage::Mirage;
 pub use plan::{CitationCost, CitationPlan};
 pub use prompt::Mask;
 pub use registry::{list_methods, method_named};
 pub use request::CitationRequest;
+pub use source_rows::SourceRows;
 pub use sources::{SourceUnit, Sources};
 pub use template::{Document, PromptTemplate, Slot};
+pub use token_attribution::Through;
 
 #[cfg(doc)]
 use crate::AttributionModel;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use inseq_core::CitationRule;
+use inseq_core::aggregators::Aside;
 use serde_json::{Map, Value};
 
 use super::context_cite::ContextCite;
@@ -23,6 +25,10 @@ pub struct CitationRequest {
     pub plain: bool,
     /// Whether the result has the answer that the model generates without the sources.
     pub contextless_answer: bool,
+    /// Rule that decides which sources are cited. Those have a gain in the result; the scores are those of all sources.
+    pub rule: CitationRule,
+    /// Tokens whose scores are 0, for methods that read scores of tokens: by default the first token and special tokens.
+    pub aside: Aside,
     /// Arguments of generation, by the names of `generation_config.json`.
     pub generation_args: Map<String, Value>,
     /// Limits of the call: memory, files, and time.
@@ -34,6 +40,8 @@ inseq_core::setters! {
         sources: Sources,
         plain: bool,
         contextless_answer: bool,
+        rule: CitationRule,
+        aside: Aside,
         generation_args: Map<String, Value>,
         limits: Limits,
     }
@@ -50,6 +58,8 @@ impl CitationRequest {
             method: Arc::new(ContextCite::default()),
             plain: false,
             contextless_answer: true,
+            rule: CitationRule::default(),
+            aside: Aside::default(),
             generation_args: Map::new(),
             limits: Limits::default(),
         }

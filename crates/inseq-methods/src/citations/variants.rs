@@ -59,10 +59,11 @@ impl Ids {
 
 /// Runs variants of a prompt, and keeps the log-odds of the answer's tokens in each.
 pub(super) struct Variants<'c> {
-    model: &'c TextModel,
+    pub(super) model: &'c TextModel,
     prompt: &'c Prompt,
-    engine: Engine<'c>,
-    whole: Ids,
+    pub(super) engine: Engine<'c>,
+    /// The whole prompt with its answer.
+    pub(super) whole: Ids,
     /// Decoder after the whole prompt and answer, for decoder-only models.
     decoder: Option<IncrementalDecoder<'c>>,
     /// The last hidden states that predict the tokens of the answer after the whole prompt, `[token, feature]`.
@@ -272,7 +273,10 @@ impl<'c> Variants<'c> {
     }
 
     /// The ids of a variant.
-    fn variant(&self, mask: &Mask) -> Result<Ids> {
+    ///
+    /// # Errors
+    /// The prompt has no token with these sources, or is too long.
+    pub(super) fn variant(&self, mask: &Mask) -> Result<Ids> {
         let prompt = prompt_ids(self.model, self.prompt, mask)?;
         let model = self.engine.model;
         let (variant, length, positions) = match model.is_decoder_only() {
@@ -292,6 +296,23 @@ impl<'c> Variants<'c> {
             None => Ok(variant),
             Some(positions) => Err(too_long(length, positions)),
         }
+    }
+
+    /// Whether a variant has been run.
+    pub(super) fn is_known(&self, mask: &Mask) -> bool {
+        self.known.contains_key(mask)
+    }
+
+    /// Does work of so many forwards, which reports its own progress.
+    pub(super) fn with_progress<T>(
+        &mut self,
+        forwards: usize,
+        work: impl FnOnce(ProgressCallback) -> Result<T>,
+    ) -> Result<T> {
+        let result = work(&mut *self.progress)?;
+        self.forwards += forwards;
+        self.planned += forwards;
+        Ok(result)
     }
 
     fn done(&mut self, forwards: usize) -> Result<()> {

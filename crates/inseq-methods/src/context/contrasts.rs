@@ -3,10 +3,11 @@
 use serde_json::json;
 
 use super::dialogue::ContextDialogue;
-use super::passage::Reader;
+use super::output_ids::OutputIds;
 use super::request::ContextRequest;
 use super::sensitivity::Sensitivity;
-use super::texts::{WithContext, WithoutContext};
+use super::texts::WithContext;
+use crate::passage::Reader;
 use crate::progress::ProgressCallback;
 use crate::{Error, Result};
 use inseq_models::generation::GenerationConfig;
@@ -18,7 +19,7 @@ pub(super) struct Finder<'a> {
     pub(super) request: &'a ContextRequest,
     pub(super) generation: &'a GenerationConfig,
     pub(super) with: &'a WithContext,
-    pub(super) without: &'a WithoutContext,
+    pub(super) without: &'a OutputIds,
     pub(super) sensitivity: &'a Sensitivity,
 }
 
@@ -122,7 +123,7 @@ impl Finder<'_> {
         }
         let without = self.without;
         let prefix = without.target[..without.positions[index]].to_vec();
-        let source = without.source.as_ref().map_or_else(|| prefix.clone(), |source| source.ids.clone());
+        let source = without.source.clone().unwrap_or_else(|| prefix.clone());
         // An encoder-decoder may be made to end its text with the last token.
         let new = if without.source.is_some() { 2 } else { 1 };
         let config =

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Tensor;
-use inseq_core::aggregators::{Aggregator, Pipeline, Scaling};
+use inseq_core::aggregators::Scaling;
 use inseq_core::{ContextCues, SequenceAttribution};
 use inseq_models::tokenizer::Role;
 use ndarray::Axis;
+use serde_json::{Map, Value};
 
-use super::attributed::steps;
-use super::passage::Reader;
+use super::output_ids::OutputIds;
 use super::request::ContextRequest;
-use super::texts::{WithContext, WithoutContext};
+use super::texts::WithContext;
+use crate::attributed::{default_aggregation, one_per_step, one_score_per_token};
 use crate::call::Call;
 use crate::forward::Forward;
-use crate::other_contexts::{Alternative, OtherIds};
+use crate::passage::Reader;
 use crate::{Error, Result};
 
 /// Arguments of a contrast, which the call finds by itself.
@@ -24,38 +24,16 @@ const FOUND: [&str; 4] = ["contrast_sources", "contrast_targets", "contrast_targ
 ///
 /// # Errors
 /// There is one.
-pub(super) fn check_arguments(request: &ContextRequest) -> Result<()> {
-    match FOUND.iter().find(|name| request.attributed_fn_args.contains_key(**name)) {
+pub(crate) fn check_arguments(attributed_fn_args: &Map<String, Value>) -> Result<()> {
+    match FOUND.iter().find(|name| attributed_fn_args.contains_key(**name)) {
         None => Ok(()),
         Some(name) => Err(Error::argument(
             name,
             format!(
-                "`{name}` says what the attributed function compares with, which is here the text without its context; leave it out, \
-                 or give words as `contextless_output_next_tokens`"
+                "`{name}` says what the attributed function compares with, which is here the text without its context; leave it out. \
+                 Words to compare with are `contextless_output_next_tokens` of the attribution of a context"
             ),
         )),
-    }
-}
-
-/// The other context of the attributed function: the text without the context, with the alternatives of the selected tokens.
-/// An alternative that differs from its token is scored in the text's own context, unless the function `forces` the other one. `states`
-/// are the last hidden states of the text without the context.
-pub(super) fn other_context(
-    (with, without): (&WithContext, &WithoutContext),
-    alternatives: &BTreeMap<usize, u32>,
-    forces: bool,
-    states: Tensor<2>,
-) -> OtherIds {
-    let each = with.positions.iter().zip(&without.positions).enumerate().map(|(index, (&own, &position))| {
-        let written = with.target.ids[own];
-        let token = alternatives.get(&index).copied().unwrap_or(without.target[position]);
-        (own, Alternative { position, token, in_own_context: !forces && token != written })
-    });
-    OtherIds {
-        source: without.source.as_ref().map(|source| source.ids.clone()),
-        target: without.target.clone(),
-        states: Some(states),
-        alternatives: each.collect(),
     }
 }
 
@@ -65,16 +43,15 @@ pub(super) fn other_context(
 /// The method, the attributed function or the device fails, or the call is cancelled.
 pub(super) fn attributed(
     call: &Call,
-    with: &WithContext,
+    with: &OutputIds,
     forward: &Forward,
     selected: &[usize],
     progress: crate::progress::ProgressCallback,
 ) -> Result<Vec<SequenceAttribution>> {
     let mut order: Vec<usize> = selected.to_vec();
     order.sort_unstable();
-    let positions: Vec<usize> = order.iter().map(|&index| with.positions[index]).collect();
-    let runs = with.at(&positions).runs(call, forward, progress)?;
-    let by_index: BTreeMap<usize, SequenceAttribution> = order.into_iter().zip(steps(&runs)?).collect();
+    let runs = with.at(order.iter().copied()).runs(call, Some(forward), progress)?;
+    let by_index: BTreeMap<usize, SequenceAttribution> = order.into_iter().zip(one_per_step(&runs)?).collect();
     Ok(selected.iter().filter_map(|index| by_index.get(index).cloned()).collect())
 }
 
@@ -83,25 +60,13 @@ pub(super) fn attributed(
 /// # Errors
 /// The aggregator fails, or merges tokens.
 pub(super) fn aggregated(request: &ContextRequest, raw: &SequenceAttribution) -> Result<SequenceAttribution> {
-    let aggregated = match &request.aggregator {
-        Some(aggregator) => aggregator.aggregate(raw)?,
+    match &request.aggregator {
+        Some(aggregator) => one_score_per_token(&**aggregator, raw),
         None => {
             let scaling = if request.normalize_attributions { Scaling::Normalize } else { Scaling::None };
-            let scores = raw.kind.default_scores().into_iter().map(|scores| scores.scaling(scaling));
-            scores.fold(Pipeline::new(), Pipeline::then).aggregate(raw)?
+            one_score_per_token(&default_aggregation(raw, scaling), raw)
         }
-    };
-    let is_same = aggregated.source.len() == raw.source.len() && aggregated.target.len() == raw.target.len();
-    let has_more = [&aggregated.source_attributions, &aggregated.target_attributions];
-    if !is_same || has_more.into_iter().flatten().any(|scores| scores.ndim() != 2) {
-        return Err(Error::argument(
-            "aggregator",
-            "the aggregation must give one score for each token of the model's input; leave out aggregators that merge, choose or \
-             drop tokens, and reduce all axes of the method (layers, heads, features)"
-                .into(),
-        ));
     }
-    Ok(aggregated)
 }
 
 /// A selected token.
@@ -121,7 +86,7 @@ pub(super) struct Selected {
 /// The tokenizer fails.
 pub(super) fn cues(
     reader: &Reader,
-    (with, without): (&WithContext, &WithoutContext),
+    (with, without): (&WithContext, &OutputIds),
     selected: Selected,
     aggregated: &SequenceAttribution,
 ) -> Result<ContextCues> {

@@ -1,19 +1,18 @@
 //! The influence of a context on a generated text (PECoRe, <https://arxiv.org/abs/2310.01188>): which generated tokens depend on
 //! the context, and on which tokens of the context each of them depends.
 //!
-//! The text is run once with its context and once without it. Templates are rendered with known spans, and a token belongs to the
+//! The text is read once with its context and once without it. Templates are rendered with known spans, and a token belongs to the
 //! part of the text that its first letter is in; no text is searched. The steps of both texts are compared by a contrastive step
-//! function. The tokens that differ most are attributed: all of them are probes of the forward of the text with its context.
+//! function. The tokens that differ most are attributed: all of them are probes of one forward of the text with its context.
 
-mod attributed;
 mod contrasts;
-mod cues;
+pub(crate) mod cues;
 mod dialogue;
 mod info;
+pub(crate) mod output_ids;
 mod outputs;
-mod passage;
 mod request;
-mod sensitivity;
+pub(crate) mod sensitivity;
 mod splitting;
 mod template;
 mod texts;
@@ -26,18 +25,17 @@ use inseq_core::{ContextAttribution, ContextInfo, SequenceAttribution, Warning};
 pub use dialogue::{ContextDialogue, NoDialogue};
 pub use request::{ContextRequest, OutputContextStrategy};
 
+use crate::Result;
 use crate::attribution_model::AttributionModel;
 use crate::call::Call;
-use crate::other_contexts::OtherIds;
+use crate::passage::{Passage, Reader};
 use crate::progress::ProgressCallback;
 use crate::request::AttributionRequest;
-use crate::{Error, Result};
 use contrasts::Finder;
-use cues::{Selected, aggregated, attributed, attributes_target, check_arguments, cues, other_context};
+use cues::{Selected, aggregated, attributed, attributes_target, check_arguments, cues};
 use outputs::Outputs;
-use passage::{Passage, Reader};
 use sensitivity::Sensitivity;
-use texts::{Templates, WithContext, WithoutContext};
+use texts::{Templates, WithContext, without_context};
 
 /// A context attribution, and the attributions that it was made of.
 #[derive(Clone, Debug)]
@@ -91,15 +89,15 @@ impl AttributionModel {
     ) -> Result<ContextOutcome> {
         let mut warnings = Vec::new();
         let model = self.on(&request.limits)?;
-        check_arguments(request)?;
+        check_arguments(&request.attributed_fn_args)?;
         let templates = Templates::of(request, &mut warnings)?;
         let reader = Reader::new(model, &request.special_tokens_to_keep)?;
         let generation = model.generation().merge(&request.generation_args)?;
         // An unknown method or function is an error before a text is generated.
-        let asked = attribution_request(request, "", Vec::new(), false)
-            .step_scores([request.context_sensitivity_metric.clone()]);
-        let asked = Call::resolve_with(model, &self.choices, &asked, Some(OtherIds::default()))?;
-        check_functions(&asked)?;
+        let metric = &request.context_sensitivity_metric;
+        Sensitivity::check((model, &self.choices), metric, &request.limits, "context_sensitivity_metric")?;
+        let unread = attribution_request(request, "", Vec::new(), false);
+        let asked = Call::resolve_with(model, &self.choices, &unread, Some(Default::default()))?;
         let outputs = Outputs {
             reader: &reader,
             request,
@@ -108,10 +106,11 @@ impl AttributionModel {
             warnings: &mut warnings,
         };
         let with = outputs.with_context(dialogue, progress)?;
-        let without = WithoutContext::read(&reader, &templates, request, &with, &mut warnings)?;
-        let texts = (&with, &without);
-        let forward = with.at(&with.positions).forward(&asked.attributing().engine())?;
-        let sensitivity = Sensitivity::of(&reader, &self.choices, request, texts, &forward, progress)?;
+        let without = without_context(&reader, &templates, request, &with, &mut warnings)?;
+        let ids = with.ids();
+        let forward = ids.all().forward(&asked.attributing().engine())?;
+        let sensitivity =
+            Sensitivity::of((model, &self.choices), (metric, &request.limits), (&ids, &without), &forward, progress)?;
         let chosen = sensitivity.selected(request.context_sensitivity);
         let mut attribution = described(&reader, &with, &sensitivity);
         if chosen.is_empty() {
@@ -134,16 +133,21 @@ impl AttributionModel {
             None => Vec::new(),
         };
         let by_index: BTreeMap<usize, u32> = chosen.iter().copied().zip(alternatives.iter().copied()).collect();
-        let other = other_context(texts, &by_index, forces == Some(true), sensitivity.states.clone());
+        let other = ids.compared_with((&without, sensitivity.states.clone()), &by_index, forces == Some(true));
         let call = Call::resolve_with(model, &self.choices, &run, Some(other))?;
         let raw = match chosen.is_empty() {
             true => Vec::new(),
-            false => attributed(&call, &with, &forward, &chosen, progress)?,
+            false => attributed(&call, &ids, &forward, &chosen, progress)?,
         };
         let each = raw.iter().map(|raw| aggregated(request, raw)).collect::<Result<Vec<_>>>()?;
         let found = chosen.iter().zip(&each).map(|(&index, aggregated)| {
             let score = sensitivity.scores[index];
-            cues(&reader, texts, Selected { index, score, alternative: by_index.get(&index).copied() }, aggregated)
+            cues(
+                &reader,
+                (&with, &without),
+                Selected { index, score, alternative: by_index.get(&index).copied() },
+                aggregated,
+            )
         });
         attribution.cci_scores = found.collect::<Result<Vec<_>>>()?;
         attribution.info = Some(ContextInfo {
@@ -152,21 +156,6 @@ impl AttributionModel {
             ..spans(&reader, &with)
         });
         Ok(ContextOutcome { attribution, sensitivity: sensitivity.runs, cues: each })
-    }
-}
-
-/// Refuses a metric that compares nothing.
-fn check_functions(call: &Call) -> Result<()> {
-    match call.step_scores.iter().find(|metric| metric.contrast().is_none()) {
-        None => Ok(()),
-        Some(metric) => Err(Error::argument(
-            "context_sensitivity_metric",
-            format!(
-                "`context_sensitivity_metric` is `{}`, which compares nothing; choose a contrastive step function such as \
-                 kl_divergence or pcxmi",
-                metric.name()
-            ),
-        )),
     }
 }
 

@@ -7,11 +7,11 @@ use inseq_models::generation::GenerationConfig;
 use inseq_models::tokenizer::Role;
 
 use super::dialogue::ContextDialogue;
-use super::passage::{Passage, Reader};
 use super::request::{ContextRequest, OutputContextStrategy};
 use super::splitting::{Division, Originals, behind, divide};
 use super::template::Rendered;
 use super::texts::{Templates, WITH, WithContext, first_position, joined};
+use crate::passage::{Passage, Reader};
 use crate::progress::ProgressCallback;
 use crate::{Error, Result};
 

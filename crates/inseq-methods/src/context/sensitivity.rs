@@ -1,32 +1,33 @@
 //! Which tokens of the output depend on the context.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Tensor;
 use inseq_core::{Salience, SequenceAttribution};
 
-use super::passage::Reader;
-use super::request::ContextRequest;
-use super::texts::{WithContext, WithoutContext};
-use crate::Result;
+use super::output_ids::OutputIds;
 use crate::call::Call;
 use crate::choices::Choices;
 use crate::dummy::Dummy;
 use crate::forward::Forward;
-use crate::other_contexts::{Alternative, OtherIds};
+use crate::limits::Limits;
 use crate::progress::ProgressCallback;
 use crate::request::{AttributionRequest, StepFunctionChoice};
 use crate::step_functions::{SharedStepFunction, StepContext, StepFunction};
+use crate::text_model::TextModel;
+use crate::{Error, Result};
 
 /// The sensitivity of each token of the output to study.
 #[derive(Debug)]
-pub(super) struct Sensitivity {
+pub(crate) struct Sensitivity {
     /// Score of each token, by the metric.
-    pub(super) scores: Vec<f32>,
+    pub(crate) scores: Vec<f32>,
     /// Id of the likeliest token in the place of each, without the context.
-    pub(super) likeliest: Vec<u32>,
+    pub(crate) likeliest: Vec<u32>,
     /// The steps of the text without its context, in runs of tokens that follow each other, with their scores.
-    pub(super) runs: Vec<SequenceAttribution>,
+    pub(crate) runs: Vec<SequenceAttribution>,
     /// Last hidden states of the text without its context, `[position, feature]`.
-    pub(super) states: Tensor<2>,
+    pub(crate) states: Tensor<2>,
 }
 
 /// The likeliest token of each step.
@@ -47,35 +48,20 @@ impl Sensitivity {
     /// Compares the steps of the text without its context with those of the text with it, whose forward is there.
     ///
     /// # Errors
-    /// The metric or the device fails, or the call is cancelled.
-    pub(super) fn of(
-        reader: &Reader,
-        choices: &Choices,
-        request: &ContextRequest,
-        (with, without): (&WithContext, &WithoutContext),
+    /// The metric is unknown or compares nothing, the device fails, or the call is cancelled.
+    pub(crate) fn of(
+        (model, choices): (&TextModel, &Choices),
+        (metric, limits): (&StepFunctionChoice, &Limits),
+        (with, without): (&OutputIds, &OutputIds),
         forward: &Forward,
         progress: ProgressCallback,
     ) -> Result<Self> {
-        let alternative =
-            |position: usize| Alternative { position, token: with.target.ids[position], in_own_context: false };
-        let alternatives = without.positions.iter().copied().zip(with.positions.iter().map(|&p| alternative(p)));
-        let other = OtherIds {
-            source: with.source.as_ref().map(|source| source.ids.clone()),
-            target: with.target.ids.clone(),
-            states: Some(forward.states()),
-            alternatives: alternatives.collect(),
-        };
-        let likeliest: SharedStepFunction = std::sync::Arc::new(Likeliest);
-        let scores = [request.context_sensitivity_metric.clone(), StepFunctionChoice::Own(likeliest)];
-        let run = AttributionRequest::new([without.input.clone()])
-            .generated_token_ids(vec![without.target.clone()])
-            .method(Dummy)
-            .step_scores(scores)
-            .limits(request.limits.clone());
-        let call = Call::resolve_with(reader.model, choices, &run, Some(other))?;
-        let attributed = without.attributed();
+        let run = Self::request(metric, limits).generated_token_ids(vec![without.target.clone()]);
+        let other = without.compared_with((with, forward.states()), &BTreeMap::new(), true);
+        let call = Call::resolve_with(model, choices, &run, Some(other))?;
+        let attributed = without.all();
         let own = attributed.forward(&call.attributing().engine())?;
-        let mut runs = attributed.runs(&call, &own, progress)?;
+        let mut runs = attributed.runs(&call, Some(&own), progress)?;
         let [metric, greedy] = [0, 1].map(|place| call.step_scores.get(place).map_or("", |function| function.name()));
         let all = |name: &str| {
             runs.iter().filter_map(|run| run.step_scores.get(name)).flatten().copied().collect::<Vec<f32>>()
@@ -87,8 +73,39 @@ impl Sensitivity {
         Ok(Self { scores, likeliest, runs, states: own.states() })
     }
 
+    /// The request of the metric's scores, without a text.
+    fn request(metric: &StepFunctionChoice, limits: &Limits) -> AttributionRequest {
+        let likeliest: SharedStepFunction = std::sync::Arc::new(Likeliest);
+        let scores = [metric.clone(), StepFunctionChoice::Own(likeliest)];
+        AttributionRequest::new([""]).method(Dummy).step_scores(scores).limits(limits.clone())
+    }
+
+    /// Refuses a metric that is unknown or compares nothing.
+    ///
+    /// # Errors
+    /// The metric is one of these.
+    pub(crate) fn check(
+        (model, choices): (&TextModel, &Choices),
+        metric: &StepFunctionChoice,
+        limits: &Limits,
+        argument: &str,
+    ) -> Result<()> {
+        let run = Self::request(metric, limits);
+        let call = Call::resolve_with(model, choices, &run, Some(Default::default()))?;
+        match call.step_scores.first().filter(|metric| metric.contrast().is_none()) {
+            None => Ok(()),
+            Some(metric) => Err(Error::argument(
+                argument,
+                format!(
+                    "`{argument}` is `{}`, which compares nothing; choose a contrastive step function such as kl_divergence or pcxmi",
+                    metric.name()
+                ),
+            )),
+        }
+    }
+
     /// Indices of the context-sensitive tokens, the most sensitive one first.
-    pub(super) fn selected(&self, salience: Salience) -> Vec<usize> {
+    pub(crate) fn selected(&self, salience: Salience) -> Vec<usize> {
         salience.select(&self.scores)
     }
 }

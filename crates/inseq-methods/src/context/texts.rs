@@ -5,10 +5,10 @@ use std::ops::Range;
 use inseq_core::{TextKind, TextName, Warning};
 use inseq_models::tokenizer::Role;
 
-use super::attributed::Attributed;
-use super::passage::{Passage, Reader};
+use super::output_ids::OutputIds;
 use super::request::{ContextRequest, OutputContextStrategy};
 use super::template::{Rendered, Template};
+use crate::passage::{Passage, Reader};
 use crate::{Error, Result};
 
 /// The name of the text with its context in messages.
@@ -136,92 +136,74 @@ impl WithContext {
         self.target.text.get(self.current.clone()).unwrap_or_default()
     }
 
+    /// The ids of the text.
+    pub(super) fn ids(&self) -> OutputIds {
+        OutputIds {
+            input: self.input().text.clone(),
+            source: self.source.as_ref().map(|source| source.ids.clone()),
+            target: self.target.ids.clone(),
+            first: self.first,
+            positions: self.positions.clone(),
+        }
+    }
+
     /// The passage that has the input context.
     pub(super) fn input(&self) -> &Passage {
         self.source.as_ref().unwrap_or(&self.target)
     }
-
-    /// The text with some positions of its target to attribute, in order.
-    pub(super) fn at<'a>(&'a self, positions: &'a [usize]) -> Attributed<'a> {
-        let source = self.source.as_ref().map(|source| &source.ids[..]);
-        Attributed { source, target: &self.target.ids, first: self.first, positions }
-    }
 }
 
-/// The text without its context.
-#[derive(Debug)]
-pub(super) struct WithoutContext {
-    /// Ids of the source of an encoder-decoder, and the source as text.
-    pub(super) source: Option<Passage>,
-    /// Ids of the target; of a decoder-only model with its prompt.
-    pub(super) target: Vec<u32>,
-    /// Position of the first token of the target that is not part of a prompt or the decoder start.
-    pub(super) first: usize,
-    /// Positions in the target of the tokens of the output to study, as many as with the context.
-    pub(super) positions: Vec<usize>,
-    /// The input as text.
-    pub(super) input: String,
-}
-
-impl WithoutContext {
-    /// The text with the positions of the output to study.
-    pub(super) fn attributed(&self) -> Attributed<'_> {
-        let source = self.source.as_ref().map(|source| &source.ids[..]);
-        Attributed { source, target: &self.target, first: self.first, positions: &self.positions }
-    }
-
-    /// Reads the text without its context. The output to study has the ids that it has with its context; only the space before its
-    /// first token may differ.
-    ///
-    /// # Errors
-    /// The text is too long, or the tokenizer fails.
-    pub(super) fn read(
-        reader: &Reader,
-        templates: &Templates,
-        request: &ContextRequest,
-        with: &WithContext,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Self> {
-        let input = templates.contextless_input.render(&request.input_current_text, None).text;
-        let output = templates.contextless_output.render(with.output(), None);
-        let (source, rendered, role, prompt) = match with.source {
-            Some(_) => {
-                let source = reader.read(WITHOUT, input.clone(), Role::Source, warnings)?;
-                (Some(source), output, Role::Target, 0)
-            }
-            None => {
-                let separator = &request.decoder_input_output_separator;
-                (None, joined(&input, output, separator), Role::Source, input.len())
-            }
-        };
-        let Rendered { text, current, .. } = rendered;
-        let target = reader.read(WITHOUT, text, role, warnings)?;
-        let first = first_position(reader, &target, prompt);
-        let own = reader.tokens_of(&target, &current);
-        let ids = |passage: &Passage, positions: &[usize]| -> Vec<u32> {
-            positions.iter().map(|&position| passage.ids[position]).collect()
-        };
-        let (own_ids, with_ids) = (ids(&target, &own), ids(&with.target, &with.positions));
-        let is_same = own_ids.len() == with_ids.len()
-            && own_ids.get(1..) == with_ids.get(1..)
-            && reader.text_of(&own_ids[..1], role)? == reader.text_of(&with_ids[..1], role)?;
-        if is_same {
-            return Ok(Self { source, target: target.ids, first, positions: own, input });
+/// Reads the text without its context. The output to study has the ids that it has with its context; only the space before its
+/// first token may differ.
+///
+/// # Errors
+/// The text is too long, or the tokenizer fails.
+pub(super) fn without_context(
+    reader: &Reader,
+    templates: &Templates,
+    request: &ContextRequest,
+    with: &WithContext,
+    warnings: &mut Vec<Warning>,
+) -> Result<OutputIds> {
+    let input = templates.contextless_input.render(&request.input_current_text, None).text;
+    let output = templates.contextless_output.render(with.output(), None);
+    let (source, rendered, role, prompt) = match with.source {
+        Some(_) => {
+            let source = reader.read(WITHOUT, input.clone(), Role::Source, warnings)?;
+            (Some(source.ids), output, Role::Target, 0)
         }
-        // The tokens that the output has with its context, in the place of its own.
-        let behind = reader.position_behind(&target, current.start);
-        let (start, end) = (own.first().copied().unwrap_or(behind), own.last().map_or(behind, |last| last + 1));
-        let (from, to) = (with.positions[0], with.positions.last().map_or(0, |last| last + 1));
-        let ids = [&target.ids[..start], &with.target.ids[from..to], &target.ids[end..]].concat();
-        let most = reader.model.model().max_target_positions().unwrap_or(usize::MAX);
-        if ids.len() > most {
-            let problem = format!("has {} tokens, but the model has {most} positions; shorten it", ids.len());
-            let said = WITHOUT.sentence_alone(&problem);
-            return Err(Error::Limit { name: "input_current_text".into(), text: None, problem: said });
+        None => {
+            let separator = &request.decoder_input_output_separator;
+            (None, joined(&input, output, separator), Role::Source, input.len())
         }
-        let positions = with.positions.iter().map(|position| position - from + start).collect();
-        Ok(Self { source, target: ids, first, positions, input })
+    };
+    let Rendered { text, current, .. } = rendered;
+    let target = reader.read(WITHOUT, text, role, warnings)?;
+    let first = first_position(reader, &target, prompt);
+    let own = reader.tokens_of(&target, &current);
+    let ids = |passage: &Passage, positions: &[usize]| -> Vec<u32> {
+        positions.iter().map(|&position| passage.ids[position]).collect()
+    };
+    let (own_ids, with_ids) = (ids(&target, &own), ids(&with.target, &with.positions));
+    let is_same = own_ids.len() == with_ids.len()
+        && own_ids.get(1..) == with_ids.get(1..)
+        && reader.text_of(&own_ids[..1], role)? == reader.text_of(&with_ids[..1], role)?;
+    if is_same {
+        return Ok(OutputIds { input, source, target: target.ids, first, positions: own });
     }
+    // The tokens that the output has with its context, in the place of its own.
+    let behind = reader.position_behind(&target, current.start);
+    let (start, end) = (own.first().copied().unwrap_or(behind), own.last().map_or(behind, |last| last + 1));
+    let (from, to) = (with.positions[0], with.positions.last().map_or(0, |last| last + 1));
+    let ids = [&target.ids[..start], &with.target.ids[from..to], &target.ids[end..]].concat();
+    let most = reader.model.model().max_target_positions().unwrap_or(usize::MAX);
+    if ids.len() > most {
+        let problem = format!("has {} tokens, but the model has {most} positions; shorten it", ids.len());
+        let said = WITHOUT.sentence_alone(&problem);
+        return Err(Error::Limit { name: "input_current_text".into(), text: None, problem: said });
+    }
+    let positions = with.positions.iter().map(|position| position - from + start).collect();
+    Ok(OutputIds { input, source, target: ids, first, positions })
 }
 
 /// Position of the first token behind the prompt of a target, whose length in bytes is `prompt`; of an encoder-decoder, the position

@@ -136,10 +136,13 @@ pub fn render_citations(citations: &Citations, options: &CitationsOptions) -> Re
 }
 
 fn facts(citations: &Citations) -> Vec<(&'static str, String)> {
+    let untested = citations.untested.iter().filter_map(|&source| Some(one_line(&citations.sources.get(source)?.name)));
+    let untested: Vec<String> = untested.collect();
     let facts = [
         ("Model", one_line(&citations.model)),
         ("Method", one_line(&citations.method)),
         ("Sources", citations.sources.len().to_string()),
+        ("Not tested", untested.join(", ")),
         ("Forwards", citations.forwards.to_string()),
     ];
     facts.into_iter().filter(|(_, fact)| !fact.is_empty()).collect()

@@ -11,18 +11,18 @@ use crate::{Error, Result};
 
 /// Reads texts for a model.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
-    pub(super) model: &'a TextModel,
+pub(crate) struct Reader<'a> {
+    pub(crate) model: &'a TextModel,
     /// Ids of special tokens that count as text, `[source, target]`.
     kept: [Vec<u32>; 2],
 }
 
 /// A text as ids.
 #[derive(Clone, Debug)]
-pub(super) struct Passage {
-    pub(super) text: String,
-    pub(super) ids: Vec<u32>,
-    pub(super) role: Role,
+pub(crate) struct Passage {
+    pub(crate) text: String,
+    pub(crate) ids: Vec<u32>,
+    pub(crate) role: Role,
     /// Range of bytes of the text for each id.
     ranges: Vec<Range<usize>>,
 }
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// The tokenizer does not know a token.
-    pub(super) fn new(model: &'a TextModel, kept: &[String]) -> Result<Self> {
+    pub(crate) fn new(model: &'a TextModel, kept: &[String]) -> Result<Self> {
         let ids = |role: Role| {
             let id = |token: &String| {
                 let id = model.tokenizer().id(token, model.role(role));
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a token counts as text.
-    pub(super) fn is_text(&self, id: u32, role: Role) -> bool {
+    pub(crate) fn is_text(&self, id: u32, role: Role) -> bool {
         let kept = &self.kept[usize::from(role == Role::Target)];
         kept.contains(&id) || self.piece(id, role) != Piece::Special
     }
@@ -59,12 +59,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The spelling of a token.
-    pub(super) fn spelling(&self, id: u32, role: Role) -> String {
+    pub(crate) fn spelling(&self, id: u32, role: Role) -> String {
         self.model.tokenizer().token(id, self.model.role(role)).unwrap_or_default()
     }
 
     /// Whether a token begins with a space.
-    pub(super) fn begins_with_space(&self, id: u32, role: Role) -> bool {
+    pub(crate) fn begins_with_space(&self, id: u32, role: Role) -> bool {
         matches!(self.piece(id, role), Piece::Text(bytes) if bytes.first() == Some(&b' '))
     }
 
@@ -72,16 +72,17 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// The tokenizer fails.
-    pub(super) fn text_of(&self, ids: &[u32], role: Role) -> Result<String> {
+    pub(crate) fn text_of(&self, ids: &[u32], role: Role) -> Result<String> {
         let ids: Vec<u32> = ids.iter().copied().filter(|&id| self.is_text(id, role)).collect();
         Ok(self.model.decode(&ids, role, false)?.trim_start_matches(' ').to_owned())
     }
 
-    /// Encodes a text. A target starts with the decoder start token and ends with the end-of-sequence token.
+    /// Encodes a text, for an argument whose tokens must be known. A target starts with the decoder start token and ends with the
+    /// end-of-sequence token.
     ///
     /// # Errors
-    /// The text is too long, or the tokenizer fails.
-    pub(super) fn read(
+    /// The text is too long, or the tokenizer fails or does not tell where its tokens are.
+    pub(crate) fn read(
         &self,
         name: TextName,
         text: String,
@@ -89,20 +90,28 @@ impl<'a> Reader<'a> {
         warnings: &mut Vec<Warning>,
     ) -> Result<Passage> {
         let given = Text { name, text: &text, role, add_special_tokens: true, first: None };
+        self.passage(given, "input_template", warnings)
+    }
+
+    /// As [`read`](Self::read), with or without special tokens, for an argument that has the text.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn passage(&self, given: Text, argument: &str, warnings: &mut Vec<Warning>) -> Result<Passage> {
         let Fitting { ids, ranges, .. } = self.model.fitting(given, false, warnings).map_err(of_only_text)?;
         let Some(ranges) = ranges else {
             return Err(Error::argument(
-                "input_template",
-                "the tokenizer of this model does not tell which part of a text a token stands for, so that the tokens of a context \
-                 are not known"
+                argument,
+                "the tokenizer of this model does not tell which part of a text a token stands for, so that the tokens of a part are \
+                 not known"
                     .into(),
             ));
         };
-        Ok(Passage { text, ids, role, ranges })
+        Ok(Passage { text: given.text.to_owned(), ids, role: given.role, ranges })
     }
 
     /// A passage and what the model wrote after it. `ids` are those of the whole.
-    pub(super) fn going_on(&self, passage: Passage, ids: Vec<u32>) -> Passage {
+    pub(crate) fn going_on(&self, passage: Passage, ids: Vec<u32>) -> Passage {
         let Passage { text, role, ranges, .. } = passage;
         let mut bytes = text.into_bytes();
         let more = ids[ranges.len().min(ids.len())..].iter().map(|&id| {
@@ -121,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Positions of the tokens of a span of the text: those whose first letter is in it.
-    pub(super) fn tokens_of(&self, passage: &Passage, span: &Range<usize>) -> Vec<usize> {
+    pub(crate) fn tokens_of(&self, passage: &Passage, span: &Range<usize>) -> Vec<usize> {
         let is_inside = |&position: &usize| {
             self.is_text(passage.ids[position], passage.role) && span.contains(&passage.first_letter(position))
         };
@@ -129,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Position of the first token of the text behind a byte.
-    pub(super) fn position_behind(&self, passage: &Passage, byte: usize) -> usize {
+    pub(crate) fn position_behind(&self, passage: &Passage, byte: usize) -> usize {
         let is_behind = |position: usize| {
             self.is_text(passage.ids[position], passage.role) && passage.first_letter(position) >= byte
         };
@@ -137,7 +146,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A target without the tokens that end it.
-    pub(super) fn open(&self, mut passage: Passage) -> Passage {
+    pub(crate) fn open(&self, mut passage: Passage) -> Passage {
         let ends = |passage: &Passage| {
             let last = passage.ids.last().zip(passage.ranges.last());
             passage.ids.len() > 1
@@ -153,7 +162,7 @@ impl<'a> Reader<'a> {
 
 impl Passage {
     /// A passage without text.
-    pub(super) fn empty(role: Role) -> Self {
+    pub(crate) fn empty(role: Role) -> Self {
         Self { text: String::new(), ids: Vec::new(), role, ranges: Vec::new() }
     }
 
@@ -166,7 +175,7 @@ impl Passage {
     }
 
     /// Spans of tokens in a part of the text, in characters of this part. A space before a token is not part of its span.
-    pub(super) fn spans(&self, positions: &[usize], part: &Range<usize>) -> Vec<(usize, usize)> {
+    pub(crate) fn spans(&self, positions: &[usize], part: &Range<usize>) -> Vec<(usize, usize)> {
         let characters = |byte: usize| {
             let byte = byte.clamp(part.start, part.end);
             let before = self.text.as_bytes().get(part.start..byte).unwrap_or_default();
