@@ -119,7 +119,7 @@ const ARGUMENTS: [(&str, &str); 6] = [
 ];
 
 /// The options of a call about a context.
-const FLAGS_OF_CONTEXTS: [(&str, &str); 16] = [
+const FLAGS_OF_CONTEXTS: [(&str, &str); 17] = [
     ("input_current_text", "--input-current-text"),
     ("input_context_text", "--input-context-text"),
     ("input_template", "--input-template"),
@@ -131,6 +131,7 @@ const FLAGS_OF_CONTEXTS: [(&str, &str); 16] = [
     ("context_sensitivity_metric", "--context-sensitivity-metric"),
     ("context_sensitivity_std_threshold", "--context-sensitivity-std-threshold"),
     ("context_sensitivity_topk", "--context-sensitivity-topk"),
+    ("attribution_std_threshold", "--attribution-std-threshold"),
     ("handle_output_context_strategy", "--handle-output-context-strategy"),
     ("contextless_output_next_tokens", "--contextless-output-next-tokens"),
     ("prompt_user_for_contextless_output_next_tokens", "--prompt-user-for-contextless-output-next-tokens"),

@@ -162,6 +162,10 @@ fn what_selects_nothing_says_so_in_flags() {
 fn bad_input_is_named_in_flags() {
     for (line, expected) in [
         (&["--input_context_text", "a"][..], "--input-current-text is empty"),
+        (
+            &["--input_context_text", "a", "--input_current_text", "b", "--attribution-std-threshold", "nan"],
+            "--attribution-std-threshold must be a finite number of standard deviations, found NaN",
+        ),
         (&["--input_current_text", "a"], "there is no context to study; give --input-context-text"),
         (
             &["--input_current_text", "a", "--input_context_text", "b", "--input_template", "{context}"],

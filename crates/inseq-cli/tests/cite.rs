@@ -179,6 +179,10 @@ fn wrong_lines_say_what_is_wrong() {
         ([&passage[..], &["--template", "no slot"]].concat(), "has no slot {documents}"),
         ([&passage[..], &["--template", "{documents} {question}"]].concat(), "the slot {question}, but nothing"),
         ([&passage[..], &["-q", "Why?", "--template", "{documents}"]].concat(), "has no slot {question}"),
+        (
+            [&passage[..], &["-q", "a", "--slots", "question=b", "--template", "{documents} {question}"]].concat(),
+            "has one slot {question}, but two contents",
+        ),
         ([&passage[..], &["--answer", " "]].concat(), "--answer has no text"),
         ([&passage[..], &["--method", "saliency"]].concat(), "saliency"),
         ([&passage[..], &["--method-kwargs", "{\"n_mask\": 3}"]].concat(), "n_mask"),

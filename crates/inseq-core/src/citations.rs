@@ -96,6 +96,9 @@ pub struct CitedSentence {
     pub contextless_log_probability: f64,
     /// Score of each source, `[source]`.
     pub scores: Vec<SourceScore>,
+    /// Indices of the sources that the sentence cites by the [`CitationRule`] of the call, the highest score first.
+    #[serde(default)]
+    pub citations: Vec<usize>,
 }
 
 /// Score of a source for a sentence.
@@ -115,8 +118,8 @@ pub struct SourceScore {
 pub struct CitationRule {
     /// Largest number of cited sources per sentence.
     pub most: usize,
-    /// Smallest score of a cited source, as a share of the largest score of the sentence. A cited source has a score above 0 in any
-    /// case.
+    /// Smallest score of a cited source, as a share of the largest score of the sentence. In any case, a cited source has a score
+    /// above 0, and above a millionth of the largest absolute score of the sentence, so that rounding is not cited.
     pub least_share: f64,
 }
 
@@ -134,7 +137,8 @@ impl CitedSentence {
     /// Indices of the sources that the sentence cites, the highest score first.
     pub fn cited(&self, rule: &CitationRule) -> Vec<usize> {
         let largest = self.scores.iter().map(|source| source.score).fold(0.0, f64::max);
-        let is_cited = |score: f64| score > 0.0 && score >= rule.least_share * largest;
+        let rounding = 1e-6 * self.scores.iter().map(|source| source.score.abs()).fold(0.0, f64::max);
+        let is_cited = |score: f64| score > rounding && score >= rule.least_share * largest;
         let mut cited: Vec<usize> =
             (0..self.scores.len()).filter(|&source| is_cited(self.scores[source].score)).collect();
         cited.sort_by(|&a, &b| self.scores[b].score.total_cmp(&self.scores[a].score));
@@ -204,6 +208,13 @@ impl Citations {
                 format!("is {}, but there are {sources} sources", self.untested[place]),
             ));
         }
+        let is_cited = |sentence: &CitedSentence| sentence.citations.iter().any(|source| *source >= sources);
+        if let Some(index) = self.sentences.iter().position(is_cited) {
+            return Err(Error::malformed(
+                format!("sentences[{index}].citations"),
+                format!("is {:?}, but there are {sources} sources", self.sentences[index].citations),
+            ));
+        }
         match self.sentences.iter().position(|sentence| sentence.scores.len() != sources) {
             None => Ok(()),
             Some(index) => Err(Error::malformed(
@@ -235,6 +246,7 @@ mod tests {
         assert_eq!(sentence(&[-1.0, 0.3, 2.0]).cited(&rule), [2]);
         assert_eq!(sentence(&[1.0; 5]).cited(&rule), [0, 1, 2], "as many as the rule allows, in order");
         assert!(sentence(&[-1.0, 0.0]).cited(&rule.least_share(0.0)).is_empty());
+        assert!(sentence(&[-0.6, 3e-17]).cited(&rule).is_empty(), "rounding is not cited");
     }
 
     #[test]
@@ -258,6 +270,11 @@ mod tests {
         unknown.save(&path).unwrap();
         let error = Citations::load(&path).unwrap_err().to_string();
         assert!(error.contains("untested[1]: is 3, but there are 3 sources"), "{error}");
+        let mut unknown = citations();
+        unknown.sentences[0].citations = vec![3];
+        unknown.save(&path).unwrap();
+        let error = Citations::load(&path).unwrap_err().to_string();
+        assert!(error.contains("sentences[0].citations: is [3], but there are 3 sources"), "{error}");
         std::fs::write(&path, "{\"model\": 3}").unwrap();
         let error = Citations::load(&path).unwrap_err().to_string();
         assert!(error.contains("citations.json") && error.contains("model"), "{error}");

@@ -23,7 +23,7 @@ pub fn shown(citations: &Citations, rule: &CitationRule) -> String {
         sources.map(|source| format!("[{}]", number(source))).collect()
     });
     if let Some(contextless) = &citations.contextless_answer {
-        let said = if contextless.is_empty() { "nothing" } else { contextless };
+        let said = if contextless.is_empty() { "(no text)" } else { contextless };
         let _ = write!(text, "\nWithout the sources: {said}\n");
     }
     text += "\n";

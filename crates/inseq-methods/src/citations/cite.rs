@@ -145,7 +145,8 @@ impl Citing<'_> {
 
     /// The prompt with its answer as ids, and the sentences of the answer.
     pub(super) fn answered(&self, progress: ProgressCallback, warnings: &mut Vec<Warning>) -> Result<(Ids, Answer)> {
-        let given = self.request.answer.as_deref();
+        // White space after the answer is in no sentence.
+        let given = self.request.answer.as_deref().map(str::trim_end);
         if given.is_some_and(|answer| answer.trim().is_empty()) {
             return Err(Error::argument(
                 "answer",
@@ -282,6 +283,7 @@ impl Citing<'_> {
                     ),
                 });
             }
+            sentence.citations = sentence.cited(&self.request.rule);
         }
         Ok(sentences)
     }

@@ -22,6 +22,8 @@ pub(super) struct Prompt {
     pub(super) named: Vec<(String, Option<SourceMessage>)>,
     /// Whether a chat template wrote the text, and the special tokens in it.
     pub(super) is_chat: bool,
+    /// Text between two sources that goes when one of them goes, without the white space around it.
+    pub(super) separator: String,
 }
 
 impl Prompt {
@@ -58,18 +60,18 @@ impl Prompt {
         // A template may write the parts of a message in another order.
         kept.sort_by_key(|(span, _)| span.start);
         let (spans, named) = kept.into_iter().unzip();
-        Ok(Self { text: written.text, spans, named, is_chat })
+        Ok(Self { text: written.text, spans, named, is_chat, separator: sources.separator().to_owned() })
     }
 
-    /// The prompt with some of its sources. White space between two sources goes with the second one; where no source is left before
-    /// it, it is left out.
+    /// The prompt with some of its sources. White space or the separator between two sources goes with the second one; where no source
+    /// is left before it, it is left out. So is a separator after the last source.
     pub(super) fn with(&self, kept: &[bool]) -> String {
         let mut text = String::with_capacity(self.text.len());
         let mut from = 0;
         let mut follows_kept = false;
         for (index, (span, kept)) in self.spans.iter().zip(kept).enumerate() {
             let gap = &self.text[from..span.start];
-            if index == 0 || !gap.trim().is_empty() {
+            if index == 0 || !self.is_separator(gap) {
                 text += gap;
                 follows_kept = false;
             } else if *kept && follows_kept {
@@ -81,7 +83,15 @@ impl Prompt {
             }
             from = span.end;
         }
-        text + &self.text[from..]
+        let rest = &self.text[from..];
+        let begins = rest.trim_start().strip_prefix(&self.separator).filter(|_| !self.separator.is_empty());
+        text + begins.filter(|_| !follows_kept).map_or(rest, str::trim_start)
+    }
+
+    /// Whether a text between two sources is there for their sake alone.
+    fn is_separator(&self, gap: &str) -> bool {
+        let gap = gap.trim();
+        gap.is_empty() || gap == self.separator
     }
 
     /// The sources with their names, for a result.
@@ -104,7 +114,13 @@ mod tests {
 
     fn of(sources: &Sources) -> Prompt {
         let spans = sources.places().into_iter().map(|place| place.span).collect();
-        Prompt { text: sources.prompt(), spans, named: Vec::new(), is_chat: false }
+        Prompt {
+            text: sources.prompt(),
+            spans,
+            named: Vec::new(),
+            is_chat: false,
+            separator: sources.separator().to_owned(),
+        }
     }
 
     fn prompt(text: &str, span: Range<usize>) -> Prompt {
@@ -121,6 +137,19 @@ mod tests {
             ([true, true, false], "Read: One. Two. Why?"),
             ([false, false, true], "Read: Three. Why?"),
             ([false, false, false], "Read:  Why?"),
+        ] {
+            assert_eq!(prompt.with(&kept), expected);
+        }
+    }
+
+    #[test]
+    fn separators_go_with_their_blocks() {
+        let prompt = of(&Sources::of_blocks("1+1=2; 2+3=5; 3+4=", "; ").unwrap());
+        for (kept, expected) in [
+            ([true, true], "1+1=2; 2+3=5; 3+4="),
+            ([false, true], "2+3=5; 3+4="),
+            ([true, false], "1+1=2; 3+4="),
+            ([false, false], "3+4="),
         ] {
             assert_eq!(prompt.with(&kept), expected);
         }

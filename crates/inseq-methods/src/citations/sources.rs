@@ -29,6 +29,8 @@ pub struct Sources {
     chat: Chat,
     is_chat: bool,
     list: Vec<Source>,
+    /// Text between two sources that is there for their sake, without the white space around it.
+    separator: String,
 }
 
 /// A span of a message.
@@ -93,7 +95,17 @@ impl Sources {
             spans.push((format!("block {}", spans.len() + 1), start..place));
             start = place + separator.len();
         }
-        Self::of_spans(prompt, spans)
+        Ok(Self::of_spans(prompt, spans)?.separated_by(separator))
+    }
+
+    /// Names the text between two sources that goes when one of them goes, as white space does.
+    pub(super) fn separated_by(self, separator: &str) -> Self {
+        Self { separator: separator.trim().to_owned(), ..self }
+    }
+
+    /// The text between two sources that is there for their sake, without the white space around it.
+    pub(super) fn separator(&self) -> &str {
+        &self.separator
     }
 
     /// A chat whose messages are sources, except the last message of the user, which is what the chat asks for. The reasoning of a
@@ -151,7 +163,7 @@ impl Sources {
                 one.name, first.start, first.end, other.name, second.start, second.end
             )));
         }
-        Ok(Self { chat, is_chat, list })
+        Ok(Self { chat, is_chat, list, separator: String::new() })
     }
 
     /// The same prompt with every source divided into parts.

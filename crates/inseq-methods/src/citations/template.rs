@@ -99,6 +99,14 @@ impl PromptTemplate {
                 "has no slot {{{name}}}, so that there is no place for its content; write {{{name}}} into the template{near}"
             )));
         }
+        if let Some(index) =
+            (1..contents.len()).find(|&index| contents[..index].iter().any(|one| one.0 == contents[index].0))
+        {
+            return Err(invalid(format!(
+                "has one slot {{{0}}}, but two contents for it; leave one of them out, or write another slot into the template",
+                contents[index].0
+            )));
+        }
         if let Some(slot) = self.slots().find(|slot| !contents.iter().any(|(name, _)| name == slot)) {
             return Err(invalid(format!(
                 "has the slot {{{slot}}}, but nothing to fill it; give its content, or leave the slot out"
@@ -127,7 +135,8 @@ impl PromptTemplate {
             }
         });
         let sources = sources.into_iter().map(|(name, span)| Source::of_prompt(name, span));
-        Sources::checked(Chat::user(filled.text), false, sources.collect())
+        let sources = Sources::checked(Chat::user(filled.text), false, sources.collect())?;
+        Ok(sources.separated_by(&self.separator))
     }
 }
 
@@ -168,6 +177,10 @@ mod tests {
                 "has the slot {question}, but nothing",
             ),
             (fill("{documents}", vec![("documents", documents(&[]))]), "no source"),
+            (
+                fill("{question} {documents}", vec![question(), ("documents", documents(&["x"])), question()]),
+                "has one slot {question}, but two contents",
+            ),
             (fill("{documents}", vec![("documents", documents(&["x", " \n"]))]), "has no text"),
         ] {
             assert!(error.contains(part), "{error}");

@@ -25,12 +25,12 @@ use inseq_core::{ContextAttribution, ContextInfo, SequenceAttribution, Warning};
 pub use dialogue::{ContextDialogue, NoDialogue};
 pub use request::{ContextRequest, OutputContextStrategy};
 
-use crate::Result;
 use crate::attribution_model::AttributionModel;
 use crate::call::Call;
 use crate::passage::{Passage, Reader};
 use crate::progress::ProgressCallback;
 use crate::request::AttributionRequest;
+use crate::{Error, Result};
 use contrasts::Finder;
 use cues::{Selected, aggregated, attributed, attributes_target, check_arguments, cues};
 use outputs::Outputs;
@@ -90,6 +90,7 @@ impl AttributionModel {
         let mut warnings = Vec::new();
         let model = self.on(&request.limits)?;
         check_arguments(&request.attributed_fn_args)?;
+        check_thresholds(request)?;
         let templates = Templates::of(request, &mut warnings)?;
         let reader = Reader::new(model, &request.special_tokens_to_keep)?;
         let generation = model.generation().merge(&request.generation_args)?;
@@ -157,6 +158,22 @@ impl AttributionModel {
         });
         Ok(ContextOutcome { attribution, sensitivity: sensitivity.runs, cues: each })
     }
+}
+
+/// Refuses thresholds that are no number of standard deviations.
+fn check_thresholds(request: &ContextRequest) -> Result<()> {
+    for (name, salience) in [
+        ("context_sensitivity_std_threshold", request.context_sensitivity),
+        ("attribution_std_threshold", request.attribution_salience),
+    ] {
+        if !salience.std_threshold.is_finite() {
+            return Err(Error::argument(
+                name,
+                format!("`{name}` must be a finite number of standard deviations, found {}", salience.std_threshold),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The attribution of the text with its context.

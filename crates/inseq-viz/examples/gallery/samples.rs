@@ -350,6 +350,7 @@ pub fn citations() -> Citations {
             scores: scores
                 .map(|score| SourceScore { score, confidence: Some(0.9), gain: (score > 0.0).then_some(score / 2.0) })
                 .to_vec(),
+            ..CitedSentence::default()
         }
     };
     Citations {

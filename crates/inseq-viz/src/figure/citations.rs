@@ -66,7 +66,7 @@ fn answer(citations: &Citations, rule: &CitationRule, numbered: &[usize], style:
     notes.retain(|_, note| !note.is_empty());
     let mut part = plain(&words, notes, style)?;
     if let Some(contextless) = &citations.contextless_answer {
-        let said = if contextless.is_empty() { "nothing" } else { contextless };
+        let said = if contextless.is_empty() { "(no text)" } else { contextless };
         let said = format!("Without the sources: {}", one_line(said));
         part.below(style.paragraph(&said, style.options.width), 0.6 * GAP);
     }

@@ -8,6 +8,7 @@ use crate::{Texts, caption, context};
 /// context, or citations.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one for each picture")]
 pub enum Shown<'a> {
     /// Texts with their attributions.
     Texts(Texts<'a>),
