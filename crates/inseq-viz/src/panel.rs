@@ -49,6 +49,7 @@ pub(crate) struct Panel {
     /// Number of input tokens before the strongest were chosen, if some were omitted.
     pub chosen_from: Option<usize>,
     /// Name of the rows of step scores.
+    #[cfg_attr(not(feature = "figure"), allow(dead_code, reason = "only figures use it"))]
     pub step_scores: &'static str,
 }
 

@@ -68,11 +68,13 @@ impl TokenText {
     }
 
     /// A text that is no token.
+    #[cfg_attr(not(feature = "figure"), allow(dead_code, reason = "only figures use it"))]
     pub(crate) fn plain(text: &str) -> Self {
         Self::written(None, text.as_bytes().to_vec())
     }
 
     /// The words of a text, and its other characters that a line may end after. A text that begins with a space begins a word.
+    #[cfg_attr(not(feature = "figure"), allow(dead_code, reason = "only figures use it"))]
     pub(crate) fn words(text: &str) -> Vec<Self> {
         let mut words = Vec::new();
         let mut after_space = false;
