@@ -61,6 +61,23 @@ impl Destination {
         }
     }
 
+    /// Checks, before the work, that JSON can be written: that a file can, and that its name does not end as that of another format.
+    ///
+    /// # Errors
+    /// Where it cannot, or where its name ends so.
+    pub fn check_json(&self, flag: &str) -> Result<(), Failure> {
+        if let Self::File(path) = self
+            && let Some(end) = path.extension()
+            && !end.eq_ignore_ascii_case("json")
+        {
+            return Err(Failure::Argument(format!(
+                "{flag} {}: this command saves JSON only; name a .json",
+                path.display()
+            )));
+        }
+        self.check_writable()
+    }
+
     /// The format of what goes here: what the end of a file's name says (`named`); on standard output what `chosen` says, or
     /// else `usual`. `flag` chooses it.
     ///

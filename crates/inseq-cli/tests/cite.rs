@@ -112,6 +112,8 @@ fn a_dry_run_says_what_every_method_takes() {
     let row = |method: &str| shown.lines().find(|line| line.contains(method)).unwrap_or_default().to_owned();
     assert!(row("context_cite").contains("4 to 8"), "{shown}");
     assert!(row("leave_one_out").contains("2 to 6") && row("arc_jsd").contains("2 to 6"), "{shown}");
+    // Pullbacks are not in the estimate.
+    assert!(row("gradient").ends_with("not estimated") && !row("arc_jsd").contains("not estimated"), "{shown}");
     let generated = printed(&run(&[&line[..4], &line[6..], &["--skip-contextless-answer"]].concat()));
     // The configuration of the demo model allows 64 tokens with the one that begins the text.
     assert!(generated.contains(" 63 tokens of the answer"), "{generated}");
@@ -195,6 +197,11 @@ fn wrong_lines_say_what_is_wrong() {
         ([&passage[..], &["--top-sources", "0"]].concat(), "--top-sources must be at least 1"),
         ([&passage[..], &["--least-share", "2"]].concat(), "--least-share must lie between 0 and 1"),
         ([&passage[..], &["-o", "/no/such/folder/a.json"]].concat(), "is not there"),
+        ([&passage[..], &["-o", "a.json.gz"]].concat(), "saves JSON only; name a .json"),
+        (
+            vec!["--passages", WHITE, WHITE, "--method-kwargs", r#"{"n_masks": 2, "keep_prob": 0.999}"#],
+            "context_cite: all 2 masks keep source 1, so that it has no score; take more masks",
+        ),
     ] {
         let (said, code) = complaint(&run(&[&["cite"][..], &line].concat()));
         assert!(said.contains(part) && code == 1, "{line:?}: {said}");

@@ -89,7 +89,7 @@ impl Attributing<'_> {
         Ok(())
     }
 
-    /// Whether the attributed function is NaN or infinite at a step of a text, which runs through the model once more.
+    /// Whether the attributed function is NaN or infinite at a step of a text. This runs one forward.
     ///
     /// # Errors
     /// The function or the device fails.

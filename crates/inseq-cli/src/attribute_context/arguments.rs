@@ -214,7 +214,7 @@ impl ContextOutputArguments {
     /// A file cannot be written, two outputs go to standard output, or there is no such format of pictures.
     pub fn checked(&self) -> Result<Option<PictureFile<'_>>, Failure> {
         check_places([("--save-path", self.save_path.as_ref()), ("--viz-path", self.viz_path.as_ref())])?;
-        self.save_path.iter().try_for_each(Destination::check_writable)?;
+        self.save_path.iter().try_for_each(|save| save.check_json("--save-path"))?;
         PictureFile::of(self.viz_path.as_ref(), self.viz_format)
     }
 

@@ -53,7 +53,7 @@ fn checked(arguments: &CiteArguments) -> Result<Option<PictureFile<'_>>, Failure
         output::check_dry_run([("--save-path", save), ("--viz-path", picture)])?;
     }
     output::check_places([("--save-path", save), ("--viz-path", picture)])?;
-    save.into_iter().try_for_each(Destination::check_writable)?;
+    save.into_iter().try_for_each(|save| save.check_json("--save-path"))?;
     PictureFile::of(picture, arguments.viz_format)
 }
 

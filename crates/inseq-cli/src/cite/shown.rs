@@ -58,8 +58,10 @@ pub fn planned(plan: &CitationPlan) -> String {
     text += "\n";
     let mut table = table(["METHOD", "FORWARDS", "ABOUT"], 0..0);
     for CitationCost { method, forwards, seconds } in methods {
-        let (least, most) = (about(seconds.least), about(seconds.most));
-        let time = if least == most { least } else { format!("{least} to {most}") };
+        let time = seconds.as_ref().map_or("not estimated".to_owned(), |seconds| {
+            let (least, most) = (about(seconds.least), about(seconds.most));
+            if least == most { least } else { format!("{least} to {most}") }
+        });
         table.add_row([method.clone(), forwards.to_string(), time]);
     }
     text + &output::lines(&table)

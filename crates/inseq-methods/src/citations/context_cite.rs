@@ -117,6 +117,7 @@ impl CitationMethod for ContextCite {
             true => Vec::new(),
             false => (0..HALVES).map(|_| half(masks.len(), &mut random)).collect(),
         };
+        self.check_varied(&masks, context.sources())?;
         let odds = context.log_odds(&masks)?;
         let of_sentence = |tokens: Range<usize>| {
             let values: Vec<f64> = odds.iter().map(|odds| sentence_log_odds(&odds[tokens.clone()])).collect();
@@ -159,6 +160,23 @@ impl ContextCite {
         }
         let mut mask = || (0..sources).map(|_| random.random_bool(self.keep_prob)).collect();
         Ok((0..self.n_masks.get()).map(|_| mask()).collect())
+    }
+
+    /// Refuses masks that say nothing of a source, since all of them keep it or all leave it out.
+    fn check_varied(&self, masks: &[Mask], sources: usize) -> Result<()> {
+        let Some(source) = (0..sources).find(|&source| masks.iter().all(|mask| mask[source] == masks[0][source]))
+        else {
+            return Ok(());
+        };
+        let what = if masks[0][source] { "keep" } else { "leave out" };
+        let (name, way_out) = match self.masks {
+            Some(_) => ("masks", "give masks of both kinds"),
+            None => ("n_masks", "take more masks, or a `keep_prob` closer to 0.5"),
+        };
+        let count = masks.len();
+        let problem =
+            format!("context_cite: all {count} masks {what} source {}, so that it has no score; {way_out}", source + 1);
+        Err(Error::argument(name, problem))
     }
 
     /// The regression of a sentence of so many tokens on some of the masks.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::context::CitationContext;
-use super::method::{CitationMethod, CitationMethodInfo, CitationScores, plain};
+use super::method::{CitationMethod, CitationMethodInfo, CitationScores};
 use super::token_attribution::{AGGREGATOR_ARGS, AGGREGATORS, THROUGH, Through, TokenAttribution};
 use crate::Result;
 use crate::attribution_model::AttributionModel;
@@ -123,8 +123,7 @@ impl CitationMethod for Gradient {
     }
 
     fn scores(&self, context: &mut CitationContext) -> Result<CitationScores> {
-        let shares = self.shares(context)?.into_iter().map(|of_sources| of_sources.into_iter().map(plain).collect());
-        Ok(shares.collect::<Vec<_>>().into())
+        self.attribution().scores(context)
     }
 
     fn forwards(&self, _: usize) -> usize {

@@ -32,7 +32,7 @@ const ARGUMENTS: &[Argument] = &[
     Argument::new(
         "std_threshold",
         "1.0",
-        "Number of standard deviations above the mean at which a token of the answer is context-sensitive, 0 or more.",
+        "Threshold of context-sensitive tokens of the answer: the mean plus this number of standard deviations, 0 or more.",
     ),
     Argument::new(
         "kept",
@@ -79,7 +79,7 @@ pub(super) fn info() -> CitationMethodInfo {
 pub struct Mirage {
     /// Contrastive step function that compares the answer without the sources with that with them.
     pub metric: String,
-    /// Number of standard deviations above the mean at which a token of the answer is context-sensitive.
+    /// Threshold of context-sensitive tokens of the answer, in standard deviations above the mean.
     pub std_threshold: f64,
     /// Tokens of the sources whose scores count: a number of the highest, a percentage of the range below the highest as a negative
     /// number, or 0 for those at the mean or above.

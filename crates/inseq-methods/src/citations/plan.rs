@@ -48,8 +48,8 @@ pub struct CitationCost {
     /// and one for the gain of each source.
     pub forwards: Bounds,
     /// Approximate time in seconds. The lower bound is that of forwards that share the whole prompt, the upper one that of forwards that
-    /// share nothing.
-    pub seconds: Bounds<f64>,
+    /// share nothing. `None` if the method attributes sentences to tokens: pullbacks and the forwards of such methods are not estimated.
+    pub seconds: Option<Bounds<f64>>,
 }
 
 /// Timed parts of a forward, in seconds.
@@ -120,7 +120,10 @@ fn cost(method: &dyn CitationMethod, sources: usize, times: &Times) -> CitationC
     CitationCost {
         method: method.name().to_owned(),
         forwards,
-        seconds: Bounds { least: seconds(times.answer, forwards.least), most: seconds(times.whole, forwards.most) },
+        seconds: (!method.reads_tokens()).then(|| Bounds {
+            least: seconds(times.answer, forwards.least),
+            most: seconds(times.whole, forwards.most),
+        }),
     }
 }
 

@@ -136,7 +136,7 @@ impl Sources {
             let span = place.span.clone();
             if content.get(span.clone()).is_none() {
                 return Err(invalid(format!(
-                    "the source `{name}` is the bytes {} to {} of a text of {} bytes, which do not begin and end at characters of it",
+                    "the source `{name}` spans the bytes {} to {} of a text of {} bytes; a source must begin and end between characters",
                     span.start,
                     span.end,
                     content.len()
@@ -314,8 +314,8 @@ mod tests {
             (spans(&[]), "no source"),
             (spans(&[(0, 5), (3, 7)]), "`s1` (bytes 0 to 5) and `s2` (bytes 3 to 7) overlap"),
             (spans(&[(5, 6)]), "`s1` has no text"),
-            (spans(&[(1, 5)]), "do not begin and end at characters"),
-            (spans(&[(0, 99)]), "do not begin and end at characters"),
+            (spans(&[(1, 5)]), "must begin and end between characters"),
+            (spans(&[(0, 99)]), "must begin and end between characters"),
             (Sources::of_blocks("a", "\n\n").unwrap_err().to_string(), "does not occur"),
             (Sources::of_blocks("a", "").unwrap_err().to_string(), "does not occur"),
             (Sources::of_blocks("a--  --b", "--").unwrap_err().to_string(), "`block 2` has no text"),

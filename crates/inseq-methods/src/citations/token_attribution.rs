@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::context::CitationContext;
+use super::method::{CitationScores, plain};
 use crate::Result;
 use crate::attributed::{default_aggregation, one_per_step, one_score_per_token};
 use crate::attribution_model::AttributionModel;
@@ -61,6 +62,15 @@ impl TokenAttribution<'_> {
         self.given(model)?;
         let request = AttributionRequest { input_texts: vec![String::new()], ..self.request.clone() };
         model.facts(&request).map(|_| ())
+    }
+
+    /// The scores of the sources for each sentence.
+    ///
+    /// # Errors
+    /// As those of [`sums`](Self::sums).
+    pub(super) fn scores(&self, context: &mut CitationContext) -> Result<CitationScores> {
+        let sums = self.sums(context)?.into_iter().map(|of_sources| of_sources.into_iter().map(plain).collect());
+        Ok(sums.collect::<Vec<_>>().into())
     }
 
     /// The sums of the scores of each source for each sentence, `[sentence][source]`.

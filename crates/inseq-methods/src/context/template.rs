@@ -1,4 +1,4 @@
-//! Templates with slots for a text and its context.
+//! Templates that put a text after its context.
 
 use std::ops::Range;
 

@@ -98,7 +98,7 @@ pub(super) fn padded(text: &str, width: usize, fill: &str, method: &str) -> Stri
     let left = match method {
         "ljust" => 0,
         "rjust" => missing,
-        // Python puts the odd one on the left of a text of odd length.
+        // If the number of added characters is odd, Python puts the extra one on the left of an odd width, else on the right.
         _ => missing / 2 + (missing & width & 1),
     };
     format!("{}{text}{}", fill.repeat(left), fill.repeat(missing - left))
