@@ -56,7 +56,7 @@ fn a_terminal_shows_what_stands_out() {
         "1 of 3 output tokens are context-sensitive by kl_divergence: at least 0.84 (mean",
         "contextual cues by saliency of contrast_prob_diff (mean + 1 std)",
         "→ to the hospital(.90)",
-        "#1 ▁hospital  0.90 instead of office",
+        "#1 hospital  0.90 instead of office",
         "  George was sick(.80)",
         "  something is wrong(.70)",
     ] {

@@ -76,7 +76,7 @@ fn flow(scored: &Scored, lead: &'static str, painter: &Painter, options: &Termin
 /// The selected token, its sensitivity, and what it is compared with.
 fn heading(rank: usize, cues: &Cues, painter: &Painter, options: &TerminalOptions) -> String {
     let half = options.layout_width() / 2;
-    let label = Label::line(&cues.token, half);
+    let label = Label::line(&cues.token, half).running();
     let contrast = cues.contrast.as_ref().map(|contrast| format!(" instead of {}", contrast.running()));
     let detail = format!("{}{}", cues.score, contrast.unwrap_or_default());
     let number = format!("#{rank} ");

@@ -44,6 +44,12 @@ impl Label {
             .unwrap_or(lines)
     }
 
+    /// The label as in a running text, where a token that is more than a space shows no mark of the start of a word.
+    pub fn running(self) -> Self {
+        let marker = self.marker.filter(|_| self.text.is_empty());
+        Self { marker, ..self }
+    }
+
     /// The whole label in lines of at most `width` cells (at least one line).
     fn wrapped(token: &TokenText, width: usize) -> Vec<Self> {
         let width = width.max(1);
