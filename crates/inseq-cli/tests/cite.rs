@@ -112,8 +112,18 @@ fn a_dry_run_says_what_every_method_takes() {
     let row = |method: &str| shown.lines().find(|line| line.contains(method)).unwrap_or_default().to_owned();
     assert!(row("context_cite").contains("4 to 8"), "{shown}");
     assert!(row("leave_one_out").contains("2 to 6") && row("arc_jsd").contains("2 to 6"), "{shown}");
-    // Pullbacks are not in the estimate.
-    assert!(row("gradient").ends_with("not estimated") && !row("arc_jsd").contains("not estimated"), "{shown}");
+    // The answer has two sentences, and `mirage` asks for half of its tokens at most.
+    let pullbacks = |method: &str| {
+        let header = shown.lines().find(|line| line.contains("PULLBACKS")).unwrap();
+        let row = row(method);
+        row[header.find("PULLBACKS").unwrap()..header.find("ABOUT").unwrap()].trim().to_owned()
+    };
+    assert_eq!(["gradient", "attention", "arc_jsd"].map(pullbacks), ["2", "0", "0"], "{shown}");
+    assert!(pullbacks("mirage").starts_with("1 to "), "{shown}");
+    let screened = printed(&run(&[&line[..], &["--screen", "1", "--method", "leave_one_out"]].concat()));
+    let first =
+        screened.lines().skip_while(|line| !line.contains("PULLBACKS")).find(|line| line.contains("leave_one_out"));
+    assert!(first.is_some_and(|row| row.contains("2 to 6 ") && row.contains(" 2 ")), "{screened}");
     let generated = printed(&run(&[&line[..4], &line[6..], &["--skip-contextless-answer"]].concat()));
     // The configuration of the demo model allows 64 tokens with the one that begins the text.
     assert!(generated.contains(" 63 tokens of the answer"), "{generated}");

@@ -265,7 +265,7 @@ pub struct Cost {
 impl Cost {
     /// A cost that is known before the method runs.
     pub const fn exactly(forwards: usize, pullbacks: usize) -> Self {
-        Self { forwards: Bounds { least: forwards, most: forwards }, pullbacks }
+        Self { forwards: Bounds::exactly(forwards), pullbacks }
     }
 }
 
@@ -279,6 +279,11 @@ pub struct Bounds<T = usize> {
 }
 
 impl Bounds {
+    /// A number that is known.
+    pub const fn exactly(number: usize) -> Self {
+        Self { least: number, most: number }
+    }
+
     /// Multiplies both bounds with a number.
     pub(crate) fn times(self, number: usize) -> Self {
         Self { least: self.least.saturating_mul(number), most: self.most.saturating_mul(number) }

@@ -56,13 +56,11 @@ pub fn planned(plan: &CitationPlan) -> String {
         let _ = writeln!(text, "Generating what is not given takes up to {}.", about(*seconds));
     }
     text += "\n";
-    let mut table = table(["METHOD", "FORWARDS", "ABOUT"], 0..0);
-    for CitationCost { method, forwards, seconds } in methods {
-        let time = seconds.as_ref().map_or("not estimated".to_owned(), |seconds| {
-            let (least, most) = (about(seconds.least), about(seconds.most));
-            if least == most { least } else { format!("{least} to {most}") }
-        });
-        table.add_row([method.clone(), forwards.to_string(), time]);
+    let mut table = table(["METHOD", "FORWARDS", "PULLBACKS", "ABOUT"], 0..0);
+    for CitationCost { method, forwards, pullbacks, seconds } in methods {
+        let (least, most) = (about(seconds.least), about(seconds.most));
+        let time = if least == most { least } else { format!("{least} to {most}") };
+        table.add_row([method.clone(), forwards.to_string(), pullbacks.to_string(), time]);
     }
     text + &output::lines(&table)
 }

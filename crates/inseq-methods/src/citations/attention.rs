@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::context::CitationContext;
-use super::method::{CitationMethod, CitationMethodInfo, CitationScores};
+use super::method::{AttributionWork, CitationMethod, CitationMethodInfo, CitationScores};
 use super::token_attribution::{AGGREGATOR_ARGS, AGGREGATORS, THROUGH, Through, TokenAttribution};
 use crate::Result;
 use crate::attribution_model::AttributionModel;
+use crate::engine::TextSteps;
 use crate::internals::AttentionWeights;
 use crate::method::{fields, options};
 use crate::request::AttributionRequest;
@@ -73,6 +74,10 @@ impl CitationMethod for Attention {
 
     fn reads_tokens(&self) -> bool {
         true
+    }
+
+    fn attributions(&self, model: &AttributionModel, text: &TextSteps) -> Result<AttributionWork> {
+        AttributionWork::of(model, &self.attribution().request, text)
     }
 
     fn check(&self, model: &AttributionModel) -> Result<()> {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::context::CitationContext;
-use super::method::{CitationMethod, CitationMethodInfo, CitationScores};
+use super::method::{AttributionWork, CitationMethod, CitationMethodInfo, CitationScores};
 use super::screening::{self, SCREEN, Tested};
 use crate::attribution_model::AttributionModel;
+use crate::engine::TextSteps;
 use crate::method::{fields, options};
 use crate::{Count, Result};
 
@@ -52,6 +53,10 @@ impl CitationMethod for LeaveOneOut {
 
     fn reads_tokens(&self) -> bool {
         self.screen.is_some()
+    }
+
+    fn attributions(&self, model: &AttributionModel, text: &TextSteps) -> Result<AttributionWork> {
+        screening::attributions(self.screen, model, text)
     }
 
     fn check(&self, model: &AttributionModel) -> Result<()> {

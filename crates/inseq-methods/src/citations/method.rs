@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 use super::context::CitationContext;
 use crate::Result;
 use crate::attribution_model::AttributionModel;
+use crate::engine::TextSteps;
+use crate::method::{Bounds, Cost};
+use crate::request::AttributionRequest;
 
 /// A method that scores every source of a prompt for every sentence of an answer.
 pub trait CitationMethod: fmt::Debug + Send + Sync {
@@ -24,6 +27,16 @@ pub trait CitationMethod: fmt::Debug + Send + Sync {
 
     /// Upper bound of the number of forwards for so many sources, without those of an attribution.
     fn forwards(&self, sources: usize) -> usize;
+
+    /// Attributions to tokens that the method makes, beside its [`forwards`](Self::forwards); the steps of `text` are the sentences
+    /// of the answer.
+    ///
+    /// # Errors
+    /// An option has no meaning for the model.
+    fn attributions(&self, model: &AttributionModel, text: &TextSteps) -> Result<AttributionWork> {
+        let _ = (model, text);
+        Ok(AttributionWork::default())
+    }
 
     /// Whether the method reads scores of tokens, of which some may be put [aside](super::CitationRequest::aside).
     fn reads_tokens(&self) -> bool {
@@ -50,6 +63,29 @@ pub trait CitationMethod: fmt::Debug + Send + Sync {
     /// An option is out of range.
     fn validate(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Number of forwards and pullbacks of attributions to tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttributionWork {
+    /// Number of forwards of the prompt with the answer.
+    pub forwards: Bounds,
+    /// Number of pullbacks, each of a sentence or of a token.
+    pub pullbacks: Bounds,
+}
+
+inseq_core::setters! {
+    AttributionWork { forwards: Bounds, pullbacks: Bounds }
+}
+
+impl AttributionWork {
+    /// Those of a request that attributes every step of a text.
+    pub(super) fn of(model: &AttributionModel, request: &AttributionRequest, text: &TextSteps) -> Result<Self> {
+        let method = model.choices.method(&model.text_model, request)?;
+        let Cost { forwards, pullbacks } = method.cost(model.model(), text, model.model().is_decoder_only());
+        Ok(Self { forwards, pullbacks: Bounds::exactly(pullbacks * text.steps.len()) })
     }
 }
 

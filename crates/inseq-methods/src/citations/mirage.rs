@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::context::CitationContext;
-use super::method::{CitationMethod, CitationMethodInfo, CitationScores, plain};
+use super::method::{AttributionWork, CitationMethod, CitationMethodInfo, CitationScores, plain};
 use crate::attributed::{default_aggregation, one_per_step, one_score_per_token};
 use crate::attribution_model::AttributionModel;
 use crate::call::Call;
 use crate::context::cues::check_arguments;
 use crate::context::sensitivity::Sensitivity;
-use crate::engine::Steps;
+use crate::engine::{Steps, TextSteps};
 use crate::limits::Limits;
-use crate::method::{fields, options};
+use crate::method::{Bounds, fields, options};
 use crate::other_contexts::OtherIds;
 use crate::request::{AttributionRequest, StepFunctionChoice};
 use crate::{Error, Result};
@@ -119,6 +119,18 @@ impl CitationMethod for Mirage {
 
     fn reads_tokens(&self) -> bool {
         true
+    }
+
+    fn attributions(&self, model: &AttributionModel, text: &TextSteps) -> Result<AttributionWork> {
+        // At most half of the values are as far above their mean as their deviation; with a smaller threshold, all may be.
+        let tokens = text.steps.tokens().count();
+        let most = if self.std_threshold >= 1.0 { tokens.div_ceil(2) } else { tokens };
+        let token = TextSteps { steps: Steps::at(text.steps.tokens().take(1)), ..text.clone() };
+        let each = AttributionWork::of(model, &self.request(), &token)?;
+        let of_tokens = |each: Bounds| Bounds { least: each.least, most: each.most.saturating_mul(most) };
+        // The two texts have a forward each, for the sensitivity.
+        let forwards = Bounds { least: each.forwards.least + 2, most: each.forwards.most + 2 };
+        Ok(AttributionWork { forwards, pullbacks: of_tokens(each.pullbacks) })
     }
 
     fn validate(&self) -> Result<()> {

@@ -51,7 +51,7 @@ pub use context::CitationContext;
 pub use context_cite::ContextCite;
 pub use gradient::Gradient;
 pub use leave_one_out::LeaveOneOut;
-pub use method::{CitationMethod, CitationMethodInfo, CitationScores};
+pub use method::{AttributionWork, CitationMethod, CitationMethodInfo, CitationScores};
 pub use mirage::Mirage;
 pub use plan::{CitationCost, CitationPlan};
 pub use prompt::Mask;

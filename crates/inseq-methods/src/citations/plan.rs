@@ -4,19 +4,19 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use inseq_core::Warning;
-use inseq_models::model::IncrementalDecoder;
+use inseq_models::model::{IncrementalDecoder, Wanted};
 use inseq_models::tokenizer::Role;
 use serde_json::Map;
 use web_time::Instant;
 
 use super::cite::Citing;
-use super::method::CitationMethod;
+use super::method::{AttributionWork, CitationMethod};
 use super::registry::list_methods;
 use super::request::CitationRequest;
 use super::token_scores::log_odds;
 use super::variants::Ids;
 use crate::attribution_model::AttributionModel;
-use crate::engine::Engine;
+use crate::engine::{Engine, Steps, TextSteps};
 use crate::method::Bounds;
 use crate::{Error, Result};
 
@@ -47,10 +47,21 @@ pub struct CitationCost {
     /// Number of forwards, each for all sentences of the answer. The upper bound has two for the prompt with and without its sources,
     /// and one for the gain of each source.
     pub forwards: Bounds,
+    /// Number of pullbacks, each of a sentence or of a token. An answer that is to be generated counts as sentences of 25 tokens.
+    pub pullbacks: Bounds,
     /// Approximate time in seconds. The lower bound is that of forwards that share the whole prompt, the upper one that of forwards that
-    /// share nothing. `None` if the method attributes sentences to tokens: pullbacks and the forwards of such methods are not estimated.
-    pub seconds: Option<Bounds<f64>>,
+    /// share nothing.
+    pub seconds: Bounds<f64>,
 }
+
+/// Largest number of tokens of a text that is timed. The time of a longer one follows from its number of multiplications.
+const TIMED: usize = 512;
+
+/// Number of tokens of a sentence, if the answer is not known.
+const SENTENCE: usize = 25;
+
+/// Seconds after which what is timed is not timed again: a first run takes longer by less than this.
+const LONG: f64 = 1.0;
 
 /// Timed parts of a forward, in seconds.
 struct Times {
@@ -60,6 +71,8 @@ struct Times {
     answer: f64,
     /// One token after the prompt.
     token: f64,
+    /// The pullback of a sentence, with what the trace of the prompt takes more than its forward.
+    pullback: f64,
 }
 
 impl AttributionModel {
@@ -85,13 +98,23 @@ impl AttributionModel {
         let plan = self.citing(request, &mut warnings, |citing, warnings| {
             let prompt = citing.prompt_ids()?;
             let most = citing.most_new_tokens(prompt.len());
-            let whole = match &request.answer {
-                Some(_) => citing.answered(&mut |_| ControlFlow::Continue(()), warnings)?.0,
-                None => citing.with_any_answer(prompt.clone(), most)?,
+            let (whole, sentences) = match &request.answer {
+                Some(_) => {
+                    let (whole, answer) = citing.answered(&mut |_| ControlFlow::Continue(()), warnings)?;
+                    (whole, answer.sentences.into_iter().map(|sentence| sentence.tokens).collect())
+                }
+                None => {
+                    let whole = citing.with_any_answer(prompt.clone(), most)?;
+                    let tokens = whole.target.len() - whole.first;
+                    let sentence = |start: usize| start..(start + SENTENCE).min(tokens);
+                    (whole, (0..tokens).step_by(SENTENCE).map(sentence).collect::<Vec<_>>())
+                }
             };
             citing.check_fits(Some(&whole))?;
             let engine = citing.engine();
-            let times = timed(&engine, &whole)?;
+            let times = Times::of(&engine, &whole)?;
+            let steps = sentences.into_iter().map(|tokens| tokens.start + whole.first..tokens.end + whole.first);
+            let text = TextSteps { steps: Steps::spans(steps), ..whole.starting_at(0) };
             let generations = usize::from(request.answer.is_none()) + usize::from(request.contextless_answer);
             let sources = citing.prompt.spans.len();
             let others = list_methods().iter().filter(|info| info.name != request.method.name());
@@ -104,7 +127,9 @@ impl AttributionModel {
                 bytes: bytes_of(&engine, &whole),
                 generation: (generations > 0)
                     .then(|| (generations * most * citing.generation.num_beams) as f64 * times.token),
-                methods: methods.map(|method| cost(&**method, sources, &times)).collect(),
+                methods: methods
+                    .map(|method| cost(&**method, self, (sources, &text), &times))
+                    .collect::<Result<_>>()?,
                 warnings: Vec::new(),
             })
         })?;
@@ -112,19 +137,32 @@ impl AttributionModel {
     }
 }
 
-fn cost(method: &dyn CitationMethod, sources: usize, times: &Times) -> CitationCost {
+fn cost(
+    method: &dyn CitationMethod,
+    model: &AttributionModel,
+    (sources, text): (usize, &TextSteps),
+    times: &Times,
+) -> Result<CitationCost> {
+    let AttributionWork { forwards, pullbacks } = method.attributions(model, text)?;
     // The whole prompt, the prompt without sources, and that without each source may be among the forwards of the method, or not.
     let least = method.forwards(sources);
-    let forwards = Bounds { least, most: least + 2 + sources };
-    let seconds = |each: f64, forwards: usize| times.whole + each * forwards.saturating_sub(1) as f64;
-    CitationCost {
+    let variants = Bounds { least, most: least + 2 + sources };
+    let seconds = |each: f64, variants: usize, forwards: usize, pullbacks: usize| {
+        let variants = times.whole + each * variants.saturating_sub(1) as f64;
+        variants + forwards as f64 * times.whole + pullbacks as f64 * times.pullback
+    };
+    Ok(CitationCost {
         method: method.name().to_owned(),
-        forwards,
-        seconds: (!method.reads_tokens()).then(|| Bounds {
-            least: seconds(times.answer, forwards.least),
-            most: seconds(times.whole, forwards.most),
-        }),
-    }
+        forwards: Bounds {
+            least: variants.least.saturating_add(forwards.least),
+            most: variants.most.saturating_add(forwards.most),
+        },
+        pullbacks,
+        seconds: Bounds {
+            least: seconds(times.answer, variants.least, forwards.least, pullbacks.least),
+            most: seconds(times.whole, variants.most, forwards.most, pullbacks.most),
+        },
+    })
 }
 
 /// Size in bytes of the tensors of one forward, with the keys and values that the next ones share.
@@ -137,38 +175,85 @@ fn bytes_of(engine: &Engine, whole: &Ids) -> usize {
     history + engine.model.bytes_per_probe(whole.source.len(), whole.target.len())
 }
 
-fn timed(engine: &Engine, whole: &Ids) -> Result<Times> {
-    let model = engine.model;
-    let run = |from: usize, decoder: &mut IncrementalDecoder| -> Result<f64> {
-        let text = whole.starting_at(from);
-        let start = Instant::now();
-        let point = engine.inputs(&[&text])?;
-        let hidden = decoder.extend(point.target.clone(), point.target.dims()[1]);
-        engine.scores(&point, &hidden, &[&*log_odds()])?;
-        Ok(start.elapsed().as_secs_f64())
-    };
-    let text = whole.starting_at(0);
-    let mut times = Times { whole: 0.0, answer: 0.0, token: 0.0 };
-    // What is run for the first time takes longer.
-    for _ in 0..2 {
+impl Times {
+    /// Times a text, or its last tokens if it is long.
+    fn of(engine: &Engine, whole: &Ids) -> Result<Self> {
+        let model = engine.model;
+        let short = whole.shortened(TIMED);
+        let mut times = Self { whole: 0.0, answer: 0.0, token: 0.0, pullback: 0.0 };
+        // What is run for the first time takes longer.
+        for _ in 0..2 {
+            let start = Instant::now();
+            times = Self::measured(engine, &short)?;
+            if start.elapsed().as_secs_f64() > LONG {
+                break;
+            }
+        }
+        let more = |of: fn(&Ids, bool) -> [usize; 3], again: bool| {
+            let count = |ids: &Ids| {
+                let [source, past, new] = of(ids, again);
+                model.multiplications(source, past, new).max(1.0)
+            };
+            count(whole) / count(&short)
+        };
+        let of_whole = more(|ids, _| [ids.source.len(), 0, ids.target.len()], true);
+        let of_answer = more(
+            |ids, shares| match shares {
+                true => [0, ids.first - 1, ids.target.len() - ids.first + 1],
+                false => [ids.source.len(), 0, ids.target.len()],
+            },
+            model.is_decoder_only(),
+        );
+        let of_token = more(|ids, _| [0, ids.first - 1, 1], true);
+        Ok(Self {
+            whole: times.whole * of_whole,
+            answer: times.answer * of_answer,
+            token: times.token * of_token,
+            pullback: times.pullback * of_whole,
+        })
+    }
+
+    fn measured(engine: &Engine, whole: &Ids) -> Result<Self> {
+        let model = engine.model;
+        let run = |from: usize, decoder: &mut IncrementalDecoder| -> Result<f64> {
+            let text = whole.starting_at(from);
+            let start = Instant::now();
+            let point = engine.inputs(&[&text])?;
+            let hidden = decoder.extend(point.target.clone(), point.target.dims()[1]);
+            engine.scores(&point, &hidden, &[&*log_odds()])?;
+            Ok(start.elapsed().as_secs_f64())
+        };
+        let text = whole.starting_at(0);
         let start = Instant::now();
         let point = engine.inputs(&[&text])?;
         let memory = point.source.as_ref().and_then(|source| model.memory(source));
         let mut decoder = IncrementalDecoder::after_encoder(model, memory.as_ref(), 1);
         let encoder = start.elapsed().as_secs_f64();
         let before = decoder.clone();
-        times.whole = encoder + run(0, &mut decoder)?;
-        times.answer = match model.is_decoder_only() {
+        let all = encoder + run(0, &mut decoder)?;
+        let answer = match model.is_decoder_only() {
             true => run(whole.first - 1, &mut decoder.prefix(whole.first - 1))?,
-            false => times.whole,
+            false => all,
         };
         let mut decoder = if model.is_decoder_only() { decoder.prefix(whole.first - 1) } else { before };
         let start = Instant::now();
         let embedded = model.target_embedding.forward(&whole.target[whole.first - 1..whole.first], 1);
         crate::device::read(model.logits(decoder.extend(embedded, 1)).sum(), "logits")?;
-        times.token = start.elapsed().as_secs_f64();
+        let token = start.elapsed().as_secs_f64();
+        let span = TextSteps { steps: Steps::spans([whole.first..whole.target.len()]), ..text };
+        let point = engine.inputs(&[&span])?;
+        let wanted = Wanted { source: !model.is_decoder_only(), target: model.is_decoder_only(), first: &[] };
+        let start = Instant::now();
+        let trace = engine.trace(&point);
+        engine.gradients(&point, &trace, &*log_odds(), wanted, |_, _, gradients| {
+            // A device may compute only what is read.
+            for side in [gradients.source, gradients.target].into_iter().flatten() {
+                crate::device::read(side.sum(), "gradients")?;
+            }
+            Ok(())
+        })?;
+        Ok(Self { whole: all, answer, token, pullback: (start.elapsed().as_secs_f64() - all).max(0.0) })
     }
-    Ok(times)
 }
 
 impl Citing<'_> {

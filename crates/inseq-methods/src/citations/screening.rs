@@ -4,9 +4,10 @@ use inseq_core::Argument;
 
 use super::context::CitationContext;
 use super::gradient::Gradient;
-use super::method::{CitationMethod as _, CitationScores, plain};
+use super::method::{AttributionWork, CitationMethod as _, CitationScores, plain};
 use super::prompt::Mask;
 use crate::attribution_model::AttributionModel;
+use crate::engine::TextSteps;
 use crate::{Count, Result};
 
 /// The argument `screen` of methods that leave out one source after another.
@@ -31,6 +32,14 @@ pub(super) fn count(screen: Screen, sources: usize) -> usize {
 /// The model has none.
 pub(super) fn check(screen: Screen, model: &AttributionModel) -> Result<()> {
     screen.map_or(Ok(()), |_| Gradient::default().check(model))
+}
+
+/// The attribution that ranks the sources.
+///
+/// # Errors
+/// The model has no gradients.
+pub(super) fn attributions(screen: Screen, model: &AttributionModel, text: &TextSteps) -> Result<AttributionWork> {
+    screen.map_or(Ok(AttributionWork::default()), |_| Gradient::default().attributions(model, text))
 }
 
 /// The sources that are tested.

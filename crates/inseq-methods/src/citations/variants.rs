@@ -51,6 +51,17 @@ impl Ids {
         }
     }
 
+    /// The last tokens of the text, at most so many on each side, with a token of the prompt and one of the answer at least.
+    pub(super) fn shortened(&self, most: usize) -> Self {
+        let answer = (self.target.len() - self.first).min(most / 2).max(1);
+        let start = (self.first + answer).saturating_sub(most).min(self.first - 1);
+        Self {
+            source: self.source[self.source.len().saturating_sub(most)..].to_vec(),
+            target: self.target[start..self.first + answer].to_vec(),
+            first: self.first - start,
+        }
+    }
+
     /// Tokens that the model reads; the last one is only predicted.
     fn read(&self) -> &[u32] {
         &self.target[..self.target.len() - 1]

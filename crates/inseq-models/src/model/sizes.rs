@@ -2,6 +2,7 @@
 
 use super::stack::Stack;
 use super::{Block, Model, parts};
+use crate::layers::{Attention, Mixer};
 
 /// The kept part of a trace.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,18 @@ impl Model {
         4 * positions * self.decoder.blocks.iter().map(|block| block.mixer.inner.widest_row()).sum::<usize>()
     }
 
+    /// Approximate number of multiplications of a forward: of the encoder, if `source` positions of it are run, and of `new` positions
+    /// of the decoder after `past` ones. The head does not count.
+    pub fn multiplications(&self, source: usize, past: usize, new: usize) -> f64 {
+        let all = |stack: &Stack, new: usize, keys: f64, other: usize| {
+            stack.blocks.iter().map(|block| block.multiplications(new, keys, other)).sum::<f64>()
+        };
+        let encoder = self.encoder.as_ref().filter(|_| source > 0);
+        let encoder = encoder.map_or(0.0, |encoder| all(&encoder.stack, source, source as f64, 0));
+        // A position sees those before it: half of the new ones in the mean.
+        encoder + all(&self.decoder, new, past as f64 + new as f64 / 2.0, source)
+    }
+
     /// Size of a trace of `batch` texts that is limited to about `most` bytes, in bytes.
     pub fn bytes_of_trace_within(&self, batch: usize, source: usize, target: usize, most: usize) -> usize {
         self.kept_within(batch, source, target, most).bytes
@@ -102,6 +115,22 @@ impl Block {
     fn bytes_of_trace(&self, own: usize, other: usize) -> usize {
         let cross = self.cross_attention.as_ref().map_or(0, |cross| cross.inner.key_value.output_size());
         4 * (self.values_per_position() * own + cross * other)
+    }
+
+    /// Approximate number of multiplications of `new` positions, which see `keys` positions in the mean and `other` positions of an
+    /// encoder.
+    fn multiplications(&self, new: usize, keys: f64, other: usize) -> f64 {
+        let (mixed, features) = (self.mixer.inner.inner_size(), self.features());
+        let attentions = 1 + usize::from(self.cross_attention.is_some());
+        // Of a feed-forward network with a gate, two products of three have its inner size.
+        let products = (attentions * 2 * mixed + self.feed_forward.inner.inner_size() * 3 / 2) * features;
+        let of_pairs = |attention: &Attention, keys: f64| 2.0 * attention.output.input_size() as f64 * keys;
+        let own = match &self.mixer.inner {
+            Mixer::Attention(attention) => of_pairs(attention, keys),
+            Mixer::ShortConvolution(_) => 0.0,
+        };
+        let cross = self.cross_attention.as_ref().map_or(0.0, |cross| of_pairs(&cross.inner, other as f64));
+        new as f64 * (products as f64 + own + cross)
     }
 
     /// Number of values per position of the block in a trace, or in the pullback of a probe. Attention weights do not count:
