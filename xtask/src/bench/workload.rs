@@ -127,17 +127,21 @@ fn with(mut workload: Workload, arguments: Value) -> Workload {
 /// A prompt whose attention the reference cannot keep.
 const LONG: usize = 4096;
 
-/// Words of the question, and of each passage, of a text whose passages are cited.
-const QUESTION_AND_PASSAGE: (usize, usize) = (12, 50);
+/// Words of the question of a text whose passages are cited.
+const QUESTION: usize = 12;
+
+/// Numbers of passages. The fewer there are, the more of the subsets are equal or begin with the same passages.
+const PASSAGES: [usize; 3] = [4, 6, 10];
 
 /// Subsets of the passages that are run.
 const MASKS: usize = 64;
 
-/// Citations of a text: its prompt in passages, with the last words as the question, and its continuation as the answer.
-fn citing(text: &Text) -> Job {
+/// Citations of a text: its prompt in so many passages, with the last words as the question, and its continuation as the answer.
+fn citing(text: &Text, count: usize) -> Job {
     let words: Vec<&str> = text.source.split(' ').collect();
-    let (passages, question) = words.split_at(words.len().saturating_sub(QUESTION_AND_PASSAGE.0));
-    let passages: Vec<String> = passages.chunks(QUESTION_AND_PASSAGE.1).map(|words| words.join(" ")).collect();
+    let (passages, question) = words.split_at(words.len().saturating_sub(QUESTION));
+    let passages: Vec<String> =
+        passages.chunks(passages.len().div_ceil(count).max(1)).map(|words| words.join(" ")).collect();
     // Both sides are given the same subsets, as each draws its own.
     let kept = |index: usize| (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).count_ones() % 2 == 1;
     let masks: Vec<Vec<bool>> = (0..MASKS)
@@ -212,7 +216,7 @@ pub fn all(subject: &Subject) -> Vec<Workload> {
     for text in longer {
         let (source, target) = text.lengths;
         if !has_encoder && source < LONG {
-            all.push(of("context_cite", text, citing(text)));
+            all.extend(PASSAGES.map(|count| of(&format!("context_cite, {count} passages"), text, citing(text, count))));
         }
         all.push(Workload {
             // The reference takes minutes for one of these, and keeps all attention of the longest.
