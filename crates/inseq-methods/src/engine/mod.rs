@@ -18,10 +18,6 @@ pub use crate::point::{Point, TextSteps};
 pub use crate::steps::Steps;
 use rows::{StepRow, chunks, cotangents, evaluate, longest, of_probes, own_rows, probes, step_rows};
 
-/// Size of a pullback's largest tensors in bytes. Larger tensors gain nothing: matrix products reach their best rate earlier,
-/// and the system needs time to clear new pages.
-const LARGEST_TENSOR: usize = 64 << 20;
-
 /// Number of points on the line between two rows of logits over which a step function's gradient is averaged.
 const LINE_POINTS: usize = 64;
 
@@ -101,7 +97,7 @@ impl Engine<'_> {
     pub fn forwards_that_fit(&self, text: &TextSteps) -> usize {
         let (source, target) = (text.source.len(), text.target.len());
         let fits = self.memory_budget / self.model.bytes_per_probe(source, target).max(1);
-        fits.min(self.rows_at_once() / source.max(target).max(1)).max(1)
+        fits.min(self.model.rows_at_once() / source.max(target).max(1)).max(1)
     }
 
     /// Number of batch entries for which a forward and a few probes fit into the memory budget.
@@ -110,7 +106,7 @@ impl Engine<'_> {
         let probe = self.model.bytes_per_probe(text.source.len(), text.target.len());
         let rows = text.steps.len() * text.source.len().max(text.target.len());
         let fits = (self.memory_budget / (trace + 4 * probe).max(1)).min(self.most_for_traces() / trace.max(1));
-        fits.min(self.rows_at_once() / rows.max(1)).max(1)
+        fits.min(self.model.rows_at_once() / rows.max(1)).max(1)
     }
 
     /// Approximate peak size in bytes of the tensors for a text that needs these numbers of forwards, and of pullbacks per step.
@@ -121,7 +117,7 @@ impl Engine<'_> {
             return forwards.min(self.forwards_that_fit(text)) * probe;
         }
         let entries = forwards.min(self.entries_that_fit(text));
-        let probes = text.steps.len().min((self.rows_at_once() / (entries * source.max(target)).max(1)).max(1));
+        let probes = text.steps.len().min((self.model.rows_at_once() / (entries * source.max(target)).max(1)).max(1));
         let trace = |entries| self.model.bytes_of_trace_within(entries, source, target, self.most_for_traces());
         let bytes = trace(entries) + entries * probes * probe;
         bytes.min(self.memory_budget.max(trace(1) + probe))
@@ -138,13 +134,8 @@ impl Engine<'_> {
         // What is run again is run again for each lot of probes.
         match traces.iter().any(|trace| trace.is_run_again()) {
             true => fits.max(1),
-            false => fits.min(self.rows_at_once() / (entries * source.max(target)).max(1)).max(1),
+            false => fits.min(self.model.rows_at_once() / (entries * source.max(target)).max(1)).max(1),
         }
-    }
-
-    /// Number of rows of a cotangent, over all entries and probes, at which the largest tensor reaches [`LARGEST_TENSOR`].
-    fn rows_at_once(&self) -> usize {
-        LARGEST_TENSOR / (4 * self.model.widest_row())
     }
 
     /// Runs the forward of a point. Each pullback runs the parts again that do not fit into the memory budget.

@@ -1,6 +1,7 @@
 //! Rotary position embeddings.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
@@ -102,14 +103,15 @@ impl Rotary {
         matches!(self.stretch, Stretch::Beyond { limit, renews_keys: true, .. } if before <= limit && after > limit)
     }
 
-    /// The rotations of positions `start..start + length`, the last of their text.
-    pub fn rotation(&self, start: usize, length: usize, device: &Device) -> Rotation {
-        let frequencies = self.frequencies_of(start + length);
+    /// The rotations of some positions of a text of `length` positions.
+    pub fn rotation(&self, positions: Range<usize>, length: usize, device: &Device) -> Rotation {
+        let frequencies = self.frequencies_of(length);
         let table = |function: fn(f32) -> f32| {
-            let values: Vec<f32> = (start..start + length)
+            let values: Vec<f32> = positions
+                .clone()
                 .flat_map(|position| frequencies.iter().map(move |f| function(position as f32 * f) * self.scale))
                 .collect();
-            Tensor::<1>::from_data(values.as_slice(), device).reshape([1, length, frequencies.len()])
+            Tensor::<1>::from_data(values.as_slice(), device).reshape([1, positions.len(), frequencies.len()])
         };
         Rotation { cosines: table(f32::cos), sines: table(f32::sin) }
     }

@@ -118,19 +118,38 @@ impl<'a> IncrementalDecoder<'a> {
         self.extend_at(places, x, last)
     }
 
-    /// As [`extend`](Self::extend), with given position embeddings.
+    /// As [`extend`](Self::extend), with given position embeddings. A long input runs in [chunks](Model::rows_at_once) of
+    /// positions, so that only keys and values grow with its length.
     fn extend_at(&mut self, places: Option<Tensor<3>>, x: Tensor<3>, last: usize) -> Tensor<3> {
+        let [rows, new, _] = x.dims();
+        let (text, unwanted) = (self.length + new, new - last);
+        let size = (self.model.rows_at_once() / rows.max(1)).max(1);
+        let mut wanted = Vec::new();
+        for start in (0..new.max(1)).step_by(size) {
+            let count = size.min(new - start);
+            let of_chunk = |x: &Tensor<3>| x.clone().narrow(1, start, count);
+            let states = self.run(places.as_ref().map(of_chunk), of_chunk(&x), text);
+            let first = unwanted.saturating_sub(start).min(count);
+            if first < count || new == 0 {
+                let states = states.narrow(1, first, count - first);
+                wanted.push(self.model.decoder.leave(states, &mut StackTrace::default()));
+            }
+        }
+        if wanted.len() == 1 { wanted.remove(0) } else { Tensor::cat(wanted, 1) }
+    }
+
+    /// The last block's states for a chunk of the positions of a text that will have `text` positions.
+    fn run(&mut self, places: Option<Tensor<3>>, x: Tensor<3>, text: usize) -> Tensor<3> {
         let stack = &self.model.decoder;
-        let new = x.dims()[1];
         let device = x.device();
-        let queries = self.length..self.length + new;
-        let attending = stack.attending(queries.clone(), &[], &device);
+        let queries = self.length..self.length + x.dims()[1];
+        self.length = queries.end;
+        let attending = stack.attending(queries.clone(), text, &[], &device);
         let memory_mask = self.source_lengths.as_ref().map(|(lengths, padded)| {
             let rows: Vec<usize> = self.texts.iter().map(|&text| lengths[text]).collect();
             Mask::new(&Visibility::default(), queries, *padded, &rows, &device)
         });
-        let mut trace = StackTrace::default();
-        let mut x = stack.enter(x, places, &mut trace);
+        let mut x = stack.enter(x, places, &mut StackTrace::default());
         for ((block, history), memory) in stack.blocks.iter().zip(&mut self.history).zip(&self.memory) {
             let (mask, rotation) = attending.of(block);
             x = block.step(
@@ -146,7 +165,6 @@ impl<'a> IncrementalDecoder<'a> {
                 },
             );
         }
-        self.length += new;
-        stack.leave(x.narrow(1, new - last, last), &mut trace)
+        x
     }
 }

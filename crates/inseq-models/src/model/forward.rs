@@ -39,7 +39,7 @@ pub(super) struct Forward<'a> {
 impl<'a> Forward<'a> {
     /// A forward through an encoder over `length` positions, for texts with `lengths`.
     pub(super) fn of_encoder(stack: &'a Stack, length: usize, lengths: &[usize], mode: Mode, device: &Device) -> Self {
-        let attending = stack.attending(0..length, lengths, device);
+        let attending = stack.attending(0..length, length, lengths, device);
         Self { stack, attending, memory: None, mode, is_encoder: true }
     }
 
@@ -51,7 +51,7 @@ impl<'a> Forward<'a> {
         mode: Mode,
         device: &Device,
     ) -> Self {
-        let attending = stack.attending(0..length, &[], device);
+        let attending = stack.attending(0..length, length, &[], device);
         let memory = memory.map(|memory| {
             let keys = memory.output.dims()[1];
             (memory, Mask::new(&Visibility::default(), 0..length, keys, &memory.lengths, device))

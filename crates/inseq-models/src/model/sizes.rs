@@ -4,6 +4,10 @@ use super::stack::Stack;
 use super::{Block, Model, parts};
 use crate::layers::{Attention, Mixer};
 
+/// Size of the largest tensors in bytes. Larger tensors gain nothing: matrix products reach their best rate earlier, and the
+/// system needs time to clear new pages.
+const LARGEST_TENSOR: usize = if cfg!(test) { 1 << 10 } else { 64 << 20 };
+
 /// The kept part of a trace.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
@@ -22,6 +26,12 @@ impl Model {
         let blocks = encoder.iter().chain(&self.decoder.blocks);
         let widest = blocks.map(|block| block.feed_forward.inner.inner_size().max(block.mixer.inner.widest_row()));
         widest.max().unwrap_or(1)
+    }
+
+    /// Number of rows, over all positions, batch entries and probes, at which the largest tensor of a layer reaches 64 MiB. More rows
+    /// at once gain nothing.
+    pub fn rows_at_once(&self) -> usize {
+        (LARGEST_TENSOR / (4 * self.widest_row())).max(1)
     }
 
     /// Size of the largest live tensors during the pullback of one probe of one text, in bytes.

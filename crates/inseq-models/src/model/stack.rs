@@ -153,11 +153,17 @@ impl Stack {
     }
 
     /// Masks and rotations of queries at `queries` over keys at `0..queries.end`, of which `lengths` (empty: all) are not
-    /// padding. Rotations are those of a text with `queries.end` positions.
-    pub(super) fn attending(&self, queries: Range<usize>, lengths: &[usize], device: &Device) -> Attending {
+    /// padding. Rotations are those of a text with `text` positions.
+    pub(super) fn attending(
+        &self,
+        queries: Range<usize>,
+        text: usize,
+        lengths: &[usize],
+        device: &Device,
+    ) -> Attending {
         let each = self.schemes.iter().map(|scheme| {
             let mask = Mask::new(&scheme.visibility, queries.clone(), queries.end, lengths, device);
-            (mask, scheme.rotary.as_ref().map(|rotary| rotary.rotation(queries.start, queries.len(), device)))
+            (mask, scheme.rotary.as_ref().map(|rotary| rotary.rotation(queries.clone(), text, device)))
         });
         Attending(each.collect())
     }
