@@ -3,7 +3,7 @@
     python make_model.py NAME OUT_FOLDER DEMO_FOLDER
 
 Marian's tokenizer is the demo model's, its vocabulary padded to the size of the real ones; the others' knows a hundred
-words. Beside the model lies bench.json: its shape, for counting operations, texts of given lengths, and a text with a context.
+words, each also as the last word of a sentence. Beside the model lies bench.json: its shape, for counting operations, texts of given lengths, and a text with a context.
 """
 
 import json
@@ -76,6 +76,10 @@ OTHERS = {
     "qwen2-0.5b": ("Qwen2Config", "Qwen2ForCausalLM", dict(
         hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14, num_key_value_heads=2,
         tie_word_embeddings=True), 3),
+    # A small one for prompts of thousands of tokens.
+    "qwen2-9m": ("Qwen2Config", "Qwen2ForCausalLM", dict(
+        vocab_size=4096, hidden_size=256, intermediate_size=1408, num_hidden_layers=6, num_attention_heads=4,
+        num_key_value_heads=2, tie_word_embeddings=True), 3),
     # Of GPT-2's shape: three matrices of two thirds its width in each feed-forward block.
     "qwen2-124m": ("Qwen2Config", "Qwen2ForCausalLM", dict(
         vocab_size=50257, hidden_size=768, intermediate_size=2048, num_hidden_layers=12, num_attention_heads=12,
@@ -90,8 +94,10 @@ OTHERS = {
 }
 
 
+OTHERS["qwen2-0.5b-bf16"] = OTHERS["qwen2-0.5b"]
+
 # What is stored in 16 bits, and kept in them.
-HALVES = {"tinyllama-1.1b": "bfloat16"}
+HALVES = {"tinyllama-1.1b": "bfloat16", "qwen2-0.5b-bf16": "bfloat16"}
 # A prompt that the models with as many positions are given.
 LONG = 4096
 
@@ -107,7 +113,8 @@ def other(name, out):
         {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2, "decoder_start_token_id": config.decoder_start_token_id}))
     special = ["<s>", "</s>", "<pad>", "<unk>"]
     # Tokens with their space come back from text as they were.
-    vocabulary = {w: i for i, w in enumerate(special + [f"▁{w}" for w in words(100)])}
+    pieces = [f"▁{w}{end}" for end in ("", "!") for w in words(100)]
+    vocabulary = {w: i for i, w in enumerate(special + pieces)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     tokenizer.decoder = decoders.Metaspace()

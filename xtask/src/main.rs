@@ -1,5 +1,5 @@
-//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | bench-dataset | simulate-cluster | evaluate | pages | frames |
-//! demo-model | reader-model | parity | wheel | release`.
+//! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | bench-citations | bench-dataset | simulate-cluster | evaluate |
+//! pages | frames | demo-model | reader-model | parity | wheel | release`.
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +41,8 @@ enum Chore {
     Bench(bench::Options),
     /// Measure the aggregation of a large result, beside the reference.
     BenchAggregation(bench::aggregation::Options),
+    /// Measure time and memory of `inseq cite` with a prompt of thousands of tokens.
+    BenchCitations(bench::citations::Options),
     /// Measure `inseq attribute-dataset` on many texts: memory, kills, cost, several processes, and the reference beside it.
     BenchDataset(bench::dataset::Options),
     /// Simulate `inseq-cluster` on many executors with stragglers and failures.
@@ -89,6 +91,7 @@ fn main() -> Result<()> {
         Chore::Ci { backend: Some(backend), python } => ci::parity_on(&shell, backend, &python),
         Chore::Bench(options) => bench::run(&shell, &options),
         Chore::BenchAggregation(options) => bench::aggregation::run(&shell, &options),
+        Chore::BenchCitations(options) => bench::citations::run(&shell, &options),
         Chore::BenchDataset(options) => bench::dataset::run(&shell, &options),
         Chore::SimulateCluster(options) => simulation::run(&options),
         Chore::Evaluate { citations } => evaluate::run(&shell, citations),

@@ -5,6 +5,7 @@
 
 mod against;
 pub mod aggregation;
+pub mod citations;
 pub mod dataset;
 mod operations;
 mod report;
@@ -29,8 +30,8 @@ pub struct Options {
     /// benchmark's model must be there from an earlier run.
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// The model whose size is measured: marian-base, gpt2, opt-125m, bloom-560m, pythia-160m, qwen2-0.5b, qwen2-124m (of
-    /// GPT-2's shape), tinyllama-1.1b (kept in bf16), t5-small or bart-base.
+    /// The model whose size is measured: marian-base, gpt2, opt-125m, bloom-560m, pythia-160m, qwen2-0.5b, qwen2-0.5b-bf16,
+    /// qwen2-9m, qwen2-124m (of GPT-2's shape), tinyllama-1.1b (kept in bf16), t5-small or bart-base.
     #[arg(long, default_value = "marian-base", value_name = "NAME")]
     model: String,
     /// Measured runs of each side; at most three where one takes more than 5 seconds.

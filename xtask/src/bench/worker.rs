@@ -177,8 +177,15 @@ fn process(bench: &Bench, job: &Job, contestant: Contestant) -> Result<Measured>
         command.arg("--model_kwargs").arg(json!({ "dtype": bench.dtype }).to_string());
     }
     command.args(["--device", "cpu", "--hide", "--viz_path"]).arg(&page);
+    let measured = watched(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
+    anyhow::ensure!(Path::new(&page).is_file(), "{command:?} wrote no page");
+    Ok(measured)
+}
+
+/// Runs a program to its end.
+pub fn watched(command: &mut Command) -> Result<Measured> {
     let started = Instant::now();
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut child = command.spawn()?;
     let mut peak = None;
     // The peak is gone with the process, so it is looked at while that runs.
     let status = loop {
@@ -189,11 +196,12 @@ fn process(bench: &Bench, job: &Job, contestant: Contestant) -> Result<Measured>
         std::thread::sleep(std::time::Duration::from_millis(2));
     };
     let seconds = started.elapsed().as_secs_f64();
-    anyhow::ensure!(status.success() && Path::new(&page).is_file(), "{command:?} ended with {status}");
+    anyhow::ensure!(status.success(), "{command:?} ended with {status}");
     Ok(Measured { seconds, peak, scores: Vec::new() })
 }
 
-fn limit_threads(command: &mut Command, threads: usize) {
+/// Limits the threads of a program of either side.
+pub fn limit_threads(command: &mut Command, threads: usize) {
     for variable in ["RAYON_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"] {
         command.env(variable, threads.to_string());
     }

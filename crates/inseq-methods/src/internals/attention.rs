@@ -1,9 +1,10 @@
 //! Attention weights.
 
 use inseq_core::{About, AttributionKind, ScoreAxis, SequenceScore};
-use inseq_models::model::Model;
+use inseq_models::model::{Model, Part, Side};
 
-use super::{Weights, by_key, by_step, check_attention};
+use super::step_weights::StepWeights;
+use super::{Stacked, by_key, check_attention};
 use crate::Result;
 use crate::engine::TextSteps;
 use crate::method::{Attributions, Cost, FUNCTION_AND_BASELINE, Method, MethodContext, MethodInfo, without_arguments};
@@ -50,21 +51,36 @@ impl Method for AttentionWeights {
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
         let text = context.text(entry);
-        let weights = Weights::of(context, entry)?;
+        let (source, target) = (text.source.len(), text.seen());
+        let mut own = StepWeights::new(entry, target, &text.steps);
+        let mut cross = StepWeights::new(entry, source, &text.steps);
+        let mut decoder = Stacked::new(entry, target, target);
+        let mut encoder = Stacked::new(entry, source, source);
+        let model = context.engine.model;
+        context.trace.layers(model, |view| match view.side() {
+            Side::Encoder => encoder.push(&view, Part::Mixer),
+            Side::Decoder => {
+                match context.attribute_target {
+                    true => own.push(&view, Part::Mixer)?,
+                    false => decoder.push(&view, Part::Mixer)?,
+                }
+                cross.push(&view, Part::CrossAttention)
+            }
+        })?;
         (context.advance)(text.steps.len())?;
-        let decoder = weights.decoder.into_dyn();
+        let has_encoder = !model.is_decoder_only();
+        let whole = [
+            ("decoder_self_attentions", decoder, !context.attribute_target, ScoreAxis::Target),
+            ("encoder_self_attentions", encoder, has_encoder, ScoreAxis::Source),
+        ];
         let mut sequence_scores = Vec::new();
-        if !context.attribute_target {
-            let score = SequenceScore::new([ScoreAxis::Target; 2], by_key(&decoder));
-            sequence_scores.push(("decoder_self_attentions".to_owned(), score));
-        }
-        if let Some(encoder) = weights.encoder {
-            let score = SequenceScore::new([ScoreAxis::Source; 2], by_key(&encoder.into_dyn()));
-            sequence_scores.push(("encoder_self_attentions".to_owned(), score));
+        for (name, stacked, _, axis) in whole.into_iter().filter(|(_, _, is_there, _)| *is_there) {
+            let score = SequenceScore::new([axis; 2], by_key(&stacked.array()?.into_dyn()));
+            sequence_scores.push((name.to_owned(), score));
         }
         Ok(Attributions {
-            source: weights.cross.map(|cross| by_step(&cross.into_dyn(), text)),
-            target: context.attribute_target.then(|| by_step(&decoder, text)),
+            source: has_encoder.then(|| cross.by_key()).transpose()?,
+            target: context.attribute_target.then(|| own.by_key()).transpose()?,
             sequence_scores,
             kind: AttributionKind::MultiDimensional { dimensions: vec!["layer".into(), "head".into()] },
             ..Attributions::default()

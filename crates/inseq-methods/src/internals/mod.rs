@@ -4,10 +4,10 @@ pub(crate) mod attention;
 pub(crate) mod attention_flow;
 pub(crate) mod attention_rollout;
 mod left_out;
+mod step_weights;
 pub(crate) mod value_zeroing;
 
-use burn::tensor::Tensor;
-use inseq_models::model::{Model, Part, Side};
+use inseq_models::model::{LayerView, Model, Part, Side};
 use ndarray::{Array2, Array4, ArrayD, Axis, Slice};
 
 pub use attention::AttentionWeights;
@@ -38,8 +38,8 @@ impl Weights {
         let mut encoder = Stacked::new(entry, source, source);
         context.trace.layers(model, |view| {
             let own = if view.side() == Side::Encoder { &mut encoder } else { &mut decoder };
-            view.attention_weights(Part::Mixer).map_or(Ok(()), |weights| own.push(weights))?;
-            view.attention_weights(Part::CrossAttention).map_or(Ok(()), |weights| cross.push(weights))
+            own.push(&view, Part::Mixer)?;
+            cross.push(&view, Part::CrossAttention)
         })?;
         let of_encoder = |stacked: Stacked| (!model.is_decoder_only()).then(|| stacked.array()).transpose();
         Ok(Self { encoder: of_encoder(encoder)?, decoder: decoder.array()?, cross: of_encoder(cross)? })
@@ -88,8 +88,9 @@ impl Stacked {
         Self { entry, queries, keys, layers: 0, heads: 0, values: Vec::new() }
     }
 
-    /// Adds the weights of a layer, `[batch, head, query, key]`.
-    fn push(&mut self, weights: Tensor<4>) -> Result<()> {
+    /// Adds the weights of a layer, if it has such an attention.
+    fn push(&mut self, view: &LayerView, part: Part) -> Result<()> {
+        let Some(weights) = view.attention_weights(part) else { return Ok(()) };
         let own = weights.narrow(0, self.entry, 1).narrow(2, 0, self.queries).narrow(3, 0, self.keys);
         self.heads = own.dims()[1];
         self.layers += 1;

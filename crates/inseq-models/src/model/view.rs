@@ -1,5 +1,7 @@
 //! A window into the layers of a forward.
 
+use std::ops::Range;
+
 use burn::tensor::Tensor;
 
 use super::block::{Block, BlockTrace};
@@ -86,6 +88,18 @@ impl<'a> LayerView<'a> {
     pub fn attention_weights(&self, part: Part) -> Option<Tensor<4>> {
         let (attention, _, trace) = self.attention(part)?;
         Some(attention.weights(trace))
+    }
+
+    /// As [`attention_weights`](Self::attention_weights), of some queries only: the weights of all queries grow with the square of a
+    /// text's length.
+    pub fn attention_weights_of(&self, part: Part, queries: Range<usize>) -> Option<Tensor<4>> {
+        let (attention, _, trace) = self.attention(part)?;
+        Some(attention.weights_of_queries(trace, queries))
+    }
+
+    /// Number of heads of an attention; 0 where the layer has no such attention.
+    pub fn attention_heads(&self, part: Part) -> usize {
+        self.attention(part).map_or(0, |(attention, ..)| attention.heads)
     }
 
     /// What heads of an attention give a query that attends to one position alone: the position's values through each head's

@@ -277,10 +277,14 @@ impl Attention {
 
     /// The attention weights `[batch, head, query, key]` of a forward; rows sum to 1.
     pub fn weights(&self, trace: &AttentionTrace) -> Tensor<4> {
-        let [_, _, _, length, _] = trace.queries.dims();
+        self.weights_of_queries(trace, 0..trace.queries.dims()[3])
+    }
+
+    /// As [`weights`](Self::weights), of some queries.
+    pub fn weights_of_queries(&self, trace: &AttentionTrace, queries: Range<usize>) -> Tensor<4> {
         let keys = trace.key_values.keys.dims()[2];
-        let scores = self.scores(trace.queries.clone(), &trace.key_values, keys);
-        self.weights_of(scores, trace.mask.of_queries(0..length, keys).as_ref())
+        let own = trace.queries.clone().narrow(3, queries.start, queries.len());
+        self.weights_of(self.scores(own, &trace.key_values, keys), trace.mask.of_queries(queries, keys).as_ref())
     }
 }
 
