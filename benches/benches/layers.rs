@@ -36,9 +36,9 @@ fn layers(criterion: &mut Criterion) {
         activation: Activation::Silu,
         output: linear(WIDTH, INNER, &device),
     };
-    let (_, trace) = feed_forward.forward_traced(x.clone(), Propagation::Gradient, false, |_| None);
+    let (_, trace) = feed_forward.forward_traced(x.clone(), Propagation::GRADIENT, false, |_| None);
     criterion.bench_function("feed_forward/forward", |b| {
-        b.iter(|| feed_forward.forward_traced(x.clone(), Propagation::Gradient, false, |_| None))
+        b.iter(|| feed_forward.forward_traced(x.clone(), Propagation::GRADIENT, false, |_| None))
     });
     criterion.bench_function("feed_forward/pullback", |b| {
         b.iter(|| feed_forward.pullback(cotangent.clone(), &trace, &Rows::prefix(POSITIONS)))

@@ -45,6 +45,7 @@ fn expected(method: &str, plan: &Plan, decoder_only: bool) -> (usize, usize) {
     let changing = if decoder_only { tokens } else { tokens - 2 };
     match method {
         "saliency" | "input_x_gradient" | "layer_gradient_x_activation" => (1, steps),
+        "lrp" | "gim" | "relp" | "libragrad" | "propagation" => (1, steps),
         // Neither model has a rectifier.
         "deeplift" | "layer_deeplift" => (1, steps),
         "gradient_shap" | "smoothgrad" => (3, 3 * steps),

@@ -210,7 +210,7 @@ fn closures_are_registered_by_name() {
 }
 
 /// The names of the reference's `list_step_functions()`.
-const REFERENCE: [&str; 14] = [
+const REFERENCE: [&str; 15] = [
     "logit",
     "probability",
     "entropy",
@@ -225,6 +225,7 @@ const REFERENCE: [&str; 14] = [
     "in_context_pvi",
     "mc_dropout_prob_avg",
     "top_p_size",
+    "logit_minus_mean",
 ];
 
 #[test]

@@ -116,7 +116,7 @@ fn sides(sequence: &SequenceAttribution) -> Vec<&ArrayD<f32>> {
 fn conservative_scores_are_those_of_autograd_with_constant_statistics() {
     for (name, case) in cases() {
         let (model, texts) = load(&name);
-        let request = request(&texts, case.text).method(Propagated(Propagation::Conservative));
+        let request = request(&texts, case.text).method(Propagated(Propagation::CONSERVATIVE));
         let sequence = attribute(&model, &request);
         assert_eq!((sequence.attr_pos_start, sequence.steps()), (case.first, case.steps.len()), "{name}");
         for (index, step) in case.steps.iter().enumerate() {
@@ -149,7 +149,7 @@ fn conservative_scores_are_those_of_autograd_with_constant_statistics() {
 fn without_other_rules_scores_are_input_times_gradient_to_the_last_bit() {
     for name in cases().into_keys() {
         let (model, texts) = load(&name);
-        let own = attribute(&model, &request(&texts, 0).method(Propagated(Propagation::Gradient)));
+        let own = attribute(&model, &request(&texts, 0).method(Propagated(Propagation::GRADIENT)));
         let expected = attribute(&model, &request(&texts, 0).method("input_x_gradient"));
         for (own, expected) in sides(&own).into_iter().zip(sides(&expected)) {
             assert_eq!(own.shape(), expected.shape(), "{name}");

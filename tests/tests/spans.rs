@@ -111,6 +111,7 @@ fn methods() -> Vec<(&'static str, Value, bool, f32)> {
             "input_x_gradient" | "deeplift" | "layer_gradient_x_activation" | "layer_deeplift" => {
                 (json!({}), false, 1e-5)
             }
+            "lrp" | "gim" | "relp" | "libragrad" | "propagation" => (json!({}), false, 1e-5),
             name if name.ends_with("integrated_gradients") => (json!({ "n_steps": 3 }), false, 1e-5),
             "shapley_value_sampling" => (json!({ "n_samples": 2 }), false, 1e-4),
             "partition_shap" => (json!({ "max_evals": 10_000 }), false, 1e-4),

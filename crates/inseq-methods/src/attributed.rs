@@ -9,6 +9,7 @@ use crate::attributing::{Attributing, Work};
 use crate::call::Call;
 use crate::engine::{Engine, Steps, TextSteps};
 use crate::forward::Forward;
+use crate::method::Method;
 use crate::progress::{Progress, ProgressCallback};
 use crate::targets::Target;
 use crate::{Error, Result};
@@ -32,11 +33,11 @@ impl Attributed<'_> {
         call.text_steps(&target, 0, self.steps.clone())
     }
 
-    /// The forward of the text up to the last of the steps.
+    /// The forward of the text up to the last of the steps, for attributions by a method.
     ///
     /// # Errors
     /// The model has no such text.
-    pub(crate) fn forward(&self, engine: &Engine) -> Result<Forward> {
+    pub(crate) fn forward(&self, engine: &Engine, method: &dyn Method) -> Result<Forward> {
         let text = TextSteps {
             index: 0,
             source: self.source.unwrap_or_default().to_vec(),
@@ -48,7 +49,7 @@ impl Attributed<'_> {
             first: self.first,
             steps: self.steps.clone(),
         };
-        Forward::of(engine, &text)
+        Forward::of(engine, method.propagation(), &text)
     }
 
     /// Upper bound of the number of forwards of the text.

@@ -123,8 +123,9 @@ impl Attributing<'_> {
             }
         };
         advance(0)?;
+        let propagation = self.method.propagation();
         let given = match &texts[..] {
-            [text] => self.forward.and_then(|forward| forward.at(engine.model, text)),
+            [text] => self.forward.and_then(|forward| forward.at(engine.model, text, propagation)),
             _ => None,
         };
         let own;
@@ -132,7 +133,7 @@ impl Attributing<'_> {
             Some(given) => given,
             None => {
                 let point = engine.inputs(&texts)?;
-                own = engine.trace(&point);
+                own = engine.trace_by(propagation, &point);
                 (point, &own)
             }
         };

@@ -1,6 +1,7 @@
 //! The forward of one text, for several attributions of it.
 
 use burn::tensor::Tensor;
+use inseq_models::layers::Propagation;
 use inseq_models::model::{Model, Source, Trace};
 
 use crate::Result;
@@ -20,13 +21,13 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    /// Runs a text up to its last step.
+    /// Runs a text up to its last step, by the rules of a propagation.
     ///
     /// # Errors
     /// As those of [`Engine::inputs`].
-    pub(crate) fn of(engine: &Engine, text: &TextSteps) -> Result<Self> {
+    pub(crate) fn of(engine: &Engine, propagation: Propagation, text: &TextSteps) -> Result<Self> {
         let point = engine.inputs(&[text])?;
-        let trace = engine.trace(&point);
+        let trace = engine.trace_by(propagation, &point);
         let Point { source: source_embeddings, target: target_embeddings, .. } = point;
         let (source, target) = (text.source.clone(), text.target.clone());
         Ok(Self { source, target, source_embeddings, target_embeddings, trace })
@@ -37,13 +38,20 @@ impl Forward {
         self.trace.hidden().clone().squeeze_dim(0)
     }
 
-    /// A point of this forward with the steps of a text, and the trace there; none if the states of the text are others.
-    pub(crate) fn at<'t>(&self, model: &Model, text: &'t TextSteps) -> Option<(Point<'t>, &Trace)> {
+    /// A point of this forward with the steps of a text, and the trace there; none if the states of the text, or the rules of the
+    /// trace, are others.
+    pub(crate) fn at<'t>(
+        &self,
+        model: &Model,
+        text: &'t TextSteps,
+        propagation: Propagation,
+    ) -> Option<(Point<'t>, &Trace)> {
         let (seen, run) = (text.seen(), self.target_embeddings.dims()[1]);
         let is_same = self.source == text.source
             && seen <= run
             && self.target.get(..seen) == text.target.get(..seen)
-            && model.decoder.rotates_alike(run, seen);
+            && model.decoder.rotates_alike(run, seen)
+            && self.trace.propagation() == propagation;
         is_same.then(|| {
             let (source, target) = (self.source_embeddings.clone(), self.target_embeddings.clone());
             (Point { texts: vec![text], source, target }, &self.trace)
@@ -75,9 +83,9 @@ mod tests {
         };
         let engine = Engine { model: model.model(), memory_budget: 1 << 28, layer: None };
         let late = |steps| text("She was late.", "Elle était en retard.", steps);
-        let forward = Forward::of(&engine, &late(Steps::from(1..5))).unwrap();
+        let forward = Forward::of(&engine, Propagation::GRADIENT, &late(Steps::from(1..5))).unwrap();
         let some = late(Steps::at([2, 4]));
-        let (point, trace) = forward.at(model.model(), &some).unwrap();
+        let (point, trace) = forward.at(model.model(), &some, Propagation::GRADIENT).unwrap();
         assert_eq!(point.texts, [&some]);
         let seen = some.seen();
         let own = engine.trace(&engine.inputs(&[&some]).unwrap());
@@ -89,7 +97,8 @@ mod tests {
             text("She was late.", "Il était en retard.", Steps::at([2])),
             late(Steps::from(1..6)),
         ] {
-            assert!(forward.at(model.model(), &other).is_none(), "{other:?}");
+            assert!(forward.at(model.model(), &other, Propagation::GRADIENT).is_none(), "{other:?}");
         }
+        assert!(forward.at(model.model(), &some, Propagation::CONSERVATIVE).is_none());
     }
 }

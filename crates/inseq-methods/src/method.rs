@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use inseq_core::{About, AttributionKind, Entry, SequenceScore, did_you_mean};
+use inseq_models::layers::Propagation;
 use inseq_models::model::{Model, Trace, Wanted};
 use ndarray::{Array1, ArrayD, Axis};
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub struct MethodContext<'a> {
     pub engine: &'a Engine<'a>,
     /// The texts at their own embeddings, one entry for each text.
     pub point: &'a Point<'a>,
-    /// The forward at `point`.
+    /// The forward at `point`, by the rules of the method's [propagation](Method::propagation).
     pub trace: &'a Trace,
     /// The attributed function.
     pub function: SharedStepFunction,
@@ -220,6 +221,12 @@ pub trait Method: Any + fmt::Debug + Send + Sync {
     /// When the model, or an option, asks for something that there is not.
     fn check(&self, _: &Model) -> Result<()> {
         Ok(())
+    }
+
+    /// The rules by which the [trace of the context](MethodContext::trace) pulls cotangents back; by default the derivative
+    /// everywhere. The forward is the same under all rules.
+    fn propagation(&self) -> Propagation {
+        Propagation::GRADIENT
     }
 
     /// Options of a request that have no effect on the method, of [`ATTRIBUTED_FN`] and [`INCLUDE_EOS_BASELINE`]. A call that sets

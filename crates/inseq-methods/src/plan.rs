@@ -113,7 +113,7 @@ impl Call<'_> {
             engine.scores(&point, &hidden, &[&*function])?;
             return Ok((share(start), 0.0));
         }
-        let trace = engine.trace(&point);
+        let trace = engine.trace_by(self.method.propagation(), &point);
         engine.scores(&point, trace.hidden(), &[&*function])?;
         let forward = share(start);
         let start = Instant::now();

@@ -151,9 +151,13 @@ impl CitationContext<'_, '_> {
         OutputIds { input, source, target, first, positions }
     }
 
-    /// The forward of the answer after the whole prompt, for attributions.
-    pub(super) fn forward(&self, with: &OutputIds) -> Result<Forward> {
-        with.all().forward(&self.variants.engine)
+    /// The forward of the answer after the whole prompt, for the attributions of a request.
+    ///
+    /// # Errors
+    /// The method is unknown, or the model has no such text.
+    pub(super) fn forward(&self, with: &OutputIds, request: &AttributionRequest) -> Result<Forward> {
+        let method = self.model.choices.method(self.variants.model, request)?;
+        with.all().forward(&self.variants.engine, &*method)
     }
 
     /// How much the sources change each token of the sentences, by a contrastive step function.

@@ -157,7 +157,8 @@ impl CitationMethod for Mirage {
     fn scores(&self, context: &mut CitationContext) -> Result<CitationScores> {
         let rows = context.source_rows()?;
         let (with, without) = (context.output_with_all(), context.output_without()?);
-        let forward = context.forward(&with)?;
+        let request = self.request();
+        let forward = context.forward(&with, &request)?;
         let sensitivity = context.sensitivity(&self.metric(), (&with, &without), &forward)?;
         let mut selected = self.selected(&sensitivity.scores);
         selected.sort_unstable();
@@ -165,7 +166,6 @@ impl CitationMethod for Mirage {
         if selected.is_empty() {
             return Ok(self.found(sums));
         }
-        let request = self.request();
         let function =
             context.model().choices.attributed_fn(context.variants.model, &request, &request.attributed_fn_args)?;
         let forces = function.contrast().is_some_and(|contrast| contrast.contrast_force_inputs);

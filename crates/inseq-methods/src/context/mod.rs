@@ -109,7 +109,7 @@ impl AttributionModel {
         let with = outputs.with_context(dialogue, progress)?;
         let without = without_context(&reader, &templates, request, &with, &mut warnings)?;
         let ids = with.ids();
-        let forward = ids.all().forward(&asked.attributing().engine())?;
+        let forward = ids.all().forward(&asked.attributing().engine(), &*asked.method)?;
         let sensitivity =
             Sensitivity::of((model, &self.choices), (metric, &request.limits), (&ids, &without), &forward, progress)?;
         let chosen = sensitivity.selected(request.context_sensitivity);

@@ -60,7 +60,7 @@ impl Sensitivity {
         let other = without.compared_with((with, forward.states()), &BTreeMap::new(), true);
         let call = Call::resolve_with(model, choices, &run, Some(other))?;
         let attributed = without.all();
-        let own = attributed.forward(&call.attributing().engine())?;
+        let own = attributed.forward(&call.attributing().engine(), &*call.method)?;
         let mut runs = attributed.runs(&call, Some(&own), progress)?;
         let [metric, greedy] = [0, 1].map(|place| call.step_scores.get(place).map_or("", |function| function.name()));
         let all = |name: &str| {

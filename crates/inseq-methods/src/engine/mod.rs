@@ -6,7 +6,7 @@ mod scores;
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use inseq_models::layers::Propagation;
+use inseq_models::layers::{Propagation, Slope};
 use inseq_models::model::{Block, InputCotangents, Layer, Model, Noise, Side, Trace, Wanted};
 use inseq_models::parallel::{row_ranges, side_by_side};
 
@@ -140,7 +140,7 @@ impl Engine<'_> {
 
     /// Runs the forward of a point. Each pullback runs the parts again that do not fit into the memory budget.
     pub fn trace(&self, point: &Point) -> Trace {
-        self.trace_by(Propagation::Gradient, point)
+        self.trace_by(Propagation::GRADIENT, point)
     }
 
     /// As [`trace`](Self::trace), with the rules of a propagation. A trace for [`Trace::between`] is kept whole.
@@ -183,9 +183,9 @@ impl Engine<'_> {
             let hidden = each.map(|(((cotangents, logits), trace), direct)| {
                 let hidden = own_rows(trace.hidden(), rows);
                 let zero = hidden.zeros_like();
-                let through_logits = cotangents.map(|cotangents| match trace.propagation() {
-                    Propagation::Conservative => self.model.logits_pullback_between(cotangents, hidden, zero.clone()),
-                    Propagation::Gradient | Propagation::Rectifiers | Propagation::Differences => {
+                let through_logits = cotangents.map(|cotangents| match trace.propagation().activation {
+                    Slope::Quotient => self.model.logits_pullback_between(cotangents, hidden, zero.clone()),
+                    Slope::Derivative | Slope::Closed => {
                         self.model.logits_pullback(cotangents, &logits.clone().inner())
                     }
                 });

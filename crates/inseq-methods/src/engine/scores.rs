@@ -80,7 +80,7 @@ impl Engine<'_> {
         let noisy: Vec<Vec<Tensor<3>>> = functions
             .iter()
             .map(|function| {
-                let noisy = self.noisy_traces(Propagation::Gradient, point, *function);
+                let noisy = self.noisy_traces(Propagation::GRADIENT, point, *function);
                 noisy.map(|trace| trace.hidden().clone()).collect()
             })
             .collect();

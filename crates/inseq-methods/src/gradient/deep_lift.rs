@@ -1,7 +1,7 @@
 //! DeepLIFT.
 
 use inseq_core::{About, Argument};
-use inseq_models::layers::Propagation;
+use inseq_models::layers::{Compared, Propagation};
 use inseq_models::model::{Model, Trace};
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
@@ -83,8 +83,8 @@ pub enum DeepLiftRule {
 impl DeepLift {
     fn propagation(&self) -> Propagation {
         match self.rule {
-            DeepLiftRule::Captum => Propagation::Rectifiers,
-            DeepLiftRule::Full => Propagation::Differences,
+            DeepLiftRule::Captum => Propagation::RECTIFIERS,
+            DeepLiftRule::Full => Propagation::DIFFERENCES,
         }
     }
 
@@ -159,7 +159,7 @@ impl DeepLift {
             advance(forwards * texts.iter().map(live).sum::<usize>())
         };
         match &start {
-            Some(start) if propagation == Propagation::Differences => {
+            Some(start) if propagation.compared == Compared::Everything => {
                 engine.differences(point, trace, start.hidden(), &*function, wanted, each)?;
             }
             _ => engine.gradients(point, trace, &*function, wanted, each)?,

@@ -40,7 +40,7 @@ impl Method for InputXGradient {
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
-        let mut gradients = [saliency::gradients_of(context, entry)?];
+        let mut gradients = [saliency::gradients_of(context, entry, self.propagation())?];
         times_embeddings(&mut gradients, &context.engine.inputs(&[context.text(entry)])?, None)?;
         let [gradients] = gradients;
         Ok(gradients)

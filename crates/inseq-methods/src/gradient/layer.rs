@@ -119,7 +119,7 @@ impl<M: Method> AtLayer<M> {
         let model = whole.above(layer, residual)?;
         let engine = Engine { model: &model, memory_budget: context.engine.memory_budget, layer: Some((whole, layer)) };
         let point = engine.inputs(texts)?;
-        let trace = engine.trace(&point);
+        let trace = engine.trace_by(self.method.propagation(), &point);
         self.method.attribute(&mut MethodContext {
             text_model: context.text_model,
             engine: &engine,

@@ -1,6 +1,7 @@
 //! Saliency.
 
 use inseq_core::{About, Argument};
+use inseq_models::layers::Propagation;
 use inseq_models::model::{Model, Trace};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -62,7 +63,7 @@ impl Method for Saliency {
     }
 
     fn attribute_text(&self, context: &mut MethodContext, entry: usize) -> Result<Attributions> {
-        let gradients = gradients_of(context, entry)?;
+        let gradients = gradients_of(context, entry, self.propagation())?;
         Ok(self.signed(gradients))
     }
 
@@ -89,23 +90,38 @@ impl Saliency {
 
 /// Gradients of the attributed function with respect to the embeddings of the texts of a point.
 pub(super) fn gradients(context: &mut MethodContext, point: &Point, trace: &Trace) -> Result<Vec<Attributions>> {
+    Ok(gradients_and_scores(context, point, trace)?.0)
+}
+
+/// As [`gradients`], with the attributed function at each step of each text.
+pub(super) fn gradients_and_scores(
+    context: &mut MethodContext,
+    point: &Point,
+    trace: &Trace,
+) -> Result<(Vec<Attributions>, Vec<Vec<f32>>)> {
     let texts = &point.texts;
     let wanted = context.wanted();
     let mut collector = Collector::new(texts, context.engine.features(), wanted);
     let function = context.function.clone();
-    context.engine.gradients(point, trace, &*function, wanted, |steps, _, gradients| {
-        for entry in 0..texts.len() {
+    let mut scores: Vec<Vec<f32>> = vec![Vec::new(); texts.len()];
+    context.engine.gradients(point, trace, &*function, wanted, |steps, of_chunk, gradients| {
+        let live = |text: &TextSteps| steps.end.min(text.steps.len()).saturating_sub(steps.start);
+        for (entry, of_entry) in of_chunk.chunks(steps.len()).enumerate() {
+            scores[entry].extend(&of_entry[..live(texts[entry])]);
             collector.add(entry, entry, steps.clone(), &gradients)?;
         }
-        let done = texts.iter().map(|t| steps.end.min(t.steps.len()).saturating_sub(steps.start)).sum();
-        (context.advance)(done)
+        (context.advance)(texts.iter().map(|text| live(text)).sum())
     })?;
-    Ok(collector.finish())
+    Ok((collector.finish(), scores))
 }
 
-/// The gradients of one text of a batch, run alone.
-pub(super) fn gradients_of(context: &mut MethodContext, entry: usize) -> Result<Attributions> {
+/// The gradients of one text of a batch, run alone, by the rules of a propagation.
+pub(super) fn gradients_of(
+    context: &mut MethodContext,
+    entry: usize,
+    propagation: Propagation,
+) -> Result<Attributions> {
     let point = context.engine.inputs(&[context.text(entry)])?;
-    let trace = context.engine.trace(&point);
+    let trace = context.engine.trace_by(propagation, &point);
     Ok(gradients(context, &point, &trace)?.pop().unwrap_or_default())
 }

@@ -22,7 +22,7 @@ struct BuiltIns {
 static BUILT_INS: LazyLock<BuiltIns> = LazyLock::new(|| {
     let own = [target::logit(), target::probability(), distribution::entropy()];
     let of_targets = [target::crossentropy(), target::perplexity()];
-    let last = [mc_dropout::mc_dropout_prob_avg(), filter::top_p_size()];
+    let last = [mc_dropout::mc_dropout_prob_avg(), filter::top_p_size(), target::logit_minus_mean()];
     let (infos, types) = own.into_iter().chain(of_targets).chain(contrast::all()).chain(last).unzip();
     BuiltIns { infos, types }
 });

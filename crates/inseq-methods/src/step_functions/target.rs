@@ -20,6 +20,21 @@ impl StepFunction for Logit {
     }
 }
 
+/// The token's logit minus the mean over the vocabulary.
+#[derive(Debug)]
+struct LogitMinusMean;
+
+impl StepFunction for LogitMinusMean {
+    fn name(&self) -> &str {
+        "logit_minus_mean"
+    }
+
+    fn evaluate(&self, context: &StepContext) -> Result<Tensor<1>> {
+        let mean = context.logits.clone().mean_dim(1).squeeze_dim(1);
+        Ok(context.of_targets(context.logits.clone()) - mean)
+    }
+}
+
 /// The token's probability, or its logarithm.
 #[derive(Debug)]
 struct Probability {
@@ -83,6 +98,11 @@ fn log_probability(context: &StepContext) -> Tensor<1> {
 
 pub(super) fn logit() -> BuiltIn {
     built_in("logit", "The logit of the generated token.", &[], |_| Ok(Logit))
+}
+
+pub(super) fn logit_minus_mean() -> BuiltIn {
+    let description = "The logit of the generated token minus the mean logit of the vocabulary.";
+    built_in("logit_minus_mean", description, &[], |_| Ok(LogitMinusMean))
 }
 
 pub(super) fn probability() -> BuiltIn {

@@ -5,7 +5,8 @@ use std::ops::Range;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, activation::softmax};
 
 use super::kernels::gather_rows;
-use super::{FeedForward, FeedForwardTrace, Linear, Propagation, Rows, Rule};
+use super::rule::times;
+use super::{FeedForward, FeedForwardTrace, Linear, Propagation, Rows, Softmax};
 
 /// `y = sum_e w_e f_e(x)` over the experts that a position chooses: those with the largest logits `W x`. `w` is the softmax over
 /// the chosen logits (Shazeer et al., 2017, <https://arxiv.org/abs/1701.06538>; Jiang et al., 2024,
@@ -31,8 +32,8 @@ pub struct ExpertsTrace {
     outputs: Tensor<3>,
     /// Factors of their inner layers ([`FeedForwardTrace`]), `[batch, position, choice * output of the first layer]`.
     factors: Tensor<3>,
-    /// Rule of the weights.
-    rule: Rule<()>,
+    /// Rules of the weights, and of the experts.
+    propagation: Propagation,
     /// Noise factors of the input, `[batch, position, feature]`.
     noise: Option<Tensor<3>>,
 }
@@ -48,7 +49,7 @@ impl ExpertsTrace {
             weights: of(&self.weights),
             outputs: of(&self.outputs),
             factors: of(&self.factors),
-            rule: self.rule,
+            propagation: self.propagation,
             noise: self.noise.as_ref().map(of),
         }
     }
@@ -93,7 +94,7 @@ impl Experts {
             weights: weights.clone().reshape([batch, length, self.chosen]),
             outputs: outputs.clone().reshape([batch, length, self.chosen * features]),
             factors: factors.reshape([batch, length, self.chosen * size]),
-            rule: propagation.of_others(None),
+            propagation,
             chosen,
             noise,
         };
@@ -162,11 +163,16 @@ impl Experts {
         let chosen: Vec<usize> =
             positions.iter().flat_map(|at| trace.chosen[at * choices..(at + 1) * choices].iter().copied()).collect();
 
-        // Through the shares: the softmax, and the router. Constant shares lead nowhere.
-        let through_shares = match trace.rule {
-            Rule::Derivative | Rule::Between(()) => {
+        // Through the shares, the gates of the experts: the softmax, and the router. Constant shares lead nowhere, and leave the
+        // whole cotangent to the experts.
+        let rules = trace.propagation;
+        let is_constant = rules.softmax == Softmax::Closed;
+        let through_shares = match is_constant || rules.gate == 0.0 {
+            true => None,
+            false => {
                 let outputs = of_rows(&trace.outputs).reshape([total, choices, features]);
                 let to_weights = (outputs * cotangent.clone().unsqueeze_dim(1)).sum_dim(2).reshape([total, choices]);
+                let to_weights = times(to_weights, rules.gate);
                 let mean = (weights.clone() * to_weights.clone()).sum_dim(1);
                 let to_chosen = weights.clone() * (to_weights - mean);
                 let to_logits = Tensor::zeros([total, self.experts.len()], (&device, cotangent.dtype())).scatter(
@@ -177,12 +183,12 @@ impl Experts {
                 );
                 Some(self.router.pullback(to_logits))
             }
-            Rule::Conservative => None,
         };
 
         // Through the experts.
         let ways = Ways::new(&chosen, self.experts.len());
         let weights = weights.reshape([total * choices, 1]);
+        let weights = if is_constant { weights } else { times(weights, rules.up) };
         let size = trace.factors.dims()[2] / choices.max(1);
         let factors = trace.factors.clone().reshape([entries * length * choices, size]);
         let each = ways.each().map(|(expert, of_expert)| {
@@ -191,7 +197,8 @@ impl Experts {
             let traced: Vec<_> =
                 of_expert.iter().map(|choice| Some(positions[choice / choices] * choices + choice % choices)).collect();
             let back = gather_rows(cotangent.clone(), &rows) * gather_rows(weights.clone(), &all);
-            let trace = FeedForwardTrace { factors: gather_rows(factors.clone(), &traced).unsqueeze(), first: None };
+            let factors = gather_rows(factors.clone(), &traced).unsqueeze();
+            let trace = FeedForwardTrace { factors, outputs: self.experts[expert].outputs(rules), first: None };
             let count = of_expert.len();
             let back = back.reshape([1, 1, count, features]);
             self.experts[expert].pullback(back, &trace, &Rows::prefix(count)).reshape([count, features])

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use burn::tensor::Tensor;
 
-use super::{Activation, Linear, Propagation, Rows, Rule, kernels};
+use super::rule::times;
+use super::{Activation, Linear, Propagation, Rows, kernels};
 
 /// `y = W_out act(W_in x)` at every position (Vaswani et al., 2017, <https://arxiv.org/abs/1706.03762>) or, if
 /// gated, `y = W_out (act(W_gate x) * W_up x)` (Shazeer, 2020, <https://arxiv.org/abs/2002.05202>).
@@ -22,8 +23,10 @@ pub struct FeedForward {
 #[derive(Clone, Debug)]
 pub struct FeedForwardTrace {
     /// Factors of the inner layer's cotangents, `[batch, position, output of the first layer]`: the derivative, or the factors
-    /// of another rule. If a rule treats the gate as a constant, the outputs of the gate have no factors.
+    /// of another rule.
     pub(super) factors: Tensor<3>,
+    /// The outputs of the first layer that have factors: if a rule closes one side of the gated product, those of the other side.
+    pub(super) outputs: Range<usize>,
     /// Output of the first layer, if it is kept.
     pub(super) first: Option<Tensor<3>>,
 }
@@ -32,7 +35,8 @@ impl FeedForwardTrace {
     /// The trace of some batch entries.
     pub(crate) fn entries(&self, range: &Range<usize>) -> FeedForwardTrace {
         let of = |x: &Tensor<3>| x.clone().narrow(0, range.start, range.len());
-        FeedForwardTrace { factors: of(&self.factors), first: self.first.as_ref().map(of) }
+        let (factors, first) = (of(&self.factors), self.first.as_ref().map(of));
+        FeedForwardTrace { factors, outputs: self.outputs.clone(), first }
     }
 }
 
@@ -72,7 +76,7 @@ impl FeedForward {
             inner = inner * dropped.clone();
             factors = factors * dropped.repeat_dim(2, parts);
         }
-        (self.output.forward(inner), FeedForwardTrace { factors, first })
+        (self.output.forward(inner), FeedForwardTrace { factors, outputs: self.outputs(propagation), first })
     }
 
     /// The trace with difference quotients to a baseline in place of derivatives. Both traces must keep the output of
@@ -85,7 +89,7 @@ impl FeedForward {
     ) -> FeedForwardTrace {
         let (Some(x), Some(b)) = (&trace.first, &baseline.first) else { return trace };
         let (_, factors) = self.inner(x.clone(), Some(b.clone()), propagation);
-        FeedForwardTrace { factors, first: None }
+        FeedForwardTrace { factors, outputs: trace.outputs, first: None }
     }
 
     /// Whether Captum's DeepLIFT rescales the activation.
@@ -99,7 +103,18 @@ impl FeedForward {
         self.is_gated().then(|| [0, inner].map(|start| x.clone().narrow(2, start, inner)))
     }
 
-    /// Values of the inner layer for an output of the first layer, and the factors of their cotangents.
+    /// The outputs of the first layer that have cotangents.
+    pub(super) fn outputs(&self, propagation: Propagation) -> Range<usize> {
+        let (all, inner) = (self.input.output_size(), self.output.input_size());
+        match (self.is_gated(), propagation.gate == 0.0, propagation.up == 0.0) {
+            (true, true, false) => inner..all,
+            (true, false, true) => 0..inner,
+            _ => 0..all,
+        }
+    }
+
+    /// Values of the inner layer for an output of the first layer, and the factors of the cotangents of its
+    /// [`outputs`](Self::outputs).
     fn inner(&self, x: Tensor<3>, baseline: Option<Tensor<3>>, propagation: Propagation) -> (Tensor<3>, Tensor<3>) {
         let rule = |baseline| propagation.of_activation(self.activation, baseline);
         let Some([gate, up]) = self.halves(&x) else {
@@ -109,23 +124,24 @@ impl FeedForward {
             Some(halves) => halves.map(Some),
             None => [None, None],
         };
-        match propagation.of_others(gate_baseline.clone().zip(up_baseline)) {
-            Rule::Derivative => {
-                let (activated, factor) = self.activation.forward_with_factor(gate, rule(gate_baseline));
-                (activated.clone() * up.clone(), Tensor::cat(vec![factor * up, activated], 2))
-            }
-            // A product's difference is each factor's difference times the other's mean.
-            Rule::Between((other_gate, other_up)) => {
-                let (activated, factor) = self.activation.forward_with_factor(gate, rule(gate_baseline));
-                let middle_gate = (activated.clone() + self.activation.forward(other_gate)) * 0.5;
-                let middle_up = (up.clone() + other_up) * 0.5;
-                (activated * up, Tensor::cat(vec![factor * middle_up, middle_gate], 2))
-            }
-            // The gate is constant.
-            Rule::Conservative => {
-                let activated = self.activation.forward(gate);
-                (activated.clone() * up, activated)
-            }
+        // A product's difference is each factor's difference times the other's mean.
+        if let Some((other_gate, other_up)) = propagation.of_others(gate_baseline.clone().zip(up_baseline)).baseline {
+            let (activated, factor) = self.activation.forward_with_factor(gate, rule(gate_baseline));
+            let middle_gate = (activated.clone() + self.activation.forward(other_gate)) * 0.5;
+            let middle_up = (up.clone() + other_up) * 0.5;
+            return (activated * up, Tensor::cat(vec![factor * middle_up, middle_gate], 2));
+        }
+        let outputs = self.outputs(propagation);
+        if outputs.start > 0 {
+            let activated = self.activation.forward(gate);
+            return (activated.clone() * up, times(activated, propagation.up));
+        }
+        let (activated, factor) = self.activation.forward_with_factor(gate, rule(gate_baseline));
+        let inner = activated.clone() * up.clone();
+        let to_gate = times(factor * up, propagation.gate);
+        match outputs.len() == self.input.output_size() {
+            true => (inner, Tensor::cat(vec![to_gate, times(activated, propagation.up)], 2)),
+            false => (inner, to_gate),
         }
     }
 
@@ -133,7 +149,6 @@ impl FeedForward {
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &FeedForwardTrace, rows: &Rows) -> Tensor<4> {
         let inner = self.output.pullback(cotangent);
         let first = kernels::times_trace(inner, rows.of(&trace.factors));
-        let outputs = self.input.output_size();
-        self.input.pullback_of(outputs - first.dims()[3]..outputs, first)
+        self.input.pullback_of(trace.outputs.clone(), first)
     }
 }

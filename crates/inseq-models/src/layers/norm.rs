@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
-use super::{Rows, Rule, kernels};
+use super::{Rows, Rule, Statistics, kernels};
 
 /// Divisor of a [`Norm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,17 +113,17 @@ impl Norm {
         let trace = NormTrace {
             normalized: normalized.reshape([batch, length, features]),
             inverse_deviation: inverse_deviation.reshape([batch, length, self.groups]),
-            rule: Rule::Derivative,
+            rule: Rule::default(),
         };
         (y.reshape([batch, length, features]), trace)
     }
 
     /// Pulls cotangents `[batch, probe, row, feature]` of the output back to the input, by the trace's rule.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &NormTrace, rows: &Rows) -> Tensor<4> {
-        match &trace.rule {
-            Rule::Derivative => self.pullback_of_derivative(cotangent, trace, rows),
-            Rule::Between(baseline) => self.pullback_between(cotangent, [trace, baseline], rows),
-            Rule::Conservative => self.pullback_of_constant_deviation(cotangent, trace, rows),
+        match (&trace.rule.baseline, trace.rule.propagation.norm) {
+            (Some(baseline), _) => self.pullback_between(cotangent, [trace, baseline], rows),
+            (None, Statistics::Differentiated) => self.pullback_of_derivative(cotangent, trace, rows),
+            (None, Statistics::Constant) => self.pullback_of_constant_deviation(cotangent, trace, rows),
         }
     }
 

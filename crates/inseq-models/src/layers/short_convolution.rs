@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
 
+use super::rule::times;
 use super::{Linear, MixerCotangents, Rows, Rule, kernels};
 
 /// `y = W_out (c * (k ∗ (b * x)))` with `[b, x, c] = W_in u`: a separate causal convolution of each feature over the last few
@@ -52,9 +53,9 @@ impl ShortConvolutionTrace {
     pub(super) fn ruled(self, rule: Rule<&ShortConvolutionTrace>) -> ShortConvolutionTrace {
         let middle = |own: Tensor<3>, other: &Tensor<3>| (own + other.clone()) * 0.5;
         let own = Self { rule: rule.map(|_| ()), ..self };
-        match rule {
-            Rule::Derivative | Rule::Conservative => own,
-            Rule::Between(baseline) => Self {
+        match rule.baseline {
+            None => own,
+            Some(baseline) => Self {
                 factors: middle(own.factors, &baseline.factors),
                 convolved: middle(own.convolved, &baseline.convolved),
                 gates: middle(own.gates, &baseline.gates),
@@ -92,7 +93,7 @@ impl ShortConvolution {
         let convolved = self.convolved(gates.clone() * values.clone());
         let y = self.output.forward(output_gates.clone() * convolved.clone());
         let factors = Tensor::cat(vec![values, gates], 2);
-        (y, ShortConvolutionTrace { factors, convolved, gates: output_gates, rule: Rule::Derivative })
+        (y, ShortConvolutionTrace { factors, convolved, gates: output_gates, rule: Rule::default() })
     }
 
     /// Output for the positions `x` `[batch, position, feature]` after those of `history`; adds them to `history`.
@@ -134,18 +135,20 @@ impl ShortConvolution {
     }
 
     /// Pulls cotangents of the output in `rows` back to the input, in these rows and the rows that they reach, by the trace's
-    /// rule. Constant gates have no cotangents.
+    /// rule. A factor of 0 closes the way to the gates, or to the values.
     pub fn pullback(&self, cotangent: Tensor<4>, trace: &ShortConvolutionTrace, rows: &Rows) -> MixerCotangents {
         let features = self.features();
         let to_product = self.output.pullback(cotangent);
-        let own = match trace.rule {
-            Rule::Derivative | Rule::Between(()) => {
-                let to_gates = kernels::times_trace(to_product.clone(), rows.of(&trace.convolved));
+        let [to_gates, to_values] = [trace.rule.propagation.gate, trace.rule.propagation.up];
+        let own = match to_gates == 0.0 {
+            true => to_product.zeros_like(),
+            false => {
+                let factors = times(rows.of(&trace.convolved), to_gates);
+                let to_gates = kernels::times_trace(to_product.clone(), factors);
                 self.input.pullback_of(2 * features..3 * features, to_gates)
             }
-            Rule::Conservative => to_product.zeros_like(),
         };
-        let to_convolved = kernels::times_trace(to_product, rows.of(&trace.gates));
+        let to_convolved = kernels::times_trace(to_product, times(rows.of(&trace.gates), to_values));
         let reached = rows.reached();
         let to_convolved = reached.padded(rows.among_reached(to_convolved));
         let length = to_convolved.dims()[2];
@@ -154,9 +157,18 @@ impl ShortConvolution {
             .map(|(by, tap)| shifted_back(to_convolved.clone(), by) * tap.unsqueeze::<4>())
             .reduce(|sum, part| sum + part)
             .unwrap_or_else(|| to_convolved.zeros_like());
-        let (outputs, factors) = match trace.rule {
-            Rule::Derivative | Rule::Between(()) => (0..2 * features, trace.factors.clone()),
-            Rule::Conservative => (features..2 * features, trace.factors.clone().narrow(2, features, features)),
+        // Values are the factors of the cotangents of gates, and gates those of values.
+        let part = |outputs: Range<usize>, factor| {
+            let factors = trace.factors.clone().narrow(2, outputs.start, outputs.len());
+            (outputs, times(factors, factor))
+        };
+        let (outputs, factors) = match (to_gates == 0.0, to_gates == to_values) {
+            (true, _) => part(features..2 * features, to_values),
+            (false, true) => part(0..2 * features, to_gates),
+            (false, false) => {
+                let parts = [part(0..features, to_gates).1, part(features..2 * features, to_values).1];
+                (0..2 * features, Tensor::cat(parts.to_vec(), 2))
+            }
         };
         let to_factors = kernels::times_trace(reached.unpadded(to_gated), reached.of(&factors));
         MixerCotangents { own, reached: self.input.pullback_of(outputs, to_factors), rows: reached }

@@ -159,7 +159,7 @@ impl<'a> IncrementalDecoder<'a> {
                     mask,
                     rotation,
                     memory: memory.as_ref().zip(memory_mask.as_ref()),
-                    propagation: Propagation::Gradient,
+                    propagation: Propagation::GRADIENT,
                     states: false,
                     noise: None,
                 },

@@ -7,17 +7,17 @@ use super::kept::Blocks;
 use super::stack::{Stack, StackTrace};
 use super::sublayer::SublayerTrace;
 use super::{Model, Trace};
-use crate::layers::{Feed, NormTrace, Propagation, Rule};
+use crate::layers::{Compared, Feed, NormTrace, Propagation, Rule};
 
 impl Propagation {
     /// Whether any operation of `model` has another rule than the derivative.
     pub fn changes(self, model: &Model) -> bool {
         let encoder = model.encoder.iter().flat_map(|encoder| &encoder.stack.blocks);
         let mut blocks = encoder.chain(&model.decoder.blocks);
-        match self {
-            Self::Gradient => false,
-            Self::Rectifiers => blocks.any(|block| block.feed_forward.inner.captum_rescales()),
-            Self::Differences | Self::Conservative => true,
+        match self.compared {
+            Compared::Nothing => self != Self::GRADIENT,
+            Compared::Rectifiers => blocks.any(|block| block.feed_forward.inner.captum_rescales()),
+            Compared::Everything => true,
         }
     }
 
@@ -52,11 +52,11 @@ impl Trace {
 }
 
 impl StackTrace {
-    /// The trace with the rules of a propagation. Without a baseline, a rule that needs one is the derivative.
+    /// The trace with the rules of a propagation. Without a baseline, nothing is compared.
     pub(super) fn ruled(self, stack: &Stack, propagation: Propagation, baseline: Option<&StackTrace>) -> StackTrace {
         let norm = |own: Option<NormTrace>, part: fn(&StackTrace) -> Option<&NormTrace>| {
             let own = own?;
-            Some(own.ruled(propagation.of_others(baseline).map(part).or_derivative()))
+            Some(own.ruled(propagation.of_others(baseline).and_then(part)))
         };
         let block = |(index, own): (usize, BlockTrace)| {
             let baseline = baseline.and_then(|baseline| baseline.blocks.kept().get(index));
@@ -76,7 +76,7 @@ impl StackTrace {
 }
 
 impl BlockTrace {
-    /// The trace with the rules of a propagation. Without a baseline, a rule that needs one is the derivative.
+    /// The trace with the rules of a propagation. Without a baseline, nothing is compared.
     pub(super) fn ruled(self, block: &Block, propagation: Propagation, baseline: Option<&BlockTrace>) -> BlockTrace {
         let rule = propagation.of_others(baseline);
         BlockTrace {
@@ -85,7 +85,7 @@ impl BlockTrace {
                 .ruled(rule.map(|baseline| &baseline.mixer))
                 .map(|own| own.ruled(rule.map(|baseline| &baseline.mixer.inner))),
             cross_attention: self.cross_attention.map(|own| {
-                let rule = rule.map(|baseline| baseline.cross_attention.as_ref()).or_derivative();
+                let rule = rule.and_then(|baseline| baseline.cross_attention.as_ref());
                 own.ruled(rule).map(|own| own.ruled(rule.map(|baseline| &baseline.inner)))
             }),
             feed_forward: self.feed_forward.ruled(rule.map(|baseline| &baseline.feed_forward)).map(
@@ -102,7 +102,7 @@ impl<T> SublayerTrace<T> {
     /// The trace with another rule for its norms.
     fn ruled(self, rule: Rule<&Self>) -> Self {
         let norm = |own: Option<NormTrace>, part: fn(&Self) -> Option<&NormTrace>| {
-            own.map(|own| own.ruled(rule.map(part).or_derivative()))
+            own.map(|own| own.ruled(rule.and_then(part)))
         };
         SublayerTrace {
             input: norm(self.input, |trace| trace.input.as_ref()),

@@ -185,7 +185,7 @@ fn check(seed: u64, variant: &Variant, noise: Option<Noise>, positions: &[Range<
     let (source, target, cotangents) = inputs(&plain);
     let source = Source { embeddings: source, lengths: lengths.clone() };
     let run = |model: &Model, source: Option<&Source>, target| match noise {
-        Some(noise) => model.noisy_trace(Propagation::Gradient, source, target, noise),
+        Some(noise) => model.noisy_trace(Propagation::GRADIENT, source, target, noise),
         None => model.trace(source, target),
     };
     let trace = run(&model, encoder.then_some(&source), target);
@@ -303,7 +303,7 @@ fn noise_depends_on_neither_batch_nor_length() {
         let target = random.tensor([2, 6, variant.features()], 1.0);
         let hidden = |source: &Source, target: Tensor<3>, draw| {
             let noise = Noise { seed: 3, draw };
-            model.noisy_trace(Propagation::Gradient, variant.encoder.then_some(source), target, noise).hidden().clone()
+            model.noisy_trace(Propagation::GRADIENT, variant.encoder.then_some(source), target, noise).hidden().clone()
         };
         let together = hidden(&source, target.clone(), 0);
         let shorter = target.clone().narrow(0, 0, 1).narrow(1, 0, 4);

@@ -142,7 +142,7 @@ impl Model {
     /// inputs of some blocks, and a pullback runs the blocks between them again, a stretch at a time. This
     /// costs each pullback one more forward (Chen et al., 2016, <https://arxiv.org/abs/1604.06174>).
     pub fn trace_within(&self, source: Option<&Source>, target: Tensor<3>, bytes: usize) -> Trace {
-        self.trace_by(Propagation::Gradient, source, target, bytes)
+        self.trace_by(Propagation::GRADIENT, source, target, bytes)
     }
 
     /// As [`trace_within`](Self::trace_within), with the rules of a propagation. A propagation that needs a baseline keeps the

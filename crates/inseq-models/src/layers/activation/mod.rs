@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 pub use kinds::Activation;
 
-use super::{Rule, kernels};
+use super::{Rule, Slope, kernels};
 
 impl Activation {
     /// Applies the activation to every element.
@@ -14,14 +14,15 @@ impl Activation {
         kernels::activation(self, x)
     }
 
-    /// The activation of every element, and the factor of its cotangents: the slope at `x`, the difference quotient from the
-    /// baseline to `x` (DeepLIFT's rescale rule: Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>), or the
-    /// difference quotient from zero to `x`.
+    /// The activation of every element, and the factor of its cotangents: the difference quotient from the baseline to `x`, if
+    /// there is a baseline (DeepLIFT's rescale rule: Shrikumar et al., 2017, <https://arxiv.org/abs/1704.02685>), and the factor of
+    /// the rule's [`Slope`] otherwise.
     pub fn forward_with_factor(self, x: Tensor<3>, rule: Rule<Tensor<3>>) -> (Tensor<3>, Tensor<3>) {
-        match rule {
-            Rule::Derivative => self.forward_with_slope(x),
-            Rule::Between(baseline) => self.forward_with_quotient(x, baseline),
-            Rule::Conservative => self.forward_with_quotient(x.clone(), x.zeros_like()),
+        match (rule.baseline, rule.propagation.activation) {
+            (Some(baseline), _) => self.forward_with_quotient(x, baseline),
+            (None, Slope::Derivative) => self.forward_with_slope(x),
+            (None, Slope::Quotient) => self.forward_with_quotient(x.clone(), x.zeros_like()),
+            (None, Slope::Closed) => (self.forward(x.clone()), x.zeros_like()),
         }
     }
 

@@ -110,7 +110,7 @@ impl AttentionTrace {
     #[must_use]
     pub fn ruled(self, rule: Rule<&AttentionTrace>) -> AttentionTrace {
         let ruled = |own: Option<NormTrace>, part: fn(&AttentionTrace) -> Option<&NormTrace>| {
-            own.map(|own| own.ruled(rule.map(part).or_derivative()))
+            own.map(|own| own.ruled(rule.and_then(part)))
         };
         AttentionTrace {
             query_norm: ruled(self.query_norm, |trace| trace.query_norm.as_ref()),
@@ -220,7 +220,7 @@ impl Attention {
             mask: mask.clone(),
             rotation: rotation.cloned(),
             dropout,
-            rule: Rule::Derivative,
+            rule: Rule::default(),
         };
         let all_keys = key_values.keys.dims()[2];
         let mixed = blocks(mask, length, batch * self.heads * all_keys).map(|rows| {

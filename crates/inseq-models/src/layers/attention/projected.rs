@@ -104,7 +104,7 @@ mod tests {
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::layers::{Linear, Mask, Rule, Visibility};
+    use crate::layers::{Linear, Mask, Propagation, Rule, Softmax, Visibility};
 
     const FEATURES: usize = 20;
     const HEADS: usize = 2;
@@ -155,7 +155,15 @@ mod tests {
         let mixed = mixed.reshape([batch, probes, count, key_value_heads, HEADS / key_value_heads, HEAD_DIM]);
         let mixed = mixed.permute([0, 3, 1, 4, 2, 5]);
         let reached = if causal { rows.reached() } else { Rows::prefix(keys) };
-        for trace in [&dropped, &plain, &plain.clone().ruled(Rule::Between(&baseline))] {
+        let compared = Rule { propagation: Propagation::DIFFERENCES, baseline: Some(&baseline) };
+        let factors = Propagation {
+            softmax: Softmax::Temperature(3.0),
+            queries: 0.5,
+            keys: 2.0,
+            values: -1.5,
+            ..Propagation::GRADIENT
+        };
+        for trace in [&dropped, &plain, &plain.clone().ruled(compared), &dropped.clone().ruled(factors.into())] {
             let by_head = attention.pullback_by_head(mixed.clone(), trace, rows, &reached, keys);
             let through = attention.pullback_through_projections(mixed.clone(), trace, rows, &reached, keys);
             for (one, other) in [(by_head.queries, through.queries), (by_head.memory, through.memory)] {

@@ -2,7 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use super::{Attention, AttentionTrace, Rows, Rule, blocks, cat, kernels};
+use super::{Attention, AttentionTrace, Rows, blocks, cat, kernels};
+use crate::layers::rule::times;
+use crate::layers::{Slope, Softmax};
 
 /// Result of [`Attention::pullback`].
 #[derive(Clone, Debug)]
@@ -28,14 +30,12 @@ impl Attention {
         let mixed = mixed
             .reshape([batch, probes, count, self.key_value_heads, self.group(), self.head_dim()])
             .permute([0, 3, 1, 4, 2, 5]);
-        match &trace.rule {
-            Rule::Conservative => self.pullback_of_values(mixed, trace, rows, &reached, all_keys),
-            Rule::Derivative | Rule::Between(_)
-                if self.is_less_through_projections(trace, rows, &reached, [batch, probes, count], all_keys) =>
-            {
-                self.pullback_through_projections(mixed, trace, rows, &reached, all_keys)
-            }
-            Rule::Derivative | Rule::Between(_) => self.pullback_by_head(mixed, trace, rows, &reached, all_keys),
+        if trace.rule.baseline.is_none() && !trace.rule.propagation.passes_weights() {
+            return self.pullback_of_values(mixed, trace, rows, &reached, all_keys);
+        }
+        match self.is_less_through_projections(trace, rows, &reached, [batch, probes, count], all_keys) {
+            true => self.pullback_through_projections(mixed, trace, rows, &reached, all_keys),
+            false => self.pullback_by_head(mixed, trace, rows, &reached, all_keys),
         }
     }
 
@@ -104,9 +104,9 @@ impl Attention {
     /// of a block of rows.
     pub(super) fn block_pullback(&self, mixed: Tensor<6>, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Block {
         let [batch, heads, probes, group, count, head_dim] = mixed.dims();
-        let attended = match &trace.rule {
-            Rule::Between(baseline) => self.attended_between(trace, baseline, rows, keys),
-            Rule::Derivative | Rule::Conservative => self.attended(trace, rows, keys),
+        let attended = match &trace.rule.baseline {
+            Some(baseline) => self.attended_between(trace, baseline, rows, keys),
+            None => self.attended(trace, rows, keys),
         };
         let mixed = mixed.reshape([batch, heads, probes, group * count, head_dim]);
         let to_weights = mixed
@@ -126,11 +126,20 @@ impl Attention {
         Block { to_scores, to_values, queries: attended.queries, keys: attended.keys }
     }
 
-    /// The parts of the trace for the pullback of a block of rows.
+    /// The parts of the trace for the pullback of a block of rows, by the trace's rules. The factor of the cotangents of one side
+    /// of a product multiplies the other side, because the cotangents are products with it.
     pub(super) fn attended(&self, trace: &AttentionTrace, rows: &Rows, keys: usize) -> Attended {
+        let rules = trace.rule.propagation;
         let queries = rows.of_heads(&trace.queries);
-        let scores = self.scores(queries.clone(), &trace.key_values, keys);
-        let cap_slope = self.soft_cap.map(|cap| (scores.clone() / cap).square().neg() + 1.0);
+        let products = self.products(queries.clone(), &trace.key_values, keys);
+        let (scores, cap_slope) = match self.soft_cap {
+            Some(cap) => {
+                let scores = self.capped(products.clone());
+                let slope = cap_slope(cap, products, &scores, rules.activation);
+                (scores, Some(slope))
+            }
+            None => (products, None),
+        };
         let weights = self.by_probe(self.weights_of(scores, trace.mask.of_rows(rows, keys).as_ref()), rows);
         let dropout = trace.dropout.as_ref().map(|factors| {
             let [batch, _, queries, all_keys] = factors.dims();
@@ -138,13 +147,16 @@ impl Attention {
             rows.by_probe(rows.of_heads(&factors)).narrow(4, 0, keys)
         });
         Attended {
-            queries: rows.by_probe(queries),
-            keys: trace.key_values.keys.clone().narrow(2, 0, keys),
+            queries: times(rows.by_probe(queries), rules.keys),
+            keys: times(trace.key_values.keys.clone().narrow(2, 0, keys), rules.queries),
             values: trace.key_values.values.clone().narrow(2, 0, keys),
-            softmax: weights.clone(),
+            softmax: match rules.softmax {
+                Softmax::Temperature(temperature) if temperature != 1.0 => tempered(weights.clone(), temperature),
+                Softmax::Temperature(_) | Softmax::Differentiated | Softmax::Closed => weights.clone(),
+            },
             weights: match &dropout {
-                Some(factors) => weights * factors.clone(),
-                None => weights,
+                Some(factors) => times(weights * factors.clone(), rules.values),
+                None => times(weights, rules.values),
             },
             dropout,
             cap_slope: cap_slope.map(|slope| self.by_probe(slope, rows)),
@@ -178,6 +190,28 @@ impl Attention {
             both.narrow(3, self.key_value_heads, self.key_value_heads).reshape([batch, probes, keys, inner]);
         self.key_value.pullback(reached.unpadded(Tensor::cat(vec![to_keys, to_values], 3)))
     }
+}
+
+/// The factors of the cotangents of capped scores, for the `products` of queries and keys before the cap.
+fn cap_slope(cap: f32, products: Tensor<4>, scores: &Tensor<4>, rule: Slope) -> Tensor<4> {
+    let slope = (scores.clone() / cap).square().neg() + 1.0;
+    match rule {
+        Slope::Derivative | Slope::Closed => slope,
+        Slope::Quotient => {
+            let is_near = products.clone().abs().lower_elem(1e-3 * cap);
+            (scores.clone() / products).mask_where(is_near, slope)
+        }
+    }
+}
+
+/// The weights of a softmax at another temperature, for those at 1: `s^(1 / T)`, divided by its sum.
+fn tempered(weights: Tensor<5>, temperature: f32) -> Tensor<5> {
+    let roots = match temperature == 2.0 {
+        true => weights.sqrt(),
+        false => weights.powf_scalar(1.0 / temperature),
+    };
+    let total = roots.clone().sum_dim(4);
+    roots / total
 }
 
 /// Parts of the trace for the pullback of a block of rows; `softmax` and `cap_slope` are the factors of the scores' pullback.

@@ -79,9 +79,9 @@ impl MixerTrace {
     #[must_use]
     pub fn ruled(self, rule: Rule<&MixerTrace>) -> MixerTrace {
         match self {
-            Self::Attention(own) => Self::Attention(own.ruled(rule.map(MixerTrace::attention).or_derivative())),
+            Self::Attention(own) => Self::Attention(own.ruled(rule.and_then(MixerTrace::attention))),
             Self::ShortConvolution(own) => {
-                Self::ShortConvolution(own.ruled(rule.map(MixerTrace::short_convolution).or_derivative()))
+                Self::ShortConvolution(own.ruled(rule.and_then(MixerTrace::short_convolution)))
             }
         }
     }
