@@ -92,7 +92,10 @@ class Activation(nn.Module):
         self.activation, self.rules, self.gates = activation, rules, gates
 
     def forward(self, x):
+        # An activation may call the functions that are patched for modules without activations of their own.
+        patched, nn.functional.silu = nn.functional.silu, silu
         y = self.rules.activated(self.activation(x), x)
+        nn.functional.silu = patched
         return scaled(y, self.rules.gate) if self.gates else y
 
 

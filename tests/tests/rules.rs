@@ -189,8 +189,7 @@ fn baselines_are_subtracted_from_the_embeddings() {
                 let side = if zero.shape()[0] == tokens[side].len() { side } else { 1 };
                 for ((at, own), (other, cotangent)) in zero.indexed_iter().zip(other.iter().zip(cotangents)) {
                     let token = &tokens[side][at[0]];
-                    let keeps =
-                        Some(token.id) == tokenizer.special_tokens().eos || (side == 1 && at[0] == 0 && name == "t5");
+                    let keeps = token.id == tokenizer.special_tokens().eos || (side == 1 && at[0] == 0 && name == "t5");
                     if own.is_nan() || keeps {
                         continue;
                     }
