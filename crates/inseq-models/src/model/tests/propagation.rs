@@ -260,12 +260,12 @@ fn halves_depend_on_the_order_of_a_product() {
         let (y, below) = first.forward_traced(x.clone(), rules, false, |_| None);
         let (z, above) = second.forward_traced(x.clone() + y, rules, false, |_| None);
         let cotangent = Tensor::<1>::from_data([0.0, 0.0, 0.0, 1.0].as_slice(), &device).reshape([1, 1, 1, 4]);
-        assert_eq!(z.into_data().to_vec::<f32>().unwrap(), [0.0, 0.0, 0.0, 24.0]);
+        assert_eq!(z.try_into_vec_as::<f32>().unwrap(), [0.0, 0.0, 0.0, 24.0]);
         let rows = Rows::prefix(1);
         let to_sum = second.pullback(cotangent, &above, &rows);
         let to_x = to_sum.clone() + first.pullback(to_sum, &below, &rows);
         let scores = to_x.squeeze_dim::<3>(1) * x;
-        scores.into_data().to_vec::<f32>().unwrap()[..3].to_vec()
+        scores.try_into_vec_as::<f32>().unwrap()[..3].to_vec()
     };
     let halves = Propagation { gate: 0.5, up: 0.5, ..Propagation::GRADIENT };
     assert_eq!(scores(product(0, 1), product(3, 2), halves), [6.0, 6.0, 12.0]);
