@@ -162,8 +162,33 @@ def by_rules(model, rules, sides):
             module.eager_attention_forward = own
 
 
+# Nine tokens of the little Llama, the likeliest next one, its logit, and the sums of scores that an implementation of its own found.
+KNOWN = {
+    "ids": [29, 8, 34, 21, 24, 56, 72, 32, 62],
+    "next": 37,
+    "logit": 2.481340,
+    "sums": [["gradient", -0.3229], ["cp", 2.481340], ["halves", 2.481340], ["attn", 1.947995], ["gim", 2.624552]],
+}
+
+
+def check_known(folder):
+    """Stops where the sums of scores are others."""
+    for title, expected in KNOWN["sums"]:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager").eval()
+        model.config.tie_word_embeddings = json.loads((folder / "config.json").read_text()).get("tie_word_embeddings", True)
+        rules = Rules(SETS[title])
+        patch(model, rules)
+        side = model.get_input_embeddings()(torch.tensor([KNOWN["ids"]])).detach().requires_grad_()
+        score = by_rules(model, rules, [side])[-1, KNOWN["next"]]
+        total = (side * torch.autograd.grad(score, side)[0]).sum().item()
+        assert abs(score.item() - KNOWN["logit"]) < 1e-6, score
+        # As many digits as are known.
+        assert abs(total - expected) < (1e-4 if title == "gradient" else 1e-6), (title, total, expected)
+
+
 def main():
     architectures, out = Path(sys.argv[1]), Path(sys.argv[2])
+    check_known(architectures / "llama")
     cases = {}
     for name in NAMES:
         folder = architectures / name
@@ -207,7 +232,8 @@ def main():
         print(name, file=sys.stderr)
     lines = [f"{json.dumps(name)}:{json.dumps(case, separators=(',', ':'))}" for name, case in cases.items()]
     sets = json.dumps(SETS, separators=(",", ":"))
-    out.write_text('{"sets":' + sets + ',"cases":{' + ",\n".join(lines) + "}}\n")
+    known = json.dumps(KNOWN, separators=(",", ":"))
+    out.write_text('{"known":' + known + ',\n"sets":' + sets + ',\n"cases":{' + ",\n".join(lines) + "}}\n")
 
 
 if __name__ == "__main__":

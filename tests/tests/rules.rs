@@ -6,6 +6,7 @@ use inseq_core::SequenceAttribution;
 use inseq_methods::gradient::{OwnRules, RuleBaseline};
 use inseq_methods::{AttributionModel, AttributionRequest, method_named};
 use inseq_models::layers::{Propagation, Softmax};
+use inseq_models::model::Wanted;
 use inseq_tests::fixture;
 use ndarray::{ArrayD, Axis};
 use serde::Deserialize;
@@ -14,10 +15,20 @@ use serde_json::{Map, Value, json};
 /// What torch says (`tests/reference/rules_golden.py`).
 #[derive(Deserialize)]
 struct Golden {
+    known: Known,
     /// Rules that differ from the gradient, by the name of the set.
     sets: BTreeMap<String, Value>,
     /// By checkpoint.
     cases: BTreeMap<String, Case>,
+}
+
+/// Tokens of the little Llama, the next one, its logit, and the sum of scores by each of some sets.
+#[derive(Deserialize)]
+struct Known {
+    ids: Vec<u32>,
+    next: usize,
+    logit: f32,
+    sums: Vec<(String, f32)>,
 }
 
 #[derive(Deserialize)]
@@ -162,6 +173,31 @@ fn deltas_are_what_the_scores_do_not_explain() {
                 }
             }
         }
+    }
+}
+
+/// CP-LRP and balanced gradients sum to the logit; AttnLRP, GIM and the gradient have other sums.
+#[test]
+fn sums_are_the_known_ones() {
+    let Golden { known, sets, .. } = golden();
+    let (model, _) = load("llama");
+    let model = model.model();
+    let x = model.target_embedding.forward(&known.ids, 1);
+    let last = known.ids.len() - 1;
+    for (set, expected) in &known.sums {
+        let rules: Propagation = serde_json::from_value(sets[set].clone()).unwrap();
+        let trace = model.trace_by(rules, None, x.clone(), usize::MAX);
+        let hidden = trace.hidden().clone().narrow(1, last, 1).squeeze_dim::<2>(0);
+        let logits = model.logits(hidden);
+        let next = logits.zeros_like().slice_fill([0..1, known.next..known.next + 1], 1.0);
+        let logit = (logits.clone() * next.clone()).sum().into_scalar::<f32>();
+        let wanted = Wanted { source: false, target: true, first: &[] };
+        let cotangents = model.logits_pullback(next, &logits);
+        let pulled = model.pullback(&trace, cotangents, std::slice::from_ref(&(last..last + 1)), wanted);
+        let sum = (pulled.target.unwrap().squeeze_dim::<3>(1) * x.clone()).sum().into_scalar::<f32>();
+        assert!((logit - known.logit).abs() < 1e-5, "{set}: the logit is {logit}, expected {}", known.logit);
+        let tolerance = if set == "gradient" { 1e-4 } else { 1e-5 };
+        assert!((sum - expected).abs() < tolerance, "{set}: the sum is {sum}, expected {expected}");
     }
 }
 
