@@ -36,7 +36,7 @@ pub enum FeatureGroups {
     Tokens,
     /// The pieces of words ([`text::words`](inseq_core::text::words)).
     Words,
-    /// Sentences by Unicode's rules ([`text::sentences`](inseq_core::text::sentences)).
+    /// Sentences ([`text::sentences`](inseq_core::text::sentences)).
     Sentences,
     /// Given spans, one entry per text, or one entry for all texts. A token outside all spans is its own feature.
     Spans(Vec<TextSpans>),

@@ -34,7 +34,7 @@ pub enum TargetSpans {
     Tokens,
     /// Words ([`text::words`](inseq_core::text::words)).
     Words,
-    /// Sentences by Unicode's rules ([`text::sentences`](inseq_core::text::sentences)).
+    /// Sentences ([`text::sentences`](inseq_core::text::sentences)).
     Sentences,
     /// All tokens are one span.
     Whole,

@@ -1,4 +1,4 @@
-//! Starts of words and sentences in a text, by Unicode's rules.
+//! Starts of words in a text, by Unicode's rules.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use unicode_script::{Script, UnicodeScript as _};
@@ -19,11 +19,6 @@ const WITHOUT_SPACES: [Script; 8] = [
 /// The starts of words, of the white space between them, and of line ends.
 pub(super) fn words(text: &str) -> Vec<usize> {
     text.split_word_bound_indices().map(|(bound, _)| bound).filter(|&bound| divides(text, bound)).collect()
-}
-
-/// The starts of sentences.
-pub(super) fn sentences(text: &str) -> Vec<usize> {
-    text.split_sentence_bound_indices().map(|(bound, _)| bound).collect()
 }
 
 /// Whether a character ends a line (UAX #14's mandatory breaks).

@@ -3,7 +3,7 @@
 //! The text of a token comes from its tokenizer ([`Token::piece`]). Without it (in a file of the
 //! reference, or for tokens made by hand), [`pieces`] reads the spelling of the tokens.
 //!
-//! Words and sentences follow Unicode's rules for the text, not the marks of the tokens. Each group is a run of whole
+//! Words and sentences are those of the text by Unicode's rules, not the marks of the tokens. Each group is a run of whole
 //! tokens: tokens that share a character stay together, and a special token is a group of its own.
 //!
 //! ```
@@ -18,6 +18,7 @@ mod bounds;
 mod characters;
 mod parts;
 mod search;
+mod sentences;
 mod spelling;
 
 use std::ops::Range;
@@ -25,7 +26,7 @@ use std::ops::Range;
 pub use characters::characters;
 pub use parts::{paragraph_spans, sentence_spans, trimmed};
 pub use search::find;
-pub use spelling::{byte_of_character, byte_of_piece, compared, pieces};
+pub use spelling::{byte_of_character, byte_of_piece, compared, pieces, pieces_as_in};
 
 use crate::{Piece, Token};
 
@@ -49,10 +50,10 @@ pub fn words(tokens: &[Token]) -> Vec<Range<usize>> {
     groups(tokens, &spelled.pieces, bounds::words, |run, token| run.letter_before(token))
 }
 
-/// Token spans of the sentences, by Unicode's rules (UAX #29); every token is in one span. A line end ends a sentence, and
-/// is its last token. A token that crosses the end of a sentence belongs to the sentence that it begins in.
+/// Token spans of the sentences, by the rules of [`sentence_spans`]; every token is in one span. Line ends belong to the sentence before
+/// them. A token that crosses the end of a sentence belongs to the sentence that it begins in.
 pub fn sentences(tokens: &[Token]) -> Vec<Range<usize>> {
-    groups(tokens, &pieces(tokens), bounds::sentences, |run, token| run.first_letter(token - 1))
+    groups(tokens, &pieces(tokens), self::sentences::starts, |run, token| run.first_letter(token - 1))
 }
 
 /// Runs of tokens in the same part of the text; `bounds` are the starts of the parts. A token is in the same part as the tokens

@@ -41,9 +41,30 @@ pub fn compared(tokens: &[Token]) -> Vec<Option<Piece>> {
     tokens.iter().zip(pieces).map(|(token, piece)| token.compared_with().map(|_| piece)).collect()
 }
 
+/// As [`pieces`], for tokens that are too few to tell their spelling, such as one alone: it is that of a `text` of the same tokenizer.
+///
+/// ```
+/// use inseq_core::{Piece, Token, text};
+///
+/// let [quote, other] = [["it", "âĢ", "Ļ", "s", "Ġlate"].as_slice(), &["Ļ"]]
+///     .map(|tokens| tokens.iter().map(|token| Token::new(*token, 1)).collect::<Vec<_>>());
+/// assert_eq!(text::pieces_as_in(&quote, &other), [Piece::Text(vec![0x99])]);
+/// ```
+pub fn pieces_as_in(text: &[Token], tokens: &[Token]) -> Vec<Piece> {
+    read(tokens, Spelling::of(&unsaid(text))).pieces
+}
+
 pub(super) fn spelled(tokens: &[Token]) -> Spelled {
-    let unsaid: Vec<&str> = tokens.iter().filter(|token| token.piece.is_none()).map(Token::written).collect();
-    let spelling = Spelling::of(&unsaid);
+    read(tokens, Spelling::of(&unsaid(tokens)))
+}
+
+/// The spellings of tokens without a piece from a tokenizer.
+fn unsaid(tokens: &[Token]) -> Vec<&str> {
+    tokens.iter().filter(|token| token.piece.is_none()).map(Token::written).collect()
+}
+
+fn read(tokens: &[Token], spelling: Spelling) -> Spelled {
+    let unsaid = unsaid(tokens);
     let has_letters = unsaid.iter().any(|text| text.chars().nth(1).is_some() && special(text, spelling).is_none());
     let mut is_first = true;
     let pieces = tokens.iter().map(|token| {

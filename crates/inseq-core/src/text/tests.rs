@@ -135,9 +135,10 @@ fn sentences_are_unicodes() {
         (tokens(&["今天", "天气", "很好", "。", "我", "喜欢", "猫", "。"]), &["今天天气很好。", "我喜欢猫。"][..]),
         (tokens(&["▁I", "▁came", ".", "<0x0A>", "▁I", "▁s", "<unk>", "w", "."]), &[" I came.\n", " I s<unk>w."]),
         (tokens(&["▁I", "▁came", ".", "▁", "<unk>", "▁left", "."]), &[" I came.", " <unk> left."]),
-        (byte_level(&[b"Mr", b".", b" Fox", b" ran", b".", b" Why", b"?"]), &["Mr.", " Fox ran.", " Why?"]),
+        (byte_level(&[b"Mr", b".", b" Fox", b" ran", b".", b" Why", b"?"]), &["Mr. Fox ran.", " Why?"]),
         (byte_level(&[b"It", b" is", b" 3", b".", b"5", b" m", b"."]), &["It is 3.5 m."]),
-        (byte_level(&[b"one", b"\n", b"two", b"\r\n", b"three"]), &["one\n", "two\r\n", "three"]),
+        (byte_level(&[b"One", b"\n", b"Two", b"\r\n", b"Three"]), &["One\n", "Two\r\n", "Three"]),
+        (byte_level(&[b"The", b" cat", b"\n", b"and", b" dogs", b"."]), &["The cat\nand dogs."]),
     ] {
         assert_eq!(groups_of(&tokens, sentences(&tokens)), expected);
     }
