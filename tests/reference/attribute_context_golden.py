@@ -23,8 +23,12 @@ load = module.load_model
 
 def load_patched(*args, **kwargs):
     """The reference scales decoder embeddings twice where `scale_embedding` is set: its own scale, then transformers'. So transformers'
-    scale is 1 where the reference attributes; generation uses the true one."""
+    scale is 1 where the reference attributes; generation uses the true one. transformers 5 takes every UMT5 for tied, whatever its
+    configuration says, and scales what its own head reads, which no UMT5 was trained with."""
     model = load(*args, **kwargs)
+    if model.model.config.model_type == "umt5":
+        config = Path(args[0]) / "config.json"
+        model.model.config.tie_word_embeddings = json.loads(config.read_text())["tie_word_embeddings"]
     decoder = getattr(getattr(model.model, "model", None), "decoder", None)
     if not hasattr(decoder, "embed_scale"):
         return model

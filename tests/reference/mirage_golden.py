@@ -28,6 +28,8 @@ CASES = [
     ("t5", OTHER_CASE, ENDS),
     ("t5_gated", WORDS_CASE, ENDS),
     ("t5_gated", OTHER_CASE, ENDS),
+    ("umt5", WORDS_CASE, ENDS),
+    ("umt5", OTHER_CASE, ENDS),
     ("llama", OTHER_CASE, GREEDY),
     ("llama", WORDS_CASE, GREEDY),
     ("qwen2", WORDS_CASE, DECODER_OF_BYTES),
@@ -65,7 +67,7 @@ def case(name, documents, question, answer, mark, more):
     of_documents = tokens_of(f"{context} {question}", spans)
     assert sum(map(len, of_documents)) == len(found["input_context_tokens"]), (name, found["input_context_tokens"])
     boundary = answer.index(mark) + 1
-    if name in ("t5", "t5_gated"):
+    if name in ("t5", "t5_gated", "umt5"):
         of_sentences = tokens_of(answer, [(0, boundary), (boundary, len(answer))])
     else:
         separator = more.get("decoder_input_output_separator", " ")
