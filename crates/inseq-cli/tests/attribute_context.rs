@@ -166,7 +166,7 @@ fn bad_input_is_named_in_flags() {
             &["--input_context_text", "a", "--input_current_text", "b", "--attribution-std-threshold", "nan"],
             "--attribution-std-threshold must be a finite number of standard deviations, found NaN",
         ),
-        (&["--input_current_text", "a"], "there is no context to study; give --input-context-text"),
+        (&["--input_current_text", "a"], "there is no context to study: give --input-context-text"),
         (
             &["--input_current_text", "a", "--input_context_text", "b", "--input_template", "{context}"],
             "--input-template has no place for the text; write {current}",
@@ -203,4 +203,21 @@ fn bad_input_is_named_in_flags() {
         let (said, code) = complaint(&run(&[&["attribute-context"], line].concat()));
         assert!(said.contains(expected) && code == 1, "{line:?}: {said}");
     }
+}
+
+#[test]
+fn flags_without_effect_and_suffixes_are_named() {
+    let said = warnings(&[&TEXTS[..], &["--contextless_output_next_tokens", "nuit", "--no_show_viz"]].concat());
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].contains(
+            "--contextless-output-next-tokens has no effect: the attributed function probability compares with no"
+        ) && said[0].contains("give a contrastive --attributed-fn"),
+        "{said:?}"
+    );
+    let said = warnings(&[&TEXTS[..], &["--output_template", "{current} Fin.", "--no_show_viz"]].concat());
+    assert!(
+        said.iter().any(|said| said.contains("the suffix \" Fin.\" of --output-template has no effect")),
+        "{said:?}"
+    );
 }

@@ -1,9 +1,9 @@
 //! What pictures of the influence of a context show.
 
-use inseq_core::{ContextAttribution, ContextCues, Salience, Token};
+use inseq_core::{ContextAttribution, ContextCues, Salience, Token, text};
 use serde_json::Value;
 
-use crate::caption::one_line;
+use crate::caption::{self, one_line};
 use crate::number::NumberFormat;
 use crate::scale::Scale;
 use crate::token_text::TokenText;
@@ -51,7 +51,7 @@ pub(crate) struct Cues {
 }
 
 impl Scored {
-    fn new(tokens: &[String], scores: &[f32], salient: Vec<usize>, scale: Scale) -> Result<Self> {
+    fn new(tokens: Vec<TokenText>, scores: &[f32], salient: Vec<usize>, scale: Scale) -> Result<Self> {
         if tokens.len() != scores.len() {
             return Err(Error::Shape {
                 text: 0,
@@ -61,7 +61,7 @@ impl Scored {
             });
         }
         Ok(Self {
-            tokens: shown(tokens),
+            tokens,
             scores: scores.to_vec(),
             salient,
             scale,
@@ -85,8 +85,10 @@ impl<'a> Picture<'a> {
         let [sensitivity, cues] = saliences(attribution);
         let scale = Scale::fitting(attribution.cti_scores.iter().copied(), None, None)?;
         let selected: Vec<usize> = attribution.cci_scores.iter().map(|cues| cues.cti_idx).collect();
-        let output = Scored::new(&attribution.output_current_tokens, &attribution.cti_scores, selected.clone(), scale)?;
-        let each = attribution.cci_scores.iter().map(|found| Cues::of(attribution, found, &output, cues));
+        let spelling = Spelling::of(attribution);
+        let tokens = spelling.shown(&attribution.output_current_tokens);
+        let output = Scored::new(tokens, &attribution.cti_scores, selected.clone(), scale)?;
+        let each = attribution.cci_scores.iter().map(|found| Cues::of((attribution, &spelling), found, &output, cues));
         Ok(Self {
             captions: captions(attribution, sensitivity, cues),
             facts: facts(attribution, sensitivity, cues),
@@ -100,7 +102,12 @@ impl<'a> Picture<'a> {
 }
 
 impl Cues {
-    fn of(attribution: &ContextAttribution, found: &ContextCues, output: &Scored, salience: Salience) -> Result<Self> {
+    fn of(
+        (attribution, spelling): (&ContextAttribution, &Spelling),
+        found: &ContextCues,
+        output: &Scored,
+        salience: Salience,
+    ) -> Result<Self> {
         let threshold = salience.threshold(found.all_scores());
         let scale = Scale::fitting(found.all_scores(), None, None)?;
         let sides = [
@@ -110,28 +117,49 @@ impl Cues {
         let contexts = sides.into_iter().filter_map(|(name, tokens, scores)| {
             let (tokens, scores) = (tokens.as_ref()?, scores.as_ref()?);
             Some(
-                Scored::new(tokens, scores, salience.select_above(threshold, scores), scale)
+                Scored::new(spelling.shown(tokens), scores, salience.select_above(threshold, scores), scale)
                     .map(|scored| (name, scored)),
             )
         });
         let contrast = found.contrast_token.as_ref().filter(|contrast| **contrast != found.cti_token);
         Ok(Self {
-            token: first(shown(std::slice::from_ref(&found.cti_token))),
+            token: spelling.alone(&found.cti_token),
             score: output.number.write(found.cti_score),
-            contrast: contrast.map(|contrast| first(shown(std::slice::from_ref(contrast)))),
+            contrast: contrast.map(|contrast| spelling.alone(contrast)),
             contexts: contexts.collect::<Result<_>>()?,
         })
     }
 }
 
-/// Spellings of tokens as they are shown.
-fn shown(tokens: &[String]) -> Vec<TokenText> {
-    let tokens: Vec<Token> = tokens.iter().map(|token| Token::new(token.as_str(), None)).collect();
-    TokenText::of_tokens(&tokens)
+/// How the tokens of a result are spelled, by all of its texts.
+struct Spelling {
+    texts: Vec<Token>,
 }
 
-fn first(mut tokens: Vec<TokenText>) -> TokenText {
-    tokens.pop().unwrap_or_else(|| TokenText::new(&Token::new("", None)))
+impl Spelling {
+    fn of(attribution: &ContextAttribution) -> Self {
+        let contexts = [&attribution.input_context_tokens, &attribution.output_context_tokens].into_iter().flatten();
+        Self { texts: contexts.chain([&attribution.output_current_tokens]).flat_map(|tokens| made(tokens)).collect() }
+    }
+
+    /// Tokens as they are shown.
+    fn shown(&self, tokens: &[String]) -> Vec<TokenText> {
+        let tokens = made(tokens);
+        let pieces = text::pieces_as_in(&self.texts, &tokens);
+        let tokens: Vec<Token> = tokens.into_iter().zip(pieces).map(|(token, piece)| token.with_piece(piece)).collect();
+        TokenText::of_tokens(&tokens)
+    }
+
+    /// A token without the ones around it.
+    fn alone(&self, token: &String) -> TokenText {
+        let shown = self.shown(std::slice::from_ref(token)).pop();
+        shown.unwrap_or_else(|| TokenText::new(&Token::new("", None)))
+    }
+}
+
+/// Tokens by their spelling.
+fn made(tokens: &[String]) -> Vec<Token> {
+    tokens.iter().map(|token| Token::new(token.as_str(), None)).collect()
 }
 
 /// The rules that selected the tokens of the output, and those that select tokens of the contexts.
@@ -162,7 +190,9 @@ fn argument(attribution: &ContextAttribution, name: &str) -> Option<String> {
 
 /// The method, and the function that it attributes.
 fn method(attribution: &ContextAttribution) -> Option<String> {
-    let function = argument(attribution, "attributed_fn");
+    let arguments = attribution.info.as_ref().and_then(|info| info.argument("attribution_kwargs"));
+    let logprob = arguments.and_then(|arguments| arguments.get("logprob"));
+    let function = argument(attribution, "attributed_fn").map(|name| caption::function(&name, logprob));
     let method = argument(attribution, "attribution_method")?;
     Some(function.map_or_else(|| method.clone(), |function| format!("{method} of {function}")))
 }

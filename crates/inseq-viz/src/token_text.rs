@@ -67,6 +67,11 @@ impl TokenText {
         }
     }
 
+    /// The text of the token by itself: a byte of a character is `<0xC3>`, and a token that is only a space shows its mark.
+    pub(crate) fn alone(&self) -> &str {
+        if self.text.is_empty() { "▁" } else { &self.text }
+    }
+
     /// A text that is no token.
     #[cfg_attr(not(feature = "figure"), allow(dead_code, reason = "only figures use it"))]
     pub(crate) fn plain(text: &str) -> Self {
@@ -361,6 +366,11 @@ pub fn passive(text: &str) -> String {
         if character != '\n' && is_active(character) { char::REPLACEMENT_CHARACTER } else { character }
     };
     text.replace("\r\n", "\n").chars().map(shown).collect()
+}
+
+/// A text, or `(no text)` in the place of one without any.
+pub fn some_text(text: &str) -> &str {
+    if text.trim().is_empty() { "(no text)" } else { text }
 }
 
 /// Whether a character controls the page or terminal instead of being drawn.

@@ -129,3 +129,28 @@ fn scores_that_do_not_fit_are_refused() {
     let error = html::render_context(&wrong, &HtmlOptions::default()).unwrap_err().to_string();
     assert!(error.contains("scores of a context") && error.contains("[3]"), "{error}");
 }
+
+#[test]
+fn tokens_of_bytes_are_shown_as_text() {
+    let mut bytes = attribution();
+    bytes.output_current_tokens = ["it", "âĢ", "Ļ", "s", "ĠÃ©tÃ©"].map(str::to_owned).into();
+    bytes.cti_scores = vec![0.1, 0.2, 0.9, 0.3, 0.8];
+    let cues = |index: usize, contrast: &str| ContextCues {
+        cti_idx: index,
+        cti_token: bytes.output_current_tokens[index].clone(),
+        contrast_token: Some(contrast.to_owned()),
+        ..bytes.cci_scores[0].clone()
+    };
+    bytes.cci_scores = vec![cues(2, "âĢĻ"), cues(4, "Ã")];
+    let picture = terminal::render_context(&bytes, &TerminalOptions::default()).unwrap();
+    for line in ["#1 <0x99>  0.90 instead of ’", "#2 été  0.90 instead of <0xC3>"] {
+        assert!(picture.contains(line), "{line} in {picture}");
+    }
+    let text = html::render_context(&bytes, &HtmlOptions::default()).unwrap();
+    let page = Html::parse_document(&text);
+    let names: Vec<String> = elements(&page, ".cue h2 bdi").iter().map(|element| element.text().collect()).collect();
+    assert_eq!(names, ["<0x99>", "’", "été", "<0xC3>"]);
+    for raw in ['Ġ', 'Ã', 'â'] {
+        assert!(!picture.contains(raw) && !text.contains(raw), "{raw}");
+    }
+}

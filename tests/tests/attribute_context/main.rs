@@ -108,6 +108,25 @@ fn unknown_characters_shift_nothing() {
 }
 
 #[test]
+fn the_default_templates_shift_nothing_without_a_start_token() {
+    // The reference's sensitivity; it attributes other tokens than the selected ones here.
+    let expected = [0.6715, 0.9098, 1.2743, 1.3614, 1.2422, 0.6771, 0.247, 0.4581, 0.1018, 0.7669];
+    let model = load("qwen2");
+    let usual = model.attribute_context(&words()).unwrap();
+    for (found, expected) in usual.cti_scores.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-3, "{:?}", usual.cti_scores);
+    }
+    // The same text, whose space belongs to the output.
+    let spaced = words().output_current_text(" the dog was not there".to_owned()).decoder_input_output_separator("");
+    let spaced = model.attribute_context(&spaced).unwrap();
+    assert_eq!(usual.cci_scores.len(), 3);
+    assert_eq!(usual.output_current_tokens, spaced.output_current_tokens);
+    for (one, other) in usual.cci_scores.iter().zip(&spaced.cci_scores) {
+        assert_eq!((one.cti_idx, &one.input_context_scores), (other.cti_idx, &other.input_context_scores));
+    }
+}
+
+#[test]
 fn both_contexts_have_their_own_scores() {
     // Where the reference draws both contexts, it saves the scores of both in each list.
     let model = AttributionModel::demo().unwrap();

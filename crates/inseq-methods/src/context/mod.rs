@@ -131,7 +131,10 @@ impl AttributionModel {
         };
         let alternatives = match forces {
             Some(_) => finder.alternatives(&chosen, dialogue, progress)?,
-            None => Vec::new(),
+            None => {
+                warnings.extend(unused_contrasts(request, function.name()));
+                Vec::new()
+            }
         };
         let by_index: BTreeMap<usize, u32> = chosen.iter().copied().zip(alternatives.iter().copied()).collect();
         let other = ids.compared_with((&without, sensitivity.states.clone()), &by_index, forces == Some(true));
@@ -174,6 +177,22 @@ fn check_thresholds(request: &ContextRequest) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Warnings about words to compare with, if the attributed function compares with none.
+fn unused_contrasts<'r>(request: &'r ContextRequest, function: &'r str) -> impl Iterator<Item = Warning> {
+    let given = [
+        ("contextless_output_next_tokens", !request.contextless_output_next_tokens.is_empty()),
+        ("prompt_user_for_contextless_output_next_tokens", request.prompt_user_for_contextless_output_next_tokens),
+    ];
+    let named = given.into_iter().filter(|(_, is_given)| *is_given);
+    named.map(move |(name, _)| {
+        let said = format!(
+            "`{name}` has no effect: the attributed function {function} compares with no other token; give a contrastive `attributed_fn`, \
+             such as contrast_prob_diff"
+        );
+        Warning::from(said)
+    })
 }
 
 /// The attribution of the text with its context.

@@ -166,7 +166,9 @@ impl Outputs<'_> {
         if current.is_empty() {
             return Err(Error::argument(
                 "output_current_text",
-                "the model generated no text; give `output_current_text`, or other arguments of the generation".into(),
+                "the model generated no text: it ended the output at once; give `output_current_text`, or make it go on with \
+                 `min_new_tokens`"
+                    .into(),
             ));
         }
         let mut with = self.parts(source, input, target, output_context, current);

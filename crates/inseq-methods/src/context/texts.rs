@@ -82,11 +82,13 @@ impl Templates {
                     .into(),
             ));
         }
-        let mut used = |template: &Template, context: Option<String>, side: &str| {
+        let mut unused = Vec::new();
+        let mut used = |template: &Template, context: Option<String>, side: &str, given: &Option<String>| {
             if context.is_some() && !template.has_context() {
-                let said =
-                    format!("`{side}_context_text` has no effect: `{side}_template` has no place {{context}} for it");
-                warnings.push(said.into());
+                unused.push(format!(
+                    "`{side}_template` ({:?}) has no place for `{side}_context_text`; write {{context}} where it stands",
+                    given.as_deref().unwrap_or_default()
+                ));
             }
             context.filter(|_| template.has_context())
         };
@@ -96,18 +98,30 @@ impl Templates {
                 "contextless_output_current_text",
                 &request.contextless_output_current_text,
             )?,
-            input_context: used(&input, input_context, "input"),
-            output_context: used(&output, output_context, "output"),
+            input_context: used(&input, input_context, "input", &request.input_template),
+            output_context: used(&output, output_context, "output", &request.output_template),
             input,
             output,
         };
-        match templates.input.has_context() || templates.output.has_context() {
-            true => Ok(templates),
-            false => Err(Error::argument(
-                "input_context_text",
-                "there is no context to study; give `input_context_text` or `output_context_text`".into(),
-            )),
+        if !(templates.input.has_context() || templates.output.has_context()) {
+            let way_out = match unused.is_empty() {
+                true => "give `input_context_text` or `output_context_text`".to_owned(),
+                false => unused.join("; "),
+            };
+            return Err(Error::argument("input_context_text", format!("there is no context to study: {way_out}")));
         }
+        warnings.extend(unused.into_iter().map(|said| format!("a context has no effect: {said}").into()));
+        let suffix = templates.output.suffix();
+        if !suffix.trim().is_empty() {
+            let said = match request.output_current_text {
+                Some(_) => "has no effect, since a token depends only on what is before it",
+                None => {
+                    "must be the end of what the model generates, and is not studied; give `output_current_text` to study another text"
+                }
+            };
+            warnings.push(format!("the suffix {suffix:?} of `output_template` {said}").into());
+        }
+        Ok(templates)
     }
 }
 
@@ -243,6 +257,10 @@ mod tests {
             (ContextRequest::new("Why?"), "there is no context to study"),
             (request.clone().input_template(text("{context}")), "`input_template` has no place for the text"),
             (
+                request.clone().input_template(text("Q: {current}")),
+                "there is no context to study: `input_template` (\"Q: {current}\") has no place for `input_context_text`; write {context}",
+            ),
+            (
                 ContextRequest::new("Why?").input_template(text("{context} {current}")),
                 "`input_template` has {context}, but there is no `input_context_text`",
             ),
@@ -273,7 +291,23 @@ mod tests {
         assert!(said(request.clone().handle_output_context_strategy(OutputContextStrategy::Pre)).0.is_ok());
         let (templates, warnings) = said(request.output_context_text(text("Yes.")).input_template(text("{current}")));
         assert_eq!(templates.unwrap().input_context, None);
-        assert_eq!(warnings, ["`input_context_text` has no effect: `input_template` has no place {context} for it"]);
+        assert_eq!(
+            warnings,
+            [
+                "a context has no effect: `input_template` (\"{current}\") has no place for `input_context_text`; write {context} where it \
+              stands"
+            ]
+        );
+        let ends = |request: ContextRequest| said(request.output_template(text("{current}</a>"))).1;
+        let generated = ends(ContextRequest::new("Why?").input_context_text("Ann left.".to_owned()));
+        assert!(
+            generated.len() == 1
+                && generated[0].starts_with("the suffix \"</a>\" of `output_template` must be the end of"),
+            "{generated:?}"
+        );
+        let given = ContextRequest::new("Why?").input_context_text("Ann left.".to_owned());
+        let given = ends(given.output_current_text(text("No.")));
+        assert!(given.len() == 1 && given[0].contains("has no effect"), "{given:?}");
     }
 
     #[test]

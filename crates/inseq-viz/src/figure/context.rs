@@ -38,9 +38,9 @@ fn of_token(rank: usize, cues: &Cues, style: &Style) -> Part {
 /// The selected token, its sensitivity, and what it is compared with.
 fn heading(rank: usize, cues: &Cues, style: &Style) -> Part {
     const SIZE: f32 = TEXT + 1.0;
-    let contrast = cues.contrast.as_ref().map(|contrast| format!(" instead of {}", contrast.running()));
+    let contrast = cues.contrast.as_ref().map(|contrast| format!(" instead of {}", contrast.alone()));
     let detail = format!("{}{}", cues.score, contrast.unwrap_or_default());
-    let name = format!("#{rank} {}", cues.token.running());
+    let name = format!("#{rank} {}", cues.token.alone());
     let after = style.fonts.width(&name, SIZE) + 4.0;
     let mut part = Part { height: SIZE + 3.0, ..Part::default() };
     part.width = after + style.fonts.width(&detail, SMALL);

@@ -100,9 +100,9 @@ fn cue(cues: &Cues) -> CuePart {
         tokens: parts(scored),
     });
     CuePart {
-        token: cues.token.running().to_owned(),
+        token: cues.token.alone().to_owned(),
         score: cues.score.clone(),
-        contrast: cues.contrast.as_ref().map(|contrast| contrast.running().to_owned()),
+        contrast: cues.contrast.as_ref().map(|contrast| contrast.alone().to_owned()),
         contexts: contexts.collect(),
     }
 }
@@ -113,7 +113,7 @@ fn strongest(scored: &Scored) -> String {
         .salient
         .iter()
         .take(NAMED)
-        .map(|&index| format!("{} {}", scored.tokens[index].running(), scored.number.write(scored.scores[index])));
+        .map(|&index| format!("{} {}", scored.tokens[index].alone(), scored.number.write(scored.scores[index])));
     named.collect::<Vec<_>>().join(", ")
 }
 

@@ -10,6 +10,7 @@ use super::{TerminalOptions, dimmed};
 use crate::Result;
 use crate::caption::one_line;
 use crate::context::{Cues, Picture, Scored};
+use crate::token_text::some_text;
 
 /// Draws the influence of a context.
 ///
@@ -50,7 +51,9 @@ pub fn render_context(attribution: &ContextAttribution, options: &TerminalOption
     for (name, text) in &picture.texts {
         lines.push(String::new());
         lines.push(painter.dim(name));
-        lines.extend(labels::wrap(&one_line(text), options.layout_width() - 2).iter().map(|line| format!("  {line}")));
+        lines.extend(
+            labels::wrap(&one_line(some_text(text)), options.layout_width() - 2).iter().map(|line| format!("  {line}")),
+        );
     }
     lines.push(String::new());
     lines.push(painter.dim("Output"));
@@ -77,7 +80,7 @@ fn flow(scored: &Scored, lead: &'static str, painter: &Painter, options: &Termin
 fn heading(rank: usize, cues: &Cues, painter: &Painter, options: &TerminalOptions) -> String {
     let half = options.layout_width() / 2;
     let label = Label::line(&cues.token, half).running();
-    let contrast = cues.contrast.as_ref().map(|contrast| format!(" instead of {}", contrast.running()));
+    let contrast = cues.contrast.as_ref().map(|contrast| format!(" instead of {}", contrast.alone()));
     let detail = format!("{}{}", cues.score, contrast.unwrap_or_default());
     let number = format!("#{rank} ");
     let room = options.layout_width().saturating_sub(number.width() + label.width() + 2);
