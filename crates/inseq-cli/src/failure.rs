@@ -109,12 +109,13 @@ const FLAGS: [(&str, &str); 19] = [
 ];
 
 /// Arguments that a message of the library may name, and the flag whose JSON object holds them.
-const ARGUMENTS: [(&str, &str); 6] = [
+const ARGUMENTS: [(&str, &str); 7] = [
     ("contrast_targets", "--attribution-kwargs"),
     ("contrast_sources", "--attribution-kwargs"),
     ("contrast_targets_alignments", "--attribution-kwargs"),
     ("max_length", "--generation-kwargs"),
     ("max_new_tokens", "--generation-kwargs"),
+    ("min_new_tokens", "--generation-kwargs"),
     ("split_pattern", "--aggregator-kwargs"),
 ];
 

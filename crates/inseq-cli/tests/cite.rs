@@ -4,7 +4,7 @@
 mod program;
 
 use inseq_core::Citations;
-use program::{complaint, fixture, path_in, printed, run, with_input};
+use program::{complaint, fixture, path_in, printed, run, warnings, with_input};
 
 const WHITE: &str = "The doors are white.";
 const LATE: &str = "The tired nurse said that she was late.";
@@ -168,8 +168,9 @@ fn messages_and_results_of_tools_are_named() {
 #[test]
 fn wrong_lines_say_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
-    let [empty, lines, chats, long] =
-        ["empty.txt", "bad.jsonl", "chats.json", "long.txt"].map(|name| path_in(&folder, name));
+    let [empty, lines, chats, alone, long] =
+        ["empty.txt", "bad.jsonl", "chats.json", "alone.json", "long.txt"].map(|name| path_in(&folder, name));
+    std::fs::write(&alone, r#"[{"role": "user", "content": "a"}]"#).unwrap();
     std::fs::write(&empty, " \n").unwrap();
     std::fs::write(&lines, "{\"text\": 3}\n").unwrap();
     std::fs::write(&chats, r#"[[{"role": "user", "content": "a"}], [{"role": "user", "content": "b"}]]"#).unwrap();
@@ -187,6 +188,7 @@ fn wrong_lines_say_what_is_wrong() {
         (vec!["--passages", WHITE, " "], "passage 2 of --passages has no text"),
         (vec!["-d", "-", "-"], "standard input (-) is named twice"),
         (vec!["--chat-file", &chats], "expected one chat, found 2"),
+        (vec!["--chat-file", &alone], "the chat has only message 1 of the user, which is what the chat asks for"),
         (vec!["--prompt", "a b", "--separator", ";"], "does not occur in the prompt"),
         ([&passage[..], &["--template", "no slot"]].concat(), "has no slot {documents}"),
         ([&passage[..], &["--template", "{documents} {question}"]].concat(), "the slot {question}, but nothing"),
@@ -200,8 +202,14 @@ fn wrong_lines_say_what_is_wrong() {
         ([&passage[..], &["--method-kwargs", "{\"n_mask\": 3}"]].concat(), "n_mask"),
         ([&passage[..], &["--method", "gradient", "--method-kwargs", r#"{"method": "lim"}"#]].concat(), "did you mean"),
         ([&passage[..], &["--aside", "bos"]].concat(), "--aside is for methods that read scores of tokens"),
-        ([&passage[..], &["--screen", "2"]].concat(), "screen"),
-        ([&screened[..], &["--through", "reasoning"]].concat(), "through"),
+        (
+            [&passage[..], &["--screen", "2"]].concat(),
+            "--screen is for the methods leave_one_out and arc_jsd, and not for",
+        ),
+        (
+            [&screened[..], &["--through", "reasoning"]].concat(),
+            "--through is for the methods gradient and attention, and not for `leave_one_out`",
+        ),
         ([&screened[..], &["--screen", "0"]].concat(), "must be a whole number between 1 and 100000, found 0"),
         ([&screened[..], &["--screen", "1", "--method-kwargs", r#"{"screen": 2}"#]].concat(), "both give `screen`"),
         ([&passage[..], &["--top-sources", "0"]].concat(), "--top-sources must be at least 1"),
@@ -244,4 +252,17 @@ fn sources_that_are_not_tested_are_named() {
     assert!(shown.ends_with("\nNot tested: passage 3\n"), "{shown}");
     let page = printed(&run(&[&line[..], &["--screen", "2", "--skip-contextless-answer", "--viz-path", "-"]].concat()));
     assert!(page.contains("Not tested"), "{page}");
+}
+
+#[test]
+fn options_without_effect_and_special_tokens_are_named() {
+    let line = ["cite", "--passages", WHITE, "She </s> was late.", "--answer", ANSWER, "--skip-contextless-answer"];
+    let said = warnings(&[&line[..], &["--method-kwargs", r#"{"keep_prob": 0.8}"#]].concat());
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(
+        said[0].contains("`passage 2` has </s>, which the tokenizer of the model reads as special tokens"),
+        "{said:?}"
+    );
+    assert!(said[1].contains("context_cite: `keep_prob` has no effect: 2 sources have 4 subsets"), "{said:?}");
+    assert!(warnings(&[&line[..4], &["--dry-run"]].concat())[0].contains("`passage 2` has </s>"));
 }

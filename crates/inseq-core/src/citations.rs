@@ -99,6 +99,9 @@ pub struct CitedSentence {
     /// Indices of the sources that the sentence cites by the [`CitationRule`] of the call, the highest score first.
     #[serde(default)]
     pub citations: Vec<usize>,
+    /// Those of the citations whose gain is below zero: the method speaks for the source, but the sentence is likelier without it.
+    #[serde(default)]
+    pub gain_below_zero: Vec<usize>,
 }
 
 /// Score of a source for a sentence.
@@ -110,6 +113,17 @@ pub struct SourceScore {
     pub confidence: Option<f64>,
     /// Log-probability of the sentence with all sources minus that without this source, in nats; `None` if it was not computed.
     pub gain: Option<f64>,
+}
+
+/// Smallest loss of log-probability that is told from rounding, in nats.
+const LEAST_LOSS: f64 = 5e-4;
+
+impl SourceScore {
+    /// Whether the sentence is likelier without the source. A gain that is not known, or that rounds to zero in three digits, is not
+    /// below zero.
+    pub fn has_gain_below_zero(&self) -> bool {
+        self.gain.is_some_and(|gain| gain <= -LEAST_LOSS)
+    }
 }
 
 /// Rule that decides which sources of a sentence are cited.
@@ -147,7 +161,34 @@ impl CitedSentence {
     }
 }
 
+/// What the mark `!` of a citation says.
+pub const GAIN_BELOW_ZERO: &str = "! The gain is below zero: the sentence is likelier without this source.";
+
+impl CitedSentence {
+    /// The citation of a source by its number: `[2]`, or `[2!]` if its gain is below zero.
+    ///
+    /// ```
+    /// use inseq_core::{CitedSentence, SourceScore};
+    ///
+    /// let score = |gain| SourceScore { score: 1.0, confidence: None, gain: Some(gain) };
+    /// let sentence = CitedSentence { scores: vec![score(0.2), score(-0.1)], ..CitedSentence::default() };
+    /// assert_eq!([sentence.citation(0, 1), sentence.citation(1, 2)], ["[1]", "[2!]"]);
+    /// ```
+    pub fn citation(&self, source: usize, number: usize) -> String {
+        let is_below = self.scores.get(source).is_some_and(SourceScore::has_gain_below_zero);
+        format!("[{number}{}]", if is_below { "!" } else { "" })
+    }
+}
+
 impl Citations {
+    /// Whether a citation has a gain below zero.
+    pub fn has_gain_below_zero(&self, rule: &CitationRule) -> bool {
+        let has = |sentence: &CitedSentence| {
+            sentence.cited(rule).into_iter().any(|source| sentence.scores[source].has_gain_below_zero())
+        };
+        self.sentences.iter().any(has)
+    }
+
     /// Sources that the sentences cite, in the order of their first citation: the order of the numbers that stand after sentences.
     pub fn numbered(&self, rule: &CitationRule) -> Vec<usize> {
         let mut numbered: Vec<usize> = Vec::new();
@@ -247,6 +288,17 @@ mod tests {
         assert_eq!(sentence(&[1.0; 5]).cited(&rule), [0, 1, 2], "as many as the rule allows, in order");
         assert!(sentence(&[-1.0, 0.0]).cited(&rule.least_share(0.0)).is_empty());
         assert!(sentence(&[-0.6, 3e-17]).cited(&rule).is_empty(), "rounding is not cited");
+    }
+
+    #[test]
+    fn a_gain_that_rounds_to_zero_is_not_below_it() {
+        for (gain, is_below) in [(None, false), (Some(0.1), false), (Some(-4e-4), false), (Some(-6e-4), true)] {
+            let score = SourceScore { score: 1.0, confidence: None, gain };
+            assert_eq!(score.has_gain_below_zero(), is_below, "{gain:?}");
+            let one = CitedSentence { scores: vec![score], ..CitedSentence::default() };
+            let all = Citations { sources: vec![CitedSource::default()], sentences: vec![one], ..Citations::default() };
+            assert_eq!(all.has_gain_below_zero(&CitationRule::default()), is_below, "{gain:?}");
+        }
     }
 
     #[test]

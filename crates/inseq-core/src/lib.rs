@@ -28,7 +28,7 @@ mod unknown;
 mod validate;
 mod warning;
 
-pub use citations::{CitationRule, Citations, CitedSentence, CitedSource, SourceMessage, SourceScore};
+pub use citations::{CitationRule, Citations, CitedSentence, CitedSource, GAIN_BELOW_ZERO, SourceMessage, SourceScore};
 pub use closeness::Tolerance;
 pub use comparison::MeanShares;
 pub use context::{ContextAttribution, ContextCues, ContextInfo, Salience};

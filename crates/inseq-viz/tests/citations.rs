@@ -69,3 +69,37 @@ fn a_page_without_citations_has_the_answer() {
     assert!(page.errors.is_empty() && texts(&page, ".sentence").is_empty());
     assert_eq!(texts(&page, "h1"), ["What each sentence rests on"]);
 }
+
+#[test]
+fn a_gain_below_zero_has_a_mark() {
+    let mut below = citations();
+    below.sentences[0].scores[2].gain = Some(-0.2);
+    let page = Html::parse_document(&render_citations(&below, &CitationsOptions::default()).unwrap());
+    assert!(page.errors.is_empty(), "{:?}", page.errors);
+    assert_eq!(texts(&page, "a.cite"), ["[1]", "[2!]", "[3]"]);
+    let cited = Selector::parse("a.cite").unwrap();
+    let labels: Vec<_> = page.select(&cited).map(|link| link.attr("aria-label").unwrap()).collect();
+    assert_eq!(labels, ["Source 1", "Source 2, gain below zero", "Source 3"]);
+    assert_eq!(texts(&page, "#legend"), [inseq_core::GAIN_BELOW_ZERO]);
+    let without = Html::parse_document(&render_citations(&citations(), &CitationsOptions::default()).unwrap());
+    assert!(texts(&without, "#legend").is_empty());
+}
+
+#[test]
+fn a_long_title_is_folded_and_a_text_of_nothing_says_so() {
+    let mut empty = citations();
+    empty.sources[0].text = " \n".into();
+    empty.contextless_answer = Some(String::new());
+    let title = "Who was late, and why was she late? ".repeat(20);
+    let page =
+        Html::parse_document(&render_citations(&empty, &CitationsOptions::default().title(title.as_str())).unwrap());
+    assert!(page.errors.is_empty(), "{:?}", page.errors);
+    let heading = texts(&page, "h1").concat();
+    assert!(
+        heading.starts_with("Who was late") && heading.ends_with('…') && heading.chars().count() <= 101,
+        "{heading}"
+    );
+    assert_eq!(texts(&page, ".whole-title p"), [title]);
+    assert_eq!(texts(&page, "#source-0 p"), ["(no text)"]);
+    assert_eq!(texts(&page, "#passages .aside .flow"), ["(no text)"]);
+}

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum, ValueHint};
 use inseq_core::CitationRule;
 use inseq_core::aggregators::Aside;
-use inseq_methods::citations::{CitationRequest, Document, PromptTemplate, Slot, SourceUnit, Sources, method_named};
+use inseq_methods::citations::{
+    CitationMethodInfo, CitationRequest, Document, PromptTemplate, Slot, SourceUnit, Sources, list_methods,
+    method_named,
+};
 use inseq_viz::scale::Theme;
 use serde_json::Value;
 
@@ -219,6 +222,16 @@ impl CiteArguments {
         ];
         for (name, value) in flags {
             let Some(value) = value else { continue };
+            let has = |method: &CitationMethodInfo| method.arguments.iter().any(|argument| argument.name == name);
+            if !has(method_named(&self.method)?) {
+                let methods: Vec<&str> =
+                    list_methods().iter().filter(|method| has(method)).map(|method| method.name).collect();
+                return Err(Failure::Argument(format!(
+                    "--{name} is for the methods {}, and not for `{}`; leave it out, or choose one of them",
+                    methods.join(" and "),
+                    self.method
+                )));
+            }
             if arguments.insert(name.to_owned(), value).is_some() {
                 return Err(Failure::Argument(format!(
                     "--{name} and --method-kwargs both give `{name}`; leave one of them out"
@@ -280,7 +293,7 @@ impl PromptArguments {
 fn aside(text: &str) -> Result<Aside, String> {
     match text {
         "none" => Ok(Aside::default().bos(false).special(false)),
-        kinds => kinds.parse().map_err(|error: inseq_core::Error| error.to_string()),
+        kinds => kinds.parse().map_err(|error: inseq_core::Error| format!("{error}, or none")),
     }
 }
 

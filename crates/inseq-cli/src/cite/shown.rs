@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use bytesize::ByteSize;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use inseq_core::{CitationRule, Citations};
+use inseq_core::{CitationRule, Citations, GAIN_BELOW_ZERO};
 use inseq_methods::citations::{CitationCost, CitationPlan};
-use inseq_viz::token_text::passive;
+use inseq_viz::token_text::{passive, some_text};
 
 use crate::attribute::about;
 use crate::output;
@@ -20,11 +20,10 @@ pub fn shown(citations: &Citations, rule: &CitationRule) -> String {
     let number = |source: usize| numbered.iter().position(|other| *other == source).map_or(0, |place| place + 1);
     let mut text = answer(citations, |sentence| {
         let sources = citations.sentences[sentence].cited(rule).into_iter();
-        sources.map(|source| format!("[{}]", number(source))).collect()
+        sources.map(|source| citations.sentences[sentence].citation(source, number(source))).collect()
     });
     if let Some(contextless) = &citations.contextless_answer {
-        let said = if contextless.is_empty() { "(no text)" } else { contextless };
-        let _ = write!(text, "\nWithout the sources: {said}\n");
+        let _ = write!(text, "\nWithout the sources: {}\n", some_text(contextless));
     }
     text += "\n";
     text += &output::lines(&sentences(citations));
@@ -33,6 +32,9 @@ pub fn shown(citations: &Citations, rule: &CitationRule) -> String {
         true => "No source has a score above 0.\n".to_owned(),
         false => output::lines(&sources(citations, rule, &numbered)),
     };
+    if citations.has_gain_below_zero(rule) {
+        let _ = write!(text, "\n{GAIN_BELOW_ZERO}\n");
+    }
     if !citations.untested.is_empty() {
         let names: Vec<&str> = citations
             .untested
@@ -109,7 +111,7 @@ fn sources(citations: &Citations, rule: &CitationRule, numbered: &[usize]) -> Ta
             }
             let score = &sentence.scores[source];
             let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
-            let mut row = vec![format!("[{}]", place + 1), (index + 1).to_string()];
+            let mut row = vec![sentence.citation(source, place + 1), (index + 1).to_string()];
             row.extend([number(Some(score.score)), number(score.gain)]);
             if has_confidence {
                 row.push(score.confidence.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}")));
@@ -137,7 +139,7 @@ fn table<'h>(header: impl IntoIterator<Item = &'h str>, numbers: std::ops::Range
 
 /// First characters of a text, on one line.
 fn short(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = some_text(text).split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(PASSAGE) {
         Some((end, _)) => format!("{}...", line[..end].trim_end()),
         None => line,

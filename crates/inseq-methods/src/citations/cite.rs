@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use inseq_core::{Citations, CitedSentence, Warning};
+use inseq_core::{Citations, CitedSentence, Piece, Warning};
 use inseq_models::generation::GenerationConfig;
 use inseq_models::tokenizer::Role;
 use serde_json::{Map, Value};
@@ -66,6 +66,8 @@ impl AttributionModel {
         let generation = citing_generation(model, request)?;
         let citing = Citing { attribution: self, model, prompt: &prompt, request, generation, budget };
         citing.check_sources()?;
+        warnings.extend(citing.special_tokens()?);
+        warnings.extend(request.method.unused_options(prompt.spans.len()).into_iter().map(Warning::from));
         run(&citing, warnings)
     }
 }
@@ -143,6 +145,29 @@ impl Citing<'_> {
         Ok(())
     }
 
+    /// Warnings about texts of strangers with special tokens, which end a message or a text for the model.
+    fn special_tokens(&self) -> Result<Vec<Warning>> {
+        let (tokenizer, role) = (self.model.tokenizer(), self.model.role(Role::Source));
+        let mut warnings = Vec::new();
+        for (name, text) in self.request.sources.given_texts() {
+            let mut found: Vec<String> = Vec::new();
+            for id in tokenizer.encode(&text, role, false)?.ids {
+                let token = tokenizer.token(id, role).unwrap_or_default();
+                if tokenizer.piece(id, role) == Piece::Special && text.contains(&token) && !found.contains(&token) {
+                    found.push(token);
+                }
+            }
+            if !found.is_empty() {
+                let said = format!(
+                    "`{name}` has {}, which the tokenizer of the model reads as special tokens and not as text; the model may take what                      follows for a message of its own, so remove them unless they are meant",
+                    found.join(" and ")
+                );
+                warnings.push(said.into());
+            }
+        }
+        Ok(warnings)
+    }
+
     /// The prompt with its answer as ids, and the sentences of the answer.
     pub(super) fn answered(&self, progress: ProgressCallback, warnings: &mut Vec<Warning>) -> Result<(Ids, Answer)> {
         // White space after the answer is in no sentence.
@@ -189,7 +214,9 @@ impl Citing<'_> {
         if answer.sentences.is_empty() {
             return Err(Error::argument(
                 "answer",
-                "the model generated no text for the prompt; give an `answer`, or other generation arguments".into(),
+                "the model generated no text for the prompt: it ended the answer at once; give `answer`, or make it go on with \
+                 `min_new_tokens`"
+                    .into(),
             ));
         }
         let source = if is_decoder_only { Vec::new() } else { target.source };
@@ -207,7 +234,7 @@ impl Citing<'_> {
         }
     }
 
-    /// Refuses a prompt that does not fit into the model.
+    /// Refuses a prompt or an answer that does not fit into the model.
     pub(super) fn check_length(&self, target: Option<&str>) -> Result<()> {
         let model = self.model.model();
         let special = !self.prompt.is_chat;
@@ -217,9 +244,19 @@ impl Citing<'_> {
             (false, _) => (self.prompt.text.as_str(), model.max_source_positions()),
         };
         let tokens = self.model.encode(text, Role::Source, special)?.len();
-        match positions.filter(|&positions| tokens > positions) {
-            Some(positions) => Err(too_long(tokens, positions)),
+        if let Some(positions) = positions.filter(|&positions| tokens > positions) {
+            return Err(too_long(tokens, positions));
+        }
+        let Some(answer) = target.filter(|_| !model.is_decoder_only()) else { return Ok(()) };
+        let tokens = self.model.encode(answer, Role::Target, true)?.len();
+        match model.max_target_positions().filter(|&positions| tokens > positions) {
             None => Ok(()),
+            Some(positions) => Err(Error::argument(
+                "answer",
+                format!(
+                    "`answer` has {tokens} tokens, but the model has {positions} positions; shorten it, or cite a part of it"
+                ),
+            )),
         }
     }
 
@@ -284,6 +321,8 @@ impl Citing<'_> {
                 });
             }
             sentence.citations = sentence.cited(&self.request.rule);
+            let is_below = |source: &usize| sentence.scores[*source].has_gain_below_zero();
+            sentence.gain_below_zero = sentence.citations.iter().copied().filter(is_below).collect();
         }
         Ok(sentences)
     }

@@ -29,7 +29,11 @@ const LEAST_FOR_HALVES: usize = 8;
 /// Its arguments, in the order of the fields.
 const ARGUMENTS: &[Argument] = &[
     Argument::new("n_masks", "64", "Number of random subsets of kept sources, 2 to 100000."),
-    Argument::new("keep_prob", "0.5", "Probability that a source is kept in a subset, above 0 and below 1."),
+    Argument::new(
+        "keep_prob",
+        "0.5",
+        "Probability that a source is kept in a random subset, above 0 and below 1. It has no effect if all subsets are used.",
+    ),
     Argument::new("alpha", "0.01", "Weight of the penalty of the regression, 0 or more."),
     SEED,
     Argument::new(
@@ -133,6 +137,22 @@ impl CitationMethod for ContextCite {
             scores.map(|(score, count)| SourceScore { score, confidence: confidence(count), gain: None }).collect()
         };
         Ok(context.sentences().into_iter().map(of_sentence).collect::<Vec<_>>().into())
+    }
+
+    fn unused_options(&self, sources: usize) -> Vec<String> {
+        let usual = Self::default();
+        let why = match (&self.masks, choices(sources, self.n_masks.get())) {
+            (Some(_), _) => "the subsets are given as `masks`".to_owned(),
+            (None, Some(count)) => format!(
+                "{sources} sources have {count} subsets, no more than `n_masks` ({}), and all of them are used",
+                self.n_masks.get()
+            ),
+            (None, None) => return Vec::new(),
+        };
+        let has_prob = self.keep_prob != usual.keep_prob;
+        let has_count = self.masks.is_some() && self.n_masks != usual.n_masks;
+        let unused = [("keep_prob", has_prob), ("n_masks", has_count)].into_iter().filter(|(_, is_set)| *is_set);
+        unused.map(|(name, _)| format!("context_cite: `{name}` has no effect: {why}")).collect()
     }
 
     fn forwards(&self, sources: usize) -> usize {
@@ -246,6 +266,23 @@ mod tests {
         let method = ContextCite { masks: Some(vec![vec![true], vec![true, false]]), ..ContextCite::default() };
         let error = method.masks(2, &mut ChaCha8Rng::seed_from_u64(0)).unwrap_err().to_string();
         assert!(error.contains("list 1 of `masks` has 1 values, but there are 2 sources"), "{error}");
+    }
+
+    #[test]
+    fn options_without_effect_are_named() {
+        let unused = |arguments: serde_json::Value, sources| {
+            info().with(arguments.as_object().unwrap()).unwrap().unused_options(sources)
+        };
+        let said = unused(json!({"keep_prob": 0.9}), 6);
+        assert_eq!(
+            said,
+            [
+                "context_cite: `keep_prob` has no effect: 6 sources have 64 subsets, no more than `n_masks` (64), and all of them are used"
+            ]
+        );
+        assert!(unused(json!({"keep_prob": 0.9}), 7).is_empty() && unused(json!({}), 2).is_empty());
+        let given = json!({"masks": [[true, false], [false, true]], "n_masks": 8, "keep_prob": 0.2});
+        assert_eq!(unused(given, 2).len(), 2);
     }
 
     #[test]

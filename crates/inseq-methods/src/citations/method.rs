@@ -43,6 +43,12 @@ pub trait CitationMethod: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Warnings about options that have no effect on so many sources, one sentence each.
+    fn unused_options(&self, sources: usize) -> Vec<String> {
+        let _ = sources;
+        Vec::new()
+    }
+
     /// Refuses a model for which the options have no meaning, before an answer is generated.
     ///
     /// # Errors

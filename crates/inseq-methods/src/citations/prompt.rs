@@ -5,7 +5,7 @@ use std::ops::Range;
 use inseq_core::{CitedSource, SourceMessage, Warning};
 use inseq_models::tokenizer::ChatText;
 
-use super::sources::Sources;
+use super::sources::{Sources, without_separator};
 use crate::text_model::TextModel;
 use crate::{Error, Result};
 
@@ -64,14 +64,15 @@ impl Prompt {
     }
 
     /// The prompt with some of its sources. White space or the separator between two sources goes with the second one; where no source
-    /// is left before it, it is left out. So is a separator after the last source.
+    /// is left before it, it is left out. So is a separator after the last source. What a chat template writes around a message stays, so
+    /// that a message without its text is an empty turn.
     pub(super) fn with(&self, kept: &[bool]) -> String {
         let mut text = String::with_capacity(self.text.len());
         let mut from = 0;
         let mut follows_kept = false;
         for (index, (span, kept)) in self.spans.iter().zip(kept).enumerate() {
             let gap = &self.text[from..span.start];
-            if index == 0 || !self.is_separator(gap) {
+            if index == 0 || !self.is_separator(gap, index) {
                 text += gap;
                 follows_kept = false;
             } else if *kept && follows_kept {
@@ -84,14 +85,17 @@ impl Prompt {
             from = span.end;
         }
         let rest = &self.text[from..];
-        let begins = rest.trim_start().strip_prefix(&self.separator).filter(|_| !self.separator.is_empty());
+        let begins = without_separator(rest.trim_start(), &self.separator).filter(|_| !self.separator.is_empty());
         text + begins.filter(|_| !follows_kept).map_or(rest, str::trim_start)
     }
 
-    /// Whether a text between two sources is there for their sake alone.
-    fn is_separator(&self, gap: &str) -> bool {
+    /// Whether the text before a source is there for the sake of this source and the one before it alone. Text between two messages is
+    /// the template's.
+    fn is_separator(&self, gap: &str, source: usize) -> bool {
         let gap = gap.trim();
-        gap.is_empty() || gap == self.separator
+        let message = |source: usize| self.named.get(source).and_then(|(_, message)| Some(message.as_ref()?.index));
+        message(source - 1) == message(source)
+            && (gap.is_empty() || without_separator(gap, &self.separator) == Some(""))
     }
 
     /// The sources with their names, for a result.
@@ -150,6 +154,40 @@ mod tests {
             ([false, true], "2+3=5; 3+4="),
             ([true, false], "1+1=2; 3+4="),
             ([false, false], "3+4="),
+        ] {
+            assert_eq!(prompt.with(&kept), expected);
+        }
+    }
+
+    #[test]
+    fn line_ends_of_both_kinds_are_those_of_a_separator() {
+        for text in ["1+1=2\r\n--\r\n2+3=5\n--\r\n3+4=", "1+1=2\n--\n2+3=5\n--\n3+4="] {
+            for separator in ["\n--\n", "\r\n--\r\n"] {
+                let sources = Sources::of_blocks(text, separator).unwrap();
+                assert_eq!(sources.texts().collect::<Vec<_>>(), ["1+1=2", "2+3=5"]);
+                let prompt = of(&sources);
+                assert_eq!(prompt.with(&[true, true]), text);
+                assert_eq!(prompt.with(&[false, true]).lines().collect::<Vec<_>>(), ["2+3=5", "--", "3+4="]);
+                assert_eq!(prompt.with(&[true, false]).lines().collect::<Vec<_>>(), ["1+1=2", "--", "3+4="]);
+                assert_eq!(prompt.with(&[false, false]), "3+4=");
+            }
+        }
+        let paragraphs = of(&Sources::of_blocks("one\r\n\r\ntwo\r\n\r\nthree", "\n\n").unwrap());
+        assert_eq!(paragraphs.with(&[false, true]), "two\r\n\r\nthree");
+    }
+
+    #[test]
+    fn a_message_that_is_left_out_is_an_empty_turn() {
+        let message = |index| SourceMessage { index, ..SourceMessage::default() };
+        let prompt = Prompt {
+            named: [0, 0, 1].map(|index| (String::new(), Some(message(index)))).into(),
+            ..prompt("One. Two.\nThree.\nWhy?", 0..16)
+        };
+        for (kept, expected) in [
+            ([false, true, true], "Two.\nThree.\nWhy?"),
+            ([true, true, false], "One. Two.\n\nWhy?"),
+            ([false, false, true], "\nThree.\nWhy?"),
+            ([false, false, false], "\n\nWhy?"),
         ] {
             assert_eq!(prompt.with(&kept), expected);
         }

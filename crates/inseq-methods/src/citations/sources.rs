@@ -12,6 +12,10 @@ use crate::{Chat, Error, Message, Result};
 /// Every kind of source is a span of characters of the prompt, so that every method works with every kind. Sources do not overlap, and
 /// have text.
 ///
+/// A source is left out by deleting its text from the prompt. A message of a chat that is left out is therefore an empty turn: the
+/// template is not applied again to a chat without the message, since many templates then refuse the chat (roles must alternate) or
+/// write other text in its place (a default system prompt), and the score would be that of this text.
+///
 /// ```
 /// use inseq_methods::citations::{SourceUnit, Sources};
 ///
@@ -29,7 +33,7 @@ pub struct Sources {
     chat: Chat,
     is_chat: bool,
     list: Vec<Source>,
-    /// Text between two sources that is there for their sake, without the white space around it.
+    /// Text between two sources that is there for their sake, without the white space around it and with `\n` as its line ends.
     separator: String,
 }
 
@@ -59,7 +63,7 @@ pub enum SourceUnit {
     Whole,
     /// Paragraphs, with a blank line between them.
     Paragraphs,
-    /// Sentences by Unicode's rules. A line end ends a sentence.
+    /// Sentences ([`text::sentence_spans`]).
     Sentences,
 }
 
@@ -77,13 +81,13 @@ impl Sources {
     }
 
     /// A prompt of blocks with a separator between them. Every block is a source, except the last one, which is what the prompt asks
-    /// for.
+    /// for. A line end of the separator stands for both kinds, `\n` and `\r\n`.
     ///
     /// # Errors
     /// The separator is empty or does not occur, or a block has no text.
     pub fn of_blocks(prompt: impl Into<String>, separator: &str) -> Result<Self> {
         let prompt = prompt.into();
-        if separator.is_empty() || !prompt.contains(separator) {
+        if separator.is_empty() || next_separator(&prompt, separator).is_none() {
             return Err(invalid(format!(
                 "the separator {separator:?} does not occur in the prompt, so that there is one block; name the text between two \
                  blocks"
@@ -91,16 +95,16 @@ impl Sources {
         }
         let mut spans = Vec::new();
         let mut start = 0;
-        for (place, _) in prompt.match_indices(separator) {
-            spans.push((format!("block {}", spans.len() + 1), start..place));
-            start = place + separator.len();
+        while let Some(found) = next_separator(&prompt[start..], separator) {
+            spans.push((format!("block {}", spans.len() + 1), start..start + found.start));
+            start += found.end;
         }
         Ok(Self::of_spans(prompt, spans)?.separated_by(separator))
     }
 
     /// Names the text between two sources that goes when one of them goes, as white space does.
     pub(super) fn separated_by(self, separator: &str) -> Self {
-        Self { separator: separator.trim().to_owned(), ..self }
+        Self { separator: separator.trim().replace("\r\n", "\n"), ..self }
     }
 
     /// The text between two sources that is there for their sake, without the white space around it.
@@ -122,7 +126,16 @@ impl Sources {
             name: chat.name_of(message, part),
             place: MessageSpan { message, part, span: 0..length },
         };
-        let list = sources.map(source).collect();
+        let list: Vec<Source> = sources.map(source).collect();
+        if list.is_empty() {
+            let asked = asked.map_or("no message".to_owned(), |asked| {
+                format!("only message {} of the user, which is what the chat asks for", asked + 1)
+            });
+            return Err(invalid(format!(
+                "the chat has {asked}, so that there is no source to cite; give the messages before it, or the text of the message as a \
+                 prompt with documents"
+            )));
+        }
         Self::checked(chat, true, list)
     }
 
@@ -214,6 +227,18 @@ impl Sources {
         self.list.iter().map(|source| self.text(source))
     }
 
+    /// The texts that a prompt was made of, by name: the sources, and of a chat all messages.
+    pub(super) fn given_texts(&self) -> Vec<(String, String)> {
+        if !self.is_chat {
+            return self.names().map(str::to_owned).zip(self.texts()).collect();
+        }
+        let of_message = |(index, message): (usize, &Message)| -> Vec<(String, String)> {
+            let parts = message.parts().into_iter();
+            parts.map(|part| (self.chat.name_of(index, part.kind), part.text.into_owned())).collect()
+        };
+        self.chat.messages.iter().enumerate().flat_map(of_message).collect()
+    }
+
     /// Text of the prompt, before a chat template; of a chat, that of its last message.
     pub fn prompt(&self) -> String {
         let parts = self.chat.messages.last().map(Message::parts).unwrap_or_default();
@@ -256,6 +281,22 @@ impl Sources {
     fn text(&self, source: &Source) -> String {
         text_at(&self.chat, &source.place).get(source.place.span.clone()).unwrap_or_default().to_owned()
     }
+}
+
+/// The bytes of the next separator in a text, whose line ends may be of either kind.
+fn next_separator(text: &str, separator: &str) -> Option<Range<usize>> {
+    let separator = separator.replace("\r\n", "\n");
+    text.char_indices().find_map(|(start, _)| {
+        let rest = without_separator(&text[start..], &separator)?;
+        Some(start..text.len() - rest.len())
+    })
+}
+
+/// The text after a separator that it begins with. Line ends of the text may be of either kind, those of the separator are `\n`.
+pub(super) fn without_separator<'t>(text: &'t str, separator: &str) -> Option<&'t str> {
+    let mut lines = separator.split('\n');
+    let rest = text.strip_prefix(lines.next()?)?;
+    lines.try_fold(rest, |rest, line| rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n'))?.strip_prefix(line))
 }
 
 /// The text of the part that a span is in.
@@ -319,7 +360,10 @@ mod tests {
             (Sources::of_blocks("a", "\n\n").unwrap_err().to_string(), "does not occur"),
             (Sources::of_blocks("a", "").unwrap_err().to_string(), "does not occur"),
             (Sources::of_blocks("a--  --b", "--").unwrap_err().to_string(), "`block 2` has no text"),
-            (Sources::of_chat(Chat::user("Why?")).unwrap_err().to_string(), "no source"),
+            (
+                Sources::of_chat(Chat::user("Why?")).unwrap_err().to_string(),
+                "the chat has only message 1 of the user, which is what the chat asks for",
+            ),
         ] {
             assert!(error.contains(part), "{error}");
         }

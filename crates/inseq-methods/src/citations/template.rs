@@ -57,6 +57,8 @@ pub enum Slot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptTemplate {
     template: Template,
+    /// The template as it was given.
+    text: String,
     /// Text between two documents in a slot.
     separator: String,
 }
@@ -73,7 +75,8 @@ impl PromptTemplate {
     /// # Errors
     /// A brace has no partner, a name is empty or has other characters than letters, digits and `_`, or a slot occurs twice.
     pub fn parse(text: &str) -> Result<Self> {
-        Ok(Self { template: Template::parse(ARGUMENT, text)?, separator: "\n\n".to_owned() })
+        let template = Template::parse(ARGUMENT, text)?;
+        Ok(Self { template, text: text.to_owned(), separator: "\n\n".to_owned() })
     }
 
     /// Sets the text between two documents. The default is a blank line.
@@ -95,20 +98,20 @@ impl PromptTemplate {
         let mut contents: Vec<(&str, Slot)> = contents.into_iter().collect();
         if let Some((name, _)) = contents.iter().find(|(name, _)| !self.template.has(name)) {
             let near = did_you_mean(name, self.slots(), 1);
-            return Err(invalid(format!(
+            return Err(self.invalid(&format!(
                 "has no slot {{{name}}}, so that there is no place for its content; write {{{name}}} into the template{near}"
             )));
         }
         if let Some(index) =
             (1..contents.len()).find(|&index| contents[..index].iter().any(|one| one.0 == contents[index].0))
         {
-            return Err(invalid(format!(
+            return Err(self.invalid(&format!(
                 "has one slot {{{0}}}, but two contents for it; leave one of them out, or write another slot into the template",
                 contents[index].0
             )));
         }
         if let Some(slot) = self.slots().find(|slot| !contents.iter().any(|(name, _)| name == slot)) {
-            return Err(invalid(format!(
+            return Err(self.invalid(&format!(
                 "has the slot {{{slot}}}, but nothing to fill it; give its content, or leave the slot out"
             )));
         }
@@ -138,10 +141,10 @@ impl PromptTemplate {
         let sources = Sources::checked(Chat::user(filled.text), false, sources.collect())?;
         Ok(sources.separated_by(&self.separator))
     }
-}
 
-fn invalid(problem: String) -> Error {
-    Error::argument(ARGUMENT, format!("the template {problem}"))
+    fn invalid(&self, problem: &str) -> Error {
+        Error::argument(ARGUMENT, format!("the template {:?} {problem}", self.text))
+    }
 }
 
 #[cfg(test)]

@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use inseq_core::{CitationRule, Citations};
+use inseq_core::{CitationRule, Citations, GAIN_BELOW_ZERO};
 
 use super::drawing::Part;
 use super::flow::{Coloring, Running};
 use super::style::{GAP, Style};
 use super::table;
 use crate::Result;
-use crate::caption::one_line;
+use crate::caption::{one_line, shortened};
 use crate::matrix::{Matrix, Row, StepScoreRow};
 use crate::number::NumberFormat;
 use crate::panel::Panel;
 use crate::scale::Scale;
-use crate::token_text::TokenText;
+use crate::token_text::{TokenText, some_text};
 
 /// Largest number of characters of a source that are shown.
 const LONG: usize = 400;
@@ -37,7 +37,7 @@ pub(super) fn draw(citations: &Citations, rule: &CitationRule, style: &Style) ->
     for (place, &source) in numbered.iter().enumerate() {
         let source = &citations.sources[source];
         let mut part = style.paragraph(&format!("[{}] {}", place + 1, one_line(&source.name)), style.options.width);
-        part.below(plain(&TokenText::words(&shortened(&source.text, LONG)), BTreeMap::new(), style)?, 1.0);
+        part.below(plain(&TokenText::words(&shortened(some_text(&source.text), LONG)), BTreeMap::new(), style)?, 1.0);
         sources.below(part, 0.6 * GAP);
     }
     parts.extend((!numbered.is_empty()).then_some(sources));
@@ -58,7 +58,8 @@ fn answer(citations: &Citations, rule: &CitationRule, numbered: &[usize], style:
         words.extend(TokenText::words(&between(from, sentence.span.0)));
         words.push(ordinal(index));
         words.extend(TokenText::words(&format!(" {}", between(sentence.span.0, sentence.span.1))));
-        let cited = sentence.cited(rule).into_iter().filter_map(number).map(|number| format!("[{number}]"));
+        let cited = sentence.cited(rule).into_iter();
+        let cited = cited.filter_map(|source| Some(sentence.citation(source, number(source)?)));
         notes.insert(words.len() - 1, cited.collect::<String>());
         from = sentence.span.1;
     }
@@ -66,9 +67,11 @@ fn answer(citations: &Citations, rule: &CitationRule, numbered: &[usize], style:
     notes.retain(|_, note| !note.is_empty());
     let mut part = plain(&words, notes, style)?;
     if let Some(contextless) = &citations.contextless_answer {
-        let said = if contextless.is_empty() { "(no text)" } else { contextless };
-        let said = format!("Without the sources: {}", one_line(said));
+        let said = format!("Without the sources: {}", one_line(some_text(contextless)));
         part.below(style.paragraph(&said, style.options.width), 0.6 * GAP);
+    }
+    if citations.has_gain_below_zero(rule) {
+        part.below(style.paragraph(GAIN_BELOW_ZERO, style.options.width), 0.6 * GAP);
     }
     Ok(part)
 }
@@ -125,12 +128,4 @@ fn scores(citations: &Citations, numbered: &[usize]) -> Result<Option<Panel>> {
 
 fn label(text: &str) -> String {
     shortened(&one_line(text), LABEL)
-}
-
-/// The beginning of a text.
-fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text[..end].trim_end()),
-        None => text.to_owned(),
-    }
 }

@@ -1,7 +1,7 @@
 //! The page of an answer with its sources.
 
 use askama::Template;
-use inseq_core::{CitationRule, Citations, CitedSource};
+use inseq_core::{CitationRule, Citations, CitedSource, GAIN_BELOW_ZERO};
 use serde::Serialize;
 
 use super::folding::Folding;
@@ -11,7 +11,7 @@ use super::script::citations_script;
 use crate::Result;
 use crate::caption::one_line;
 use crate::scale::Theme;
-use crate::token_text::passive;
+use crate::token_text::{passive, some_text};
 
 /// Options of a page of citations.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +38,8 @@ struct Page {
     /// Text after the last sentence.
     after: String,
     contextless: Option<String>,
+    /// What the mark of a citation says, if one has it.
+    legend: Option<&'static str>,
     sources: Vec<Source>,
     data: String,
 }
@@ -47,8 +49,15 @@ struct Sentence {
     /// Text between the sentence before it and this one.
     before: String,
     text: String,
-    /// Numbers and indices of the sources that it cites.
-    cited: Vec<(usize, usize)>,
+    cited: Vec<Citation>,
+}
+
+/// A citation after a sentence.
+struct Citation {
+    mark: String,
+    source: usize,
+    /// What a screen reader says.
+    label: String,
 }
 
 /// A source in the list below the answer.
@@ -73,6 +82,8 @@ struct SentenceData<'c> {
     log_probability: f64,
     contextless_log_probability: f64,
     scores: &'c [inseq_core::SourceScore],
+    /// Sources whose gain is below zero.
+    below: Vec<usize>,
 }
 
 #[derive(Serialize)]
@@ -109,7 +120,12 @@ pub fn render_citations(citations: &Citations, options: &CitationsOptions) -> Re
     let mut from = 0;
     let mut sentences = Vec::new();
     for sentence in &citations.sentences {
-        let cited = sentence.cited(&options.rule).into_iter().filter_map(|source| Some((number(source)?, source)));
+        let cited = sentence.cited(&options.rule).into_iter().filter_map(|source| {
+            let number = number(source)?;
+            let below = if sentence.scores[source].has_gain_below_zero() { ", gain below zero" } else { "" };
+            let label = format!("Source {number}{below}");
+            Some(Citation { mark: sentence.citation(source, number), source, label })
+        });
         sentences.push(Sentence {
             before: between(from, sentence.span.0),
             text: passive(&sentence.text),
@@ -127,7 +143,8 @@ pub fn render_citations(citations: &Citations, options: &CitationsOptions) -> Re
     let page = Page {
         head: Head::new(title, options.theme, &style, citations_script()).facts(facts(citations)),
         after: between(from, characters.len()),
-        contextless: citations.contextless_answer.as_deref().map(passive),
+        contextless: citations.contextless_answer.as_deref().map(|text| passive(some_text(text))),
+        legend: citations.has_gain_below_zero(&options.rule).then_some(GAIN_BELOW_ZERO),
         sources: citations.sources.iter().enumerate().map(source).collect(),
         data: island(&data(citations, &options.rule))?,
         sentences,
@@ -154,6 +171,7 @@ fn data<'c>(citations: &'c Citations, rule: &CitationRule) -> Data<'c> {
         log_probability: sentence.log_probability,
         contextless_log_probability: sentence.contextless_log_probability,
         scores: &sentence.scores,
+        below: (0..sentence.scores.len()).filter(|&source| sentence.scores[source].has_gain_below_zero()).collect(),
     });
     Data {
         sentences: sentences.collect(),

@@ -3,16 +3,22 @@
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::caption::one_line;
+use crate::caption::{one_line, shortened};
 use crate::scale::Theme;
+use crate::token_text::passive;
 
 /// Style that all pages share.
 const STYLE: &str = include_str!("../../templates/report/report.css");
 
+/// Largest number of characters of a title; the rest of it is folded.
+const TITLE: usize = 100;
+
 /// What `page.html` shows.
 pub(super) struct Head {
-    /// Title of the page.
+    /// Title of the page, in one line.
     pub title: String,
+    /// The whole title, if it is long.
+    pub whole_title: Option<String>,
     /// Initial theme; `None` takes the theme of the reader's system.
     pub theme: Option<&'static str>,
     /// Facts under the title, each with its name.
@@ -29,8 +35,11 @@ impl Head {
     /// The frame of a page with a style of its own after the shared one, and a script.
     pub fn new(title: &str, theme: Option<Theme>, style: &str, script: String) -> Self {
         let style = format!("{STYLE}{style}");
+        let whole = one_line(title);
+        let short = shortened(&whole, TITLE);
         Self {
-            title: one_line(title),
+            whole_title: (short != whole).then(|| passive(title)),
+            title: short,
             theme: theme.map(|theme| if theme == Theme::Dark { "dark" } else { "light" }),
             facts: Vec::new(),
             class: "",
