@@ -26,7 +26,7 @@ pub(crate) fn info() -> MethodInfo {
             arguments: ARGUMENTS,
         },
         cost: "1 forward, 1 pullback per step",
-        citation: "Jafari et al. (2025), RelP: Faithful and Efficient Circuit Discovery via Relevance Patching, https://arxiv.org/abs/2508.21258",
+        citation: "Rezaei Jafari et al. (2025), RelP: Faithful and Efficient Circuit Discovery via Relevance Patching, https://arxiv.org/abs/2508.21258",
         make: from_arguments::<RelP>(RelP::NAME),
     }
 }
@@ -44,7 +44,7 @@ pub(crate) fn info() -> MethodInfo {
 /// | activation | `f(x) / x` |
 /// | gate, gated values | 1/2, 1/2 |
 ///
-/// Jafari et al., 2025, <https://arxiv.org/abs/2508.21258>.
+/// Rezaei Jafari et al., 2025, <https://arxiv.org/abs/2508.21258>.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RelP {
