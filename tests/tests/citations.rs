@@ -4,7 +4,9 @@ use inseq_core::{CitationRule, Citations};
 use inseq_methods::citations::{
     ArcJsd, CitationRequest, ContextCite, Document, LeaveOneOut, PromptTemplate, Slot, SourceUnit, Sources,
 };
-use inseq_methods::{AttributionModel, AttributionRequest, Cancellation, Chat, Count, Error, Limits, Message};
+use inseq_methods::{
+    AttributionModel, AttributionRequest, Cancellation, Chat, Count, DEFAULT_MEMORY_BUDGET, Error, Limits, Message,
+};
 use inseq_tests::{assert_close, fixture};
 use serde::Deserialize;
 use serde_json::json;
@@ -171,9 +173,15 @@ fn a_small_budget_changes_nothing() {
         let roomy = model.cite(&request).unwrap();
         // The smallest budget is the one that its error names.
         let within = |budget: usize| model.cite(&request.clone().limits(Limits::default().memory_budget(budget)));
-        let least = model.plan_citations(&request).unwrap().bytes;
-        let error = within(least - 1).unwrap_err().to_string();
-        assert!(error.contains(&format!("set `memory_budget` to {least} or more")), "{name}: {error}");
+        let named = |budget: usize| -> usize {
+            let error = within(budget).unwrap_err().to_string();
+            let (_, named) = error.split_once("set `memory_budget` to ").unwrap();
+            named.split_once(" or more").unwrap().0.parse().unwrap()
+        };
+        let least = named(1);
+        assert_eq!(named(least - 1), least, "{name}");
+        let planned = model.plan_citations(&request).unwrap().methods[0].bytes;
+        assert!(least <= planned && planned < DEFAULT_MEMORY_BUDGET, "{name}: {least} of {planned} bytes");
         let tight = within(least).unwrap();
         assert_eq!(roomy.sentences.len(), 2);
         for sentence in 0..2 {

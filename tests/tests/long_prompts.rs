@@ -2,32 +2,15 @@
 
 use burn::tensor::{Tensor, activation::log_softmax};
 use inseq_methods::AttributionModel;
-use inseq_models::layers::{Feed, Linear};
 use inseq_models::model::{IncrementalDecoder, Model};
 use inseq_tests::{assert_close, fixture};
 
+mod wide;
+
+use wide::widen;
+
 /// Size of the first layer of a feed-forward block, at which a chunk has 1024 positions.
 const INNER: usize = 1 << 14;
-
-/// A model whose feed-forward blocks are so wide that a prompt runs in several chunks.
-fn wide(name: &str) -> Model {
-    let mut model =
-        AttributionModel::load(fixture("architectures").join(name).to_str().unwrap()).unwrap().model().clone();
-    for block in &mut model.decoder.blocks {
-        let Feed::Dense(feed) = &mut block.feed_forward.inner else { panic!("{name} has experts") };
-        let parts = feed.input.output_size() / feed.output.input_size();
-        let (features, inner) = (feed.output.output_size(), INNER / parts);
-        feed.input = linear(features, parts * inner);
-        feed.output = linear(inner, features);
-    }
-    model
-}
-
-fn linear(input: usize, output: usize) -> Linear {
-    let values: Vec<f32> = (0..input * output).map(|i| ((i * 7919 % 10007) as f32 / 5003.0 - 1.0) * 0.05).collect();
-    let device = inseq_models::device::parse("cpu").unwrap();
-    Linear::new(Tensor::<1>::from_data(values.as_slice(), &device).reshape([output, input]), None)
-}
 
 /// Log-probabilities of the tokens `from..` of a text, from the last hidden states at the positions before them.
 fn log_probabilities(model: &Model, hidden: Tensor<3>, ids: &[u32], from: usize) -> Vec<f32> {
@@ -42,7 +25,9 @@ fn log_probabilities(model: &Model, hidden: Tensor<3>, ids: &[u32], from: usize)
 fn a_prompt_in_chunks_has_the_log_probabilities_of_the_whole() {
     let names = [("qwen2", 8192), ("mistral", 3000), ("bloom", 3000), ("lfm2", 3000), ("llama_biased", 3000)];
     for (name, tokens) in names {
-        let model = wide(name);
+        let mut model =
+            AttributionModel::load(fixture("architectures").join(name).to_str().unwrap()).unwrap().model().clone();
+        widen(&mut model, INNER);
         let chunk = model.rows_at_once();
         assert_eq!(chunk, 1024, "{name}");
         let ids: Vec<u32> = (0..tokens).map(|i| (i * i % 31 + i % 7) as u32 % model.vocabulary() as u32).collect();

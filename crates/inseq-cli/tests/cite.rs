@@ -116,7 +116,7 @@ fn a_dry_run_says_what_every_method_takes() {
     let pullbacks = |method: &str| {
         let header = shown.lines().find(|line| line.contains("PULLBACKS")).unwrap();
         let row = row(method);
-        row[header.find("PULLBACKS").unwrap()..header.find("ABOUT").unwrap()].trim().to_owned()
+        row[header.find("PULLBACKS").unwrap()..header.find("MEMORY").unwrap()].trim().to_owned()
     };
     assert_eq!(["gradient", "attention", "arc_jsd"].map(pullbacks), ["2", "0", "0"], "{shown}");
     assert!(pullbacks("mirage").starts_with("1 to "), "{shown}");

@@ -49,20 +49,18 @@ pub fn shown(citations: &Citations, rule: &CitationRule) -> String {
 
 /// What a call would take, and a table of the methods.
 pub fn planned(plan: &CitationPlan) -> String {
-    let CitationPlan { sources, prompt, answer, bytes, generation, methods, .. } = plan;
-    let memory = ByteSize(*bytes as u64);
-    let mut text = format!(
-        "{sources} sources, {prompt} tokens of the prompt, {answer} tokens of the answer, {memory} of memory.\n"
-    );
+    let CitationPlan { sources, prompt, answer, generation, methods, .. } = plan;
+    let mut text = format!("{sources} sources, {prompt} tokens of the prompt, {answer} tokens of the answer.\n");
     if let Some(seconds) = generation {
         let _ = writeln!(text, "Generating what is not given takes up to {}.", about(*seconds));
     }
     text += "\n";
-    let mut table = table(["METHOD", "FORWARDS", "PULLBACKS", "ABOUT"], 0..0);
-    for CitationCost { method, forwards, pullbacks, seconds } in methods {
+    let mut table = table(["METHOD", "FORWARDS", "PULLBACKS", "MEMORY", "ABOUT"], 0..0);
+    for CitationCost { method, forwards, pullbacks, seconds, bytes } in methods {
         let (least, most) = (about(seconds.least), about(seconds.most));
         let time = if least == most { least } else { format!("{least} to {most}") };
-        table.add_row([method.clone(), forwards.to_string(), pullbacks.to_string(), time]);
+        let memory = ByteSize(*bytes as u64).to_string();
+        table.add_row([method.clone(), forwards.to_string(), pullbacks.to_string(), memory, time]);
     }
     text + &output::lines(&table)
 }

@@ -83,22 +83,25 @@ fn citing_generation(model: &TextModel, request: &CitationRequest) -> Result<Gen
 
 /// A resolved request.
 pub(super) struct Citing<'c> {
-    attribution: &'c AttributionModel,
+    pub(super) attribution: &'c AttributionModel,
     pub(super) model: &'c TextModel,
     pub(super) prompt: &'c Prompt,
-    request: &'c CitationRequest,
+    pub(super) request: &'c CitationRequest,
     pub(super) generation: GenerationConfig,
     /// Memory budget in bytes.
-    budget: usize,
+    pub(super) budget: usize,
 }
 
 impl Citing<'_> {
     /// Generates the answer if there is none, and scores it.
     fn run(&self, progress: ProgressCallback, warnings: &mut Vec<Warning>) -> Result<Citations> {
         let Self { model, prompt, request, .. } = *self;
-        self.check_fits(None)?;
+        if request.answer.is_none() {
+            let any = self.with_any_answer(self.prompt_ids()?, 1)?;
+            self.check_fits(&any.with_sentences(std::iter::once(0..1)))?;
+        }
         let (whole, answer) = self.answered(progress, warnings)?;
-        self.check_fits(Some(&whole))?;
+        self.check_fits(&whole.with_sentences(answer.sentences.iter().map(|sentence| sentence.tokens.clone())))?;
         let contextless_answer = match request.contextless_answer {
             true => Some(self.contextless_answer(progress)?),
             false => None,

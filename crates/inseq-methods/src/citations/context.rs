@@ -6,6 +6,7 @@ use std::ops::Range;
 use inseq_core::SequenceAttribution;
 
 use super::answer::Answer;
+use super::memory;
 use super::prompt::{Mask, Prompt};
 use super::request::CitationRequest;
 use super::source_rows::SourceRows;
@@ -17,8 +18,9 @@ use crate::attribution_model::AttributionModel;
 use crate::call::Call;
 use crate::context::output_ids::OutputIds;
 use crate::context::sensitivity::Sensitivity;
-use crate::engine::Steps;
+use crate::engine::{Engine, Steps};
 use crate::forward::Forward;
+use crate::limits::Limits;
 use crate::other_contexts::OtherIds;
 use crate::request::{AttributionRequest, StepFunctionChoice};
 use crate::target_spans::TargetSpans;
@@ -119,7 +121,7 @@ impl CitationContext<'_, '_> {
             input_texts: vec![self.prompt.text.clone()],
             generated_token_ids: Some(vec![whole.target.clone()]),
             target_spans: TargetSpans::Sentences,
-            limits: self.request.limits.clone(),
+            limits: self.limits(),
             ..request.clone()
         };
         let call = Call::resolve_with(self.variants.model, &self.model.choices, &run, other)?;
@@ -157,7 +159,8 @@ impl CitationContext<'_, '_> {
     /// The method is unknown, or the model has no such text.
     pub(super) fn forward(&self, with: &OutputIds, request: &AttributionRequest) -> Result<Forward> {
         let method = self.model.choices.method(self.variants.model, request)?;
-        with.all().forward(&self.variants.engine, &*method)
+        let memory_budget = self.variants.budget_of_attributions();
+        with.all().forward(&Engine { memory_budget, ..self.variants.engine }, &*method)
     }
 
     /// How much the sources change each token of the sentences, by a contrastive step function.
@@ -168,9 +171,21 @@ impl CitationContext<'_, '_> {
         forward: &Forward,
     ) -> Result<Sensitivity> {
         let parts = (self.variants.model, &self.model.choices);
-        let limits = &self.request.limits;
+        let limits = self.limits();
         self.variants
-            .with_progress(1, |progress| Sensitivity::of(parts, (metric, limits), (with, without), forward, progress))
+            .with_progress(1, |progress| Sensitivity::of(parts, (metric, &limits), (with, without), forward, progress))
+    }
+
+    /// Number of steps of the whole prompt whose scores fit into a part of the memory budget.
+    pub(super) fn steps_at_once(&self) -> usize {
+        let memory_budget = self.variants.budget_of_attributions();
+        let engine = Engine { memory_budget, ..self.variants.engine };
+        memory::steps_at_once(&engine, &self.variants.whole.starting_at(0))
+    }
+
+    /// The limits of attributions, beside what is kept of the whole prompt.
+    fn limits(&self) -> Limits {
+        self.request.limits.clone().memory_budget(self.variants.budget_of_attributions())
     }
 
     /// The rows of each source in an attribution.

@@ -80,10 +80,12 @@ pub struct AttributionWork {
     pub forwards: Bounds,
     /// Number of pullbacks, each of a sentence or of a token.
     pub pullbacks: Bounds,
+    /// Number of sentences or tokens that have scores at the same time; `None` for as many as fit into a part of the memory budget.
+    pub steps: Option<usize>,
 }
 
 inseq_core::setters! {
-    AttributionWork { forwards: Bounds, pullbacks: Bounds }
+    AttributionWork { forwards: Bounds, pullbacks: Bounds, steps: impl Into<Option<usize>> }
 }
 
 impl AttributionWork {
@@ -91,7 +93,8 @@ impl AttributionWork {
     pub(super) fn of(model: &AttributionModel, request: &AttributionRequest, text: &TextSteps) -> Result<Self> {
         let method = model.choices.method(&model.text_model, request)?;
         let Cost { forwards, pullbacks } = method.cost(model.model(), text, model.model().is_decoder_only());
-        Ok(Self { forwards, pullbacks: Bounds::exactly(pullbacks * text.steps.len()) })
+        let steps = text.steps.len();
+        Ok(Self { forwards, pullbacks: Bounds::exactly(pullbacks * steps), steps: Some(steps) })
     }
 }
 

@@ -130,7 +130,7 @@ impl CitationMethod for Mirage {
         let of_tokens = |each: Bounds| Bounds { least: each.least, most: each.most.saturating_mul(most) };
         // The two texts have a forward each, for the sensitivity.
         let forwards = Bounds { least: each.forwards.least + 2, most: each.forwards.most + 2 };
-        Ok(AttributionWork { forwards, pullbacks: of_tokens(each.pullbacks) })
+        Ok(AttributionWork { forwards, pullbacks: of_tokens(each.pullbacks), steps: None })
     }
 
     fn validate(&self) -> Result<()> {
@@ -172,18 +172,20 @@ impl CitationMethod for Mirage {
         let alternatives: BTreeMap<usize, u32> =
             selected.iter().map(|&index| (index, sensitivity.likeliest[index])).collect();
         let other = with.compared_with((&without, sensitivity.states.clone()), &alternatives, forces);
-        let steps = Steps::at(selected.iter().map(|&index| with.positions[index]));
-        let raw = one_per_step(&context.attributed(&request, steps, (Some(other), Some(&forward)))?)?;
-        let sentence_of = |position: usize| {
+        let sentence_of = |context: &CitationContext, position: usize| {
             let token = position - with.first;
             context.sentences().iter().position(|tokens| tokens.contains(&token))
         };
-        for (&index, raw) in selected.iter().zip(&raw) {
-            let Some(sentence) = sentence_of(with.positions[index]) else { continue };
-            let scores = rows.scores(&one_score_per_token(&default_aggregation(raw, Scaling::None), raw)?)?;
-            let least = least_kept(&scores.concat(), self.kept);
-            for (sum, scores) in sums[sentence].iter_mut().zip(&scores) {
-                *sum += scores.iter().filter(|score| **score >= least).sum::<f64>();
+        for selected in selected.chunks(context.steps_at_once()) {
+            let steps = Steps::at(selected.iter().map(|&index| with.positions[index]));
+            let runs = context.attributed(&request, steps, (Some(other.clone()), Some(&forward)))?;
+            for (&index, raw) in selected.iter().zip(&one_per_step(&runs)?) {
+                let Some(sentence) = sentence_of(context, with.positions[index]) else { continue };
+                let scores = rows.scores(&one_score_per_token(&default_aggregation(raw, Scaling::None), raw)?)?;
+                let least = least_kept(&scores.concat(), self.kept);
+                for (sum, scores) in sums[sentence].iter_mut().zip(&scores) {
+                    *sum += scores.iter().filter(|score| **score >= least).sum::<f64>();
+                }
             }
         }
         Ok(self.found(sums))

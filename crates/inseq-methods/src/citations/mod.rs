@@ -31,6 +31,7 @@ mod context_cite;
 mod gradient;
 mod lasso;
 mod leave_one_out;
+mod memory;
 mod method;
 mod mirage;
 mod plan;

@@ -1,6 +1,5 @@
 //! Estimates the cost of a `cite` call.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use inseq_core::Warning;
@@ -10,6 +9,7 @@ use serde_json::Map;
 use web_time::Instant;
 
 use super::cite::Citing;
+use super::memory::Memory;
 use super::method::{AttributionWork, CitationMethod};
 use super::registry::list_methods;
 use super::request::CitationRequest;
@@ -29,8 +29,6 @@ pub struct CitationPlan {
     pub prompt: usize,
     /// Number of tokens of the answer; if the model is to generate it, the largest number.
     pub answer: usize,
-    /// Approximate peak size of the tensors without the model's weights, in bytes.
-    pub bytes: usize,
     /// Approximate time in seconds to generate the answers, from one timed token; `None` if nothing is generated.
     pub generation: Option<f64>,
     /// Cost of the method of the request, then of the other methods with their default arguments.
@@ -52,6 +50,9 @@ pub struct CitationCost {
     /// Approximate time in seconds. The lower bound is that of forwards that share the whole prompt, the upper one that of forwards that
     /// share nothing.
     pub seconds: Bounds<f64>,
+    /// Approximate peak size of the tensors without the model's weights, in bytes. It is larger than the memory budget if the method does
+    /// not fit; then it is the smallest budget that would do.
+    pub bytes: usize,
 }
 
 /// Largest number of tokens of a text that is timed. The time of a longer one follows from its number of multiplications.
@@ -110,11 +111,9 @@ impl AttributionModel {
                     (whole, (0..tokens).step_by(SENTENCE).map(sentence).collect::<Vec<_>>())
                 }
             };
-            citing.check_fits(Some(&whole))?;
-            let engine = citing.engine();
-            let times = Times::of(&engine, &whole)?;
-            let steps = sentences.into_iter().map(|tokens| tokens.start + whole.first..tokens.end + whole.first);
-            let text = TextSteps { steps: Steps::spans(steps), ..whole.starting_at(0) };
+            let text = whole.with_sentences(sentences.into_iter());
+            citing.check_fits(&text)?;
+            let times = Times::of(&citing.engine(), &whole)?;
             let generations = usize::from(request.answer.is_none()) + usize::from(request.contextless_answer);
             let sources = citing.prompt.spans.len();
             let others = list_methods().iter().filter(|info| info.name != request.method.name());
@@ -124,55 +123,16 @@ impl AttributionModel {
                 sources,
                 prompt: prompt.len(),
                 answer: whole.target.len() - whole.first,
-                bytes: bytes_of(&engine, &whole),
                 generation: (generations > 0)
                     .then(|| (generations * most * citing.generation.num_beams) as f64 * times.token),
                 methods: methods
-                    .map(|method| cost(&**method, self, (sources, &text), &times))
+                    .map(|method| citing.cost(&**method, (sources, &text), &times))
                     .collect::<Result<_>>()?,
                 warnings: Vec::new(),
             })
         })?;
         Ok(CitationPlan { warnings, ..plan })
     }
-}
-
-fn cost(
-    method: &dyn CitationMethod,
-    model: &AttributionModel,
-    (sources, text): (usize, &TextSteps),
-    times: &Times,
-) -> Result<CitationCost> {
-    let AttributionWork { forwards, pullbacks } = method.attributions(model, text)?;
-    // The whole prompt, the prompt without sources, and that without each source may be among the forwards of the method, or not.
-    let least = method.forwards(sources);
-    let variants = Bounds { least, most: least + 2 + sources };
-    let seconds = |each: f64, variants: usize, forwards: usize, pullbacks: usize| {
-        let variants = times.whole + each * variants.saturating_sub(1) as f64;
-        variants + forwards as f64 * times.whole + pullbacks as f64 * times.pullback
-    };
-    Ok(CitationCost {
-        method: method.name().to_owned(),
-        forwards: Bounds {
-            least: variants.least.saturating_add(forwards.least),
-            most: variants.most.saturating_add(forwards.most),
-        },
-        pullbacks,
-        seconds: Bounds {
-            least: seconds(times.answer, variants.least, forwards.least, pullbacks.least),
-            most: seconds(times.whole, variants.most, forwards.most, pullbacks.most),
-        },
-    })
-}
-
-/// Size in bytes of the tensors of one forward, with the keys and values that the next ones share.
-fn bytes_of(engine: &Engine, whole: &Ids) -> usize {
-    let history = match engine.model.is_decoder_only() {
-        // Those of the whole prompt, and a copy that a variant goes on from.
-        true => 2 * engine.model.bytes_per_history(whole.target.len()),
-        false => 0,
-    };
-    history + engine.model.bytes_per_probe(whole.source.len(), whole.target.len())
 }
 
 impl Times {
@@ -240,7 +200,7 @@ impl Times {
         let embedded = model.target_embedding.forward(&whole.target[whole.first - 1..whole.first], 1);
         crate::device::read(model.logits(decoder.extend(embedded, 1)).sum(), "logits")?;
         let token = start.elapsed().as_secs_f64();
-        let span = TextSteps { steps: Steps::spans([whole.first..whole.target.len()]), ..text };
+        let span = TextSteps { steps: Steps::spans(std::iter::once(whole.first..whole.target.len())), ..text };
         let point = engine.inputs(&[&span])?;
         let wanted = Wanted { source: !model.is_decoder_only(), target: model.is_decoder_only(), first: &[] };
         let start = Instant::now();
@@ -257,8 +217,45 @@ impl Times {
 }
 
 impl Citing<'_> {
+    fn cost(
+        &self,
+        method: &dyn CitationMethod,
+        (sources, text): (usize, &TextSteps),
+        times: &Times,
+    ) -> Result<CitationCost> {
+        let work = method.attributions(self.attribution, text)?;
+        let AttributionWork { forwards, pullbacks, .. } = work;
+        // The whole prompt, the prompt without sources, and that without each source may be among the forwards of the method, or not.
+        let least = method.forwards(sources);
+        let variants = Bounds { least, most: least + 2 + sources };
+        let memory = self.memory(work, text);
+        let seconds = |each: f64, variants: usize, forwards: usize, pullbacks: usize| {
+            let variants = times.whole + each * variants.saturating_sub(1) as f64;
+            let forwards = forwards + memory.forwards_again(self.budget, pullbacks);
+            variants + forwards as f64 * times.whole + pullbacks as f64 * times.pullback
+        };
+        Ok(CitationCost {
+            method: method.name().to_owned(),
+            forwards: Bounds {
+                least: variants.least.saturating_add(forwards.least),
+                most: variants.most.saturating_add(forwards.most),
+            },
+            pullbacks,
+            seconds: Bounds {
+                least: seconds(times.answer, variants.least, forwards.least, pullbacks.least),
+                most: seconds(times.whole, variants.most, forwards.most, pullbacks.most),
+            },
+            bytes: memory.needed(self.budget).unwrap_or_else(|bytes| bytes),
+        })
+    }
+
+    fn memory<'t>(&'t self, work: AttributionWork, text: &'t TextSteps) -> Memory<'t> {
+        let beams = if self.request.answer.is_some() { 0 } else { self.generation.num_beams };
+        Memory { model: self.model.model(), text, beams, work }
+    }
+
     /// The ids of the prompt that the model reads before its answer.
-    fn prompt_ids(&self) -> Result<Vec<u32>> {
+    pub(super) fn prompt_ids(&self) -> Result<Vec<u32>> {
         let special = !self.prompt.is_chat;
         self.model.encode(&self.prompt.text, Role::Source, special)
     }
@@ -271,31 +268,23 @@ impl Citing<'_> {
         most.or_else(|| Some(self.generation.max_length?.saturating_sub(start))).unwrap_or(1).max(1)
     }
 
-    /// Refuses a prompt whose forward does not fit into the memory budget, with its answer or with one token.
-    pub(super) fn check_fits(&self, whole: Option<&Ids>) -> Result<()> {
-        let whole = match whole {
-            Some(whole) => Cow::Borrowed(whole),
-            None => Cow::Owned(self.with_any_answer(self.prompt_ids()?, 1)?),
-        };
-        let engine = self.engine();
-        let bytes = bytes_of(&engine, &whole);
-        match bytes > engine.memory_budget {
-            false => Ok(()),
-            true => Err(Error::Limit {
-                name: "memory_budget".to_owned(),
-                text: None,
-                problem: format!(
-                    "one forward of the prompt and the answer ({} tokens) needs about {bytes} bytes, but `memory_budget` is {} bytes; \
-                     set `memory_budget` to {bytes} or more, or leave sources out",
-                    whole.source.len() + whole.target.len(),
-                    engine.memory_budget
-                ),
-            }),
-        }
+    /// Refuses a method that does not fit into the memory budget with a text, whose steps are the sentences of its answer.
+    pub(super) fn check_fits(&self, text: &TextSteps) -> Result<()> {
+        let method = &self.request.method;
+        let work = method.attributions(self.attribution, text)?;
+        let Err(bytes) = self.memory(work, text).needed(self.budget) else { return Ok(()) };
+        let problem = format!(
+            "`{}` for the prompt and the answer ({} tokens) needs about {bytes} bytes, but `memory_budget` is {} bytes; set \
+             `memory_budget` to {bytes} or more, or leave sources out",
+            method.name(),
+            text.source.len() + text.target.len(),
+            self.budget
+        );
+        Err(Error::Limit { name: "memory_budget".to_owned(), text: None, problem })
     }
 
     /// The prompt with an answer of a length; which tokens these are does not change the cost.
-    fn with_any_answer(&self, prompt: Vec<u32>, tokens: usize) -> Result<Ids> {
+    pub(super) fn with_any_answer(&self, prompt: Vec<u32>, tokens: usize) -> Result<Ids> {
         let model = self.model.model();
         let any = prompt.last().copied().unwrap_or_default();
         let (source, start, positions) = match model.is_decoder_only() {

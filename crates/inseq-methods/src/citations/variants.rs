@@ -5,16 +5,17 @@
 //! tokens of two of them have in common from the start on is run once.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use burn::tensor::Tensor;
 use inseq_core::{TextKind, TextName};
 use inseq_models::model::IncrementalDecoder;
 use inseq_models::tokenizer::Role;
 
+use super::memory;
 use super::prompt::{Mask, Prompt};
 use super::token_scores::{jensen_shannon, log_odds};
-use crate::engine::{Engine, Point, TextSteps};
+use crate::engine::{Engine, Point, Steps, TextSteps};
 use crate::progress::{Progress, ProgressCallback};
 use crate::reading::Text;
 use crate::step_functions::{SharedStepFunction, StepFunction};
@@ -49,6 +50,12 @@ impl Ids {
             first: self.first - start,
             steps: (self.first - start..self.target.len() - start).into(),
         }
+    }
+
+    /// The whole text; its steps are sentences of the answer, as spans of its tokens.
+    pub(super) fn with_sentences(&self, sentences: impl Iterator<Item = Range<usize>>) -> TextSteps {
+        let spans = sentences.map(|tokens| tokens.start + self.first..tokens.end + self.first);
+        TextSteps { steps: Steps::spans(spans), ..self.starting_at(0) }
     }
 
     /// The last tokens of the text, at most so many on each side, with a token of the prompt and one of the answer at least.
@@ -167,7 +174,9 @@ impl<'c> Variants<'c> {
         match self.decoder.is_some() {
             true => {
                 let root = IncrementalDecoder::new(self.model.model(), None, 1);
-                self.walk(&root, &variants, &order, &mut each)?;
+                let used = memory::of_variants(&self.engine, &self.whole.starting_at(0));
+                let spare = self.engine.memory_budget.saturating_sub(used);
+                self.walk(&root, &variants, &order, spare, &mut each)?;
             }
             false => self.encoded(&variants, &order, &mut each)?,
         }
@@ -188,29 +197,38 @@ impl<'c> Variants<'c> {
         Ok(())
     }
 
-    /// Variants of a decoder-only model that start with the tokens of `decoder`, in the order of their tokens.
+    /// Variants of a decoder-only model that start with the tokens of `decoder`, in the order of their tokens. Keys and values beside
+    /// those of the whole text and of one variant take at most `spare` bytes.
     fn walk(
         &mut self,
         decoder: &IncrementalDecoder<'c>,
         variants: &[Ids],
         order: &[usize],
+        spare: usize,
         each: &mut Each<Self>,
     ) -> Result<()> {
         let shared = |a: usize, b: usize| self.shared(&variants[a], &variants[b]);
         let enough = decoder.length() + LEAST_SHARED;
         let mut alone = Vec::new();
-        let mut together: Vec<(&[usize], usize)> = Vec::new();
+        let mut together: Vec<(&[usize], usize, usize)> = Vec::new();
         for run in order.chunk_by(|&a, &b| shared(a, b) >= enough) {
-            match run.windows(2).map(|pair| shared(pair[0], pair[1])).min() {
-                None => alone.extend_from_slice(run),
-                Some(length) => together.push((run, length)),
+            let length = run.windows(2).map(|pair| shared(pair[0], pair[1])).min();
+            // The start of the whole text is there already.
+            let is_of_whole = |length: usize| self.shared(&variants[run[0]], &self.whole) >= length;
+            let bytes = |length: usize| match is_of_whole(length) {
+                true => 0,
+                false => self.engine.model.bytes_per_history(length),
+            };
+            match length.map(|length| (length, bytes(length))) {
+                Some((length, bytes)) if bytes <= spare => together.push((run, length, bytes)),
+                _ => alone.extend_from_slice(run),
             }
         }
-        for (run, length) in together {
+        for (run, length, bytes) in together {
             let further = self.reached(decoder, &variants[run[0]], length);
-            self.walk(&further, variants, run, each)?;
+            self.walk(&further, variants, run, spare - bytes, each)?;
         }
-        self.leaves(decoder, variants, alone, each)
+        self.leaves(decoder, variants, alone, spare, each)
     }
 
     /// Runs variants whose common start has been run.
@@ -219,6 +237,7 @@ impl<'c> Variants<'c> {
         decoder: &IncrementalDecoder<'c>,
         variants: &[Ids],
         mut alone: Vec<usize>,
+        spare: usize,
         each: &mut Each<Self>,
     ) -> Result<()> {
         // Each goes on from where it leaves the whole text.
@@ -240,8 +259,8 @@ impl<'c> Variants<'c> {
             let longest = batch.iter().map(|&index| variants[index].target.len()).max().unwrap_or(0);
             let texts: Vec<TextSteps> = batch.iter().map(|&index| variants[index].starting_at(from)).collect();
             let Some(widest) = texts.iter().max_by_key(|text| text.target.len()) else { continue };
-            let copies = self.engine.memory_budget / 2 / self.engine.model.bytes_per_history(longest).max(1);
-            let at_once = self.engine.forwards_that_fit(widest).min(copies).max(1);
+            let copies = 1 + spare / self.engine.model.bytes_per_history(longest).max(1);
+            let at_once = self.engine.forwards_that_fit(widest).min(copies);
             let reached = self.reached(decoder, &variants[batch[0]], from);
             for (members, texts) in batch.chunks(at_once).zip(texts.chunks(at_once)) {
                 let point = self.engine.inputs(&texts.iter().collect::<Vec<_>>())?;
@@ -307,6 +326,12 @@ impl<'c> Variants<'c> {
             None => Ok(variant),
             Some(positions) => Err(too_long(length, positions)),
         }
+    }
+
+    /// Memory budget of attributions of the whole text, beside what is kept of it, in bytes.
+    pub(super) fn budget_of_attributions(&self) -> usize {
+        let held = memory::held(self.engine.model, &self.whole.starting_at(0));
+        self.engine.memory_budget.saturating_sub(held).max(1)
     }
 
     /// Whether a variant has been run.

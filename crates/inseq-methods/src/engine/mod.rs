@@ -149,7 +149,7 @@ impl Engine<'_> {
     }
 
     /// Largest size of traces in bytes, which leaves memory for pullbacks.
-    fn most_for_traces(&self) -> usize {
+    pub(crate) fn most_for_traces(&self) -> usize {
         self.memory_budget / 4 * 3
     }
 
@@ -312,8 +312,17 @@ impl Engine<'_> {
 
     /// Number of tokens that fit into the memory budget with their logits in each forward, and the values that autodiff keeps.
     fn rows_that_fit(&self, forwards: usize) -> usize {
-        let logits = 4 * 6 * self.model.vocabulary();
-        (self.memory_budget / 4 / logits.saturating_mul(forwards).max(1)).max(1)
+        (self.memory_budget / 4 / self.bytes_per_row().saturating_mul(forwards).max(1)).max(1)
+    }
+
+    /// Size of a row of logits, and of the values that autodiff keeps of it, in bytes.
+    fn bytes_per_row(&self) -> usize {
+        4 * 6 * self.model.vocabulary()
+    }
+
+    /// Size of the logits of the steps of a text that exist at the same time, in bytes.
+    pub(crate) fn bytes_of_logits(&self, text: &TextSteps) -> usize {
+        text.steps.tokens().count().min(self.rows_that_fit(1)) * self.bytes_per_row()
     }
 
     /// The input of a step function for rows; `hidden` are the last hidden states of the forward, `[entry, position, feature]`.

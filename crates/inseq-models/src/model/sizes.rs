@@ -54,6 +54,12 @@ impl Model {
         4 * (self.features() * (2 * source + target) + 2 * self.vocabulary())
     }
 
+    /// Size of the tensors of a forward that appends `new` positions to one text, beside the kept keys and values, in bytes: those of a
+    /// [chunk](Self::rows_at_once), and the embeddings and last hidden states of all positions.
+    pub fn bytes_per_continuation(&self, source: usize, new: usize) -> usize {
+        self.bytes_at_work(source, new.min(self.rows_at_once())) + self.bytes_waiting(0, 2 * new)
+    }
+
     /// Number of probes per batch entry whose pullback fits into `bytes` bytes; 0 if none fits.
     pub fn probes_within(&self, entries: usize, source: usize, target: usize, bytes: usize) -> usize {
         let (work, wait) = (self.bytes_at_work(source, target), self.bytes_waiting(source, target));
