@@ -29,6 +29,12 @@ pub fn pages(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
+/// Takes the pictures of pages.
+pub fn images(shell: &Shell) -> Result<()> {
+    program(shell, "page-images")?.run()?;
+    Ok(())
+}
+
 /// Measures the page.
 pub fn frames(shell: &Shell) -> Result<()> {
     program(shell, "page-frames")?.run()?;

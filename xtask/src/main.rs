@@ -1,5 +1,5 @@
 //! Chores of this workspace: `cargo xtask ci | bench | bench-aggregation | bench-citations | bench-dataset | simulate-cluster | evaluate |
-//! pages | frames | demo-model | reader-model | parity | wheel | release`.
+//! pages | frames | images | demo-model | reader-model | parity | wheel | release`.
 
 #![forbid(unsafe_code)]
 
@@ -58,6 +58,8 @@ enum Chore {
     Pages,
     /// Measure how long the frames of a large page take in headless Chromium.
     Frames,
+    /// Take the pictures of pages in the docs in headless Chromium.
+    Images,
     /// Train the embedded demo model anew.
     DemoModel {
         /// A Python with the packages of tests/reference/requirements.txt.
@@ -97,6 +99,7 @@ fn main() -> Result<()> {
         Chore::Evaluate { citations } => evaluate::run(&shell, citations),
         Chore::Pages => evaluate::pages(&shell),
         Chore::Frames => evaluate::frames(&shell),
+        Chore::Images => evaluate::images(&shell),
         Chore::DemoModel { python } => python::demo_model(&shell, &python),
         Chore::ReaderModel { python } => python::reader_model(&shell, &python),
         Chore::Wheel(options) => wheel::run(&shell, &options),

@@ -6,6 +6,11 @@
 #[allow(dead_code, reason = "not every sample is needed here")]
 mod samples;
 
+#[cfg(unix)]
+mod citations;
+#[cfg(unix)]
+mod tab;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;

@@ -7,6 +7,7 @@ import { offerThemes } from "./theme.js";
 const { sentences, sources, cited } = JSON.parse(byId("data").textContent);
 const spans = [...document.querySelectorAll("[data-sentence]")];
 const items = [...document.querySelectorAll("[data-source]")];
+const names = items.map((item) => item.querySelector(".name"));
 const panel = byId("panel");
 const scores = sentences.map((sentence) => sentence.scores.map(({ score }) => score));
 const all = Scale.fitting(scores, null, null);
@@ -31,17 +32,18 @@ function scaleOf(sentence) {
   return all.isDiverging ? new Scale(-largest || -1, largest || 1) : new Scale(0, largest || 1);
 }
 
+// What is kept is pressed, whatever else is shown.
 function clear() {
-  for (const span of spans) {
+  spans.forEach((span, sentence) => {
     paint(span, "");
     span.classList.remove("chosen");
-    span.setAttribute("aria-pressed", "false");
-  }
-  for (const item of items) {
+    span.setAttribute("aria-pressed", String(isKept("sentence", sentence)));
+  });
+  items.forEach((item, source) => {
     paintSource(item, "");
     item.querySelector(".score").textContent = "";
-    item.querySelector(".name").setAttribute("aria-pressed", "false");
-  }
+    names[source].setAttribute("aria-pressed", String(isKept("source", source)));
+  });
 }
 
 // A folded source lights up in its beginning.
@@ -61,7 +63,6 @@ function showSentence(sentence) {
   const scale = scaleOf(sentence);
   const { text, log_probability: own, contextless_log_probability: without } = sentences[sentence];
   spans[sentence].classList.add("chosen");
-  spans[sentence].setAttribute("aria-pressed", String(isKept("sentence", sentence)));
   items.forEach((item, source) => {
     const score = scores[sentence][source];
     paintSource(item, scale.className(score));
@@ -78,28 +79,31 @@ function showSentence(sentence) {
 function showSource(source) {
   clear();
   panel.hidden = true;
-  items[source].querySelector(".name").setAttribute("aria-pressed", String(isKept("source", source)));
   spans.forEach((span, sentence) => paint(span, scaleOf(sentence).className(scores[sentence][source])));
 }
 
 const shows = { sentence: showSentence, source: showSource };
 const reads = { sentence: readSentence, source: readSource };
 
-// Shows what is kept, or nothing.
+// Shows what is kept, or what has the focus of the keyboard, or nothing.
 function rest() {
   if (kept !== null) return shows[kept.kind](kept.index);
+  const focused = document.querySelector(":focus-visible");
+  if (spans.includes(focused)) return showSentence(spans.indexOf(focused));
+  if (names.includes(focused)) return showSource(names.indexOf(focused));
   clear();
   panel.hidden = true;
 }
 
 function contributor(sentence, source, scale) {
   const { score, gain, confidence } = sentences[sentence].scores[source];
+  const below = sentences[sentence].below.includes(source) ? ", below zero" : "";
   const entry = make("li");
   const link = foreign("a", "", sources[source].name);
   link.href = `#source-${source}`;
   const name = foreign("bdi", "", "");
   name.append(link);
-  const notes = [gain === null ? "" : `gain ${write(gain)}`, confidence === null ? "" : `confidence ${confidence.toFixed(2)}`];
+  const notes = [gain === null ? "" : `gain ${write(gain)}${below}`, confidence === null ? "" : `confidence ${confidence.toFixed(2)}`];
   name.append(make("span", "where", notes.filter(Boolean).join(", ")));
   const bar = make("span", "bar");
   const fill = make("i", scale.isDiverging ? scale.classOf(LEVELS - 1) : "");
@@ -148,7 +152,7 @@ spans.forEach((span, sentence) => {
   });
 });
 // The way from a sentence to its sources leads over other sources.
-items.forEach((item, source) => offer("source", source, item, item.querySelector(".name"), () => kept !== null));
+items.forEach((item, source) => offer("source", source, item, names[source], () => kept !== null));
 
 // A source that a link leads to is unfolded.
 function unfold() {
