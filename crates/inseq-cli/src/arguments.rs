@@ -13,6 +13,7 @@ use crate::attribute_context::AttributeContextArguments;
 use crate::attribute_dataset::AttributeDatasetArguments;
 use crate::cite::CiteArguments;
 use crate::compare::CompareArguments;
+use crate::evaluate::{EvaluateArguments, RecommendArguments};
 use crate::listing::{ExplainArguments, ListArguments};
 use crate::reference_flags;
 use crate::saved::aggregate::AggregateArguments;
@@ -101,9 +102,13 @@ pub enum Command {
     Cite(Box<CiteArguments>),
     /// Attribute with several methods, and print the scores side by side with rank correlations.
     Compare(Box<CompareArguments>),
-    /// List methods, models, step functions, aggregators or devices.
+    /// Evaluate methods: how much the output changes when tokens are removed in the order of their scores.
+    Evaluate(Box<EvaluateArguments>),
+    /// Recommend a method for a model: evaluate the usual ones within a time budget, and say how sure the answer is.
+    Recommend(Box<RecommendArguments>),
+    /// List methods, metrics, models, step functions, aggregators or devices.
     List(ListArguments),
-    /// Explain a method, a step function or an aggregator: meaning, arguments, cost and paper.
+    /// Explain a method, a metric, a step function or an aggregator: meaning, arguments, cost and paper.
     Explain(ExplainArguments),
     /// Show a saved result.
     Show(ShowArguments),

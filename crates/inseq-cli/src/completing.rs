@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
-use inseq_methods::{citations, list_methods, step_functions};
+use inseq_methods::{citations, evaluation, list_methods, step_functions};
 use inseq_models::device;
 
 use crate::aggregation;
@@ -20,6 +20,8 @@ pub struct Suggesting(fn() -> Vec<&'static str>);
 pub const METHODS: Suggesting = Suggesting(methods);
 /// Citation methods.
 pub const CITATION_METHODS: Suggesting = Suggesting(citation_methods);
+/// Metrics.
+pub const METRICS: Suggesting = Suggesting(metrics);
 /// Step functions.
 pub const STEP_FUNCTIONS: Suggesting = Suggesting(functions);
 /// Step functions that compare with another token or context.
@@ -33,7 +35,7 @@ pub const DEVICES: Suggesting = Suggesting(device::choices);
 
 /// Names of everything that can be explained.
 pub fn entries() -> Vec<&'static str> {
-    let mut names = [methods(), citation_methods(), functions(), aggregators(), vec!["expression"]].concat();
+    let mut names = [methods(), citation_methods(), metrics(), functions(), aggregators(), vec!["expression"]].concat();
     let mut seen = std::collections::HashSet::new();
     names.retain(|name| seen.insert(*name));
     names
@@ -47,6 +49,11 @@ pub fn methods() -> Vec<&'static str> {
 /// Names of citation methods.
 pub fn citation_methods() -> Vec<&'static str> {
     citations::list_methods().iter().map(|method| method.name).collect()
+}
+
+/// Names of metrics.
+pub fn metrics() -> Vec<&'static str> {
+    evaluation::list_metrics().iter().map(|metric| metric.name).collect()
 }
 
 /// Names of step functions.

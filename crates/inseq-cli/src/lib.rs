@@ -16,6 +16,7 @@ mod cite;
 mod compare;
 mod completing;
 mod completions;
+mod evaluate;
 mod failure;
 mod input;
 mod json_object;
@@ -62,8 +63,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::AttributeDataset(arguments) => attribute_dataset::run(&arguments),
         Command::Cite(arguments) => cite::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::List(arguments) => listing::list(&arguments),
         Command::Explain(arguments) => listing::explain(&arguments.name),
+        Command::Recommend(arguments) => evaluate::recommend(&arguments),
         Command::Show(arguments) => saved::show::run(&arguments),
         Command::Aggregate(arguments) => saved::aggregate::run(&arguments),
         Command::Convert(arguments) => saved::convert::run(&arguments),

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use inseq_core::{About, Argument, Entry, did_you_mean};
 use inseq_methods::step_functions::StepFunctions;
-use inseq_methods::{citations, list_methods, step_functions};
+use inseq_methods::{citations, evaluation, list_methods, step_functions};
 use inseq_models::{architectures, device};
 use inseq_viz::terminal::TerminalOptions;
 use serde_json::{Map, Value, json};
@@ -39,7 +39,7 @@ pub struct ListArguments {
 /// `inseq explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// Name of a method, a citation method, a step function or an aggregator, as `inseq list` prints it; `expression` explains the
+    /// Name of a method, a citation method, a metric, a step function or an aggregator, as `inseq list` prints it; `expression` explains the
     /// syntax of expressions.
     #[arg(value_parser = ENTRIES, hide_possible_values = true)]
     pub name: String,
@@ -53,6 +53,8 @@ pub enum Listing {
     /// Citation methods.
     #[value(alias = "citation_methods")]
     CitationMethods,
+    /// Metrics of `inseq evaluate`.
+    Metrics,
     /// Model types that can be loaded.
     Models,
     /// Functions of the model's output that can be attributed or used as step scores.
@@ -137,6 +139,9 @@ impl Entries {
             Listing::CitationMethods => {
                 Self::with_arguments(["CITATION METHOD", "QUESTION"], &["COST"], citations::list_methods().iter())
             }
+            Listing::Metrics => {
+                Self::with_arguments(["METRIC", "QUESTION"], &["COST"], evaluation::list_metrics().iter())
+            }
             Listing::StepFunctions => {
                 let mut all = Self::with_arguments(["STEP FUNCTION", "VALUE"], &[], step_functions::list().iter());
                 all.add(expression(), Vec::new(), Map::new());
@@ -170,7 +175,7 @@ pub fn list(arguments: &ListArguments) -> Result<(), Failure> {
     if arguments.arguments {
         if entries.abouts.is_empty() {
             return Err(Failure::Argument(
-                "--arguments is for methods, citation-methods, step-functions and aggregators; models and devices take no arguments"
+                "--arguments is for methods, citation-methods, metrics, step-functions and aggregators; models and devices take no arguments"
                     .into(),
             ));
         }
@@ -212,14 +217,15 @@ fn device_description(name: &str) -> &'static str {
     }
 }
 
-/// Explains a method, a citation method, a step function or an aggregator.
+/// Explains a method, a citation method, a metric, a step function or an aggregator.
 pub fn explain(name: &str) -> Result<(), Failure> {
     let method = inseq_methods::explain(name).ok();
     let citation = citations::method_named(name).ok().map(Entry::explanation);
+    let metric = evaluation::metric_named(name).ok().map(Entry::explanation);
     let function = StepFunctions::new().explain(name).ok();
     let aggregator = aggregators().explain(name).ok();
     // An attribution method and a citation method may have the same name.
-    let found: Vec<String> = [method, citation, function, aggregator].into_iter().flatten().collect();
+    let found: Vec<String> = [method, citation, metric, function, aggregator].into_iter().flatten().collect();
     let text = match found.is_empty() {
         false => found.join("\n"),
         true if name == expression().name => step_functions::GRAMMAR.to_owned(),
@@ -227,6 +233,7 @@ pub fn explain(name: &str) -> Result<(), Failure> {
             let kinds = [
                 ("methods", completing::methods()),
                 ("citation methods", completing::citation_methods()),
+                ("metrics", completing::metrics()),
                 ("step functions", completing::functions()),
                 ("aggregators", completing::aggregators()),
             ];

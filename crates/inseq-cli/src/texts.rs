@@ -74,7 +74,7 @@ impl TextArguments {
 }
 
 /// The texts given, with the lines of standard input in the place of `-`.
-fn input_texts(given: &[String]) -> Result<Vec<String>, Failure> {
+pub fn input_texts(given: &[String]) -> Result<Vec<String>, Failure> {
     let mut texts = Vec::new();
     for text in given {
         match text.as_str() {

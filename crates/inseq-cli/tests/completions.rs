@@ -29,7 +29,7 @@ fn every_value_of_a_list_is_completed() {
         (&["inseq", "compare", "saliency", "occl"], "occlusion"),
         (&["inseq", "attribute", "--step-scores", "entropy", "perpl"], "perplexity"),
         (&["inseq", "show", "a.json", "--attribution-aggregators", "vnorm", "subw"], "subwords"),
-        (&["inseq", "explain", "shap"], "shapley_value_sampling"),
+        (&["inseq", "explain", "shapley_v"], "shapley_value_sampling"),
         (&["inseq", "attribute", "--device", "fl"], "flex"),
         (&["inseq", "attribute", "--attribution-k"], "--attribution-kwargs"),
         (&["inseq", "complet"], "completions"),

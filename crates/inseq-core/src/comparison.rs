@@ -97,8 +97,9 @@ impl SequenceAttribution {
                     two.len()
                 )));
             }
-            let [one, two] = [one, two].map(|scored| scored.into_iter().map(|(_, magnitude)| magnitude).collect());
-            correlations.extend(spearman(one, two));
+            let [one, two] =
+                [one, two].map(|scored| scored.into_iter().map(|(_, magnitude)| magnitude).collect::<Vec<f64>>());
+            correlations.extend(spearman(&one, &two));
         }
         let count = correlations.len();
         Ok((count > 0).then(|| correlations.iter().sum::<f64>() / count as f64))
@@ -123,9 +124,10 @@ fn magnitudes(sequence: &SequenceAttribution, step: usize) -> impl Iterator<Item
     })
 }
 
-/// The rank correlation of two lists of the same length; `None` if one of them has at most one distinct value.
-fn spearman(one: Vec<f64>, two: Vec<f64>) -> Option<f64> {
-    let (one, two) = (ranks(&one), ranks(&two));
+/// Spearman's rank correlation of two lists of the same length; equal values share the mean of their ranks. `None` if one of the lists
+/// has at most one distinct value.
+pub fn spearman(one: &[f64], two: &[f64]) -> Option<f64> {
+    let (one, two) = (ranks(one), ranks(two));
     let mean = (one.len() as f64 - 1.0) / 2.0;
     let product = |one: &[f64], two: &[f64]| -> f64 { one.iter().zip(two).map(|(a, b)| (a - mean) * (b - mean)).sum() };
     let scale = (product(&one, &one) * product(&two, &two)).sqrt();
@@ -181,10 +183,10 @@ mod tests {
     #[test]
     fn ranks_correlate_as_scipy_has_it() {
         // scipy.stats.spearmanr([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]).
-        let r = spearman(vec![1.0, 2.0, 3.0, 4.0, 5.0], vec![5.0, 6.0, 7.0, 8.0, 7.0]).unwrap();
+        let r = spearman(&[1.0, 2.0, 3.0, 4.0, 5.0], &[5.0, 6.0, 7.0, 8.0, 7.0]).unwrap();
         assert!((r - 0.820_782_681_668_123_3).abs() < 1e-12, "{r}");
-        assert_eq!(spearman(vec![1.0, 1.0], vec![1.0, 2.0]), None);
-        assert_eq!(spearman(vec![], vec![]), None);
+        assert_eq!(spearman(&[1.0, 1.0], &[1.0, 2.0]), None);
+        assert_eq!(spearman(&[], &[]), None);
         // numpy.nanmean of spearmanr(abs(one[:, step]), abs(two[:, step])) over the steps; the second has no correlation.
         let r = text(one(), None).rank_correlation(&text(two(), None)).unwrap().unwrap();
         assert!((r + 0.355_409_255_338_946).abs() < 1e-7, "{r}");

@@ -4,6 +4,7 @@
 
 pub mod citations;
 pub mod engine;
+pub mod evaluation;
 pub mod gradient;
 pub mod internals;
 pub mod perturbation;
@@ -18,6 +19,7 @@ mod call;
 mod chats;
 mod choices;
 mod context;
+mod cost;
 mod count;
 mod device;
 mod dummy;

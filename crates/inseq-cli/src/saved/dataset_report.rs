@@ -168,6 +168,7 @@ fn page(results: &Results, report: &Report, positions: usize) -> TablePage {
         title: "Scores of a dataset".to_owned(),
         facts: facts.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         tables: tables.filter(|table| !table.rows.is_empty()).collect(),
+        charts: Vec::new(),
     }
 }
 

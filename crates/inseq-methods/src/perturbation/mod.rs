@@ -72,22 +72,33 @@ pub(crate) struct Perturbed<'a> {
 impl<'a> Perturbed<'a> {
     /// Every feature of the attributed sides of the whole text, for all requested steps.
     pub(crate) fn new(context: &MethodContext<'a>, text: &'a TextSteps) -> Result<Self> {
-        let engine = context.engine;
-        let input = engine.inputs(&[text])?;
-        let baseline = engine.baselines(&input, Wanted { target: true, ..context.wanted() })?;
-        let feature = |side, positions: Range<usize>| {
+        let mut spans: Vec<_> = text.source_features.iter().map(|span| (Side::Source, span.clone())).collect();
+        if context.attribute_target {
+            spans.extend(text.all_target_features().map(|span| (Side::Target, span)));
+        }
+        let input = context.engine.inputs(&[text])?;
+        let wanted = Wanted { target: true, ..context.wanted() };
+        let baseline = context.engine.baselines(&input, wanted)?;
+        Self::of(context.engine, context.function.clone(), (input, baseline), text, spans)
+    }
+
+    /// Some spans of a text, which are replaced with those of another point.
+    pub(crate) fn of(
+        engine: &'a Engine<'a>,
+        function: SharedStepFunction,
+        (input, baseline): (Point<'a>, Point<'a>),
+        text: &'a TextSteps,
+        spans: impl IntoIterator<Item = (Side, Range<usize>)>,
+    ) -> Result<Self> {
+        let feature = |(side, positions): (Side, Range<usize>)| {
             let (ids, baseline) = match side {
                 Side::Source => (&text.source, &text.source_baseline),
                 Side::Target => (&text.target, &text.target_baseline),
             };
             Feature { side, changes: ids[positions.clone()] != baseline[positions.clone()], positions }
         };
-        let mut features: Vec<_> =
-            text.source_features.iter().map(|span| feature(Side::Source, span.clone())).collect();
-        if context.attribute_target {
-            features.extend(text.all_target_features().map(|span| feature(Side::Target, span)));
-        }
-        let unchanged = Unchanged::new(engine, text, &input, context.function.clone())?;
+        let features = spans.into_iter().map(feature).collect();
+        let unchanged = Unchanged::new(engine, text, &input, function)?;
         Ok(Self { text, input, baseline, unchanged, features })
     }
 

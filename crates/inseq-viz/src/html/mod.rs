@@ -7,6 +7,7 @@
 //! pointer, by touch, with the keyboard and with a screen reader, on light and dark screens and on paper. The page decodes the
 //! scores of a text when the text is opened, and draws only the visible part of a matrix, so hundreds of long texts stay fast.
 
+mod chart;
 mod citations;
 mod data;
 mod folding;
@@ -18,6 +19,7 @@ mod with_context;
 
 use askama::Template as _;
 
+pub use chart::LineChart;
 pub use citations::{CitationsOptions, render_citations};
 pub use tables::{Cell, PageTable, TablePage};
 pub use with_context::render_context;

@@ -1,12 +1,13 @@
-//! A page of tables, for numbers of many texts.
+//! A page of tables and line charts, for numbers of many texts.
 
 use askama::Template;
 
+use super::chart::{Drawn, LineChart};
 use super::head::Head;
 use crate::Result;
 use crate::token_text::passive;
 
-/// A page of tables.
+/// A page of tables and line charts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TablePage {
     /// Title of the page.
@@ -15,6 +16,8 @@ pub struct TablePage {
     pub facts: Vec<(String, String)>,
     /// The tables.
     pub tables: Vec<PageTable>,
+    /// The line charts, before the tables.
+    pub charts: Vec<LineChart>,
 }
 
 /// A table of a page.
@@ -46,6 +49,7 @@ pub enum Cell {
 struct Page<'a> {
     head: Head,
     tables: &'a [PageTable],
+    charts: Vec<Drawn>,
 }
 
 impl TablePage {
@@ -65,7 +69,8 @@ impl TablePage {
     /// ```
     pub fn render(&self) -> Result<String> {
         let head = Head::new(&self.title, None, include_str!("../../templates/tables/tables.css"), String::new());
-        Ok(Page { head: head.facts(self.facts.iter().cloned()), tables: &self.tables }.render()?)
+        let charts = self.charts.iter().map(LineChart::drawn).collect();
+        Ok(Page { head: head.facts(self.facts.iter().cloned()), tables: &self.tables, charts }.render()?)
     }
 }
 
